@@ -1,0 +1,99 @@
+"""Where voxels lie in the patient; knows nothing of DICOM files, models or studies.
+
+Voxel indices are (slice, row, column); patient coordinates are LPS millimetres (x to the patient's left, y to the back,
+z to the head), as in PS3.3 C.7.6.2.1.1.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+Scalar = TypeVar("Scalar", bound=np.generic)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Geometry:
+    """A regular grid in patient space.
+
+    `affine` is 4x4: (slice, row, column, 1) of a voxel's centre -> (x, y, z, 1) in LPS mm; `shape` counts slices, rows and
+    columns. *Canonical* means: slices rise to the head, rows to the back, columns to the patient's left.
+    """
+
+    affine: NDArray[np.float64]
+    shape: tuple[int, int, int]
+    frame_of_reference_uid: str
+
+    def __post_init__(self) -> None:
+        affine = np.array(self.affine, dtype=np.float64)
+        if affine.shape != (4, 4) or not np.isfinite(affine).all():
+            raise ValueError(f"affine: expected a finite 4x4 matrix, found {affine.shape}")
+        if abs(np.linalg.det(affine[:3, :3])) < 1e-9:
+            raise ValueError("affine: expected three independent axes, found a singular matrix")
+        affine.setflags(write=False)
+        object.__setattr__(self, "affine", affine)
+
+    @property
+    def spacing_mm(self) -> tuple[float, float, float]:
+        """Distance between neighbouring voxel centres along slice, row and column index."""
+        lengths = np.linalg.norm(self.affine[:3, :3], axis=0)
+        return float(lengths[0]), float(lengths[1]), float(lengths[2])
+
+    @property
+    def voxel_ml(self) -> float:
+        """Volume of one voxel in millilitres."""
+        return float(abs(np.linalg.det(self.affine[:3, :3]))) / 1000.0
+
+    def position_mm(self, index: tuple[float, float, float]) -> NDArray[np.float64]:
+        """Return the LPS position of a (slice, row, column) index."""
+        return self.affine[:3, :3] @ np.asarray(index, dtype=np.float64) + self.affine[:3, 3]
+
+    def matches(self, other: Geometry, tolerance_mm: float = 1e-3) -> bool:
+        """Tell whether both grids have the same voxels at the same places."""
+        return self.shape == other.shape and bool(np.allclose(self.affine, other.affine, atol=tolerance_mm))
+
+
+@dataclass(frozen=True, slots=True)
+class Reorientation:
+    """A re-ordering of voxels without interpolation: which source axis each new axis is, and whether it is reversed."""
+
+    axes: tuple[int, int, int]
+    reverse: tuple[bool, bool, bool]
+
+    def apply(self, voxels: NDArray[Scalar]) -> NDArray[Scalar]:
+        """Return a view of `voxels` with its axes re-ordered and reversed."""
+        flips = tuple(slice(None, None, -1 if reverse else 1) for reverse in self.reverse)
+        return voxels.transpose(self.axes)[flips]
+
+    def undo(self, voxels: NDArray[Scalar]) -> NDArray[Scalar]:
+        """Return a view of re-ordered `voxels` in their source order."""
+        flips = tuple(slice(None, None, -1 if reverse else 1) for reverse in self.reverse)
+        return voxels[flips].transpose(tuple(int(i) for i in np.argsort(self.axes)))
+
+    def geometry(self, source: Geometry) -> Geometry:
+        """Return the grid on which re-ordered voxels lie, each at its unchanged place in the patient."""
+        move = np.zeros((4, 4))
+        move[3, 3] = 1.0
+        for new, (old, reverse) in enumerate(zip(self.axes, self.reverse, strict=True)):
+            move[old, new] = -1.0 if reverse else 1.0
+            move[old, 3] = source.shape[old] - 1 if reverse else 0.0
+        shape = (source.shape[self.axes[0]], source.shape[self.axes[1]], source.shape[self.axes[2]])
+        return Geometry(source.affine @ move, shape, source.frame_of_reference_uid)
+
+
+def canonical_reorientation(geometry: Geometry) -> Reorientation:
+    """Return the re-ordering that brings a grid closest to canonical order (slices to the head, rows to the back,
+    columns to the left), whatever the patient's position on the table and the order of the slices was."""
+    directions = geometry.affine[:3, :3] / np.linalg.norm(geometry.affine[:3, :3], axis=0)
+    wanted = (2, 1, 0)  # patient axis (x=0, y=1, z=2) that slice, row and column should follow
+    best: tuple[float, tuple[int, int, int]] = (-1.0, (0, 1, 2))
+    for axes in ((0, 1, 2), (0, 2, 1), (1, 0, 2), (1, 2, 0), (2, 0, 1), (2, 1, 0)):
+        fit = sum(abs(directions[wanted[new], old]) for new, old in enumerate(axes))
+        if fit > best[0] + 1e-9:
+            best = (float(fit), axes)
+    axes = best[1]
+    signs = [bool(directions[wanted[new], old] < 0) for new, old in enumerate(axes)]
+    return Reorientation(axes, (signs[0], signs[1], signs[2]))

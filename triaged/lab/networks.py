@@ -1,0 +1,196 @@
+"""Defines the two networks of Goncharov et al. (sections 1.0.2 and 1.0.3 of the specification) in torch.
+
+Must not know files, phantoms, training or ONNX. Images are (n, 1, row, column), scaled to [0, 1] from the window
+[-1000, 300] HU on a 2 mm in-plane grid. `width` is the number of channels at full resolution; the paper has 8.
+"""
+
+from typing import Final
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+PAPER_WIDTH: Final = 8
+LEVELS: Final = 7
+PYRAMID: Final = (1, 2, 4, 8)
+"""Cells per axis of each level of the pyramid pooling."""
+SMALLEST_AXIS: Final = PYRAMID[-1]
+
+
+class ResidualBlock(nn.Module):
+    """Two pre-activation 3x3 convolutions beside a shortcut; the size stays."""
+
+    def __init__(self, channels_in: int, channels_out: int) -> None:
+        super().__init__()
+        self.normalise_1 = nn.BatchNorm2d(channels_in)
+        self.convolve_1 = nn.Conv2d(channels_in, channels_out, 3, padding=1, bias=False)
+        self.normalise_2 = nn.BatchNorm2d(channels_out)
+        self.convolve_2 = nn.Conv2d(channels_out, channels_out, 3, padding=1, bias=False)
+        self.shortcut: nn.Module = nn.Identity()
+        if channels_in != channels_out:
+            self.shortcut = nn.Conv2d(channels_in, channels_out, 1, bias=False)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Return the refined features; the shortcut sees the raw input, before normalisation."""
+        inner = self.convolve_1(functional.relu(self.normalise_1(features)))
+        inner = self.convolve_2(functional.relu(self.normalise_2(inner)))
+        shortcut: Tensor = self.shortcut(features)
+        return shortcut + inner
+
+
+class OutputLayer(nn.Sequential):
+    """Turns features into one logit per pixel."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__(nn.BatchNorm2d(channels), nn.ReLU(), nn.Conv2d(channels, 1, 1, bias=False))
+
+
+class EncoderDecoder(nn.Module):
+    """Maps slices to `width` features per pixel, over seven resolution levels with added skips.
+
+    Down is a 2x2 maximum that keeps the odd remainder, up is bilinear to the exact size of the skip, so that any
+    height and width pass unpadded.
+
+    Attributes:
+        top_blocks: residual blocks after the last skip: two in the lung network, one in the multitask network.
+    """
+
+    def __init__(self, width: int, top_blocks: int) -> None:
+        super().__init__()
+        channels = [width * 2**level for level in range(LEVELS - 1)]
+        self.stem = nn.Conv2d(1, width, 3, padding=1)
+        self.encoder = nn.ModuleList(
+            nn.Sequential(ResidualBlock(before, now), ResidualBlock(now, now))
+            for before, now in zip([width, *channels[:-1]], channels, strict=True)
+        )
+        deepest = channels[-1]
+        self.bridge = nn.Sequential(ResidualBlock(deepest, 2 * deepest), ResidualBlock(2 * deepest, deepest))
+        self.decoder = nn.ModuleList(
+            nn.Sequential(ResidualBlock(now, now), ResidualBlock(now, above))
+            for now, above in zip(channels[:0:-1], channels[-2::-1], strict=True)
+        )
+        self.top = nn.Sequential(*(ResidualBlock(width, width) for _ in range(top_blocks)))
+
+    def forward(self, slices: Tensor) -> Tensor:
+        """Return (n, width, row, column) features of (n, 1, row, column) slices."""
+        features: Tensor = self.stem(slices)
+        skips = []
+        for block in self.encoder:
+            features = block(features)
+            skips.append(features)
+            features = functional.max_pool2d(features, 2, ceil_mode=True)
+        features = self.bridge(features)
+        for block in self.decoder:
+            features = block(_up_and_add(features, skips.pop()))
+        finished: Tensor = self.top(_up_and_add(features, skips.pop()))
+        return finished
+
+
+class LungNetwork(nn.Module):
+    """Finds lung in each slice by itself: one logit per pixel."""
+
+    def __init__(self, width: int = PAPER_WIDTH) -> None:
+        super().__init__()
+        self.body = EncoderDecoder(width, top_blocks=2)
+        self.head = OutputLayer(width)
+
+    def forward(self, slices: Tensor) -> Tensor:
+        """Return lung logits (n, 1, row, column)."""
+        logits: Tensor = self.head(self.body(slices))
+        return logits
+
+
+class SegmentationBranch(nn.Module):
+    """The slice-wise part of the multitask network: lesion logits, and the features that identification pools."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.body = EncoderDecoder(width, top_blocks=1)
+        self.head = nn.Sequential(ResidualBlock(width, width), OutputLayer(width))
+
+    def forward(self, slices: Tensor) -> tuple[Tensor, Tensor]:
+        """Return lesion logits (n, 1, row, column) and features (n, width, row, column)."""
+        features = self.body(slices)
+        return self.head(features), features
+
+
+class IdentificationHead(nn.Module):
+    """Turns pooled features of a whole series, (n, 585 * width), into one logit per series."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        cells = sum(count**3 for count in PYRAMID)
+        self.hidden = nn.Linear(cells * width, 128 * width)
+        self.output = nn.Linear(128 * width, 1, bias=False)
+        self.dropout = nn.Dropout(0.5)
+
+    def forward(self, pooled: Tensor) -> Tensor:
+        """Return identification logits (n, 1)."""
+        hidden = functional.relu(self.hidden(self.dropout(pooled)))
+        logits: Tensor = self.output(self.dropout(hidden))
+        return logits
+
+
+class MultitaskSpatial1(nn.Module):
+    """Segments lesion slice by slice and identifies the disease from the full-resolution features of the series."""
+
+    def __init__(self, width: int = PAPER_WIDTH) -> None:
+        super().__init__()
+        self.segmentation = SegmentationBranch(width)
+        self.identification = IdentificationHead(width)
+
+    def forward(self, series: Tensor) -> tuple[Tensor, Tensor]:
+        """Return lesion logits (slice, 1, row, column) and one identification logit (1, 1).
+
+        `series` holds the slices of one series in their order, (slice, 1, row, column).
+        """
+        lesion, features = self.segmentation(series)
+        return lesion, self.identification(pool_series(features))
+
+
+def pool_series(features: Tensor) -> Tensor:
+    """Return the three-dimensional pyramid maxima of one series, (1, 585 * channel).
+
+    Takes (slice, channel, row, column). The order is level, channel, row cell, column cell, slice cell. An axis
+    shorter than 8 is extended by repeating its last element, which keeps every maximum.
+    """
+    volume = _at_least_eight(features.permute(1, 2, 3, 0).unsqueeze(0))
+    levels = []
+    for cells in PYRAMID:
+        stride = [size // cells for size in volume.shape[2:]]
+        window = [size - (cells - 1) * step for size, step in zip(volume.shape[2:], stride, strict=True)]
+        levels.append(functional.max_pool3d(volume, window, stride).flatten(1))
+    return torch.cat(levels, dim=1)
+
+
+def pool_in_plane(features: Tensor) -> Tensor:
+    """Return the in-plane pyramid maxima of each slice, (slice, channel, 85), from (slice, channel, row, column).
+
+    The maximum is separable, so pooling these over slices afterwards equals `pool_series`; a series of any length
+    then needs the memory of one batch. The order is level, row cell, column cell. Rows and columns must be >= 8.
+    """
+    levels = []
+    for cells in PYRAMID:
+        rows = torch.stack([part.amax(dim=2) for part in _windows(features, 2, cells)], dim=2)
+        both = torch.stack([part.amax(dim=3) for part in _windows(rows, 3, cells)], dim=3)
+        levels.append(both.flatten(2))
+    return torch.cat(levels, dim=2)
+
+
+def _windows(features: Tensor, axis: int, cells: int) -> list[Tensor]:
+    stride = features.shape[axis] // cells
+    window = features.shape[axis] - (cells - 1) * stride
+    return [features.narrow(axis, index * stride, window) for index in range(cells)]
+
+
+def _up_and_add(features: Tensor, skip: Tensor) -> Tensor:
+    size = (skip.shape[2], skip.shape[3])
+    return functional.interpolate(features, size=size, mode="bilinear", align_corners=False) + skip
+
+
+def _at_least_eight(volume: Tensor) -> Tensor:
+    """Extend the last three axes to 8 by repetition of the edge."""
+    missing = [max(0, SMALLEST_AXIS - size) for size in reversed(volume.shape[2:])]
+    if not any(missing):
+        return volume
+    return functional.pad(volume, [amount for extra in missing for amount in (0, extra)], mode="replicate")

@@ -1,0 +1,194 @@
+"""What is known of instances, studies and deliveries, as values that the rooms hand to each other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from triaged.study.lifecycle import State
+from triaged.study.placement import Lane, OrderPriority, TriageClass
+from triaged.study.uids import SeriesUID, SOPInstanceUID, StudyUID
+
+
+@dataclass(frozen=True, slots=True)
+class InstanceHeader:
+    """The technical attributes of one instance that completion and choice of series need; None where absent.
+
+    Lengths are millimetres; `image_orientation_patient` holds six direction cosines, `image_position_patient` LPS
+    coordinates of the first voxel's centre. For a multi-frame instance `number_of_frames` > 1 and the per-frame geometry
+    stays in the file.
+    """
+
+    sop_class_uid: str
+    modality: str
+    series_number: int | None = None
+    series_description: str | None = None
+    instance_number: int | None = None
+    image_type: tuple[str, ...] = ()
+    body_part_examined: str | None = None
+    rows: int | None = None
+    columns: int | None = None
+    number_of_frames: int = 1
+    image_position_patient: tuple[float, float, float] | None = None
+    image_orientation_patient: tuple[float, float, float, float, float, float] | None = None
+    pixel_spacing_mm: tuple[float, float] | None = None
+    slice_thickness_mm: float | None = None
+    convolution_kernel: str | None = None
+    gantry_tilt_degrees: float | None = None
+    frame_of_reference_uid: str | None = None
+    has_rescale: bool = False
+    rescale_type: str | None = None
+    samples_per_pixel: int | None = None
+    images_in_acquisition: int | None = None
+    contrast_agent: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Patient:
+    """How the list names a study to people. Never logged."""
+
+    patient_name: str
+    patient_id: str
+    patient_birth_date: str
+    patient_sex: str
+    accession_number: str
+    study_date: str
+    study_time: str
+    study_description: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReceivedHeader:
+    """Everything that is read of an instance when it arrives."""
+
+    study_uid: StudyUID
+    series_uid: SeriesUID
+    sop_instance_uid: SOPInstanceUID
+    order_priority: OrderPriority
+    patient: Patient
+    image: InstanceHeader
+    made_by_us: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """One kept instance: `path` is relative to the spool's root, `sha256` is of the encoded data set without file meta."""
+
+    study_uid: StudyUID
+    series_uid: SeriesUID
+    sop_instance_uid: SOPInstanceUID
+    transfer_syntax_uid: str
+    path: str
+    sha256: str
+    size_bytes: int
+    received_at: datetime
+    image: InstanceHeader
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """The instances of one series, in order of arrival."""
+
+    series_uid: SeriesUID
+    instances: tuple[Instance, ...]
+
+
+class Admission(StrEnum):
+    """What became of a received instance; the sender gets Success for each, since each is kept or was kept before."""
+
+    NEW = "new"
+    DUPLICATE = "duplicate"
+    CONFLICT = "conflict"
+    OWN = "own"
+    QUARANTINED = "quarantined"
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A study that may be complete."""
+
+    study_uid: StudyUID
+    revision: int
+    first_instance_at: datetime
+    last_instance_at: datetime
+    open_associations: int
+    last_association_closed_at: datetime | None
+    order_priority: OrderPriority
+    series: tuple[Series, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The right to analyse one revision of a study until the lease ends; made only by the store's `claim_next`."""
+
+    study_uid: StudyUID
+    revision: int
+    worker: str
+    attempt: int
+    lease_expires_at: datetime
+    ready_at: datetime
+    order_priority: OrderPriority
+    series: tuple[Series, ...]
+
+
+class ObjectKind(StrEnum):
+    """Kinds of result objects; a destination lists the kinds it wants."""
+
+    SEG = "seg"
+    SC = "sc"
+    SR = "sr"
+
+
+@dataclass(frozen=True, slots=True)
+class DerivedObject:
+    """A result object, written and fsynced under the spool's root at the relative `path`."""
+
+    sop_instance_uid: str
+    sop_class_uid: str
+    transfer_syntax_uid: str
+    kind: ObjectKind
+    path: str
+    sha256: str
+
+
+class DeliveryState(StrEnum):
+    """Where an object is on its way to one destination."""
+
+    PENDING = "PENDING"
+    SENT = "SENT"
+    DEAD = "DEAD"
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxItem:
+    """One object for one destination, claimed by a courier until the lease ends."""
+
+    item_id: int
+    study_uid: str
+    destination: str
+    object: DerivedObject
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True)
+class WorklistEntry:
+    """One row of the reading worklist; shares and probabilities in [0, 1], None where there is no score."""
+
+    study_instance_uid: str
+    position: int
+    lane: Lane
+    triage_class: TriageClass
+    reason: str
+    identification: float | None
+    severity: float | None
+    severity_left: float | None
+    severity_right: float | None
+    grade: int | None
+    state: State
+    ready_at: datetime | None
+    revision: int
+    first_instance_at: datetime
+    instances: int
+    quality: tuple[str, ...]
+    patient: Patient
