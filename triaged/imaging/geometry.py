@@ -19,8 +19,8 @@ Scalar = TypeVar("Scalar", bound=np.generic)
 class Geometry:
     """A regular grid in patient space.
 
-    `affine` is 4x4: (slice, row, column, 1) of a voxel's centre -> (x, y, z, 1) in LPS mm; `shape` counts slices, rows and
-    columns. *Canonical* means: slices rise to the head, rows to the back, columns to the patient's left.
+    `affine` is 4x4: (slice, row, column, 1) of a voxel's centre -> (x, y, z, 1) in LPS mm; `shape` counts slices, rows
+    and columns. *Canonical* means: slices rise to the head, rows to the back, columns to the patient's left.
     """
 
     affine: NDArray[np.float64]

@@ -35,10 +35,10 @@ class Acquisition:
 class Finding:
     """Scores and measurements of one CT series.
 
-    Shares are in [0, 1] of lung volume; `severity` is the larger of the two lungs' shares (Goncharov et al., section 2.2).
-    `identification` is the probability of COVID-19, or None where the engine has none (thresholding). With
-    `QualityFlag.SINGLE_LUNG` the per-lung values are None and `severity` is the total share. `dense_share` is the share of
-    lesion volume above -300 HU. `grade` is 0..4 (computed CT-0 ... CT-4).
+    Shares are in [0, 1] of lung volume; `severity` is the larger of the two lungs' shares (Goncharov et al., section
+    2.2). `identification` is the probability of COVID-19, or None where the engine has none (thresholding). With
+    `QualityFlag.SINGLE_LUNG` the per-lung values are None and `severity` is the total share. `dense_share` is the share
+    of lesion volume above -300 HU. `grade` is 0..4 (computed CT-0 ... CT-4).
     """
 
     identification: float | None

@@ -42,8 +42,8 @@ class OrderPriority(StrEnum):
 class Placement:
     """Where a study stands and why.
 
-    `sort_key` is a fixed-width ASCII text: plain ascending byte order of it is the worklist. `effective_at` is the arrival
-    minus the class's head start. `reason` is one line for a radiologist, without patient attributes.
+    `sort_key` is a fixed-width ASCII text: plain ascending byte order of it is the worklist. `effective_at` is the
+    arrival minus the class's head start. `reason` is one line for a radiologist, without patient attributes.
     """
 
     lane: Lane

@@ -16,8 +16,8 @@ class InstanceHeader:
     """The technical attributes of one instance that completion and choice of series need; None where absent.
 
     Lengths are millimetres; `image_orientation_patient` holds six direction cosines, `image_position_patient` LPS
-    coordinates of the first voxel's centre. For a multi-frame instance `number_of_frames` > 1 and the per-frame geometry
-    stays in the file.
+    coordinates of the first voxel's centre. For a multi-frame instance `number_of_frames` > 1 and the per-frame
+    geometry stays in the file.
     """
 
     sop_class_uid: str
@@ -73,7 +73,7 @@ class ReceivedHeader:
 
 @dataclass(frozen=True, slots=True)
 class Instance:
-    """One kept instance: `path` is relative to the spool's root, `sha256` is of the encoded data set without file meta."""
+    """One kept instance: `path` is relative to the spool's root, `sha256` is of the data set without file meta."""
 
     study_uid: StudyUID
     series_uid: SeriesUID

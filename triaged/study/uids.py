@@ -1,7 +1,7 @@
 """Unique identifiers that a peer sent, made safe once, at the edge.
 
-Real senders send invalid UIDs. Such an object is kept: it is filed under a valid UID derived from the text that was sent,
-so that a peer's string can become neither a path nor a key.
+Real senders send invalid UIDs. Such an object is kept: it is filed under a valid UID derived from the text that was
+sent, so that a peer's string can become neither a path nor a key.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ _VALID = re.compile(r"(?:0|[1-9][0-9]*)(?:\.(?:0|[1-9][0-9]*))+\Z")
 
 
 def is_valid_uid(text: str) -> bool:
-    """Tell whether `text` is a UID in the sense of PS3.5 9.1: dotted numbers, no leading zero, at most 64 characters."""
+    """Tell whether `text` is a UID by PS3.5 9.1: dotted numbers without leading zeros, at most 64 characters."""
     return len(text) <= 64 and _VALID.match(text) is not None
 
 
