@@ -1,0 +1,55 @@
+"""Decides when a study is complete, and takes back what a dead worker held; knows nothing of pixels or sockets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+import structlog
+
+from triaged.errors import StaleClaim
+from triaged.store.studies import Studies
+from triaged.study.completeness import Complete, CompletionOptions, Wait, decide
+from triaged.study.placement import OrderPriority, Placement
+from triaged.study.records import Candidate
+from triaged.study.uids import StudyUID
+
+log = structlog.get_logger()
+
+PlacePending = Callable[[StudyUID, datetime, OrderPriority], Placement]
+"""Where a study stands that arrived (or was complete) at this time and has no score yet."""
+
+
+class Assembler:
+    """Moves complete studies from RECEIVING to READY; `tick` is called by the clock, as often as an order should be new."""
+
+    def __init__(self, studies: Studies, *, options: CompletionOptions, place_pending: PlacePending) -> None:
+        self._studies = studies
+        self._options = options
+        self._place_pending = place_pending
+
+    def tick(self, *, now: datetime) -> int:
+        """Complete every study that is whole or has waited long enough; return how many became READY."""
+        return sum(self._complete(candidate, now) for candidate in self._studies.receiving(now=now))
+
+    def reap(self, *, now: datetime) -> int:
+        """Give studies back to the queue whose worker let the lease run out; return how many."""
+        reaped = self._studies.reap(now=now)
+        if reaped:
+            log.warning("lease expired, study returned to the queue", studies=reaped)
+        return reaped
+
+    def _complete(self, candidate: Candidate, now: datetime) -> bool:
+        match decide(candidate, options=self._options, now=now):
+            case Wait():
+                return False
+            case Complete(cause=cause):
+                placement = self._place_pending(candidate.study_uid, now, candidate.order_priority)
+                try:
+                    self._studies.complete(
+                        candidate.study_uid, candidate.revision, placement=placement, cause=cause, now=now
+                    )
+                except StaleClaim:
+                    return False  # another slice arrived since; the next tick looks again
+                log.info("study complete", study_instance_uid=candidate.study_uid.value, cause=cause)
+                return True

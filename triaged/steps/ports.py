@@ -1,0 +1,64 @@
+"""What the steps need of rooms that stand above them, as protocols and the values that pass through them.
+
+The courier has to send DICOM objects, but the wire stands above the steps and imports them; so the wire fits these shapes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """A DICOM application entity that we talk to."""
+
+    name: str
+    ae_title: str
+    host: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """One object on disk, and what has to be negotiated to send it."""
+
+    path: Path
+    sop_class_uid: str
+    sop_instance_uid: str
+    transfer_syntax_uid: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """The peer answered Success or a warning; `comment` is the warning, or empty."""
+
+    comment: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The peer answered and does not want the object. `final`: asking again will not help."""
+
+    reason: str
+    final: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Unreachable:
+    """No answer: no connection, association rejected for now, or the connection broke."""
+
+    reason: str
+
+
+SendOutcome = Sent | Refused | Unreachable
+
+
+class Sender(Protocol):
+    """Sends objects to a peer by C-STORE."""
+
+    def send(self, objects: Sequence[Outgoing], peer: Peer) -> Sequence[SendOutcome]:
+        """Return one outcome per object, in order; never raises for what a peer does."""
+        ...
