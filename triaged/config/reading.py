@@ -1,0 +1,178 @@
+"""Read `config.yaml`; the only reader of settings.
+
+An unknown key or a wrong value is an error that names file, line, key and what was expected; all mistakes are listed
+together. Must not know what the settings mean.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, get_args
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap, CommentedSeq
+from ruamel.yaml.constructor import DuplicateKeyError
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+
+from triaged.config.settings import Config
+from triaged.errors import ConfigError
+
+
+@dataclass(frozen=True, slots=True)
+class _Problem:
+    line: int
+    text: str
+
+
+def load(path: Path) -> Config:
+    """Return the configuration that the file at `path` holds; an empty file means every default.
+
+    Relative paths in it are relative to the file's folder.
+
+    Raises:
+        ConfigError: the file cannot be read or has mistakes; the message lists each with its line.
+    """
+    tree = _read(path)
+    plain = {key: value for key, value in _plain(tree).items() if value is not None} if tree is not None else {}
+    try:
+        return Config.model_validate(plain, context={"folder": path.resolve().parent})
+    except ValidationError as error:
+        problems = sorted((_problem(tree, details) for details in error.errors()), key=lambda problem: problem.line)
+        raise ConfigError("\n".join(f"{path}:{problem.line}: {problem.text}" for problem in problems)) from None
+
+
+def _read(path: Path) -> CommentedMap | None:
+    try:
+        tree = YAML(typ="rt").load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{path}: expected a readable configuration file, found: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: expected UTF-8 text, found another byte at offset {error.start}") from None
+    except MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        line = mark.line + 1 if mark is not None else 1
+        expected = "each key once" if isinstance(error, DuplicateKeyError) else "YAML"
+        raise ConfigError(f"{path}:{line}: expected {expected}, {_first_line(error.problem)}") from None
+    except (YAMLError, ValueError, RecursionError) as error:
+        raise ConfigError(f"{path}:1: expected YAML, {_first_line(str(error))}") from None
+    if tree is not None and not isinstance(tree, CommentedMap):
+        raise ConfigError(f"{path}:1: expected a mapping of sections, found {_shown(tree)}")
+    return tree
+
+
+def _first_line(text: str | None) -> str:
+    line = (text or "found something else").strip().splitlines()[0]
+    return _without_password(line)
+
+
+def _plain(node: object) -> Any:
+    """Strip the parser's own types, so that the strict models see what a person wrote."""
+    if isinstance(node, Mapping):
+        return {str(key): _plain(value) for key, value in node.items()}
+    if isinstance(node, Sequence) and not isinstance(node, str | bytes):
+        return [_plain(item) for item in node]
+    for kind in (bool, int, float, str):
+        if isinstance(node, kind):
+            return kind(node)
+    return node
+
+
+def _problem(tree: CommentedMap | None, details: ErrorDetails) -> _Problem:
+    context = details.get("ctx", {})
+    relation = details["type"] == "expected" and isinstance(details["input"], dict)
+    place = (*details["loc"], *([context["key"]] if context.get("key") else []))
+    key = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in place).lstrip(".")
+    line = _line(tree, place)
+    if details["type"] == "extra_forbidden":
+        return _Problem(line, f"{key}: unknown key; {_known_keys(place)}")
+    if details["type"] == "missing":
+        return _Problem(line, f"{key}: expected this key, found none")
+    found = "" if relation else f", found {_shown(details['input'])}"
+    return _Problem(line, f"{key}: expected {_expected(details)}{found}")
+
+
+def _line(tree: object, place: Sequence[str | int]) -> int:
+    """Return the line of the deepest part of `place` that the file has."""
+    line = 1
+    for part in place:
+        if isinstance(tree, CommentedMap) and part in tree:
+            line = tree.lc.key(part)[0] + 1
+        elif isinstance(tree, CommentedSeq) and isinstance(part, int) and part < len(tree):
+            line = tree.lc.item(part)[0] + 1
+        else:
+            break
+        tree = tree[part]
+    return line
+
+
+_EXPECTED: Mapping[str, str] = {
+    "int_type": "a whole number",
+    "int_from_float": "a whole number",
+    "float_type": "a number",
+    "finite_number": "a finite number",
+    "string_type": "text",
+    "path_type": "a path",
+    "tuple_type": "a list",
+    "model_type": "a section of keys",
+    "enum": "one of {expected}",
+    "literal_error": "{expected}",
+    "expected": "{expected}",
+    "greater_than": "more than {gt}",
+    "greater_than_equal": "at least {ge}",
+    "less_than": "less than {lt}",
+    "less_than_equal": "at most {le}",
+    "string_too_short": "at least {min_length} characters",
+    "string_too_long": "at most {max_length} characters",
+    "string_pattern_mismatch": "text that matches {pattern}",
+    "too_short": "at least {min_length} items",
+    "too_long": "at most {max_length} items",
+}
+
+
+def _expected(details: ErrorDetails) -> str:
+    template = _EXPECTED.get(details["type"])
+    return details["msg"] if template is None else template.format(**details.get("ctx", {}))
+
+
+def _known_keys(place: Sequence[str | int]) -> str:
+    known = list(_section(place[:-1]).model_fields)
+    nearest = difflib.get_close_matches(str(place[-1]), known, n=1)
+    hint = f"did you mean {nearest[0]}? " if nearest else ""
+    return f"{hint}expected one of {', '.join(known)}"
+
+
+def _section(place: Sequence[str | int]) -> type[BaseModel]:
+    """Return the model that validates the mapping at `place`."""
+    section: type[BaseModel] = Config
+    for part in place:
+        if isinstance(part, str):
+            section = next(_models(section.model_fields[part].annotation))
+    return section
+
+
+def _models(annotation: object) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for argument in get_args(annotation):
+        yield from _models(argument)
+
+
+def _shown(value: object) -> str:
+    if value is None:
+        return "nothing"
+    if isinstance(value, Mapping):
+        return "a section of keys"
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return "a list"
+    text = _without_password(repr(value))
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def _without_password(text: str) -> str:
+    return re.sub(r"://[^@/\s]*@", "://...@", text)
