@@ -122,23 +122,15 @@ class CutOffs(_Section):
 class HeadStarts(_Section):
     """Minutes by which a class stands earlier than it arrived; `suspected_mild` depends on the scheme unless given."""
 
-    critical: Wait = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-Minutes = 240
-    severe: Wait = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-Minutes = 180
-    suspected_moderate: Wait = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-Minutes = 120
+    critical: Minutes = 240
+    severe: Minutes = 180
+    suspected_moderate: Minutes = 120
     suspected_mild: Minutes | None = None
-    unscored: Wait = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-Minutes = 45
-    opacity_not_flagged: Wait = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-Minutes = 60
-    not_flagged: Wait = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-Minutes = 0
-    high_order: Wait = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-Minutes = 120
-    most: Wait = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-Minutes = 240
+    unscored: Minutes = 45
+    opacity_not_flagged: Minutes = 60
+    not_flagged: Minutes = 0
+    high_order: Minutes = 120
+    most: Minutes = 240
 
     @model_validator(mode="after")
     def _never_hide(self) -> Self:
