@@ -15,6 +15,36 @@ from numpy.typing import NDArray
 Scalar = TypeVar("Scalar", bound=np.generic)
 
 
+@dataclass(frozen=True, slots=True)
+class Box:
+    """A block of voxels: along each axis the indices from `start` up to, but not including, `stop`."""
+
+    start: tuple[int, int, int]
+    stop: tuple[int, int, int]
+
+    def __post_init__(self) -> None:
+        if any(low < 0 or low >= high for low, high in zip(self.start, self.stop, strict=True)):
+            raise ValueError(f"box: expected 0 <= start < stop on every axis, found {self.start} to {self.stop}")
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Counts of slices, rows and columns."""
+        (a, b, c), (d, e, f) = self.start, self.stop
+        return d - a, e - b, f - c
+
+    @property
+    def slices(self) -> tuple[slice, slice, slice]:
+        """The index that cuts this block out of an array."""
+        (a, b, c), (d, e, f) = self.start, self.stop
+        return slice(a, d), slice(b, e), slice(c, f)
+
+    def grown(self, margin: tuple[int, int, int], within: tuple[int, int, int]) -> Box:
+        """Return the block with `margin` voxels more on both sides of each axis, as far as the grid reaches."""
+        start = [max(0, low - more) for low, more in zip(self.start, margin, strict=True)]
+        stop = [min(end, high + more) for high, more, end in zip(self.stop, margin, within, strict=True)]
+        return Box((start[0], start[1], start[2]), (stop[0], stop[1], stop[2]))
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Geometry:
     """A regular grid in patient space.
@@ -50,6 +80,23 @@ class Geometry:
     def position_mm(self, index: tuple[float, float, float]) -> NDArray[np.float64]:
         """Return the LPS position of a (slice, row, column) index."""
         return self.affine[:3, :3] @ np.asarray(index, dtype=np.float64) + self.affine[:3, 3]
+
+    def index_of(self, position_mm: tuple[float, float, float]) -> NDArray[np.float64]:
+        """Return the (slice, row, column) index, with fractions, of an LPS position."""
+        from_origin = np.asarray(position_mm, dtype=np.float64) - self.affine[:3, 3]
+        return np.linalg.solve(self.affine[:3, :3], from_origin).astype(np.float64)
+
+    def crop(self, box: Box) -> Geometry:
+        """Return the grid of a block of this grid's voxels, each at its unchanged place in the patient.
+
+        Raises:
+            ValueError: the block reaches beyond the grid.
+        """
+        if any(high > end for high, end in zip(box.stop, self.shape, strict=True)):
+            raise ValueError(f"box: expected a block within {self.shape}, found one up to {box.stop}")
+        affine = self.affine.copy()
+        affine[:3, 3] = self.position_mm(box.start)
+        return Geometry(affine, box.shape, self.frame_of_reference_uid)
 
     def matches(self, other: Geometry, tolerance_mm: float = 1e-3) -> bool:
         """Tell whether both grids have the same voxels at the same places."""
