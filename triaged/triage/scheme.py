@@ -1,0 +1,193 @@
+"""Puts a study into its triage class; pure policy.
+
+Must not know clocks, storage, DICOM or how scores come about. The classes and their defaults are those of the ordering
+specification, section 2.3.2; head starts are minutes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import assert_never
+
+from triaged.study.assessment import Assessed, Assessment, Failed, OutOfScope, ReasonCode
+from triaged.study.finding import Finding, QualityFlag
+from triaged.study.placement import OrderPriority, TriageClass
+
+
+class Scheme(StrEnum):
+    """What the list is for: find possible infection, find who needs care first, or both (Goncharov et al., Fig. 5)."""
+
+    IDENTIFICATION = "identification"
+    SEVERITY = "severity"
+    COMBINED = "combined"
+
+
+class Waiting(StrEnum):
+    """Why a study that has not been read yet has no score; the value is what the list says."""
+
+    SLICES = "waiting for slices"
+    ANALYSIS = "waiting for analysis"
+    RETRY = "analysis will be tried again"
+
+
+Outcome = Assessment | Waiting
+"""All that the order of a study can rest on."""
+
+RELIED_ON_WITH_RESERVE = frozenset({QualityFlag.THICK_SLICES, QualityFlag.CONTRAST, QualityFlag.PAEDIATRIC})
+"""Circumstances for which the probability has not been validated (ordering specification, section 2.3.4)."""
+
+
+@dataclass(frozen=True, slots=True)
+class HeadStarts:
+    """Minutes by which a class is read as if it had arrived earlier.
+
+    `high_order` comes on top for an order of HIGH urgency; the sum never exceeds `cap`. The head start of the
+    emergency class is its own lane.
+
+    Raises:
+        ValueError: more disease would come later than less, or a study without a score later than one not flagged.
+    """
+
+    critical: int = 240
+    severe: int = 180
+    suspected_moderate: int = 120
+    suspected_mild_identification: int = 120
+    suspected_mild_combined: int = 90
+    suspected_mild_severity: int = 30
+    unscored: int = 45
+    opacity_not_flagged: int = 60
+    not_flagged: int = 0
+    high_order: int = 120
+    cap: int = 240
+
+    def __post_init__(self) -> None:
+        _demand_rising("cap", cap=self.cap, critical=self.critical)
+        _demand_rising("high_order", high_order=self.high_order, zero=0)
+        urgent = {"critical": self.critical, "severe": self.severe}
+        for mild in ("suspected_mild_identification", "suspected_mild_combined", "suspected_mild_severity"):
+            suspected = {"suspected_moderate": self.suspected_moderate, mild: getattr(self, mild)}
+            _demand_rising(mild, **urgent, **suspected, not_flagged=self.not_flagged)
+        opaque = {"suspected_moderate": self.suspected_moderate, "opacity_not_flagged": self.opacity_not_flagged}
+        unscored = {"unscored": self.unscored, "not_flagged": self.not_flagged}
+        _demand_rising("unscored", **urgent, **opaque, **unscored, zero=0)
+
+
+@dataclass(frozen=True, slots=True)
+class TriageOptions:
+    """The site's policy.
+
+    `tau` is the probability from which a study is flagged; None takes the one that the model package was calibrated
+    for. `s1` to `s4` are shares of lung volume. `relied_on_with_reserve`: with one of these circumstances a probability
+    may still flag a study, but its being low no longer counts as knowledge.
+
+    Raises:
+        ValueError: `tau` is no probability or the shares do not rise.
+    """
+
+    scheme: Scheme = Scheme.COMBINED
+    tau: float | None = None
+    s1: float = 0.01
+    s2: float = 0.25
+    s3: float = 0.50
+    s4: float = 0.75
+    head_starts: HeadStarts = field(default_factory=HeadStarts)
+    relied_on_with_reserve: frozenset[QualityFlag] = RELIED_ON_WITH_RESERVE
+
+    def __post_init__(self) -> None:
+        if self.tau is not None and not 0.0 < self.tau < 1.0:
+            raise ValueError(f"tau: expected a probability between 0 and 1, found {self.tau}")
+        if not 0.0 < self.s1 < self.s2 < self.s3 < self.s4 <= 1.0:
+            found = ", ".join(str(share) for share in (self.s1, self.s2, self.s3, self.s4))
+            raise ValueError(f"s1 to s4: expected rising shares in (0, 1], found {found}")
+
+
+def classify(outcome: Outcome, order_priority: OrderPriority, options: TriageOptions) -> TriageClass:
+    """Return the one class that a study belongs to.
+
+    A STAT order is an emergency whatever was found. Failed, declined and waiting studies are unscored, except that a
+    lung that could not be segmented is suspected: dense disease is what breaks lung masks.
+    """
+    if order_priority is OrderPriority.STAT:
+        return TriageClass.EMERGENCY
+    match outcome:
+        case Assessed(finding):
+            return _scored(finding, options)
+        case Failed(reason) | OutOfScope(reason):
+            broken = reason.code is ReasonCode.LUNG_NOT_SEGMENTED
+            return TriageClass.SUSPECTED_MODERATE if broken else TriageClass.UNSCORED
+        case Waiting():
+            return TriageClass.UNSCORED
+        case _:
+            assert_never(outcome)
+
+
+def is_flagged(finding: Finding, options: TriageOptions) -> bool | None:
+    """Tell whether the probability reaches the threshold; None where there is no probability to rely on."""
+    threshold = flag_threshold(finding, options)
+    if finding.identification is None or threshold is None:
+        return None
+    if finding.identification >= threshold:
+        return True
+    return None if options.relied_on_with_reserve.intersection(finding.quality) else False
+
+
+def flag_threshold(finding: Finding, options: TriageOptions) -> float | None:
+    """Return the probability from which this study is flagged: the site's, else the model package's."""
+    return finding.identification_threshold if options.tau is None else options.tau
+
+
+def head_start_minutes(triage_class: TriageClass, order_priority: OrderPriority, options: TriageOptions) -> int:
+    """Return by how many minutes a study is read as if it had arrived earlier."""
+    if triage_class is TriageClass.EMERGENCY:
+        return 0
+    starts = options.head_starts
+    extra = starts.high_order if order_priority is OrderPriority.HIGH else 0
+    return min(_own_head_start(triage_class, options) + extra, starts.cap)
+
+
+def _scored(finding: Finding, options: TriageOptions) -> TriageClass:
+    severity = finding.severity
+    if severity >= options.s4:
+        return TriageClass.CRITICAL
+    if severity >= options.s3:
+        return TriageClass.SEVERE
+    if options.scheme is Scheme.SEVERITY:
+        return _below_severe_by_severity(severity, options)
+    flagged = is_flagged(finding, options)
+    if severity >= options.s2:
+        return TriageClass.SUSPECTED_MODERATE if flagged else TriageClass.OPACITY_NOT_FLAGGED
+    if flagged is None:
+        return TriageClass.UNSCORED
+    return TriageClass.SUSPECTED_MILD if flagged else TriageClass.NOT_FLAGGED
+
+
+def _below_severe_by_severity(severity: float, options: TriageOptions) -> TriageClass:
+    if severity >= options.s2:
+        return TriageClass.SUSPECTED_MODERATE
+    return TriageClass.SUSPECTED_MILD if severity >= options.s1 else TriageClass.NOT_FLAGGED
+
+
+def _own_head_start(triage_class: TriageClass, options: TriageOptions) -> int:
+    starts = options.head_starts
+    mild = {
+        Scheme.IDENTIFICATION: starts.suspected_mild_identification,
+        Scheme.COMBINED: starts.suspected_mild_combined,
+        Scheme.SEVERITY: starts.suspected_mild_severity,
+    }
+    return {
+        TriageClass.CRITICAL: starts.critical,
+        TriageClass.SEVERE: starts.severe,
+        TriageClass.SUSPECTED_MODERATE: starts.suspected_moderate,
+        TriageClass.SUSPECTED_MILD: mild[options.scheme],
+        TriageClass.UNSCORED: starts.unscored,
+        TriageClass.OPACITY_NOT_FLAGGED: starts.opacity_not_flagged,
+        TriageClass.NOT_FLAGGED: starts.not_flagged,
+    }[triage_class]
+
+
+def _demand_rising(name: str, **head_starts: int) -> None:
+    minutes = list(head_starts.values())
+    if minutes != sorted(minutes, reverse=True):
+        found = ", ".join(f"{key} {value}" for key, value in head_starts.items())
+        raise ValueError(f"{name}: expected no head start longer than the one before it, found {found}")
