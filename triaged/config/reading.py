@@ -93,6 +93,8 @@ def _problem(tree: CommentedMap | None, details: ErrorDetails) -> _Problem:
         return _Problem(line, f"{key}: unknown key; {_known_keys(place)}")
     if details["type"] == "missing":
         return _Problem(line, f"{key}: expected this key, found none")
+    if details["type"] == "refused":
+        return _Problem(line, f"{key}.{details['msg']}")
     found = "" if relation else f", found {_shown(details['input'])}"
     return _Problem(line, f"{key}: expected {_expected(details)}{found}")
 
@@ -120,7 +122,7 @@ _EXPECTED: Mapping[str, str] = {
     "path_type": "a path",
     "tuple_type": "a list",
     "model_type": "a section of keys",
-    "enum": "one of {expected}",
+    "enum": "{expected}",
     "literal_error": "{expected}",
     "expected": "{expected}",
     "greater_than": "more than {gt}",

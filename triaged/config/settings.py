@@ -11,6 +11,8 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, model_validator
 from pydantic_core import PydanticCustomError
 
+from triaged.triage.scheme import HeadStarts, Scheme, TriageOptions
+
 PROJECT_FOLDER = Path(__file__).resolve().parents[2]
 THRESHOLD_ENGINE = "threshold"
 
@@ -18,6 +20,11 @@ THRESHOLD_ENGINE = "threshold"
 def _wrong(expected: str, *, key: str = "") -> PydanticCustomError:
     """Return an error that says what was expected, at `key` below the validated value where a relation is broken."""
     return PydanticCustomError("expected", "{expected}", {"expected": expected, "key": key})
+
+
+def _refused(error: ValueError) -> PydanticCustomError:
+    """Return a room's own refusal of its options, which says what it expected and found."""
+    return PydanticCustomError("refused", "{message}", {"message": str(error)})
 
 
 def _ae_title(text: str) -> str:
@@ -52,7 +59,7 @@ Port = Annotated[int, Field(ge=1, le=65535)]
 Count = Annotated[int, Field(ge=1)]
 Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Wait = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-Minutes = Annotated[float, Field(ge=0, le=7 * 24 * 60, allow_inf_nan=False)]
+Minutes = Annotated[int, Field(ge=0, le=7 * 24 * 60)]
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 ResolvedPath = Annotated[Path, Field(strict=False), AfterValidator(_resolved)]
 ObjectName = Literal["seg", "sc", "sr"]
@@ -104,7 +111,7 @@ class WebSection(_Section):
     refresh_s: Annotated[float, Field(ge=1, le=3600)] = 5.0
 
 
-class CutOffs(_Section):
+class CutOffsSection(_Section):
     """Severity shares that separate the classes: mild from `s1`, moderate `s2`, severe `s3`, critical `s4`."""
 
     s1: Share = 0.01
@@ -119,7 +126,7 @@ class CutOffs(_Section):
         return self
 
 
-class HeadStarts(_Section):
+class HeadStartsSection(_Section):
     """Minutes by which a class stands earlier than it arrived; `suspected_mild` depends on the scheme unless given."""
 
     critical: Minutes = 240
@@ -130,29 +137,53 @@ class HeadStarts(_Section):
     opacity_not_flagged: Minutes = 60
     not_flagged: Minutes = 0
     high_order: Minutes = 120
-    most: Minutes = 240
+    cap: Minutes = 240
 
     @model_validator(mode="after")
-    def _never_hide(self) -> Self:
-        if self.unscored < self.not_flagged:
-            raise _wrong("at least not_flagged: a study without a score never stands below", key="unscored")
+    def _keep_the_order_safe(self) -> Self:
+        try:
+            self.options()
+        except ValueError as error:
+            raise _refused(error) from None
         return self
+
+    def options(self) -> HeadStarts:
+        """Return what the scheme needs.
+
+        Raises:
+            ValueError: more disease would come later than less.
+        """
+        given = self.model_dump(exclude={"suspected_mild"})
+        if self.suspected_mild is not None:
+            for scheme in Scheme:
+                given[f"suspected_mild_{scheme.value}"] = self.suspected_mild
+        return HeadStarts(**given)
 
 
 class TriageSection(_Section):
     """The scheme that turns scores into an order."""
 
-    scheme: Literal["identification", "severity", "combined"] = "severity"
-    identification_threshold: Share | None = None
-    cut_offs: CutOffs = CutOffs()
+    scheme: Annotated[Scheme, Field(strict=False)] = Scheme.SEVERITY
+    identification_threshold: Annotated[float, Field(gt=0, lt=1)] | None = None
+    cut_offs: CutOffsSection = CutOffsSection()
     grade_cut_offs: Annotated[tuple[Share, Share, Share, Share], Field(strict=False)] = (0.01, 0.25, 0.50, 0.75)
-    head_start_min: HeadStarts = HeadStarts()
+    head_start_min: HeadStartsSection = HeadStartsSection()
 
     @model_validator(mode="after")
     def _grades_rise(self) -> Self:
         if list(self.grade_cut_offs) != sorted(set(self.grade_cut_offs)) or self.grade_cut_offs[0] <= 0:
             raise _wrong("four rising shares above 0", key="grade_cut_offs")
         return self
+
+    def options(self) -> TriageOptions:
+        """Return what the scheme needs."""
+        shares = self.cut_offs.model_dump()
+        return TriageOptions(
+            scheme=self.scheme,
+            tau=self.identification_threshold,
+            head_starts=self.head_start_min.options(),
+            **shares,
+        )
 
 
 class ModelsSection(_Section):
@@ -210,7 +241,7 @@ class LoggingSection(_Section):
     """How much is logged and in which form."""
 
     level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
-    format: Literal["auto", "text", "json"] = "auto"
+    style: Literal["console", "json"] = "console"
 
 
 class Config(_Section):
