@@ -1,0 +1,108 @@
+"""The values that enter and leave the chest CT generator.
+
+Must not know: how anything is drawn, files, DICOM.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+F32 = NDArray[np.float32]
+Reals = NDArray[np.float32] | NDArray[np.float64]
+Bool = NDArray[np.bool_]
+
+Severity = Literal["none", "mild", "moderate", "severe"]
+Disease = Literal[
+    "none",
+    "viral",
+    "bacterial",
+    "bronchopneumonia",
+    "oedema",
+    "fibrosis",
+    "nodules",
+    "mass",
+    "effusion",
+    "atelectasis",
+]
+Posture = Literal["supine", "prone"]
+
+
+@dataclass(frozen=True, slots=True)
+class Scanner:
+    """How the drawn patient is turned into pixels.
+
+    `edge_mm`: width over which a boundary fades (voxel plus kernel); `noise_sd_hu` at the body centre;
+    `noise_cutoff` in cycles per pixel (0.15 smooth, 0.6 sharp kernel); `sharpen` unsharp gain;
+    `padding_hu` fills the corners outside the reconstruction circle.
+    """
+
+    edge_mm: float = 1.6
+    noise_sd_hu: float = 20.0
+    noise_cutoff: float = 0.35
+    sharpen: float = 0.0
+    hu_offset: float = 0.0
+    padding_hu: int = -1024
+    off_centre_mm: tuple[float, float] = (0.0, 0.0)
+    roll_deg: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class PhantomOptions:
+    """Everything that decides one phantom; equal options give equal voxels.
+
+    `severity` is a grade, or the target share of the (right, left) lung covered by lesion, each in [0, 0.95].
+    It acts on viral disease only; other diseases draw their own extent and leave `lesion` empty.
+    `slice_mm` is the thickness and `increment_mm` the distance of slices; a slice at least 3 mm thick is averaged
+    from two thinner ones, a thinner one is a single cut (the decimated series of MosMed).
+    """
+
+    seed: int
+    disease: Disease = "viral"
+    severity: Severity | tuple[float, float] = "moderate"
+    matrix: int = 176
+    pixel_mm: float = 2.0
+    slice_mm: float = 5.0
+    increment_mm: float = 5.0
+    posture: Posture = "supine"
+    scanner: Scanner = Scanner()
+
+
+@dataclass(frozen=True, slots=True)
+class Truth:
+    """Exact counts over the masks: shares in [0, 1], volumes in millilitres."""
+
+    severity_right: float
+    severity_left: float
+    volume_right_ml: float
+    volume_left_ml: float
+    lesion_ml: float
+    other_ml: float
+
+    @property
+    def severity(self) -> float:
+        """Return the larger of the two lungs' lesion shares (Goncharov et al., section 2.2)."""
+        return max(self.severity_right, self.severity_left)
+
+
+@dataclass(frozen=True, slots=True)
+class Phantom:
+    """A drawn study: voxels in HU and its exact masks, all shaped (slice, row, column).
+
+    Slice index grows toward the head, row index toward posterior, column index toward patient left; `spacing_mm` is
+    (slice, row, column). The lungs include dense disease and pleural fluid, and exclude trachea and main bronchi.
+    `lesion` is viral disease only, `other` any other opacity of lung or pleural space.
+    """
+
+    voxels_hu: NDArray[np.int16]
+    spacing_mm: tuple[float, float, float]
+    right_lung: Bool
+    left_lung: Bool
+    lesion: Bool
+    other: Bool
+    disease: Disease
+    truth: Truth
+    options: PhantomOptions

@@ -1,0 +1,119 @@
+"""Lung tissue as a flat list of voxels, its normal texture, and the hard negatives of healthy lungs.
+
+Must not know: disease, scanners.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from triaged.lab.phantom.anatomy import Anatomy
+from triaged.lab.phantom.frame import Frame, coverage, smooth_noise
+from triaged.lab.phantom.lungs import Lungs, lobe_fields, side_of
+from triaged.lab.phantom.options import F32, Bool, Posture
+from triaged.lab.phantom.wall import ramp
+
+
+@dataclass(frozen=True, slots=True)
+class Parenchyma:
+    """Every voxel touched by lung, as parallel arrays (n,).
+
+    `index`: flat index into the grid; `x_mm`, `y_mm`, `z_mm`: position; `depth_mm`: distance below ribs or diaphragm;
+    `down_mm`: height along gravity, growing toward the dependent side; `is_right`: side; `lobe`: 0 right upper,
+    1 middle, 2 right lower, 3 left upper, 4 left lower; `hu`: tissue density, which disease changes in place.
+    """
+
+    index: NDArray[np.int64]
+    x_mm: F32
+    y_mm: F32
+    z_mm: F32
+    depth_mm: F32
+    down_mm: F32
+    is_right: Bool
+    lobe: NDArray[np.int8]
+    hu: F32
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """Makes random fields at the lung's voxels."""
+
+    frame: Frame
+    index: NDArray[np.int64]
+    low: tuple[int, int, int]
+    shape: tuple[int, int, int]
+    local: NDArray[np.int64]
+
+    def noise(self, rng: np.random.Generator, scale_mm: float) -> F32:
+        """Return a field (n,) of mean 0 and standard deviation about 1, correlated over `scale_mm`."""
+        result: F32 = smooth_noise(rng, self.shape, self.frame.spacing_mm, scale_mm).ravel()[self.local]
+        return result
+
+
+def make_field(frame: Frame, index: NDArray[np.int64]) -> Field:
+    """Return a field maker confined to the smallest box around the voxels `index`."""
+    at = np.stack(np.unravel_index(index, frame.shape))
+    low, high = at.min(axis=1), at.max(axis=1) + 1
+    size = high - low
+    local = ((at[0] - low[0]) * size[1] + at[1] - low[1]) * size[2] + at[2] - low[2]
+    return Field(
+        frame, index, (int(low[0]), int(low[1]), int(low[2])), (int(size[0]), int(size[1]), int(size[2])), local
+    )
+
+
+def build_parenchyma(
+    rng: np.random.Generator, frame: Frame, anatomy: Anatomy, lungs: Lungs, posture: Posture
+) -> tuple[Parenchyma, Field]:
+    """Return healthy lung tissue: base density, gravity gradient, texture, mosaic and, in some, emphysema."""
+    index = np.flatnonzero(lungs.distance < frame.edge_mm)
+    field = make_field(frame, index)
+    k, pixel = np.divmod(index, frame.x_mm.size)
+    x, y, z = frame.x_mm.ravel()[pixel], frame.y_mm.ravel()[pixel], frame.z_mm[k]
+    is_right = side_of(frame).ravel()[pixel]
+    down = y if posture == "supine" else -y
+    right, horizontal, left = (f.ravel()[index] for f in lobe_fields(rng, frame))
+    lobe = np.where(is_right, np.where(right < 0, 2, np.where(horizontal < 0, 1, 0)), np.where(left < 0, 4, 3))
+    tissue = anatomy.tissue
+    hu = tissue.lung + tissue.lung_gradient * down / (anatomy.back + anatomy.front)
+    hu += 12 * field.noise(rng, 22) + float(rng.uniform(8, 20)) * field.noise(rng, 6)
+    mosaic = float(rng.uniform(25, 60)) if rng.random() < 0.15 else float(rng.uniform(0, 14))
+    hu += mosaic * np.tanh(3 * field.noise(rng, 17))
+    hu = np.maximum(hu, -990)
+    fissures = np.where(is_right, np.minimum(np.abs(right), np.where(right > 0, np.abs(horizontal), 99)), np.abs(left))
+    line = coverage(fissures - 0.5 * frame.edge_mm, frame.edge_mm) * anatomy.fissure * ramp(field.noise(rng, 25), -1, 0)
+    hu += line * 250
+    depth = np.maximum(-lungs.costal.ravel()[index], 0)
+    tissue_voxels = Parenchyma(index, x, y, z, depth, down, is_right, lobe.astype(np.int8), hu.astype(np.float32))
+    add_emphysema(rng, field, tissue_voxels)
+    add_dependent_density(rng, field, tissue_voxels)
+    return tissue_voxels, field
+
+
+def add_emphysema(rng: np.random.Generator, field: Field, lung: Parenchyma) -> None:
+    """Sink holes toward air in one patient of eight, mostly in the upper zones."""
+    if rng.random() > 0.125:
+        return
+    holes = field.noise(rng, float(rng.uniform(7, 16))) + 0.6 * ramp(lung.z_mm, -60, 60)
+    strength = ramp(holes, float(rng.uniform(0.9, 1.8)), 2.4)
+    lung.hu[:] += strength * (np.float32(-975) - lung.hu)
+
+
+def add_dependent_density(rng: np.random.Generator, field: Field, lung: Parenchyma) -> None:
+    """Add the hazy band of the dependent pleura in one patient of four: dense, but never a lesion."""
+    if rng.random() > 0.25:
+        return
+    reach = float(rng.uniform(3, 9))
+    low = float(np.percentile(lung.down_mm, 80))
+    band = np.exp(-lung.depth_mm / reach) * ramp(lung.down_mm, low - 25, low + 15)
+    band = band * np.clip(0.8 + 0.4 * field.noise(rng, 15), 0, 1)
+    lung.hu[:] += band.astype(np.float32) * np.float32(rng.uniform(150, 330))
+
+
+def trunk(frame: Frame, lung: Parenchyma, values: F32, outside: float) -> F32:
+    """Return lung values (n,) spread back on the grid, `outside` elsewhere."""
+    out = np.full(frame.shape, outside, dtype=np.float32)
+    out.ravel()[lung.index] = values
+    return out
