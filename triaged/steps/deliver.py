@@ -23,8 +23,8 @@ class DeliveryOptions:
     shown, re-sendable by hand) after `max_attempts`. With the defaults a destination may be away for about two days."""
 
     first_wait_s: float = 5.0
-    longest_wait_s: float = 900.0
-    max_attempts: int = 200
+    longest_wait_s: float = 60.0
+    max_attempts: int = 3000
     lease_s: float = 300.0
 
 
