@@ -39,7 +39,11 @@ def load(path: Path) -> Config:
         ConfigError: the file cannot be read or has mistakes; the message lists each with its line.
     """
     tree = _read(path)
-    plain = {key: value for key, value in _plain(tree).items() if value is not None} if tree is not None else {}
+    # Sections that are left out are validated too, so that their paths become relative to the file.
+    plain: dict[str, Any] = {
+        name: {} for name, field in Config.model_fields.items() if list(_models(field.annotation)) == [field.annotation]
+    }
+    plain |= {key: value for key, value in _plain(tree or {}).items() if value is not None}
     try:
         return Config.model_validate(plain, context={"folder": path.resolve().parent})
     except ValidationError as error:

@@ -40,8 +40,7 @@ def _host(text: str) -> str:
 
 
 def _resolved(path: Path, info: ValidationInfo) -> Path:
-    folder: Path = (info.context or {}).get("folder", Path())
-    return (folder / path.expanduser()).resolve()
+    return path if info.context is None else (info.context["folder"] / path.expanduser()).resolve()
 
 
 def _database_url(url: str, info: ValidationInfo) -> str:

@@ -1,0 +1,42 @@
+"""What the rooms are given from the settings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from triaged.config.reading import load
+from triaged.config.settings import Config, TriageSection
+from triaged.study.placement import OrderPriority, TriageClass
+from triaged.triage.scheme import Scheme, head_start_minutes
+
+
+def test_the_configuration_is_frozen() -> None:
+    with pytest.raises(ValidationError, match="frozen"):
+        Config().workers = 2
+
+
+@pytest.mark.parametrize(("scheme", "minutes"), [("identification", 120), ("combined", 90), ("severity", 30)])
+def test_the_head_start_of_mild_suspicion_follows_the_scheme_unless_it_is_given(scheme: str, minutes: int) -> None:
+    """The numbers are those of the ordering specification, section 2.3.2."""
+    section = TriageSection.model_validate({"scheme": scheme})
+    options = section.options()
+    assert options.scheme is Scheme(scheme)
+    assert head_start_minutes(TriageClass.SUSPECTED_MILD, OrderPriority.ROUTINE, options) == minutes
+    given = TriageSection.model_validate({"scheme": scheme, "head_start_min": {"suspected_mild": 33}}).options()
+    assert head_start_minutes(TriageClass.SUSPECTED_MILD, OrderPriority.ROUTINE, given) == 33
+
+
+def test_cut_offs_and_threshold_reach_the_scheme() -> None:
+    options = TriageSection.model_validate(
+        {"identification_threshold": 0.4, "cut_offs": {"s1": 0.02, "s2": 0.06, "s3": 0.29, "s4": 0.83}}
+    ).options()
+    assert (options.tau, options.s1, options.s2, options.s3, options.s4) == (0.4, 0.02, 0.06, 0.29, 0.83)
+
+
+def test_a_postgresql_url_gets_the_driver_that_is_installed(tmp_path: Path) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text("database: {url: 'postgresql://me:secret@db:5432/triage'}\n", encoding="utf-8")
+    assert load(path).database.url == "postgresql+psycopg://me:secret@db:5432/triage"
