@@ -64,6 +64,7 @@ class Anatomy:
     trachea: float
     aorta: float
     stomach_air: float
+    gullet_air: float
     vessel_density: float
     fissure: float
     top: float
@@ -96,7 +97,7 @@ def draw_tissue(rng: np.random.Generator, breath: float) -> Tissue:
         cortex=float(rng.uniform(450, 1100)),
         cartilage=float(rng.uniform(70, 170)),
         airway=float(rng.uniform(-1000, -960)),
-        lung=float(-885 + 140 * (1 - breath) ** 1.5 + rng.normal(0, 22)),
+        lung=float(-872 + 140 * (1 - breath) ** 1.5 + rng.normal(0, 22)),
         lung_gradient=float(rng.uniform(15, 60) + 70 * (1 - breath)),
         vessel=blood if enhanced else around(40, 10),
     )
@@ -142,7 +143,8 @@ def draw_anatomy(rng: np.random.Generator) -> Anatomy:
         trachea=float(rng.uniform(7, 10)) * size,
         aorta=float(rng.uniform(11, 16)),
         stomach_air=float(rng.uniform(0, 1)),
-        vessel_density=float(rng.uniform(0.7, 1.3)),
+        gullet_air=float(max(rng.uniform(-6, 5), 0)),
+        vessel_density=float(rng.uniform(0.8, 1.6)),
         fissure=float(rng.uniform(0.0, 0.5)),
         top=apex + float(rng.uniform(8, 45)),
         bottom=dome - recess - float(rng.uniform(-5, 70)),

@@ -71,9 +71,17 @@ def training_options(seed: int) -> PhantomOptions:
         pixel_mm=2.0,
         slice_mm=float(style.uniform(0.8, 2.0)) if thin else increment,
         increment_mm=increment,
+        crop_mm=draw_crop(style),
         posture="prone" if style.random() < 0.03 else "supine",
         scanner=draw_scanner(style),
     )
+
+
+def draw_crop(rng: np.random.Generator) -> tuple[float, float]:
+    """Return what is missing of the scanned range (foot, head) in mm: in one of ten it cuts the lungs."""
+    if rng.random() < 0.9:
+        return (0.0, 0.0)
+    return (float(rng.uniform(0, 130)), float(rng.uniform(0, 70)))
 
 
 def draw_scanner(rng: np.random.Generator) -> Scanner:
@@ -84,6 +92,7 @@ def draw_scanner(rng: np.random.Generator) -> Scanner:
         noise_sd_hu=float(np.clip(np.exp(rng.normal(np.log(16 + 18 * sharp), 0.55)), 5, 90)),
         noise_cutoff=float(rng.uniform(0.12, 0.3) + 0.4 * sharp),
         sharpen=float(rng.uniform(0.3, 1.2)) if sharp > 0.65 else 0.0,
+        streak_hu=float(rng.uniform(0, 35)),
         hu_offset=float(rng.normal(0, 5)),
         padding_hu=int(rng.choice([-1024, -1024, -1024, -2000, -2048, -3024])),
         off_centre_mm=(float(rng.normal(0, 10)), float(rng.normal(0, 14))),

@@ -20,7 +20,14 @@ from triaged.lab.phantom.scanner import scan
 from triaged.lab.phantom.skeleton import paint_skeleton
 from triaged.lab.phantom.tree import draw_tree, grow
 from triaged.lab.phantom.viral import apply_viral, target_shares, viral_level
-from triaged.lab.phantom.wall import build_cage, paint_arms, paint_table, paint_wall
+from triaged.lab.phantom.wall import (
+    build_cage,
+    paint_arms,
+    paint_clothing,
+    paint_shoulder_joints,
+    paint_table,
+    paint_wall,
+)
 
 
 def generate(options: PhantomOptions) -> Phantom:
@@ -35,9 +42,10 @@ def generate(options: PhantomOptions) -> Phantom:
     between = exclusion(organs, frame, anatomy, core)
     lungs = build_lungs(organs, frame, anatomy, cage, between)
     voxels = np.full(frame.shape, -1000, dtype=np.float32)
+    paint_arms(organs, frame, voxels, cage, anatomy)
     paint_wall(organs, frame, voxels, cage, anatomy)
-    if anatomy.arms_down or frame.z_mm[-1] > anatomy.apex_r - 40:
-        paint_arms(organs, frame, voxels, cage, anatomy)
+    paint_clothing(organs, frame, voxels)
+    paint_shoulder_joints(frame, voxels, anatomy)
     paint_skeleton(organs, frame, voxels, cage, anatomy)
     paint_belly(organs, frame, voxels, cage, anatomy, lungs)
     inside = coverage(lungs.costal, 2 * frame.edge_mm)
@@ -57,8 +65,9 @@ def generate(options: PhantomOptions) -> Phantom:
 
 def draw_frame(options: PhantomOptions, anatomy: Anatomy, group: int) -> Frame:
     """Return the drawing grid from below the lung bases to the shoulders; `group` cuts make one slice."""
-    count = max(8, round((anatomy.top - anatomy.bottom) / options.increment_mm))
-    z = anatomy.bottom + options.increment_mm * np.arange(count, dtype=np.float32)
+    bottom, top = anatomy.bottom + options.crop_mm[0], anatomy.top - options.crop_mm[1]
+    count = max(8, round((top - bottom) / options.increment_mm))
+    z = bottom + options.increment_mm * np.arange(count, dtype=np.float32)
     if group == 2:
         half = options.slice_mm / 4
         z = np.stack([z - half, z + half], axis=1).ravel()

@@ -39,11 +39,11 @@ def diaphragm_height(rng: np.random.Generator, frame: Frame, anatomy: Anatomy, c
     right = coverage(frame.x_mm, 50)
     top = anatomy.dome_r * right + anatomy.dome_l * (1 - right)
     bottom = top - anatomy.recess * (0.85 + 0.35 * back**2 - 0.4 * front**2)
-    reach = anatomy.half_width * (0.47 + 0.3 * back**2 - 0.08 * front)
+    reach = anatomy.half_width * (0.6 + 0.2 * back**2 - 0.15 * front)
     t = np.clip(depth / reach, 0, 1)
     rise = np.maximum(1 - (1 - t) ** 2, 0) ** (0.5 + 0.28 * back)
     bumps = smooth_noise(rng, (1, *frame.x_mm.shape), frame.spacing_mm, 45)[0]
-    saddle = 10 * np.exp(-((frame.x_mm / 28) ** 2))
+    saddle = 12 * np.exp(-((frame.x_mm / 34) ** 2))
     height: F32 = (bottom + (top - bottom) * rise + 3 * bumps - saddle).astype(np.float32)
     return height
 
@@ -97,7 +97,11 @@ def paint_belly(
         air = coverage(np.maximum(d + 4, frame.y_mm[box[1], box[2]][None] - level), frame.edge_mm)
         blend(voxels[box], air * under[box], -985.0)
     bubbles = coverage((2.35 - smooth_noise(rng, shape, frame.spacing_mm, 13)) * 6, 3)
-    blend(region, bubbles * under * coverage(z - anatomy.dome_l + 45, 10) * (frame.x_mm > -60)[None], -900.0)
+    gut = coverage((np.abs(smooth_noise(rng, shape, frame.spacing_mm, 17)) - 0.45) * 10, 4) * (1 - liver)
+    blend(region, 0.9 * gut * under * coverage(z - anatomy.dome_l + 70, 10), tissue.muscle)
+    blend(
+        region, bubbles * (1 - liver) * under * coverage(z - anatomy.dome_l + 45, 10) * (frame.x_mm > -60)[None], -900.0
+    )
 
 
 def lobe_fields(rng: np.random.Generator, frame: Frame) -> tuple[F32, F32, F32]:

@@ -167,6 +167,10 @@ def paint_core(rng: np.random.Generator, frame: Frame, voxels: F32, inside: F32,
         blend(region, coverage(d + 11, 4) * inside[box] * 0.9, tissue.blood)
     for tube in core.vessels:
         paint_tube(frame, voxels, tube, tube.hu)
+    if anatomy.gullet_air > 1:
+        for tube in core.vessels[-2:]:
+            air = Tube(tube.start, tube.end, anatomy.gullet_air, anatomy.gullet_air * 0.4, -980.0, 0)
+            paint_tube(frame, voxels, air, air.hu)
     paint_nodes(rng, frame, voxels)
     for tube in core.airways:
         wall = Tube(tube.start, tube.end, tube.r_start + 1.6, tube.r_end + 1.6, 40.0, 0)

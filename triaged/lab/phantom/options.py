@@ -36,14 +36,15 @@ class Scanner:
     """How the drawn patient is turned into pixels.
 
     `edge_mm`: width over which a boundary fades (voxel plus kernel); `noise_sd_hu` at the body centre;
-    `noise_cutoff` in cycles per pixel (0.15 smooth, 0.6 sharp kernel); `sharpen` unsharp gain;
-    `padding_hu` fills the corners outside the reconstruction circle.
+    `noise_cutoff` in cycles per pixel (0.15 smooth, 0.6 sharp kernel); `sharpen`: unsharp gain; `streak_hu`: streaks
+    across the shoulders; `padding_hu` fills the corners outside the reconstruction circle.
     """
 
     edge_mm: float = 1.6
     noise_sd_hu: float = 20.0
     noise_cutoff: float = 0.35
     sharpen: float = 0.0
+    streak_hu: float = 10.0
     hu_offset: float = 0.0
     padding_hu: int = -1024
     off_centre_mm: tuple[float, float] = (0.0, 0.0)
@@ -57,7 +58,8 @@ class PhantomOptions:
     `severity` is a grade, or the target share of the (right, left) lung covered by lesion, each in [0, 0.95].
     It acts on viral disease only; other diseases draw their own extent and leave `lesion` empty.
     `slice_mm` is the thickness and `increment_mm` the distance of slices; a slice at least 3 mm thick is averaged
-    from two thinner ones, a thinner one is a single cut (the decimated series of MosMed).
+    from two thinner ones, a thinner one is a single cut (the decimated series of MosMed). `crop_mm` is cut off the
+    scanned range at its (foot, head) end.
     """
 
     seed: int
@@ -67,6 +69,7 @@ class PhantomOptions:
     pixel_mm: float = 2.0
     slice_mm: float = 5.0
     increment_mm: float = 5.0
+    crop_mm: tuple[float, float] = (0.0, 0.0)
     posture: Posture = "supine"
     scanner: Scanner = Scanner()
 

@@ -78,7 +78,7 @@ def build_parenchyma(
     lobe = np.where(is_right, np.where(right < 0, 2, np.where(horizontal < 0, 1, 0)), np.where(left < 0, 4, 3))
     tissue = anatomy.tissue
     hu = tissue.lung + tissue.lung_gradient * down / (anatomy.back + anatomy.front)
-    hu += 12 * field.noise(rng, 22) + float(rng.uniform(8, 20)) * field.noise(rng, 6)
+    hu += 12 * field.noise(rng, 22) + float(rng.uniform(10, 26)) * field.noise(rng, 5)
     mosaic = float(rng.uniform(25, 60)) if rng.random() < 0.15 else float(rng.uniform(0, 14))
     hu += mosaic * np.tanh(3 * field.noise(rng, 17))
     hu = np.maximum(hu, -990)

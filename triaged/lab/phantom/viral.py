@@ -64,17 +64,17 @@ def apply_viral(
     """Darken or whiten lung tissue by the lesion and return its opacity (n,), 0.5 on the lesion's border."""
     limit = np.where(lung.is_right, np.float32(thresholds[0]), np.float32(thresholds[1])).astype(np.float32)
     above = np.where(np.isfinite(limit), level - limit, -200).astype(np.float32)
-    opacity = soft_step(above, float(rng.uniform(0.7, 2.5)))
+    opacity = soft_step(above, float(np.exp(rng.uniform(-0.4, 1.4))))
     base = float(np.median(lung.hu))
     glass = np.float32(max(float(rng.uniform(-690, -400)), base + float(rng.uniform(120, 200))))
-    target = glass + 35 * field.noise(rng, 9) + 25 * field.noise(rng, 28)
+    target = glass + float(rng.uniform(20, 65)) * field.noise(rng, 9) + 25 * field.noise(rng, 28)
     if rng.random() < 0.35:
         septa = np.clip(1 - np.abs(field.noise(rng, float(rng.uniform(7, 12)))) * 4, 0, 1)
         target += septa * float(rng.uniform(100, 260))
     if rng.random() < 0.55 and opacity.max() > 0.5:
         dense = above + 5 * field.noise(rng, 16)
         inner = above > 0
-        core = dense - share_threshold(dense, inner, float(rng.beta(1.2, 3)))
+        core = dense - share_threshold(dense, inner, float(rng.beta(1.1, 4)))
         solid = soft_step(core, 1.5)
         target += solid * (float(rng.uniform(-80, 45)) - target)
     lung.hu[:] += opacity * (target - lung.hu)

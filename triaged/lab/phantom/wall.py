@@ -13,6 +13,7 @@ import numpy as np
 from triaged.lab.phantom.anatomy import Anatomy
 from triaged.lab.phantom.frame import (
     Frame,
+    Point,
     blend,
     coverage,
     paint_capsule,
@@ -85,7 +86,7 @@ def wall_thickness(rng: np.random.Generator, frame: Frame, cage: Cage, anatomy: 
     muscle = 9 + anatomy.muscle * (0.25 + 0.8 * pectoral + 1.1 * dorsal)
     shoulder = ramp(z, 15, 85) * (anatomy.shoulder * side**2 + 8)
     flat = (anatomy.back + 24 + anatomy.muscle) / np.maximum(np.cos(angle), 0.3) - cage.radius
-    flat = np.minimum(flat, 60) * ramp(np.abs(angle), 1.0, 0.25)
+    flat = np.minimum(flat, 38) * ramp(np.abs(angle), 1.35, 0.5)
     muscle = np.maximum(muscle + shoulder, flat) - 7 * np.exp(-((angle / 0.08) ** 2))
     fat = anatomy.fat * (0.55 + 0.5 * side + 0.35 * back + 0.35 * ramp(z, -60, -200))
     breast = np.exp(-(((np.abs(angle) - 2.45) / 0.42) ** 2)) * np.exp(-(((z + 35) / 55) ** 2))
@@ -119,22 +120,41 @@ def paint_wall(rng: np.random.Generator, frame: Frame, voxels: F32, cage: Cage, 
 
 
 def paint_arms(rng: np.random.Generator, frame: Frame, voxels: F32, cage: Cage, anatomy: Anatomy) -> None:
-    """Paint the upper arms beside the chest, or the shoulder joints and raised arms above it."""
+    """Paint the upper arms beside the chest, or raised from the shoulders; the body is drawn over them later."""
     tissue = anatomy.tissue
+    reach = float(cage.radius.max()) + anatomy.fat + 20
     for side in (-1.0, 1.0):
-        reach = float(cage.radius.max()) + anatomy.fat + 20
         if anatomy.arms_down:
             x, radius = side * (reach + rng.uniform(28, 50)), float(rng.uniform(34, 50))
-            for r, hu in ((radius, tissue.fat), (radius - 5, tissue.muscle), (12, tissue.cortex), (7, tissue.marrow)):
-                paint_capsule(frame, voxels, (x, 12, -260), (x - side * 8, 8, 110), r, hu)
-        height = anatomy.apex_r + float(rng.uniform(-5, 30))
-        joint = (side * (anatomy.half_width + anatomy.shoulder * 0.4), float(rng.uniform(-5, 25)), height)
-        if not anatomy.arms_down:
-            raised = (joint[0] * 1.25, joint[1] - 20, height + 130)
-            for r, hu in ((48.0, tissue.fat), (44.0, tissue.muscle), (12.0, tissue.cortex), (7.5, tissue.marrow)):
-                paint_capsule(frame, voxels, joint, raised, r, hu)
-        paint_ellipsoid(frame, voxels, joint, (24, 24, 24), tissue.cortex * 0.6)
-        paint_ellipsoid(frame, voxels, joint, (21, 21, 21), tissue.marrow)
+            start, end = (x, 12.0, -260.0), (x - side * 8, 8.0, 110.0)
+        else:
+            radius, joint = float(rng.uniform(38, 52)), shoulder_joint(anatomy, side)
+            start, end = joint, (joint[0] * 1.25, joint[1] - 20, joint[2] + 130)
+        layers = ((radius, tissue.fat), (radius - 5, tissue.muscle), (12, tissue.cortex), (7, tissue.marrow))
+        for r, hu in layers:
+            paint_capsule(frame, voxels, start, end, r, hu)
+
+
+def paint_shoulder_joints(frame: Frame, voxels: F32, anatomy: Anatomy) -> None:
+    """Paint the heads of the upper arm bones over the finished body."""
+    for side in (-1.0, 1.0):
+        joint = shoulder_joint(anatomy, side)
+        paint_ellipsoid(frame, voxels, joint, (24, 24, 24), anatomy.tissue.cortex * 0.6)
+        paint_ellipsoid(frame, voxels, joint, (21, 21, 21), anatomy.tissue.marrow)
+
+
+def shoulder_joint(anatomy: Anatomy, side: float) -> Point:
+    """Return the centre (x, y, z mm) of a shoulder joint; `side` is -1 for the patient's right."""
+    lift = 22.0 if anatomy.arms_down else 6.0
+    return (side * (anatomy.half_width + anatomy.shoulder * 0.4), 0.1 * anatomy.back, anatomy.apex_r + lift)
+
+
+def paint_clothing(rng: np.random.Generator, frame: Frame, voxels: F32) -> None:
+    """Paint faint folds of cloth in the air around the patient, in two of five."""
+    if rng.random() < 0.4:
+        folds = np.abs(smooth_noise(rng, frame.shape, frame.spacing_mm, 45))
+        sheet = coverage((folds - 0.02) * 45, frame.edge_mm) * (voxels < -900)
+        blend(voxels, sheet * np.float32(rng.uniform(0.03, 0.12)), 0.0)
 
 
 def paint_table(rng: np.random.Generator, frame: Frame, voxels: F32, y_mm: float, prone: float) -> None:
