@@ -1,0 +1,153 @@
+"""Whether planes lie in the patient like the slices of one volume; knows positions only, no pixels and no DICOM.
+
+The order of slices is that of their positions along the slice normal, which is the one attribute every scanner gets
+right: instance numbers and slice locations are not looked at (PS3.3 C.7.6.2.1.1).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+SAME_PLACE_MM = 0.01
+SHEAR_DEGREES = 1.0
+SHEAR_MM = 0.5
+"""A stack is sheared when its slices step off the normal by this angle and, from end to end, by this length: that
+leaves short stacks alone whose positions were merely rounded to 0.1 mm."""
+STEP_SHARE = 0.1
+STEP_MM = 0.11
+"""How far a step may be off: a tenth, or the rounding of two positions to 0.1 mm."""
+SIDEWAYS_MM = 1.0
+
+
+class FaultKind(StrEnum):
+    """What keeps planes from being a volume."""
+
+    DUPLICATE = "duplicate"
+    SHEARED = "sheared"
+    MISSING = "missing"
+    IRREGULAR = "irregular"
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One fault of a stack; `detail` says what was expected, what was found and where (z in LPS mm)."""
+
+    kind: FaultKind
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Stack:
+    """Planes in order along the slice normal (row direction x column direction).
+
+    `order` holds indices into the positions that were given; `step_mm` is the LPS vector from a slice to the next one,
+    on average; `gap_mm` the usual distance along the normal; `fault` is None where the planes are a volume.
+    """
+
+    order: tuple[int, ...]
+    step_mm: NDArray[np.float64]
+    gap_mm: float
+    fault: Fault | None
+
+
+def plane_normal(orientation: Sequence[float]) -> NDArray[np.float64]:
+    """Return the unit normal of a plane given by its six direction cosines.
+
+    Raises:
+        ValueError: the cosines are not two directions at right angles to each other.
+    """
+    row, column = np.asarray(orientation[:3], dtype=np.float64), np.asarray(orientation[3:], dtype=np.float64)
+    lengths = float(np.linalg.norm(row)), float(np.linalg.norm(column))
+    if not all(0.99 < length < 1.01 for length in lengths) or abs(float(row @ column)) > 0.01:
+        raise ValueError(f"orientation: expected two perpendicular unit vectors, found {tuple(orientation)}")
+    normal = np.cross(row, column)
+    return np.asarray(normal / np.linalg.norm(normal), dtype=np.float64)
+
+
+def same_orientation(one: Sequence[float], other: Sequence[float]) -> bool:
+    """Tell whether two planes are parallel and turned the same way, to half a degree."""
+    return bool(np.abs(np.asarray(one) - np.asarray(other)).max() < 0.01)
+
+
+def arrange(positions_mm: NDArray[np.float64], orientation: Sequence[float]) -> Stack:
+    """Return planes in order along their normal, with the first fault that keeps them from being a volume.
+
+    `positions_mm` holds one LPS position per plane, of the same corner of each; all planes share `orientation`.
+
+    Raises:
+        ValueError: fewer than two planes, or an orientation that is none.
+    """
+    if len(positions_mm) < 2:
+        raise ValueError(f"positions: expected at least two planes, found {len(positions_mm)}")
+    normal = plane_normal(orientation)
+    along = positions_mm @ normal
+    order = np.argsort(along, kind="stable")
+    placed, along = positions_mm[order], along[order]
+    gaps = np.diff(along)
+    gap = float(np.median(gaps[gaps > SAME_PLACE_MM])) if (gaps > SAME_PLACE_MM).any() else 0.0
+    step = (placed[-1] - placed[0]) / (len(placed) - 1)
+    fault = _duplicate(placed, gaps) or _sheared(placed, normal) or _gapped(placed, gaps, gap) or _bent(placed, gap)
+    return Stack(tuple(int(i) for i in order), step, gap, fault)
+
+
+def _duplicate(placed: NDArray[np.float64], gaps: NDArray[np.float64]) -> Fault | None:
+    same = np.flatnonzero(gaps <= SAME_PLACE_MM)
+    if same.size == 0:
+        return None
+    return Fault(
+        FaultKind.DUPLICATE,
+        f"expected one slice at each position, found {same.size} more at a position already taken, the first at "
+        f"{_where(placed[same[0]])}",
+    )
+
+
+def _sheared(placed: NDArray[np.float64], normal: NDArray[np.float64]) -> Fault | None:
+    whole = placed[-1] - placed[0]
+    along = float(whole @ normal)
+    sideways = float(np.linalg.norm(whole - along * normal))
+    angle = float(np.degrees(np.arctan2(sideways, along)))
+    if angle <= SHEAR_DEGREES or sideways <= SHEAR_MM:
+        return None
+    return Fault(
+        FaultKind.SHEARED, f"expected slices stacked along their normal, found them stacked {angle:.1f} degrees off it"
+    )
+
+
+def _gapped(placed: NDArray[np.float64], gaps: NDArray[np.float64], gap: float) -> Fault | None:
+    tolerance = max(STEP_SHARE * gap, STEP_MM)
+    odd = np.flatnonzero(np.abs(gaps - gap) > tolerance)
+    if odd.size == 0:
+        return None
+    counts = np.maximum(np.round(gaps / gap), 1.0)
+    whole_steps = np.abs(gaps - counts * gap) <= np.minimum(tolerance * counts, 0.3 * gap)
+    place = f"{gaps[odd[0]]:.2f} mm after {_where(placed[odd[0]])}"
+    if bool(whole_steps.all()):
+        return Fault(
+            FaultKind.MISSING,
+            f"expected a slice every {gap:.2f} mm, found {int(counts.sum()) - len(gaps)} missing, the first in {place}",
+        )
+    return Fault(
+        FaultKind.IRREGULAR, f"expected a slice every {gap:.2f} mm, found {odd.size} other steps, the first {place}"
+    )
+
+
+def _bent(placed: NDArray[np.float64], gap: float) -> Fault | None:
+    """Return a fault where the slices drift off the even straight line from the first one to the last."""
+    line = np.linspace(placed[0], placed[-1], len(placed))
+    off = np.linalg.norm(placed - line, axis=1)
+    worst = int(np.argmax(off))
+    if off[worst] <= max(SIDEWAYS_MM, 0.5 * gap):
+        return None
+    return Fault(
+        FaultKind.IRREGULAR,
+        f"expected slices on an even straight line, found one {off[worst]:.2f} mm off it at {_where(placed[worst])}",
+    )
+
+
+def _where(position: NDArray[np.float64]) -> str:
+    return f"z = {position[2]:.2f} mm"
