@@ -35,7 +35,8 @@ class ResidualBlock(nn.Module):
         inner = self.convolve_1(functional.relu(self.normalise_1(features)))
         inner = self.convolve_2(functional.relu(self.normalise_2(inner)))
         shortcut: Tensor = self.shortcut(features)
-        return shortcut + inner
+        refined: Tensor = shortcut + inner
+        return refined
 
 
 class OutputLayer(nn.Sequential):

@@ -1,0 +1,44 @@
+"""Pools in-plane pyramid cells over the slices of a series: the second half of a separable 3-D maximum.
+
+Must not know which runtime produced the cells. `triaged.lab.networks` holds the first half and the direct form.
+"""
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+LEVELS: Final = (1, 2, 4, 8)
+"""Cells per axis of each level (Goncharov et al., section 2.4)."""
+CELLS_IN_PLANE: Final = sum(count**2 for count in LEVELS)
+SMALLEST_AXIS: Final = LEVELS[-1]
+
+
+def pool_over_slices(cells: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the 585 * channel features of a series from the cells of its slices, (slice, channel, 85).
+
+    Window k of a level with L cells over n slices starts at k * floor(n / L) and is n - (L - 1) * floor(n / L) long.
+    Fewer than 8 slices are extended by repeating the last. The order is level, channel, row cell, column cell, slice
+    cell.
+    """
+    extended = _at_least_eight(cells)
+    pooled = []
+    start = 0
+    for count in LEVELS:
+        level = extended[:, :, start : start + count**2]
+        pooled.append(_windows(level, count).ravel())
+        start += count**2
+    return np.concatenate(pooled)
+
+
+def _windows(level: NDArray[np.float32], count: int) -> NDArray[np.float32]:
+    """Return (channel, in-plane cell, slice cell) maxima."""
+    stride = level.shape[0] // count
+    window = level.shape[0] - (count - 1) * stride
+    starts = range(0, count * stride, stride)
+    return np.stack([level[start : start + window].max(axis=0) for start in starts], axis=-1)
+
+
+def _at_least_eight(cells: NDArray[np.float32]) -> NDArray[np.float32]:
+    missing = max(0, SMALLEST_AXIS - cells.shape[0])
+    return np.pad(cells, ((0, missing), (0, 0), (0, 0)), mode="edge")

@@ -1,0 +1,127 @@
+"""Reads a YAML mapping strictly: every key is asked for by type, and what nobody asked for is an error with its line.
+
+Must not know what the keys mean.
+"""
+
+import math
+import re
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap
+from ruamel.yaml.error import YAMLError
+
+from triaged.errors import ModelRefused
+
+
+class Section:
+    """One mapping of a manifest, which remembers where it stands and which of its keys have been read."""
+
+    def __init__(self, mapping: CommentedMap, path: Path, name: str) -> None:
+        self._mapping = mapping
+        self._path = path
+        self._name = name
+        self._read: set[str] = set()
+
+    @property
+    def where(self) -> str:
+        """File and line of the section, for messages."""
+        return f"{self._path}:{self._mapping.lc.line + 1}: {self._name or 'manifest'}"
+
+    def names(self) -> tuple[str, ...]:
+        """Return the keys as they stand in the file."""
+        return tuple(str(key) for key in self._mapping)
+
+    def text(self, key: str) -> str:
+        """Return a non-empty string; raise ModelRefused otherwise, as do all methods below."""
+        value = self._value(key)
+        if not isinstance(value, str) or not value.strip():
+            raise self.refusal(key, f"expected text, found {value!r}")
+        return str(value).strip()
+
+    def matching(self, key: str, pattern: re.Pattern[str], meaning: str) -> str:
+        """Return a string that `pattern` matches whole; `meaning` says in words what was expected."""
+        value = self.text(key)
+        if not pattern.fullmatch(value):
+            raise self.refusal(key, f"expected {meaning}, found {value!r}")
+        return value
+
+    def share(self, key: str) -> float:
+        """Return a number strictly between 0 and 1."""
+        value = self._number(key, self._value(key))
+        if not 0 < value < 1:
+            raise self.refusal(key, f"expected a number between 0 and 1, found {value}")
+        return value
+
+    def pair(self, key: str) -> tuple[float, float]:
+        """Return two finite numbers."""
+        values = self._list(key)
+        if len(values) != 2:
+            raise self.refusal(key, f"expected two numbers, found {len(values)} items")
+        return self._number(key, values[0]), self._number(key, values[1])
+
+    def shape(self, key: str) -> tuple[int | str, ...]:
+        """Return a list of positive sizes and names of free axes."""
+        values = self._list(key)
+        for value in values:
+            named = isinstance(value, str) and value.isidentifier()
+            sized = isinstance(value, int) and not isinstance(value, bool) and value > 0
+            if not (named or sized):
+                raise self.refusal(key, f"expected a positive size or the name of an axis, found {value!r}")
+        return tuple(int(value) if isinstance(value, int) else str(value) for value in values)
+
+    def section(self, key: str) -> "Section":
+        """Return the mapping under `key`."""
+        value = self._value(key)
+        if not isinstance(value, CommentedMap):
+            raise self.refusal(key, f"expected a mapping, found {value!r}")
+        return Section(value, self._path, f"{self._name}.{key}".strip("."))
+
+    def close(self) -> None:
+        """Raise ModelRefused when a key of the section was never read."""
+        for key in self.names():
+            if key not in self._read:
+                raise self.refusal(key, f"unknown key, expected one of {', '.join(sorted(self._read))}")
+
+    def refusal(self, key: str, problem: str) -> ModelRefused:
+        """Return the error that points at `key`, or at the section where the key is missing."""
+        line = self._mapping.lc.line
+        if key in self._mapping:
+            line = self._mapping.lc.key(key)[0]
+        full_name = f"{self._name}.{key}".strip(".")
+        return ModelRefused(f"{self._path}:{line + 1}: {full_name}: {problem}")
+
+    def _value(self, key: str) -> Any:
+        if key not in self._mapping:
+            raise self.refusal(key, "expected this key, found none")
+        self._read.add(key)
+        return self._mapping[key]
+
+    def _list(self, key: str) -> list[Any]:
+        value = self._value(key)
+        if not isinstance(value, list):
+            raise self.refusal(key, f"expected a list, found {value!r}")
+        return list(value)
+
+    def _number(self, key: str, value: Any) -> float:
+        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+            raise self.refusal(key, f"expected a number, found {value!r}")
+        return float(value)
+
+
+def read_section(path: Path) -> Section:
+    """Return the top mapping of a YAML file.
+
+    Raises:
+        ModelRefused: the file is missing, is not YAML, or holds no mapping.
+    """
+    try:
+        content = YAML(typ="rt").load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise ModelRefused(f"{path}: expected a readable manifest, found {error}") from error
+    except YAMLError as error:
+        raise ModelRefused(f"{path}: expected YAML, found {error}") from error
+    if not isinstance(content, CommentedMap):
+        raise ModelRefused(f"{path}: expected a mapping, found {type(content).__name__}")
+    return Section(content, path, "")
