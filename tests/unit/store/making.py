@@ -1,0 +1,175 @@
+"""Instances, headers and placements that the store's tests are told with."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import UTC, datetime, timedelta
+
+from triaged.store.studies import Studies
+from triaged.study.assessment import Assessed
+from triaged.study.finding import Finding, QualityFlag
+from triaged.study.placement import Lane, OrderPriority, Placement, TriageClass
+from triaged.study.records import (
+    Admission,
+    Claim,
+    DerivedObject,
+    Instance,
+    InstanceHeader,
+    ObjectKind,
+    Patient,
+    ReceivedHeader,
+)
+from triaged.study.uids import SeriesUID, SOPInstanceUID, StudyUID
+
+NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+CT_IMAGE_STORAGE = "1.2.840.10008.5.1.4.1.1.2"
+EXPLICIT_VR_LITTLE_ENDIAN = "1.2.840.10008.1.2.1"
+PATIENT = Patient("Roe^Jane", "P-1", "19700101", "F", "A-1", "20260301", "115900", "Thorax")
+
+
+def at(minutes: float) -> datetime:
+    """Return the time that is so many minutes after noon."""
+    return NOON + timedelta(minutes=minutes)
+
+
+def study_uid(number: int) -> StudyUID:
+    """Return the identifier of the study with this number."""
+    return StudyUID.parse(f"1.2.826.0.1.{number}")
+
+
+def image(number: int = 1) -> InstanceHeader:
+    """Return the header of one axial slice."""
+    return InstanceHeader(
+        sop_class_uid=CT_IMAGE_STORAGE,
+        modality="CT",
+        instance_number=number,
+        image_type=("ORIGINAL", "PRIMARY", "AXIAL"),
+        rows=512,
+        columns=512,
+        image_position_patient=(-180.0, -170.5, 1.25 * number),
+        image_orientation_patient=(1.0, 0.0, 0.0, 0.0, 1.0, 0.0),
+        pixel_spacing_mm=(0.7, 0.7),
+        slice_thickness_mm=1.25,
+        has_rescale=True,
+    )
+
+
+def instance(study: int | StudyUID, number: int, *, content: str = "as first sent", series: int = 1) -> Instance:
+    """Return one kept slice of a study."""
+    uid = study_uid(study) if isinstance(study, int) else study
+    series_uid = SeriesUID.parse(f"1.2.826.0.2.{series}")
+    sop = SOPInstanceUID.parse(f"1.2.826.0.3.{uid.value.rpartition('.')[2]}.{number}")
+    digest = hashlib.sha256(f"{sop} {content}".encode()).hexdigest()
+    return Instance(
+        study_uid=uid,
+        series_uid=series_uid,
+        sop_instance_uid=sop,
+        transfer_syntax_uid=EXPLICIT_VR_LITTLE_ENDIAN,
+        path=f"{uid}/{series_uid}/{sop}-{digest[:8]}.dcm",
+        sha256=digest,
+        size_bytes=526_000,
+        received_at=NOON,
+        image=image(number),
+    )
+
+
+def placement(
+    minutes: float,
+    uid: StudyUID | str,
+    *,
+    triage_class: TriageClass = TriageClass.UNSCORED,
+    lane: Lane = Lane.ORDERED,
+    reason: str = "waiting for its score",
+) -> Placement:
+    """Return the place of a study whose effective arrival is so many minutes after noon."""
+    key = f"{int(lane)}:{int((minutes + 100_000) * 60):09d}:{uid}"
+    return Placement(lane, triage_class, at(minutes), key, reason)
+
+
+def admit(
+    studies: Studies,
+    what: Instance,
+    *,
+    minutes: float = 0.0,
+    where: Placement | None = None,
+    association_id: int | None = None,
+    priority: OrderPriority = OrderPriority.ROUTINE,
+    patient: Patient = PATIENT,
+) -> Admission:
+    """Admit an instance at a time, to the place that its time gives a new study unless another is given."""
+    header = ReceivedHeader(
+        what.study_uid, what.series_uid, what.sop_instance_uid, priority, patient, what.image, made_by_us=False
+    )
+    place = where or placement(minutes, what.study_uid)
+    return studies.admit(what, header, association_id, placement=place, now=at(minutes))
+
+
+def make_ready(studies: Studies, study: int, *, minutes: float = 0.0, slices: int = 1) -> None:
+    """Admit the slices of a study and complete it, all at one time."""
+    for number in range(1, slices + 1):
+        admit(studies, instance(study, number), minutes=minutes)
+    place = placement(minutes, study_uid(study))
+    studies.complete(study_uid(study), slices, placement=place, cause="whole", now=at(minutes))
+
+
+def claimed(studies: Studies, worker: str = "worker-1", *, minutes: float = 1.0, lease_s: float = 60.0) -> Claim:
+    """Claim the next study, which must be there."""
+    claim = studies.claim_next(worker, lease_s=lease_s, now=at(minutes))
+    assert claim is not None
+    return claim
+
+
+def finding(severity: float = 0.54) -> Finding:
+    """Return what a pipeline found in a study with this severity in the left lung."""
+    return Finding(
+        identification=0.91,
+        severity=severity,
+        severity_right=severity / 2,
+        severity_left=severity,
+        severity_total=severity * 0.75,
+        right_lung_ml=2600.0,
+        left_lung_ml=2300.0,
+        lungs_ml=4900.0,
+        lesion_ml=1200.0,
+        dense_share=0.2,
+        grade=3,
+        engine="networks",
+        identification_threshold=0.5,
+        quality=(QualityFlag.THICK_SLICES,),
+    )
+
+
+def derived(claim: Claim, kind: ObjectKind, *, number: int = 1) -> DerivedObject:
+    """Return a result object of a claimed study."""
+    sop = f"2.25.{claim.study_uid.value.rpartition('.')[2]}0{list(ObjectKind).index(kind)}{number}"
+    return DerivedObject(
+        sop, "1.2.840.10008.5.1.4.1.1.66.4", EXPLICIT_VR_LITTLE_ENDIAN, kind, f"{claim.study_uid}/results/{sop}", "ab"
+    )
+
+
+def commit(
+    studies: Studies,
+    claim: Claim,
+    *,
+    minutes: float = 2.0,
+    where: Placement | None = None,
+    severity: float = 0.54,
+    objects: tuple[DerivedObject, ...] = (),
+    destinations: dict[str, frozenset[ObjectKind]] | None = None,
+) -> None:
+    """Commit a score for a claimed study, by default high on the list."""
+    place = where or placement(
+        minutes - 180, claim.study_uid, triage_class=TriageClass.SEVERE, reason="B severe — left lung 54 %, P .91"
+    )
+    studies.commit(
+        claim,
+        Assessed(finding(severity)),
+        placement=place,
+        not_chosen=(),
+        chosen=claim.series[0].series_uid,
+        objects=objects,
+        destinations=destinations or {},
+        model="ct-test",
+        scheme="combined",
+        now=at(minutes),
+    )

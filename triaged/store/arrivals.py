@@ -1,0 +1,304 @@
+"""Associations, and the row that every received instance gets before its sender is told Success.
+
+Knows no sockets and no files: the bytes are already durable in the spool when an instance comes here.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, bindparam, exists, insert, select, update
+
+from triaged.store import order, schema
+from triaged.store.database import Database
+from triaged.store.rows import (
+    PATIENT_FIELDS,
+    header_text,
+    insert_unless_there,
+    locked_study,
+    record_event,
+    sent_text,
+)
+from triaged.store.views import ConflictKind
+from triaged.study.lifecycle import Event, State, after
+from triaged.study.placement import OrderPriority, Placement
+from triaged.study.records import Admission, Instance, ReceivedHeader
+
+_URGENCY = (
+    OrderPriority.STAT,
+    OrderPriority.HIGH,
+    OrderPriority.MEDIUM,
+    OrderPriority.ROUTINE,
+    OrderPriority.LOW,
+    OrderPriority.UNKNOWN,
+)
+
+
+class Arrivals:
+    """What the receivers write."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def open_association(self, *, receiver: str, peer: str, calling_ae_title: str, now: datetime) -> int:
+        """Record that a sender has begun, and return the association's number."""
+        values = {"receiver": receiver, "peer": peer, "calling_ae_title": calling_ae_title, "opened_at": now}
+        with self._database.begin() as connection:
+            return int(connection.execute(_OPEN, values).scalar_one())
+
+    def close_association(self, association_id: int, *, now: datetime) -> None:
+        """Record that a sender has ended, in whatever way."""
+        with self._database.begin() as connection:
+            connection.execute(_CLOSE.where(schema.association.c.id == association_id), {"closed_at": now})
+
+    def close_orphans(self, receiver: str, *, now: datetime) -> int:
+        """Close what this receiver's predecessor of the same name left open when it died; return how many."""
+        orphans = _CLOSE.where(schema.association.c.receiver == receiver)
+        with self._database.begin() as connection:
+            return connection.execute(orphans, {"closed_at": now}).rowcount
+
+    def admit(
+        self,
+        instance: Instance,
+        header: ReceivedHeader,
+        association_id: int | None,
+        *,
+        placement: Placement,
+        now: datetime,
+    ) -> Admission:
+        """Write the row of a durable instance, and its study's revision, in one transaction.
+
+        `placement` is where the study stands if it is new. A study that is on the list already takes it only where it
+        is higher, so that nothing sinks before it is scored again (ordering specification, 2.3.4).
+
+        Raises:
+            TryLater: the database is away; nothing was written, and the sender has to be told so.
+        """
+        if header.made_by_us:
+            return Admission.OWN
+        with self._database.begin() as connection:
+            study = locked_study(connection, instance.study_uid.value)
+            if study is None and _is_derived(connection, instance):
+                return Admission.OWN
+            if study is None:
+                if _first_of_study(connection, instance, header, placement, now):
+                    study = locked_study(connection, instance.study_uid.value)
+                    assert study is not None
+                    return _new_instance(connection, study, instance, association_id, now)
+                study = locked_study(connection, instance.study_uid.value)
+                assert study is not None
+            return _next_of_study(connection, study, instance, header, association_id, placement, now)
+
+    def quarantine(
+        self,
+        *,
+        path: str,
+        reason: str,
+        peer: str,
+        calling_ae_title: str,
+        sop_class_uid: str,
+        sop_instance_uid_sent: str,
+        transfer_syntax_uid: str,
+        sha256: str,
+        size_bytes: int,
+        now: datetime,
+    ) -> None:
+        """Record bytes that are kept but cannot be filed under a study, with the reason."""
+        values = {
+            "at": now,
+            "path": path,
+            "reason": reason,
+            "peer": peer,
+            "calling_ae_title": calling_ae_title,
+            "sop_class_uid": sop_class_uid,
+            "sop_instance_uid_sent": sop_instance_uid_sent,
+            "transfer_syntax_uid": transfer_syntax_uid,
+            "sha256": sha256,
+            "size_bytes": size_bytes,
+        }
+        with self._database.begin() as connection:
+            connection.execute(insert(schema.quarantine), values)
+
+
+def _is_derived(connection: Connection, instance: Instance) -> bool:
+    return bool(connection.execute(_DERIVED, {"sop": instance.sop_instance_uid.value}).scalar_one())
+
+
+def _first_of_study(
+    connection: Connection, instance: Instance, header: ReceivedHeader, placement: Placement, now: datetime
+) -> bool:
+    """Insert the study of its first instance; False where another receiver was a moment faster."""
+    values = {
+        "study_uid": instance.study_uid.value,
+        "study_uid_sent": sent_text(instance.study_uid),
+        "state": State.RECEIVING,
+        "revision": 1,
+        "order_priority": header.order_priority,
+        "first_instance_at": now,
+        "last_instance_at": now,
+        "instances": 1,
+        "conflicts": 0,
+        "attempts": 0,
+        **{name: getattr(header.patient, name) for name in PATIENT_FIELDS},
+        **order.placement_columns(placement),
+    }
+    study_id = insert_unless_there(connection, schema.study, values)
+    if study_id is None:
+        return False
+    order.enter(connection, study_id, placement, cause=f"received: {placement.reason}", now=now)
+    record_event(
+        connection,
+        study_id,
+        Event.INSTANCE_ADDED,
+        before=None,
+        after=State.RECEIVING,
+        revision=1,
+        detail=instance.sop_instance_uid.value,
+        now=now,
+    )
+    return True
+
+
+def _next_of_study(
+    connection: Connection,
+    study: Row[Any],
+    instance: Instance,
+    header: ReceivedHeader,
+    association_id: int | None,
+    placement: Placement,
+    now: datetime,
+) -> Admission:
+    facts = connection.execute(
+        _FACTS, {"sop": instance.sop_instance_uid.value, "study": study.id, "association": association_id}
+    ).one()
+    if facts.derived:
+        return Admission.OWN
+    if association_id is not None and not facts.linked:
+        connection.execute(_LINK, {"study_id": study.id, "association_id": association_id})
+    if facts.kept is not None:
+        if facts.kept == instance.sha256:
+            return Admission.DUPLICATE
+        detail = f"expected the content kept first (sha256 {facts.kept}), found {instance.sha256}"
+        _conflict(connection, study, instance, ConflictKind.OTHER_CONTENT, detail, now)
+        return Admission.CONFLICT
+    _reopen(connection, study, instance, header, now)
+    if order.higher(study, placement):
+        order.place(connection, study, placement, cause=f"received: {placement.reason}", now=now)
+    return _new_instance(connection, study, instance, None, now)
+
+
+def _reopen(connection: Connection, study: Row[Any], instance: Instance, header: ReceivedHeader, now: datetime) -> None:
+    """Apply INSTANCE_ADDED: the revision grows, and whoever is analysing the study has a stale claim."""
+    before = State(study.state)
+    state = after(before, Event.INSTANCE_ADDED)
+    values = {
+        "study": study.id,
+        "state": state,
+        "revision": study.revision + 1,
+        "last_instance_at": now,
+        "instances": study.instances + 1,
+        "worker": None,
+        "lease_expires_at": None,
+        "order_priority": min(OrderPriority(study.order_priority), header.order_priority, key=_URGENCY.index),
+        **_blanks_filled(study, header),
+    }
+    connection.execute(_REOPEN, values)
+    record_event(
+        connection,
+        study.id,
+        Event.INSTANCE_ADDED,
+        before=before,
+        after=state,
+        revision=study.revision + 1,
+        detail=instance.sop_instance_uid.value,
+        now=now,
+    )
+
+
+def _blanks_filled(study: Row[Any], header: ReceivedHeader) -> dict[str, str]:
+    """Return the patient attributes that were empty in all earlier instances and are not in this one."""
+    sent = {name: getattr(header.patient, name) for name in PATIENT_FIELDS if not getattr(study, name)}
+    return {name: value for name, value in sent.items() if value}
+
+
+def _new_instance(
+    connection: Connection, study: Row[Any], instance: Instance, association_id: int | None, now: datetime
+) -> Admission:
+    values = {
+        "study_id": study.id,
+        "series_uid": instance.series_uid.value,
+        "series_uid_sent": sent_text(instance.series_uid),
+        "sop_instance_uid": instance.sop_instance_uid.value,
+        "sop_instance_uid_sent": sent_text(instance.sop_instance_uid),
+        "transfer_syntax_uid": instance.transfer_syntax_uid,
+        "path": instance.path,
+        "sha256": instance.sha256,
+        "size_bytes": instance.size_bytes,
+        "received_at": instance.received_at,
+        "image": header_text(instance.image),
+    }
+    connection.execute(_INSTANCE, values)
+    if association_id is not None:
+        connection.execute(_LINK, {"study_id": study.id, "association_id": association_id})
+    other = connection.execute(_ELSEWHERE, {"sop": instance.sop_instance_uid.value, "study": study.id}).scalar()
+    if other is not None:
+        _conflict(connection, study, instance, ConflictKind.OTHER_STUDY, f"also kept in the study {other}", now)
+    return Admission.NEW
+
+
+def _conflict(
+    connection: Connection, study: Row[Any], instance: Instance, kind: ConflictKind, detail: str, now: datetime
+) -> None:
+    """Flag the study and keep the path, once for each content, however often it is sent."""
+    values = {
+        "study_id": study.id,
+        "kind": kind,
+        "sop_instance_uid": instance.sop_instance_uid.value,
+        "path": instance.path,
+        "sha256": instance.sha256,
+        "at": now,
+        "detail": detail,
+    }
+    if insert_unless_there(connection, schema.conflict, values) is None:
+        return
+    connection.execute(_FLAG, {"study": study.id})
+    state = State(study.state)
+    record_event(
+        connection,
+        study.id,
+        "CONFLICT",
+        before=state,
+        after=state,
+        revision=study.revision,
+        detail=f"{kind}: {instance.sop_instance_uid}: {detail}",
+        now=now,
+    )
+
+
+_instance, _study, _derived, _link = schema.instance, schema.study, schema.derived, schema.association_study
+
+_OPEN = insert(schema.association).returning(schema.association.c.id)
+_CLOSE = update(schema.association).where(schema.association.c.closed_at.is_(None))
+_LINK = insert(_link)
+_INSTANCE = insert(_instance)
+_REOPEN = update(_study).where(_study.c.id == bindparam("study"))
+_FLAG = _REOPEN.values(conflicts=_study.c.conflicts + 1)
+_is_own = exists().where(_derived.c.sop_instance_uid == bindparam("sop"))
+_DERIVED = select(_is_own)
+_FACTS = select(
+    _is_own.label("derived"),
+    exists()
+    .where(_link.c.study_id == bindparam("study"), _link.c.association_id == bindparam("association"))
+    .label("linked"),
+    select(_instance.c.sha256)
+    .where(_instance.c.sop_instance_uid == bindparam("sop"), _instance.c.study_id == bindparam("study"))
+    .scalar_subquery()
+    .label("kept"),
+)
+_ELSEWHERE = (
+    select(_study.c.study_uid)
+    .join(_instance, _instance.c.study_id == _study.c.id)
+    .where(_instance.c.sop_instance_uid == bindparam("sop"), _instance.c.study_id != bindparam("study"))
+    .limit(1)
+)

@@ -1,0 +1,154 @@
+"""Deliveries: one row per result object and destination, claimed by couriers, kept until sent or given up.
+
+Knows no sockets. A claim is owned by (item, attempt), and ends with its lease, so that a dead courier holds up nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Row, Select, bindparam, func, or_, select, update
+
+from triaged.errors import StaleClaim
+from triaged.store import schema
+from triaged.store.database import Database
+from triaged.store.history import derived_object
+from triaged.store.views import Delivery
+from triaged.study.records import DeliveryState, ObjectKind, OutboxItem
+
+
+class Outbox:
+    """What the couriers write, and the administrator's resend."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def claim_due(
+        self, courier: str, *, destination: str | None = None, lease_s: float, now: datetime
+    ) -> OutboxItem | None:
+        """Take the delivery that has been due for longest, to one destination or to any; None when none is due."""
+        due = _DUE if destination is None else _DUE.where(_outbox.c.destination == destination)
+        with self._database.read() as connection:
+            if connection.execute(due, {"now": now}).first() is None:
+                return None  # asked often and mostly in vain: without the write lock
+        with self._database.begin() as connection:
+            locked = due.with_for_update(key_share=True, skip_locked=True, of=_outbox)
+            row = connection.execute(locked, {"now": now}).first()
+            if row is None:
+                return None
+            lease = {"courier": courier, "lease_expires_at": now + timedelta(seconds=lease_s)}
+            connection.execute(_SET, {"item": row.item_id, "attempts": row.attempts + 1, **lease})
+        return OutboxItem(row.item_id, row.study_uid, row.destination, derived_object(row), row.attempts + 1)
+
+    def sent(self, item: OutboxItem, *, now: datetime) -> None:
+        """Record that the destination has the object.
+
+        Raises:
+            StaleClaim: the lease ran out and another courier has the item.
+        """
+        self._settle(item, {"state": DeliveryState.SENT, "sent_at": now, "error": None})
+
+    def retry(self, item: OutboxItem, *, error: str, next_attempt_at: datetime, now: datetime) -> None:
+        """Record that it did not work, and when to try again.
+
+        Raises:
+            StaleClaim: the lease ran out and another courier has the item.
+        """
+        del now
+        self._settle(item, {"next_attempt_at": next_attempt_at, "error": error})
+
+    def dead(self, item: OutboxItem, *, error: str, now: datetime) -> None:
+        """Give a delivery up until a person asks for it again.
+
+        Raises:
+            StaleClaim: the lease ran out and another courier has the item.
+        """
+        del now
+        self._settle(item, {"state": DeliveryState.DEAD, "error": error})
+
+    def resend(self, study_uid: str | None = None, destination: str | None = None, *, now: datetime) -> int:
+        """Try deliveries again that were given up, of one study or all, to one destination or all; return how many."""
+        revive = update(_outbox).where(_outbox.c.state == DeliveryState.DEAD)
+        if destination is not None:
+            revive = revive.where(_outbox.c.destination == destination)
+        if study_uid is not None:
+            of_study = select(_derived.c.id).join(_study, _study.c.id == _derived.c.study_id)
+            revive = revive.where(_outbox.c.derived_id.in_(of_study.where(_study.c.study_uid == study_uid)))
+        values = {"state": DeliveryState.PENDING, "attempts": 0, "next_attempt_at": now}
+        with self._database.begin() as connection:
+            return connection.execute(revive, values).rowcount
+
+    def counts(self) -> Mapping[str, Mapping[DeliveryState, int]]:
+        """Return how many deliveries are in each state, per destination that ever had one."""
+        columns = (_outbox.c.destination, _outbox.c.state)
+        found: dict[str, dict[DeliveryState, int]] = {}
+        for row in self._rows(select(*columns, func.count().label("items")).group_by(*columns)):
+            per_state = found.setdefault(row.destination, dict.fromkeys(DeliveryState, 0))
+            per_state[DeliveryState(row.state)] = row.items
+        return found
+
+    def dead_items(self, limit: int = 1000) -> list[Delivery]:
+        """Return the deliveries that were given up, the newest first."""
+        dead = _DELIVERIES.where(_outbox.c.state == DeliveryState.DEAD).order_by(_outbox.c.id.desc())
+        return [_delivery(row) for row in self._rows(dead.limit(limit))]
+
+    def deliveries(self, study_uid: str) -> list[Delivery]:
+        """Return every delivery of a study, also those of superseded results, the oldest first."""
+        of_study = _DELIVERIES.where(_study.c.study_uid == study_uid).order_by(_outbox.c.id)
+        return [_delivery(row) for row in self._rows(of_study)]
+
+    def _settle(self, item: OutboxItem, values: Mapping[str, Any]) -> None:
+        owned = _SET.where(
+            _outbox.c.state == DeliveryState.PENDING,
+            _outbox.c.courier.is_not(None),
+            _outbox.c.attempts == bindparam("attempt"),
+        )
+        parameters = {"item": item.item_id, "attempt": item.attempts, "courier": None, "lease_expires_at": None}
+        with self._database.begin() as connection:
+            if connection.execute(owned, {**parameters, **values}).rowcount != 1:
+                raise StaleClaim(
+                    f"expected delivery {item.item_id} to {item.destination} in attempt {item.attempts}, "
+                    "found it with another courier, or settled"
+                )
+
+    def _rows(self, query: Select[Any]) -> list[Row[Any]]:
+        with self._database.read() as connection:
+            return list(connection.execute(query))
+
+
+def _delivery(row: Row[Any]) -> Delivery:
+    return Delivery(
+        item_id=row.item_id,
+        study_uid=row.study_uid,
+        destination=row.destination,
+        sop_instance_uid=row.sop_instance_uid,
+        kind=ObjectKind(row.kind),
+        state=DeliveryState(row.state),
+        attempts=row.attempts,
+        next_attempt_at=row.next_attempt_at,
+        sent_at=row.sent_at,
+        error=row.error,
+    )
+
+
+_outbox, _derived, _study = schema.outbox, schema.derived, schema.study
+_now = bindparam("now", type_=_outbox.c.next_attempt_at.type)
+_SET = update(_outbox).where(_outbox.c.id == bindparam("item"))
+_OWN_COLUMNS = [column for column in _outbox.c if column.name not in ("id", "derived_id")]
+_OBJECT_COLUMNS = [column for column in _derived.c if column.name not in ("id", "study_id", "result_id")]
+_DELIVERIES = (
+    select(_outbox.c.id.label("item_id"), *_OWN_COLUMNS, *_OBJECT_COLUMNS, _study.c.study_uid)
+    .join(_derived, _derived.c.id == _outbox.c.derived_id)
+    .join(_study, _study.c.id == _derived.c.study_id)
+)
+_DUE = (
+    _DELIVERIES.where(
+        _outbox.c.state == DeliveryState.PENDING,
+        _outbox.c.next_attempt_at <= _now,
+        or_(_outbox.c.lease_expires_at.is_(None), _outbox.c.lease_expires_at <= _now),
+    )
+    .order_by(_outbox.c.next_attempt_at, _outbox.c.id)
+    .limit(1)
+)

@@ -1,0 +1,219 @@
+"""The one transaction that publishes a result: study, order, result objects and their deliveries, or nothing.
+
+Knows nothing of how a result comes about.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, assert_never
+
+from sqlalchemy import Connection, Row, bindparam, insert, select, update
+
+from triaged.store import order, schema
+from triaged.store.claims import owned_study
+from triaged.store.database import Database
+from triaged.store.rows import insert_unless_there, record_event
+from triaged.study.assessment import Assessed, Assessment, Failed, OutOfScope
+from triaged.study.finding import Finding
+from triaged.study.lifecycle import Event, State, after
+from triaged.study.placement import Placement
+from triaged.study.records import Claim, DeliveryState, DerivedObject, ObjectKind
+from triaged.study.uids import SeriesUID
+
+
+class Outcomes:
+    """What the workers write when they are done."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def commit(
+        self,
+        claim: Claim,
+        assessment: Assessment,
+        *,
+        placement: Placement,
+        not_chosen: Sequence[tuple[SeriesUID, str]],
+        chosen: SeriesUID | None,
+        objects: Sequence[DerivedObject],
+        destinations: Mapping[str, frozenset[ObjectKind]],
+        model: str,
+        scheme: str,
+        now: datetime,
+    ) -> None:
+        """Publish what became of a claimed study, with one delivery for each object and destination that wants it.
+
+        Earlier results keep their rows and are marked as superseded. An object that an earlier run has published
+        (same UID) is not published twice; where its delivery was given up, it is tried again.
+
+        Raises:
+            StaleClaim: the study changed or somebody else owns it; nothing was written.
+        """
+        with self._database.begin() as connection:
+            study = owned_study(connection, claim)
+            event = _event(assessment)
+            state = after(State(study.state), event)
+            result = _result_columns(assessment)
+            result_id = _write_result(
+                connection,
+                study,
+                {
+                    **result,
+                    "at": now,
+                    "worker": claim.worker,
+                    "outcome": state,
+                    "chosen_series_uid": None if chosen is None else chosen.value,
+                    "model": model,
+                    "scheme": scheme,
+                    "triage_class": placement.triage_class,
+                    "reason": placement.reason,
+                },
+            )
+            _write_decisions(connection, result_id, chosen, not_chosen)
+            for made in objects:
+                _publish(connection, study.id, result_id, made, destinations, now)
+            order.place(connection, study, placement, cause=placement.reason, now=now)
+            _write_study(connection, study.id, state, result_id, result)
+            record_event(
+                connection,
+                study.id,
+                event,
+                before=State(study.state),
+                after=state,
+                revision=study.revision,
+                detail=placement.reason,
+                now=now,
+            )
+
+
+def _event(assessment: Assessment) -> Event:
+    match assessment:
+        case Assessed():
+            return Event.ASSESSED
+        case OutOfScope():
+            return Event.DECLINED
+        case Failed():
+            return Event.GIVEN_UP
+        case _:
+            assert_never(assessment)
+
+
+def _result_columns(assessment: Assessment) -> dict[str, Any]:
+    match assessment:
+        case Assessed(finding=finding):
+            return _finding_columns(finding)
+        case OutOfScope(reason=reason) | Failed(reason=reason):
+            return {"reason_code": reason.code, "reason_detail": reason.detail, "quality": "[]"}
+        case _:
+            assert_never(assessment)
+
+
+def _finding_columns(finding: Finding) -> dict[str, Any]:
+    return {
+        "identification": finding.identification,
+        "identification_threshold": finding.identification_threshold,
+        "severity": finding.severity,
+        "severity_right": finding.severity_right,
+        "severity_left": finding.severity_left,
+        "severity_total": finding.severity_total,
+        "right_lung_ml": finding.right_lung_ml,
+        "left_lung_ml": finding.left_lung_ml,
+        "lungs_ml": finding.lungs_ml,
+        "lesion_ml": finding.lesion_ml,
+        "dense_share": finding.dense_share,
+        "grade": finding.grade,
+        "engine": finding.engine,
+        "quality": json.dumps([flag.value for flag in finding.quality]),
+    }
+
+
+def _write_result(connection: Connection, study: Row[Any], values: Mapping[str, Any]) -> int:
+    insertion = insert(schema.result).values(study_id=study.id, revision=study.revision, **values)
+    result_id = int(connection.execute(insertion.returning(schema.result.c.id)).scalar_one())
+    earlier = (
+        update(schema.result)
+        .where(
+            schema.result.c.study_id == study.id,
+            schema.result.c.superseded_by.is_(None),
+            schema.result.c.id != result_id,
+        )
+        .values(superseded_by=result_id)
+    )
+    connection.execute(earlier)
+    return result_id
+
+
+def _write_decisions(
+    connection: Connection, result_id: int, chosen: SeriesUID | None, not_chosen: Sequence[tuple[SeriesUID, str]]
+) -> None:
+    reasons = {uid.value: reason for uid, reason in not_chosen}
+    if chosen is not None:
+        reasons[chosen.value] = "chosen"
+    rows = [{"result_id": result_id, "series_uid": uid, "reason": reason} for uid, reason in reasons.items()]
+    if rows:
+        connection.execute(insert(schema.series_decision), rows)
+
+
+def _publish(
+    connection: Connection,
+    study_id: int,
+    result_id: int,
+    made: DerivedObject,
+    destinations: Mapping[str, frozenset[ObjectKind]],
+    now: datetime,
+) -> None:
+    values = {
+        "study_id": study_id,
+        "result_id": result_id,
+        "sop_instance_uid": made.sop_instance_uid,
+        "sop_class_uid": made.sop_class_uid,
+        "transfer_syntax_uid": made.transfer_syntax_uid,
+        "kind": made.kind,
+        "path": made.path,
+        "sha256": made.sha256,
+    }
+    derived_id = insert_unless_there(connection, schema.derived, values)
+    if derived_id is None:
+        derived_id = int(connection.execute(_KNOWN, {"sop": made.sop_instance_uid}).scalar_one())
+        connection.execute(_ADOPT, {"derived": derived_id, "result_id": result_id})
+    for destination, kinds in destinations.items():
+        if made.kind in kinds:
+            _post(connection, derived_id, destination, now)
+
+
+def _post(connection: Connection, derived_id: int, destination: str, now: datetime) -> None:
+    values = {
+        "derived_id": derived_id,
+        "destination": destination,
+        "state": DeliveryState.PENDING,
+        "attempts": 0,
+        "created_at": now,
+        "next_attempt_at": now,
+    }
+    if insert_unless_there(connection, schema.outbox, values) is None:
+        parameters = {"derived": derived_id, "to": destination}
+        revived = {"state": DeliveryState.PENDING, "attempts": 0, "next_attempt_at": now}
+        connection.execute(_REVIVE, parameters | revived)
+
+
+def _write_study(
+    connection: Connection, study_id: int, state: State, result_id: int, result: Mapping[str, Any]
+) -> None:
+    """Make this the result in force; what it has no value for is empty, not the value of the result before."""
+    shown = ("identification", "severity", "severity_left", "severity_right", "grade", "quality")
+    values = {"state": state, "worker": None, "lease_expires_at": None, "result_id": result_id}
+    statement = update(schema.study).where(schema.study.c.id == bindparam("study"))
+    connection.execute(statement, {"study": study_id, **values, **{name: result.get(name) for name in shown}})
+
+
+_derived, _outbox = schema.derived, schema.outbox
+_KNOWN = select(_derived.c.id).where(_derived.c.sop_instance_uid == bindparam("sop"))
+_ADOPT = update(_derived).where(_derived.c.id == bindparam("derived"))
+_REVIVE = update(_outbox).where(
+    _outbox.c.derived_id == bindparam("derived"),
+    _outbox.c.destination == bindparam("to"),
+    _outbox.c.state == DeliveryState.DEAD.value,
+)

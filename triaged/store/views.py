@@ -1,0 +1,112 @@
+"""What the store tells people about studies, deliveries and their past; values only.
+
+Vocabulary that flows through the pipeline is in `triaged.study.records`; these are for pages, commands and histories.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from triaged.study.lifecycle import State
+from triaged.study.placement import OrderPriority
+from triaged.study.records import DeliveryState, ObjectKind
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryEvent:
+    """One line of a study's history; `event` is a lifecycle event or CONFLICT, `before` is None at its birth."""
+
+    study_uid: str
+    at: datetime
+    event: str
+    before: State | None
+    after: State
+    revision: int
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """One change of a study's position on the list (1 is first); `before` is None where it entered.
+
+    `cause_study_uid` is the study whose change made it move: itself, or the one that passed it.
+    """
+
+    study_uid: str
+    at: datetime
+    cause: str
+    cause_study_uid: str
+    before: int | None
+    after: int
+
+
+class ConflictKind(StrEnum):
+    """How two instances can contradict each other."""
+
+    OTHER_CONTENT = "other-content"
+    OTHER_STUDY = "other-study"
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """A SOP Instance UID that came with two contents, or in two studies; both are kept."""
+
+    study_uid: str
+    kind: ConflictKind
+    sop_instance_uid: str
+    path: str
+    sha256: str
+    at: datetime
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesDecision:
+    """Whether a series was the one that was read, and why not."""
+
+    series_uid: str
+    chosen: bool
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Quarantined:
+    """Bytes that could not be filed under a study, kept aside with the reason."""
+
+    at: datetime
+    path: str
+    reason: str
+    peer: str
+    calling_ae_title: str
+    sop_class_uid: str
+    sop_instance_uid_sent: str
+    transfer_syntax_uid: str
+    sha256: str
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """What a placement is computed from: `at` is the time from which the study counts as waiting."""
+
+    study_uid: str
+    at: datetime
+    order_priority: OrderPriority
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One result object on its way to one destination."""
+
+    item_id: int
+    study_uid: str
+    destination: str
+    sop_instance_uid: str
+    kind: ObjectKind
+    state: DeliveryState
+    attempts: int
+    next_attempt_at: datetime
+    sent_at: datetime | None
+    error: str | None
