@@ -1,0 +1,77 @@
+"""The worklist for programs, and whether the daemon is well; knows no pages."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Response
+from starlette.exceptions import HTTPException
+from typing_extensions import TypedDict
+
+from triaged.errors import TryLater
+from triaged.store.spool import Spool
+from triaged.store.worklist import Worklist
+from triaged.web.entries import WorklistItem, as_json
+
+MOST_ROWS = 1000
+
+
+class Version(TypedDict):
+    """A token that changes whenever the list does."""
+
+    version: str
+
+
+class Health(TypedDict):
+    """Whether studies can be received; `problems` says what an operator should look at."""
+
+    status: str
+    problems: list[str]
+
+
+def router(worklist: Worklist, spool: Spool) -> APIRouter:
+    """Return the routes under `/api`, and `/health`."""
+    routes = APIRouter(tags=["worklist"])
+
+    @routes.get("/api/worklist", summary="The worklist in reading order")
+    def listed(
+        response: Response,
+        limit: Annotated[int, Query(ge=1, le=MOST_ROWS)] = MOST_ROWS,
+        offset: Annotated[int, Query(ge=0, le=2**31)] = 0,
+    ) -> list[WorklistItem]:
+        response.headers["X-Total-Count"] = str(worklist.total())
+        return [as_json(entry) for entry in worklist.entries(limit, offset)]
+
+    @routes.get("/api/worklist/{study_instance_uid}", summary="One study of the worklist")
+    def one(study_instance_uid: str) -> WorklistItem:
+        entry = worklist.entry(study_instance_uid)
+        if entry is None:
+            raise HTTPException(HTTPStatus.NOT_FOUND, "no study with this Study Instance UID is on the worklist")
+        return as_json(entry)
+
+    @routes.get("/api/version", summary="Whether the worklist has changed")
+    def version() -> Version:
+        return {"version": worklist.version()}
+
+    @routes.get("/health", summary="Whether studies can be received", responses={503: {"model": Health}})
+    def health(response: Response) -> Health:
+        problems = _problems(worklist, spool)
+        if problems:
+            response.status_code = HTTPStatus.SERVICE_UNAVAILABLE
+        return {"status": "failing" if problems else "ok", "problems": problems}
+
+    return routes
+
+
+def _problems(worklist: Worklist, spool: Spool) -> list[str]:
+    problems = []
+    try:
+        worklist.version()
+    except TryLater as away:
+        problems.append(str(away))
+    try:
+        spool.check_reserve()
+    except TryLater as full:
+        problems.append(str(full))
+    return problems

@@ -1,0 +1,102 @@
+"""The worklist page and the REST interface as one application; thin over the store, which it only reads.
+
+Knows no DICOM network, no settings and no clock: all of that comes as arguments.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime
+from http import HTTPStatus
+from pathlib import Path
+
+from fastapi import FastAPI, Request, Response
+from fastapi.responses import JSONResponse
+from fastapi.staticfiles import StaticFiles
+from starlette.exceptions import HTTPException
+
+from triaged.errors import TryLater
+from triaged.store.outbox import Outbox
+from triaged.store.spool import Spool
+from triaged.store.studies import Studies
+from triaged.store.worklist import Worklist
+from triaged.web import api, pages
+
+_HERE = Path(__file__).parent
+_POLICY = (
+    "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+_HEADERS = {
+    "Content-Security-Policy": _POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class WebOptions:
+    """What pages say about this daemon: `address` is where a sender reaches it, `identification_threshold` the site's
+    own or None for the model's."""
+
+    address: str
+    scheme: str
+    identification_threshold: float | None = None
+    refresh_s: float = 5.0
+    rows_per_page: int = 100
+
+
+def create_app(
+    worklist: Worklist,
+    studies: Studies,
+    outbox: Outbox,
+    spool: Spool,
+    *,
+    options: WebOptions,
+    clock: Callable[[], datetime],
+) -> FastAPI:
+    """Return the application: pages for people, `/api` for programs, `/health` for whoever watches."""
+    app = FastAPI(title="triaged", docs_url=None, redoc_url=None, openapi_url="/api/openapi.json")
+    app.mount("/static", StaticFiles(directory=_HERE / "static"), name="static")
+    app.include_router(api.router(worklist, spool))
+    shown = pages.Pages(worklist, studies, outbox, spool, clock=clock, refresh_s=options.refresh_s)
+    app.include_router(
+        pages.router(
+            shown,
+            legend=pages.Legend(options.address, options.scheme, options.identification_threshold),
+            rows_per_page=options.rows_per_page,
+        )
+    )
+    _guard(app, shown)
+    return app
+
+
+def _guard(app: FastAPI, shown: pages.Pages) -> None:
+    """Add the headers that keep other sites and the browser's cache out, and pages for what goes wrong."""
+
+    @app.middleware("http")
+    async def add_headers(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
+        response = await call_next(request)
+        response.headers.update(_HEADERS)
+        if not request.url.path.startswith("/static/"):
+            response.headers["Cache-Control"] = "no-store"
+        return response
+
+    @app.exception_handler(TryLater)
+    def store_away(request: Request, error: Exception) -> Response:
+        return _problem(request, shown, HTTPStatus.SERVICE_UNAVAILABLE, str(error))
+
+    @app.exception_handler(HTTPException)
+    def refused(request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)
+        return _problem(request, shown, HTTPStatus(error.status_code), str(error.detail))
+
+
+def _problem(request: Request, shown: pages.Pages, status: HTTPStatus, words: str) -> Response:
+    if request.url.path.startswith("/api/"):
+        return JSONResponse({"detail": words}, status_code=status)
+    return shown.problem(request, status, words)

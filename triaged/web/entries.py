@@ -1,0 +1,165 @@
+"""How one row of the worklist reads: as JSON for programs, and as texts for people.
+
+Knows values only: no server, no store, no markup.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from typing_extensions import TypedDict
+
+from triaged.study.lifecycle import State
+from triaged.study.placement import TriageClass
+from triaged.study.records import Patient, WorklistEntry
+from triaged.triage.reason import UNCERTAIN
+
+NOTHING = "–"
+STATE_WORDS = {
+    State.RECEIVING: "receiving",
+    State.READY: "waiting for analysis",
+    State.ANALYSING: "being analysed",
+    State.TRIAGED: "scored",
+    State.OUT_OF_SCOPE: "out of scope",
+    State.FAILED: "could not be read",
+}
+STYLES = {
+    TriageClass.EMERGENCY: "emergency",
+    TriageClass.CRITICAL: "critical",
+    TriageClass.SEVERE: "severe",
+    TriageClass.SUSPECTED_MODERATE: "moderate",
+    TriageClass.SUSPECTED_MILD: "mild",
+    TriageClass.UNSCORED: "unscored",
+    TriageClass.OPACITY_NOT_FLAGGED: "opacity",
+    TriageClass.NOT_FLAGGED: "not-flagged",
+}
+
+WorklistItem = TypedDict(
+    "WorklistItem",
+    {
+        "study_instance_uid": str,
+        "position": int,
+        "lane": int,
+        "class": str,
+        "reason": str,
+        "identification": float | None,
+        "severity": float | None,
+        "severity_left": float | None,
+        "severity_right": float | None,
+        "grade": int | None,
+        "state": str,
+        "ready_at": str | None,
+        "revision": int,
+        "quality": list[str],
+    },
+)
+"""One row for programs: shares and probabilities in [0, 1], null where there is no score, no patient attribute."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row for people; every text is ready to be shown, and nothing in it is markup."""
+
+    uid: str
+    position: int
+    style: str
+    triage_class: str
+    why: str
+    since: datetime
+    waiting: str
+    person: str
+    identity: str
+    study: str
+    order: str
+    identification: str
+    right: str
+    left: str
+    grade: str
+    quality: tuple[str, ...]
+    state: str
+
+
+def as_json(entry: WorklistEntry) -> WorklistItem:
+    """Return a row for programs."""
+    return {
+        "study_instance_uid": entry.study_instance_uid,
+        "position": entry.position,
+        "lane": int(entry.lane),
+        "class": entry.triage_class.value,
+        "reason": entry.reason,
+        "identification": entry.identification,
+        "severity": entry.severity,
+        "severity_left": entry.severity_left,
+        "severity_right": entry.severity_right,
+        "grade": entry.grade,
+        "state": entry.state.value,
+        "ready_at": entry.ready_at.isoformat() if entry.ready_at else None,
+        "revision": entry.revision,
+        "quality": list(entry.quality),
+    }
+
+
+def as_row(entry: WorklistEntry, *, now: datetime) -> Row:
+    """Return a row for people, as it reads at `now`."""
+    head, separator, why = entry.reason.partition(" — ")
+    since = entry.ready_at or entry.first_instance_at
+    about = "≈" if {flag.value for flag in UNCERTAIN}.intersection(entry.quality) else ""
+    one_share = entry.severity_right is None and entry.severity_left is None and entry.severity is not None
+    return Row(
+        uid=entry.study_instance_uid,
+        position=entry.position,
+        style=STYLES[entry.triage_class],
+        triage_class=head if separator else entry.triage_class.value,
+        why=why if separator else entry.reason,
+        since=since,
+        waiting=duration(now - since),
+        person=person_name(entry.patient.patient_name),
+        identity=_joined(entry.patient.patient_id, _date(entry.patient.patient_birth_date), entry.patient.patient_sex),
+        study=_joined(_moment(entry.patient), entry.patient.study_description),
+        order=_joined(entry.patient.accession_number, f"{entry.instances} instances"),
+        identification=NOTHING if entry.identification is None else f"{entry.identification:.2f}",
+        right=_share(entry.severity if one_share else entry.severity_right, about),
+        left="both lungs" if one_share else _share(entry.severity_left, about),
+        grade=NOTHING if entry.grade is None else f"computed CT-{entry.grade}",
+        quality=tuple(flag.replace("-", " ") for flag in entry.quality),
+        state=STATE_WORDS[entry.state],
+    )
+
+
+def person_name(sent: str) -> str:
+    """Return a DICOM person name (PS3.5 6.2.1) as people write it, the first of its character groups that has one."""
+    group = next((group for group in sent.split("=") if group.strip("^ ")), "")
+    family, given, middle, prefix, suffix = ([part.strip() for part in group.split("^")] + [""] * 5)[:5]
+    first_names = " ".join(filter(None, (prefix, given, middle)))
+    return ", ".join(filter(None, (family, first_names, suffix))) or "no name"
+
+
+def duration(span: timedelta) -> str:
+    """Return a span in the two largest units that say something."""
+    minutes = max(0, int(span.total_seconds() // 60))
+    if minutes < 60:
+        return f"{minutes} min"
+    if minutes < 24 * 60:
+        return f"{minutes // 60} h {minutes % 60:02d} min"
+    return f"{minutes // 1440} d {minutes % 1440 // 60} h"
+
+
+def _share(share: float | None, about: str) -> str:
+    if share is None:
+        return NOTHING
+    return "<1 %" if 0 < share < 0.01 else f"{about}{100 * share:.0f} %"
+
+
+def _moment(patient: Patient) -> str:
+    time = patient.study_time
+    clock = f"{time[:2]}:{time[2:4]}" if len(time) >= 4 and time[:4].isdigit() else time
+    return " ".join(filter(None, (_date(patient.study_date), clock)))
+
+
+def _date(sent: str) -> str:
+    return f"{sent[:4]}-{sent[4:6]}-{sent[6:]}" if len(sent) == 8 and sent.isdigit() else sent
+
+
+def _joined(*texts: str) -> str:
+    return " · ".join(text for text in texts if text.strip())

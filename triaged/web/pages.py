@@ -1,0 +1,194 @@
+"""The pages for people: the worklist, one study, and the state of the daemon; they only read.
+
+Knows no DICOM network, no settings and no clock. Every text is escaped by the templates: names come from outside.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from http import HTTPStatus
+from itertools import islice
+from pathlib import Path
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request, Response
+from fastapi.responses import HTMLResponse
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from starlette.exceptions import HTTPException
+
+from triaged.store.outbox import Outbox
+from triaged.store.spool import Spool
+from triaged.store.studies import Studies
+from triaged.store.worklist import Worklist
+from triaged.study.lifecycle import State
+from triaged.study.placement import TriageClass
+from triaged.study.records import DeliveryState, ObjectKind, WorklistEntry
+from triaged.web.entries import STATE_WORDS, STYLES, as_row
+from triaged.web.pictures import as_png
+
+_TEMPLATES = Path(__file__).parent / "templates"
+_MOST_LINES = 200
+_STRETCH = 1000
+_CLASS_WORDS = {
+    TriageClass.EMERGENCY: "emergency order (STAT): a lane of its own, before everything else",
+    TriageClass.CRITICAL: "critical: most of one lung",
+    TriageClass.SEVERE: "severe: half of one lung or more",
+    TriageClass.SUSPECTED_MODERATE: "moderate, or lungs that could not be told from what surrounds them",
+    TriageClass.SUSPECTED_MILD: "mild",
+    TriageClass.UNSCORED: "no score: still waiting, out of scope, or could not be read",
+    TriageClass.OPACITY_NOT_FLAGGED: "a moderate share without suspicion of COVID-19",
+    TriageClass.NOT_FLAGGED: "not flagged",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Legend:
+    """What the worklist page says about the order; `threshold` None means the model's own."""
+
+    address: str
+    scheme: str
+    threshold: float | None
+
+
+class Pages:
+    """Fills the templates from the store."""
+
+    def __init__(
+        self,
+        worklist: Worklist,
+        studies: Studies,
+        outbox: Outbox,
+        spool: Spool,
+        *,
+        clock: Callable[[], datetime],
+        refresh_s: float,
+    ) -> None:
+        self._worklist = worklist
+        self._studies = studies
+        self._outbox = outbox
+        self._spool = spool
+        self._clock = clock
+        self._refresh_s = refresh_s
+        self._templates = Environment(
+            loader=FileSystemLoader(_TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+        )
+        self._templates.filters["moment"] = _moment
+
+    def worklist(self, number: int, rows_per_page: int, legend: Legend) -> Response:
+        """Return one page of the list, the first being 1."""
+        version = self._worklist.version()
+        total = self._worklist.total()
+        entries = self._worklist.entries(rows_per_page, (number - 1) * rows_per_page)
+        return self._page(
+            "worklist",
+            version=version,
+            total=total,
+            number=number,
+            pages=max(1, -(-total // rows_per_page)),
+            rows=[as_row(entry, now=self._clock()) for entry in entries],
+            classes=[(STYLES[member], member.value, _CLASS_WORDS[member]) for member in TriageClass],
+            scheme=legend.scheme,
+            threshold=legend.threshold,
+            address=legend.address,
+        )
+
+    def study(self, uid: str) -> Response:
+        """Return what is known of one study, and how it came to its place."""
+        version = self._worklist.version()
+        entry = self._entry(uid)
+        pictures = [item for item in self._studies.derived(uid) if item.kind is ObjectKind.SC]
+        return self._page(
+            "study",
+            version=version,
+            total=self._worklist.total(),
+            row=as_row(entry, now=self._clock()),
+            revision=entry.revision,
+            pictures=[item.sop_instance_uid for item in pictures],
+            decisions=self._studies.series_decisions(uid),
+            deliveries=self._outbox.deliveries(uid),
+            conflicts=[conflict for conflict in self._studies.conflicts() if conflict.study_uid == uid],
+            moves=list(reversed(self._studies.moves(uid)))[:_MOST_LINES],
+            events=list(reversed(self._studies.events(uid)))[:_MOST_LINES],
+        )
+
+    def picture(self, uid: str, sop_instance_uid: str) -> Response:
+        """Return a result picture of a study as PNG."""
+        for item in self._studies.derived(uid):
+            if item.sop_instance_uid == sop_instance_uid and item.kind is ObjectKind.SC:
+                return Response(as_png(self._spool.absolute(item.path)), media_type="image/png")
+        raise HTTPException(HTTPStatus.NOT_FOUND, "this study has no such picture")
+
+    def status(self) -> Response:
+        """Return counts, and everything that waits for a person."""
+        version = self._worklist.version()
+        ended = (entry for entry in self._entries() if entry.state in (State.FAILED, State.OUT_OF_SCOPE))
+        return self._page(
+            "status",
+            version=version,
+            counts=[(STATE_WORDS[state], studies) for state, studies in self._studies.counts().items()],
+            destinations=_deliveries_by_destination(self._outbox.counts()),
+            free_mb=self._spool.free_mb(),
+            failures=[as_row(entry, now=self._clock()) for entry in islice(ended, _MOST_LINES)],
+            dead=self._outbox.dead_items(_MOST_LINES),
+            quarantined=self._studies.quarantined(_MOST_LINES),
+            conflicts=self._studies.conflicts(_MOST_LINES),
+        )
+
+    def problem(self, request: Request, status: HTTPStatus, words: str) -> Response:
+        """Return a page that says what went wrong; it asks nothing of the store."""
+        del request
+        return self._page("problem", status=status, version="", title=status.phrase, words=words)
+
+    def _entry(self, uid: str) -> WorklistEntry:
+        entry = self._worklist.entry(uid)
+        if entry is None:
+            raise HTTPException(HTTPStatus.NOT_FOUND, "No study with this Study Instance UID is on the worklist.")
+        return entry
+
+    def _entries(self) -> Iterator[WorklistEntry]:
+        offset = 0
+        while stretch := self._worklist.entries(_STRETCH, offset):
+            yield from stretch
+            offset += len(stretch)
+
+    def _page(self, name: str, status: HTTPStatus = HTTPStatus.OK, **values: object) -> Response:
+        template = self._templates.get_template(f"{name}.html")
+        html = template.render(page=name, refresh_s=self._refresh_s, **values)
+        # A name can hold what no encoding can (lone surrogates); it must not cost the page.
+        return HTMLResponse(html.encode("utf-8", "replace"), status_code=status)
+
+
+def router(shown: Pages, *, legend: Legend, rows_per_page: int) -> APIRouter:
+    """Return the routes of the pages."""
+    routes = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
+
+    @routes.get("/")
+    def worklist(page: Annotated[int, Query(ge=1, le=2**24)] = 1) -> Response:
+        return shown.worklist(page, rows_per_page, legend)
+
+    @routes.get("/studies/{uid}")
+    def study(uid: str) -> Response:
+        return shown.study(uid)
+
+    @routes.get("/studies/{uid}/pictures/{sop_instance_uid}.png")
+    def picture(uid: str, sop_instance_uid: str) -> Response:
+        return shown.picture(uid, sop_instance_uid)
+
+    @routes.get("/status")
+    def status() -> Response:
+        return shown.status()
+
+    return routes
+
+
+def _deliveries_by_destination(counts: Mapping[str, Mapping[DeliveryState, int]]) -> list[tuple[str, int, int, int]]:
+    return [
+        (name, states[DeliveryState.PENDING], states[DeliveryState.SENT], states[DeliveryState.DEAD])
+        for name, states in sorted(counts.items())
+    ]
+
+
+def _moment(at: datetime) -> str:
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
