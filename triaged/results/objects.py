@@ -1,0 +1,55 @@
+"""Turns one assessed study into its result objects; pure: no file, no socket, no database, no clock."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pydicom.dataset import Dataset
+
+from triaged.imaging.geometry import Geometry, Reorientation
+from triaged.imaging.volume import Volume
+from triaged.results.instance import ResultObject
+from triaged.results.provenance import Provenance
+from triaged.results.sc import pictures, reason_picture
+from triaged.results.seg import segmentation, segments
+from triaged.results.source import single_frames, source_series
+from triaged.results.sr import report
+from triaged.study.assessment import Reason
+from triaged.study.finding import Reading
+from triaged.study.placement import Placement
+
+
+def result_objects(
+    sources: Sequence[Dataset],
+    source_geometry: Geometry,
+    reorientation: Reorientation,
+    volume: Volume,
+    reading: Reading,
+    placement: Placement,
+    provenance: Provenance,
+) -> tuple[ResultObject, ...]:
+    """Return segmentation, report and pictures of one reading; equal arguments give equal bytes.
+
+    `sources` are headers without pixels: one per slice in the order of `source_geometry`, or one multi-frame image.
+    `volume` and the masks of `reading` lie on the canonical grid that `reorientation` made of the source's.
+
+    Raises:
+        ValueError: the sources do not fit the geometry.
+    """
+    source = source_series(sources, source_geometry)
+    header = sources[0]
+    described = segments(reading, provenance)
+    masks = segmentation(header, source, source_geometry, reorientation, described, provenance) if described else None
+    measurements = report(header, source, reading.finding, placement, masks, described, provenance)
+    shown = pictures(header, source, volume, reading, placement, provenance)
+    return (*((masks,) if masks else ()), measurements, *shown)
+
+
+def reason_objects(
+    sources: Sequence[Dataset], reason: Reason, placement: Placement, provenance: Provenance
+) -> tuple[ResultObject, ...]:
+    """Return the objects of a study that has no score: one page that says why, without a heat map.
+
+    `sources` needs one header at least, of any series of the study.
+    """
+    return (reason_picture(sources[0], single_frames(sources), reason, placement, provenance),)

@@ -1,0 +1,157 @@
+"""Lays out pictures with their text; knows nothing of DICOM. Text is plain ASCII: the bundled font has little more.
+
+No patient attribute is ever drawn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image as Pillow
+from PIL import ImageDraw, ImageFont
+
+from triaged.results.colour import Picture, overlaid, plain, severity_colour
+from triaged.results.projection import Direction, Projection
+from triaged.results.wording import Lines
+
+NOTICE = "CT-derived projection - AI triage, not for diagnosis"
+PAGE_WIDTH = 1024
+_MARGIN = 12
+_STRIP = 26
+_BAR_WIDTH = 74
+_TEXT, _SMALL, _HEAD = 15, 14, 24
+_WHITE, _GREY, _AMBER = (255, 255, 255), (190, 190, 190), (255, 200, 90)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Page:
+    """One picture: RGB `pixels`; `pixel_mm` and `orientation` (rows, columns) only where a single view fills it."""
+
+    name: str
+    title: str
+    pixels: Picture
+    pixel_mm: float | None
+    orientation: tuple[str, str] | None
+
+
+def summary_page(views: Sequence[Projection], lines: Lines) -> Page:
+    """Return the page to look at first: what, where and how much."""
+    coronal, *sagittals = views
+    pixel_mm = _fitting_pixel_mm(coronal, sagittals)
+    top = [overlaid(coronal, pixel_mm), plain(coronal, pixel_mm)]
+    bottom = [overlaid(one, pixel_mm) for one in sagittals]
+    height_top, height_bottom = top[0].shape[0], max(one.shape[0] for one in bottom)
+    head = _STRIP + 44
+    page = _canvas(PAGE_WIDTH, max(head + height_top + height_bottom + 3 * _STRIP, 640))
+    draw = ImageDraw.Draw(page)
+    _notice(draw)
+    draw.text((_MARGIN, _STRIP + 8), lines.headline, font=_font(_HEAD), fill=_WHITE)
+    left = _MARGIN
+    for picture, caption in zip(top, ("Coronal, severity", "Coronal, plain"), strict=True):
+        _panel(page, draw, picture, (left, head + _STRIP), caption, Direction.CORONAL)
+        left += picture.shape[1] + _MARGIN
+    _bar(page, draw, (PAGE_WIDTH - _BAR_WIDTH, head + _STRIP), height_top)
+    left, below = _MARGIN, head + height_top + 2 * _STRIP
+    for picture, view in zip(bottom, sagittals, strict=True):
+        _panel(page, draw, picture, (left, below), view.direction.value.capitalize(), view.direction)
+        left += picture.shape[1] + _MARGIN
+    _text_block(draw, lines, (left + _MARGIN, below - _STRIP + 4))
+    return Page("summary", "Summary", np.asarray(page), None, None)
+
+
+def view_page(view: Projection, style: str, pixel_mm: float = 0.7) -> Page:
+    """Return one view by itself; `style` is "plain" or "severity"."""
+    picture = plain(view, pixel_mm) if style == "plain" else overlaid(view, pixel_mm)
+    bar = 0 if style == "plain" else _BAR_WIDTH
+    width = max(picture.shape[1] + bar + 2 * _MARGIN, 420)
+    page = _canvas(width, picture.shape[0] + 2 * _STRIP + _MARGIN)
+    draw = ImageDraw.Draw(page)
+    _notice(draw)
+    title = f"{view.direction.value.capitalize()}, {style}"
+    _panel(page, draw, picture, (_MARGIN, 2 * _STRIP), title, view.direction)
+    if bar:
+        _bar(page, draw, (width - bar, 2 * _STRIP), picture.shape[0])
+    orientation = ("L", "F") if view.direction is Direction.CORONAL else ("P", "F")
+    return Page(f"{view.direction.value.replace(' ', '-')}-{style}", title, np.asarray(page), pixel_mm, orientation)
+
+
+def reason_page(lines: Lines) -> Page:
+    """Return the page of a study that has no score: the reason, and no picture of the patient."""
+    page = _canvas(PAGE_WIDTH, 480)
+    draw = ImageDraw.Draw(page)
+    _notice(draw)
+    draw.text((_MARGIN, _STRIP + 24), lines.headline, font=_font(_HEAD), fill=_AMBER)
+    _text_block(draw, lines, (_MARGIN, _STRIP + 80))
+    return Page("reason", "Not scored", np.asarray(page), None, None)
+
+
+def _fitting_pixel_mm(coronal: Projection, sagittals: Sequence[Projection]) -> float:
+    """Return the pixel that lets two coronal views stand side by side and leaves a third of the width for text."""
+    beside = 2.0 * coronal.path_mm.shape[1] * coronal.spacing_mm[1] / (PAGE_WIDTH - _BAR_WIDTH - 3 * _MARGIN)
+    below = sum(one.path_mm.shape[1] * one.spacing_mm[1] for one in sagittals) / (PAGE_WIDTH - 360.0 - 4 * _MARGIN)
+    tall = coronal.path_mm.shape[0] * coronal.spacing_mm[0] / 430.0
+    return float(max(beside, below, tall, 0.3))
+
+
+def _canvas(width: int, height: int) -> Pillow.Image:
+    return Pillow.new("RGB", (width, height))
+
+
+def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    return ImageFont.load_default(size=size)
+
+
+def _notice(draw: ImageDraw.ImageDraw) -> None:
+    draw.text((_MARGIN, 5), NOTICE, font=_font(_SMALL), fill=_AMBER)
+
+
+def _panel(
+    page: Pillow.Image, draw: ImageDraw.ImageDraw, picture: Picture, at: tuple[int, int], caption: str, way: Direction
+) -> None:
+    height, width = picture.shape[:2]
+    x, y = at
+    page.paste(Pillow.fromarray(picture), at)
+    draw.text((x, y - 19), caption, font=_font(_SMALL), fill=_GREY)
+    start, end = ("R", "L") if way is Direction.CORONAL else ("A", "P")
+    _marker(draw, (x + 12, y + height // 2), start)
+    _marker(draw, (x + width - 12, y + height // 2), end)
+    _marker(draw, (x + width // 2, y + 12), "H")
+    _marker(draw, (x + width // 2, y + height - 12), "F")
+
+
+def _marker(draw: ImageDraw.ImageDraw, at: tuple[int, int], letter: str) -> None:
+    draw.text(at, letter, font=_font(20), fill=_WHITE, anchor="mm", stroke_width=2, stroke_fill=(0, 0, 0))
+
+
+def _bar(page: Pillow.Image, draw: ImageDraw.ImageDraw, at: tuple[int, int], height: int) -> None:
+    """Draw the bar from 0 to 100 % of lung depth affected, most at the top."""
+    x, y = at
+    shares = np.linspace(1.0, 0.0, height, dtype=np.float32)
+    colours = np.round(severity_colour(shares)).astype(np.uint8)
+    page.paste(Pillow.fromarray(np.repeat(colours[:, None], 18, axis=1)), (x, y))
+    for percent in (0, 25, 50, 75, 100):
+        level = y + round((100 - percent) / 100 * (height - 1))
+        draw.line([(x, level), (x + 22, level)], fill=_WHITE)
+        beside = (x + 25, min(max(level, y + 7), y + height - 8))
+        draw.text(beside, f"{percent}%", font=_font(_SMALL), fill=_WHITE, anchor="lm")
+
+
+def _text_block(draw: ImageDraw.ImageDraw, lines: Lines, at: tuple[int, int]) -> None:
+    x, y = at
+    for text in lines.body:
+        for part in _wrapped(draw, text, PAGE_WIDTH - x - _MARGIN):
+            draw.text((x, y), part, font=_font(_TEXT), fill=_WHITE)
+            y += _TEXT + 5
+
+
+def _wrapped(draw: ImageDraw.ImageDraw, text: str, width: int) -> list[str]:
+    parts: list[str] = [""]
+    for word in text.split(" "):
+        longer = f"{parts[-1]} {word}" if parts[-1] else word
+        if draw.textlength(longer, font=_font(_TEXT)) <= width:
+            parts[-1] = longer
+        else:
+            parts.append(word)
+    return parts

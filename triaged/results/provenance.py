@@ -1,0 +1,103 @@
+"""Who made a result object, from what, and when; knows nothing of pixels or of where objects are kept."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from pydicom.dataset import Dataset
+from pydicom.valuerep import format_number_as_ds
+
+from triaged.results import codes
+from triaged.study.uids import StudyUID, derived_uid
+
+MANUFACTURER = "triaged"
+
+
+@dataclass(frozen=True, slots=True)
+class Replaced:
+    """An earlier report on the same study that a new one supersedes (Predecessor Documents Sequence, C.17.2.3)."""
+
+    sop_class_uid: str
+    sop_instance_uid: str
+    series_instance_uid: str
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """What a set of result objects is a function of.
+
+    `assessed_at` (with a time zone) is written as the content's date and time: give a time that a re-run after a crash
+    gives again, such as the moment the study became ready, or the objects differ. It is written in the source's own
+    Timezone Offset From UTC where that is present, else in the zone it carries. `scheme_version` must change whenever a
+    setting changes that alters the objects, since UIDs are a function of it. `input_sop_instance_uids` are valid UIDs.
+    """
+
+    study_uid: StudyUID
+    input_sop_instance_uids: tuple[str, ...]
+    engine: str
+    engine_version: str
+    model_sha256: str
+    device_uid: str
+    scheme: str
+    scheme_version: str
+    software_version: str
+    assessed_at: datetime
+    replaces: tuple[Replaced, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.assessed_at.tzinfo is None:
+            raise ValueError("assessed_at: expected a time with its time zone, found none")
+
+    def uid(self, *role: str) -> str:
+        """Return the UID that these inputs, this model, scheme and software always give to `role`."""
+        inputs = sorted(set(self.input_sop_instance_uids))
+        return derived_uid(
+            MANUFACTURER,
+            self.software_version,
+            self.study_uid.value,
+            str(len(inputs)),
+            *inputs,
+            self.model_sha256,
+            self.scheme,
+            self.scheme_version,
+            *role,
+        )
+
+    @property
+    def algorithm(self) -> str:
+        """Name and version of the engine, as people read it."""
+        return f"{self.engine} {self.engine_version}"
+
+
+def add_equipment(dataset: Dataset, provenance: Provenance) -> None:
+    """Write the (Enhanced) General Equipment module and the Contributing Equipment Sequence (C.7.5.1, C.12.1.1.5)."""
+    versions = [provenance.software_version, provenance.engine_version, provenance.model_sha256[:16]]
+    dataset.Manufacturer = MANUFACTURER
+    dataset.ManufacturerModelName = f"triaged {provenance.engine}"[:64]
+    dataset.DeviceSerialNumber = provenance.model_sha256[:16] or provenance.engine_version
+    dataset.SoftwareVersions = versions
+    contributor = Dataset()
+    contributor.PurposeOfReferenceCodeSequence = codes.sequence(codes.PROCESSING_EQUIPMENT)
+    contributor.Manufacturer = MANUFACTURER
+    contributor.ManufacturerModelName = f"triaged {provenance.engine}"[:64]
+    contributor.SoftwareVersions = versions
+    contributor.DeviceUID = provenance.device_uid
+    scheme = f"{provenance.scheme} {provenance.scheme_version}"
+    contributor.ContributionDescription = f"AI triage, research use; scheme {scheme}"
+    dataset.ContributingEquipmentSequence = codes.items([contributor])
+
+
+def algorithm_identification(provenance: Provenance) -> Dataset:
+    """Return an Algorithm Identification item (10.16)."""
+    algorithm = Dataset()
+    algorithm.AlgorithmFamilyCodeSequence = codes.sequence(codes.ARTIFICIAL_INTELLIGENCE)
+    algorithm.AlgorithmName = provenance.engine[:64]
+    algorithm.AlgorithmVersion = provenance.engine_version[:64]
+    algorithm.AlgorithmSource = MANUFACTURER
+    return algorithm
+
+
+def decimal(value: float) -> str:
+    """Return a Decimal String of at most 16 characters (PS3.5 6.2)."""
+    return format_number_as_ds(float(value))

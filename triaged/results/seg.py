@@ -1,0 +1,242 @@
+"""Writes the masks as a DICOM Segmentation on the source's own frames; knows nothing of scores or of order.
+
+Built here rather than through highdicom, which needs 1 GB beside the masks for 300 slices; highdicom, SimpleITK and
+dciodvfy judge the outcome in the tests. BINARY segments are packed to one bit per voxel and only frames that have
+content are written (PS3.3 C.8.20.2), uncompressed: no compression of single bits is widely understood.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from pydicom.dataset import Dataset
+from pydicom.sr.coding import Code
+
+from triaged.imaging.geometry import Geometry, Reorientation
+from triaged.imaging.volume import Mask
+from triaged.results import codes
+from triaged.results.instance import SEGMENTATION_SERIES, ResultObject, begin, finish
+from triaged.results.provenance import Provenance, algorithm_identification, decimal
+from triaged.results.source import SourceFrame, SourceSeries
+from triaged.study.finding import Reading
+from triaged.study.uids import is_valid_uid
+
+SEGMENTATION_STORAGE = "1.2.840.10008.5.1.4.1.1.66.4"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Segment:
+    """One non-empty region and how it is named; `number` counts from 1 without gaps, as the standard asks."""
+
+    number: int
+    label: str
+    category: Code
+    kind: Code
+    cielab: tuple[int, int, int]
+    tracking_uid: str
+    mask: Mask
+
+
+@dataclass(frozen=True, slots=True)
+class _Frame:
+    segment: Segment
+    slice_index: int
+    bits: NDArray[np.bool_]
+
+
+def segments(reading: Reading, provenance: Provenance) -> tuple[Segment, ...]:
+    """Return the regions that have voxels; without two lungs told apart, one region stands for both."""
+    single = not reading.left_lung.voxels.any()
+    right = ("Lungs", codes.LUNG) if single else ("Right lung", codes.RIGHT_LUNG)
+    named = (
+        (*right, codes.ANATOMICAL_STRUCTURE, (40000, 29000, 19000), reading.right_lung),
+        ("Left lung", codes.LEFT_LUNG, codes.ANATOMICAL_STRUCTURE, (40000, 36000, 22000), reading.left_lung),
+        ("Lung opacity", codes.OPACITY, codes.ABNORMAL_STRUCTURE, (38000, 50000, 45000), reading.lesion),
+    )
+    present = [entry for entry in named if entry[4].voxels.any()]
+    return tuple(
+        Segment(number, label, category, kind, cielab, provenance.uid("tracking", kind.value), mask)
+        for number, (label, kind, category, cielab, mask) in enumerate(present, start=1)
+    )
+
+
+def segmentation(
+    header: Dataset,
+    source: SourceSeries,
+    geometry: Geometry,
+    reorientation: Reorientation,
+    described: tuple[Segment, ...],
+    provenance: Provenance,
+) -> ResultObject:
+    """Return the Segmentation of `described` on `geometry`, the source's own grid.
+
+    Raises:
+        ValueError: no segment has a voxel; the standard knows no segmentation without a frame.
+    """
+    if not described:
+        raise ValueError("segments: expected at least one with voxels, found none")
+    frames = list(_frames(described, reorientation))
+    dataset = Dataset()
+    dataset.SOPClassUID = SEGMENTATION_STORAGE
+    dataset.SOPInstanceUID = provenance.uid("seg")
+    begin(dataset, header, source, SEGMENTATION_SERIES, provenance)
+    _describe_image(dataset, geometry, len(frames), provenance)
+    _reference_sources(dataset, source)
+    dataset.SegmentSequence = codes.items(_segment_item(segment, provenance) for segment in described)
+    _describe_frames(dataset, geometry, source, frames, provenance)
+    dataset.PixelData = _packed(frames)
+    dataset["PixelData"].VR = "OB"
+    return finish(dataset, SEGMENTATION_SERIES.kind, "seg")
+
+
+def _frames(described: tuple[Segment, ...], reorientation: Reorientation) -> Iterator[_Frame]:
+    for segment in described:
+        voxels = reorientation.undo(segment.mask.voxels)
+        for index in range(voxels.shape[0]):
+            bits = voxels[index]
+            if bits.any():
+                yield _Frame(segment, index, bits)
+
+
+def _packed(frames: list[_Frame]) -> bytes:
+    """Return all frames as one stream of bits without a gap, least significant bit first (PS3.5 8.1.1)."""
+    stream = bytearray()
+    for start in range(0, len(frames), 8):  # eight frames end on a whole byte, whatever the size of one
+        group = np.concatenate([frame.bits.reshape(-1) for frame in frames[start : start + 8]])
+        stream += np.packbits(group, bitorder="little").tobytes()
+    if len(stream) % 2:
+        stream += b"\0"
+    return bytes(stream)
+
+
+def _describe_image(dataset: Dataset, geometry: Geometry, frames: int, provenance: Provenance) -> None:
+    dataset.FrameOfReferenceUID = _frame_of_reference(geometry, provenance)
+    dataset.PositionReferenceIndicator = None
+    dataset.InstanceNumber = 1
+    dataset.ImageType = ["DERIVED", "PRIMARY"]
+    dataset.ContentLabel = "LUNGS_OPACITY"
+    dataset.ContentDescription = f"Lungs and opacity, {provenance.algorithm}"[:64]
+    dataset.ContentCreatorName = None
+    dataset.SegmentationType = "BINARY"
+    dataset.SegmentsOverlap = "YES"
+    dataset.BurnedInAnnotation = "NO"
+    dataset.LossyImageCompression = "00"
+    dataset.SamplesPerPixel = 1
+    dataset.PhotometricInterpretation = "MONOCHROME2"
+    dataset.NumberOfFrames = frames
+    _, dataset.Rows, dataset.Columns = geometry.shape
+    dataset.BitsAllocated = dataset.BitsStored = 1
+    dataset.HighBit = dataset.PixelRepresentation = 0
+
+
+def _frame_of_reference(geometry: Geometry, provenance: Provenance) -> str:
+    sent = geometry.frame_of_reference_uid
+    return sent if is_valid_uid(sent) else provenance.uid("frame of reference", sent)
+
+
+def _reference_sources(dataset: Dataset, source: SourceSeries) -> None:
+    series = Dataset()
+    series.SeriesInstanceUID = source.series_uid.value
+    series.ReferencedInstanceSequence = codes.items(_image_item(image) for image in source.instances)
+    dataset.ReferencedSeriesSequence = codes.items([series])
+
+
+def _segment_item(segment: Segment, provenance: Provenance) -> Dataset:
+    item = Dataset()
+    item.SegmentNumber = segment.number
+    item.SegmentLabel = segment.label
+    item.SegmentAlgorithmType = "AUTOMATIC"
+    item.SegmentAlgorithmName = provenance.algorithm[:64]
+    item.SegmentationAlgorithmIdentificationSequence = codes.items([algorithm_identification(provenance)])
+    item.SegmentedPropertyCategoryCodeSequence = codes.sequence(segment.category)
+    item.SegmentedPropertyTypeCodeSequence = codes.sequence(segment.kind)
+    if segment.category is codes.ABNORMAL_STRUCTURE:
+        item.AnatomicRegionSequence = codes.sequence(codes.LUNG)
+    item.RecommendedDisplayCIELabValue = list(segment.cielab)
+    item.TrackingID = segment.label
+    item.TrackingUID = segment.tracking_uid
+    return item
+
+
+def _describe_frames(
+    dataset: Dataset, geometry: Geometry, source: SourceSeries, frames: list[_Frame], provenance: Provenance
+) -> None:
+    organization = provenance.uid("seg", "dimensions")
+    dataset.DimensionOrganizationSequence = codes.items([_dimension_organization(organization)])
+    dataset.DimensionIndexSequence = codes.items(
+        [
+            _dimension(organization, 0x0062000B, 0x0062000A, "Segment"),  # Referenced Segment Number
+            _dimension(organization, 0x00200032, 0x00209113, "Position"),  # Image Position (Patient)
+        ]
+    )
+    dataset.SharedFunctionalGroupsSequence = codes.items([_shared_groups(geometry)])
+    ranks = {index: rank for rank, index in enumerate(sorted({frame.slice_index for frame in frames}), start=1)}
+    dataset.PerFrameFunctionalGroupsSequence = codes.items(
+        _frame_groups(frame, ranks[frame.slice_index], geometry, source) for frame in frames
+    )
+
+
+def _dimension_organization(uid: str) -> Dataset:
+    item = Dataset()
+    item.DimensionOrganizationUID = uid
+    return item
+
+
+def _dimension(organization: str, pointer: int, group: int, label: str) -> Dataset:
+    item = Dataset()
+    item.DimensionOrganizationUID = organization
+    item.DimensionIndexPointer = pointer
+    item.FunctionalGroupPointer = group
+    item.DimensionDescriptionLabel = label
+    return item
+
+
+def _shared_groups(geometry: Geometry) -> Dataset:
+    slices_mm, rows_mm, columns_mm = geometry.spacing_mm
+    measures = Dataset()
+    measures.SliceThickness = decimal(slices_mm)
+    measures.SpacingBetweenSlices = decimal(slices_mm)
+    measures.PixelSpacing = [decimal(rows_mm), decimal(columns_mm)]
+    along_row = geometry.affine[:3, 2] / columns_mm
+    along_column = geometry.affine[:3, 1] / rows_mm
+    orientation = Dataset()
+    orientation.ImageOrientationPatient = [decimal(cosine) for cosine in (*along_row, *along_column)]
+    shared = Dataset()
+    shared.PixelMeasuresSequence = codes.items([measures])
+    shared.PlaneOrientationSequence = codes.items([orientation])
+    return shared
+
+
+def _frame_groups(frame: _Frame, rank: int, geometry: Geometry, source: SourceSeries) -> Dataset:
+    content, position, identification = Dataset(), Dataset(), Dataset()
+    content.DimensionIndexValues = [frame.segment.number, rank]
+    position.ImagePositionPatient = [decimal(x) for x in geometry.position_mm((float(frame.slice_index), 0.0, 0.0))]
+    identification.ReferencedSegmentNumber = frame.segment.number
+    groups = Dataset()
+    groups.FrameContentSequence = codes.items([content])
+    groups.PlanePositionSequence = codes.items([position])
+    groups.SegmentIdentificationSequence = codes.items([identification])
+    groups.DerivationImageSequence = codes.items([_derivation(source.frames[frame.slice_index])])
+    return groups
+
+
+def _derivation(image: SourceFrame) -> Dataset:
+    origin = _image_item(image)
+    if image.frame_number is not None:
+        origin.ReferencedFrameNumber = image.frame_number
+    origin.SpatialLocationsPreserved = "YES"
+    origin.PurposeOfReferenceCodeSequence = codes.sequence(codes.SOURCE_IMAGE)
+    derivation = Dataset()
+    derivation.DerivationCodeSequence = codes.sequence(codes.SEGMENTATION)
+    derivation.SourceImageSequence = codes.items([origin])
+    return derivation
+
+
+def _image_item(image: SourceFrame) -> Dataset:
+    item = Dataset()
+    item.ReferencedSOPClassUID = image.sop_class_uid
+    item.ReferencedSOPInstanceUID = image.sop_instance_uid
+    return item

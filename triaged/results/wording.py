@@ -1,0 +1,134 @@
+"""Says in words what the pictures show, in a fixed order; plain ASCII, and never a patient attribute."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pydicom.dataset import Dataset
+
+from triaged.results.identity import local_time, sent_text
+from triaged.results.projection import zone_shares
+from triaged.results.provenance import Provenance
+from triaged.study.assessment import OUT_OF_SCOPE_CODES, Reason
+from triaged.study.finding import Finding, Reading
+from triaged.study.placement import Placement
+
+INTENDED_USE = "AI triage - not for diagnosis, first reading only"
+
+
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """The text of one page: a headline to read in a glance, and the lines below."""
+
+    headline: str
+    body: tuple[str, ...]
+
+
+def reading_lines(header: Dataset, reading: Reading, placement: Placement, provenance: Provenance) -> Lines:
+    """Return the words of a scored study."""
+    finding = reading.finding
+    return Lines(
+        headline=_headline(finding),
+        body=(
+            INTENDED_USE,
+            _identification(finding),
+            _shares(finding),
+            f"Computed CT-{finding.grade} (0 to 4), from the worse lung",
+            _volumes(finding),
+            f"Dense, above -300 HU: {_percent(finding.dense_share)} of affected",
+            *_zones(reading),
+            *(f"Check: {flag.value}" for flag in finding.quality),
+            f"Class {placement.triage_class.value}: {_ascii(placement.reason)}",
+            *_origin(header, provenance),
+        ),
+    )
+
+
+def reason_lines(header: Dataset, reason: Reason, placement: Placement, provenance: Provenance) -> Lines:
+    """Return the words of a study that has no score."""
+    outcome = "Not in scope of the AI" if reason.code in OUT_OF_SCOPE_CODES else "The AI could not read this study"
+    return Lines(
+        headline=f"No score: {reason.code.value}",
+        body=(
+            INTENDED_USE,
+            f"{outcome}. This says nothing about the patient: read as without AI.",
+            _ascii(reason.detail),
+            f"Class {placement.triage_class.value}: {_ascii(placement.reason)}",
+            *_origin(header, provenance),
+        ),
+    )
+
+
+def _headline(finding: Finding) -> str:
+    right, left = finding.severity_right, finding.severity_left
+    where = "" if right is None or left is None else f" ({'right' if right >= left else 'left'} lung)"
+    probability = "" if finding.identification is None else f"   P {finding.identification:.2f}{_verdict(finding)}"
+    return f"Affected {_percent(finding.severity)}{where}   CT-{finding.grade}{probability}"
+
+
+def _verdict(finding: Finding) -> str:
+    if finding.identification is None or finding.identification_threshold is None:
+        return ""
+    return " flagged" if finding.identification >= finding.identification_threshold else " not flagged"
+
+
+def _identification(finding: Finding) -> str:
+    if finding.identification is None:
+        return "Probability of COVID-19 pattern: none, this engine gives no probability"
+    threshold = finding.identification_threshold
+    if threshold is None:
+        return f"Probability of COVID-19 pattern {finding.identification:.2f}"
+    sign = ">=" if finding.identification >= threshold else "<"
+    return f"Probability of COVID-19 pattern {finding.identification:.2f} {sign} {threshold:.2f}{_verdict(finding)}"
+
+
+def _shares(finding: Finding) -> str:
+    total = f"total {_percent(finding.severity_total)}"
+    if finding.severity_right is None or finding.severity_left is None:
+        return f"Lungs not told apart, {total}"
+    return f"Right {_percent(finding.severity_right)}, left {_percent(finding.severity_left)}, {total}"
+
+
+def _volumes(finding: Finding) -> str:
+    affected = f"affected {finding.lesion_ml:.0f} mL"
+    if finding.right_lung_ml is None or finding.left_lung_ml is None:
+        return f"Lungs {finding.lungs_ml:.0f} mL, {affected}"
+    return f"Right {finding.right_lung_ml:.0f} mL, left {finding.left_lung_ml:.0f} mL, {affected}"
+
+
+def _zones(reading: Reading) -> tuple[str, ...]:
+    lesion = reading.lesion.voxels
+    single = not reading.left_lung.voxels.any()
+    lungs = (("lungs", reading.right_lung),) if single else (("R", reading.right_lung), ("L", reading.left_lung))
+    lines = []
+    for name, mask in lungs:
+        lower, middle, upper = (_percent(share) for share in zone_shares(lesion, mask.voxels))
+        lines.append(f"Thirds {name}: upper {upper}, middle {middle}, lower {lower}")
+    return tuple(lines)
+
+
+def _origin(header: Dataset, provenance: Provenance) -> tuple[str, ...]:
+    series, thickness, kernel = (
+        _ascii(sent_text(header, keyword)) or "not stated"
+        for keyword in ("SeriesNumber", "SliceThickness", "ConvolutionKernel")
+    )
+    moment = local_time(header, provenance.assessed_at)
+    return (
+        f"Series {series}, slice {thickness} mm, kernel {kernel}",
+        f"{provenance.algorithm}, model {provenance.model_sha256[:12]}",
+        f"triaged {provenance.software_version}, {provenance.scheme} {provenance.scheme_version[:12]},"
+        f" {moment:%Y-%m-%d %H:%M}",
+    )
+
+
+def _percent(share: float) -> str:
+    if 0.0 < share < 0.01:
+        return "<1 %"
+    return f"{share * 100.0:.0f} %"
+
+
+def _ascii(text: str) -> str:
+    """Return text that the bundled font can draw."""
+    for fancy, simple in (("\u2265", ">="), ("\u2264", "<="), ("\u2014", "-"), ("\u2013", "-"), ("\u2212", "-")):
+        text = text.replace(fancy, simple)
+    return "".join(letter if " " <= letter <= "~" else "?" for letter in text)
