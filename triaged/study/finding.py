@@ -18,6 +18,7 @@ class QualityFlag(StrEnum):
     CONTRAST = "contrast"
     PAEDIATRIC = "paediatric"
     ANISOTROPIC_SPLIT = "lungs-split-by-clustering"
+    LUNGS_COMPLETED = "lungs-completed-by-threshold"
     SECOND_SERIES_DISAGREES = "second-series-disagrees"
 
 
