@@ -59,6 +59,19 @@ class Claims:
             study = owned_study(connection, claim)
             _release(connection, study, Event.RETRY_LATER, not_before=not_before, detail=why, now=now)
 
+    def release(self, worker: str, *, now: datetime) -> int:
+        """Put back what a worker of this name still holds; return how many studies.
+
+        A worker that starts calls this: whoever held a claim under its name is dead, and waiting for the lease to run out
+        would only delay the study.
+        """
+        with self._database.begin() as connection:
+            held = connection.execute(_HELD_BY, {"holder": worker}).all()
+            for study in held:
+                detail = f"attempt {study.attempts}: {worker} was restarted"
+                _release(connection, study, Event.LEASE_EXPIRED, not_before=None, detail=detail, now=now)
+        return len(held)
+
     def reap(self, *, now: datetime) -> int:
         """Put studies whose lease has run out back into the queue; return how many."""
         with self._database.begin() as connection:
@@ -145,6 +158,12 @@ _NEXT_LOCKED = (
     .order_by(_study.c.sort_key)
     .limit(1)
     .with_for_update(key_share=True, skip_locked=True)
+)
+_HELD_BY = (
+    select(_study)
+    .where(_study.c.state == State.ANALYSING, _study.c.worker == bindparam("holder"))
+    .order_by(_study.c.id)
+    .with_for_update(key_share=True)
 )
 _EXPIRED = (
     select(_study)
