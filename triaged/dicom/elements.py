@@ -64,8 +64,8 @@ class Elements:
         self._wanted = wanted
         self._values: dict[int, bytes] = {}
         self._text_encodings: tuple[str, ...] = ("latin_1",)
-        walk = _Walk(content, encoding, wanted, self._values)
-        self.whole = walk.run()
+        self.complete = _Walk(content, encoding, wanted, self._values).run()
+        """Whether an element after the last wanted one was seen: more content would not add a value."""
 
     def inherit(self, text_encodings: tuple[str, ...]) -> None:
         """Use the enclosing data set's character sets."""
@@ -136,19 +136,18 @@ class _Walk:
         self._encoding = encoding
 
     def run(self) -> bool:
-        """Walk the content; tell whether it made sense up to the last wanted element or its end."""
+        """Walk the content as far as it makes sense; tell whether that was past the last wanted element."""
         try:
-            self._elements()
+            return self._elements()
         except (_Malformed, struct.error):
             return False
-        return True
 
-    def _elements(self) -> None:
+    def _elements(self) -> bool:
         content, end, position = self._content, len(self._content), 0
         while position + 8 <= end:
             tag, length, start = _element_header(content, position, self._encoding)
             if tag > self._last:
-                return
+                return True
             if length == _UNDEFINED:
                 # The last wanted sequence is kept as far as the content goes: only its first items are ever looked at.
                 stop = end if tag == self._last else _skip_items(content, start, self._encoding, 0)
@@ -159,6 +158,7 @@ class _Walk:
             if stop > end:
                 raise _Malformed
             position = stop
+        return False
 
 
 def _element_header(content: bytes, position: int, encoding: Encoding) -> tuple[int, int, int]:

@@ -26,6 +26,15 @@ _INFLATE_AT_MOST = 64 * 1024 * 1024
 
 _WANTED = frozenset(int(tag) for tag in Tag)
 
+_URGENCY = (
+    OrderPriority.STAT,
+    OrderPriority.HIGH,
+    OrderPriority.MEDIUM,
+    OrderPriority.ROUTINE,
+    OrderPriority.LOW,
+    OrderPriority.UNKNOWN,
+)
+
 _Position = tuple[float, float, float]
 _Orientation = tuple[float, float, float, float, float, float]
 _Spacing = tuple[float, float]
@@ -57,6 +66,17 @@ def read_header(
     )
 
 
+def holds_header(content: bytes, *, transfer_syntax_uid: str) -> bool:
+    """Tell whether the beginning of a data set reaches past everything that `read_header` looks at.
+
+    Objects without pixels may never get there: their header is whole when they are.
+    """
+    try:
+        return _elements(content, transfer_syntax_uid).complete
+    except UnreadableInstance:
+        return False
+
+
 def _elements(content: bytes, transfer_syntax_uid: str) -> Elements:
     if transfer_syntax_uid == _DEFLATED:
         try:
@@ -73,8 +93,7 @@ def _elements(content: bytes, transfer_syntax_uid: str) -> Elements:
 def _uid(kind: type[_UID], elements: Elements, tag: Tag, fallback: str) -> _UID:
     sent = elements.text(tag) or fallback.strip(" \0")
     if not sent:
-        where = "" if elements.whole else "; the data set ends or breaks before that attribute"
-        raise UnreadableInstance(f"expected a {kind.__name__} in {_name(tag)}, found none{where}")
+        raise UnreadableInstance(f"expected a {kind.__name__} in {_name(tag)}, found none")
     return kind.parse(sent)
 
 
@@ -89,7 +108,7 @@ def _order_priority(elements: Elements) -> OrderPriority:
         item.text(Tag.REQUESTED_PROCEDURE_PRIORITY) for item in elements.items(Tag.REQUEST_ATTRIBUTES_SEQUENCE)
     ]
     known = [OrderPriority(text.upper()) for text in candidates if text and text.upper() in set(OrderPriority)]
-    return min(known, key=list(OrderPriority).index, default=OrderPriority.UNKNOWN)
+    return min(known, key=_URGENCY.index, default=OrderPriority.UNKNOWN)
 
 
 def _patient(elements: Elements) -> Patient:

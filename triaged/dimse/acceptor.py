@@ -1,0 +1,285 @@
+"""One association as acceptor: negotiation, then requests one after the other, until the peer or we end it.
+
+Knows the protocol only; what becomes of an instance is the intake's business. A plain blocking loop in a thread of its
+own: it reads fragments straight from the socket into the intake and answers in one write, and a lost connection is one
+exception, wherever it happens.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+import structlog
+
+from triaged.dicom.accepted import ACCEPTED_TRANSFER_SYNTAXES, is_storage
+from triaged.dimse import negotiation
+from triaged.dimse.command import CommandField, Request, Status, decode_request, encode_response
+from triaged.dimse.link import Link, PeerGone
+from triaged.dimse.message import Aborted, Message, ProtocolError
+from triaged.dimse.negotiation import (
+    AbortReason,
+    AnsweredContext,
+    AssociationRequest,
+    ContextResult,
+    PduType,
+    ProposedContext,
+    Rejection,
+)
+from triaged.errors import TryLater
+from triaged.steps.intake import Intake, Offer, Sender
+
+log = structlog.get_logger()
+
+VERIFICATION = "1.2.840.10008.1.1"
+_UNCOMPRESSED = ("1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.2")
+_LONGEST_REQUEST = 1024 * 1024
+"""128 contexts with every known transfer syntax need less than 100 KiB."""
+
+
+class Ending(StrEnum):
+    """How an association ended; the value is what the log shows."""
+
+    PROBE = "connected and said nothing"
+    REJECTED = "rejected"
+    RELEASED = "released"
+    ABORTED = "aborted by the peer"
+    LOST = "lost"
+    BROKEN = "protocol error, aborted by us"
+    STOPPED = "aborted by us, stopping"
+
+
+@dataclass(frozen=True, slots=True)
+class ScpOptions:
+    """How peers reach the receiver, and whom it lets in; port 0 lets the system choose one.
+
+    An empty `allowed_calling_ae_titles` lets everybody in. `max_pdu` is the longest P-DATA that is asked for.
+    `request_timeout_s` is how long a connection may stay silent before it asks for an association, `idle_timeout_s` how
+    long an association may, and `stop_grace_s` how long an instance on its way may take when the receiver is stopped.
+    """
+
+    ae_title: str
+    host: str
+    port: int
+    allowed_calling_ae_titles: tuple[str, ...] = ()
+    require_called_ae_title: bool = False
+    max_associations: int = 20
+    max_pdu: int = 256 * 1024
+    request_timeout_s: float = 30.0
+    idle_timeout_s: float = 60.0
+    stop_grace_s: float = 5.0
+
+
+class Acceptor:
+    """Serves one connection; `run` returns when it is over."""
+
+    def __init__(
+        self,
+        link: Link,
+        peer: str,
+        options: ScpOptions,
+        intake: Intake,
+        *,
+        clock: Callable[[], datetime],
+        slots: threading.Semaphore,
+    ) -> None:
+        self._link = link
+        self._peer = peer
+        self._options = options
+        self._intake = intake
+        self._clock = clock
+        self._slots = slots
+        self._has_slot = False
+        self._calling_ae_title = ""
+        self._contexts: dict[int, AnsweredContext] = {}
+        self.sender: Sender | None = None
+        """Set as soon as the peer has offered an instance; whoever runs this has to close it in the store."""
+        self._kept = 0
+        self._refused = 0
+
+    def run(self) -> Ending:
+        """Serve the peer until the end; never raises for what a peer does."""
+        detail = ""
+        try:
+            ending = self._serve()
+        except Aborted:
+            ending = Ending.ABORTED
+        except PeerGone as gone:
+            ending, detail = Ending.LOST, str(gone)
+            if not self._calling_ae_title:
+                ending = Ending.PROBE
+            self._say_goodbye(AbortReason.NOT_SPECIFIED)
+        except ProtocolError as error:
+            ending, detail = Ending.BROKEN, str(error)
+            self._say_goodbye(error.reason)
+        finally:
+            if self._has_slot:
+                self._slots.release()
+        if ending is Ending.STOPPED:
+            self._say_goodbye(AbortReason.NOT_SPECIFIED)
+        self._log(ending, detail)
+        return ending
+
+    def _log(self, ending: Ending, detail: str) -> None:
+        if ending in (Ending.PROBE, Ending.REJECTED):
+            return
+        write = log.warning if ending in (Ending.LOST, Ending.BROKEN) or self._refused else log.info
+        write(
+            "association ended",
+            how=ending.value,
+            detail=detail,
+            peer=self._peer,
+            calling_ae_title=self._calling_ae_title,
+            kept=self._kept,
+            refused=self._refused,
+        )
+
+    def _say_goodbye(self, reason: AbortReason) -> None:
+        with contextlib.suppress(PeerGone):
+            self._link.write(negotiation.encode_abort(reason))
+
+    def _serve(self) -> Ending:
+        if not self._link.wait(self._options.request_timeout_s):
+            return Ending.STOPPED
+        request = self._read_request()
+        rejection = self._rejection(request)
+        if rejection is not None:
+            log.warning(
+                "association rejected",
+                why=rejection.name,
+                peer=self._peer,
+                calling_ae_title=request.calling_ae_title,
+                called_ae_title=request.called_ae_title,
+            )
+            self._link.write(negotiation.encode_reject(rejection))
+            return Ending.REJECTED
+        self._accept(request)
+        while self._link.wait(self._options.idle_timeout_s):
+            if not self._serve_request():
+                self._link.write(negotiation.RELEASE_RESPONSE)
+                return Ending.RELEASED
+        return Ending.STOPPED
+
+    def _read_request(self) -> AssociationRequest:
+        kind, length = self._link.read_pdu_header()
+        if kind != PduType.ASSOCIATE_RQ:
+            raise ProtocolError(AbortReason.UNEXPECTED_PDU, f"expected A-ASSOCIATE-RQ, found PDU type {kind:#04x}")
+        if length > _LONGEST_REQUEST:
+            raise ProtocolError(AbortReason.INVALID_PARAMETER, f"A-ASSOCIATE-RQ of {length} bytes")
+        payload = b"".join(self._link.read_chunks(length))
+        try:
+            return negotiation.decode_request(payload)
+        except ValueError as error:
+            raise ProtocolError(AbortReason.INVALID_PARAMETER, str(error)) from None
+
+    def _rejection(self, request: AssociationRequest) -> Rejection | None:
+        options = self._options
+        if not request.protocol_version & 1:
+            return Rejection.PROTOCOL_VERSION
+        if request.application_context != negotiation.APPLICATION_CONTEXT:
+            return Rejection.APPLICATION_CONTEXT
+        if options.require_called_ae_title and request.called_ae_title != options.ae_title:
+            return Rejection.CALLED_AE_TITLE
+        if options.allowed_calling_ae_titles and request.calling_ae_title not in options.allowed_calling_ae_titles:
+            return Rejection.CALLING_AE_TITLE
+        self._has_slot = self._slots.acquire(blocking=False)
+        return None if self._has_slot else Rejection.LOCAL_LIMIT
+
+    def _accept(self, request: AssociationRequest) -> None:
+        answers = [_answer(context) for context in request.contexts]
+        self._calling_ae_title = request.calling_ae_title
+        self._contexts = {answer.context_id: answer for answer in answers if answer.result is ContextResult.ACCEPTED}
+        accepted = {answer.abstract_syntax for answer in self._contexts.values()}
+        declined = sorted({answer.abstract_syntax for answer in answers} - accepted)
+        self._link.write(negotiation.encode_accept(request, answers, max_pdu=self._options.max_pdu))
+        log.info(
+            "association opened",
+            peer=self._peer,
+            calling_ae_title=request.calling_ae_title,
+            contexts=len(self._contexts),
+            declined=declined,
+        )
+
+    def _serve_request(self) -> bool:
+        """Read and answer one request; return False when it was the peer's wish to release."""
+        kind, length = self._link.read_pdu_header()
+        if kind == PduType.RELEASE_RQ:
+            return False
+        message = Message(self._link, kind, length)
+        command_set = message.command_set()
+        context = self._contexts.get(message.context_id)
+        if context is None:
+            raise ProtocolError(AbortReason.INVALID_PARAMETER, f"context {message.context_id} was not accepted")
+        try:
+            request = decode_request(command_set)
+        except ValueError as error:
+            raise ProtocolError(AbortReason.NOT_SPECIFIED, str(error)) from None
+        content = message.data_set() if request.has_data_set else iter(())
+        answer = self._answer(request, context, content)
+        for _ in content:
+            pass  # what was refused has still to be read, or it would be taken for the next request
+        if answer is not None:
+            status, comment = answer
+            self._link.write(encode_response(request, context.context_id, status, comment=comment))
+        return True
+
+    def _answer(
+        self, request: Request, context: AnsweredContext, content: Iterator[bytes]
+    ) -> tuple[Status, str] | None:
+        match request.command_field:
+            case CommandField.C_ECHO_RQ:
+                return Status.SUCCESS, ""
+            case CommandField.C_CANCEL_RQ:
+                return None
+            case CommandField.C_STORE_RQ if request.has_data_set and context.abstract_syntax != VERIFICATION:
+                return self._store(request, context, content)
+            case CommandField.C_STORE_RQ:
+                return Status.CANNOT_UNDERSTAND, "expected a data set on a storage context"
+            case _:
+                return Status.UNRECOGNIZED_OPERATION, "only C-ECHO and C-STORE are offered"
+
+    def _store(self, request: Request, context: AnsweredContext, content: Iterator[bytes]) -> tuple[Status, str]:
+        offer = Offer(
+            request.sop_class_uid or context.abstract_syntax, request.sop_instance_uid, context.transfer_syntax
+        )
+        try:
+            self._intake.receive(offer, content, self._known_sender(), clock=self._clock)
+        except (PeerGone, ProtocolError, Aborted):
+            raise
+        except TryLater as later:
+            self._refused += 1
+            log.warning("instance refused, the sender has to keep it", why=str(later), peer=self._peer)
+            return Status.OUT_OF_RESOURCES, "cannot be kept now, try again later"
+        except Exception:  # a bug of ours must become a failure status, never silence and never Success
+            self._refused += 1
+            log.exception("instance refused because of a bug", peer=self._peer)
+            return Status.CANNOT_UNDERSTAND, "internal error, see the log of the receiver"
+        self._kept += 1
+        return Status.SUCCESS, ""
+
+    def _known_sender(self) -> Sender:
+        """Return the sender, made known to the store with the first instance: an echo needs no store."""
+        if self.sender is None:
+            self.sender = self._intake.open_association(
+                peer=self._peer, calling_ae_title=self._calling_ae_title, now=self._clock()
+            )
+        return self.sender
+
+
+def _answer(context: ProposedContext) -> AnsweredContext:
+    """Accept the first transfer syntax that we take: the peer lists them in the order it likes."""
+    if context.abstract_syntax == VERIFICATION:
+        takes: tuple[str, ...] = _UNCOMPRESSED
+    elif is_storage(context.abstract_syntax):
+        takes = tuple(ACCEPTED_TRANSFER_SYNTAXES)
+    else:
+        takes = ()
+    chosen = next((syntax for syntax in context.transfer_syntaxes if syntax in takes), None)
+    if chosen is not None:
+        return AnsweredContext(context.context_id, ContextResult.ACCEPTED, context.abstract_syntax, chosen)
+    result = ContextResult.TRANSFER_SYNTAXES_NOT_SUPPORTED if takes else ContextResult.ABSTRACT_SYNTAX_NOT_SUPPORTED
+    return AnsweredContext(context.context_id, result, context.abstract_syntax, "1.2.840.10008.1.2")

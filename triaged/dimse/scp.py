@@ -1,0 +1,146 @@
+"""The receiver: listens, gives every connection a thread with an acceptor, and ends them all without losing an answer.
+
+Knows neither files nor tables; what is received goes to the intake.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+import structlog
+
+from triaged.dimse.acceptor import Acceptor, ScpOptions
+from triaged.dimse.link import Link
+from triaged.errors import ConfigError, TryLater
+from triaged.steps.intake import Intake, Sender
+
+__all__ = ["Receiver", "ScpOptions"]
+
+log = structlog.get_logger()
+
+_BACKLOG = 128
+_SILENT_CONNECTIONS = 64
+"""How many connections beyond the association limit may be open: load balancers probe, and a refusal needs a talk."""
+_TICK_S = 1.0
+_LINGER_S = 1.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Served:
+    """A connection that is being served."""
+
+    thread: threading.Thread
+    link: Link
+
+
+class Receiver:
+    """Receives DICOM instances. `start` returns the port, `stop` returns when no thread of it is left."""
+
+    def __init__(self, options: ScpOptions, intake: Intake, *, clock: Callable[[], datetime]) -> None:
+        self._options = options
+        self._intake = intake
+        self._clock = clock
+        self._slots = threading.Semaphore(options.max_associations)
+        self._lock = threading.Lock()
+        self._served: set[_Served] = set()
+        self._ended: list[Sender] = []
+        """Senders that have ended and that the store does not know to have ended, because it was away."""
+        self._stopping = threading.Event()
+
+    def start(self) -> int:
+        """Listen, and return the port.
+
+        Raises:
+            ConfigError: host and port cannot be listened on.
+        """
+        host, port = self._options.host, self._options.port
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        try:
+            self._listener = socket.create_server((host, port), family=family, backlog=_BACKLOG)
+        except OSError as error:
+            raise ConfigError(f"expected to listen on {host} port {port}: {error.strerror or error}") from error
+        self._listener.settimeout(_TICK_S)
+        self._awake, self._wake = os.pipe()
+        self._accepting = threading.Thread(target=self._accept, name="receiver")
+        self._accepting.start()
+        return int(self._listener.getsockname()[1])
+
+    def stop(self) -> None:
+        """Take no more requests, let instances on their way arrive for a moment, and end every association."""
+        self._stopping.set()
+        os.write(self._wake, b"!")
+        self._accepting.join()
+        deadline = time.monotonic() + self._options.stop_grace_s
+        for served in self._still_served():
+            served.thread.join(max(0.0, deadline - time.monotonic()))
+        for served in self._still_served():
+            served.link.interrupt()
+            served.thread.join()
+        self._close_ended()
+        os.close(self._awake)
+        os.close(self._wake)
+
+    def _still_served(self) -> list[_Served]:
+        with self._lock:
+            return list(self._served)
+
+    def _accept(self) -> None:
+        with self._listener:
+            while not self._stopping.is_set():
+                self._close_ended()
+                try:
+                    connection, address = self._listener.accept()
+                except TimeoutError:
+                    continue
+                except OSError as error:  # out of descriptors, or a connection that died in the queue
+                    log.error("connection not accepted", why=error.strerror)
+                    self._stopping.wait(_TICK_S)
+                    continue
+                self._begin(connection, str(address[0]))
+
+    def _begin(self, connection: socket.socket, peer: str) -> None:
+        with self._lock:
+            crowded = len(self._served) >= self._options.max_associations + _SILENT_CONNECTIONS
+        if crowded:
+            log.warning("connection refused, too many are open", peer=peer)
+            connection.close()
+            return
+        link = Link(connection, wake=self._awake, timeout_s=self._options.idle_timeout_s)
+        acceptor = Acceptor(link, peer, self._options, self._intake, clock=self._clock, slots=self._slots)
+        served = _Served(threading.Thread(target=lambda: self._serve(served, acceptor), name=f"peer {peer}"), link)
+        with self._lock:
+            self._served.add(served)
+        served.thread.start()
+
+    def _serve(self, served: _Served, acceptor: Acceptor) -> None:
+        try:
+            acceptor.run()
+        except Exception:  # a bug of ours may cost one association, not the receiver
+            log.exception("association ended because of a bug")
+        finally:
+            if acceptor.sender is not None:
+                self._close(acceptor.sender)
+            served.link.finish(_LINGER_S)
+            with self._lock:
+                self._served.discard(served)
+
+    def _close(self, sender: Sender) -> None:
+        """Tell the store that a sender has ended; a study may wait for that, so it is told again until it knows."""
+        try:
+            self._intake.close_association(sender, now=self._clock())
+        except TryLater as later:
+            log.warning("end of association not recorded, will try again", why=str(later))
+            with self._lock:
+                self._ended.append(sender)
+
+    def _close_ended(self) -> None:
+        with self._lock:
+            ended, self._ended = self._ended, []
+        for sender in ended:
+            self._close(sender)

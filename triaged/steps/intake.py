@@ -1,0 +1,200 @@
+"""Takes in what a sender stores: bytes to the spool, a row to the store, and only then an answer.
+
+Knows no sockets: the content arrives in pieces from whoever receives them, and a refusal is `TryLater`. Nothing is
+acknowledged that a crash in the next instant could lose.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+import structlog
+
+from triaged.dicom.header import holds_header, read_header
+from triaged.dicom.part10 import file_meta
+from triaged.errors import UnreadableInstance
+from triaged.store.spool import KeptFile, Spool
+from triaged.store.studies import Studies
+from triaged.study.placement import OrderPriority, Placement
+from triaged.study.records import Admission, Instance, ReceivedHeader
+from triaged.study.uids import StudyUID, derived_uid
+
+log = structlog.get_logger()
+
+PlacePending = Callable[[StudyUID, datetime, OrderPriority], Placement]
+"""Where a study stands that arrived at this time and has no score yet."""
+
+_FIRST_LOOK = 64 * 1024
+_LAST_LOOK = 64 * 1024 * 1024
+"""An object whose header is longer is filed by what of it was read until here."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """Who sends on one association; `association_id` is the store's."""
+
+    peer: str
+    calling_ae_title: str
+    association_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What the sender says about the instance before it sends it; texts as they came, to be trusted in nothing."""
+
+    sop_class_uid: str
+    sop_instance_uid: str
+    transfer_syntax_uid: str
+
+
+class Intake:
+    """Keeps instances. One is shared by all associations of a receiver; safe to use from several threads."""
+
+    def __init__(self, studies: Studies, spool: Spool, *, place_pending: PlacePending, receiver: str) -> None:
+        self._studies = studies
+        self._spool = spool
+        self._place_pending = place_pending
+        self._receiver = receiver
+
+    def open_association(self, *, peer: str, calling_ae_title: str, now: datetime) -> Sender:
+        """Note that somebody is about to deliver; a study waits for the end of every association that delivered to it.
+
+        Raises:
+            TryLater: the store is away.
+        """
+        association_id = self._studies.open_association(
+            receiver=self._receiver, peer=peer, calling_ae_title=calling_ae_title, now=now
+        )
+        return Sender(peer, calling_ae_title, association_id)
+
+    def close_association(self, sender: Sender, *, now: datetime) -> None:
+        """Note that the sender has ended, in whatever way.
+
+        Raises:
+            TryLater: the store is away.
+        """
+        self._studies.close_association(sender.association_id, now=now)
+
+    def receive(
+        self, offer: Offer, content: Iterable[bytes], sender: Sender, *, clock: Callable[[], datetime]
+    ) -> Admission:
+        """Keep one instance, durably; whatever the answer, the sender need not keep it any longer.
+
+        `content` yields the encoded data set piece by piece, as slowly as the network is. If it raises, nothing is kept
+        and the error passes on.
+
+        Raises:
+            TryLater: the disk is below its reserve, or the store is away; the sender has to keep the instance.
+        """
+        self._spool.check_reserve()
+        fragments = iter(content)
+        beginning = _read_beginning(fragments, offer.transfer_syntax_uid)
+        try:
+            header = read_header(
+                beginning,
+                transfer_syntax_uid=offer.transfer_syntax_uid,
+                sop_class_uid=offer.sop_class_uid,
+                sop_instance_uid=offer.sop_instance_uid,
+            )
+        except UnreadableInstance as unreadable:
+            kept = self._keep_aside(offer, beginning, fragments, sender)
+            return self._quarantine(offer, kept, sender, reason=str(unreadable), now=clock())
+        if header.made_by_us:
+            _exhaust(fragments)
+            log.info("own object came back, ignored", study_instance_uid=header.study_uid.value)
+            return Admission.OWN
+        kept = self._keep(offer, header, beginning, fragments, sender)
+        return self._admit(offer, header, kept, sender, now=clock())
+
+    def _keep(
+        self, offer: Offer, header: ReceivedHeader, beginning: bytes, rest: Iterator[bytes], sender: Sender
+    ) -> KeptFile:
+        meta = file_meta(
+            sop_class_uid=header.image.sop_class_uid,
+            sop_instance_uid=header.sop_instance_uid.value,
+            transfer_syntax_uid=offer.transfer_syntax_uid,
+            source_ae_title=sender.calling_ae_title,
+        )
+        with self._spool.part(header.study_uid, header.series_uid, header.sop_instance_uid) as part:
+            part.write_meta(meta)
+            part.write(beginning)
+            for fragment in rest:
+                part.write(fragment)
+            return part.commit()
+
+    def _admit(
+        self, offer: Offer, header: ReceivedHeader, kept: KeptFile, sender: Sender, *, now: datetime
+    ) -> Admission:
+        instance = Instance(
+            study_uid=header.study_uid,
+            series_uid=header.series_uid,
+            sop_instance_uid=header.sop_instance_uid,
+            transfer_syntax_uid=offer.transfer_syntax_uid,
+            path=kept.path,
+            sha256=kept.sha256,
+            size_bytes=kept.size_bytes,
+            received_at=now,
+            image=header.image,
+        )
+        placement = self._place_pending(header.study_uid, now, header.order_priority)
+        admission = self._studies.admit(instance, header, sender.association_id, placement=placement, now=now)
+        if admission is Admission.OWN:
+            self._spool.discard(kept)
+            log.info("own object came back, ignored", study_instance_uid=header.study_uid.value)
+        elif admission is Admission.CONFLICT:
+            log.warning(
+                "instance sent again with other content, kept aside",
+                study_instance_uid=header.study_uid.value,
+                sop_instance_uid=header.sop_instance_uid.value,
+                peer=sender.peer,
+            )
+        return admission
+
+    def _keep_aside(self, offer: Offer, beginning: bytes, rest: Iterator[bytes], sender: Sender) -> KeptFile:
+        meta = file_meta(
+            sop_class_uid=offer.sop_class_uid,
+            sop_instance_uid=offer.sop_instance_uid,
+            transfer_syntax_uid=offer.transfer_syntax_uid,
+            source_ae_title=sender.calling_ae_title,
+        )
+        with self._spool.incoming() as part:
+            part.write_meta(meta)
+            part.write(beginning)
+            for fragment in rest:
+                part.write(fragment)
+            return part.quarantine(f"{derived_uid('quarantine', offer.sop_instance_uid)}.dcm")
+
+    def _quarantine(self, offer: Offer, kept: KeptFile, sender: Sender, *, reason: str, now: datetime) -> Admission:
+        self._studies.quarantine(
+            path=kept.path,
+            reason=reason,
+            peer=sender.peer,
+            calling_ae_title=sender.calling_ae_title,
+            sop_class_uid=offer.sop_class_uid,
+            sop_instance_uid_sent=offer.sop_instance_uid,
+            transfer_syntax_uid=offer.transfer_syntax_uid,
+            sha256=kept.sha256,
+            size_bytes=kept.size_bytes,
+            now=now,
+        )
+        log.warning("instance cannot be filed, quarantined", reason=reason, path=kept.path, peer=sender.peer)
+        return Admission.QUARANTINED
+
+
+def _read_beginning(fragments: Iterator[bytes], transfer_syntax_uid: str) -> bytes:
+    """Return as much of the content as its header needs; all of it where there are no pixels to stop at."""
+    beginning, look_at = bytearray(), _FIRST_LOOK
+    for fragment in fragments:
+        beginning += fragment
+        if len(beginning) >= look_at:
+            if len(beginning) >= _LAST_LOOK or holds_header(bytes(beginning), transfer_syntax_uid=transfer_syntax_uid):
+                break
+            look_at = 4 * len(beginning)
+    return bytes(beginning)
+
+
+def _exhaust(fragments: Iterator[bytes]) -> None:
+    for _ in fragments:
+        pass
