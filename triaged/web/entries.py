@@ -117,7 +117,9 @@ def as_row(entry: WorklistEntry, *, now: datetime) -> Row:
         person=person_name(entry.patient.patient_name),
         identity=_joined(entry.patient.patient_id, _date(entry.patient.patient_birth_date), entry.patient.patient_sex),
         study=_joined(_moment(entry.patient), entry.patient.study_description),
-        order=_joined(entry.patient.accession_number, f"{entry.instances} instances"),
+        order=_joined(
+            entry.patient.accession_number, f"{entry.instances} instance{'' if entry.instances == 1 else 's'}"
+        ),
         identification=NOTHING if entry.identification is None else f"{entry.identification:.2f}",
         right=_share(entry.severity if one_share else entry.severity_right, about),
         left="both lungs" if one_share else _share(entry.severity_left, about),

@@ -1,0 +1,181 @@
+"""A store with a few studies in it, as the pages' tests are told with; the order is the real scheme's."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import numpy as np
+from fastapi import FastAPI
+from pydicom import Dataset, FileMetaDataset, dcmwrite
+from pydicom.uid import UID, ExplicitVRLittleEndian, SecondaryCaptureImageStorage
+
+from tests.unit.store.making import CT_IMAGE_STORAGE, NOON, at, instance, study_uid
+from triaged.store.database import Database
+from triaged.store.outbox import Outbox
+from triaged.store.spool import Spool
+from triaged.store.studies import Studies
+from triaged.store.worklist import Worklist
+from triaged.study.assessment import Assessed, Assessment, Failed, OutOfScope, Reason, ReasonCode
+from triaged.study.finding import Finding, QualityFlag
+from triaged.study.placement import OrderPriority
+from triaged.study.records import DerivedObject, ObjectKind, Patient, ReceivedHeader
+from triaged.study.uids import SeriesUID
+from triaged.triage.ordering import place, place_pending
+from triaged.triage.scheme import Scheme, TriageOptions, Waiting
+from triaged.web.app import WebOptions, create_app
+
+OPTIONS = TriageOptions(scheme=Scheme.COMBINED)
+DESTINATIONS = {"pacs": frozenset({ObjectKind.SC, ObjectKind.SR})}
+
+
+@dataclass
+class Scene:
+    """A store, and the application over it; `now` is the time that its pages show."""
+
+    database: Database
+    spool: Spool
+    now: datetime = NOON
+
+    def __post_init__(self) -> None:
+        self.studies = Studies(self.database)
+        self.outbox = Outbox(self.database)
+        self.worklist = Worklist(self.database)
+
+    def app(self, *, rows_per_page: int = 100) -> FastAPI:
+        """Return the application."""
+        options = WebOptions("TRIAGED at 127.0.0.1:11112", "combined", rows_per_page=rows_per_page)
+        return create_app(self.worklist, self.studies, self.outbox, self.spool, options=options, clock=lambda: self.now)
+
+    def arrive(
+        self, number: int, *, minutes: float, name: str = "Roe^Jane", priority: OrderPriority = OrderPriority.ROUTINE
+    ) -> None:
+        """Let one slice of a study arrive, so many minutes after noon."""
+        what = instance(number, 1)
+        patient = Patient(name, f"P-{number}", "19560412", "F", f"A-{number}", "20260301", "115900", "CT thorax")
+        header = ReceivedHeader(
+            what.study_uid, what.series_uid, what.sop_instance_uid, priority, patient, what.image, False
+        )
+        pending = place_pending(what.study_uid, at(minutes), Waiting.SLICES, priority, OPTIONS)
+        self.studies.admit(what, header, None, placement=pending, now=at(minutes))
+
+    def complete(self, number: int, *, minutes: float) -> None:
+        """Make a study ready."""
+        uid = study_uid(number)
+        pending = place_pending(uid, at(minutes), Waiting.ANALYSIS, OrderPriority.ROUTINE, OPTIONS)
+        self.studies.complete(uid, 1, placement=pending, cause="whole", now=at(minutes))
+
+    def end(self, number: int, assessment: Assessment, *, minutes: float, picture: bool = False) -> None:
+        """Claim the study, which must be the next, and publish its result."""
+        claim = self.studies.claim_next("worker-1", lease_s=60, now=at(minutes))
+        assert claim is not None
+        assert claim.study_uid == study_uid(number)
+        self.studies.commit(
+            claim,
+            assessment,
+            placement=place(claim.study_uid, claim.ready_at, assessment, claim.order_priority, OPTIONS),
+            chosen=claim.series[0].series_uid if isinstance(assessment, Assessed) else None,
+            not_chosen=((SeriesUID.parse("1.2.3.99"), "localizer"),),
+            objects=[self._picture(number)] if picture else [],
+            destinations=DESTINATIONS,
+            model="ct-test",
+            scheme="combined",
+            now=at(minutes + 0.5),
+        )
+
+    def scored(
+        self, number: int, *, minutes: float, right: float, left: float, p: float, name: str = "Roe^Jane", **more: bool
+    ) -> None:
+        """Let a study arrive and be scored."""
+        self.arrive(number, minutes=minutes, name=name)
+        self.complete(number, minutes=minutes)
+        quality = (QualityFlag.THICK_SLICES,) if more.get("thick") else ()
+        self.end(number, Assessed(found(right, left, p, quality)), minutes=minutes, picture=more.get("picture", False))
+
+    def unread(self, number: int, code: ReasonCode, detail: str, *, minutes: float) -> None:
+        """Let a study arrive that cannot be read, or is not for us."""
+        self.arrive(number, minutes=minutes)
+        self.complete(number, minutes=minutes)
+        reason = Reason(code, detail)
+        ended = OutOfScope(reason) if code is ReasonCode.NO_CT else Failed(reason)
+        self.end(number, ended, minutes=minutes)
+
+    def _picture(self, number: int) -> DerivedObject:
+        uid = f"2.25.{number}"
+        kept = self.spool.keep_derived(study_uid(number).value, f"{uid}.dcm", picture_bytes(uid))
+        return DerivedObject(
+            uid, SecondaryCaptureImageStorage, ExplicitVRLittleEndian, ObjectKind.SC, kept.path, kept.sha256
+        )
+
+
+def found(right: float, left: float, p: float, quality: tuple[QualityFlag, ...] = ()) -> Finding:
+    """Return what a pipeline found."""
+    severity = max(right, left)
+    return Finding(
+        identification=p,
+        severity=severity,
+        severity_right=right,
+        severity_left=left,
+        severity_total=(right + left) / 2,
+        right_lung_ml=2600.0,
+        left_lung_ml=2300.0,
+        lungs_ml=4900.0,
+        lesion_ml=4900.0 * (right + left) / 2,
+        dense_share=0.2,
+        grade=sum(severity >= cut for cut in (0.01, 0.25, 0.5, 0.75)),
+        engine="networks",
+        identification_threshold=0.62,
+        quality=quality,
+    )
+
+
+def picture_bytes(sop_instance_uid: str) -> bytes:
+    """Return a Secondary Capture whose first row is red and whose other rows are black."""
+    pixels = np.zeros((40, 30, 3), np.uint8)
+    pixels[0, :, 0] = 255
+    meta = FileMetaDataset()
+    meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    meta.MediaStorageSOPClassUID = SecondaryCaptureImageStorage
+    meta.MediaStorageSOPInstanceUID = UID(sop_instance_uid)
+    dataset = Dataset()
+    dataset.file_meta = meta
+    dataset.SOPClassUID = SecondaryCaptureImageStorage
+    dataset.SOPInstanceUID = sop_instance_uid
+    dataset.Rows, dataset.Columns, dataset.SamplesPerPixel = 40, 30, 3
+    dataset.PhotometricInterpretation, dataset.PlanarConfiguration = "RGB", 0
+    dataset.BitsAllocated, dataset.BitsStored, dataset.HighBit, dataset.PixelRepresentation = 8, 8, 7, 0
+    dataset.PixelData = pixels.tobytes()
+    content = io.BytesIO()
+    dcmwrite(content, dataset, enforce_file_format=True)
+    return content.getvalue()
+
+
+def clinic(scene: Scene) -> Scene:
+    """Fill a scene with one study of each kind; return it half an hour later."""
+    scene.scored(1, minutes=0, right=0.0, left=0.004, p=0.08, name="Muster^Erika^^Dr")
+    scene.scored(2, minutes=5, right=0.31, left=0.12, p=0.91, name="Ivanova^Maria", thick=True)
+    scene.scored(3, minutes=9, right=0.54, left=0.81, p=0.97, name="García López^José", picture=True)
+    scene.scored(4, minutes=11, right=0.62, left=0.41, p=0.2, name="山田^太郎")
+    scene.unread(
+        5, ReasonCode.MISSING_SLICES, "expected 300 slices 1 mm apart, found gaps of 5 mm at 3 places", minutes=12
+    )
+    scene.unread(6, ReasonCode.NO_CT, "expected a CT series, found MR", minutes=13)
+    scene.scored(7, minutes=14, right=0.35, left=0.12, p=0.3)
+    scene.scored(8, minutes=15, right=0.05, left=0.12, p=0.8)
+    scene.arrive(9, minutes=20)
+    scene.arrive(10, minutes=21, priority=OrderPriority.STAT, name="<script>alert('x')</script>^<b>Bobby</b>")
+    scene.studies.quarantine(
+        path="quarantine/ab12",
+        reason="expected a data set, found bytes that are none",
+        peer="10.0.0.9",
+        calling_ae_title="MODALITY<1>",
+        sop_class_uid=CT_IMAGE_STORAGE,
+        sop_instance_uid_sent="",
+        size_bytes=12,
+        transfer_syntax_uid="1.2.840.10008.1.2",
+        sha256="ab12",
+        now=at(22),
+    )
+    scene.now = NOON + timedelta(minutes=30)
+    return scene
