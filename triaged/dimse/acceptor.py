@@ -65,7 +65,7 @@ class ScpOptions:
     ae_title: str
     host: str
     port: int
-    allowed_calling_ae_titles: tuple[str, ...] = ()
+    allowed_calling_ae_titles: frozenset[str] = frozenset()
     require_called_ae_title: bool = False
     max_associations: int = 20
     max_pdu: int = 256 * 1024
