@@ -57,6 +57,7 @@ class Anatomy:
     heart_turn: float
     mediastinum: float
     spine_radius: float
+    spine_depth: float
     scoliosis: float
     vertebra_pitch: float
     vertebra_phase: float
@@ -136,6 +137,7 @@ def draw_anatomy(rng: np.random.Generator) -> Anatomy:
         heart_turn=float(rng.uniform(0.5, 0.95)),
         mediastinum=float(rng.normal(1.0, 0.13)),
         spine_radius=float(rng.uniform(15, 20)),
+        spine_depth=float(rng.uniform(0.8, 1.8)),
         scoliosis=float(rng.normal(0, 4)),
         vertebra_pitch=float(rng.uniform(22, 27)),
         vertebra_phase=float(rng.uniform(0, 27)),

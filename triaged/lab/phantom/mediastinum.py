@@ -95,8 +95,8 @@ def build_core(rng: np.random.Generator, anatomy: Anatomy) -> Core:
         Tube(carina, hilum_l, t * 0.68, t * 0.55, anatomy.tissue.airway, 3.0),
     )
     scale = anatomy.heart_scale
-    centre: Point = (20 * s, -anatomy.front + 46 * scale + float(rng.uniform(4, 16)), float(rng.uniform(-82, -66)))
-    axes: Point = (60 * scale, 45 * scale, 50 * scale)
+    centre: Point = (20 * s, -anatomy.front + 50 * scale + float(rng.uniform(3, 14)), float(rng.uniform(-82, -66)))
+    axes: Point = (62 * scale, 50 * scale, 52 * scale)
     vessels = (*aorta, *cava, *lung_artery, *right_artery, *left_artery, *upper, *veins, *gullet)
     return Core(centre, axes, anatomy.heart_turn, vessels, airways, hilum_r, hilum_l)
 
@@ -132,7 +132,7 @@ def plate_distance(frame: Frame, anatomy: Anatomy) -> F32:
     depth = np.linspace(-1.1, 1.4, 128, dtype=np.float32)
     knots = np.array([-1.0, -0.6, -0.3, 0.0, 0.4, 0.8, 1.4])
     levels = {90: (20, 30, 32, 32, 28, 22, 22), 35: (9, 24, 30, 30, 26, 21, 21), 0: (4, 16, 28, 30, 24, 20, 20),
-              -60: (6, 18, 24, 24, 21, 19, 19), -110: (16, 26, 28, 24, 20, 19, 19)}  # fmt: skip
+              -60: (6, 18, 22, 20, 16, 15, 15), -110: (16, 26, 28, 24, 20, 19, 19)}  # fmt: skip
     heights = np.array(sorted(levels))
     rows = np.stack([np.interp(depth, knots, np.array(levels[int(h)]) * m) for h in heights])
     table = np.stack([np.interp(frame.z_mm, heights, rows[:, i]) for i in range(depth.size)], axis=1)

@@ -17,7 +17,7 @@ def spine_centre(anatomy: Anatomy, z_mm: F32) -> tuple[F32, F32]:
     """Return x and y (mm) of the vertebral bodies' axis at heights z."""
     back = anatomy.back * (1 - 0.22 * ramp(z_mm, 10, anatomy.apex_r + 20))
     x = anatomy.scoliosis * np.sin(z_mm / 70)
-    return x.astype(np.float32), (back - anatomy.spine_radius * 0.75).astype(np.float32)
+    return x.astype(np.float32), (back - anatomy.spine_radius * anatomy.spine_depth).astype(np.float32)
 
 
 def paint_skeleton(rng: np.random.Generator, frame: Frame, voxels: F32, cage: Cage, anatomy: Anatomy) -> None:

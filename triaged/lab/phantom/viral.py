@@ -67,8 +67,9 @@ def apply_viral(
     opacity = soft_step(above, float(np.exp(rng.uniform(-0.4, 1.4))))
     base = float(np.median(lung.hu))
     glass = np.float32(max(float(rng.uniform(-690, -400)), base + float(rng.uniform(120, 200))))
-    target = glass + float(rng.uniform(20, 65)) * field.noise(rng, 9) + 25 * field.noise(rng, 28)
-    if rng.random() < 0.35:
+    target = glass + float(rng.uniform(20, 70)) * field.noise(rng, 9) + 25 * field.noise(rng, 28)
+    target += float(rng.uniform(10, 60)) * field.noise(rng, 4.5)
+    if rng.random() < 0.45:
         septa = np.clip(1 - np.abs(field.noise(rng, float(rng.uniform(7, 12)))) * 4, 0, 1)
         target += septa * float(rng.uniform(100, 260))
     if rng.random() < 0.55 and opacity.max() > 0.5:
