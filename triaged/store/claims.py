@@ -13,18 +13,15 @@ from sqlalchemy import Connection, Row, bindparam, or_, select, update
 
 from triaged.errors import StaleClaim
 from triaged.store import schema
-from triaged.store.database import Database
+from triaged.store.database import Ledger
 from triaged.store.rows import locked_study, record_event, select_instances, series_by_study, study_uid_of
 from triaged.study.lifecycle import Event, State, after
 from triaged.study.placement import OrderPriority
 from triaged.study.records import Claim
 
 
-class Claims:
+class Claims(Ledger):
     """What the workers write while they work."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
 
     def claim_next(self, worker: str, *, lease_s: float, now: datetime) -> Claim | None:
         """Take the first study of the list that waits for analysis, or return None; no two workers get the same."""
@@ -62,8 +59,8 @@ class Claims:
     def release(self, worker: str, *, now: datetime) -> int:
         """Put back what a worker of this name still holds; return how many studies.
 
-        A worker that starts calls this: whoever held a claim under its name is dead, and waiting for the lease to run out
-        would only delay the study.
+        A worker that starts calls this: whoever held a claim under its name is dead, and waiting for the lease to run
+        out would only delay the study.
         """
         with self._database.begin() as connection:
             held = connection.execute(_HELD_BY, {"holder": worker}).all()

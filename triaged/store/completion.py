@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, func, select, update
+from sqlalchemy import Connection, Row, func, select, update
 
 from triaged.errors import StaleClaim, UnknownStudy
 from triaged.store import order, schema
-from triaged.store.database import Database
+from triaged.store.database import Database, Ledger
 from triaged.store.rows import known_study, locked_study, record_event, select_instances, series_by_study, study_uid_of
 from triaged.store.views import Arrival
 from triaged.study.lifecycle import Event, State, after
@@ -18,26 +18,29 @@ from triaged.study.records import Candidate, Series
 from triaged.study.uids import StudyUID
 
 
-class Completion:
+class Completion(Ledger):
     """What the clock writes, and the administrator's requeue."""
 
     def __init__(self, database: Database) -> None:
-        self._database = database
+        super().__init__(database)
+        self._read_before: dict[tuple[int, int], tuple[Series, ...]] = {}
 
     def receiving(self, *, now: datetime) -> list[Candidate]:
         """Return every study that may be complete, with all of its instances, the oldest first.
 
+        The clock asks every second or so, mostly while nothing comes: what was read of a revision is not read again.
         `now` is not needed to answer: being RECEIVING is a state, not an age.
         """
         del now
         with self._database.read() as connection:
             studies = connection.execute(_RECEIVING).all()
-            if not studies:
-                return []
-            receiving = select_instances().where(schema.study.c.state == State.RECEIVING)
-            series = series_by_study(connection, receiving)
-            associations = {row.study_id: row for row in connection.execute(_ASSOCIATIONS)}
-        return [_candidate(row, associations.get(row.id), series.get(row.id, ())) for row in studies]
+            associations = {row.study_id: row for row in connection.execute(_ASSOCIATIONS)} if studies else {}
+            series = {
+                (row.id, row.revision): self._read_before.get((row.id, row.revision)) or _series(connection, row.id)
+                for row in studies
+            }
+        self._read_before = series
+        return [_candidate(row, associations.get(row.id), series[row.id, row.revision]) for row in studies]
 
     def complete(self, study_uid: StudyUID, revision: int, *, placement: Placement, cause: str, now: datetime) -> None:
         """Make a study READY, if it still is what the decision was made on.
@@ -112,6 +115,10 @@ class Completion:
             raise UnknownStudy(f"expected a study on the list, found none with the Study Instance UID {study_uid}")
         at = study.first_instance_at if study.ready_at is None else study.ready_at
         return Arrival(study.study_uid, at, OrderPriority(study.order_priority))
+
+
+def _series(connection: Connection, study_id: int) -> tuple[Series, ...]:
+    return series_by_study(connection, select_instances().where(schema.instance.c.study_id == study_id))[study_id]
 
 
 def _candidate(study: Row[Any], associations: Row[Any] | None, series: tuple[Series, ...]) -> Candidate:

@@ -73,6 +73,13 @@ class Database:
         self._engine.dispose()
 
 
+class Ledger:
+    """What every part of the store that reads and writes tables begins with: its database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+
 def open_database(url: str) -> Database:
     """Return the database at a URL: `sqlite:///path` or `postgresql://…`; nothing is created in it yet.
 

@@ -13,17 +13,14 @@ from sqlalchemy import Row, Select, bindparam, func, or_, select, update
 
 from triaged.errors import StaleClaim
 from triaged.store import schema
-from triaged.store.database import Database
+from triaged.store.database import Ledger
 from triaged.store.history import derived_object
 from triaged.store.views import Delivery
 from triaged.study.records import DeliveryState, ObjectKind, OutboxItem
 
 
-class Outbox:
+class Outbox(Ledger):
     """What the couriers write, and the administrator's resend."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
 
     def claim_due(
         self, courier: str, *, destination: str | None = None, lease_s: float, now: datetime

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
 from triaged.store import order, schema
 from triaged.store.claims import owned_study
-from triaged.store.database import Database
+from triaged.store.database import Ledger
 from triaged.store.rows import insert_unless_there, record_event
 from triaged.study.assessment import Assessed, Assessment, Failed, OutOfScope
 from triaged.study.finding import Finding
@@ -24,11 +24,8 @@ from triaged.study.records import Claim, DeliveryState, DerivedObject, ObjectKin
 from triaged.study.uids import SeriesUID
 
 
-class Outcomes:
+class Outcomes(Ledger):
     """What the workers write when they are done."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
 
     def commit(
         self,

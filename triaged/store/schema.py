@@ -243,22 +243,25 @@ outbox = Table(
     Index("ix_outbox_state_destination_next_attempt_at", "state", "destination", "next_attempt_at"),
 )
 
+# One row for each time the order changed: which study's change it was, and why.
 reorder = Table(
     "reorder",
     metadata,
     Column("id", WHOLE, primary_key=True),
-    Column("study_id", WHOLE, ForeignKey("study.id"), nullable=False),
+    Column("study_id", WHOLE, ForeignKey("study.id"), nullable=False, index=True),
     Column("at", Instant, nullable=False),
     Column("cause", Text, nullable=False),
 )
 
+# One row for each study whose position that changed, up to all of them. So the key begins with the change (rows are
+# only ever added at the end; an index by study would touch a page for each), and no foreign key has them checked one by
+# one: they come from one INSERT … SELECT on the studies themselves.
 move = Table(
     "move",
     metadata,
-    Column("id", WHOLE, primary_key=True),
-    Column("reorder_id", WHOLE, ForeignKey("reorder.id"), nullable=False),
-    # No foreign key: one change may write a row for every study, and PostgreSQL would lock each of them to check it.
-    Column("study_id", WHOLE, nullable=False, index=True),
+    Column("reorder_id", WHOLE, primary_key=True, autoincrement=False),
+    Column("study_id", WHOLE, primary_key=True, autoincrement=False),
     Column("before", Integer),
     Column("after", Integer, nullable=False),
+    sqlite_with_rowid=False,
 )

@@ -1,7 +1,7 @@
 """The files: received instances, result objects and quarantine, each durable before anybody is told about it.
 
-Layout under the root, all names made by us: `<study>/<series>/<sop>[.n].dcm`, `<study>/results/<name>[.n]`,
-`quarantine/<name>[.n]`, and `incoming/` for what is still being written. Knows no database. A file that a crash left
+Layout under the root, all names made by us: `<study>/<series>/<sop>[-n].dcm`, `<study>/results/<name>[-n]`,
+`quarantine/<name>[-n]`, and `incoming/` for what is still being written. Knows no database. A file that a crash left
 without its row is found again when the same bytes are sent again.
 """
 
@@ -131,7 +131,7 @@ class Spool:
         """
         self._folders.ensure(target.parent)
         for number in count():
-            named = target if number == 0 else target.with_name(f"{target.stem}.{number}{target.suffix}")
+            named = target if number == 0 else target.with_name(f"{target.stem}-{number}{target.suffix}")
             if link_without_overwriting(part, named):
                 break
             if is_same(named):

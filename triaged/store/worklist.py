@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Row, func, select
 
 from triaged.store import schema
-from triaged.store.database import Database
+from triaged.store.database import Ledger
 from triaged.store.rows import patient_of
 from triaged.study.lifecycle import State
 from triaged.study.placement import Lane, TriageClass
@@ -21,11 +21,8 @@ _LATE_COMMITS = 1000
 """How many event numbers back a transaction may still be open that the change token must notice."""
 
 
-class Worklist:
+class Worklist(Ledger):
     """The list, as pages and commands show it."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
 
     def entries(self, limit: int = 1000, offset: int = 0) -> list[WorklistEntry]:
         """Return a stretch of the list from the top, after skipping `offset` entries."""

@@ -34,6 +34,15 @@ def upgrade() -> None:
         postgresql_where=sa.text("closed_at IS NULL"),
     )
     op.create_table(
+        "move",
+        sa.Column("reorder_id", WHOLE, autoincrement=False, nullable=False),
+        sa.Column("study_id", WHOLE, autoincrement=False, nullable=False),
+        sa.Column("before", sa.Integer()),
+        sa.Column("after", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("reorder_id", "study_id", name=op.f("pk_move")),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
         "quarantine",
         sa.Column("id", WHOLE, nullable=False),
         sa.Column("at", Instant(), nullable=False),
@@ -171,6 +180,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["study_id"], ["study.id"], name=op.f("fk_reorder_study_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_reorder")),
     )
+    op.create_index(op.f("ix_reorder_study_id"), "reorder", ["study_id"], unique=False)
     op.create_table(
         "result",
         sa.Column("id", WHOLE, nullable=False),
@@ -224,17 +234,6 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_derived_study_id"), "derived", ["study_id"], unique=False)
     op.create_table(
-        "move",
-        sa.Column("id", WHOLE, nullable=False),
-        sa.Column("reorder_id", WHOLE, nullable=False),
-        sa.Column("study_id", WHOLE, nullable=False),
-        sa.Column("before", sa.Integer()),
-        sa.Column("after", sa.Integer(), nullable=False),
-        sa.ForeignKeyConstraint(["reorder_id"], ["reorder.id"], name=op.f("fk_move_reorder_id")),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_move")),
-    )
-    op.create_index(op.f("ix_move_study_id"), "move", ["study_id"], unique=False)
-    op.create_table(
         "series_decision",
         sa.Column("result_id", WHOLE, nullable=False),
         sa.Column("series_uid", sa.Text(), nullable=False),
@@ -274,11 +273,10 @@ def downgrade() -> None:
     op.drop_index("ix_outbox_state_destination_next_attempt_at", table_name="outbox")
     op.drop_table("outbox")
     op.drop_table("series_decision")
-    op.drop_index(op.f("ix_move_study_id"), table_name="move")
-    op.drop_table("move")
     op.drop_index(op.f("ix_derived_study_id"), table_name="derived")
     op.drop_table("derived")
     op.drop_table("result")
+    op.drop_index(op.f("ix_reorder_study_id"), table_name="reorder")
     op.drop_table("reorder")
     op.drop_index(op.f("ix_instance_study_id"), table_name="instance")
     op.drop_table("instance")
@@ -289,6 +287,7 @@ def downgrade() -> None:
     op.drop_index("ix_study_state_sort_key", table_name="study")
     op.drop_table("study")
     op.drop_table("quarantine")
+    op.drop_table("move")
     op.drop_index(
         "ix_association_open",
         table_name="association",
