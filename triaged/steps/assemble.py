@@ -21,7 +21,7 @@ PlacePending = Callable[[StudyUID, datetime, OrderPriority], Placement]
 
 
 class Assembler:
-    """Moves complete studies from RECEIVING to READY; `tick` is called by the clock, as often as an order should be new."""
+    """Moves complete studies from RECEIVING to READY, as often as the clock calls `tick`."""
 
     def __init__(self, studies: Studies, *, options: CompletionOptions, place_pending: PlacePending) -> None:
         self._studies = studies

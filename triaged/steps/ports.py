@@ -1,6 +1,7 @@
 """What the steps need of rooms that stand above them, as protocols and the values that pass through them.
 
-The courier has to send DICOM objects, but the wire stands above the steps and imports them; so the wire fits these shapes.
+The courier has to send DICOM objects, but the wire stands above the steps and imports them; so the wire fits these
+shapes.
 """
 
 from __future__ import annotations

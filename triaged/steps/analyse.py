@@ -1,0 +1,239 @@
+"""Turns one claimed study into an assessment, a place in the order and result objects; the only step that computes.
+
+Everything a study needs happens between `claim` and `commit`, and nothing is visible before `commit`: a worker may be
+killed at any line, and the study is claimed again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import assert_never
+
+import structlog
+from pydicom.dataset import Dataset
+
+from triaged.dicom.pixels import ReadSeries, read_header_only, read_series
+from triaged.errors import StaleClaim, TryLater, UnreadableStudy
+from triaged.pipelines.pipeline import Pipeline
+from triaged.results.instance import ResultObject
+from triaged.results.objects import reason_objects, result_objects
+from triaged.results.provenance import Provenance
+from triaged.store.spool import Spool
+from triaged.store.studies import Studies
+from triaged.study.assessment import Assessed, Assessment, Failed, OutOfScope, Reason, ReasonCode, unreadable
+from triaged.study.finding import Reading
+from triaged.study.placement import Placement
+from triaged.study.records import Claim, DerivedObject, ObjectKind, Series
+from triaged.study.scope import Choice, ScopeOptions, choose
+from triaged.study.uids import SeriesUID
+from triaged.triage.ordering import place
+from triaged.triage.scheme import TriageOptions
+
+log = structlog.get_logger()
+
+Clock = Callable[[], datetime]
+
+
+@dataclass(frozen=True, slots=True)
+class AnalyseOptions:
+    """`lease_s`: how long a worker may be silent before its study is given to another.
+
+    `max_attempts`: how often a study is tried before it ends as FAILED (a study that kills its worker must not do so for
+    ever); `retry_wait_s`: the wait before the next attempt, times the attempts so far.
+    """
+
+    lease_s: float = 300.0
+    max_attempts: int = 3
+    retry_wait_s: float = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """What reads the images, as the results name it.
+
+    `settings_digest` changes with every setting that alters a result (cut-offs, head starts, scheme), so that objects
+    made under other settings get other UIDs; `device_uid` changes with every retraining.
+    """
+
+    name: str
+    version: str
+    model_sha256: str
+    device_uid: str
+    software_version: str
+    settings_digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    assessment: Assessment
+    choice: Choice
+    placement: Placement
+    objects: Sequence[ResultObject]
+
+
+class Analyst:
+    """Scores studies, one at a time."""
+
+    def __init__(
+        self,
+        studies: Studies,
+        spool: Spool,
+        pipeline: Pipeline,
+        *,
+        engine: Engine,
+        worker: str,
+        scope: ScopeOptions,
+        triage: TriageOptions,
+        options: AnalyseOptions,
+        destinations: Mapping[str, frozenset[ObjectKind]],
+    ) -> None:
+        self._studies = studies
+        self._spool = spool
+        self._pipeline = pipeline
+        self.engine = engine
+        self._worker = worker
+        self._scope = scope
+        self._triage = triage
+        self._options = options
+        self._destinations = destinations
+
+    def claim(self, *, clock: Clock) -> Claim | None:
+        """Take the most urgent study that waits, or None."""
+        return self._studies.claim_next(self._worker, lease_s=self._options.lease_s, now=clock())
+
+    def analyse(self, claim: Claim, *, clock: Clock) -> None:
+        """Score a claimed study and commit the result; a claim that went stale meanwhile leaves no trace.
+
+        Raises:
+            Exception: anything unforeseen; the caller hands it to `put_back`.
+        """
+        started = clock()
+        fields = {"study_instance_uid": claim.study_uid.value, "revision": claim.revision, "attempt": claim.attempt}
+        log.info("analysis started", **fields)
+        try:
+            outcome = self._assess(claim, clock)
+            objects = [self._keep(claim, made) for made in outcome.objects]
+            self._commit(claim, outcome, objects, clock())
+        except StaleClaim as stale:
+            log.info("result dropped, the study changed meanwhile", why=str(stale), **fields)
+            return
+        except TryLater as later:
+            self.put_back(claim, str(later), clock=clock)
+            return
+        log.info(
+            "analysis committed",
+            triage_class=outcome.placement.triage_class.value,
+            outcome=type(outcome.assessment).__name__,
+            seconds=round((clock() - started).total_seconds(), 2),
+            **fields,
+        )
+
+    def put_back(self, claim: Claim, why: str, *, clock: Clock) -> None:
+        """Return a study to the queue after something unforeseen; it waits a little before the next attempt."""
+        wait = timedelta(seconds=self._options.retry_wait_s * claim.attempt)
+        log.warning("analysis put back", study_instance_uid=claim.study_uid.value, why=why, attempt=claim.attempt)
+        try:
+            self._studies.retry_later(claim, not_before=clock() + wait, why=why, now=clock())
+        except StaleClaim as stale:
+            log.info("nothing to put back", study_instance_uid=claim.study_uid.value, why=str(stale))
+
+    def _assess(self, claim: Claim, clock: Clock) -> _Outcome:
+        choice = choose(claim.series, self._scope)
+        if claim.attempt > self._options.max_attempts:
+            detail = f"gave up after {self._options.max_attempts} attempts; the history holds the reason of each"
+            return self._declined(claim, choice, Reason(ReasonCode.GAVE_UP, detail))
+        if choice.chosen is None:
+            assert choice.reason is not None
+            return self._declined(claim, choice, choice.reason)
+        try:
+            read = read_series([self._spool.absolute(instance.path) for instance in choice.chosen.instances])
+            claim = self._studies.extend(claim, lease_s=self._options.lease_s, now=clock())
+            reading = self._pipeline.read(read.volume, read.acquisition)
+            claim = self._studies.extend(claim, lease_s=self._options.lease_s, now=clock())
+        except UnreadableStudy as error:
+            return self._declined(claim, choice, Reason(ReasonCode(error.code), error.detail))
+        return self._assessed(claim, choice, read, reading)
+
+    def _assessed(self, claim: Claim, choice: Choice, read: ReadSeries, reading: Reading) -> _Outcome:
+        assessment = Assessed(reading.finding)
+        placement = self._place(claim, assessment)
+        objects = result_objects(
+            sources=read.headers,
+            source_geometry=read.source_geometry,
+            reorientation=read.reorientation,
+            volume=read.volume,
+            reading=reading,
+            placement=placement,
+            provenance=self._provenance(claim, choice.chosen),
+        )
+        return _Outcome(assessment, choice, placement, objects)
+
+    def _declined(self, claim: Claim, choice: Choice, reason: Reason) -> _Outcome:
+        assessment = unreadable(reason)
+        placement = self._place(claim, assessment)
+        return _Outcome(assessment, choice, placement, self._failure_page(claim, choice, assessment, placement))
+
+    def _failure_page(
+        self, claim: Claim, choice: Choice, assessment: Failed | OutOfScope, placement: Placement
+    ) -> Sequence[ResultObject]:
+        """Return the page that says why a CT could not be read; a study that is not for us gets no page in the PACS."""
+        match assessment:
+            case OutOfScope():
+                return ()
+            case Failed(reason=reason):
+                source = self._first_header(choice.chosen or claim.series[0])
+                if source is None:
+                    return ()
+                return reason_objects([source], reason, placement, self._provenance(claim, choice.chosen))
+            case _:
+                assert_never(assessment)
+
+    def _first_header(self, series: Series) -> Dataset | None:
+        """Return the header of the first instance that can be parsed at all; the page names the study with it."""
+        for instance in series.instances:
+            try:
+                return read_header_only(self._spool.absolute(instance.path))
+            except UnreadableStudy:
+                continue
+        return None
+
+    def _place(self, claim: Claim, assessment: Assessment) -> Placement:
+        return place(claim.study_uid, claim.ready_at, assessment, claim.order_priority, self._triage)
+
+    def _provenance(self, claim: Claim, chosen: Series | None) -> Provenance:
+        instances = chosen.instances if chosen else claim.series[0].instances
+        return Provenance(
+            study_uid=claim.study_uid,
+            input_sop_instance_uids=tuple(sorted(instance.sop_instance_uid.value for instance in instances)),
+            engine=self.engine.name,
+            engine_version=self.engine.version,
+            model_sha256=self.engine.model_sha256,
+            device_uid=self.engine.device_uid,
+            scheme=self._triage.scheme.value,
+            scheme_version=self.engine.settings_digest,
+            software_version=self.engine.software_version,
+            assessed_at=claim.ready_at,
+        )
+
+    def _keep(self, claim: Claim, made: ResultObject) -> DerivedObject:
+        kept = self._spool.keep_derived(claim.study_uid.value, f"{made.sop_instance_uid}.dcm", made.part10)
+        return DerivedObject(
+            made.sop_instance_uid, made.sop_class_uid, made.transfer_syntax_uid, made.kind, kept.path, kept.sha256
+        )
+
+    def _commit(self, claim: Claim, outcome: _Outcome, objects: Sequence[DerivedObject], now: datetime) -> None:
+        chosen: SeriesUID | None = outcome.choice.chosen.series_uid if outcome.choice.chosen else None
+        self._studies.commit(
+            claim,
+            outcome.assessment,
+            placement=outcome.placement,
+            chosen=chosen,
+            not_chosen=outcome.choice.declined,
+            objects=objects,
+            destinations=self._destinations,
+            model=self.engine.name,
+            scheme=self._triage.scheme.value,
+            now=now,
+        )
