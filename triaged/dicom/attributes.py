@@ -1,0 +1,66 @@
+"""Reads single values of a pydicom data set without trusting them; an unreadable value counts as an absent one."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from pydicom import Dataset
+
+Groups = tuple[Dataset, ...]
+"""Where a frame's attributes may stand, the most specific place first: its own functional groups, the shared ones, the
+image itself."""
+
+
+def attribute(dataset: Dataset, keyword: str) -> object:
+    """Return an attribute's value, or None where it is absent, empty, or not what its value representation promises."""
+    try:
+        value: object = dataset.get(keyword)
+    except (ValueError, TypeError, OverflowError, NotImplementedError):
+        return None
+    return None if value == "" else value
+
+
+def functional(groups: Groups, sequence: str, keyword: str) -> object:
+    """Return an attribute's value from the first place that has it: the sequence's item, or the group itself."""
+    for group in groups:
+        for item in (*items(group, sequence), group):
+            value = attribute(item, keyword)
+            if value is not None:
+                return value
+    return None
+
+
+def items(dataset: Dataset, sequence: str) -> tuple[Dataset, ...]:
+    """Return the items of a sequence, none where it is absent."""
+    found = attribute(dataset, sequence)
+    return tuple(found) if isinstance(found, Sequence) and not isinstance(found, str) else ()
+
+
+def numbers(value: object) -> tuple[float, ...]:
+    """Return a value's finite numbers; empty where any of them is not one."""
+    parts = value if isinstance(value, Sequence) and not isinstance(value, str) else (value,)
+    try:
+        found = tuple(float(str(part)) for part in parts)
+    except ValueError:
+        return ()
+    return found if all(math.isfinite(number) for number in found) else ()
+
+
+def number(value: object) -> float | None:
+    """Return the one finite number that a value holds, or None."""
+    found = numbers(value)
+    return found[0] if len(found) == 1 else None
+
+
+def integer(value: object) -> int | None:
+    """Return the one whole number that a value holds, or None."""
+    found = number(value)
+    return int(found) if found is not None and found == int(found) else None
+
+
+def text(value: object) -> str | None:
+    """Return a value as text without padding, the first one of several, or None where nothing is left."""
+    first = next(iter(value), None) if isinstance(value, Sequence) and not isinstance(value, str) else value
+    stripped = "" if first is None else str(first).strip(" \0")
+    return stripped or None

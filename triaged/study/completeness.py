@@ -1,0 +1,101 @@
+"""Decides whether a study has arrived in full; pure: the clock and the store are elsewhere.
+
+C-STORE does not say when a study is complete. To be early is never wrong here, since a late slice re-opens the study.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from triaged.study.records import Candidate, Series
+from triaged.study.scope import ScopeOptions, aim
+
+
+class Cause(StrEnum):
+    """Why a study counts as complete."""
+
+    WHOLE = "whole"
+    QUIET = "quiet"
+    MAX_WAIT = "max-wait"
+
+
+@dataclass(frozen=True, slots=True)
+class CompletionOptions:
+    """How long to wait, in seconds.
+
+    `settle_s` after the last instance and the last association, where the series to score is whole; `quiet_s` without a
+    new instance, where it is not; `max_wait_s` from the first instance of a study that never falls quiet.
+    """
+
+    settle_s: float = 2.0
+    quiet_s: float = 30.0
+    max_wait_s: float = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Complete:
+    """The study can be read."""
+
+    cause: Cause
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Ask again at `until`, or when an instance arrives or an association ends before that."""
+
+    until: datetime
+
+
+Verdict = Complete | Wait
+
+
+def decide(
+    candidate: Candidate, *, options: CompletionOptions, now: datetime, scope: ScopeOptions | None = None
+) -> Verdict:
+    """Tell whether a study is complete at `now`, or until when to wait."""
+    deadlines = [
+        (candidate.last_instance_at + timedelta(seconds=options.quiet_s), Cause.QUIET),
+        (_began_at(candidate, options) + timedelta(seconds=options.max_wait_s), Cause.MAX_WAIT),
+    ]
+    if candidate.open_associations == 0 and is_whole(candidate.series, scope):
+        deadlines.insert(0, (_settled_at(candidate, options), Cause.WHOLE))
+    for deadline, cause in deadlines:
+        if now >= deadline:
+            return Complete(cause)
+    return Wait(min(deadline for deadline, _ in deadlines))
+
+
+def is_whole(series: Sequence[Series], scope: ScopeOptions | None = None) -> bool:
+    """Tell whether the series to score has arrived as one volume.
+
+    That is a multi-frame image; or slices at even steps without gap or duplicate, as many as Images in Acquisition
+    (0020,1002) says where it is given. Slices missing at either end cannot be seen without that number.
+    """
+    target = aim(series, scope)
+    if target is None or target.fault is not None:
+        return False
+    expected = max((instance.image.images_in_acquisition or 0 for instance in target.slices), default=0)
+    return target.is_multi_frame or target.count >= expected
+
+
+def _settled_at(candidate: Candidate, options: CompletionOptions) -> datetime:
+    ended_at = candidate.last_association_closed_at or candidate.last_instance_at
+    return max(candidate.last_instance_at, ended_at) + timedelta(seconds=options.settle_s)
+
+
+def _began_at(candidate: Candidate, options: CompletionOptions) -> datetime:
+    """Return when the latest run of arrivals began: a pause of `quiet_s` had made the study complete before.
+
+    Without this, a slice that comes a day late would find `max_wait_s` long over and each of its followers would have
+    the study scored again.
+    """
+    arrivals = sorted(instance.received_at for series in candidate.series for instance in series.instances)
+    began_at = candidate.first_instance_at if not arrivals else arrivals[0]
+    for earlier, later in itertools.pairwise(arrivals):
+        if later - earlier >= timedelta(seconds=options.quiet_s):
+            began_at = later
+    return began_at
