@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from triaged.lab.phantom.cache import training_options, write_cache
+from triaged.lab.phantom.frame import make_frame, voxel_index
 from triaged.lab.phantom.generate import generate
 from triaged.lab.phantom.options import Phantom, PhantomOptions, Scanner
 
@@ -99,6 +100,21 @@ def test_thick_slices_average_two_cuts_and_keep_the_target() -> None:
     phantom = generate(replace(SMALL, slice_mm=9.0))
     assert phantom.truth.severity_right == pytest.approx(0.30, abs=0.005)
     assert phantom.spacing_mm == (9.0, 3.6, 3.6)
+
+
+def test_slices_thicker_than_their_distance_keep_positions() -> None:
+    even = generate(replace(SMALL, disease="none", slice_mm=3.0, increment_mm=9.0))
+    thin = generate(replace(SMALL, disease="none"))
+    assert even.truth.volume_right_ml == pytest.approx(thin.truth.volume_right_ml, rel=0.05)
+    heights = [np.argwhere(p.right_lung | p.left_lung)[:, 0].mean() for p in (even, thin)]
+    assert heights[0] == pytest.approx(heights[1], abs=0.3)
+
+
+def test_a_point_has_its_index_on_unevenly_spaced_slices() -> None:
+    z = np.array([0.0, 1.0, 10.0, 11.0], dtype=np.float32)
+    frame = make_frame(z, 11, 2.0, (0.0, 0.0), 0.0, 1.5)
+    points = np.array([[0.0, 0.0, 10.0], [4.0, -2.0, 0.5]], dtype=np.float32)
+    assert voxel_index(frame, points).ravel().tolist() == pytest.approx([2, 5, 5, 0.5, 4, 7], abs=1e-5)
 
 
 def test_padding_fills_the_corners_only(viral: Phantom) -> None:

@@ -24,7 +24,8 @@ class Frame:
 
     `z_mm` is (slice,), `y_mm` and `x_mm` are (row, column) because the patient may be rolled about z;
     `radius_mm` and `angle` are the polar coordinates about the cage axis, angle as an index into ANGLES bins,
-    0 = posterior, growing toward patient left. `edge_mm` is the width of a soft boundary.
+    0 = posterior, growing toward patient left. Slices may be unevenly spaced: `spacing_mm[0]` is their mean distance.
+    `edge_mm` is the width of a soft boundary.
     """
 
     spacing_mm: tuple[float, float, float]
@@ -54,7 +55,7 @@ def make_frame(
     y = (-s * gx + c * gy).astype(np.float32)
     angle = (np.arctan2(x, y) / (2 * np.pi) * ANGLES).astype(np.int32) % ANGLES
     return Frame(
-        spacing_mm=(float(z_mm[1] - z_mm[0]), pixel_mm, pixel_mm),
+        spacing_mm=(float(z_mm[-1] - z_mm[0]) / (z_mm.size - 1), pixel_mm, pixel_mm),
         z_mm=z_mm.astype(np.float32),
         y_mm=y,
         x_mm=x,
@@ -78,7 +79,10 @@ def voxel_index(frame: Frame, points_mm: F32) -> F32:
     gx = c * points_mm[:, 0] - s * points_mm[:, 1]
     gy = s * points_mm[:, 0] + c * points_mm[:, 1]
     dz, dy, dx = frame.spacing_mm
-    index = [(points_mm[:, 2] - frame.z_mm[0]) / dz, (gy - frame.origin_mm[1]) / dy, (gx - frame.origin_mm[0]) / dx]
+    z = points_mm[:, 2]
+    k = np.interp(z, frame.z_mm, np.arange(frame.z_mm.size))
+    k = k + np.minimum(z - frame.z_mm[0], 0) / dz + np.maximum(z - frame.z_mm[-1], 0) / dz
+    index = [k, (gy - frame.origin_mm[1]) / dy, (gx - frame.origin_mm[0]) / dx]
     return np.stack(index, axis=1).astype(np.float32)
 
 

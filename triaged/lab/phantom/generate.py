@@ -10,15 +10,15 @@ import numpy as np
 
 from triaged.lab.phantom.anatomy import Anatomy, draw_anatomy
 from triaged.lab.phantom.blobs import share_threshold
-from triaged.lab.phantom.frame import Frame, blend, coverage, make_frame, mean_over_slices
+from triaged.lab.phantom.frame import Frame, coverage, make_frame, mean_over_slices
+from triaged.lab.phantom.lung_trees import paint_lungs
 from triaged.lab.phantom.lungs import Lungs, build_lungs, paint_belly
-from triaged.lab.phantom.mediastinum import Core, airway_cover, build_core, exclusion, paint_core
+from triaged.lab.phantom.mediastinum import airway_cover, build_core, exclusion, paint_core
 from triaged.lab.phantom.opacities import RECIPES
 from triaged.lab.phantom.options import F32, Bool, Phantom, PhantomOptions, Truth
 from triaged.lab.phantom.parenchyma import Field, Parenchyma, build_parenchyma, trunk
 from triaged.lab.phantom.scanner import scan
 from triaged.lab.phantom.skeleton import paint_skeleton
-from triaged.lab.phantom.tree import draw_tree, grow
 from triaged.lab.phantom.viral import apply_viral, target_shares, viral_level
 from triaged.lab.phantom.wall import (
     build_cage,
@@ -53,9 +53,10 @@ def generate(options: PhantomOptions) -> Phantom:
     right, left = lung_masks(frame, lungs, airway_cover(frame, core), group)
     lung, field = build_parenchyma(tissue, frame, anatomy, lungs, options.posture)
     lesion, other = add_disease(disease, frame, field, lung, options, (right, left), group)
-    paint_lungs(tissue, frame, voxels, lungs, lung, anatomy, core)
+    surface = lungs.distance.ravel()[lung.index]
+    paint_lungs(tissue, frame, voxels, surface, lung, anatomy, core)
     sign = 1.0 if options.posture == "supine" else -1.0
-    couch = anatomy.back + 26 + anatomy.muscle * 0.9 + anatomy.fat + anatomy.table
+    couch = (anatomy.back if sign > 0 else anatomy.front) + 26 + anatomy.muscle * 0.9 + anatomy.fat + anatomy.table
     paint_table(organs, frame, voxels, couch, sign)
     image = scan(device, mean_over_slices(voxels, group), options.scanner, options.pixel_mm, options.slice_mm)
     spacing = (options.increment_mm, options.pixel_mm, options.pixel_mm)
@@ -108,46 +109,6 @@ def add_disease(
     limits = (share_threshold(final, masks[0], shares[0]), share_threshold(final, masks[1], shares[1]))
     apply_viral(rng, field, lung, level, limits)
     return (masks[0] & (final >= limits[0])) | (masks[1] & (final >= limits[1])), empty
-
-
-def paint_lungs(
-    rng: np.random.Generator,
-    frame: Frame,
-    voxels: F32,
-    lungs: Lungs,
-    lung: Parenchyma,
-    anatomy: Anatomy,
-    core: Core,
-) -> None:
-    """Paint tissue, then vessels, then bronchi (wall and air) into the lungs."""
-    cover = coverage(lungs.distance.ravel()[lung.index], frame.edge_mm)
-    vessel = np.zeros(frame.shape, dtype=np.float32)
-    wall = np.zeros(frame.shape, dtype=np.float32)
-    air = np.zeros(frame.shape, dtype=np.float32)
-    for is_right in (True, False):
-        hilum = np.array(core.hilum_r if is_right else core.hilum_l, dtype=np.float32)
-        inner = np.flatnonzero((lung.is_right == is_right) & (lungs.distance.ravel()[lung.index] < -4))
-        if inner.size < 50:
-            continue
-        for shift in ((0, -6, 4), (0, 4, -26)):
-            count = min(int(1000 * anatomy.vessel_density), inner.size)
-            picks = rng.choice(inner, count, replace=False)
-            points = np.stack([lung.x_mm[picks], lung.y_mm[picks], lung.z_mm[picks]], axis=1)
-            points += rng.uniform(-1, 1, points.shape).astype(np.float32)
-            root = hilum + np.array(shift, dtype=np.float32)
-            tree = grow(rng, points, root, float(rng.uniform(0.5, 0.62)), float(rng.uniform(2.7, 3.2)))
-            draw_tree(frame, tree, vessel)
-            if shift[2] > 0:
-                bronchi = grow(rng, points[:48], hilum, 1.0, 2.6)
-                draw_tree(frame, bronchi, wall, 0.9)
-                draw_tree(frame, bronchi, air)
-    region = voxels.ravel()[lung.index]
-    values = lung.hu.copy()
-    blend(values, vessel.ravel()[lung.index], np.maximum(anatomy.tissue.vessel, values))
-    blend(values, wall.ravel()[lung.index], np.maximum(-50, values))
-    blend(values, air.ravel()[lung.index], anatomy.tissue.airway)
-    blend(region, cover, values)
-    np.put(voxels, lung.index, region)
 
 
 def count_truth(right: Bool, left: Bool, lesion: Bool, other: Bool, spacing_mm: tuple[float, float, float]) -> Truth:

@@ -39,11 +39,9 @@ class Parenchyma:
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """Makes random fields at the lung's voxels."""
+    """Makes random fields at the lung's voxels: `local` are their flat indices in their bounding box of `shape`."""
 
     frame: Frame
-    index: NDArray[np.int64]
-    low: tuple[int, int, int]
     shape: tuple[int, int, int]
     local: NDArray[np.int64]
 
@@ -59,9 +57,7 @@ def make_field(frame: Frame, index: NDArray[np.int64]) -> Field:
     low, high = at.min(axis=1), at.max(axis=1) + 1
     size = high - low
     local = ((at[0] - low[0]) * size[1] + at[1] - low[1]) * size[2] + at[2] - low[2]
-    return Field(
-        frame, index, (int(low[0]), int(low[1]), int(low[2])), (int(size[0]), int(size[1]), int(size[2])), local
-    )
+    return Field(frame, (int(size[0]), int(size[1]), int(size[2])), local)
 
 
 def build_parenchyma(
