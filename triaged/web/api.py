@@ -10,9 +10,12 @@ from starlette.exceptions import HTTPException
 from typing_extensions import TypedDict
 
 from triaged.errors import TryLater
+from triaged.store.outbox import Outbox
 from triaged.store.spool import Spool
+from triaged.store.studies import Studies
 from triaged.store.worklist import Worklist
 from triaged.web.entries import WorklistItem, as_json
+from triaged.web.overview import Overview, overview
 
 MOST_ROWS = 1000
 
@@ -30,7 +33,7 @@ class Health(TypedDict):
     problems: list[str]
 
 
-def router(worklist: Worklist, spool: Spool) -> APIRouter:
+def router(worklist: Worklist, studies: Studies, outbox: Outbox, spool: Spool) -> APIRouter:
     """Return the routes under `/api`, and `/health`."""
     routes = APIRouter(tags=["worklist"])
 
@@ -53,6 +56,10 @@ def router(worklist: Worklist, spool: Spool) -> APIRouter:
     @routes.get("/api/version", summary="Whether the worklist has changed")
     def version() -> Version:
         return {"version": worklist.version()}
+
+    @routes.get("/api/status", summary="How many studies and deliveries stand where")
+    def status() -> Overview:
+        return overview(studies, outbox)
 
     @routes.get("/health", summary="Whether studies can be received", responses={503: {"model": Health}})
     def health(response: Response) -> Health:

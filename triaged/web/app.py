@@ -62,7 +62,7 @@ def create_app(
     """Return the application: pages for people, `/api` for programs, `/health` for whoever watches."""
     app = FastAPI(title="triaged", docs_url=None, redoc_url=None, openapi_url="/api/openapi.json")
     app.mount("/static", StaticFiles(directory=_HERE / "static"), name="static")
-    app.include_router(api.router(worklist, spool))
+    app.include_router(api.router(worklist, studies, outbox, spool))
     shown = pages.Pages(worklist, studies, outbox, spool, clock=clock, refresh_s=options.refresh_s)
     app.include_router(
         pages.router(

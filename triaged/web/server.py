@@ -11,7 +11,7 @@ from fastapi import FastAPI
 from triaged.errors import ConfigError
 
 
-def serve(app: FastAPI, *, host: str, port: int, stop: threading.Event) -> None:
+def run(app: FastAPI, *, host: str, port: int, stop: threading.Event) -> None:
     """Answer requests until `stop` is set; signals are the caller's business.
 
     Raises:

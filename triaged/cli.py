@@ -1,0 +1,237 @@
+"""The command line: parses, calls, prints; knows how nothing is done.
+
+Rooms are imported by the command that needs them, so that `triaged --help` does not wait for what it does not use. A
+mistake in the configuration ends with exit code 2, any other error that was foreseen with 1, each in one line.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Column, Table
+
+from triaged.errors import ConfigError, TriagedError
+
+if TYPE_CHECKING:
+    from triaged.config.settings import Config
+    from triaged.store.database import Database
+
+app = typer.Typer(
+    name="triaged",
+    help="Chest CT triage: from C-STORE to a re-ordered reading worklist.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+out = Console(highlight=False, width=None if sys.stdout.isatty() else 160)
+
+ConfigFile = Annotated[
+    Path, typer.Option("--config", envvar="TRIAGED_CONFIG", metavar="FILE", help="The configuration file.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+DEFAULT_CONFIG = Path("config.yaml")
+CONFIG_EXIT_CODE = 2
+
+
+class RoleName(StrEnum):
+    """The processes of a daemon, each of which can be started alone."""
+
+    RECEIVER = "receiver"
+    WORKER = "worker"
+    COURIER = "courier"
+    CLOCK = "clock"
+    WEB = "web"
+
+
+class SeverityName(StrEnum):
+    """How much disease a generated study shows."""
+
+    NONE = "none"
+    MILD = "mild"
+    MODERATE = "moderate"
+    SEVERE = "severe"
+
+
+def main() -> None:
+    """Run the command that the arguments name, and turn foreseen errors into one line and an exit code."""
+    try:
+        app()
+    except ConfigError as error:
+        sys.exit(_said(error, code=CONFIG_EXIT_CODE))
+    except TriagedError as error:
+        sys.exit(_said(error, code=1))
+
+
+@app.command()
+def serve(
+    config: ConfigFile = DEFAULT_CONFIG,
+    role: Annotated[RoleName | None, typer.Option(help="Run only this role, in this process.")] = None,
+) -> None:
+    """Run the daemon until Ctrl-C: every role as a process of its own, or one role alone."""
+    settings = _load(config)
+    from triaged.daemon.logs import configure_logging
+    from triaged.daemon.roles import Role, run_role
+    from triaged.daemon.supervisor import serve as serve_all
+    from triaged.daemon.supervisor import stopping_on_signals
+
+    configure_logging(settings.logging.level, settings.logging.style, role.value if role else "daemon")
+    if role is None:
+        from triaged.daemon.checks import demand_free_addresses
+
+        demand_free_addresses(settings)
+        serve_all(settings, config)
+        return
+    with stopping_on_signals() as stop:
+        run_role(settings, Role(role.value), stop)
+
+
+@app.command()
+def demo(config: ConfigFile = DEFAULT_CONFIG) -> None:
+    """Run the daemon, send it three generated chest CT studies, and show how it orders them."""
+    settings = _load(config)
+    from triaged.lab.demo import run
+
+    run(settings, config, out)
+
+
+@app.command()
+def check(config: ConfigFile = DEFAULT_CONFIG) -> None:
+    """Check the configuration and everything that it names, without changing anything."""
+    settings = _load(config)
+    from triaged.daemon.checks import check as check_all
+
+    table = Table(
+        "", "What", Column("Found", overflow="fold"), title=f"triaged check --config {config}", title_justify="left"
+    )
+    failed = 0
+    for result in check_all(settings):
+        failed += not result.passed
+        table.add_row("[green]ok[/]" if result.passed else "[red]FAILED[/]", result.what, escape(result.found))
+    out.print(table)
+    if failed:
+        raise typer.Exit(1)
+
+
+@app.command()
+def status(config: ConfigFile = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
+    """Count studies and deliveries, and what waits for a person."""
+    from triaged.store.outbox import Outbox
+    from triaged.store.studies import Studies
+    from triaged.web.overview import overview
+    from triaged.web.tables import overview_table
+
+    with _database(_load(config)) as database:
+        counts = overview(Studies(database), Outbox(database))
+    out.print_json(data=counts) if as_json else out.print(overview_table(counts))
+
+
+@app.command()
+def worklist(
+    config: ConfigFile = DEFAULT_CONFIG,
+    as_json: AsJson = False,
+    limit: Annotated[int, typer.Option(min=1, max=1_000_000, help="How many rows from the top.")] = 1000,
+) -> None:
+    """Print the worklist in reading order."""
+    from triaged.store.worklist import Worklist
+    from triaged.web.entries import as_json as row_for_programs
+    from triaged.web.tables import worklist_table
+
+    with _database(_load(config)) as database:
+        entries = Worklist(database).entries(limit)
+    if as_json:
+        print(json.dumps([row_for_programs(entry) for entry in entries], indent=2))
+    else:
+        out.print(worklist_table(entries, now=datetime.now(UTC)))
+
+
+@app.command()
+def requeue(study_instance_uid: str, config: ConfigFile = DEFAULT_CONFIG) -> None:
+    """Have a study read again; it keeps its place until the new result is there."""
+    settings = _load(config)
+    from triaged.store.studies import Studies
+    from triaged.study.uids import StudyUID
+    from triaged.triage.ordering import place_pending
+    from triaged.triage.scheme import Waiting
+
+    with _database(settings) as database:
+        studies = Studies(database)
+        arrival = studies.arrival(study_instance_uid)
+        place = place_pending(
+            StudyUID.parse(arrival.study_uid),
+            arrival.at,
+            Waiting.ANALYSIS,
+            arrival.order_priority,
+            settings.triage.options(),
+        )
+        studies.requeue(arrival.study_uid, placement=place, now=datetime.now(UTC))
+    out.print(f"{arrival.study_uid} waits for analysis again.")
+
+
+@app.command()
+def resend(
+    config: ConfigFile = DEFAULT_CONFIG,
+    study: Annotated[str | None, typer.Option(metavar="UID", help="Only the objects of this study.")] = None,
+    destination: Annotated[str | None, typer.Option(metavar="NAME", help="Only to this destination.")] = None,
+) -> None:
+    """Try again to deliver the result objects that were given up."""
+    from triaged.store.outbox import Outbox
+
+    with _database(_load(config)) as database:
+        number = Outbox(database).resend(study, destination, now=datetime.now(UTC))
+    out.print(f"{number} dead letter{'' if number == 1 else 's'} will be sent again.")
+
+
+@app.command()
+def phantom(
+    out_dir: Annotated[Path, typer.Option("--out", metavar="FOLDER", help="Where the instances are written.")],
+    seed: Annotated[int, typer.Option(min=0, help="The same seed makes the same study.")] = 1,
+    severity: Annotated[SeverityName, typer.Option(help="How much disease it shows.")] = SeverityName.MODERATE,
+    config: ConfigFile = DEFAULT_CONFIG,
+) -> None:
+    """Generate a chest CT study to try the daemon with; no patient is in it."""
+    del config  # every command takes it; this one needs nothing from it
+    from triaged.lab.phantom.study import phantom_study
+
+    paths = phantom_study(seed, severity.value, out_dir)
+    out.print(f"{len(paths)} instances in {escape(str(out_dir))}")
+
+
+def _load(path: Path) -> Config:
+    from triaged.config.reading import load
+    from triaged.daemon.logs import configure_logging
+
+    settings = load(path)
+    configure_logging(settings.logging.level, settings.logging.style, role="command")
+    return settings
+
+
+@contextmanager
+def _database(settings: Config) -> Iterator[Database]:
+    from triaged.store.database import migrate, open_database
+
+    database = open_database(settings.database.url)
+    try:
+        migrate(database)
+        yield database
+    finally:
+        database.close()
+
+
+def _said(error: TriagedError, *, code: int) -> int:
+    print(f"triaged: {error}" if code != CONFIG_EXIT_CODE else str(error), file=sys.stderr)
+    return code
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,143 @@
+"""Tries everything that the configuration names, so that a mistake shows before a study does; changes nothing.
+
+Each check says what it found, whether it passed or not: the list is for the person who has to put it right.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from triaged.config.settings import THRESHOLD_ENGINE, Config, DestinationSection
+from triaged.dimse.scu import DimseSender
+from triaged.errors import ConfigError, TriagedError, TryLater
+from triaged.inference.onnx import load_package
+from triaged.steps.ports import Peer, Refused, Sent, Unreachable
+from triaged.store.database import open_database
+from triaged.store.spool import Spool
+
+_CONNECT_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that was tried, and what was found."""
+
+    what: str
+    passed: bool
+    found: str
+
+
+def check(config: Config) -> Iterator[Check]:
+    """Try the addresses, the store, the model and every destination, one after the other."""
+    yield Check("configuration", True, f"scheme {config.triage.scheme.value}, {config.workers} worker(s)")
+    yield _try("dicom", lambda: _dicom(config))
+    yield _try("web", lambda: _address("web", config.web.host, config.web.port))
+    yield _try("database", lambda: _database(config))
+    yield _try("storage", lambda: _spool(config))
+    yield _try(f"models.ct {config.models.ct}", lambda: _model(config))
+    for destination in config.destinations:
+        yield _try(f"destination {destination.name}", partial(_echo, config, destination))
+
+
+def demand_free_addresses(config: Config) -> None:
+    """Find out that a port is taken before any role has started.
+
+    Raises:
+        ConfigError: it is; the message names key and port.
+    """
+    for section, host, port in _addresses(config):
+        if (problem := _why_taken(host, port)) is not None:
+            expected = f"{section}.host, {section}.port: expected a free address of this machine"
+            raise ConfigError(f"{expected}, found {host}:{port}: {problem}")
+
+
+def _try(what: str, work: Callable[[], str]) -> Check:
+    try:
+        return Check(what, True, work())
+    except TriagedError as error:
+        return Check(what, False, str(error))
+
+
+def _addresses(config: Config) -> list[tuple[str, str, int]]:
+    return [("dicom", config.dicom.host, config.dicom.port), ("web", config.web.host, config.web.port)]
+
+
+def _dicom(config: Config) -> str:
+    dicom = config.dicom
+    if _why_taken(dicom.host, dicom.port) is None:
+        return f"{dicom.ae_title} can listen on {dicom.host}:{dicom.port}"
+    host = "127.0.0.1" if dicom.host in ("0.0.0.0", "") else dicom.host
+    own = Peer("self", dicom.ae_title, host, dicom.port)
+    calling_ae_title = next(iter(dicom.allowed_calling_ae_titles), dicom.ae_title)
+    match DimseSender(calling_ae_title, timeout_s=_CONNECT_S, connect_timeout_s=_CONNECT_S).echo(own):
+        case Sent() | Refused():
+            return f"{dicom.host}:{dicom.port} is served already"
+        case Unreachable(reason=reason):
+            raise ConfigError(f"expected a free port or this daemon on it, found {dicom.host}:{dicom.port}: {reason}")
+
+
+def _address(section: str, host: str, port: int) -> str:
+    problem = _why_taken(host, port)
+    if problem is None:
+        return f"can listen on {host}:{port}"
+    try:
+        socket.create_connection((host, port), _CONNECT_S).close()
+    except OSError:
+        raise ConfigError(f"{section}.host, {section}.port: cannot listen on {host}:{port}: {problem}") from None
+    return f"{host}:{port} is served already"
+
+
+def _why_taken(host: str, port: int) -> str | None:
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        with socket.socket(*found[0][:3]) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(found[0][4])
+    except OSError as error:
+        return error.strerror or str(error)
+    return None
+
+
+def _database(config: Config) -> str:
+    kind, _, place = config.database.url.partition(":///")
+    if kind == "sqlite" and not Path(place).exists():
+        return f"{place} will be made when the daemon starts"
+    database = open_database(config.database.url)
+    try:
+        if not database.is_alive():
+            raise TryLater("expected a database that answers, found none")
+        return f"{database.dialect} answers"
+    finally:
+        database.close()
+
+
+def _spool(config: Config) -> str:
+    spool = Spool(config.storage.path, config.storage.reserve_mb)
+    spool.check_reserve()
+    with spool.incoming() as probe:
+        probe.write(b"\0")
+    return f"{config.storage.path}, {spool.free_mb()} MiB free, {config.storage.reserve_mb} in reserve"
+
+
+def _model(config: Config) -> str:
+    if config.models.ct == THRESHOLD_ENGINE:
+        return "built in: needs no model package"
+    networks = load_package(
+        config.models.folder / config.models.ct, device=config.inference.device, threads=config.inference.threads
+    )
+    return f"{networks.manifest.name} {networks.manifest.version} matches its manifest, runs on {networks.device}"
+
+
+def _echo(config: Config, destination: DestinationSection) -> str:
+    peer = Peer(destination.name, destination.ae_title, destination.host, destination.port)
+    match DimseSender(config.dicom.ae_title, timeout_s=config.delivery.timeout_s, connect_timeout_s=_CONNECT_S).echo(
+        peer
+    ):
+        case Sent():
+            return f"{peer.ae_title} at {peer.host}:{peer.port} answers C-ECHO"
+        case Refused(reason=reason) | Unreachable(reason=reason):
+            raise TryLater(f"expected {peer.ae_title} at {peer.host}:{peer.port} to answer C-ECHO, found: {reason}")

@@ -1,0 +1,40 @@
+"""How many studies and deliveries stand where, and what waits for a person; for programs and for the command line."""
+
+from __future__ import annotations
+
+from typing_extensions import TypedDict
+
+from triaged.store.outbox import Outbox
+from triaged.store.studies import Studies
+from triaged.study.records import DeliveryState
+
+_MOST = 100_000
+
+
+class Overview(TypedDict):
+    """Counts: of studies by state, of deliveries by destination and state, and of what only a person can settle."""
+
+    studies: dict[str, int]
+    deliveries: dict[str, dict[str, int]]
+    dead_letters: int
+    quarantined: int
+    conflicts: int
+
+
+def overview(studies: Studies, outbox: Outbox) -> Overview:
+    """Return the counts of this moment.
+
+    Raises:
+        TryLater: the database is away.
+    """
+    deliveries = outbox.counts()
+    return {
+        "studies": {state.value: number for state, number in studies.counts().items()},
+        "deliveries": {
+            name: {state.value: number for state, number in states.items()}
+            for name, states in sorted(deliveries.items())
+        },
+        "dead_letters": sum(states[DeliveryState.DEAD] for states in deliveries.values()),
+        "quarantined": len(studies.quarantined(_MOST)),
+        "conflicts": len(studies.conflicts(_MOST)),
+    }
