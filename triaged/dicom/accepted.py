@@ -23,11 +23,13 @@ ACCEPTED_TRANSFER_SYNTAXES: Mapping[str, str] = MappingProxyType(
         "1.2.840.10008.1.2.4.50": "JPEG Baseline (Process 1)",
         "1.2.840.10008.1.2.4.51": "JPEG Extended (Process 2 and 4)",
         "1.2.840.10008.1.2.4.57": "JPEG Lossless, Non-Hierarchical (Process 14)",
-        "1.2.840.10008.1.2.4.70": "JPEG Lossless, Non-Hierarchical, First-Order Prediction",
-        "1.2.840.10008.1.2.4.80": "JPEG-LS Lossless",
-        "1.2.840.10008.1.2.4.81": "JPEG-LS Lossy (Near-Lossless)",
-        "1.2.840.10008.1.2.4.90": "JPEG 2000 Lossless Only",
-        "1.2.840.10008.1.2.4.91": "JPEG 2000",
+        "1.2.840.10008.1.2.4.70": (
+            "JPEG Lossless, Non-Hierarchical, First-Order Prediction (Process 14 [Selection Value 1])"
+        ),
+        "1.2.840.10008.1.2.4.80": "JPEG-LS Lossless Image Compression",
+        "1.2.840.10008.1.2.4.81": "JPEG-LS Lossy (Near-Lossless) Image Compression",
+        "1.2.840.10008.1.2.4.90": "JPEG 2000 Image Compression (Lossless Only)",
+        "1.2.840.10008.1.2.4.91": "JPEG 2000 Image Compression",
     }
 )
 """Transfer Syntax UID -> its name in PS3.6 table A-1."""

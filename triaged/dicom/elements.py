@@ -148,14 +148,10 @@ class _Walk:
             tag, length, start = _element_header(content, position, self._encoding)
             if tag > self._last:
                 return True
-            if length == _UNDEFINED:
-                # The last wanted sequence is kept as far as the content goes: only its first items are ever looked at.
-                stop = end if tag == self._last else _skip_items(content, start, self._encoding, 0)
-            else:
-                stop = start + length
+            stop = _end_of_value(content, start, length, self._encoding)
             if tag in self._wanted:
-                self._values.setdefault(tag, content[start : min(stop, end)])
-            if stop > end:
+                self._values.setdefault(tag, content[start:stop])
+            if stop is None or stop > end:
                 raise _Malformed
             position = stop
         return False
@@ -173,6 +169,16 @@ def _element_header(content: bytes, position: int, encoding: Encoding) -> tuple[
     if vr in _LONG_VRS:
         return tag, struct.unpack_from(f"{order}L", content, position + 8)[0], position + 12
     return tag, struct.unpack_from(f"{order}H", content, position + 6)[0], position + 8
+
+
+def _end_of_value(content: bytes, start: int, length: int, encoding: Encoding) -> int | None:
+    """Return where a value ends; None where its end is not in the content."""
+    if length != _UNDEFINED:
+        return start + length
+    try:
+        return _skip_items(content, start, encoding, 0)
+    except (_Malformed, struct.error):
+        return None
 
 
 def _skip_items(content: bytes, position: int, encoding: Encoding, depth: int) -> int:
