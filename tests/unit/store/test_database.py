@@ -1,0 +1,238 @@
+"""Connections, transactions, migrations and instants, on both databases."""
+
+from __future__ import annotations
+
+import multiprocessing
+import re
+import sqlite3
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
+
+import psycopg
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import insert, select, text
+from sqlalchemy.exc import IntegrityError
+
+from triaged.errors import ConfigError, TryLater
+from triaged.store import schema
+from triaged.store.database import Database, migrate, open_database
+
+from .making import NOON
+
+EAST = timezone(timedelta(hours=5, minutes=30))
+
+
+def test_the_migrations_build_what_the_schema_says(database: Database) -> None:
+    with database.read() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, schema.metadata) == []
+
+
+def test_the_migrations_build_the_very_tables_of_the_schema_with_their_checks(sqlite_url: str, tmp_path: Path) -> None:
+    other = open_database(f"sqlite:///{tmp_path}/created.db")
+    with other.begin() as connection:
+        schema.metadata.create_all(connection)
+    other.close()
+    assert _definitions(sqlite_url.removeprefix("sqlite:///")) == _definitions(f"{tmp_path}/created.db")
+
+
+def _definitions(path: str) -> dict[str, list[str]]:
+    """Return the parts of each table's and index's definition, sorted, since their order means nothing."""
+    with sqlite3.connect(path) as connection:
+        rows = connection.execute("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL").fetchall()
+    connection.close()
+    return {name: sorted(re.split(r",?\s*\n\s*", sql)) for name, sql in rows if name != "alembic_version"}
+
+
+def test_the_checks_of_the_schema_are_on_postgresql_too(postgresql_url: str) -> None:
+    with psycopg.connect(postgresql_url) as connection:
+        rows = connection.execute("SELECT conname FROM pg_constraint WHERE contype = 'c'").fetchall()
+    named = {
+        f"ck_{table.name}_{check.name}" if not str(check.name).startswith("ck_") else str(check.name)
+        for table in schema.metadata.tables.values()
+        for check in table.constraints
+        if type(check).__name__ == "CheckConstraint"
+    }
+    assert named
+    assert named <= {name for (name,) in rows}
+
+
+def _migrate(url: str, gate: multiprocessing.synchronize.Barrier) -> None:
+    database = open_database(url)
+    gate.wait()
+    migrate(database)
+    database.close()
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_processes_that_start_at_once_migrate_once(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/new.db" if kind == "sqlite" else _empty(request.getfixturevalue("postgresql_url"))
+    spawn = multiprocessing.get_context("spawn")
+    gate = spawn.Barrier(3)
+    processes = [spawn.Process(target=_migrate, args=(url, gate)) for _ in range(3)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(60)
+    assert [process.exitcode for process in processes] == [0, 0, 0]
+    database = open_database(url)
+    with database.read() as connection:
+        assert connection.execute(text("SELECT count(*) FROM alembic_version")).scalar_one() == 1
+        assert connection.execute(select(schema.study)).all() == []
+    database.close()
+
+
+def _empty(url: str) -> str:
+    with psycopg.connect(url) as connection:
+        connection.execute("DROP SCHEMA public CASCADE")
+        connection.execute("CREATE SCHEMA public")
+    return url
+
+
+def test_migrating_twice_changes_nothing(database: Database) -> None:
+    migrate(database)
+    test_the_migrations_build_what_the_schema_says(database)
+
+
+def test_a_database_from_a_later_version_is_refused(database: Database) -> None:
+    with database.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = 'from-the-future'"))
+    with pytest.raises(ConfigError, match="from-the-future"):
+        migrate(database)
+
+
+def test_a_migration_that_fails_leaves_no_half_schema(tmp_path: Path) -> None:
+    path = tmp_path / "half.db"
+    with sqlite3.connect(path) as connection:
+        connection.execute("CREATE TABLE study (id INTEGER)")  # in the way of the migration's own
+    connection.close()
+    database = open_database(f"sqlite:///{path}")
+    with pytest.raises(TryLater, match="already exists"):
+        migrate(database)
+    database.close()
+    with sqlite3.connect(path) as connection:
+        assert connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall() == [("study",)]
+    connection.close()
+
+
+@pytest.mark.parametrize("url", ["mysql://host/db", "triaged.db", "sqlite://", "sqlite:///:memory:", ""])
+def test_a_url_that_is_not_for_us_is_a_configuration_error(url: str) -> None:
+    with pytest.raises(ConfigError):
+        open_database(url)
+
+
+def test_an_instant_comes_back_as_the_same_instant_in_utc(database: Database) -> None:
+    told = datetime(2026, 3, 1, 17, 30, 0, 123456, tzinfo=EAST)
+    with database.begin() as connection:
+        values = {"receiver": "r", "peer": "p", "calling_ae_title": "AE", "opened_at": told}
+        connection.execute(insert(schema.association), values)
+    with database.read() as connection:
+        opened_at = connection.execute(select(schema.association.c.opened_at)).scalar_one()
+    assert opened_at == told
+    assert opened_at.tzinfo is UTC
+
+
+def test_instants_are_ordered_as_time_is_whatever_zone_they_were_told_in(database: Database) -> None:
+    earlier = NOON.astimezone(EAST)  # its text, 17:30, would sort after the later one's 12:00
+    later = NOON + timedelta(microseconds=1)
+    with database.begin() as connection:
+        for told in (later, earlier):
+            values = {"receiver": "r", "peer": "p", "calling_ae_title": "AE", "opened_at": told}
+            connection.execute(insert(schema.association), values)
+        opened_at = schema.association.c.opened_at
+        assert list(connection.execute(select(opened_at).order_by(opened_at)).scalars()) == [earlier, later]
+        assert list(connection.execute(select(opened_at).where(opened_at <= NOON)).scalars()) == [earlier]
+
+
+def test_a_time_without_a_zone_is_refused(database: Database) -> None:
+    values = {"receiver": "r", "peer": "p", "calling_ae_title": "AE", "opened_at": datetime(2026, 3, 1)}  # noqa: DTZ001
+    with pytest.raises(Exception, match="time zone"), database.begin() as connection:
+        connection.execute(insert(schema.association), values)
+
+
+def test_an_error_rolls_everything_back(database: Database) -> None:
+    values = {"receiver": "r", "peer": "p", "calling_ae_title": "AE", "opened_at": NOON}
+    with suppress(ZeroDivisionError), database.begin() as connection:
+        connection.execute(insert(schema.association), values)
+        _ = 1 / 0
+    with database.read() as connection:
+        assert connection.execute(select(schema.association)).all() == []
+
+
+def test_text_that_no_database_can_hold_does_not_stop_an_association(database: Database) -> None:
+    values = {"receiver": "r", "peer": "p\0q", "calling_ae_title": "A\udce9E", "opened_at": NOON}
+    with database.begin() as connection:
+        connection.execute(insert(schema.association), values)
+    with database.read() as connection:
+        row = connection.execute(select(schema.association)).one()
+    assert (row.peer, row.calling_ae_title) == ("p\ufffdq", "A?E")
+
+
+def test_sqlite_loses_nothing_at_a_power_cut_and_keeps_its_references(sqlite_url: str) -> None:
+    database = open_database(sqlite_url)
+    with database.read() as connection:
+        found = {
+            name: connection.execute(text(f"PRAGMA {name}")).scalar_one()
+            for name in ("journal_mode", "synchronous", "foreign_keys")
+        }
+    database.close()
+    assert found == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1}
+
+
+def test_a_database_that_answers_is_alive(database: Database) -> None:
+    assert database.is_alive()
+
+
+def test_a_server_that_is_not_there_is_a_reason_to_try_later() -> None:
+    database = open_database("postgresql://nobody@127.0.0.1:1/triaged")
+    assert not database.is_alive()
+    with pytest.raises(TryLater, match="away"), database.begin():
+        pass
+    database.close()
+
+
+def test_a_connection_that_the_server_dropped_is_replaced(postgresql_url: str) -> None:
+    database = open_database(postgresql_url)
+    assert database.is_alive()
+    with psycopg.connect(postgresql_url, autocommit=True) as connection:
+        connection.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'triaged' "
+            "AND datname = current_database()"
+        )
+    with database.begin() as connected:
+        assert connected.execute(text("SELECT 1")).scalar_one() == 1
+    database.close()
+
+
+def test_a_connection_that_breaks_in_a_transaction_is_a_reason_to_try_later(postgresql_url: str) -> None:
+    database = open_database(postgresql_url)
+    with pytest.raises(TryLater):
+        _drop_own_connection(database, postgresql_url)
+    database.close()
+
+
+def _drop_own_connection(database: Database, url: str) -> None:
+    with database.begin() as connected:
+        pid = connected.execute(text("SELECT pg_backend_pid()")).scalar_one()
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute("SELECT pg_terminate_backend(%s)", (pid,))
+        connected.execute(text("SELECT 1"))
+
+
+def test_a_sqlite_file_that_cannot_be_opened_is_a_reason_to_try_later(tmp_path: Path) -> None:
+    (tmp_path / "folder.db").mkdir()
+    database = open_database(f"sqlite:///{tmp_path}/folder.db")
+    assert not database.is_alive()
+    database.close()
+
+
+def test_an_error_does_not_print_what_was_to_be_written(sqlite_url: str) -> None:
+    database = open_database(sqlite_url)
+    row = dict.fromkeys((column.name for column in schema.quarantine.c if column.name != "id"), "Roe^Jane")
+    with pytest.raises(IntegrityError) as caught, database.begin() as connection:
+        connection.execute(insert(schema.quarantine), row | {"at": NOON, "reason": None})
+    database.close()
+    assert "Roe" not in str(caught.value)
