@@ -72,6 +72,13 @@ def test_healthy_lung_has_the_density_of_lung_and_the_body_that_of_tissue() -> N
     assert not phantom.lesion.any()
 
 
+def test_vertebrae_are_bone_behind_the_middle() -> None:
+    phantom = generate(replace(SMALL, seed=21, disease="none"))
+    bone = phantom.voxels_hu[:, 50:75, 45:55] > 85
+    per_slice = bone.sum(axis=(1, 2))
+    assert np.median(per_slice) > 50
+
+
 def test_a_viral_lesion_is_denser_than_the_lung_around_it(viral: Phantom) -> None:
     lungs = (viral.right_lung | viral.left_lung) & ~viral.lesion
     assert np.median(viral.voxels_hu[viral.lesion]) > np.median(viral.voxels_hu[lungs]) + 100
