@@ -40,7 +40,7 @@ Clock = Callable[[], datetime]
 class AnalyseOptions:
     """`lease_s`: how long a worker may be silent before its study is given to another.
 
-    `max_attempts`: how often a study is tried before it ends as FAILED (a study that kills its worker must not do so for
+    `max_attempts`: how often a study is tried before it ends as FAILED (one that kills its worker must not do so for
     ever); `retry_wait_s`: the wait before the next attempt, times the attempts so far.
     """
 
