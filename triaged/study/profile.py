@@ -5,7 +5,9 @@ Knows nothing of what is wanted: that is `triaged.study.scope`.
 
 from __future__ import annotations
 
+import math
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
@@ -98,7 +100,7 @@ def profile(series: Series) -> Profile:
         fault=layout.fault,
         fault_kind=layout.fault_kind,
         origin=max((_origin(header) for header in headers), default=Origin.ORIGINAL),
-        body_part=max((body_part(header.body_part_examined) for header in headers), default=BodyPart.UNSAID),
+        body_part=max(map(body_part, {header.body_part_examined for header in headers}), default=BodyPart.UNSAID),
         kernel=sharpness(next((header.convolution_kernel for header in headers), None)),
     )
 
@@ -137,8 +139,8 @@ class _Layout:
             return cls(fault=f"expected a position on every slice, found none on {len(headers) - len(planes)}")
         if len(planes) < 2:
             return cls()
-        positions, (orientation, *others) = np.array([plane[0] for plane in planes]), [plane[1] for plane in planes]
-        if any(not same_orientation(orientation, other) for other in others):
+        positions, orientation = np.array([plane[0] for plane in planes]), planes[0][1]
+        if any(not same_orientation(orientation, other) for other in {plane[1] for plane in planes}):
             return cls(fault="expected one orientation, found several")
         if len({(header.rows, header.columns) for header in headers}) > 1:
             return cls(fault="expected one matrix, found several")
@@ -165,13 +167,12 @@ def _origin(header: InstanceHeader) -> Origin:
 
 
 def _degrees_off_axial(headers: Sequence[InstanceHeader]) -> float | None:
-    """Return the angle between the usual slice normal and the patient's long axis; None where no header says it."""
-    angles = []
-    for header in headers:
-        if header.image_orientation_patient is not None:
-            try:
-                z = abs(float(plane_normal(header.image_orientation_patient)[2]))
-            except ValueError:
-                continue
-            angles.append(float(np.degrees(np.arccos(min(1.0, z)))))
-    return float(np.median(angles)) if angles else None
+    """Return the angle between the most frequent slice normal and the patient's long axis; None where none is said."""
+    orientations = Counter(h.image_orientation_patient for h in headers if h.image_orientation_patient is not None)
+    for orientation, _ in orientations.most_common():
+        try:
+            z = abs(float(plane_normal(orientation)[2]))
+        except ValueError:
+            continue
+        return math.degrees(math.acos(min(1.0, z)))
+    return None
