@@ -115,12 +115,14 @@ def scatter_thin(frame: Frame, start: F32, end: F32, radius: F32, cover: F32) ->
     low = np.floor(index).astype(np.int64)
     part = index - low
     shape = np.array(frame.shape)
-    total = np.zeros(int(shape.prod()), dtype=np.float64)
+    places, weights = [], []
     for corner in range(8):
         bits = np.array([corner >> 2 & 1, corner >> 1 & 1, corner & 1])
         at = low + bits
-        weight = np.where(bits, part, 1 - part).prod(axis=1) * amount
         ok = ((at >= 0) & (at < shape)).all(axis=1)
-        flat = (at[ok, 0] * shape[1] + at[ok, 1]) * shape[2] + at[ok, 2]
-        total += np.bincount(flat, weight[ok], minlength=total.size)
-    np.maximum(cover, np.minimum(total, 1).reshape(frame.shape).astype(np.float32), out=cover)
+        places.append((at[ok, 0] * shape[1] + at[ok, 1]) * shape[2] + at[ok, 2])
+        weights.append((np.where(bits, part, 1 - part).prod(axis=1) * amount)[ok])
+    voxel, position = np.unique(np.concatenate(places), return_inverse=True)
+    total = np.minimum(np.bincount(position, np.concatenate(weights)), 1).astype(np.float32)
+    flat = cover.reshape(-1)
+    flat[voxel] = np.maximum(flat[voxel], total)
