@@ -23,12 +23,12 @@ from triaged.lab.losses import dice_coefficient, segmentation_loss
 from triaged.lab.networks import LungNetwork, MultitaskSpatial1, pool_series
 from triaged.lab.sampling import GeneratedSeries, around_lungs, draw_slices, join, scaled
 
-LUNG_CROP: Final = (160, 176)
-LESION_CROP: Final = (128, 160)
-SERIES_SLICES: Final = 10
+LUNG_CROP: Final = (144, 168)
+LESION_CROP: Final = (120, 152)
+SERIES_SLICES: Final = 8
 POSITIVE_SHARE: Final = 0.75
 IDENTIFICATION_WEIGHT: Final = 0.1
-TOGETHER_FROM: Final = 0.6
+TOGETHER_FROM: Final = 0.7
 """Part of the training after which lesions and identification are learnt together."""
 CHECKPOINT: Final = "checkpoint.pt"
 
@@ -112,7 +112,7 @@ class MultitaskTask:
         if progress < TOGETHER_FROM:
             drawn = join([draw_slices(self._choose(rng), 1, LESION_CROP, 15, rng) for _ in range(batch)])
             return segmentation_loss(_logits(self._multitask.segmentation, drawn.images), drawn.lesion, drawn.weight)
-        chosen = [self._choose(rng) for _ in range(max(1, batch // SERIES_SLICES))]
+        chosen = [self._choose(rng) for _ in range(max(2, batch // SERIES_SLICES))]
         boxes = [(bottom - top, right - left) for top, bottom, left, right in (series.box for series in chosen)]
         drawn_each = [draw_slices(one, SERIES_SLICES, LESION_CROP, 3, rng) for one in chosen]
         drawn = join(drawn_each)

@@ -3,10 +3,12 @@
 import numpy as np
 import pytest
 
-torch = pytest.importorskip("torch", reason="the lab needs torch: pip install triaged[lab]")
+pytest.importorskip("torch", reason="the lab needs torch: pip install triaged[lab]")
 
-from triaged.inference.pyramid import CELLS_IN_PLANE, pool_over_slices  # noqa: E402
-from triaged.lab.networks import (  # noqa: E402
+import torch
+
+from triaged.inference.pyramid import CELLS_IN_PLANE, pool_over_slices
+from triaged.lab.networks import (
     EncoderDecoder,
     LungNetwork,
     MultitaskSpatial1,
