@@ -160,6 +160,8 @@ class PartFile:
         with storage_errors():
             folder = self._spool._incoming_folder()
             self._file = NamedTemporaryFile("wb", dir=folder, suffix=".part", delete=False, buffering=0)
+        self.path = Path(self._file.name)
+        """Where the bytes lie while they are being written, so that a header can be read from them."""
         return self
 
     def __exit__(
@@ -167,11 +169,6 @@ class PartFile:
     ) -> None:
         self._file.close()
         self.path.unlink(missing_ok=True)
-
-    @property
-    def path(self) -> Path:
-        """Return where the bytes lie while they are being written, so that a header can be read from them."""
-        return Path(self._file.name)
 
     def write_meta(self, content: bytes) -> None:
         """Write preamble and file meta information, before anything else.
