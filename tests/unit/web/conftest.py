@@ -1,20 +1,23 @@
-"""The application over a real store with a clinic's worth of studies in it."""
+"""The application over a real store with a clinic's worth of studies in it; pages are the same on every database."""
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
 
-from tests.unit.web.scene import Scene, clinic
+from tests.unit.web.scene import CLINIC_NOW, Scene, clinic
 from triaged.store.database import Database, open_database
 from triaged.store.spool import Spool
 
 
 @pytest.fixture
 def sqlite(sqlite_url: str) -> Iterator[Database]:
-    """A fresh database; pages are the same on every kind."""
+    """A fresh database."""
     opened = open_database(sqlite_url)
     yield opened
     opened.close()
@@ -26,8 +29,34 @@ def scene(sqlite: Database, spool: Spool) -> Scene:
     return Scene(sqlite, spool)
 
 
+@pytest.fixture(scope="session")
+def clinic_folder(tmp_path_factory: pytest.TempPathFactory, migrated_sqlite: Path) -> Path:
+    """A filled store, which tests copy."""
+    folder = tmp_path_factory.mktemp("clinic")
+    shutil.copyfile(migrated_sqlite, folder / "triaged.db")
+    with _store(folder) as empty:
+        clinic(empty)
+    return folder
+
+
 @pytest.fixture
-def browser(scene: Scene) -> Iterator[TestClient]:
+def filled(clinic_folder: Path, tmp_path: Path) -> Iterator[Scene]:
+    """A store with one study of each kind."""
+    shutil.copytree(clinic_folder, tmp_path / "clinic")
+    with _store(tmp_path / "clinic") as opened:
+        opened.now = CLINIC_NOW
+        yield opened
+
+
+@pytest.fixture
+def browser(filled: Scene) -> Iterator[TestClient]:
     """A browser without scripts on the pages of a clinic."""
-    with TestClient(clinic(scene).app(), raise_server_exceptions=True) as client:
+    with TestClient(filled.app()) as client:
         yield client
+
+
+@contextmanager
+def _store(folder: Path) -> Iterator[Scene]:
+    database = open_database(f"sqlite:///{folder / 'triaged.db'}")
+    yield Scene(database, Spool(folder / "spool", reserve_mb=0))
+    database.close()

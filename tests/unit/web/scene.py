@@ -27,6 +27,7 @@ from triaged.triage.scheme import Scheme, TriageOptions, Waiting
 from triaged.web.app import WebOptions, create_app
 
 OPTIONS = TriageOptions(scheme=Scheme.COMBINED)
+CLINIC_NOW = NOON + timedelta(minutes=30)
 DESTINATIONS = {"pacs": frozenset({ObjectKind.SC, ObjectKind.SR})}
 
 
@@ -177,5 +178,5 @@ def clinic(scene: Scene) -> Scene:
         sha256="ab12",
         now=at(22),
     )
-    scene.now = NOON + timedelta(minutes=30)
+    scene.now = CLINIC_NOW
     return scene

@@ -92,10 +92,10 @@ def test_one_study_is_found_by_its_uid_and_another_is_not(browser: TestClient) -
     assert missing.json()["detail"].startswith("no study with this Study Instance UID")
 
 
-def test_the_version_changes_when_the_list_does_and_only_then(browser: TestClient, scene: Scene) -> None:
+def test_the_version_changes_when_the_list_does_and_only_then(browser: TestClient, filled: Scene) -> None:
     before = browser.get("/api/version").json()
     assert browser.get("/api/version").json() == before
-    scene.arrive(42, minutes=29)
+    filled.arrive(42, minutes=29)
     assert browser.get("/api/version").json() != before
 
 

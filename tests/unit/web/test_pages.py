@@ -10,7 +10,7 @@ import pytest
 from fastapi.testclient import TestClient
 from PIL import Image
 
-from tests.unit.web.scene import Scene, clinic
+from tests.unit.web.scene import Scene
 
 HOSTILE = "<script>alert('x')</script>, <b>Bobby</b>"
 
@@ -134,8 +134,8 @@ def test_a_page_reads_and_renews_itself_without_scripts(browser: TestClient) -> 
     assert '<noscript><meta http-equiv="refresh" content="30"></noscript>' in html
 
 
-def test_a_long_list_is_cut_into_pages_that_join(scene: Scene) -> None:
-    with TestClient(clinic(scene).app(rows_per_page=4)) as client:
+def test_a_long_list_is_cut_into_pages_that_join(filled: Scene) -> None:
+    with TestClient(filled.app(rows_per_page=4)) as client:
         pages = [_page(client, f"/?page={number}") for number in (1, 2, 3)]
         assert [row[0] for page in pages for row in page.rows[1:]] == [str(position) for position in range(1, 11)]
         assert "page 2 of 3" in pages[1].text
@@ -195,10 +195,10 @@ def test_what_is_not_there_is_said_to_be_not_there(browser: TestClient, path: st
     assert "Not Found" in answer.text
 
 
-def test_the_status_page_lists_what_waits_for_a_person(browser: TestClient, scene: Scene) -> None:
-    item = scene.outbox.claim_due("courier", lease_s=60, now=scene.now)
+def test_the_status_page_lists_what_waits_for_a_person(browser: TestClient, filled: Scene) -> None:
+    item = filled.outbox.claim_due("courier", lease_s=60, now=filled.now)
     assert item is not None
-    scene.outbox.dead(item, error="refused: status 0xa900", now=scene.now)
+    filled.outbox.dead(item, error="refused: status 0xa900", now=filled.now)
     page = _page(browser, "/status")
     assert ["pacs", "0", "0", "1"] in page.rows
     assert ["SC", "2.25.3", "1.2.826.0.1.3", "pacs", "1", "refused: status 0xa900"] in page.rows
@@ -207,9 +207,9 @@ def test_the_status_page_lists_what_waits_for_a_person(browser: TestClient, scen
     assert [row[1] for row in page.rows if "quarantine/ab12" in row] == ["MODALITY<1> 10.0.0.9"]
 
 
-def test_the_pages_change_nothing(browser: TestClient, scene: Scene) -> None:
-    before = scene.worklist.version()
+def test_the_pages_change_nothing(browser: TestClient, filled: Scene) -> None:
+    before = filled.worklist.version()
     for path in ("/", "/status", "/studies/1.2.826.0.1.3"):
         assert browser.post(path).status_code == 405
         assert browser.delete(path).status_code == 405
-    assert scene.worklist.version() == before
+    assert filled.worklist.version() == before
