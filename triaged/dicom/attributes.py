@@ -3,9 +3,26 @@
 from __future__ import annotations
 
 import math
+import struct
 from collections.abc import Sequence
 
 from pydicom import Dataset
+from pydicom.errors import BytesLengthException, InvalidDicomError
+
+DAMAGED = (
+    ArithmeticError,
+    AttributeError,
+    BytesLengthException,
+    EOFError,
+    InvalidDicomError,
+    LookupError,
+    OSError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+    struct.error,
+)
+"""What pydicom and its decoders raise on damaged content, as found by overwriting and cutting files at random."""
 
 Groups = tuple[Dataset, ...]
 """Where a frame's attributes may stand, the most specific place first: its own functional groups, the shared ones, the
@@ -16,7 +33,7 @@ def attribute(dataset: Dataset, keyword: str) -> object:
     """Return an attribute's value, or None where it is absent, empty, or not what its value representation promises."""
     try:
         value: object = dataset.get(keyword)
-    except (ValueError, TypeError, OverflowError, NotImplementedError):
+    except DAMAGED:
         return None
     return None if value == "" else value
 

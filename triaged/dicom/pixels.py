@@ -6,7 +6,6 @@ frame and the headers. A series that is not a volume of Hounsfield units is refu
 
 from __future__ import annotations
 
-import struct
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -15,10 +14,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from pydicom import Dataset, dcmread
-from pydicom.errors import InvalidDicomError
 from pydicom.pixels.utils import iter_pixels
 
 from triaged.dicom.acquisition import acquisition_of
+from triaged.dicom.attributes import DAMAGED
 from triaged.dicom.frames import Frame, frames_of
 from triaged.dicom.hounsfield import Plausibility, is_integral, to_hounsfield
 from triaged.dicom.placing import Placed, place
@@ -32,17 +31,6 @@ from triaged.study.scope import MAX_SPACING_MM, MIN_SLICES
 Voxels = NDArray[np.int16] | NDArray[np.float32]
 
 _DEFLATED = "1.2.840.10008.1.2.1.99"
-_DAMAGED = (
-    AttributeError,
-    EOFError,
-    LookupError,
-    NotImplementedError,
-    RuntimeError,
-    TypeError,
-    ValueError,
-    struct.error,
-)
-"""What pydicom and the decoders raise on damaged or unknown content, as found by cutting and overwriting real files."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,9 +103,8 @@ def read_header_only(path: Path) -> Dataset:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return dcmread(path, stop_before_pixels=True)
-    except OSError as error:
-        raise _not_now(path, error) from error
-    except (InvalidDicomError, *_DAMAGED) as error:
+    except DAMAGED as error:
+        _require_disk(path, error)
         raise UnreadableStudy(
             ReasonCode.CORRUPT, f"expected a DICOM file, found {type(error).__name__} in {path.name}"
         ) from error
@@ -154,14 +141,18 @@ def _decoded(path: Path, header: Dataset) -> Iterator[NDArray[np.generic]]:
     try:
         deflated = header.file_meta.get("TransferSyntaxUID") == _DEFLATED
         yield from iter_pixels(dcmread(path) if deflated else path, raw=True)
-    except OSError as error:
-        raise _not_now(path, error) from error
-    except _DAMAGED as error:
+    except BaseException as error:
+        # a panic in a decoder written in Rust (pylibjpeg-rle) is no Exception, and would take the worker down
+        if not isinstance(error, DAMAGED) and type(error).__name__ != "PanicException":
+            raise
+        _require_disk(path, error)
         raise _undecodable(path, "pixels that can be decoded", f"{type(error).__name__}: {error}") from error
 
 
-def _not_now(path: Path, error: OSError) -> TryLater:
-    return TryLater(f"expected to read {path.name}, found: {error.strerror}")
+def _require_disk(path: Path, error: BaseException) -> None:
+    """Tell the operating system's errors, which carry a number, from those that pydicom raises on odd content."""
+    if isinstance(error, OSError) and error.errno is not None:
+        raise TryLater(f"expected to read {path.name}, found: {error.strerror}") from error
 
 
 def _undecodable(path: Path, expected: str, found: str) -> UnreadableStudy:

@@ -100,7 +100,7 @@ def profile(series: Series) -> Profile:
         fault=layout.fault,
         fault_kind=layout.fault_kind,
         origin=max((_origin(header) for header in headers), default=Origin.ORIGINAL),
-        body_part=max(map(body_part, {header.body_part_examined for header in headers}), default=BodyPart.UNSAID),
+        body_part=min(map(body_part, {header.body_part_examined for header in headers}), default=BodyPart.UNSAID),
         kernel=sharpness(next((header.convolution_kernel for header in headers), None)),
     )
 

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
+import struct
+import tempfile
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from pydicom import Dataset, dcmread
 from pydicom.encaps import encapsulate
 from pydicom.uid import UID, DeflatedExplicitVRLittleEndian, MRImageStorage, RLELossless
@@ -397,6 +402,33 @@ class TestRefusals:
         image.PixelData = encapsulate([b"\xff" * 200])
         image.save_as(paths[3])
         assert refusal(paths).code == ReasonCode.UNDECODABLE
+
+    def test_a_decoder_that_panics_takes_nothing_down(self, tmp_path: Path) -> None:
+        paths = write_series(tmp_path)
+        image = dcmread(paths[3])
+        image.compress(RLELossless, generate_instance_uid=False)
+        too_long = bytes([0x81, 0]) * 20  # twenty runs of 128 where 320 pixels are expected
+        image.PixelData = encapsulate([struct.pack("<16L", 2, 64, 64 + len(too_long), *[0] * 13) + too_long * 2])
+        image.save_as(paths[3])
+        assert refusal(paths).code == ReasonCode.UNDECODABLE
+
+    @settings(max_examples=100, deadline=None, derandomize=True)
+    @given(
+        damage=st.lists(st.tuples(st.integers(128, 1600), st.integers(0, 255)), min_size=1, max_size=12),
+        cut=st.none() | st.integers(0, 1600),
+    )
+    def test_damaged_bytes_are_a_reason_or_an_image_and_never_a_crash(
+        self, damage: list[tuple[int, int]], cut: int | None
+    ) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "enhanced.dcm"
+            enhanced_ct().save_as(path, enforce_file_format=True)
+            content = bytearray(path.read_bytes())
+            for place, value in damage:
+                content[place] = value
+            path.write_bytes(content[:cut])
+            with contextlib.suppress(UnreadableStudy):
+                assert read_series([path]).volume.voxels.min() >= -1024
 
     def test_a_file_that_is_away_can_be_tried_later(self, tmp_path: Path) -> None:
         paths = write_series(tmp_path)
