@@ -6,6 +6,7 @@ Knows neither files nor tables; what is received goes to the intake.
 from __future__ import annotations
 
 import os
+import select
 import socket
 import threading
 import time
@@ -65,7 +66,7 @@ class Receiver:
             self._listener = socket.create_server((host, port), family=family, backlog=_BACKLOG)
         except OSError as error:
             raise ConfigError(f"expected to listen on {host} port {port}: {error.strerror or error}") from error
-        self._listener.settimeout(_TICK_S)
+        self._listener.setblocking(False)
         self._awake, self._wake = os.pipe()
         self._accepting = threading.Thread(target=self._accept, name="receiver")
         self._accepting.start()
@@ -91,13 +92,18 @@ class Receiver:
             return list(self._served)
 
     def _accept(self) -> None:
+        poll = select.poll()
+        poll.register(self._listener, select.POLLIN)
+        poll.register(self._awake, select.POLLIN)
         with self._listener:
             while not self._stopping.is_set():
                 self._close_ended()
+                if not poll.poll(_TICK_S * 1000) or self._stopping.is_set():
+                    continue
                 try:
                     connection, address = self._listener.accept()
-                except TimeoutError:
-                    continue
+                except BlockingIOError:
+                    continue  # the connection was gone again
                 except OSError as error:  # out of descriptors, or a connection that died in the queue
                     log.error("connection not accepted", why=error.strerror)
                     self._stopping.wait(_TICK_S)

@@ -1,0 +1,273 @@
+"""The other ends of the wire: our receiver in this process or its own, DCMTK's tools, and a peer that misbehaves."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import struct
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import pydicom
+import pytest
+from pynetdicom.dimse_messages import C_STORE_RQ
+from pynetdicom.dimse_primitives import C_STORE
+from pynetdicom.pdu import A_ASSOCIATE_RQ
+from pynetdicom.pdu_primitives import A_ASSOCIATE, ImplementationClassUIDNotification, MaximumLengthNotification
+from pynetdicom.presentation import build_context
+from sqlalchemy import text
+
+from triaged.dimse.scp import Receiver, ScpOptions
+from triaged.steps.intake import Intake
+from triaged.store.database import Database, open_database
+from triaged.store.spool import Spool
+from triaged.store.studies import Studies
+from triaged.study.placement import Lane, OrderPriority, Placement, TriageClass
+from triaged.study.uids import StudyUID
+
+DATA = Path(__file__).parents[3] / "shared" / "data"
+CT_IMAGE = "1.2.840.10008.5.1.4.1.1.2"
+IMPLICIT = "1.2.840.10008.1.2"
+EXPLICIT = "1.2.840.10008.1.2.1"
+DEADLINE_S = 20.0
+
+
+def clock() -> datetime:
+    return datetime.now(UTC)
+
+
+def place(study_uid: StudyUID, since: datetime, order_priority: OrderPriority) -> Placement:
+    return Placement(Lane.ORDERED, TriageClass.UNSCORED, since, f"{since.isoformat()} {study_uid}", "waiting")
+
+
+def eventually(true: Callable[[], object], what: str) -> None:
+    """Wait until something on the other side of the wire has happened."""
+    deadline = time.monotonic() + DEADLINE_S
+    while not true():
+        assert time.monotonic() < deadline, f"still waiting for: {what}"
+        time.sleep(0.01)
+
+
+def real(relative: str) -> list[Path]:
+    """The real DICOM files in a folder of the shared data."""
+    files = sorted(path for path in (DATA / relative).rglob("*") if path.is_file() and path.suffix != ".nrrd")
+    if not files:
+        pytest.skip(f"the real images are not here: {relative}")
+    return files
+
+
+def dcmtk(tool: str, *arguments: object) -> subprocess.CompletedProcess[str]:
+    """Run one of DCMTK's tools to its end."""
+    if shutil.which(tool) is None:
+        pytest.skip(f"DCMTK is not installed: {tool}")
+    # Without TCP_NODELAY, DCMTK waits for a delayed acknowledgement with every instance.
+    return subprocess.run(
+        [tool, *map(str, arguments)],
+        env={**os.environ, "TCP_NODELAY": "1"},
+        capture_output=True,
+        text=True,
+        errors="replace",
+        timeout=120,
+        check=False,
+    )
+
+
+@dataclass
+class Ours:
+    """A store with a spool, and a receiver that fills it."""
+
+    port: int
+    database: Database
+    spool: Spool
+    root: Path
+
+    def rows(self, table: str) -> list[dict[str, Any]]:
+        with self.database.read() as connection:
+            return [dict(row) for row in connection.execute(text(f"SELECT * FROM {table}")).mappings()]
+
+    def kept(self) -> dict[str, bytes]:
+        """The encoded data sets that have a row, by SOP Instance UID as filed."""
+        return {row["sop_instance_uid"]: dataset_of(self.spool.absolute(row["path"])) for row in self.rows("instance")}
+
+    def parts(self) -> list[Path]:
+        return list(self.root.rglob("*.part"))
+
+    def open_associations(self) -> int:
+        return sum(row["closed_at"] is None for row in self.rows("association"))
+
+
+@contextmanager
+def receiving(
+    folder: Path, url: str, *, reserve_mb: int = 0, intake: Intake | None = None, **options: Any
+) -> Iterator[Ours]:
+    """Our receiver in this process, on a port that the system chose."""
+    database = open_database(url)
+    spool = Spool(folder / "spool", reserve_mb)
+    intake = intake or Intake(Studies(database), spool, place_pending=place, receiver="receiver-1")
+    receiver = Receiver(ScpOptions("TRIAGED", "127.0.0.1", 0, **options), intake, clock=clock)
+    try:
+        yield Ours(receiver.start(), database, spool, folder / "spool")
+    finally:
+        receiver.stop()
+        database.close()
+
+
+@contextmanager
+def receiver_process(folder: Path, url: str) -> Iterator[tuple[Ours, subprocess.Popen[str]]]:
+    """Our receiver in a process of its own, so that it can be killed."""
+    arguments = [sys.executable, "-m", "tests.wire.receiver_process", str(folder), url]
+    process = subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    database = open_database(url)
+    try:
+        assert process.stdout is not None
+        port = int(process.stdout.readline())
+        yield Ours(port, database, Spool(folder / "spool", 0), folder / "spool"), process
+    finally:
+        process.kill()
+        process.communicate()
+        database.close()
+
+
+def dataset_of(path: Path) -> bytes:
+    """The encoded data set in a DICOM file, without what stands in front of it."""
+    content = path.read_bytes()
+    return content[144 + int.from_bytes(content[140:144], "little") :]
+
+
+def a_slice(number: int = 1, *, study_uid: str = "1.2.3", pixels: bytes = b"\0\1" * 100_000) -> bytes:
+    """An encoded CT slice in explicit VR little endian; its SOP Instance UID is `1.2.3.4.<number>`."""
+    values = [
+        (0x00080016, b"UI", CT_IMAGE.encode()),
+        (0x00080018, b"UI", f"1.2.3.4.{number}".encode()),
+        (0x00080060, b"CS", b"CT"),
+        (0x00100010, b"PN", b"Secret^Name"),
+        (0x0020000D, b"UI", study_uid.encode()),
+        (0x0020000E, b"UI", b"1.2.3.4"),
+    ]
+    elements = [
+        struct.pack("<HH2sH", tag >> 16, tag & 0xFFFF, vr, len(value) + len(value) % 2)
+        + value
+        + b"\0" * (len(value) % 2)
+        for tag, vr, value in values
+    ]
+    return b"".join(elements) + struct.pack("<HH2sHL", 0x7FE0, 0x0010, b"OW", 0, len(pixels)) + pixels
+
+
+class RawPeer:
+    """A peer on a plain socket, so that it can stop in the middle of anything; pynetdicom encodes what it says."""
+
+    def __init__(
+        self,
+        port: int,
+        contexts: Sequence[tuple[str, Sequence[str]]] = ((CT_IMAGE, (EXPLICIT,)),),
+        *,
+        calling: str = "RAW",
+        called: str = "TRIAGED",
+    ) -> None:
+        self.socket = socket.create_connection(("127.0.0.1", port), timeout=DEADLINE_S)
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.message_id = 0
+        self.socket.sendall(_association_request(contexts, calling, called))
+        self.answer = self.read_pdu()
+
+    def __enter__(self) -> RawPeer:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.socket.close()
+
+    @property
+    def is_accepted(self) -> bool:
+        return self.answer[0] == 0x02
+
+    def results(self) -> dict[int, int]:
+        """The answer to each presentation context, by its number."""
+        position, found = 74, {}
+        while position < len(self.answer):
+            kind, _, length = struct.unpack_from(">BBH", self.answer, position)
+            if kind == 0x21:
+                found[self.answer[position + 4]] = self.answer[position + 6]
+            position += 4 + length
+        return found
+
+    def read_pdu(self) -> bytes:
+        """The next PDU; empty when the other side has closed."""
+        head = self._read(6)
+        return head + self._read(int.from_bytes(head[2:], "big")) if len(head) == 6 else b""
+
+    def command(
+        self, *, sop_instance_uid: str = "1.2.3.4.1", sop_class_uid: str = CT_IMAGE, context_id: int = 1
+    ) -> bytes:
+        """The P-DATA PDU that announces an instance."""
+        self.message_id += 1
+        request = C_STORE()
+        request.MessageID = self.message_id
+        request.AffectedSOPClassUID = sop_class_uid
+        request.AffectedSOPInstanceUID = sop_instance_uid
+        request.Priority = 2
+        request.DataSet = BytesIO(b"\0\0")
+        message = C_STORE_RQ()
+        message.primitive_to_message(request)
+        first = next(iter(message.encode_msg(context_id, 16382)))
+        return p_data(context_id, *first.presentation_data_value_list[0][1:])
+
+    def store(self, content: bytes, *, sop_instance_uid: str = "1.2.3.4.1", fragment: int = 16_000) -> int:
+        """Send an instance and return the status."""
+        self.socket.sendall(self.command(sop_instance_uid=sop_instance_uid))
+        for start in range(0, max(len(content), 1), fragment):
+            last = start + fragment >= len(content)
+            self.socket.sendall(p_data(1, bytes([2 if last else 0]) + content[start : start + fragment]))
+        return self.status()
+
+    def status(self) -> int:
+        """Read a response and return its status."""
+        response = self.read_pdu()
+        assert response[:1] == b"\x04", f"expected P-DATA, found {response[:10]!r}"
+        assert response[11] == 0x03, "expected the whole command set in one value"
+        return int(pydicom.dcmread(BytesIO(response[12:]), force=True)[0x00000900].value)
+
+    def _read(self, length: int) -> bytes:
+        content = b""
+        while len(content) < length:
+            try:
+                piece = self.socket.recv(length - len(content))
+            except ConnectionResetError:
+                return b""
+            if not piece:
+                return content
+            content += piece
+        return content
+
+
+def p_data(context_id: int, *values: bytes) -> bytes:
+    """A P-DATA PDU of these values, each with its control byte in front."""
+    body = b"".join(struct.pack(">LB", len(value) + 1, context_id) + value for value in values)
+    return struct.pack(">BBL", 0x04, 0, len(body)) + body
+
+
+def _association_request(contexts: Sequence[tuple[str, Sequence[str]]], calling: str, called: str) -> bytes:
+    primitive = A_ASSOCIATE()
+    primitive.application_context_name = "1.2.840.10008.3.1.1.1"
+    primitive.calling_ae_title, primitive.called_ae_title = calling, called
+    length, implementation = MaximumLengthNotification(), ImplementationClassUIDNotification()
+    length.maximum_length_received = 16382
+    implementation.implementation_class_uid = pydicom.uid.UID("1.2.3.9")
+    primitive.user_information = [length, implementation]
+    proposed = []
+    for number, (abstract_syntax, transfer_syntaxes) in enumerate(contexts):
+        context = build_context(abstract_syntax, list(transfer_syntaxes))
+        context.context_id = 2 * number + 1
+        proposed.append(context)
+    primitive.presentation_context_definition_list = proposed
+    pdu = A_ASSOCIATE_RQ()
+    pdu.from_primitive(primitive)
+    return pdu.encode()
