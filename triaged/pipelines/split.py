@@ -23,10 +23,11 @@ RIGHT: Final = 1
 LEFT: Final = 2
 WORKING_MM: Final = 2.0
 EROSION_MM: Final = 2.0
-DEEPER_MM: Final = (4.0, 6.0, 8.0, 11.0, 14.0, 18.0)
+DEEPER_MM: Final = (4.0, 6.0, 8.0, 11.0, 14.0, 18.0, 22.0, 27.0)
 """How far seeds are eroded when neither contact nor clustering separates the lungs."""
 CORE_MM: Final = 10.0
 """Voxels deeper than this keep the side that clustering gave them; the shallower ones go with their neighbours."""
+LEAST_AGREEMENT: Final = 0.9
 LEAST_SEPARATION_MM: Final = 60.0
 LEAST_RATIO: Final = 0.2
 Z_WEIGHT: Final = 0.3
@@ -78,16 +79,13 @@ def split(lungs: Mask) -> Split:
 def _split_coarse(region: NDArray[np.bool_], grid: Geometry) -> tuple[Labels, SplitMethod]:
     """Return a label for every voxel, outside the region too, so that any voxel nearby finds its side."""
     depth_mm = ndimage.distance_transform_edt(region, sampling=grid.spacing_mm).astype(np.float32)
-    method = SplitMethod.COMPONENTS
-    seeds = _seeds(depth_mm, EROSION_MM, grid)
-    if seeds is None and (sides := _clusters(region, grid)) is not None:
-        method = SplitMethod.CLUSTERING
-        seeds = _cores(sides, depth_mm)
-    for deeper_mm in DEEPER_MM:
-        if seeds is not None:
-            break
-        method = SplitMethod.WATERSHED
-        seeds = _seeds(depth_mm, deeper_mm, grid)
+    method, seeds = SplitMethod.COMPONENTS, _seeds(depth_mm, EROSION_MM, grid)
+    if seeds is None:
+        deeper = (_seeds(depth_mm, deeper_mm, grid) for deeper_mm in DEEPER_MM)
+        method, seeds = SplitMethod.WATERSHED, next((found for found in deeper if found is not None), None)
+        sides = _clusters(region, grid)
+        if sides is not None:
+            method, seeds = SplitMethod.CLUSTERING, _seeds_of(sides, seeds, depth_mm)
     if seeds is None:
         return np.full(region.shape, RIGHT, dtype=np.uint8), SplitMethod.SINGLE
     flooded: Labels = watershed(-depth_mm, seeds, mask=region)  # type: ignore[no-untyped-call]
@@ -133,8 +131,13 @@ def _clusters(region: NDArray[np.bool_], grid: Geometry) -> Labels | None:
     return sides
 
 
-def _cores(sides: Labels, depth_mm: NDArray[np.float32]) -> Labels:
-    """Return the deep parts of both sides, so that the border between them can follow the waist of the region."""
+def _seeds_of(sides: Labels, deeper: Labels | None, depth_mm: NDArray[np.float32]) -> Labels:
+    """Return seeds for the sides that clustering found, so that the border follows the waist and not a plane.
+
+    Deeper seeds serve if they agree with the clusters, the clusters' own deep parts otherwise.
+    """
+    if deeper is not None and np.mean((deeper == sides)[deeper > 0]) >= LEAST_AGREEMENT:
+        return deeper
     cores = np.where(depth_mm > CORE_MM, sides, 0).astype(np.uint8)
     return cores if (cores == RIGHT).any() and (cores == LEFT).any() else sides
 
