@@ -33,6 +33,11 @@ def postgresql_server() -> Iterator[str]:
             server = get_server(tempfile.mkdtemp(prefix="triaged-pg-"), cleanup_mode="delete")
     except (ImportError, OSError, RuntimeError) as error:
         pytest.skip(f"PostgreSQL cannot be started here: {error}")
+    with psycopg.connect(server.get_uri(), autocommit=True) as connection:
+        # Nothing of a test survives a power cut anyway, and waiting for the disk is most of a test's time.
+        for setting in ("fsync", "synchronous_commit", "full_page_writes"):
+            connection.execute(f"ALTER SYSTEM SET {setting} = off".encode())
+        connection.execute("SELECT pg_reload_conf()")
     yield str(server.get_uri())
     server.cleanup()
 

@@ -93,7 +93,7 @@ def _first_of_study(
         **{name: getattr(header.patient, name) for name in PATIENT_FIELDS},
         **order.placement_columns(placement),
     }
-    study_id = insert_unless_there(connection, schema.study, values)
+    study_id = insert_unless_there(connection, schema.study, values, key=["study_uid"])
     if study_id is None:
         return False
     order.enter(connection, study_id, placement, cause=f"received: {placement.reason}", now=now)
@@ -210,7 +210,7 @@ def _conflict(
         "at": now,
         "detail": detail,
     }
-    if insert_unless_there(connection, schema.conflict, values) is None:
+    if insert_unless_there(connection, schema.conflict, values, key=_CONFLICT_KEY) is None:
         return
     connection.execute(_FLAG, {"study": study.id})
     state = State(study.state)
@@ -228,6 +228,7 @@ def _conflict(
 
 _instance, _study, _derived, _link = schema.instance, schema.study, schema.derived, schema.association_study
 
+_CONFLICT_KEY = ("study_id", "sop_instance_uid", "sha256", "kind")
 _LINK = insert(_link)
 _INSTANCE = insert(_instance)
 _REOPEN = update(_study).where(_study.c.id == bindparam("study"))

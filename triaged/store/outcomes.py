@@ -172,7 +172,7 @@ def _publish(
         "path": made.path,
         "sha256": made.sha256,
     }
-    derived_id = insert_unless_there(connection, schema.derived, values)
+    derived_id = insert_unless_there(connection, schema.derived, values, key=["sop_instance_uid"])
     if derived_id is None:
         derived_id = int(connection.execute(_KNOWN, {"sop": made.sop_instance_uid}).scalar_one())
         connection.execute(_ADOPT, {"derived": derived_id, "result_id": result_id})
@@ -190,7 +190,7 @@ def _post(connection: Connection, derived_id: int, destination: str, now: dateti
         "created_at": now,
         "next_attempt_at": now,
     }
-    if insert_unless_there(connection, schema.outbox, values) is None:
+    if insert_unless_there(connection, schema.outbox, values, key=["derived_id", "destination"]) is None:
         parameters = {"derived": derived_id, "to": destination}
         revived = {"state": DeliveryState.PENDING, "attempts": 0, "next_attempt_at": now}
         connection.execute(_REVIVE, parameters | revived)

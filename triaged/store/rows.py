@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from datetime import datetime
 from typing import Any, TypeVar
@@ -125,10 +125,14 @@ def record_event(
     )
 
 
-def insert_unless_there(connection: Connection, table: Table, values: Mapping[str, Any]) -> int | None:
-    """Insert a row and return its id, or None where a unique constraint says that it is there already."""
+def insert_unless_there(
+    connection: Connection, table: Table, values: Mapping[str, Any], *, key: Sequence[str]
+) -> int | None:
+    """Insert a row and return its id, or None where one with the same unique `key` is there already."""
     dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    statement = dialect.insert(table).values(values).on_conflict_do_nothing().returning(table.c.id)
+    statement = (
+        dialect.insert(table).values(values).on_conflict_do_nothing(index_elements=list(key)).returning(table.c.id)
+    )
     found: int | None = connection.execute(statement).scalar_one_or_none()
     return found
 
