@@ -15,6 +15,7 @@ from triaged.results.projection import Image, Projection, Region, lungs_outline,
 Picture = NDArray[np.uint8]
 
 TRANSPARENT_BELOW = 0.02
+GREY_LEVELS = 64  # as many as a person tells apart on a monitor at once; runs of equal grey make the object small
 CONTOURS = (0.25, 0.50, 0.75)
 _STOPS = (0.0, 0.35, 0.55, 0.75, 1.0)
 _COLOURS = np.array([(0, 150, 60), (240, 220, 0), (245, 140, 0), (200, 0, 0), (200, 0, 0)], np.float32)
@@ -35,17 +36,17 @@ def opacity(share: Image) -> NDArray[np.float32]:
 
 def plain(view: Projection, pixel_mm: float) -> Picture:
     """Return the projection alone, in grey."""
-    grey = np.round(radiograph(view, pixel_mm) * 255.0).astype(np.uint8)
+    grey = (np.round(radiograph(view, pixel_mm) * (GREY_LEVELS - 1)) * (255.0 / (GREY_LEVELS - 1))).astype(np.uint8)
     return np.repeat(grey[..., None], 3, axis=2)
 
 
-def overlaid(view: Projection, pixel_mm: float) -> Picture:
-    """Return the projection with local severity in colour, its contours, and the outline of the lungs."""
+def overlaid(view: Projection, pixel_mm: float, grey: Picture) -> Picture:
+    """Return `grey`, the plain picture, with local severity in colour, its contours, and the outline of the lungs."""
     share = smooth_share(view, pixel_mm)
     known = np.nan_to_num(share, nan=0.0)
     alpha = opacity(known)[..., None]
-    blended = plain(view, pixel_mm) * (1.0 - alpha) + severity_colour(known) * alpha
-    picture = np.round(blended).astype(np.uint8)
+    blended = grey * (1.0 - alpha) + severity_colour(known) * alpha
+    picture = np.asarray(np.round(blended), dtype=np.uint8)
     picture[edge(lungs_outline(view, pixel_mm))] = _OUTLINE
     picture[contours(known)] = _CONTOUR
     return picture

@@ -19,6 +19,7 @@ from triaged.results.wording import Lines
 NOTICE = "CT-derived projection - AI triage, not for diagnosis"
 PAGE_WIDTH = 1024
 _MARGIN = 12
+_VIEW_WIDTH, _VIEW_HEIGHT = 512, 432
 _STRIP = 26
 _BAR_WIDTH = 74
 _TEXT, _SMALL, _HEAD = 15, 14, 24
@@ -40,8 +41,9 @@ def summary_page(views: Sequence[Projection], lines: Lines) -> Page:
     """Return the page to look at first: what, where and how much."""
     coronal, *sagittals = views
     pixel_mm = _fitting_pixel_mm(coronal, sagittals)
-    top = [overlaid(coronal, pixel_mm), plain(coronal, pixel_mm)]
-    bottom = [overlaid(one, pixel_mm) for one in sagittals]
+    grey = plain(coronal, pixel_mm)
+    top = [overlaid(coronal, pixel_mm, grey), grey]
+    bottom = [overlaid(one, pixel_mm, plain(one, pixel_mm)) for one in sagittals]
     height_top, height_bottom = top[0].shape[0], max(one.shape[0] for one in bottom)
     head = _STRIP + 44
     page = _canvas(PAGE_WIDTH, max(head + height_top + height_bottom + 3 * _STRIP, 640))
@@ -61,10 +63,18 @@ def summary_page(views: Sequence[Projection], lines: Lines) -> Page:
     return Page("summary", "Summary", np.asarray(page), None, None)
 
 
-def view_page(view: Projection, style: str, pixel_mm: float = 0.7) -> Page:
-    """Return one view by itself; `style` is "plain" or "severity"."""
-    picture = plain(view, pixel_mm) if style == "plain" else overlaid(view, pixel_mm)
-    bar = 0 if style == "plain" else _BAR_WIDTH
+def view_pages(view: Projection) -> tuple[Page, Page]:
+    """Return one view by itself, plain and with severity in colour."""
+    height_mm, width_mm = (n * mm for n, mm in zip(view.path_mm.shape, view.spacing_mm, strict=True))
+    pixel_mm = max(width_mm / _VIEW_WIDTH, height_mm / _VIEW_HEIGHT, 0.5)
+    grey = plain(view, pixel_mm)
+    return (
+        _view_page(view, "plain", grey, pixel_mm, 0),
+        _view_page(view, "severity", overlaid(view, pixel_mm, grey), pixel_mm, _BAR_WIDTH),
+    )
+
+
+def _view_page(view: Projection, style: str, picture: Picture, pixel_mm: float, bar: int) -> Page:
     width = max(picture.shape[1] + bar + 2 * _MARGIN, 420)
     page = _canvas(width, picture.shape[0] + 2 * _STRIP + _MARGIN)
     draw = ImageDraw.Draw(page)

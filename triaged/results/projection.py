@@ -98,7 +98,7 @@ def radiograph(view: Projection, pixel_mm: float) -> Image:
         return np.zeros_like(attenuation)
     low, high = np.percentile(attenuation[inside], (1, 99))
     tone = np.clip((attenuation - low) / max(float(high - low), 1e-6), 0.0, 1.0)
-    tone += 0.6 * (float(tone[inside].mean()) - ndimage.gaussian_filter(tone, 20.0 / pixel_mm))
+    tone += 0.6 * (float(tone[inside].mean()) - _widely_blurred(tone, 20.0 / pixel_mm))
     tone = np.where(inside, np.clip(tone, 0.0, 1.0) ** 0.8, 0.0)
     lung_hu = resampled(np.nan_to_num(view.lung_hu, nan=-1000.0), view.spacing_mm, pixel_mm)
     accent = np.clip((lung_hu + 950.0) / 650.0, 0.0, 1.0)
@@ -128,6 +128,14 @@ def resampled(image: Image, spacing_mm: tuple[float, float], pixel_mm: float) ->
     at_columns = (np.arange(columns) + 0.5) * image.shape[1] / columns - 0.5
     along_rows = _interpolated(image, at_rows)
     return np.ascontiguousarray(_interpolated(along_rows.T, at_columns).T)
+
+
+def _widely_blurred(image: Image, sigma: float) -> Image:
+    """Return nearly a Gaussian blur, as three box blurs: their cost does not grow with the width."""
+    width = round((4.0 * sigma**2 + 1.0) ** 0.5)
+    for _ in range(3):
+        image = ndimage.uniform_filter(image, width)
+    return image
 
 
 def _interpolated(image: Image, at: NDArray[np.float64]) -> Image:
@@ -215,15 +223,15 @@ def zone_shares(lesion: Region, lung: Region) -> tuple[float, float, float]:
 
 def cropped(views: tuple[Projection, ...], margin_mm: float = 25.0) -> tuple[Projection, ...]:
     """Return the views cut to the lungs' height, the same for all, and to the body's width, with a margin."""
-    lung_rows = np.any([(view.path_mm > 0).any(axis=1) for view in views], axis=0)
-    rows = _extent(lung_rows, margin_mm / views[0].spacing_mm[0])
+    longest = np.stack([view.path_mm.max(axis=1) for view in views]).max(axis=0)
+    rows = _extent(longest > 0, margin_mm / views[0].spacing_mm[0])
     return tuple(_cut(view, rows) for view in views)
 
 
 def _cut(view: Projection, rows: slice) -> Projection:
     attenuation = view.attenuation[rows]
-    body = (attenuation > 0.05 * float(attenuation.max(initial=0.0))).any(axis=0)
-    columns = _extent(body, 8.0 / view.spacing_mm[1])
+    in_body = attenuation.max(axis=0) > 0.05 * float(attenuation.max(initial=0.0))
+    columns = _extent(in_body, 8.0 / view.spacing_mm[1])
     part = (rows, columns)
     return Projection(
         direction=view.direction,

@@ -58,6 +58,8 @@ class Provenance:
             self.study_uid.value,
             str(len(inputs)),
             *inputs,
+            self.engine,
+            self.engine_version,
             self.model_sha256,
             self.scheme,
             self.scheme_version,

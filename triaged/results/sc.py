@@ -9,7 +9,7 @@ from pydicom.uid import ExplicitVRLittleEndian, RLELossless
 from triaged.imaging.volume import Volume
 from triaged.results import codes
 from triaged.results.instance import PICTURE_SERIES, ResultObject, begin, finish
-from triaged.results.pages import NOTICE, Page, reason_page, summary_page, view_page
+from triaged.results.pages import NOTICE, Page, reason_page, summary_page, view_pages
 from triaged.results.projection import cropped, projections
 from triaged.results.provenance import Provenance
 from triaged.results.source import SourceFrame, SourceSeries
@@ -35,9 +35,8 @@ def pictures(
     coronal, *sagittals = views
     pages = [
         summary_page(views, reading_lines(header, reading, placement, provenance)),
-        view_page(coronal, "plain"),
-        view_page(coronal, "severity"),
-        *(view_page(one, "severity") for one in sagittals),
+        *view_pages(coronal),
+        *(view_pages(one)[1] for one in sagittals),
     ]
     return tuple(_capture(page, number, header, source, provenance) for number, page in enumerate(pages, start=1))
 

@@ -16,11 +16,12 @@ from pydicom.sr.coding import Code
 from pydicom.uid import ExplicitVRLittleEndian
 
 from triaged.results import codes
+from triaged.results.identity import REQUIRED
 from triaged.results.instance import REPORT_SERIES, ResultObject, begin, finish
 from triaged.results.provenance import MANUFACTURER, Provenance, Replaced
 from triaged.results.seg import Segment
 from triaged.results.source import SourceSeries
-from triaged.study.finding import Finding
+from triaged.study.finding import Finding, QualityFlag
 from triaged.study.placement import Placement
 
 _Group = hd.sr.MeasurementsAndQualitativeEvaluations | hd.sr.VolumetricROIMeasurementsAndQualitativeEvaluations
@@ -61,8 +62,13 @@ def report(
         transfer_syntax_uid=ExplicitVRLittleEndian,
     )
     begin(dataset, header, source, REPORT_SERIES, provenance)
-    _set_observation_time(dataset)
+    _settle(dataset)
     return finish(dataset, REPORT_SERIES.kind, "sr")
+
+
+def flag_code(flag: QualityFlag) -> Code:
+    """Return the private code of a quality flag: a code value holds sixteen letters, the meaning says it in full."""
+    return codes.private(flag.value.upper()[:16].rstrip("-"), flag.value)
 
 
 def _study_group(
@@ -82,7 +88,7 @@ def _study_group(
     evaluations = [
         (codes.GRADE, codes.private(f"CT-{finding.grade}", f"Computed CT-{finding.grade}")),
         (codes.TRIAGE_CLASS, codes.private(f"CLASS-{placement.triage_class.value}", _class_meaning(placement))),
-        *((codes.QUALITY_ASSESSMENT, codes.private(_short(flag.value), flag.value)) for flag in finding.quality),
+        *((codes.QUALITY_ASSESSMENT, flag_code(flag)) for flag in finding.quality),
     ]
     return hd.sr.MeasurementsAndQualitativeEvaluations(
         tracking_identifier=_tracking("Both lungs", provenance.uid("tracking", "study")),
@@ -147,10 +153,6 @@ def _class_meaning(placement: Placement) -> str:
     return placement.triage_class.name.replace("_", " ").capitalize()
 
 
-def _short(flag: str) -> str:
-    return flag.upper()[:16].rstrip("-")
-
-
 def _private_scheme() -> CodingSchemeIdentificationItem:
     return CodingSchemeIdentificationItem(
         designator=codes.PRIVATE_SCHEME, name=codes.PRIVATE_SCHEME_NAME, responsible_organization=MANUFACTURER
@@ -162,7 +164,10 @@ def _evidence(source: SourceSeries, segmentation: ResultObject | None) -> Sequen
     named = [(one.sop_class_uid, one.sop_instance_uid, source.series_uid.value) for one in source.instances]
     if segmentation is not None:
         named.append((segmentation.sop_class_uid, segmentation.sop_instance_uid, segmentation.series_instance_uid))
-    return [_named_instance(source, *one) for one in named]
+    stand_ins = [_named_instance(source, *one) for one in named]
+    for keyword in REQUIRED:
+        setattr(stand_ins[0], keyword, "")
+    return stand_ins
 
 
 def _predecessor(replaced: Replaced, source: SourceSeries) -> Dataset:
@@ -177,15 +182,17 @@ def _named_instance(source: SourceSeries, sop_class_uid: str, sop_instance_uid: 
     named.SOPInstanceUID = sop_instance_uid
     named.SeriesInstanceUID = series_uid
     named.StudyInstanceUID = source.study_uid.value
-    named.Modality = "CT"
-    for keyword in ("PatientID", "PatientName", "PatientBirthDate", "PatientSex"):
-        setattr(named, keyword, "")
-    for keyword in ("AccessionNumber", "StudyID", "StudyDate", "StudyTime"):
-        setattr(named, keyword, "")
     return named
 
 
-def _set_observation_time(dataset: Dataset) -> None:
-    """Put the content's own time where highdicom put the clock's, so that equal inputs give equal bytes."""
+def _settle(dataset: Dataset) -> None:
+    """Undo two defaults of highdicom: the clock's time, and containers that read on.
+
+    Equal inputs are to give equal bytes; and viewers leave out the names of measurements in a CONTINUOUS container
+    (PS3.3 C.17.3.2.2), so that only bare numbers are seen.
+    """
     if "ObservationDateTime" in dataset:
         dataset.ObservationDateTime = dataset.ContentDate + dataset.ContentTime
+    for element in list(dataset.iterall()):
+        if element.keyword == "ContinuityOfContent":
+            element.value = "SEPARATE"

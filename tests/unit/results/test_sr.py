@@ -1,0 +1,124 @@
+"""The report holds every number of the finding, and points at what it was counted on."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from io import BytesIO
+
+import highdicom as hd
+import pytest
+from pydicom import dcmread
+from pydicom.dataset import Dataset
+
+from tests.unit.results.ct_study import ct_study, provenance, standard_objects
+from triaged.results.instance import ResultObject
+from triaged.results.provenance import Replaced
+from triaged.results.sr import flag_code
+from triaged.study.finding import QualityFlag
+from triaged.study.records import ObjectKind
+
+
+def report_of(objects: tuple[ResultObject, ...]) -> Dataset:
+    (found,) = (one for one in objects if one.kind is ObjectKind.SR)
+    return dcmread(BytesIO(found.part10))
+
+
+def numbers(report: Dataset, group: int) -> dict[str, float]:
+    """Return the numeric items of a measurement group by code, read without highdicom."""
+    (measurements,) = (item for item in report.ContentSequence if _name(item) == "126010")
+    found = {}
+    for item in measurements.ContentSequence[group].ContentSequence:
+        if item.ValueType == "NUM":
+            found[_name(item)] = float(item.MeasuredValueSequence[0].NumericValue)
+    return found
+
+
+def test_every_number_of_the_finding_is_there() -> None:
+    study = ct_study()
+    finding = study.reading.finding
+    report = report_of(standard_objects())
+    assert numbers(report, 0) == pytest.approx(
+        {
+            "IDENTIFICATION": 0.91,
+            "IDENT_THRESHOLD": 0.62,
+            "SEVERITY": finding.severity * 100,
+            "SHARE": finding.severity_total * 100,
+            "LUNGS_VOLUME": finding.lungs_ml,
+            "AFFECTED_VOLUME": finding.lesion_ml,
+            "DENSE_SHARE": 25.0,
+        },
+        abs=1e-3,
+    )
+    assert numbers(report, 1) == pytest.approx(
+        {"118565006": finding.right_lung_ml, "SHARE": finding.severity * 100}, abs=1e-3
+    )
+    assert numbers(report, 2) == pytest.approx({"118565006": finding.left_lung_ml, "SHARE": 0.0}, abs=1e-3)
+    assert numbers(report, 3) == pytest.approx({"118565006": finding.lesion_ml}, abs=1e-3)
+
+
+def test_an_engine_without_probability_reports_none() -> None:
+    study = ct_study()
+    finding = replace(study.reading.finding, identification=None, identification_threshold=None)
+    report = report_of(study.objects(reading=replace(study.reading, finding=finding)))
+    assert not {"IDENTIFICATION", "IDENT_THRESHOLD"} & set(numbers(report, 0))
+
+
+def test_grade_class_and_every_quality_flag_are_coded() -> None:
+    study = ct_study()
+    finding = replace(study.reading.finding, quality=tuple(QualityFlag))
+    report = report_of(study.objects(reading=replace(study.reading, finding=finding)))
+    (measurements,) = (item for item in report.ContentSequence if _name(item) == "126010")
+    values = [
+        item.ConceptCodeSequence[0].CodeMeaning
+        for item in measurements.ContentSequence[0].ContentSequence
+        if item.ValueType == "CODE" and item.RelationshipType == "CONTAINS"
+    ]
+    assert values == ["Computed CT-1", "Severe", *(flag.value for flag in QualityFlag)]
+
+
+def test_quality_flags_keep_apart_when_their_codes_are_cut_to_sixteen_letters() -> None:
+    assert len({flag_code(flag).value for flag in QualityFlag}) == len(QualityFlag)
+
+
+def test_the_evidence_names_every_source_and_the_segmentation() -> None:
+    study = ct_study()
+    objects = standard_objects()
+    evidence = report_of(objects).CurrentRequestedProcedureEvidenceSequence
+    assert [item.StudyInstanceUID for item in evidence] == [study.sources[0].StudyInstanceUID]
+    named = {
+        str(image.ReferencedSOPInstanceUID)
+        for series in evidence[0].ReferencedSeriesSequence
+        for image in series.ReferencedSOPSequence
+    }
+    assert named == {str(one.SOPInstanceUID) for one in study.sources} | {objects[0].sop_instance_uid}
+
+
+def test_nobody_has_verified_it() -> None:
+    report = report_of(standard_objects())
+    assert report.VerificationFlag == "UNVERIFIED"
+    assert report.PreliminaryFlag == "PRELIMINARY"
+
+
+def test_a_report_that_supersedes_another_names_it() -> None:
+    study = ct_study()
+    earlier = Replaced("1.2.840.10008.5.1.4.1.1.88.34", "1.2.3.4", "1.2.3.5")
+    report = report_of(study.objects(provenance=provenance(study.sources, replaces=(earlier,))))
+    (predecessor,) = report.PredecessorDocumentsSequence
+    series = predecessor.ReferencedSeriesSequence[0]
+    assert series.SeriesInstanceUID == "1.2.3.5"
+    assert series.ReferencedSOPSequence[0].ReferencedSOPInstanceUID == "1.2.3.4"
+
+
+def test_highdicom_reads_the_groups_back() -> None:
+    objects = standard_objects()
+    report = hd.sr.srread(BytesIO(next(one.part10 for one in objects if one.kind is ObjectKind.SR)))
+    content = report.content
+    assert isinstance(content, hd.sr.MeasurementReport)
+    groups = content.get_volumetric_roi_measurement_groups()
+    referenced = [group.reference_type.value for group in groups]
+    assert referenced == ["121191"] * 3
+    assert len(content.get_image_measurement_groups()) == 1
+
+
+def _name(item: Dataset) -> str:
+    return str(item.ConceptNameCodeSequence[0].CodeValue)
