@@ -22,6 +22,8 @@ def vary_appearance(hu: Tensor, lung: Tensor, lesion: Tensor, rng: Generator) ->
     """Return `hu` as another scanner and another person might have shown it; the masks are 0 or 1 and stay true."""
     inside = _blurred(lung, 0.8)
     varied = _curve(hu, rng)
+    if rng.random() < 0.7:
+        varied = _couch(varied, (hu < -800) & (lung == 0), rng)
     varied = varied + inside * _parenchyma(lung, lesion, rng)
     if rng.random() < 0.5:
         varied = _vessels(varied, inside, rng)
@@ -43,6 +45,20 @@ def _curve(hu: Tensor, rng: Generator) -> Tensor:
     """Bend the HU scale monotonically: calibration, contrast medium, inspiration."""
     bent = np.maximum.accumulate(CURVE_HU + rng.normal(0, 1, len(CURVE_HU)) * CURVE_SPREAD_HU)
     return torch.from_numpy(np.interp(hu.numpy(), CURVE_HU, bent).astype(np.float32))
+
+
+def _couch(hu: Tensor, air: Tensor, rng: Generator) -> Tensor:
+    """Lay the patient on foam in a bent shell: air around and below the body is not always at -1000 HU."""
+    rows, columns = hu.shape[1:]
+    x = torch.linspace(-1, 1, columns)[None, None, :]
+    y = torch.linspace(0, 1, rows)[None, :, None]
+    bend, tilt, top = rng.uniform(-0.25, 0.25), rng.normal(0, 0.06), rng.uniform(0.5, 1.0)
+    below = y - (top - bend * x**2 + tilt * x)
+    depth = rng.uniform(0.04, 0.5)
+    foam = ((below > 0) & (below < depth)).float() * float(rng.uniform(0, 150))
+    shell = sum((below - edge).abs() < 0.008 for edge in (0.0, depth)) * float(rng.choice([0, rng.uniform(50, 900)]))
+    clutter = (smooth_field((hu.shape[0], rows, columns), 5.0, rng) - 1.2).clamp_min(0) * float(rng.uniform(0, 200))
+    return hu + air * (foam + shell + clutter * (below < 0))
 
 
 def _parenchyma(lung: Tensor, lesion: Tensor, rng: Generator) -> Tensor:

@@ -20,7 +20,7 @@ from triaged.lab.networks import PAPER_WIDTH, LungNetwork, MultitaskSpatial1
 from triaged.lab.sampling import GeneratedSeries, read_series
 from triaged.lab.training import CHECKPOINT, LungTask, MultitaskTask, Schedule, train
 
-HELD_OUT: Final = 24
+HELD_OUT: Final = 12
 CODES: Final = {
     "lung": Code("39607008", "SCT", "Lung"),
     "lesion": Code("52988006", "SCT", "Lesion"),
