@@ -91,7 +91,9 @@ class DimseSender:
             yield Unreachable(f"no association with {peer.host} port {peer.port}: {error}")
             return
         try:
-            yield association if association.is_established else Unreachable(_why_not(association, peer))
+            # Where every context is rejected there is an answer although there is no association.
+            answered = association.is_established or association.rejected_contexts
+            yield association if answered else Unreachable(_why_not(association, peer))
         finally:
             if association.is_established:
                 association.release()
@@ -114,8 +116,6 @@ def _why_not(association: Association, peer: Peer) -> str:
 
 
 def _send(association: Association, outgoing: Outgoing) -> SendOutcome:
-    if not association.is_established:
-        return Unreachable("the association ended before this object was sent")
     accepted = {
         str(context.transfer_syntax[0])
         for context in association.accepted_contexts
@@ -125,6 +125,8 @@ def _send(association: Association, outgoing: Outgoing) -> SendOutcome:
     convertible = outgoing.transfer_syntax_uid == _EXPLICIT_VR_LITTLE_ENDIAN and _IMPLICIT_VR_LITTLE_ENDIAN in accepted
     if converting and not convertible:
         return _not_negotiated(association, outgoing)
+    if not association.is_established:
+        return Unreachable("the association ended before this object was sent")
     try:
         status = association.send_c_store(dcmread(outgoing.path) if converting else outgoing.path)
     except OSError as error:
