@@ -41,6 +41,7 @@ from triaged.web.tables import worklist_table
 _STUDIES: tuple[tuple[Severity, int], ...] = (("none", 11), ("moderate", 12), ("severe", 13))
 """Severity and seed, in order of arrival: the reverse of urgency."""
 _START_S = 90.0
+_ARRIVE_S = 120.0
 _SCORE_S = 600.0
 _POLL_S = 0.3
 _UNSCORED = (State.RECEIVING, State.READY, State.ANALYSING)
@@ -92,7 +93,7 @@ def _show(
     new = [study for study in studies if not _is_known(worklist, study)]
     if new:
         _send(config, new, console)
-        _until(lambda: all(_is_known(worklist, study) for study in new), [others], stop, within_s=30, what="arrival")
+        _until(lambda: _have_arrived(worklist, new), [others], stop, within_s=_ARRIVE_S, what="complete studies")
         _print_list(worklist, console, "Before: in order of arrival, nothing is scored yet")
     else:
         console.print("The three studies were sent before; nothing is sent again.")
@@ -173,6 +174,11 @@ def _wait_for_scores(
 def _print_list(worklist: Worklist, console: Console, title: str) -> None:
     console.print()
     console.print(worklist_table(worklist.entries(20), now=datetime.now(UTC), title=title))
+
+
+def _have_arrived(worklist: Worklist, studies: Sequence[_Study]) -> bool:
+    """Tell whether all are complete: from then on they stand in order of arrival."""
+    return all(entry.state is not State.RECEIVING for entry in _entries(worklist, studies))
 
 
 def _is_known(worklist: Worklist, study: _Study) -> bool:

@@ -1,0 +1,308 @@
+"""The rules of the house that no other tool checks: rooms, libraries, logs, sizes, and what is written beside the code.
+
+Each rule is shown to be able to fail on a small example of what it forbids.
+"""
+
+from __future__ import annotations
+
+import ast
+import os
+import re
+import subprocess
+import sys
+import tomllib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+PROJECT = Path(__file__).parents[1]
+PACKAGE = PROJECT / "triaged"
+MODULES = {str(path.relative_to(PACKAGE)): path for path in sorted(PACKAGE.rglob("*.py"))}
+
+ROOMS_OF_LIBRARIES = {
+    "pynetdicom": {"dimse"},
+    "sqlalchemy": {"store"},
+    "alembic": {"store"},
+    "psycopg": {"store"},
+    "onnxruntime": {"inference/onnx.py"},
+    "fastapi": {"web"},
+    "starlette": {"web"},
+    "uvicorn": {"web"},
+    "jinja2": {"web"},
+    "apscheduler": {"daemon"},
+    "pydantic": {"config", "web"},
+    "pydantic_core": {"config"},
+    "torch": {"lab"},
+    "onnx": {"lab"},
+    "onnxscript": {"lab"},
+    "matplotlib": {"lab"},
+    "typer": {"cli.py"},
+    "socket": {"dimse", "web", "daemon", "lab"},
+    "subprocess": {"daemon"},
+}
+"""Each library that reaches out of the process, and the one room that may use it."""
+
+BROAD_EXCEPTS = {
+    "daemon/roles.py": 1,  # a bug ends a study, not the worker
+    "dicom/pixels.py": 1,  # a decoder's panic is no Exception
+    "dimse/acceptor.py": 1,  # a bug becomes a failure status on the wire, never silence and never Success
+    "dimse/scp.py": 1,  # a bug costs one association, not the receiver
+}
+ROOMS_WITH_A_CLOCK = {"cli.py", "daemon", "lab"}
+ROOMS_WITH_AN_ENVIRONMENT = {"cli.py", "daemon", "lab"}
+ROOMS_THAT_WRITE_FILES = {"store", "lab"}
+PATIENT_WORDS = re.compile(r"(?i)^(patient.*|person(_?name)?|accession_?number|birth_?date)$")
+MOST_LINES = 300
+MOST_LINES_OF_A_FUNCTION = 50
+MIGRATIONS = "store/migrations/versions/"
+
+Finding = tuple[int, str]
+Rule = Callable[[ast.Module], Iterator[Finding]]
+
+
+def _room(module: str) -> set[str]:
+    """Return the names under which a module may be allowed: its room, and itself."""
+    return {module, module.split("/")[0]}
+
+
+def _calls(tree: ast.AST) -> Iterator[ast.Call]:
+    return (node for node in ast.walk(tree) if isinstance(node, ast.Call))
+
+
+def _imported(tree: ast.Module) -> Iterator[Finding]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from ((node.lineno, alias.name.split(".")[0]) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            yield node.lineno, node.module.split(".")[0]
+
+
+def _broad_excepts(tree: ast.Module) -> Iterator[Finding]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ExceptHandler):
+            kinds = node.type.elts if isinstance(node.type, ast.Tuple) else [node.type]
+            for kind in kinds:
+                if kind is None or (isinstance(kind, ast.Name) and kind.id in ("Exception", "BaseException")):
+                    yield node.lineno, "broad except"
+
+
+def _log_calls(tree: ast.Module) -> Iterator[ast.Call]:
+    for call in _calls(tree):
+        owner, _, method = ast.unparse(call.func).rpartition(".")
+        if owner == "log" and method in ("debug", "info", "warning", "error", "exception", "critical", "bind"):
+            yield call
+
+
+def _logs_without_a_constant_message(tree: ast.Module) -> Iterator[Finding]:
+    for call in _log_calls(tree):
+        if len(call.args) != 1 or not (isinstance(call.args[0], ast.Constant) and isinstance(call.args[0].value, str)):
+            yield call.lineno, "log message that is not one constant text"
+
+
+def _patient_words(tree: ast.AST) -> Iterator[Finding]:
+    for node in ast.walk(tree):
+        word = ""
+        if isinstance(node, ast.keyword):
+            word = node.arg or ""
+        elif isinstance(node, ast.Attribute):
+            word = node.attr
+        elif isinstance(node, ast.Name):
+            word = node.id
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            word = node.value
+        if PATIENT_WORDS.match(word):
+            yield getattr(node, "lineno", 0), f"patient attribute {word}"
+
+
+def _logs_of_patient_attributes(tree: ast.Module) -> Iterator[Finding]:
+    for call in _log_calls(tree):
+        yield from _patient_words(call)
+
+
+def _errors_with_patient_attributes(tree: ast.Module) -> Iterator[Finding]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Raise) and node.exc is not None:
+            yield from _patient_words(node.exc)
+
+
+def _clock_readings(tree: ast.Module) -> Iterator[Finding]:
+    for call in _calls(tree):
+        name = ast.unparse(call.func)
+        if name in ("datetime.now", "datetime.utcnow", "datetime.today", "date.today", "time.time", "time.time_ns"):
+            yield call.lineno, name
+
+
+def _environment_readings(tree: ast.Module) -> Iterator[Finding]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and ast.unparse(node) in ("os.environ", "os.getenv"):
+            yield node.lineno, ast.unparse(node)
+
+
+def _file_writings(tree: ast.Module) -> Iterator[Finding]:
+    for call in _calls(tree):
+        name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
+        modes = [argument.value for argument in call.args if isinstance(argument, ast.Constant)]
+        if name in ("write_text", "write_bytes", "mkdir", "unlink", "rename", "save_as") and call.func is not None:
+            yield call.lineno, name
+        elif name == "open" and any(
+            isinstance(mode, str) and re.fullmatch(r"[rwax+bt]*[wax+][rwax+bt]*", mode) for mode in modes
+        ):
+            yield call.lineno, "open for writing"
+
+
+def _public(body: list[ast.stmt]) -> Iterator[ast.FunctionDef | ast.ClassDef]:
+    for node in body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_"):
+            yield node
+            if isinstance(node, ast.ClassDef):
+                yield from _public(node.body)
+
+
+def _missing_docstrings(tree: ast.Module) -> Iterator[Finding]:
+    if ast.get_docstring(tree) is None:
+        yield 1, "module without a docstring"
+    for node in _public(tree.body):
+        if not ast.get_docstring(node):
+            yield node.lineno, f"{node.name} without a docstring"
+
+
+def _long_functions(tree: ast.Module) -> Iterator[Finding]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.end_lineno is not None:
+            lines = node.end_lineno - node.lineno + 1 - len((ast.get_docstring(node) or "").splitlines())
+            if lines > MOST_LINES_OF_A_FUNCTION:
+                yield node.lineno, f"{node.name} has {lines} lines"
+
+
+def _broken(rule: Rule, allowed: set[str] | None = None) -> list[str]:
+    """Return where a rule is broken outside the rooms in which it does not hold."""
+    return [
+        f"triaged/{module}:{line}: {what}"
+        for module, path in MODULES.items()
+        if not _room(module) & (allowed or set())
+        for line, what in rule(ast.parse(path.read_text(encoding="utf-8")))
+    ]
+
+
+@pytest.mark.parametrize(
+    ("rule", "forbidden"),
+    [
+        (_broad_excepts, "try:\n    f()\nexcept Exception:\n    pass"),
+        (_broad_excepts, "try:\n    f()\nexcept (ValueError, BaseException):\n    pass"),
+        (_broad_excepts, "try:\n    f()\nexcept:\n    pass"),
+        (_logs_without_a_constant_message, "log.info(f'study {uid}')"),
+        (_logs_of_patient_attributes, "log.info('kept', patient_id=header.patient.patient_id)"),
+        (_logs_of_patient_attributes, "log.info('kept', who=dataset.PatientName)"),
+        (_logs_of_patient_attributes, "log.info('kept', who=dataset['AccessionNumber'])"),
+        (_errors_with_patient_attributes, "raise ValueError(f'found {dataset.PatientBirthDate}')"),
+        (_clock_readings, "now = datetime.now(UTC)"),
+        (_environment_readings, "path = os.environ['HOME']"),
+        (_file_writings, "with path.open('wb') as file: pass"),
+        (_file_writings, "path.write_text('a')"),
+        (_missing_docstrings, "def public():\n    return 1"),
+        (_long_functions, "def long():\n" + "    x = 1\n" * 60),
+    ],
+)
+def test_each_rule_finds_what_it_forbids(rule: Rule, forbidden: str) -> None:
+    assert list(rule(ast.parse(forbidden)))
+
+
+def test_rooms_import_downwards_only() -> None:
+    linter = Path(sys.executable).parent / "lint-imports"
+    run = subprocess.run([linter, "--no-cache"], cwd=PROJECT, capture_output=True, text=True, timeout=120)
+    assert run.returncode == 0, run.stdout + run.stderr
+
+
+def test_each_library_that_reaches_out_is_used_in_its_own_room() -> None:
+    broken = [
+        f"triaged/{module}:{line}: {library}, which belongs to {', '.join(sorted(ROOMS_OF_LIBRARIES[library]))}"
+        for module, path in MODULES.items()
+        for line, library in _imported(ast.parse(path.read_text(encoding="utf-8")))
+        if library in ROOMS_OF_LIBRARIES and not _room(module) & ROOMS_OF_LIBRARIES[library]
+    ]
+    assert not broken, "\n".join(broken)
+
+
+def test_no_room_is_a_drawer_for_everything() -> None:
+    drawers = {"utils", "util", "common", "core", "helpers", "helper", "misc", "base", "manager", "handlers"}
+    assert not [module for module in MODULES if drawers & set(re.split(r"[/._]", module))]
+
+
+def test_broad_excepts_are_only_where_a_bug_must_not_spread() -> None:
+    found = {
+        module: number
+        for module, path in MODULES.items()
+        if (number := len(list(_broad_excepts(ast.parse(path.read_text(encoding="utf-8"))))))
+    }
+    assert found == BROAD_EXCEPTS
+
+
+def test_log_messages_are_constant_and_their_values_are_fields() -> None:
+    assert not (broken := _broken(_logs_without_a_constant_message)), "\n".join(broken)
+
+
+def test_no_log_line_and_no_error_names_a_patient() -> None:
+    assert not (broken := _broken(_logs_of_patient_attributes)), "\n".join(broken)
+    assert not (broken := _broken(_errors_with_patient_attributes)), "\n".join(broken)
+
+
+def test_rooms_read_neither_clock_nor_environment() -> None:
+    assert not (broken := _broken(_clock_readings, ROOMS_WITH_A_CLOCK)), "\n".join(broken)
+    assert not (broken := _broken(_environment_readings, ROOMS_WITH_AN_ENVIRONMENT)), "\n".join(broken)
+
+
+def test_only_the_store_and_the_lab_write_files() -> None:
+    assert not (broken := _broken(_file_writings, ROOMS_THAT_WRITE_FILES)), "\n".join(broken)
+
+
+def test_package_files_are_empty() -> None:
+    assert not [module for module, path in MODULES.items() if path.name == "__init__.py" and path.stat().st_size]
+
+
+def test_every_module_and_everything_public_says_what_it_is_for() -> None:
+    broken = [line for line in _broken(_missing_docstrings) if "__init__.py" not in line]
+    assert not broken, "\n".join(broken)
+
+
+def test_modules_and_functions_stay_small() -> None:
+    long = [
+        module for module, path in MODULES.items() if len(path.read_text(encoding="utf-8").splitlines()) > MOST_LINES
+    ]
+    assert not long
+    broken = [line for line in _broken(_long_functions) if MIGRATIONS not in line]  # a schema is one long list
+    assert not broken, "\n".join(broken)
+
+
+def _lock(*names: str) -> dict[str, str]:
+    """Return name and version of every package that lock files name."""
+    lines = [line for name in names for line in (PROJECT / "deploy" / name).read_text(encoding="utf-8").splitlines()]
+    pinned = [Requirement(line) for line in lines if line and not line.startswith("#")]
+    assert all(re.fullmatch(r"==[^*,]+", str(requirement.specifier)) for requirement in pinned)
+    return {canonicalize_name(requirement.name): str(requirement.specifier)[2:] for requirement in pinned}
+
+
+@pytest.mark.parametrize(
+    ("extra", "files"),
+    [
+        (None, ["requirements.txt"]),
+        ("test", ["requirements.txt", "requirements-test.txt"]),
+        ("lab", ["requirements.txt", "requirements-test.txt", "requirements-lab.txt"]),
+    ],
+)
+def test_the_locks_hold_what_the_project_asks_for(extra: str | None, files: list[str]) -> None:
+    project = tomllib.loads((PROJECT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    wanted = project["dependencies"] if extra is None else project["optional-dependencies"][extra]
+    locked = _lock(*files)
+    for requirement in map(Requirement, wanted):
+        name = canonicalize_name(requirement.name)
+        assert name in locked, f"{requirement} is in no lock: run deploy/lock"
+        assert locked[name] in requirement.specifier, f"{requirement}, but locked is {locked[name]}: run deploy/lock"
+
+
+@pytest.mark.parametrize("script", ["deploy/run", "deploy/setup", "deploy/test", "deploy/lock", ".ci/run"])
+def test_scripts_can_be_run_and_are_well_formed(script: str) -> None:
+    assert os.access(PROJECT / script, os.X_OK)
+    assert subprocess.run(["bash", "-n", PROJECT / script], timeout=20).returncode == 0
