@@ -1,0 +1,48 @@
+"""The receiver's process: C-STORE in, durable files and rows out."""
+
+from __future__ import annotations
+
+import threading
+from datetime import timedelta
+
+import structlog
+
+from triaged.daemon.rooms import Rooms, clock, pending_place
+from triaged.dimse.scp import Receiver, ScpOptions
+from triaged.steps.intake import Intake
+from triaged.triage.scheme import Waiting
+
+log = structlog.get_logger()
+
+_SWEEP_AFTER = timedelta(hours=1)
+
+
+def receive(rooms: Rooms, name: str, stop: threading.Event) -> None:
+    """Take in what senders store until `stop` is set.
+
+    Raises:
+        ConfigError: the address cannot be listened on.
+    """
+    rooms.spool.sweep_parts(older_than=clock() - _SWEEP_AFTER)
+    rooms.studies.close_orphans(name, now=clock())
+    receiver = _receiver(rooms, name)
+    port = receiver.start()
+    dicom = rooms.config.dicom
+    log.info("receiving", ae_title=dicom.ae_title, host=dicom.host, port=port)
+    stop.wait()
+    receiver.stop()
+
+
+def _receiver(rooms: Rooms, name: str) -> Receiver:
+    dicom = rooms.config.dicom
+    place_pending = pending_place(rooms.config, Waiting.SLICES)
+    intake = Intake(rooms.studies, rooms.spool, place_pending=place_pending, receiver=name)
+    options = ScpOptions(
+        ae_title=dicom.ae_title,
+        host=dicom.host,
+        port=dicom.port,
+        allowed_calling_ae_titles=frozenset(dicom.allowed_calling_ae_titles),
+        max_associations=dicom.max_associations,
+        idle_timeout_s=dicom.idle_timeout_s,
+    )
+    return Receiver(options, intake, clock=clock)

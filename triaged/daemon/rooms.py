@@ -1,0 +1,91 @@
+"""The store as every role opens it, and what else all roles share; the only place that reads the clock."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TypeVar
+
+import structlog
+
+from triaged.config.settings import Config
+from triaged.errors import TryLater
+from triaged.store.database import Database, migrate, open_database
+from triaged.store.outbox import Outbox
+from triaged.store.spool import Spool
+from triaged.store.studies import Studies
+from triaged.store.worklist import Worklist
+from triaged.study.placement import OrderPriority, Placement
+from triaged.study.uids import StudyUID
+from triaged.triage.ordering import place_pending
+from triaged.triage.scheme import Waiting
+
+log = structlog.get_logger()
+
+Result = TypeVar("Result")
+
+IDLE_S = 0.25
+"""How long a role rests when there is nothing to do."""
+_AWAY_S = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Rooms:
+    """The store and what stands on it; every role has its own."""
+
+    config: Config
+    database: Database
+    spool: Spool
+    studies: Studies
+    outbox: Outbox
+    worklist: Worklist
+
+
+def open_rooms(config: Config) -> Rooms:
+    """Open the store, creating or migrating it where needed.
+
+    Raises:
+        TryLater: the database is away.
+        ConfigError: the database's address cannot be used.
+    """
+    database = open_database(config.database.url)
+    migrate(database)
+    spool = Spool(config.storage.path, config.storage.reserve_mb)
+    return Rooms(config, database, spool, Studies(database), Outbox(database), Worklist(database))
+
+
+def clock() -> datetime:
+    """Return the time; passed on as an argument, so that nobody else reads it."""
+    return datetime.now(UTC)
+
+
+def pending_place(config: Config, waiting: Waiting) -> Callable[[StudyUID, datetime, OrderPriority], Placement]:
+    """Return the policy for studies without a score."""
+    options = config.triage.options()
+
+    def place(study_uid: StudyUID, since: datetime, order_priority: OrderPriority) -> Placement:
+        return place_pending(study_uid, since, waiting, order_priority, options)
+
+    return place
+
+
+def or_wait(work: Callable[[], Result], stop: threading.Event) -> Result | None:
+    """Return what `work` gives, or None after a pause where the store is away."""
+    try:
+        return work()
+    except TryLater as away:
+        log.warning("store away, will try again", why=str(away))
+        stop.wait(_AWAY_S)
+        return None
+
+
+@contextmanager
+def away_is_no_error() -> Iterator[None]:
+    """Let work be dropped that the next round does again, where the store is away."""
+    try:
+        yield
+    except TryLater as away:
+        log.warning("store away, will try again", why=str(away))

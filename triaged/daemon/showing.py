@@ -1,0 +1,26 @@
+"""The web role's process: the worklist page and the REST interface."""
+
+from __future__ import annotations
+
+import threading
+
+from triaged.daemon.rooms import Rooms, clock
+from triaged.web.app import WebOptions, create_app
+from triaged.web.server import run
+
+
+def show(rooms: Rooms, stop: threading.Event) -> None:
+    """Serve the pages until `stop` is set.
+
+    Raises:
+        ConfigError: the address cannot be listened on.
+    """
+    config = rooms.config
+    options = WebOptions(
+        address=f"{config.dicom.ae_title} on port {config.dicom.port}",
+        scheme=config.triage.scheme.value,
+        identification_threshold=config.triage.identification_threshold,
+        refresh_s=config.web.refresh_s,
+    )
+    app = create_app(rooms.worklist, rooms.studies, rooms.outbox, rooms.spool, options=options, clock=clock)
+    run(app, host=config.web.host, port=config.web.port, stop=stop)

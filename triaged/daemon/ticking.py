@@ -1,0 +1,47 @@
+"""The clock's process: decides again and again which studies are complete, and takes back what dead workers held."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from datetime import UTC
+
+import structlog
+from apscheduler.schedulers.background import BackgroundScheduler
+
+from triaged.daemon.rooms import Rooms, away_is_no_error, clock, pending_place
+from triaged.steps.assemble import Assembler
+from triaged.study.completeness import CompletionOptions
+from triaged.triage.scheme import Waiting
+
+log = structlog.get_logger()
+
+_TICK_S = 0.5
+_REAP_S = 5.0
+
+
+def tick(rooms: Rooms, stop: threading.Event) -> None:
+    """Tick until `stop` is set."""
+    completion = rooms.config.completion
+    options = CompletionOptions(
+        settle_s=completion.settle_s, quiet_s=completion.quiet_s, max_wait_s=completion.max_wait_s
+    )
+    assembler = Assembler(rooms.studies, options=options, place_pending=pending_place(rooms.config, Waiting.ANALYSIS))
+    # The scheduler's defaults would drop a tick that is more than a second late.
+    scheduler = BackgroundScheduler(
+        timezone=UTC, job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1}
+    )
+    scheduler.add_job(_quietly(lambda: assembler.tick(now=clock())), "interval", seconds=_TICK_S)
+    scheduler.add_job(_quietly(lambda: assembler.reap(now=clock())), "interval", seconds=_REAP_S)
+    scheduler.start()
+    log.info("ticking", every_s=_TICK_S)
+    stop.wait()
+    scheduler.shutdown(wait=True)
+
+
+def _quietly(work: Callable[[], object]) -> Callable[[], None]:
+    def run() -> None:
+        with away_is_no_error():
+            work()
+
+    return run
