@@ -1,0 +1,251 @@
+"""The command line as a person or a script uses it: in a process of its own, on a configuration of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.unit.web.scene import Scene, clinic
+from triaged.store.database import open_database
+from triaged.store.spool import Spool
+
+COMMANDS = ("serve", "demo", "check", "status", "worklist", "requeue", "resend", "phantom")
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+
+@dataclass(frozen=True)
+class Site:
+    """A configuration file with its store."""
+
+    folder: Path
+
+    @property
+    def config(self) -> Path:
+        """Return the configuration file."""
+        return self.folder / "config.yaml"
+
+    def configure(self, **changes: Any) -> None:
+        """Write the configuration: ports that nobody listens on, the built-in engine, and these changes."""
+        settings = {
+            "dicom": {"host": "127.0.0.1", "port": _free_port()},
+            "web": {"port": _free_port()},
+            "storage": {"path": "spool", "reserve_mb": 1},
+            "database": {"url": "sqlite:///triaged.db"},
+            "models": {"ct": "threshold"},
+        }
+        self.config.write_text(json.dumps(settings | changes), encoding="utf-8")  # JSON is YAML
+
+    def run(self, *arguments: str, **environment: str) -> Ended:
+        """Run a command with this configuration."""
+        return run(*arguments, "--config", str(self.config), **environment)
+
+    @contextmanager
+    def scene(self) -> Iterator[Scene]:
+        """Open the store."""
+        database = open_database(f"sqlite:///{self.folder / 'triaged.db'}")
+        yield Scene(database, Spool(self.folder / "spool", reserve_mb=0))
+        database.close()
+
+
+def run(*arguments: str, **environment: str) -> Ended:
+    """Run a command in a process of its own."""
+    kept = {name: value for name, value in os.environ.items() if name != "TRIAGED_CONFIG"}
+    ended = subprocess.run(
+        [sys.executable, "-m", "triaged.cli", *arguments],
+        env=kept | {"COLUMNS": "200"} | environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert "Traceback" not in ended.stderr, ended.stderr
+    return Ended(ended.returncode, ended.stdout, ended.stderr)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture(scope="module")
+def filled_site(tmp_path_factory: pytest.TempPathFactory, migrated_sqlite: Path) -> Site:
+    """A site with a clinic's worth of studies; tests that change it take `own_site`."""
+    site = Site(tmp_path_factory.mktemp("site"))
+    site.configure()
+    shutil.copyfile(migrated_sqlite, site.folder / "triaged.db")
+    with site.scene() as scene:
+        clinic(scene)
+    return site
+
+
+@pytest.fixture
+def own_site(filled_site: Site, tmp_path: Path) -> Site:
+    """A copy of the filled site."""
+    shutil.copytree(filled_site.folder, tmp_path / "site")
+    return Site(tmp_path / "site")
+
+
+@pytest.fixture
+def new_site(tmp_path: Path) -> Site:
+    """A site on which nothing has run yet."""
+    site = Site(tmp_path)
+    site.configure()
+    return site
+
+
+def test_every_command_is_listed_and_takes_a_configuration_file() -> None:
+    listed = run("--help").out
+    for command in COMMANDS:
+        assert re.search(rf"\b{command}\b", listed)
+    for command in ("serve", "resend"):
+        assert "--config" in run(command, "--help").out
+
+
+def test_a_mistake_in_the_configuration_is_said_in_one_line_and_ends_with_2(new_site: Site) -> None:
+    new_site.config.write_text("dicom:\n  prot: 104\n", encoding="utf-8")
+    ended = new_site.run("worklist")
+    assert (ended.code, ended.out) == (2, "")
+    assert ended.err.startswith(f"{new_site.config}:2: dicom.prot: unknown key; did you mean port?")
+    assert len(ended.err.splitlines()) == 1
+
+
+def test_a_configuration_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    ended = run("status", "--config", str(tmp_path / "absent.yaml"))
+    assert ended.code == 2
+    assert "absent.yaml: expected a readable configuration file, found: No such file or directory" in ended.err
+
+
+def test_the_environment_can_name_the_configuration_file(filled_site: Site) -> None:
+    ended = run("status", "--json", TRIAGED_CONFIG=str(filled_site.config))
+    assert json.loads(ended.out)["studies"]["TRIAGED"] == 6
+
+
+def test_the_worklist_is_json_in_reading_order_for_programs(filled_site: Site) -> None:
+    ended = filled_site.run("worklist", "--json")
+    assert (ended.code, ended.err) == (0, "")
+    entries = json.loads(ended.out)
+    assert [entry["class"] for entry in entries] == ["E0", "A", "B", "C", "D", "C'", "U", "U", "U", "N"]
+    assert entries[1]["severity_left"] == 0.81
+
+
+def test_the_worklist_is_a_table_for_people(filled_site: Site) -> None:
+    lines = [line for line in filled_site.run("worklist").out.splitlines() if re.match(r"│ +\d", line)]
+    cells = [[cell.strip() for cell in line.strip("│").split("│")] for line in lines]
+    assert cells[1][:3] == ["2", "A critical", "left lung 81 %, P 0.97 ≥ 0.62"]
+    assert cells[1][4:] == ["García López, José", "54 %", "81 %", "computed CT-4", "scored"]
+
+
+def test_a_hostile_name_can_neither_style_nor_steer_the_terminal(own_site: Site) -> None:
+    with own_site.scene() as scene:
+        scene.arrive(77, minutes=25, name="[red]Evil[/]\x1b[2J^Name")
+    out = own_site.run("worklist").out
+    assert "\x1b" not in out
+    assert "[red]Evil[/]" in out
+
+
+def test_the_counts_say_what_waits_for_a_person(filled_site: Site) -> None:
+    counts = json.loads(filled_site.run("status", "--json").out)
+    assert counts["studies"]["FAILED"] == 1
+    assert counts["quarantined"] == 1
+    table = filled_site.run("status").out
+    assert re.search(r"studies FAILED +│ +1 ", table)
+    assert re.search(r"quarantined +│ +1 ", table)
+
+
+def test_a_store_that_does_not_exist_yet_is_an_empty_list(new_site: Site) -> None:
+    assert json.loads(new_site.run("worklist", "--json").out) == []
+
+
+def test_a_requeued_study_waits_for_analysis_again(own_site: Site) -> None:
+    ended = own_site.run("requeue", "1.2.826.0.1.5")
+    assert (ended.code, ended.out) == (0, "1.2.826.0.1.5 waits for analysis again.\n")
+    with own_site.scene() as scene:
+        entry = scene.worklist.entry("1.2.826.0.1.5")
+        assert entry is not None
+        assert (entry.state, entry.revision) == ("READY", 2)
+
+
+@pytest.mark.parametrize(
+    ("uid", "said"),
+    [
+        ("1.2.3", "found none with the Study Instance UID 1.2.3"),
+        ("1.2.826.0.1.9", "REQUEUED cannot happen to a study that is RECEIVING"),
+    ],
+)
+def test_a_study_that_cannot_be_requeued_is_said_in_one_line_and_ends_with_1(
+    filled_site: Site, uid: str, said: str
+) -> None:
+    ended = filled_site.run("requeue", uid)
+    assert (ended.code, ended.out) == (1, "")
+    assert said in ended.err
+    assert len(ended.err.splitlines()) == 1
+
+
+def test_dead_letters_are_sent_again_when_asked_for(own_site: Site) -> None:
+    with own_site.scene() as scene:
+        item = scene.outbox.claim_due("courier", lease_s=60, now=scene.now.replace(hour=13))
+        assert item is not None
+        scene.outbox.dead(item, error="refused", now=scene.now)
+    assert own_site.run("resend", "--destination", "other").out == "0 dead letters will be sent again.\n"
+    assert own_site.run("resend").out == "1 dead letter will be sent again.\n"
+    with own_site.scene() as scene:
+        assert scene.outbox.dead_items() == []
+
+
+def test_a_check_of_a_good_site_passes(new_site: Site) -> None:
+    ended = new_site.run("check")
+    assert ended.code == 0, ended.out
+    assert "FAILED" not in ended.out
+    assert not (new_site.folder / "triaged.db").exists()
+
+
+def test_a_check_names_everything_that_is_wrong_and_ends_with_1(new_site: Site) -> None:
+    nobody = _free_port()
+    new_site.configure(
+        models={"ct": "no-such-model"},
+        storage={"path": "spool", "reserve_mb": 10**9},
+        destinations=[{"name": "pacs", "ae_title": "PACS", "host": "127.0.0.1", "port": nobody}],
+    )
+    ended = new_site.run("check")
+    assert ended.code == 1
+    failed = [line for line in ended.out.splitlines() if "FAILED" in line]
+    assert [re.split(r" *│ *", line)[2] for line in failed] == [
+        "storage",
+        "models.ct no-such-model",
+        "destination pacs",
+    ]
+    assert f"no connection to 127.0.0.1 port {nobody}" in ended.out
+
+
+@pytest.mark.parametrize("section", ["dicom", "web"])
+def test_a_taken_port_stops_the_start_with_its_key_and_number(new_site: Site, section: str) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        new_site.configure(**{section: {"host": "127.0.0.1", "port": port}})
+        for command in ("serve", "demo"):
+            ended = new_site.run(command)
+            assert ended.code == 2
+            assert f"{section}.port: expected a free address of this machine, found 127.0.0.1:{port}" in ended.err
+            assert len(ended.err.splitlines()) == 1
