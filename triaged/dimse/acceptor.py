@@ -190,7 +190,7 @@ class Acceptor:
         return None if self._has_slot else Rejection.LOCAL_LIMIT
 
     def _accept(self, request: AssociationRequest) -> None:
-        answers = [_answer(context) for context in request.contexts]
+        answers = [answer_to(context) for context in request.contexts]
         self._calling_ae_title = request.calling_ae_title
         self._contexts = {answer.context_id: answer for answer in answers if answer.result is ContextResult.ACCEPTED}
         accepted = {answer.abstract_syntax for answer in self._contexts.values()}
@@ -270,7 +270,7 @@ class Acceptor:
         return self.sender
 
 
-def _answer(context: ProposedContext) -> AnsweredContext:
+def answer_to(context: ProposedContext) -> AnsweredContext:
     """Accept the first transfer syntax that we take: the peer lists them in the order it likes."""
     if context.abstract_syntax == VERIFICATION:
         takes: tuple[str, ...] = _UNCOMPRESSED

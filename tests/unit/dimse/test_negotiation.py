@@ -1,0 +1,132 @@
+"""What opens and ends an association, encoded and decoded by pynetdicom as the other side."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydicom.uid import UID
+from pynetdicom.pdu import A_ABORT_RQ, A_ASSOCIATE_AC, A_ASSOCIATE_RJ, A_ASSOCIATE_RQ, A_RELEASE_RP
+from pynetdicom.pdu_primitives import A_ASSOCIATE, ImplementationClassUIDNotification, MaximumLengthNotification
+from pynetdicom.presentation import AllStoragePresentationContexts, build_context
+
+from triaged.dimse.acceptor import answer_to
+from triaged.dimse.negotiation import (
+    RELEASE_RESPONSE,
+    AbortReason,
+    AnsweredContext,
+    ContextResult,
+    ProposedContext,
+    Rejection,
+    decode_request,
+    encode_abort,
+    encode_accept,
+    encode_reject,
+)
+
+CT_IMAGE = "1.2.840.10008.5.1.4.1.1.2"
+IMPLICIT, EXPLICIT = "1.2.840.10008.1.2", "1.2.840.10008.1.2.1"
+JPEG_LOSSLESS, MPEG2 = "1.2.840.10008.1.2.4.70", "1.2.840.10008.1.2.4.100"
+
+
+def a_request(contexts: int = 2) -> bytes:
+    """The payload of an A-ASSOCIATE-RQ."""
+    primitive = A_ASSOCIATE()
+    primitive.application_context_name = "1.2.840.10008.3.1.1.1"
+    primitive.calling_ae_title, primitive.called_ae_title = "CT1", "TRIAGED"
+    length, implementation = MaximumLengthNotification(), ImplementationClassUIDNotification()
+    length.maximum_length_received = 16382
+    implementation.implementation_class_uid = UID("1.2.3.9")
+    primitive.user_information = [length, implementation]
+    proposed = []
+    for number in range(contexts):
+        context = build_context(str(AllStoragePresentationContexts[number].abstract_syntax), [EXPLICIT, IMPLICIT])
+        context.context_id = 2 * number + 1
+        proposed.append(context)
+    primitive.presentation_context_definition_list = proposed
+    pdu = A_ASSOCIATE_RQ()
+    pdu.from_primitive(primitive)
+    return pdu.encode()[6:]
+
+
+def test_a_request_is_understood() -> None:
+    request = decode_request(a_request(128))
+    assert (request.calling_ae_title, request.called_ae_title) == ("CT1", "TRIAGED")
+    assert request.application_context == "1.2.840.10008.3.1.1.1"
+    assert request.protocol_version == 1
+    assert [context.context_id for context in request.contexts] == list(range(1, 256, 2))
+    assert {context.transfer_syntaxes for context in request.contexts} == {(EXPLICIT, IMPLICIT)}
+
+
+def test_an_acceptance_is_understood_by_the_other_side() -> None:
+    request = decode_request(a_request())
+    answers = [
+        AnsweredContext(1, ContextResult.ACCEPTED, CT_IMAGE, EXPLICIT),
+        AnsweredContext(3, ContextResult.TRANSFER_SYNTAXES_NOT_SUPPORTED, CT_IMAGE, IMPLICIT),
+    ]
+    pdu = A_ASSOCIATE_AC()
+    pdu.decode(encode_accept(request, answers, max_pdu=262144))
+    assert (pdu.reserved_aet, pdu.reserved_aec) == ("TRIAGED", "CT1")
+    assert pdu.application_context_name == "1.2.840.10008.3.1.1.1"
+    assert [(item.context_id, item.result, item.transfer_syntax) for item in pdu.presentation_context] == [
+        (1, 0, EXPLICIT),
+        (3, 4, IMPLICIT),
+    ]
+    assert pdu.user_information is not None
+    assert pdu.user_information.maximum_length == 262144
+    assert str(pdu.user_information.implementation_class_uid).startswith("2.25.")
+
+
+@pytest.mark.parametrize(
+    ("rejection", "reason"),
+    [
+        (Rejection.CALLED_AE_TITLE, "Called AE title not recognised"),
+        (Rejection.CALLING_AE_TITLE, "Calling AE title not recognised"),
+        (Rejection.APPLICATION_CONTEXT, "Application context name not supported"),
+        (Rejection.PROTOCOL_VERSION, "Protocol version not supported"),
+        (Rejection.LOCAL_LIMIT, "Local limit exceeded"),
+    ],
+)
+def test_a_rejection_says_why(rejection: Rejection, reason: str) -> None:
+    pdu = A_ASSOCIATE_RJ()
+    pdu.decode(encode_reject(rejection))
+    assert pdu.reason_str.lower() == reason.lower()
+    assert pdu.result == (2 if rejection is Rejection.LOCAL_LIMIT else 1)
+
+
+def test_the_last_words_are_understood() -> None:
+    abort, release = A_ABORT_RQ(), A_RELEASE_RP()
+    abort.decode(encode_abort(AbortReason.UNEXPECTED_PDU))
+    assert (abort.source, abort.reason_diagnostic) == (2, 2)
+    release.decode(RELEASE_RESPONSE)
+    assert release.encode() == RELEASE_RESPONSE
+
+
+@given(st.binary(max_size=400), st.integers(0, 400))
+def test_no_bytes_are_misunderstood_in_an_unforeseen_way(noise: bytes, position: int) -> None:
+    content = a_request()
+    for payload in (noise, content[:position], content[:position] + noise):
+        try:
+            decode_request(payload)
+        except ValueError as refusal:
+            assert str(refusal).startswith("expected")  # noqa: PT017 - most of them are no request, some are
+
+
+@pytest.mark.parametrize(
+    ("abstract_syntax", "proposed", "result", "chosen"),
+    [
+        (CT_IMAGE, (EXPLICIT, IMPLICIT), ContextResult.ACCEPTED, EXPLICIT),
+        (CT_IMAGE, (IMPLICIT, EXPLICIT), ContextResult.ACCEPTED, IMPLICIT),
+        (CT_IMAGE, (MPEG2, JPEG_LOSSLESS, IMPLICIT), ContextResult.ACCEPTED, JPEG_LOSSLESS),
+        (CT_IMAGE, (MPEG2,), ContextResult.TRANSFER_SYNTAXES_NOT_SUPPORTED, IMPLICIT),
+        (CT_IMAGE, (), ContextResult.TRANSFER_SYNTAXES_NOT_SUPPORTED, IMPLICIT),
+        ("1.2.840.10008.1.1", (JPEG_LOSSLESS, IMPLICIT), ContextResult.ACCEPTED, IMPLICIT),
+        ("1.2.840.10008.5.1.4.1.2.2.1", (IMPLICIT,), ContextResult.ABSTRACT_SYNTAX_NOT_SUPPORTED, IMPLICIT),
+        ("1.2.840.10008.1.20.1", (IMPLICIT,), ContextResult.ABSTRACT_SYNTAX_NOT_SUPPORTED, IMPLICIT),
+    ],
+)
+def test_the_first_transfer_syntax_that_we_take_is_chosen(
+    abstract_syntax: str, proposed: tuple[str, ...], result: ContextResult, chosen: str
+) -> None:
+    answer = answer_to(ProposedContext(7, abstract_syntax, proposed))
+    assert answer == AnsweredContext(7, result, abstract_syntax, chosen)
