@@ -22,6 +22,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from triaged.errors import ConfigError, TryLater
 
 _BUSY_S = 15.0
+_TURN_MS = 3
 _MIGRATION_LOCK = 7226940161
 _MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -120,11 +121,21 @@ def migrate(database: Database) -> None:
 def _sqlite(url: URL) -> Engine:
     if not url.database or url.database == ":memory:":
         raise ConfigError("expected sqlite:///path/to/file, found a database without a file: it would not survive")
-    Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+    _make_private(Path(url.database))
     engine = create_engine(url, hide_parameters=True, connect_args={"timeout": _BUSY_S})
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
+
+
+def _make_private(path: Path) -> None:
+    """Create the file, which names patients, for its owner and group only; SQLite gives its log the same mode."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if not path.exists():
+            path.touch(mode=0o640)
+    except OSError as error:
+        raise ConfigError(f"expected a place where the database can be: {path}: {error.strerror}") from error
 
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:
@@ -148,8 +159,30 @@ def _switch_to_wal(connection: Any) -> None:
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    reading = connection.get_execution_options().get("triaged_reading", False)
-    connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
+    if connection.get_execution_options().get("triaged_reading", False):
+        connection.exec_driver_sql("BEGIN")
+        return
+    driver: Any = connection.connection.dbapi_connection
+    driver.execute(f"PRAGMA busy_timeout={_TURN_MS}")
+    try:
+        _begin_writing(connection)
+    finally:
+        driver.execute(f"PRAGMA busy_timeout={int(_BUSY_S * 1000)}")
+
+
+def _begin_writing(connection: Connection) -> None:
+    """Wait for the write lock, in many short turns.
+
+    Left to itself SQLite waits longer and longer between its looks, up to 0.1 s, so that a writer that comes often
+    starves one that comes seldom: with four writers some waited for seconds.
+    """
+    for turn in range(int(_BUSY_S * 1000) // _TURN_MS, -1, -1):
+        try:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+            return
+        except OperationalError as error:
+            if turn == 0 or "locked" not in str(error.orig):
+                raise
 
 
 def _postgresql(url: URL) -> Engine:

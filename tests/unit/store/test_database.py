@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import re
 import sqlite3
+import threading
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
@@ -227,6 +228,56 @@ def test_a_sqlite_file_that_cannot_be_opened_is_a_reason_to_try_later(tmp_path: 
     database = open_database(f"sqlite:///{tmp_path}/folder.db")
     assert not database.is_alive()
     database.close()
+
+
+def test_a_place_where_no_database_can_be_is_a_configuration_error(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(ConfigError, match=r"file/triaged\.db"):
+        open_database(f"sqlite:///{tmp_path}/file/triaged.db")
+
+
+def test_a_new_sqlite_file_is_not_for_everybody(tmp_path: Path) -> None:
+    database = open_database(f"sqlite:///{tmp_path}/new/triaged.db")
+    migrate(database)
+    with database.read():
+        modes = {path.name: path.stat().st_mode & 0o007 for path in (tmp_path / "new").iterdir()}
+    database.close()
+    assert set(modes.values()) == {0}
+
+
+def test_a_writer_waits_for_its_turn(sqlite_url: str) -> None:
+    first, second = open_database(sqlite_url), open_database(sqlite_url)
+    second.is_alive()
+    order = []
+    entered = threading.Event()
+
+    def wait_for_the_lock() -> None:
+        entered.set()
+        with second.begin():
+            order.append("second")
+
+    with first.begin():
+        waiting = threading.Thread(target=wait_for_the_lock)
+        waiting.start()
+        assert entered.wait(60)
+        order.append("first")
+    waiting.join(60)
+    assert order == ["first", "second"]
+    first.close()
+    second.close()
+
+
+def test_a_lock_held_for_too_long_is_a_reason_to_try_later(sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("triaged.store.database._BUSY_S", 0.05)
+    first, second = open_database(sqlite_url), open_database(sqlite_url)
+    with first.begin():
+        with pytest.raises(TryLater, match="locked"), second.begin():
+            pass
+        assert second.is_alive()  # readers are in nobody's way
+    with second.begin():
+        pass
+    first.close()
+    second.close()
 
 
 def test_an_error_does_not_print_what_was_to_be_written(sqlite_url: str) -> None:
