@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from triaged.results.projection import Image, Projection, Region, lungs_outline, radiograph, smooth_share
+from triaged.results.display import lungs_outline, radiograph, smooth_share
+from triaged.results.projection import Image, Projection, Region
 
 Picture = NDArray[np.uint8]
 

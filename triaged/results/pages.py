@@ -19,10 +19,12 @@ from triaged.results.wording import Lines
 NOTICE = "CT-derived projection - AI triage, not for diagnosis"
 PAGE_WIDTH = 1024
 _MARGIN = 12
-_VIEW_WIDTH, _VIEW_HEIGHT = 512, 432
+_VIEW_WIDTH, _VIEW_HEIGHT = 496, 416
 _STRIP = 26
 _BAR_WIDTH = 74
-_TEXT, _SMALL, _HEAD = 15, 14, 24
+_TEXT, _SMALL, _HEAD = 15, 14, 26
+_LINE = _TEXT + 5
+_HEAD_ROOM = _STRIP + 44
 _WHITE, _GREY, _AMBER = (255, 255, 255), (190, 190, 190), (255, 200, 90)
 
 
@@ -44,22 +46,24 @@ def summary_page(views: Sequence[Projection], lines: Lines) -> Page:
     grey = plain(coronal, pixel_mm)
     top = [overlaid(coronal, pixel_mm, grey), grey]
     bottom = [overlaid(one, pixel_mm, plain(one, pixel_mm)) for one in sagittals]
-    height_top, height_bottom = top[0].shape[0], max(one.shape[0] for one in bottom)
-    head = _STRIP + 44
-    page = _canvas(PAGE_WIDTH, max(head + height_top + height_bottom + 3 * _STRIP, 640))
+    first, second = _HEAD_ROOM + _STRIP, _HEAD_ROOM + grey.shape[0] + 2 * _STRIP
+    text_at = (2 * _MARGIN + sum(one.shape[1] + _MARGIN for one in bottom), second - _STRIP + 4)
+    text = _wrapped(lines.body, PAGE_WIDTH - text_at[0] - _MARGIN)
+    below = max(second + bottom[0].shape[0], text_at[1] + len(text) * _LINE)
+    page = _canvas(PAGE_WIDTH, below + _STRIP)
     draw = ImageDraw.Draw(page)
     _notice(draw)
     draw.text((_MARGIN, _STRIP + 8), lines.headline, font=_font(_HEAD), fill=_WHITE)
     left = _MARGIN
     for picture, caption in zip(top, ("Coronal, severity", "Coronal, plain"), strict=True):
-        _panel(page, draw, picture, (left, head + _STRIP), caption, Direction.CORONAL)
+        _panel(page, draw, picture, (left, first), caption, Direction.CORONAL)
         left += picture.shape[1] + _MARGIN
-    _bar(page, draw, (PAGE_WIDTH - _BAR_WIDTH, head + _STRIP), height_top)
-    left, below = _MARGIN, head + height_top + 2 * _STRIP
+    _bar(page, draw, (PAGE_WIDTH - _BAR_WIDTH, first), grey.shape[0])
+    left = _MARGIN
     for picture, view in zip(bottom, sagittals, strict=True):
-        _panel(page, draw, picture, (left, below), view.direction.value.capitalize(), view.direction)
+        _panel(page, draw, picture, (left, second), view.direction.value.capitalize(), view.direction)
         left += picture.shape[1] + _MARGIN
-    _text_block(draw, lines, (left + _MARGIN, below - _STRIP + 4))
+    _write(draw, text, text_at)
     return Page("summary", "Summary", np.asarray(page), None, None)
 
 
@@ -89,11 +93,13 @@ def _view_page(view: Projection, style: str, picture: Picture, pixel_mm: float, 
 
 def reason_page(lines: Lines) -> Page:
     """Return the page of a study that has no score: the reason, and no picture of the patient."""
-    page = _canvas(PAGE_WIDTH, 480)
+    text = _wrapped(lines.body, PAGE_WIDTH - 2 * _MARGIN)
+    top = _HEAD_ROOM + _STRIP
+    page = _canvas(PAGE_WIDTH, top + len(text) * _LINE + _STRIP)
     draw = ImageDraw.Draw(page)
     _notice(draw)
-    draw.text((_MARGIN, _STRIP + 24), lines.headline, font=_font(_HEAD), fill=_AMBER)
-    _text_block(draw, lines, (_MARGIN, _STRIP + 80))
+    draw.text((_MARGIN, _STRIP + 8), lines.headline, font=_font(_HEAD), fill=_AMBER)
+    _write(draw, text, (_MARGIN, top))
     return Page("reason", "Not scored", np.asarray(page), None, None)
 
 
@@ -136,8 +142,9 @@ def _marker(draw: ImageDraw.ImageDraw, at: tuple[int, int], letter: str) -> None
 
 
 def _bar(page: Pillow.Image, draw: ImageDraw.ImageDraw, at: tuple[int, int], height: int) -> None:
-    """Draw the bar from 0 to 100 % of lung depth affected, most at the top."""
+    """Draw the bar from 0 to 100 % of the lung's depth affected, most at the top."""
     x, y = at
+    draw.text((x, y - 19), "Affected", font=_font(_SMALL), fill=_GREY)
     shares = np.linspace(1.0, 0.0, height, dtype=np.float32)
     colours = np.round(severity_colour(shares)).astype(np.uint8)
     page.paste(Pillow.fromarray(np.repeat(colours[:, None], 18, axis=1)), (x, y))
@@ -148,20 +155,23 @@ def _bar(page: Pillow.Image, draw: ImageDraw.ImageDraw, at: tuple[int, int], hei
         draw.text(beside, f"{percent}%", font=_font(_SMALL), fill=_WHITE, anchor="lm")
 
 
-def _text_block(draw: ImageDraw.ImageDraw, lines: Lines, at: tuple[int, int]) -> None:
-    x, y = at
-    for text in lines.body:
-        for part in _wrapped(draw, text, PAGE_WIDTH - x - _MARGIN):
-            draw.text((x, y), part, font=_font(_TEXT), fill=_WHITE)
-            y += _TEXT + 5
+def _write(draw: ImageDraw.ImageDraw, lines: Sequence[str], at: tuple[int, int]) -> None:
+    for number, text in enumerate(lines):
+        draw.text((at[0], at[1] + number * _LINE), text, font=_font(_TEXT), fill=_WHITE)
 
 
-def _wrapped(draw: ImageDraw.ImageDraw, text: str, width: int) -> list[str]:
-    parts: list[str] = [""]
-    for word in text.split(" "):
-        longer = f"{parts[-1]} {word}" if parts[-1] else word
-        if draw.textlength(longer, font=_font(_TEXT)) <= width:
-            parts[-1] = longer
-        else:
-            parts.append(word)
+def _wrapped(lines: Sequence[str], width: int) -> list[str]:
+    """Return the lines broken between words so that each fits the width."""
+    font = _font(_TEXT)
+    parts: list[str] = []
+    for text in lines:
+        current = ""
+        for word in text.split():
+            longer = f"{current} {word}".strip()
+            if current and font.getlength(longer) > width:
+                parts.append(current)
+                current = word
+            else:
+                current = longer
+        parts.append(current)
     return parts

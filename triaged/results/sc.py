@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 from pydicom.dataset import Dataset
 from pydicom.uid import ExplicitVRLittleEndian, RLELossless
@@ -21,6 +23,10 @@ from triaged.study.placement import Placement
 SECONDARY_CAPTURE_STORAGE = "1.2.840.10008.5.1.4.1.1.7"
 _LONGEST_REFERENCE_LIST = 3
 
+# Laterality is to be absent for an unpaired part of the body and empty where the part is not known (C.7.3.1).
+_CHEST: Mapping[str, str | None] = {"BodyPartExamined": "CHEST"}
+_UNKNOWN_PART: Mapping[str, str | None] = {"Laterality": None}
+
 
 def pictures(
     header: Dataset,
@@ -38,7 +44,7 @@ def pictures(
         *view_pages(coronal),
         *(view_pages(one)[1] for one in sagittals),
     ]
-    return tuple(_capture(page, number, header, source, provenance) for number, page in enumerate(pages, start=1))
+    return tuple(_capture(page, number, header, source, provenance, _CHEST) for number, page in enumerate(pages, 1))
 
 
 def reason_picture(
@@ -46,10 +52,17 @@ def reason_picture(
 ) -> ResultObject:
     """Return the page of a study that has no score."""
     page = reason_page(reason_lines(header, reason, placement, provenance))
-    return _capture(page, 1, header, source, provenance)
+    return _capture(page, 1, header, source, provenance, _UNKNOWN_PART)
 
 
-def _capture(page: Page, number: int, header: Dataset, source: SourceSeries, provenance: Provenance) -> ResultObject:
+def _capture(
+    page: Page,
+    number: int,
+    header: Dataset,
+    source: SourceSeries,
+    provenance: Provenance,
+    part: Mapping[str, str | None],
+) -> ResultObject:
     dataset = Dataset()
     dataset.SOPClassUID = SECONDARY_CAPTURE_STORAGE
     dataset.SOPInstanceUID = provenance.uid("sc", page.name)
@@ -59,9 +72,17 @@ def _capture(page: Page, number: int, header: Dataset, source: SourceSeries, pro
     dataset.ImageType = ["DERIVED", "SECONDARY"]
     dataset.BurnedInAnnotation = "YES"
     dataset.LossyImageCompression = "00"
-    dataset.Laterality = None
+    for keyword, value in part.items():
+        setattr(dataset, keyword, value)
     dataset.PatientOrientation = list(page.orientation) if page.orientation else None
     dataset.ImageComments = f"{NOTICE}. {page.title}."
+    _describe_derivation(dataset, page, source, provenance)
+    _add_pixels(dataset, page)
+    dataset.compress(RLELossless, generate_instance_uid=False)
+    return finish(dataset, PICTURE_SERIES.kind, f"sc-{number}-{page.name}", RLELossless)
+
+
+def _describe_derivation(dataset: Dataset, page: Page, source: SourceSeries, provenance: Provenance) -> None:
     dataset.DerivationDescription = f"Parallel projection of CT, {page.title}, {provenance.algorithm}. {NOTICE}."
     dataset.DerivationCodeSequence = codes.sequence(codes.PIXEL_SUM)
     dataset.SourceImageSequence = codes.items(_source_item(image) for image in _key_instances(source))
@@ -69,9 +90,6 @@ def _capture(page: Page, number: int, header: Dataset, source: SourceSeries, pro
         dataset.PixelSpacing = [f"{page.pixel_mm:.6f}"] * 2
         dataset.PixelSpacingCalibrationType = "GEOMETRY"
         dataset.PixelSpacingCalibrationDescription = "Parallel projection on the CT grid"
-    _add_pixels(dataset, page)
-    dataset.compress(RLELossless, generate_instance_uid=False)
-    return finish(dataset, PICTURE_SERIES.kind, f"sc-{number}-{page.name}", RLELossless)
 
 
 def _add_pixels(dataset: Dataset, page: Page) -> None:

@@ -14,6 +14,7 @@ from triaged.study.finding import Finding, Reading
 from triaged.study.placement import Placement
 
 INTENDED_USE = "AI triage - not for diagnosis, first reading only"
+AFFECTED_ZONE = 0.3  # from this share on a third of a lung counts as affected
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,7 @@ def reason_lines(header: Dataset, reason: Reason, placement: Placement, provenan
         body=(
             INTENDED_USE,
             f"{outcome}. This says nothing about the patient: read as without AI.",
-            _ascii(reason.detail),
+            _ascii(reason.detail[:1].upper() + reason.detail[1:]),
             f"Class {placement.triage_class.value}: {_ascii(placement.reason)}",
             *_origin(header, provenance),
         ),
@@ -60,10 +61,18 @@ def reason_lines(header: Dataset, reason: Reason, placement: Placement, provenan
 
 
 def _headline(finding: Finding) -> str:
-    right, left = finding.severity_right, finding.severity_left
-    where = "" if right is None or left is None else f" ({'right' if right >= left else 'left'} lung)"
-    probability = "" if finding.identification is None else f"   P {finding.identification:.2f}{_verdict(finding)}"
-    return f"Affected {_percent(finding.severity)}{where}   CT-{finding.grade}{probability}"
+    """Return which lung and how much, the grade and the probability: what is to be read in three seconds."""
+    if finding.severity_right is None or finding.severity_left is None:
+        shares = f"Lungs {_percent(finding.severity_total)} affected"
+    else:
+        shares = f"Right {_percent(finding.severity_right)}   Left {_percent(finding.severity_left)} affected"
+    return "   ".join([shares, f"CT-{finding.grade}", *_probability(finding)])
+
+
+def _probability(finding: Finding) -> tuple[str, ...]:
+    if finding.identification is None:
+        return ()
+    return (f"P {finding.identification:.2f}{_verdict(finding)}",)
 
 
 def _verdict(finding: Finding) -> str:
@@ -74,12 +83,12 @@ def _verdict(finding: Finding) -> str:
 
 def _identification(finding: Finding) -> str:
     if finding.identification is None:
-        return "Probability of COVID-19 pattern: none, this engine gives no probability"
+        return "P(COVID-19 pattern): none, this engine gives no probability"
     threshold = finding.identification_threshold
     if threshold is None:
-        return f"Probability of COVID-19 pattern {finding.identification:.2f}"
+        return f"P(COVID-19 pattern) {finding.identification:.2f}"
     sign = ">=" if finding.identification >= threshold else "<"
-    return f"Probability of COVID-19 pattern {finding.identification:.2f} {sign} {threshold:.2f}{_verdict(finding)}"
+    return f"P(COVID-19 pattern) {finding.identification:.2f} {sign} {threshold:.2f}:{_verdict(finding)}"
 
 
 def _shares(finding: Finding) -> str:
@@ -99,12 +108,15 @@ def _volumes(finding: Finding) -> str:
 def _zones(reading: Reading) -> tuple[str, ...]:
     lesion = reading.lesion.voxels
     single = not reading.left_lung.voxels.any()
-    lungs = (("lungs", reading.right_lung),) if single else (("R", reading.right_lung), ("L", reading.left_lung))
-    lines = []
-    for name, mask in lungs:
-        lower, middle, upper = (_percent(share) for share in zone_shares(lesion, mask.voxels))
-        lines.append(f"Thirds {name}: upper {upper}, middle {middle}, lower {lower}")
-    return tuple(lines)
+    lungs = (("Lungs", reading.right_lung),) if single else (("R", reading.right_lung), ("L", reading.left_lung))
+    zones = [(name, zone_shares(lesion, mask.voxels)) for name, mask in lungs]
+    lines = [
+        f"{name} thirds: upper {_percent(upper)}, middle {_percent(middle)}, lower {_percent(lower)}"
+        for name, (lower, middle, upper) in zones
+    ]
+    shares = [share for _, thirds in zones for share in thirds]
+    affected = sum(share >= AFFECTED_ZONE for share in shares)
+    return (*lines, f"Thirds with {_percent(AFFECTED_ZONE)} or more: {affected} of {len(shares)}")
 
 
 def _origin(header: Dataset, provenance: Provenance) -> tuple[str, ...]:

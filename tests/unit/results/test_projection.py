@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from tests.unit.results.ct_study import ORIENTATIONS, ct_study
 from triaged.imaging.geometry import Geometry
 from triaged.imaging.volume import Mask, Volume
+from triaged.results.display import radiograph, resampled, smooth_share
 from triaged.results.projection import (
     SHORTEST_PATH_MM,
     WATER_PER_MM,
@@ -18,9 +19,6 @@ from triaged.results.projection import (
     cropped,
     lung_share,
     projections,
-    radiograph,
-    resampled,
-    smooth_share,
     zone_shares,
 )
 from triaged.study.finding import Reading
