@@ -15,7 +15,7 @@ import structlog
 from triaged.dicom.header import holds_header, read_header
 from triaged.dicom.part10 import file_meta
 from triaged.errors import UnreadableInstance
-from triaged.store.spool import KeptFile, Spool
+from triaged.store.spool import KeptFile, PartFile, Spool
 from triaged.store.studies import Studies
 from triaged.study.placement import OrderPriority, Placement
 from triaged.study.records import Admission, Instance, ReceivedHeader
@@ -26,6 +26,7 @@ log = structlog.get_logger()
 PlacePending = Callable[[StudyUID, datetime, OrderPriority], Placement]
 """Where a study stands that arrived at this time and has no score yet."""
 
+_CHECK_RESERVE_EVERY = 32 * 1024 * 1024
 _FIRST_LOOK = 64 * 1024
 _LAST_LOOK = 64 * 1024 * 1024
 """An object whose header is longer is filed by what of it was read until here."""
@@ -119,10 +120,19 @@ class Intake:
         )
         with self._spool.part(header.study_uid, header.series_uid, header.sop_instance_uid) as part:
             part.write_meta(meta)
-            part.write(beginning)
-            for fragment in rest:
-                part.write(fragment)
+            self._write(part, beginning, rest)
             return part.commit()
+
+    def _write(self, part: PartFile, beginning: bytes, rest: Iterator[bytes]) -> None:
+        """Write the content, with an eye on the disk: one endless object may not eat up the reserve."""
+        part.write(beginning)
+        unchecked = len(beginning)
+        for fragment in rest:
+            part.write(fragment)
+            unchecked += len(fragment)
+            if unchecked >= _CHECK_RESERVE_EVERY:
+                self._spool.check_reserve()
+                unchecked = 0
 
     def _admit(
         self, offer: Offer, header: ReceivedHeader, kept: KeptFile, sender: Sender, *, now: datetime
@@ -161,9 +171,7 @@ class Intake:
         )
         with self._spool.incoming() as part:
             part.write_meta(meta)
-            part.write(beginning)
-            for fragment in rest:
-                part.write(fragment)
+            self._write(part, beginning, rest)
             return part.quarantine(f"{derived_uid('quarantine', offer.sop_instance_uid)}.dcm")
 
     def _quarantine(self, offer: Offer, kept: KeptFile, sender: Sender, *, reason: str, now: datetime) -> Admission:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -176,6 +177,23 @@ def test_nothing_is_read_from_the_sender_while_the_disk_is_below_its_reserve(doo
     with pytest.raises(TryLater, match="MiB free"):
         intake.receive(Offer(CT_IMAGE, "1.2.3.4.5", EXPLICIT), pieces, door.sender, clock=lambda: NOW)
     assert b"".join(pieces) == a_slice()
+
+
+def test_an_object_that_would_eat_up_the_reserve_is_refused_on_the_way(door: Door) -> None:
+    class Filling(Spool):
+        checks = 0
+
+        def check_reserve(self) -> None:
+            self.checks += 1
+            if self.checks > 2:
+                raise TryLater("expected at least 10 MiB free")
+
+    filling = Filling(door.root, reserve_mb=0)
+    intake = Intake(Studies(door.database), filling, place_pending=place, receiver="receiver-1")
+    endless = itertools.chain([a_slice()], itertools.repeat(b"\0" * 1_000_000))
+    with pytest.raises(TryLater, match="free"):
+        intake.receive(Offer(CT_IMAGE, "1.2.3.4.5", EXPLICIT), endless, door.sender, clock=lambda: NOW)
+    assert door.files() == []
 
 
 def test_an_instance_whose_row_could_not_be_written_is_refused_and_kept_when_sent_again(door: Door) -> None:
