@@ -21,12 +21,14 @@ LUNG_HU: Final = -320.0
 CLOSING_MM: Final = 10.0
 
 
-def classical_lungs(hu: Volume, airway: NDArray[np.bool_]) -> Split:
+def classical_lungs(hu: Volume, airway: NDArray[np.bool_], within: NDArray[np.bool_]) -> Split:
     """Return the two lungs of a canonical volume with pixels of about 2 mm; empty labels where there are none.
+
+    `airway` is no lung, and nothing that is not `within` the body.
 
     Each lung is closed on its own and slice by slice, so that the closing does not bridge the mediastinum.
     """
-    sides = split(Mask(aerated_lung(hu, airway), hu.geometry))
+    sides = split(Mask(aerated_lung(hu, airway, within), hu.geometry))
     labels = sides.labels.copy()
     for side in (RIGHT, LEFT):
         closed = _closed(sides.labels == side, hu)
@@ -34,19 +36,20 @@ def classical_lungs(hu: Volume, airway: NDArray[np.bool_]) -> Split:
     return Split(labels, sides.method)
 
 
-def aerated_lung(hu: Volume, airway: NDArray[np.bool_]) -> NDArray[np.bool_]:
+def aerated_lung(hu: Volume, airway: NDArray[np.bool_], within: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Return the air within the body that can be lung, vessels and disease left out."""
-    return keep_lungs(_air_within_body(hu) & ~airway)
+    air = hu.voxels < LUNG_HU
+    return keep_lungs(air & (within | ~_leading_out(air)) & ~airway, within)
 
 
-def _air_within_body(hu: Volume) -> NDArray[np.bool_]:
-    """Return the air that does not lead out of the image through its sides; through head and feet it may."""
-    labels = components(hu.voxels < LUNG_HU, 6).labels
+def _leading_out(air: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return the air that leads out of the image through its sides; through head and feet lungs may."""
+    labels = components(air, 6).labels
     sides = (labels[:, 0], labels[:, -1], labels[:, :, 0], labels[:, :, -1])
-    within = np.ones(int(labels.max()) + 1, dtype=np.bool_)
-    within[np.unique(np.concatenate([side.ravel() for side in sides]))] = False
-    within[0] = False
-    return within[labels]
+    out = np.zeros(int(labels.max()) + 1, dtype=np.bool_)
+    out[np.unique(np.concatenate([side.ravel() for side in sides]))] = True
+    out[0] = False
+    return out[labels]
 
 
 def _closed(lung: NDArray[np.bool_], hu: Volume) -> NDArray[np.bool_]:

@@ -18,6 +18,7 @@ from triaged.imaging.volume import Mask, Volume
 from triaged.imaging.window import to_unit
 from triaged.inference.predictor import CtNetworks
 from triaged.pipelines.airway import central_airway
+from triaged.pipelines.body import within_body
 from triaged.pipelines.classical import aerated_lung
 from triaged.pipelines.lungs import fill_holes, keep_lungs
 from triaged.pipelines.measure import LUNGS_ML, CtOptions, Verdict, body_ml, demand_lungs, measure
@@ -72,12 +73,12 @@ class CtPipeline:
         body completes it.
         """
         probability = self._networks.lung_probability(unit) + np.float32(0.5 - self._networks.manifest.thresholds.lung)
-        airway = central_airway(hu)
-        region = keep_lungs((probability >= 0.5) & ~airway)
+        airway, within = central_airway(hu), within_body(hu)
+        region = keep_lungs((probability >= 0.5) & ~airway, within)
         notes: tuple[QualityFlag, ...] = ()
-        aerated = aerated_lung(hu, airway)
+        aerated = aerated_lung(hu, airway, within)
         if _misses(region, aerated, hu.geometry.voxel_ml):
-            region = keep_lungs(region | aerated)
+            region = keep_lungs(region | aerated, within)
             notes = (QualityFlag.LUNGS_COMPLETED,)
         _, row_mm, column_mm = hu.geometry.spacing_mm
         return fill_holes(region, row_mm * column_mm), probability, notes

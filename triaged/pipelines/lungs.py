@@ -24,17 +24,21 @@ OPEN_HOLE_MM2: Final = 500.0
 the dome of the liver, and is no lung."""
 
 
-def keep_lungs(region: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Return the components of a region that can be lungs: the two largest, and further ones only if they are large."""
+def keep_lungs(region: NDArray[np.bool_], within: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return the components of a region that can be lungs: the two largest, and further ones only if they are large.
+
+    A component counts where most of it lies `within` the body.
+    """
     found = components(region, 6)
     kept = np.zeros(len(found) + 1, dtype=np.bool_)
-    if len(found) == 0:
-        return kept[found.labels]
-    total = sum(found.sizes)
-    for rank, (size, centroid) in enumerate(zip(found.sizes, found.centroids, strict=True)):
-        large = size >= LARGE_SHARE * total
-        second = rank == 1 and size >= LEAST_SHARE * total and not _at_base(centroid[0], found.boxes[0])
-        kept[rank + 1] = rank == 0 or large or second
+    inside = np.bincount(found.labels[within], minlength=len(found) + 1)[1:]
+    ranks = [rank for rank, size in enumerate(found.sizes) if 2 * inside[rank] > size]
+    total = sum(found.sizes[rank] for rank in ranks)
+    for place, rank in enumerate(ranks):
+        large = found.sizes[rank] >= LARGE_SHARE * total
+        second = place == 1 and found.sizes[rank] >= LEAST_SHARE * total
+        low = _at_base(found.centroids[rank][0], found.boxes[ranks[0]])
+        kept[rank + 1] = place == 0 or large or (second and not low)
     return kept[found.labels]
 
 

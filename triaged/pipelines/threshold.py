@@ -17,6 +17,7 @@ from triaged.imaging.regions import bounding_box, remove_small_components
 from triaged.imaging.resample import resample_in_plane
 from triaged.imaging.volume import Mask, Volume
 from triaged.pipelines.airway import central_airway
+from triaged.pipelines.body import within_body
 from triaged.pipelines.classical import classical_lungs
 from triaged.pipelines.measure import CtOptions, Verdict, body_ml, demand_lungs, measure
 from triaged.pipelines.native import lesion_on, lungs_on
@@ -38,7 +39,7 @@ class ThresholdPipeline:
     def read(self, volume: Volume, acquisition: Acquisition) -> Reading:
         """Return severity and masks; see `Pipeline`."""
         hu = resample_in_plane(volume)
-        sides = classical_lungs(hu, central_airway(hu))
+        sides = classical_lungs(hu, central_airway(hu), within_body(hu))
         lung = sides.labels > 0
         demand_lungs(Mask(lung, hu.geometry).volume_ml, body_ml(hu), acquisition)
         opacity = blurred_opacity(hu, lung)

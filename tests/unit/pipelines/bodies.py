@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from triaged.imaging.geometry import Geometry
+from triaged.imaging.geometry import Box, Geometry
 from triaged.imaging.volume import Mask, Volume
 from triaged.study.finding import Acquisition
 
@@ -99,6 +99,11 @@ def axes_mm(geometry: Geometry) -> tuple[NDArray[np.float32], NDArray[np.float32
         shape[axis] = geometry.shape[axis]
         axes.append((start + step * np.arange(geometry.shape[axis])).astype(np.float32).reshape(shape))
     return axes[0], axes[1], axes[2]
+
+
+def cut(volume: Volume, box: Box) -> Volume:
+    """Return a block of a volume, as a narrower field of view would show it."""
+    return Volume(np.array(volume.voxels[box.slices], dtype=np.int16), volume.geometry.crop(box))
 
 
 def mask_of(voxels: NDArray[np.bool_], geometry: Geometry) -> Mask:

@@ -3,9 +3,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from tests.unit.pipelines.bodies import Ball, Chest, draw, ellipsoid, grid
+from tests.unit.pipelines.bodies import Ball, Chest, cut, draw, ellipsoid, grid
+from triaged.imaging.geometry import Box
 from triaged.imaging.volume import Volume
 from triaged.pipelines.airway import central_airway
+from triaged.pipelines.body import within_body
 from triaged.pipelines.classical import classical_lungs
 from triaged.pipelines.split import LEFT, RIGHT
 
@@ -14,7 +16,7 @@ RIGHT_LUNG, LEFT_LUNG = (ellipsoid(GRID, centre, semi_axes) for centre, semi_axe
 
 
 def labels_of(hu: Volume) -> NDArray[np.uint8]:
-    return classical_lungs(hu, central_airway(hu)).labels
+    return classical_lungs(hu, central_airway(hu), within_body(hu)).labels
 
 
 def dice(one: NDArray[np.bool_], other: NDArray[np.bool_]) -> float:
@@ -32,6 +34,13 @@ def test_dense_disease_within_and_at_the_rim_of_a_lung_counts_as_lung() -> None:
     labels = labels_of(draw(Chest(balls=balls), GRID))
     assert dice(labels == RIGHT, RIGHT_LUNG) > 0.97
     assert dice(labels == LEFT, LEFT_LUNG) > 0.98
+
+
+def test_a_lung_cut_off_by_the_field_of_view_is_found() -> None:
+    narrow = Box((0, 0, 36), (GRID.shape[0], GRID.shape[1], 180))
+    labels = labels_of(cut(draw(Chest(), GRID), narrow))
+    assert dice(labels == RIGHT, RIGHT_LUNG[narrow.slices]) > 0.97
+    assert dice(labels == LEFT, LEFT_LUNG[narrow.slices]) > 0.97
 
 
 def test_the_airway_and_the_mediastinum_are_no_lung() -> None:

@@ -1,0 +1,94 @@
+"""Reads real chest CT with the engine that is always there; the truth is other people's labels.
+
+The images are not part of the project: where `../shared/data` is absent, these tests skip.
+"""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pydicom
+import pytest
+import SimpleITK as sitk
+
+from tests.unit.pipelines.bodies import ADULT
+from triaged.imaging.geometry import Geometry
+from triaged.imaging.volume import Volume
+from triaged.pipelines.measure import CtOptions
+from triaged.pipelines.threshold import ThresholdPipeline
+from triaged.study.finding import Reading
+
+DATA = Path(__file__).resolve().parents[4] / "shared" / "data"
+LEFT_THIRDS, RIGHT_THIRDS = (9, 10, 11), (12, 13, 14)
+"""Regions in the label maps of the Chest Imaging Platform."""
+
+
+def present(path: Path) -> Path:
+    if not path.exists():
+        pytest.skip(f"real images are not here: {path.relative_to(DATA.parent.parent)}")
+    return path
+
+
+def axial_volume(folder: Path) -> Volume:
+    """Return an axial series, read without the project's own reader; slices rise to the head."""
+    slices = sorted(map(pydicom.dcmread, folder.glob("*.dcm")), key=lambda s: float(s.ImagePositionPatient[2]))
+    first, step_mm = slices[0], float(slices[1].ImagePositionPatient[2]) - float(slices[0].ImagePositionPatient[2])
+    voxels = np.stack([s.pixel_array * float(s.RescaleSlope) + float(s.RescaleIntercept) for s in slices])
+    affine = np.zeros((4, 4))
+    affine[2, 0], affine[1, 1], affine[0, 2], affine[3, 3] = step_mm, *map(float, first.PixelSpacing), 1.0
+    affine[:3, 3] = first.ImagePositionPatient
+    return Volume(voxels.astype(np.int16), Geometry(affine, voxels.shape, str(first.FrameOfReferenceUID)))
+
+
+def read(volume: Volume) -> Reading:
+    return ThresholdPipeline(CtOptions()).read(volume, ADULT)
+
+
+@pytest.fixture(scope="module")
+def covid() -> Reading:
+    return read(axial_volume(present(DATA / "ct_series" / "covid_p001")))
+
+
+@pytest.fixture(scope="module")
+def normal() -> Reading:
+    return read(axial_volume(present(DATA / "ct_series" / "normal_001")))
+
+
+def test_covid_is_more_severe_than_a_normal_chest(covid: Reading, normal: Reading) -> None:
+    assert covid.finding.severity > 0.01 > normal.finding.severity
+
+
+def test_lesions_lie_on_the_slices_that_readers_marked(covid: Reading) -> None:
+    with present(DATA / "ct_series" / "covid_p001_slices.csv").open() as table:
+        from_head = [row["infected"] == "1" for row in csv.DictReader(table)]
+    marked = np.array(from_head[::-1])
+    found = covid.lesion.voxels.any(axis=(1, 2))
+    assert found.sum() > 20
+    assert (found & marked).sum() >= 0.95 * found.sum()
+
+
+def test_the_left_lung_leaves_room_for_the_heart(covid: Reading, normal: Reading) -> None:
+    for reading in (covid, normal):
+        right_ml, left_ml = reading.finding.right_lung_ml, reading.finding.left_lung_ml
+        assert right_ml is not None
+        assert left_ml is not None
+        assert 0.75 * right_ml < left_ml < right_ml
+
+
+def test_lungs_agree_with_a_label_map_made_by_others() -> None:
+    folder = present(DATA / "interop" / "cip_copdgene")
+    image: Any = sitk.ReadImage(folder / "ct-64.nrrd")
+    affine = np.zeros((4, 4))
+    directions = np.array(image.GetDirection()).reshape(3, 3) * np.array(image.GetSpacing())
+    affine[:3, :3], affine[:3, 3], affine[3, 3] = directions[:, ::-1], image.GetOrigin(), 1.0
+    voxels = sitk.GetArrayFromImage(image).astype(np.int16)
+    reading = read(Volume(voxels, Geometry(affine, voxels.shape, "1.2")))
+    right, left = reading.right_lung.voxels, reading.left_lung.voxels
+    lungs = sitk.GetArrayFromImage(sitk.ReadImage(folder / "wholeLung-64.nrrd")) > 0
+    thirds = sitk.GetArrayFromImage(sitk.ReadImage(folder / "lm-64.nrrd"))
+    assert 2 * np.sum((right | left) & lungs) / (np.sum(right | left) + np.sum(lungs)) > 0.96
+    assert right[np.isin(thirds, RIGHT_THIRDS)].mean() > 0.99
+    assert left[np.isin(thirds, LEFT_THIRDS)].mean() > 0.99
