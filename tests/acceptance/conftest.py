@@ -134,6 +134,13 @@ def dcmsend(host: str, port: int, ae_title: str, paths: Sequence[Path]) -> None:
     assert run.returncode == 0, run.stdout + run.stderr
 
 
+def storescu(host: str, port: int, ae_title: str, folder: Path) -> None:
+    """Send a folder of JPEG Lossless instances by DCMTK's storescu, which does not look whether UIDs are valid."""
+    command = ["storescu", "-aec", ae_title, "--propose-lossless", "+sd", "+r", host, str(port), str(folder)]
+    run = subprocess.run(command, env=os.environ | {"TCP_NODELAY": "1"}, capture_output=True, text=True, timeout=300)
+    assert run.returncode == 0, run.stdout + run.stderr
+
+
 @dataclass
 class Orthanc:
     """An Orthanc in a folder of its own; it keeps what it has when it is stopped and started."""

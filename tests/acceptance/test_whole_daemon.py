@@ -13,7 +13,8 @@ from typing import Any
 import pydicom
 import pytest
 
-from tests.acceptance.conftest import Daemon, Orthanc, real_series, until
+from tests.acceptance.conftest import Daemon, Orthanc, real_series, storescu, until
+from triaged.lab.phantom.options import Severity
 from triaged.lab.phantom.study import phantom_study
 
 MakeDaemon = Callable[..., Daemon]
@@ -24,7 +25,8 @@ DESTINATION_KINDS = ["sc", "sr", "seg"]
 def phantoms(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Three generated studies, by severity."""
     root = tmp_path_factory.mktemp("phantoms")
-    for seed, severity in ((71, "none"), (72, "moderate"), (73, "severe")):
+    studies: tuple[tuple[int, Severity], ...] = ((71, "none"), (72, "moderate"), (73, "severe"))
+    for seed, severity in studies:
         phantom_study(seed, severity, root / severity)
     return {severity: root / severity for severity in ("none", "moderate", "severe")}
 
@@ -174,8 +176,8 @@ def test_a_real_covid_series_ranks_above_a_real_one_without_disease(make_daemon:
     covid, healthy = real_series("ct_series/covid_p001"), real_series("ct_series/normal_001")
     daemon = make_daemon()
     daemon.start()
-    daemon.send(healthy)
-    daemon.send(covid)
+    for folder in (healthy, covid):  # their SOP Instance UIDs are not valid, which dcmsend refuses to send
+        storescu("127.0.0.1", daemon.dicom_port, "TRIAGED", folder)
 
     entries = daemon.settled(studies=2, within_s=180)
 

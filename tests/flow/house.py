@@ -1,0 +1,220 @@
+"""A daemon in one process, with a clock that the test moves.
+
+Every step, the store and the files are the real ones; the networks and the PACS are not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import pydicom
+from pydicom.uid import ExplicitVRLittleEndian
+
+from tests.unit.dicom.factory import write_series
+from triaged.imaging.volume import Mask, Volume
+from triaged.steps.analyse import AnalyseOptions, Analyst, Engine
+from triaged.steps.assemble import Assembler
+from triaged.steps.deliver import Courier, DeliveryOptions
+from triaged.steps.intake import Intake, Offer
+from triaged.steps.intake import Sender as CallingPeer
+from triaged.steps.ports import Outgoing, Peer, SendOutcome, Sent
+from triaged.store.database import Database
+from triaged.store.outbox import Outbox
+from triaged.store.spool import Spool
+from triaged.store.studies import Studies
+from triaged.store.worklist import Worklist
+from triaged.study.completeness import CompletionOptions
+from triaged.study.finding import Acquisition, Finding, Reading
+from triaged.study.placement import OrderPriority, Placement
+from triaged.study.records import Admission, Claim, ObjectKind, WorklistEntry
+from triaged.study.scope import ScopeOptions
+from triaged.study.uids import StudyUID
+from triaged.triage.ordering import place_pending
+from triaged.triage.scheme import Scheme, TriageOptions, Waiting
+
+START = datetime(2026, 3, 1, 8, 0, tzinfo=UTC)
+TRIAGE = TriageOptions(scheme=Scheme.SEVERITY)
+EVERY_KIND = frozenset(ObjectKind)
+
+
+@dataclass
+class FakePipeline:
+    """Reads any volume as having the severity that was set; `before` runs in the middle of every reading."""
+
+    severity: float = 0.3
+    before: Callable[[], None] | None = None
+
+    def read(self, volume: Volume, acquisition: Acquisition) -> Reading:
+        """Return lungs that are two blocks, with lesion in as much of the left one as the severity says."""
+        del acquisition
+        if self.before is not None:
+            self.before()
+        right, left, lesion = (np.zeros(volume.geometry.shape, dtype=bool) for _ in range(3))
+        right[1:9, 4:12, 3:8] = True
+        left[1:9, 4:12, 12:17] = True
+        lesion[1:9, 4 : 4 + round(8 * self.severity), 12:17] = True
+        severity = float(lesion.sum() / left.sum())
+        finding = Finding(
+            identification=None,
+            severity=severity,
+            severity_right=0.0,
+            severity_left=severity,
+            severity_total=severity / 2,
+            right_lung_ml=2000.0,
+            left_lung_ml=2000.0,
+            lungs_ml=4000.0,
+            lesion_ml=2000.0 * severity,
+            dense_share=0.5,
+            grade=2,
+            engine="fake",
+            identification_threshold=None,
+        )
+        return Reading(finding, *(Mask(voxels, volume.geometry) for voxels in (right, left, lesion)))
+
+
+@dataclass
+class FakePacs:
+    """Answers as it is told, and keeps what it took."""
+
+    answer: Callable[[Outgoing], SendOutcome] = lambda _: Sent()
+    took: list[str] = field(default_factory=list)
+
+    def send(self, objects: Sequence[Outgoing], peer: Peer) -> Sequence[SendOutcome]:
+        """Answer for each object."""
+        del peer
+        outcomes = [self.answer(each) for each in objects]
+        self.took += [
+            each.sop_instance_uid for each, outcome in zip(objects, outcomes, strict=True) if isinstance(outcome, Sent)
+        ]
+        return outcomes
+
+
+class House:
+    """All rooms on one store."""
+
+    def __init__(self, database: Database, folder: Path) -> None:
+        self.now = START
+        self.folder = folder
+        self.pipeline = FakePipeline()
+        self.pacs = FakePacs()
+        self.studies, self.outbox, self.worklist = Studies(database), Outbox(database), Worklist(database)
+        self.spool = Spool(folder / "spool", reserve_mb=0)
+        self._intake = Intake(self.studies, self.spool, place_pending=_pending, receiver="receiver")
+        self._assembler = Assembler(self.studies, options=CompletionOptions(), place_pending=_pending)
+        peer = Peer("pacs", "PACS", "127.0.0.1", 104)
+        self._courier = Courier(
+            self.outbox, self.spool, self.pacs, peer=peer, options=DeliveryOptions(), courier="courier"
+        )
+
+    def clock(self) -> datetime:
+        """Return the time that the test has set."""
+        return self.now
+
+    def later(self, seconds: float) -> None:
+        """Let time pass."""
+        self.now += timedelta(seconds=seconds)
+
+    def series(self, study: int, *, count: int = 10) -> list[bytes]:
+        """Return the encoded data sets of a study's only series, lowest slice first."""
+        folder = self.folder / f"study-{study}"
+        folder.mkdir(exist_ok=True)
+
+        def change(image: pydicom.Dataset, number: int) -> None:
+            image.StudyInstanceUID, image.SeriesInstanceUID = f"1.2.{study}", f"1.2.{study}.1"
+            image.SOPInstanceUID = f"1.2.{study}.1.{number + 1}"
+            image.PatientName, image.PatientID = "Test^Person", f"T{study}"
+
+        return [_encoded(path) for path in sorted(write_series(folder, count=count, change=change))]
+
+    def send(self, slices: Sequence[bytes]) -> list[Admission]:
+        """Deliver slices on one association."""
+        peer = self._intake.open_association(peer="127.0.0.1", calling_ae_title="CT1", now=self.now)
+        admissions = [self._receive(content, peer) for content in slices]
+        self._intake.close_association(peer, now=self.now)
+        return admissions
+
+    def _receive(self, content: bytes, peer: CallingPeer) -> Admission:
+        image = pydicom.dcmread(BytesIO(content), force=True, stop_before_pixels=True)
+        offer = Offer(image.SOPClassUID, image.SOPInstanceUID, ExplicitVRLittleEndian)
+        return self._intake.receive(offer, [content], peer, clock=self.clock)
+
+    def assemble(self) -> int:
+        """Let the clock tick once; return how many studies became complete."""
+        return self._assembler.tick(now=self.now)
+
+    def reap(self) -> int:
+        """Take back what silent workers hold."""
+        return self._assembler.reap(now=self.now)
+
+    def analyst(self, worker: str = "worker-1") -> Analyst:
+        """Return a worker."""
+        return Analyst(
+            self.studies,
+            self.spool,
+            self.pipeline,
+            engine=Engine("fake", "1", "ab" * 32, "2.25.1", "0", "settings"),
+            worker=worker,
+            scope=ScopeOptions(),
+            triage=TRIAGE,
+            options=AnalyseOptions(),
+            destinations={"pacs": EVERY_KIND},
+        )
+
+    def claim(self, analyst: Analyst) -> Claim:
+        """Have a worker claim what it must find."""
+        claim = analyst.claim(clock=self.clock)
+        assert claim is not None
+        return claim
+
+    def score(self, severity: float = 0.3) -> None:
+        """Score the first study that waits."""
+        self.pipeline.severity = severity
+        analyst = self.analyst()
+        analyst.analyse(self.claim(analyst), clock=self.clock)
+
+    def requeue(self, study: int) -> None:
+        """Have a study scored again, as an administrator would."""
+        arrival = self.studies.arrival(f"1.2.{study}")
+        placement = _pending(StudyUID.parse(arrival.study_uid), arrival.at, arrival.order_priority)
+        self.studies.requeue(arrival.study_uid, placement=placement, now=self.now)
+
+    def deliver(self) -> int:
+        """Deliver all that is due; return how many objects were tried."""
+        tried = 0
+        while self._courier.deliver_next(clock=self.clock):
+            tried += 1
+        return tried
+
+    def triage(self, study: int, severity: float) -> None:
+        """Bring one study from its first slice to its result."""
+        self.send(self.series(study))
+        self.later(2)
+        assert self.assemble() == 1
+        self.score(severity)
+
+    def entry(self, study: int) -> WorklistEntry:
+        """Return a study that is on the list."""
+        entry = self.worklist.entry(f"1.2.{study}")
+        assert entry is not None
+        return entry
+
+    def order(self) -> list[int]:
+        """Return the list as study numbers."""
+        return [int(entry.study_instance_uid.rpartition(".")[2]) for entry in self.worklist.entries()]
+
+
+def _pending(study_uid: StudyUID, since: datetime, order_priority: OrderPriority) -> Placement:
+    return place_pending(study_uid, since, Waiting.SLICES, order_priority, TRIAGE)
+
+
+def _encoded(path: Path) -> bytes:
+    image = pydicom.dcmread(path)
+    buffer = pydicom.filebase.DicomBytesIO()
+    buffer.is_little_endian, buffer.is_implicit_VR = True, False
+    pydicom.filewriter.write_dataset(buffer, image)
+    return buffer.getvalue()
