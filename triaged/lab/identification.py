@@ -1,7 +1,7 @@
 """Fits the identification head alone, on whole series, after the slice-wise part has been trained.
 
 In joint training a series is thinned to a few slices, so a cell of the pyramid is a maximum over one slice; in use it
-is one over dozens. With the slice-wise part frozen its cells are computed once, and the head sees series of full length.
+is one over dozens. With the slice-wise part frozen its cells are computed once, and the head sees full series.
 Must not know files.
 """
 
