@@ -72,11 +72,6 @@ def place_pending(
     return place(study_uid, since, waiting, order_priority, options)
 
 
-def keep_higher(previous: Placement, pending: Placement) -> Placement:
-    """Return the place of a study that is being read again: it does not sink before the new result is there."""
-    return min(previous, pending, key=lambda placement: placement.sort_key)
-
-
 def _score_ranks(outcome: Outcome, options: TriageOptions) -> tuple[int, int]:
     """Return the two ranks in which the scores decide, 0 first; an unknown score precedes any known one."""
     if not isinstance(outcome, Assessed):

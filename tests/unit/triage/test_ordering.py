@@ -15,7 +15,7 @@ from tests.unit.triage.cases import NOON, finding, scored, uid, unread
 from triaged.study.assessment import Assessed, ReasonCode
 from triaged.study.placement import Lane, OrderPriority, Placement
 from triaged.study.uids import StudyUID
-from triaged.triage.ordering import keep_higher, place, place_pending
+from triaged.triage.ordering import place, place_pending
 from triaged.triage.scheme import Outcome, Scheme, TriageOptions, Waiting
 
 COMBINED = TriageOptions(scheme=Scheme.COMBINED)
@@ -209,14 +209,6 @@ def test_a_waiting_study_stands_unscored_from_its_arrival() -> None:
     placement = place_pending(uid(1), NOON, Waiting.SLICES, ROUTINE, COMBINED)
     assert placement.triage_class.value == "U"
     assert placement.effective_at == NOON - timedelta(minutes=45)
-
-
-def test_a_study_that_is_read_again_does_not_sink_before_its_new_result() -> None:
-    severe = place(uid(1), NOON, scored(0.6), ROUTINE, COMBINED)
-    not_flagged = place(uid(1), NOON, scored(0.0, 0.1), ROUTINE, COMBINED)
-    pending = place_pending(uid(1), NOON + timedelta(minutes=1), Waiting.SLICES, ROUTINE, COMBINED)
-    assert keep_higher(severe, pending) == severe
-    assert keep_higher(not_flagged, pending) == pending
 
 
 def test_a_placement_is_a_value() -> None:
