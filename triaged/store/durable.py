@@ -29,9 +29,9 @@ class Folders:
         """Make a folder under the root, or the root, with all that lead to it, durable.
 
         A folder that exists may have been made a moment ago by another process that has not synced it yet, so the first
-        use in this process syncs it again.
+        use in this process syncs it again. One that somebody has cleared away meanwhile is made again.
         """
-        if folder in self._durable:
+        if folder in self._durable and folder.is_dir():
             return
         if folder != self._root:
             self.ensure(folder.parent)

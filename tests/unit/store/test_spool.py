@@ -6,6 +6,7 @@ import errno
 import hashlib
 import os
 import resource
+import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -261,3 +262,10 @@ def test_a_discarded_file_is_gone_and_may_be_gone_already(spool: Spool) -> None:
     spool.discard(kept)
     spool.discard(kept)
     assert files(spool) == []
+
+
+def test_folders_that_somebody_cleared_away_are_made_again(spool: Spool) -> None:
+    keep(spool)
+    shutil.rmtree(spool.absolute("1.2.3"))
+    shutil.rmtree(spool.absolute("incoming"))
+    assert keep(spool).path == "1.2.3/1.2.4/1.2.5.dcm"

@@ -266,32 +266,3 @@ def upgrade() -> None:
         ["state", "destination", "next_attempt_at"],
         unique=False,
     )
-
-
-def downgrade() -> None:
-    """Drop every table."""
-    op.drop_index("ix_outbox_state_destination_next_attempt_at", table_name="outbox")
-    op.drop_table("outbox")
-    op.drop_table("series_decision")
-    op.drop_index(op.f("ix_derived_study_id"), table_name="derived")
-    op.drop_table("derived")
-    op.drop_table("result")
-    op.drop_index(op.f("ix_reorder_study_id"), table_name="reorder")
-    op.drop_table("reorder")
-    op.drop_index(op.f("ix_instance_study_id"), table_name="instance")
-    op.drop_table("instance")
-    op.drop_index(op.f("ix_event_study_id"), table_name="event")
-    op.drop_table("event")
-    op.drop_table("conflict")
-    op.drop_table("association_study")
-    op.drop_index("ix_study_state_sort_key", table_name="study")
-    op.drop_table("study")
-    op.drop_table("quarantine")
-    op.drop_table("move")
-    op.drop_index(
-        "ix_association_open",
-        table_name="association",
-        sqlite_where=sa.text("closed_at IS NULL"),
-        postgresql_where=sa.text("closed_at IS NULL"),
-    )
-    op.drop_table("association")
