@@ -30,13 +30,17 @@ _WHITE, _GREY, _AMBER = (255, 255, 255), (190, 190, 190), (255, 200, 90)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Page:
-    """One picture: RGB `pixels`; `pixel_mm` and `orientation` (rows, columns) only where a single view fills it."""
+    """One picture: RGB `pixels`; `pixel_mm` and `orientation` (rows, columns) only where a single view fills it.
+
+    `key` tells apart pages of one name whose content differs although they were made from the same inputs.
+    """
 
     name: str
     title: str
     pixels: Picture
     pixel_mm: float | None
     orientation: tuple[str, str] | None
+    key: str = ""
 
 
 def summary_page(views: Sequence[Projection], lines: Lines) -> Page:
@@ -91,7 +95,7 @@ def _view_page(view: Projection, style: str, picture: Picture, pixel_mm: float, 
     return Page(f"{view.direction.value.replace(' ', '-')}-{style}", title, np.asarray(page), pixel_mm, orientation)
 
 
-def reason_page(lines: Lines) -> Page:
+def reason_page(lines: Lines, key: str) -> Page:
     """Return the page of a study that has no score: the reason, and no picture of the patient."""
     text = _wrapped(lines.body, PAGE_WIDTH - 2 * _MARGIN)
     top = _HEAD_ROOM + _STRIP
@@ -100,7 +104,7 @@ def reason_page(lines: Lines) -> Page:
     _notice(draw)
     draw.text((_MARGIN, _STRIP + 8), lines.headline, font=_font(_HEAD), fill=_AMBER)
     _write(draw, text, (_MARGIN, top))
-    return Page("reason", "Not scored", np.asarray(page), None, None)
+    return Page("reason", "Not scored", np.asarray(page), None, None, key)
 
 
 def _fitting_pixel_mm(coronal: Projection, sagittals: Sequence[Projection]) -> float:

@@ -51,7 +51,7 @@ def reason_picture(
     header: Dataset, source: SourceSeries, reason: Reason, placement: Placement, provenance: Provenance
 ) -> ResultObject:
     """Return the page of a study that has no score."""
-    page = reason_page(reason_lines(header, reason, placement, provenance))
+    page = reason_page(reason_lines(header, reason, placement, provenance), f"{reason.code.value} {reason.detail}")
     return _capture(page, 1, header, source, provenance, _UNKNOWN_PART)
 
 
@@ -65,7 +65,7 @@ def _capture(
 ) -> ResultObject:
     dataset = Dataset()
     dataset.SOPClassUID = SECONDARY_CAPTURE_STORAGE
-    dataset.SOPInstanceUID = provenance.uid("sc", page.name)
+    dataset.SOPInstanceUID = provenance.uid("sc", page.name, page.key)
     begin(dataset, header, source, PICTURE_SERIES, provenance)
     dataset.InstanceNumber = number
     dataset.ConversionType = "WSD"

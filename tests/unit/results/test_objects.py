@@ -135,6 +135,14 @@ def test_a_study_without_score_gets_one_page_with_the_reason() -> None:
     assert not ((saturation > 60) & (colours[:, 1] > colours[:, 0])).any(), "no heat map: nothing is green"
 
 
+def test_another_reason_is_another_page() -> None:
+    study = ct_study()
+    made_by = provenance(study.sources)
+    reasons = [Reason(code, "expected one thing, found another") for code in (ReasonCode.NO_LUNGS, ReasonCode.GAVE_UP)]
+    pages = [reason_objects(study.sources[:1], reason, placement(), made_by)[0] for reason in reasons]
+    assert pages[0].sop_instance_uid != pages[1].sop_instance_uid
+
+
 def _assert_valid_uids(dataset: Dataset) -> None:
     for element in dataset.iterall():
         if element.VR == "UI" and element.value:

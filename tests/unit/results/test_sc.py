@@ -154,7 +154,7 @@ def test_the_page_grows_with_its_text() -> None:
     longer = replace(lines, body=lines.body * 4)
     for short, long in (
         (summary_page(views, lines), summary_page(views, longer)),
-        (reason_page(lines), reason_page(longer)),
+        (reason_page(lines, ""), reason_page(longer, "")),
     ):
         assert long.pixels.shape[0] > short.pixels.shape[0]
         assert not long.pixels[-10:].any(), "nothing is written over the lower edge"
