@@ -160,7 +160,7 @@ def test_an_association_that_is_aborted_has_ended(ours: Ours) -> None:
 
 
 def test_everything_acknowledged_before_a_kill_is_kept_and_the_rest_can_be_sent_again(
-    tmp_path: Path, sqlite_url: str
+    tmp_path: Path, database_url: str
 ) -> None:
     acknowledged: list[int] = []
     enough = threading.Event()
@@ -176,7 +176,7 @@ def test_everything_acknowledged_before_a_kill_is_kept_and_the_rest_can_be_sent_
         except (OSError, AssertionError):
             pass  # the receiver was killed
 
-    with receiver_process(tmp_path, sqlite_url) as (ours, process):
+    with receiver_process(tmp_path, database_url) as (ours, process):
         threads = [threading.Thread(target=deliver, args=(ours.port, series)) for series in (1, 2)]
         for thread in threads:
             thread.start()
@@ -190,7 +190,7 @@ def test_everything_acknowledged_before_a_kill_is_kept_and_the_rest_can_be_sent_
         assert {f"1.2.3.4.{number}": a_slice(number) for number in acknowledged}.items() <= kept.items()
         assert ours.open_associations() == 2
 
-    with receiver_process(tmp_path, sqlite_url) as (ours, _):
+    with receiver_process(tmp_path, database_url) as (ours, _):
         assert ours.open_associations() == 0
         with RawPeer(ours.port) as peer:
             for number in [*acknowledged[:5], 1499]:
@@ -218,6 +218,14 @@ def test_a_store_that_is_away_refuses_until_it_is_back(ours: Ours) -> None:
             connection.execute(text("ALTER TABLE away RENAME TO instance"))
         assert peer.store(a_slice(2), sop_instance_uid="1.2.3.4.2") == 0x0000
     assert set(ours.kept()) == {"1.2.3.4.1", "1.2.3.4.2"}
+
+
+def test_a_series_from_dcmsend_is_kept_whole(ours: Ours) -> None:
+    files = real("interop/cip_copdgene/ct-64Dicom")
+    sent = dcmtk("dcmsend", "127.0.0.1", ours.port, *files)
+    assert sent.returncode == 0, sent.stderr
+    assert set(ours.kept()) == {str(pydicom.dcmread(path).SOPInstanceUID) for path in files}
+    assert len({row["path"].rsplit("/", 1)[0] for row in ours.rows("instance")}) == 1
 
 
 def test_the_end_of_an_association_reaches_a_store_that_was_away(ours: Ours) -> None:

@@ -10,13 +10,11 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
 import structlog
 
-from triaged.dicom.accepted import ACCEPTED_TRANSFER_SYNTAXES, is_storage
 from triaged.dimse import negotiation
 from triaged.dimse.command import CommandField, Request, Status, decode_request, encode_response
 from triaged.dimse.link import Link, PeerGone
@@ -27,16 +25,14 @@ from triaged.dimse.negotiation import (
     AssociationRequest,
     ContextResult,
     PduType,
-    ProposedContext,
     Rejection,
 )
+from triaged.dimse.policy import VERIFICATION, ScpOptions, answer_to, rejection_of
 from triaged.errors import TryLater
 from triaged.steps.intake import Intake, Offer, Sender
 
 log = structlog.get_logger()
 
-VERIFICATION = "1.2.840.10008.1.1"
-_UNCOMPRESSED = ("1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.2")
 _LONGEST_REQUEST = 1024 * 1024
 """128 contexts with every known transfer syntax need less than 100 KiB."""
 
@@ -51,27 +47,6 @@ class Ending(StrEnum):
     LOST = "lost"
     BROKEN = "protocol error, aborted by us"
     STOPPED = "aborted by us, stopping"
-
-
-@dataclass(frozen=True, slots=True)
-class ScpOptions:
-    """How peers reach the receiver, and whom it lets in; port 0 lets the system choose one.
-
-    An empty `allowed_calling_ae_titles` lets everybody in. `max_pdu` is the longest P-DATA that is asked for.
-    `request_timeout_s` is how long a connection may stay silent before it asks for an association, `idle_timeout_s` how
-    long an association may, and `stop_grace_s` how long an instance on its way may take when the receiver is stopped.
-    """
-
-    ae_title: str
-    host: str
-    port: int
-    allowed_calling_ae_titles: frozenset[str] = frozenset()
-    require_called_ae_title: bool = False
-    max_associations: int = 20
-    max_pdu: int = 256 * 1024
-    request_timeout_s: float = 30.0
-    idle_timeout_s: float = 60.0
-    stop_grace_s: float = 5.0
 
 
 class Acceptor:
@@ -94,6 +69,7 @@ class Acceptor:
         self._clock = clock
         self._slots = slots
         self._has_slot = False
+        self._was_accepted = False
         self._calling_ae_title = ""
         self._contexts: dict[int, AnsweredContext] = {}
         self.sender: Sender | None = None
@@ -110,7 +86,7 @@ class Acceptor:
             ending = Ending.ABORTED
         except PeerGone as gone:
             ending, detail = Ending.LOST, str(gone)
-            if not self._calling_ae_title:
+            if not self._was_accepted:
                 ending = Ending.PROBE
             self._say_goodbye(AbortReason.NOT_SPECIFIED)
         except ProtocolError as error:
@@ -146,7 +122,10 @@ class Acceptor:
         if not self._link.wait(self._options.request_timeout_s):
             return Ending.STOPPED
         request = self._read_request()
-        rejection = self._rejection(request)
+        rejection = rejection_of(request, self._options)
+        if rejection is None:
+            self._has_slot = self._slots.acquire(blocking=False)
+            rejection = None if self._has_slot else Rejection.LOCAL_LIMIT
         if rejection is not None:
             log.warning(
                 "association rejected",
@@ -176,21 +155,9 @@ class Acceptor:
         except ValueError as error:
             raise ProtocolError(AbortReason.INVALID_PARAMETER, str(error)) from None
 
-    def _rejection(self, request: AssociationRequest) -> Rejection | None:
-        options = self._options
-        if not request.protocol_version & 1:
-            return Rejection.PROTOCOL_VERSION
-        if request.application_context != negotiation.APPLICATION_CONTEXT:
-            return Rejection.APPLICATION_CONTEXT
-        if options.require_called_ae_title and request.called_ae_title != options.ae_title:
-            return Rejection.CALLED_AE_TITLE
-        if options.allowed_calling_ae_titles and request.calling_ae_title not in options.allowed_calling_ae_titles:
-            return Rejection.CALLING_AE_TITLE
-        self._has_slot = self._slots.acquire(blocking=False)
-        return None if self._has_slot else Rejection.LOCAL_LIMIT
-
     def _accept(self, request: AssociationRequest) -> None:
         answers = [answer_to(context) for context in request.contexts]
+        self._was_accepted = True
         self._calling_ae_title = request.calling_ae_title
         self._contexts = {answer.context_id: answer for answer in answers if answer.result is ContextResult.ACCEPTED}
         accepted = {answer.abstract_syntax for answer in self._contexts.values()}
@@ -268,18 +235,3 @@ class Acceptor:
                 peer=self._peer, calling_ae_title=self._calling_ae_title, now=self._clock()
             )
         return self.sender
-
-
-def answer_to(context: ProposedContext) -> AnsweredContext:
-    """Accept the first transfer syntax that we take: the peer lists them in the order it likes."""
-    if context.abstract_syntax == VERIFICATION:
-        takes: tuple[str, ...] = _UNCOMPRESSED
-    elif is_storage(context.abstract_syntax):
-        takes = tuple(ACCEPTED_TRANSFER_SYNTAXES)
-    else:
-        takes = ()
-    chosen = next((syntax for syntax in context.transfer_syntaxes if syntax in takes), None)
-    if chosen is not None:
-        return AnsweredContext(context.context_id, ContextResult.ACCEPTED, context.abstract_syntax, chosen)
-    result = ContextResult.TRANSFER_SYNTAXES_NOT_SUPPORTED if takes else ContextResult.ABSTRACT_SYNTAX_NOT_SUPPORTED
-    return AnsweredContext(context.context_id, result, context.abstract_syntax, "1.2.840.10008.1.2")

@@ -16,8 +16,9 @@ from datetime import datetime
 
 import structlog
 
-from triaged.dimse.acceptor import Acceptor, ScpOptions
+from triaged.dimse.acceptor import Acceptor
 from triaged.dimse.link import Link
+from triaged.dimse.policy import ScpOptions
 from triaged.errors import ConfigError, TryLater
 from triaged.steps.intake import Intake, Sender
 

@@ -10,7 +10,6 @@ from pynetdicom.pdu import A_ABORT_RQ, A_ASSOCIATE_AC, A_ASSOCIATE_RJ, A_ASSOCIA
 from pynetdicom.pdu_primitives import A_ASSOCIATE, ImplementationClassUIDNotification, MaximumLengthNotification
 from pynetdicom.presentation import AllStoragePresentationContexts, build_context
 
-from triaged.dimse.acceptor import answer_to
 from triaged.dimse.negotiation import (
     RELEASE_RESPONSE,
     AbortReason,
@@ -23,6 +22,7 @@ from triaged.dimse.negotiation import (
     encode_accept,
     encode_reject,
 )
+from triaged.dimse.policy import answer_to
 
 CT_IMAGE = "1.2.840.10008.5.1.4.1.1.2"
 IMPLICIT, EXPLICIT = "1.2.840.10008.1.2", "1.2.840.10008.1.2.1"
