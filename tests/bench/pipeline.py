@@ -25,7 +25,7 @@ SIZE_MM = (300.0, 358.4, 358.4)
 def main() -> None:
     """Draw the series, then read it with both engines."""
     geometry = grid(SPACING_MM, SIZE_MM)
-    volume = draw(Chest(balls=[Ball((-72, 0, 0), 40), Ball((72, 0, 0), 25)]), geometry, noise_hu=20)
+    volume = draw(Chest(balls=[Ball((-72, 0, 0), 40, 200), Ball((72, 0, 0), 25, 200)]), geometry, noise_hu=20)
     say(f"series {geometry.shape}, {volume.voxels.nbytes / 2**20:.0f} MiB, peak so far {peak_mib():.0f} MiB")
     engines: dict[str, Pipeline] = {
         "threshold": ThresholdPipeline(CtOptions()),

@@ -86,7 +86,10 @@ def ellipsoid(geometry: Geometry, centre_mm: Sequence[float], semi_axes_mm: Sequ
     """Return the voxels whose centres lie in an ellipsoid along the patient's axes."""
     z, y, x = axes_mm(geometry)
     (x0, y0, z0), (a, b, c) = centre_mm, semi_axes_mm
-    inside: NDArray[np.bool_] = ((x - x0) / a) ** 2 + ((y - y0) / b) ** 2 + ((z - z0) / c) ** 2 <= 1
+    inside = np.empty(geometry.shape, dtype=np.bool_)
+    in_plane = ((x[0] - x0) / a) ** 2 + ((y[0] - y0) / b) ** 2
+    for plane, along in zip(inside, ((z - z0) / c).ravel() ** 2, strict=True):
+        np.less_equal(in_plane, 1 - along, out=plane)
     return inside
 
 
