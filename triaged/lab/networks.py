@@ -1,7 +1,8 @@
 """Defines the two networks of Goncharov et al. (sections 1.0.2 and 1.0.3 of the specification) in torch.
 
 Must not know files, phantoms, training or ONNX. Images are (n, 1, row, column), scaled to [0, 1] from the window
-[-1000, 300] HU on a 2 mm in-plane grid. `width` is the number of channels at full resolution; the paper has 8.
+[-1000, 300] HU on a 2 mm in-plane grid. `width` is the number of channels at full resolution and `levels`
+the number of resolutions; the paper has 8 and 7.
 """
 
 from typing import Final
@@ -11,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 PAPER_WIDTH: Final = 8
-LEVELS: Final = 7
+PAPER_LEVELS: Final = 7
 PYRAMID: Final = (1, 2, 4, 8)
 """Cells per axis of each level of the pyramid pooling."""
 SMALLEST_AXIS: Final = PYRAMID[-1]
@@ -47,7 +48,7 @@ class OutputLayer(nn.Sequential):
 
 
 class EncoderDecoder(nn.Module):
-    """Maps slices to `width` features per pixel, over seven resolution levels with added skips.
+    """Maps slices to `width` features per pixel, over several resolutions with added skips.
 
     Down is a 2x2 maximum that keeps the odd remainder, up is bilinear to the exact size of the skip, so that any
     height and width pass unpadded.
@@ -56,9 +57,9 @@ class EncoderDecoder(nn.Module):
         top_blocks: residual blocks after the last skip: two in the lung network, one in the multitask network.
     """
 
-    def __init__(self, width: int, top_blocks: int) -> None:
+    def __init__(self, width: int, top_blocks: int, levels: int = PAPER_LEVELS) -> None:
         super().__init__()
-        channels = [width * 2**level for level in range(LEVELS - 1)]
+        channels = [width * 2**level for level in range(levels - 1)]
         self.stem = nn.Conv2d(1, width, 3, padding=1)
         self.encoder = nn.ModuleList(
             nn.Sequential(ResidualBlock(before, now), ResidualBlock(now, now))
@@ -90,9 +91,9 @@ class EncoderDecoder(nn.Module):
 class LungNetwork(nn.Module):
     """Finds lung in each slice by itself: one logit per pixel."""
 
-    def __init__(self, width: int = PAPER_WIDTH) -> None:
+    def __init__(self, width: int = PAPER_WIDTH, levels: int = PAPER_LEVELS) -> None:
         super().__init__()
-        self.body = EncoderDecoder(width, top_blocks=2)
+        self.body = EncoderDecoder(width, 2, levels)
         self.head = OutputLayer(width)
 
     def forward(self, slices: Tensor) -> Tensor:
@@ -104,9 +105,9 @@ class LungNetwork(nn.Module):
 class SegmentationBranch(nn.Module):
     """The slice-wise part of the multitask network: lesion logits, and the features that identification pools."""
 
-    def __init__(self, width: int) -> None:
+    def __init__(self, width: int, levels: int = PAPER_LEVELS) -> None:
         super().__init__()
-        self.body = EncoderDecoder(width, top_blocks=1)
+        self.body = EncoderDecoder(width, 1, levels)
         self.head = nn.Sequential(ResidualBlock(width, width), OutputLayer(width))
 
     def forward(self, slices: Tensor) -> tuple[Tensor, Tensor]:
@@ -135,9 +136,9 @@ class IdentificationHead(nn.Module):
 class MultitaskSpatial1(nn.Module):
     """Segments lesion slice by slice and identifies the disease from the full-resolution features of the series."""
 
-    def __init__(self, width: int = PAPER_WIDTH) -> None:
+    def __init__(self, width: int = PAPER_WIDTH, levels: int = PAPER_LEVELS) -> None:
         super().__init__()
-        self.segmentation = SegmentationBranch(width)
+        self.segmentation = SegmentationBranch(width, levels)
         self.identification = IdentificationHead(width)
 
     def forward(self, series: Tensor) -> tuple[Tensor, Tensor]:

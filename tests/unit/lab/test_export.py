@@ -33,9 +33,9 @@ LABEL = Label(
 
 @pytest.fixture(scope="module")
 def trained() -> tuple[LungNetwork, MultitaskSpatial1]:
-    """Untrained networks whose normalisation is not the identity, as after training."""
+    """Untrained networks of few resolutions, whose normalisation is not the identity, as after training."""
     torch.manual_seed(0)
-    networks = LungNetwork(1), MultitaskSpatial1(1)
+    networks = LungNetwork(1, levels=3), MultitaskSpatial1(1, levels=3)
     for network in networks:
         for module in network.eval().modules():
             if isinstance(module, torch.nn.BatchNorm2d) and module.running_mean is not None:
