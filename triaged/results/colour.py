@@ -18,6 +18,7 @@ Picture = NDArray[np.uint8]
 TRANSPARENT_BELOW = 0.02
 GREY_LEVELS = 64  # as many as a person tells apart on a monitor at once; runs of equal grey make the object small
 CONTOURS = (0.25, 0.50, 0.75)
+_CONTOUR_SIGMA_MM = 5.0  # smoother than the colour: lines around every speck would hide what they are to show
 _STOPS = (0.0, 0.35, 0.55, 0.75, 1.0)
 _COLOURS = np.array([(0, 150, 60), (240, 220, 0), (245, 140, 0), (200, 0, 0), (200, 0, 0)], np.float32)
 _OUTLINE = np.array((0, 200, 220), np.uint8)
@@ -49,7 +50,8 @@ def overlaid(view: Projection, pixel_mm: float, grey: Picture) -> Picture:
     blended = grey * (1.0 - alpha) + severity_colour(known) * alpha
     picture = np.asarray(np.round(blended), dtype=np.uint8)
     picture[edge(lungs_outline(view, pixel_mm))] = _OUTLINE
-    picture[contours(known)] = _CONTOUR
+    calm = np.nan_to_num(smooth_share(view, pixel_mm, _CONTOUR_SIGMA_MM), nan=0.0)
+    picture[contours(calm)] = _CONTOUR
     return picture
 
 
