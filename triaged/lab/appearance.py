@@ -24,6 +24,8 @@ def vary_appearance(hu: Tensor, lung: Tensor, lesion: Tensor, rng: Generator) ->
     varied = _curve(hu, rng)
     if rng.random() < 0.7:
         varied = _couch(varied, (hu < -800) & (lung == 0), rng)
+    if rng.random() < 0.4:
+        varied = _faded(varied, lesion, rng)
     varied = varied + inside * _parenchyma(lung, lesion, rng)
     if rng.random() < 0.5:
         varied = _vessels(varied, inside, rng)
@@ -71,6 +73,12 @@ def _parenchyma(lung: Tensor, lesion: Tensor, rng: Generator) -> Tensor:
     added = added + smooth_field(shape, rng.uniform(0.8, 2.5), rng) * float(rng.uniform(0, 35))
     within = smooth_field(shape, rng.uniform(1.0, 4.0), rng) * float(rng.uniform(0, 60)) + float(rng.normal(0, 30))
     return added + lesion * within
+
+
+def _faded(hu: Tensor, lesion: Tensor, rng: Generator) -> Tensor:
+    """Thin lesions toward healthy lung: the faintest ground glass is hardly denser than what surrounds it."""
+    healthy = float(rng.uniform(-880, -800))
+    return hu - lesion * (hu - healthy).clamp_min(0) * float(rng.uniform(0.1, 0.65))
 
 
 def _vessels(hu: Tensor, inside: Tensor, rng: Generator) -> Tensor:
