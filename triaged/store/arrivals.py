@@ -16,6 +16,7 @@ from triaged.store.rows import (
     PATIENT_FIELDS,
     header_text,
     insert_unless_there,
+    known_study,
     locked_study,
     record_event,
     sent_text,
@@ -59,15 +60,14 @@ class Arrivals(Ledger):
             return Admission.OWN
         with self._database.begin() as connection:
             study = locked_study(connection, instance.study_uid.value)
-            if study is None and _is_derived(connection, instance):
+            if study is not None:
+                return _next_of_study(connection, study, instance, header, association_id, placement, now)
+            if _is_derived(connection, instance):
                 return Admission.OWN
-            if study is None:
-                if _first_of_study(connection, instance, header, placement, now):
-                    study = locked_study(connection, instance.study_uid.value)
-                    assert study is not None
-                    return _new_instance(connection, study, instance, association_id, now)
-                study = locked_study(connection, instance.study_uid.value)
-                assert study is not None
+            is_first = _first_of_study(connection, instance, header, placement, now)
+            study = known_study(connection, instance.study_uid.value)
+            if is_first:
+                return _new_instance(connection, study, instance, association_id, now)
             return _next_of_study(connection, study, instance, header, association_id, placement, now)
 
 
@@ -122,7 +122,7 @@ def _next_of_study(
     facts = connection.execute(
         _FACTS, {"sop": instance.sop_instance_uid.value, "study": study.id, "association": association_id}
     ).one()
-    if facts.derived:
+    if facts.derived and facts.kept is None:
         return Admission.OWN
     if association_id is not None and not facts.linked:
         connection.execute(_LINK, {"study_id": study.id, "association_id": association_id})

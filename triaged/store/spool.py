@@ -29,7 +29,10 @@ _MIB = 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class KeptFile:
-    """A durable file: `path` is relative to the spool's root, `sha256` of the encoded data set without file meta."""
+    """A durable file: `path` is relative to the spool's root; digest and size are of the encoded data set.
+
+    Of a result object or of bytes in quarantine they are of everything that was written without `write_meta`.
+    """
 
     path: str
     sha256: str

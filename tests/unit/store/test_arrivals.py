@@ -141,6 +141,15 @@ def test_a_result_object_that_comes_back_is_ignored_in_whatever_study(
     assert (entry.state, entry.instances) == (State.TRIAGED, 1)
 
 
+def test_what_has_a_row_is_never_called_our_own_since_its_file_would_be_discarded(studies: Studies) -> None:
+    make_ready(studies, 1)
+    claim = claimed(studies)
+    kept = claim.series[0].instances[0]
+    same = replace(derived(claim, ObjectKind.SEG), sop_instance_uid=kept.sop_instance_uid.value)
+    commit(studies, claim, objects=(same,))
+    assert admit(studies, kept, minutes=9) is Admission.DUPLICATE
+
+
 @pytest.mark.parametrize("number", [0, 1, 2])
 def test_a_late_instance_reopens_a_study_that_is_ready_in_work_or_done(
     studies: Studies, worklist: Worklist, number: int
