@@ -16,7 +16,7 @@ from triaged.dimse.scu import DimseSender
 from triaged.errors import ConfigError, TriagedError, TryLater
 from triaged.inference.onnx import load_package
 from triaged.steps.ports import Peer, Refused, Sent, Unreachable
-from triaged.store.database import open_database
+from triaged.store.database import Schema, open_database, schema_of
 from triaged.store.spool import Spool
 
 _CONNECT_S = 5.0
@@ -108,9 +108,13 @@ def _database(config: Config) -> str:
         return f"{place} will be made when the daemon starts"
     database = open_database(config.database.url)
     try:
-        if not database.is_alive():
-            raise TryLater("expected a database that answers, found none")
-        return f"{database.dialect} answers"
+        match schema_of(database):
+            case Schema.CURRENT:
+                return f"{database.dialect} answers, its schema is up to date"
+            case Schema.OLDER:
+                return f"{database.dialect} answers, its schema will be brought up to date when the daemon starts"
+            case Schema.UNKNOWN:
+                raise ConfigError("expected a schema that this version knows, found one from another version")
     finally:
         database.close()
 

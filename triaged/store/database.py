@@ -9,11 +9,14 @@ import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 from alembic import command
 from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, NoSuchModuleError, OperationalError
@@ -106,8 +109,7 @@ def migrate(database: Database) -> None:
         ConfigError: the database was written by a version of the project that this one does not know.
         TryLater: the database is away.
     """
-    config = Config()
-    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
+    config = _migrations()
     with database.begin() as connection:
         if database.dialect == "postgresql":
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
@@ -116,6 +118,35 @@ def migrate(database: Database) -> None:
             command.upgrade(config, "head")
         except CommandError as error:
             raise ConfigError(f"expected a database that this version can migrate: {error}") from error
+
+
+class Schema(StrEnum):
+    """What a database's schema is to this version of the project."""
+
+    CURRENT = "current"
+    OLDER = "older"
+    UNKNOWN = "unknown"
+
+
+def schema_of(database: Database) -> Schema:
+    """Tell what `migrate` would find, without changing anything; a database without tables is older.
+
+    Raises:
+        TryLater: the database is away.
+    """
+    scripts = ScriptDirectory.from_config(_migrations())
+    with database.read() as connection:
+        revision = MigrationContext.configure(connection).get_current_revision()
+    if revision == scripts.get_current_head():
+        return Schema.CURRENT
+    known = {script.revision for script in scripts.walk_revisions()}
+    return Schema.OLDER if revision is None or revision in known else Schema.UNKNOWN
+
+
+def _migrations() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
+    return config
 
 
 def _sqlite(url: URL) -> Engine:

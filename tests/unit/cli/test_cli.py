@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import socket
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -217,6 +218,16 @@ def test_a_check_of_a_good_site_passes(new_site: Site) -> None:
     assert ended.code == 0, ended.out
     assert "FAILED" not in ended.out
     assert not (new_site.folder / "triaged.db").exists()
+
+
+def test_a_check_says_whether_the_schema_is_of_this_version(own_site: Site) -> None:
+    assert "sqlite answers, its schema is up to date" in own_site.run("check").out
+    with sqlite3.connect(own_site.folder / "triaged.db") as connection:
+        connection.execute("UPDATE alembic_version SET version_num = 'r9999'")
+    connection.close()
+    ended = own_site.run("check")
+    assert ended.code == 1
+    assert "expected a schema that this version knows" in ended.out
 
 
 def test_a_check_names_everything_that_is_wrong_and_ends_with_1(new_site: Site) -> None:
