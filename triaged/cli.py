@@ -69,7 +69,7 @@ def main() -> None:
         app()
     except ConfigError as error:
         sys.exit(_said(error, code=CONFIG_EXIT_CODE))
-    except TriagedError as error:
+    except (TriagedError, OSError) as error:
         sys.exit(_said(error, code=1))
 
 
@@ -228,7 +228,7 @@ def _database(settings: Config) -> Iterator[Database]:
         database.close()
 
 
-def _said(error: TriagedError, *, code: int) -> int:
+def _said(error: TriagedError | OSError, *, code: int) -> int:
     print(f"triaged: {error}" if code != CONFIG_EXIT_CODE else str(error), file=sys.stderr)
     return code
 

@@ -136,6 +136,19 @@ def test_a_configuration_file_that_is_not_there_is_named(tmp_path: Path) -> None
     assert "absent.yaml: expected a readable configuration file, found: No such file or directory" in ended.err
 
 
+@pytest.mark.parametrize(
+    ("command", "code"), [(("worklist",), 2), (("phantom", "--severity", "none", "--out", "/proc/nowhere"), 1)]
+)
+def test_a_place_that_cannot_be_written_is_said_in_one_line(
+    new_site: Site, command: tuple[str, ...], code: int
+) -> None:
+    new_site.configure(database={"url": "sqlite:////proc/nowhere/triaged.db"})
+    ended = new_site.run(*command)
+    assert (ended.code, ended.out) == (code, "")
+    assert "/proc/nowhere" in ended.err
+    assert len(ended.err.splitlines()) == 1
+
+
 def test_the_environment_can_name_the_configuration_file(filled_site: Site) -> None:
     ended = run("status", "--json", TRIAGED_CONFIG=str(filled_site.config))
     assert json.loads(ended.out)["studies"]["TRIAGED"] == 6
