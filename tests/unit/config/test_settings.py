@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
+from ruamel.yaml import YAML
 
 from triaged.config.reading import load
 from triaged.config.settings import Config, TriageSection
@@ -40,3 +41,13 @@ def test_a_postgresql_url_gets_the_driver_that_is_installed(tmp_path: Path) -> N
     path = tmp_path / "config.yaml"
     path.write_text("database: {url: 'postgresql://me:secret@db:5432/triage'}\n", encoding="utf-8")
     assert load(path).database.url == "postgresql+psycopg://me:secret@db:5432/triage"
+
+
+def test_the_configuration_of_the_containers_is_valid(tmp_path: Path) -> None:
+    composition = YAML(typ="safe").load(Path(__file__).parents[3] / "deploy/compose.yaml")
+    path = tmp_path / "config.yaml"
+    path.write_text(composition["configs"]["triaged"]["content"], encoding="utf-8")
+    config = load(path)
+    assert config.storage.path == Path("/var/lib/triaged/spool")
+    assert config.database.url == "sqlite:////var/lib/triaged/triaged.db"
+    assert [destination.host for destination in config.destinations] == ["orthanc"]
