@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pydicom
 import pytest
 from pydicom import Dataset
@@ -183,6 +184,41 @@ def test_a_peer_that_knows_only_the_default_transfer_syntax_gets_that(sender: Di
     with peer_that(keep, ((CT_IMAGE, (IMPLICIT,)),)) as peer:
         assert sender.send([an_object(tmp_path)], peer) == [Sent()]
     assert received[0] == pydicom.dcmread(tmp_path / "1.dcm")
+
+
+@pytest.mark.parametrize("syntax", [EXPLICIT, IMPLICIT])
+def test_a_peer_that_takes_no_rle_gets_the_same_picture_uncompressed(
+    sender: DimseSender, tmp_path: Path, syntax: str
+) -> None:
+    picture = _rle_picture(tmp_path / "picture.dcm")
+    taken: list[Dataset] = []
+
+    def keep(event: evt.Event) -> int:
+        taken.append(event.dataset)
+        taken[0].file_meta = event.file_meta
+        return 0x0000
+
+    with peer_that(keep, contexts=[(SECONDARY_CAPTURE, [syntax])]) as peer:
+        assert sender.send([picture], peer) == [Sent()]
+
+    assert taken[0].SOPInstanceUID == picture.sop_instance_uid
+    assert taken[0].file_meta.TransferSyntaxUID == syntax
+    assert np.array_equal(taken[0].pixel_array, pydicom.dcmread(picture.path).pixel_array)
+
+
+def _rle_picture(path: Path) -> Outgoing:
+    picture = Dataset()
+    picture.SOPClassUID, picture.SOPInstanceUID = SECONDARY_CAPTURE, "1.2.3.4.77"
+    picture.Rows, picture.Columns, picture.SamplesPerPixel, picture.PlanarConfiguration = 24, 16, 3, 0
+    picture.PhotometricInterpretation, picture.PixelRepresentation = "RGB", 0
+    picture.BitsAllocated = picture.BitsStored = 8
+    picture.HighBit = 7
+    picture.PixelData = np.arange(24 * 16 * 3, dtype=np.uint32).astype(np.uint8).tobytes()
+    picture.file_meta = pydicom.dataset.FileMetaDataset()
+    picture.file_meta.TransferSyntaxUID = pydicom.uid.UID(EXPLICIT)
+    picture.compress(pydicom.uid.RLELossless, generate_instance_uid=False)
+    picture.save_as(path, enforce_file_format=True)
+    return Outgoing(path, SECONDARY_CAPTURE, "1.2.3.4.77", pydicom.uid.RLELossless)
 
 
 def test_a_peer_that_breaks_off_has_not_got_the_rest(sender: DimseSender, objects: list[Outgoing]) -> None:

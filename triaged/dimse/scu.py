@@ -11,6 +11,7 @@ import socket
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
+from pathlib import Path
 
 from pydicom import Dataset, dcmread
 from pynetdicom import AE, _config, evt
@@ -22,6 +23,9 @@ from triaged.steps.ports import Outgoing, Peer, Refused, SendOutcome, Sent, Unre
 _VERIFICATION = "1.2.840.10008.1.1"
 _IMPLICIT_VR_LITTLE_ENDIAN = "1.2.840.10008.1.2"
 _EXPLICIT_VR_LITTLE_ENDIAN = "1.2.840.10008.1.2.1"
+_RLE_LOSSLESS = "1.2.840.10008.1.2.5"
+_CONVERTIBLE = frozenset({_EXPLICIT_VR_LITTLE_ENDIAN, _RLE_LOSSLESS})
+"""Syntaxes that we write; every peer has to accept implicit VR little endian (PS3.5 10.1)."""
 _MOST_CONTEXTS = 128
 
 _SUCCESS = 0x0000
@@ -48,7 +52,7 @@ class DimseSender:
         """Return one outcome per object, in order; never raises for what a peer does."""
         outcomes: list[SendOutcome] = []
         remaining = iter(objects)
-        while batch := list(islice(remaining, _MOST_CONTEXTS // 2)):
+        while batch := list(islice(remaining, _MOST_CONTEXTS // 3)):
             outcomes += self._send_batch(batch, peer)
         return outcomes
 
@@ -65,9 +69,7 @@ class DimseSender:
         wanted: dict[str, set[str]] = {}
         for outgoing in objects:
             syntaxes = wanted.setdefault(outgoing.sop_class_uid, set())
-            syntaxes.add(outgoing.transfer_syntax_uid)
-            if outgoing.transfer_syntax_uid == _EXPLICIT_VR_LITTLE_ENDIAN:
-                syntaxes.add(_IMPLICIT_VR_LITTLE_ENDIAN)  # the one that every peer has to accept (PS3.5 10.1)
+            syntaxes.update(_syntaxes_of(outgoing))
         with self._association(peer, wanted) as association:
             if isinstance(association, Unreachable):
                 return [association] * len(objects)
@@ -99,6 +101,21 @@ class DimseSender:
                 association.release()
 
 
+def _syntaxes_of(outgoing: Outgoing) -> frozenset[str]:
+    """Return the transfer syntaxes in which an object may go, which lose nothing: its own, or uncompressed."""
+    if outgoing.transfer_syntax_uid not in _CONVERTIBLE:
+        return frozenset({outgoing.transfer_syntax_uid})
+    return frozenset({outgoing.transfer_syntax_uid, _EXPLICIT_VR_LITTLE_ENDIAN, _IMPLICIT_VR_LITTLE_ENDIAN})
+
+
+def _uncompressed(path: Path) -> Dataset:
+    """Return an object for a peer that does not take its transfer syntax; it stays the same instance."""
+    dataset = dcmread(path)
+    if dataset.file_meta.TransferSyntaxUID.is_compressed:
+        dataset.decompress(generate_instance_uid=False)
+    return dataset
+
+
 def _send_at_once(event: evt.Event) -> None:
     """Switch off Nagle's algorithm: it would hold back the end of every object for a round trip."""
     transport = event.assoc.dul.socket
@@ -122,13 +139,12 @@ def _send(association: Association, outgoing: Outgoing) -> SendOutcome:
         if context.abstract_syntax == outgoing.sop_class_uid
     }
     converting = outgoing.transfer_syntax_uid not in accepted
-    convertible = outgoing.transfer_syntax_uid == _EXPLICIT_VR_LITTLE_ENDIAN and _IMPLICIT_VR_LITTLE_ENDIAN in accepted
-    if converting and not convertible:
+    if accepted.isdisjoint(_syntaxes_of(outgoing)):
         return _not_negotiated(association, outgoing)
     if not association.is_established:
         return Unreachable("the association ended before this object was sent")
     try:
-        status = association.send_c_store(dcmread(outgoing.path) if converting else outgoing.path)
+        status = association.send_c_store(_uncompressed(outgoing.path) if converting else outgoing.path)
     except OSError as error:
         return Refused(f"the object cannot be read: {error.strerror or error}", final=False)
     except (ValueError, AttributeError, RuntimeError) as error:

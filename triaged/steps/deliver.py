@@ -9,6 +9,7 @@ from typing import assert_never
 
 import structlog
 
+from triaged.errors import StaleClaim
 from triaged.steps.ports import Outgoing, Peer, Refused, Sender, SendOutcome, Sent, Unreachable
 from triaged.store.outbox import Outbox
 from triaged.store.spool import Spool
@@ -55,7 +56,10 @@ class Courier:
             item.object.transfer_syntax_uid,
         )
         (outcome,) = self._sender.send([outgoing], self._peer)
-        self._settle(item, outcome, clock())
+        try:
+            self._settle(item, outcome, clock())
+        except StaleClaim as stale:
+            log.warning("delivery took longer than its lease", why=str(stale), destination=item.destination)
         return True
 
     def _settle(self, item: OutboxItem, outcome: SendOutcome, now: datetime) -> None:
