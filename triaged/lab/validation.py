@@ -18,6 +18,7 @@ from PIL import Image
 from scipy import ndimage
 
 from triaged.dicom.pixels import read_series
+from triaged.imaging.window import to_unit
 from triaged.inference.onnx import load_package
 from triaged.inference.predictor import CtNetworks
 from triaged.pipelines.ct import CtPipeline
@@ -28,6 +29,9 @@ from triaged.study.finding import Reading
 PATIENTS: Final = (0, 159, 279, 397, 510, 626, 702, 789, 970, 1081, 1247)
 """First slice of each patient of `ct_lesion_slices`, and the end."""
 EVERY: Final = 10
+LUNG_GREY, LUNG_HU, TISSUE_GREY, TISSUE_HU = 62, -850.0, 145, 40.0
+"""A straight line back to HU through the usual grey of healthy lung and of soft tissue in those slices; their local
+equalisation cannot be undone."""
 FIELD_MM: Final = 380.0
 """Assumed extent of those slices, whose spacing is not known."""
 
@@ -60,7 +64,7 @@ def slice_lines(networks: CtNetworks, data: Path) -> Iterator[str]:
         chosen = paths[first:end:EVERY]
         if not chosen:
             return
-        unit = np.stack([_png(path) for path in chosen]) / np.float32(255)
+        unit = _unit(_guessed_hu(np.stack([_png(path) for path in chosen])), networks)
         lung, lesion = (
             np.stack([_png(path.parents[1] / kind / path.name) > 127 for path in chosen]) for kind in ("lung", "lesion")
         )
@@ -81,8 +85,7 @@ def label_lines(networks: CtNetworks, data: Path) -> Iterator[str]:
     labels, _ = _nrrd(folder / "wholeLung-64.nrrd")
     scale = (1, *(extent / wanted for extent, wanted in zip(spacing_mm[1:], networks.manifest.spacing_mm, strict=True)))
     hu = ndimage.zoom(voxels.astype(np.float32), scale, order=1)
-    low, high = networks.manifest.window_hu
-    probability = networks.lung_probability((np.clip(hu, low, high) - np.float32(low)) / np.float32(high - low))
+    probability = networks.lung_probability(_unit(hu, networks))
     truth = ndimage.zoom((labels > 0).astype(np.uint8), scale, order=0) > 0
     yield f"cip_copdgene: lung Dice {dice(probability >= networks.manifest.thresholds.lung, truth):.3f}"
 
@@ -103,6 +106,15 @@ def _told(reading: Reading) -> str:
     if finding.identification is not None:
         told += f", identification {finding.identification:.3f}"
     return told + "".join(f", {flag}" for flag in finding.quality)
+
+
+def _unit(hu: NDArray[np.float32], networks: CtNetworks) -> NDArray[np.float32]:
+    return to_unit(hu, *networks.manifest.window_hu)
+
+
+def _guessed_hu(grey: NDArray[np.float32]) -> NDArray[np.float32]:
+    per_grey = (TISSUE_HU - LUNG_HU) / (TISSUE_GREY - LUNG_GREY)
+    return np.float32(LUNG_HU) + (grey - np.float32(LUNG_GREY)) * np.float32(per_grey)
 
 
 def _png(path: Path) -> NDArray[np.float32]:
