@@ -17,7 +17,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pydicom
 import pytest
+from pydicom.uid import JPEGLosslessSV1
 
 REAL_DATA = Path(__file__).parents[3] / "shared" / "data"
 
@@ -135,8 +137,11 @@ def dcmsend(host: str, port: int, ae_title: str, paths: Sequence[Path]) -> None:
 
 
 def storescu(host: str, port: int, ae_title: str, folder: Path) -> None:
-    """Send a folder of JPEG Lossless instances by DCMTK's storescu, which does not look whether UIDs are valid."""
-    command = ["storescu", "-aec", ae_title, "--propose-lossless", "+sd", "+r", host, str(port), str(folder)]
+    """Send a folder by DCMTK's storescu, which does not look whether UIDs are valid; JPEG Lossless stays as it is."""
+    first = next(path for path in sorted(folder.rglob("*")) if path.is_file())
+    lossless = pydicom.dcmread(first, stop_before_pixels=True).file_meta.TransferSyntaxUID == JPEGLosslessSV1
+    proposal = "--propose-lossless" if lossless else "--propose-uncompr"
+    command = ["storescu", "-aec", ae_title, proposal, "+sd", "+r", host, str(port), str(folder)]
     run = subprocess.run(command, env=os.environ | {"TCP_NODELAY": "1"}, capture_output=True, text=True, timeout=300)
     assert run.returncode == 0, run.stdout + run.stderr
 

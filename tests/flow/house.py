@@ -190,6 +190,11 @@ class House:
             tried += 1
         return tried
 
+    def reports(self, study: int) -> list[pydicom.Dataset]:
+        """Return the structured reports in force of a study."""
+        made = self.studies.derived(f"1.2.{study}")
+        return [pydicom.dcmread(self.spool.absolute(each.path)) for each in made if each.kind is ObjectKind.SR]
+
     def triage(self, study: int, severity: float) -> None:
         """Bring one study from its first slice to its result."""
         self.send(self.series(study))

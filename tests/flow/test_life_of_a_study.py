@@ -134,6 +134,28 @@ def test_results_of_another_revision_have_other_uids(house: House) -> None:
     assert len(set(house.pacs.took)) == len(house.pacs.took) == 2 * len(first)
 
 
+def test_the_report_of_a_new_revision_names_the_one_it_supersedes(house: House) -> None:
+    slices = house.series(1, count=11)
+    house.send(slices[:10])
+    house.later(2)
+    house.assemble()
+    house.score()
+    (first,) = house.reports(1)
+
+    house.send([slices[10]])
+    house.later(2)
+    house.assemble()
+    house.score()
+
+    (second,) = house.reports(1)
+    assert "PredecessorDocumentsSequence" not in first
+    (predecessor,) = second.PredecessorDocumentsSequence
+    (series,) = predecessor.ReferencedSeriesSequence
+    (document,) = series.ReferencedSOPSequence
+    assert document.ReferencedSOPInstanceUID == first.SOPInstanceUID
+    assert series.SeriesInstanceUID == first.SeriesInstanceUID
+
+
 def test_the_same_slices_again_change_nothing(house: House) -> None:
     house.triage(1, 0.3)
     revision = house.entry(1).revision

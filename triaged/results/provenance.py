@@ -67,6 +67,11 @@ class Provenance:
         )
 
     @property
+    def report_uid(self) -> str:
+        """The SOP Instance UID of the report, known before it is written."""
+        return self.uid("sr")
+
+    @property
     def algorithm(self) -> str:
         """Name and version of the engine, as people read it."""
         return f"{self.engine} {self.engine_version}"

@@ -51,7 +51,7 @@ def report(
         content=content[0],
         series_instance_uid=provenance.uid(REPORT_SERIES.kind.value, "series"),
         series_number=REPORT_SERIES.series_number,
-        sop_instance_uid=provenance.uid("sr"),
+        sop_instance_uid=provenance.report_uid,
         instance_number=1,
         manufacturer=MANUFACTURER,
         is_complete=True,

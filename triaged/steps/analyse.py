@@ -7,7 +7,7 @@ killed at any line, and the study is claimed again.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import assert_never
 
@@ -19,7 +19,7 @@ from triaged.errors import StaleClaim, TryLater, UnreadableStudy
 from triaged.pipelines.pipeline import Pipeline
 from triaged.results.instance import ResultObject
 from triaged.results.objects import reason_objects, result_objects
-from triaged.results.provenance import Provenance
+from triaged.results.provenance import Provenance, Replaced
 from triaged.store.spool import Spool
 from triaged.store.studies import Studies
 from triaged.study.assessment import Assessed, Assessment, Failed, OutOfScope, Reason, ReasonCode, unreadable
@@ -204,7 +204,7 @@ class Analyst:
 
     def _provenance(self, claim: Claim, chosen: Series | None) -> Provenance:
         instances = chosen.instances if chosen else claim.series[0].instances
-        return Provenance(
+        provenance = Provenance(
             study_uid=claim.study_uid,
             input_sop_instance_uids=tuple(sorted(instance.sop_instance_uid.value for instance in instances)),
             engine=self.engine.name,
@@ -215,6 +215,20 @@ class Analyst:
             scheme_version=self.engine.settings_digest,
             software_version=self.engine.software_version,
             assessed_at=claim.ready_at,
+        )
+        return replace(provenance, replaces=self._replaced(claim, provenance.report_uid))
+
+    def _replaced(self, claim: Claim, report_uid: str) -> tuple[Replaced, ...]:
+        """Return the report in force until now, which a new one names as its predecessor; none when it is the same."""
+        reports = [
+            made
+            for made in self._studies.derived(claim.study_uid.value)
+            if made.kind is ObjectKind.SR and made.sop_instance_uid != report_uid
+        ]
+        headers = [read_header_only(self._spool.absolute(made.path)) for made in reports]
+        return tuple(
+            Replaced(made.sop_class_uid, made.sop_instance_uid, str(header.SeriesInstanceUID))
+            for made, header in zip(reports, headers, strict=True)
         )
 
     def _keep(self, claim: Claim, made: ResultObject) -> DerivedObject:
