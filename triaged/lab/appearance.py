@@ -71,8 +71,19 @@ def _parenchyma(lung: Tensor, lesion: Tensor, rng: Generator) -> Tensor:
     added = depth * float(rng.choice([0, rng.uniform(0, 90), rng.uniform(60, 180)]))
     added = added + smooth_field(shape, rng.uniform(6, 20), rng) * float(rng.uniform(0, 25))
     added = added + smooth_field(shape, rng.uniform(0.8, 2.5), rng) * float(rng.uniform(0, 35))
-    within = smooth_field(shape, rng.uniform(1.0, 4.0), rng) * float(rng.uniform(0, 60)) + float(rng.normal(0, 30))
-    return added + lesion * within
+    return added + lesion * _within_lesion(shape, rng)
+
+
+def _within_lesion(shape: tuple[int, int, int], rng: Generator) -> Tensor:
+    """Return HU to add to lesions: density of their own, patches, and at times the threads of crazy paving."""
+    patches = smooth_field(shape, rng.uniform(0.8, 4.0), rng) * float(
+        rng.choice([rng.uniform(0, 60), rng.uniform(60, 180)])
+    )
+    within = patches + float(rng.normal(0, 40))
+    if rng.random() < 0.3:
+        threads = (float(rng.uniform(0.1, 0.3)) - smooth_field(shape, rng.uniform(1.5, 3.5), rng).abs()).clamp_min(0)
+        within = within + threads * float(rng.uniform(500, 2000))
+    return within
 
 
 def _faded(hu: Tensor, lesion: Tensor, rng: Generator) -> Tensor:
@@ -84,7 +95,7 @@ def _faded(hu: Tensor, lesion: Tensor, rng: Generator) -> Tensor:
 def _vessels(hu: Tensor, inside: Tensor, rng: Generator) -> Tensor:
     """Add bright dots and threads to the lungs: vessels and septa, thin against any lesion."""
     shape = (hu.shape[0], hu.shape[1], hu.shape[2])
-    grains = smooth_field(shape, rng.uniform(0.7, 1.3), rng) - float(rng.uniform(1.9, 2.8))
+    grains = smooth_field(shape, rng.uniform(0.7, 2.0), rng) - float(rng.uniform(1.9, 2.8))
     threads = float(rng.uniform(0.04, 0.12)) - smooth_field(shape, rng.uniform(2.5, 5.0), rng).abs()
     where = smooth_field(shape, 8.0, rng) > float(rng.uniform(0, 2))
     coverage = torch.maximum((grains * 1.5).clamp(0, 1), (threads * 8).clamp(0, 1) * where)
