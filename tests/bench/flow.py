@@ -40,8 +40,8 @@ def main() -> None:
         received, ordered, peak_mib = daemon_seconds(folder, study, engine)
     sys.stdout.write(
         f"{files} instances of {MATRIX} x {MATRIX}, engine {engine}: storescp receives in {theirs:.1f} s; "
-        f"ours receives in {received:.1f} s and has the new order {ordered:.1f} s after the last slice (ratio to storescp "
-        f"{(received + ordered) / theirs:.1f}); worker's peak resident memory {peak_mib:.0f} MiB\n"
+        f"ours receives in {received:.1f} s and has the new order {ordered:.1f} s after the last slice "
+        f"(ratio to storescp {(received + ordered) / theirs:.1f}); worker's peak resident memory {peak_mib:.0f} MiB\n"
     )
 
 
