@@ -1,7 +1,7 @@
 """Runs the course of training from folders of generated series to a model package.
 
 Must not know how a network learns or how a graph is written. Used from the command line:
-`python -m triaged.lab.course lungs|multitask|export ...`.
+`python -m triaged.lab.course lungs|multitask|identification|export ...`, in this order.
 """
 
 import argparse
@@ -11,16 +11,20 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+import numpy as np
 import torch
 from ruamel.yaml import YAML
+from torch import nn
 
 from triaged.inference.manifest import Code, Thresholds
 from triaged.lab.export import Label, write_package
+from triaged.lab.identification import fit_head, pooled_series, ranking
 from triaged.lab.networks import PAPER_WIDTH, LungNetwork, MultitaskSpatial1
 from triaged.lab.sampling import GeneratedSeries, read_series
 from triaged.lab.training import CHECKPOINT, LungTask, MultitaskTask, Schedule, train
 
 HELD_OUT: Final = 12
+VARIANTS: Final = 2
 CODES: Final = {
     "lung": Code("39607008", "SCT", "Lung"),
     "lesion": Code("52988006", "SCT", "Lesion"),
@@ -35,7 +39,13 @@ def main(arguments: Sequence[str]) -> None:
     torch.manual_seed(options.seed)
     if options.part == "export":
         _export(options)
-        return
+    elif options.part == "identification":
+        _fit_identification(options)
+    else:
+        _train(options)
+
+
+def _train(options: argparse.Namespace) -> None:
     schedule = Schedule(options.steps, options.batch, options.rate, options.measure_every, options.seed)
     series, held_out = _read(options.phantoms, options.most), _read(options.held_out, HELD_OUT)
     folder = options.out / options.part
@@ -50,7 +60,7 @@ def main(arguments: Sequence[str]) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="triaged.lab.course", description=__doc__)
-    parser.add_argument("part", choices=["lungs", "multitask", "export"])
+    parser.add_argument("part", choices=["lungs", "multitask", "identification", "export"])
     parser.add_argument("--phantoms", type=Path, help="folder of generated series to learn from")
     parser.add_argument("--held-out", type=Path, help="folder of generated series to measure on")
     parser.add_argument("--out", type=Path, required=True, help="folder of checkpoints")
@@ -79,13 +89,33 @@ def _start_from_lungs(network: MultitaskSpatial1, checkpoint: Path) -> None:
     network.segmentation.body.load_state_dict({name: body[name] for name in wanted})
 
 
+def _fit_identification(options: argparse.Namespace) -> None:
+    """Fit the head on the frozen slice-wise part, and keep it beside that part's checkpoint."""
+    network = MultitaskSpatial1(options.width)
+    _load(network, options.out / "multitask" / CHECKPOINT)
+    rng = np.random.default_rng(options.seed)
+    pooled = pooled_series(network.segmentation, _read(options.phantoms, options.most), VARIANTS, rng)
+    held_out = pooled_series(network.segmentation, _read(options.held_out, options.most), 1, rng)
+    ranking(network, held_out, _report)
+    fit_head(network, pooled, options.steps, rng)
+    ranking(network, held_out, _report)
+    folder = options.out / "identification"
+    folder.mkdir(parents=True, exist_ok=True)
+    torch.save({"network": network.identification.state_dict()}, folder / CHECKPOINT)
+
+
 def _export(options: argparse.Namespace) -> None:
     lungs, multitask = LungNetwork(options.width), MultitaskSpatial1(options.width)
-    for network, part in ((lungs, "lungs"), (multitask, "multitask")):
-        network.load_state_dict(torch.load(options.out / part / CHECKPOINT, weights_only=True)["network"])
+    _load(lungs, options.out / "lungs" / CHECKPOINT)
+    _load(multitask, options.out / "multitask" / CHECKPOINT)
+    _load(multitask.identification, options.out / "identification" / CHECKPOINT)
     said = YAML(typ="safe").load(options.label.read_text(encoding="utf-8"))
     thresholds = Thresholds(**said.pop("thresholds"))
     write_package(options.package, lungs, multitask, Label(**said, thresholds=thresholds, codes=CODES))
+
+
+def _load(network: nn.Module, checkpoint: Path) -> None:
+    network.load_state_dict(torch.load(checkpoint, weights_only=True)["network"])
 
 
 def _report(line: str) -> None:
