@@ -9,12 +9,19 @@ import structlog
 
 from triaged.errors import StaleClaim
 from triaged.store.studies import Studies
-from triaged.study.completeness import Complete, CompletionOptions, Wait, decide
+from triaged.study.completeness import Cause, Complete, CompletionOptions, Wait, decide
 from triaged.study.placement import OrderPriority, Placement
 from triaged.study.records import Candidate
 from triaged.study.uids import StudyUID
 
 log = structlog.get_logger()
+
+WORDS = {
+    Cause.WHOLE: "complete: the series is whole",
+    Cause.QUIET: "complete: nothing new came for a while",
+    Cause.MAX_WAIT: "complete: waited for as long as allowed",
+}
+"""What the history says about why a study counts as complete."""
 
 PlacePending = Callable[[StudyUID, datetime, OrderPriority], Placement]
 """Where a study stands that arrived (or was complete) at this time and has no score yet."""
@@ -43,13 +50,13 @@ class Assembler:
         match decide(candidate, options=self._options, now=now):
             case Wait():
                 return False
-            case Complete(cause=cause):
+            case Complete(cause=cause.value):
                 placement = self._place_pending(candidate.study_uid, now, candidate.order_priority)
                 try:
                     self._studies.complete(
-                        candidate.study_uid, candidate.revision, placement=placement, cause=cause, now=now
+                        candidate.study_uid, candidate.revision, placement=placement, cause=WORDS[cause], now=now
                     )
                 except StaleClaim:
                     return False  # another slice arrived since; the next tick looks again
-                log.info("study complete", study_instance_uid=candidate.study_uid.value, cause=cause)
+                log.info("study complete", study_instance_uid=candidate.study_uid.value, cause=cause.value)
                 return True
