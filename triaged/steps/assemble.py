@@ -50,7 +50,7 @@ class Assembler:
         match decide(candidate, options=self._options, now=now):
             case Wait():
                 return False
-            case Complete(cause=cause.value):
+            case Complete(cause=cause):
                 placement = self._place_pending(candidate.study_uid, now, candidate.order_priority)
                 try:
                     self._studies.complete(
