@@ -1,31 +1,49 @@
-"""Walks an encoded data set and picks the raw values of a few elements out of it (PS3.5 section 7).
+"""Picks the values of a few elements out of an encoded data set that pydicom's reader walks (PS3.5 section 7).
 
-Knows no meaning of any attribute. pydicom's reader is for whole data sets: it parses every sequence of undefined length
-on the way, warns or raises at what senders get wrong, and takes several times as long. This walker never raises for bad
-content: it stops where the encoding stops making sense and keeps what it had until then.
+Knows no meaning of any attribute. The values stay bytes until one is asked for, and are not converted by pydicom's data
+elements: those check each against its representation, and where it is wrong, warn of it and quote it, a birth date too.
+Bad content never raises: the reading ends where the encoding stops making sense and keeps what it had until then.
+
+pydicom warns of misspelled character sets nevertheless: call everything here within `without_warnings`.
 """
 
 from __future__ import annotations
 
 import math
+import re
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from io import BytesIO
 
-from triaged.dicom.tags import Tag
-from triaged.dicom.text import decode_text, encodings_of
+from pydicom import Dataset
+from pydicom.charset import convert_encodings, decode_bytes, default_encoding
+from pydicom.datadict import tag_for_keyword
+from pydicom.dataelem import DataElement, RawDataElement
+from pydicom.filereader import data_element_generator, read_sequence_item
+from pydicom.tag import BaseTag
+from pydicom.valuerep import PN_DELIMS
 
-_UNDEFINED = 0xFFFFFFFF
-_ITEM = 0xFFFEE000
-_ITEM_DELIMITATION = 0xFFFEE00D
-_SEQUENCE_DELIMITATION = 0xFFFEE0DD
-_LONG_VRS = frozenset({b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"UN", b"UR", b"UT", b"UV"})
-_DEEPEST = 32
-"""No real object nests deeper; a hostile one may not exhaust the stack."""
+_SPECIFIC_CHARACTER_SET = 0x00080005
+_LEFT_OVER = re.compile(r"\x1b(\$\)A)?")
+"""pydicom leaves an unknown escape in the text, and that of ISO 2022 IR 58."""
+_MOST_READS = 200_000
+"""A read takes an element's header or its value. A header of 1000 frames needs half of it; a hostile one made of empty
+items would take a hundred times its length in memory."""
 
-
-class _Malformed(Exception):
-    """The bytes from here on are no data elements."""
+_DAMAGED = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    EOFError,
+    LookupError,
+    OSError,
+    RuntimeError,  # RecursionError too: sequences may be nested without end
+    TypeError,
+    ValueError,
+    struct.error,
+)
+"""What pydicom raises at bytes that are no data elements."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +52,6 @@ class Encoding:
 
     explicit: bool
     little_endian: bool
-
-    @property
-    def order(self) -> str:
-        """Return the byte order as `struct` writes it."""
-        return "<" if self.little_endian else ">"
 
 
 IMPLICIT_LITTLE_ENDIAN = Encoding(explicit=False, little_endian=True)
@@ -56,169 +69,148 @@ def sniff_encoding(content: bytes) -> Encoding:
     return Encoding(explicit=explicit, little_endian=not (explicit and first == b"\0" and second != b"\0"))
 
 
+def read_elements(content: bytes, encoding: Encoding, *, last: str) -> Elements:
+    """Read a data set, or the beginning of one, up to and including the attribute `last`."""
+    found: dict[int, RawDataElement | DataElement] = {}
+    last_tag = _tag(last)
+    complete = False
+
+    def is_past_the_last(tag: BaseTag, _vr: str | None, _length: int) -> bool:
+        nonlocal complete
+        complete = int(tag) > last_tag
+        return complete
+
+    try:
+        for element in data_element_generator(
+            _Limited(content), not encoding.explicit, encoding.little_endian, stop_when=is_past_the_last
+        ):
+            found.setdefault(int(element.tag), element)
+    except _DAMAGED:
+        complete = False
+    return Elements(found, [default_encoding], complete=complete)
+
+
 class Elements:
-    """The raw values of the wanted elements of one data set or item; absent, empty and unreadable are all None."""
+    """The elements of one data set or item, by keyword; absent, empty and unreadable values are all None.
 
-    def __init__(self, content: bytes, encoding: Encoding, wanted: frozenset[int]) -> None:
-        self._encoding = encoding
-        self._wanted = wanted
-        self._values: dict[int, bytes] = {}
-        self._text_encodings: tuple[str, ...] = ("latin_1",)
-        self.complete = _Walk(content, encoding, wanted, self._values).run()
-        """Whether an element after the last wanted one was seen: more content would not add a value."""
+    `complete` tells whether an element after the last wanted one was seen: more content would not add a value.
+    """
 
-    def inherit(self, text_encodings: tuple[str, ...]) -> None:
-        """Use the enclosing data set's character sets."""
-        self._text_encodings = text_encodings
+    def __init__(
+        self,
+        found: Mapping[int, RawDataElement | DataElement],
+        text_encodings: Sequence[str],
+        *,
+        complete: bool = True,
+    ) -> None:
+        self._found = found
+        self.complete = complete
+        character_set = self._bytes(_SPECIFIC_CHARACTER_SET)
+        self._text_encodings = text_encodings if character_set is None else _encodings_of(character_set)
 
-    def has(self, tag: int) -> bool:
+    def has(self, keyword: str) -> bool:
         """Tell whether the element is there with a value."""
-        return bool(self._values.get(tag, b"").strip(b" \0"))
+        return bool((self._bytes(_tag(keyword)) or b"").strip(b" \0"))
 
-    def text(self, tag: int) -> str | None:
+    def text(self, keyword: str) -> str | None:
         """Return the whole value as text, whatever the character set claims to be."""
-        raw = self._values.get(tag)
-        if raw is None:
-            return None
-        return decode_text(raw, self._encodings()).strip(" \0") or None
+        raw = self._bytes(_tag(keyword))
+        return None if raw is None else _decoded(raw, self._text_encodings).strip(" \0") or None
 
-    def texts(self, tag: int) -> tuple[str, ...]:
+    def texts(self, keyword: str) -> tuple[str, ...]:
         """Return the values of a multi-valued text, without padding."""
-        text = self.text(tag)
+        text = self.text(keyword)
         return () if text is None else tuple(part.strip(" \0") for part in text.split("\\"))
 
-    def number(self, tag: int) -> float | None:
+    def number(self, keyword: str) -> float | None:
         """Return the first value of a decimal or integer string."""
-        parts = self.texts(tag)
+        parts = self.texts(keyword)
         return _finite(parts[0]) if parts else None
 
-    def integer(self, tag: int) -> int | None:
+    def integer(self, keyword: str) -> int | None:
         """Return the first value of an integer string; some senders write it with a decimal point."""
-        number = self.number(tag)
+        number = self.number(keyword)
         return None if number is None or not number.is_integer() else int(number)
 
-    def numbers(self, tag: int, count: int) -> tuple[float, ...] | None:
+    def numbers(self, keyword: str, count: int) -> tuple[float, ...] | None:
         """Return the values of a decimal string that has exactly `count` of them."""
-        found = tuple(_finite(part) for part in self.texts(tag))
+        found = tuple(_finite(part) for part in self.texts(keyword))
         numbers = tuple(number for number in found if number is not None)
         return numbers if len(found) == len(numbers) == count else None
 
-    def unsigned(self, tag: int) -> int | None:
+    def unsigned(self, keyword: str) -> int | None:
         """Return the first value of an unsigned short."""
-        raw = self._values.get(tag, b"")
-        return int(struct.unpack_from(f"{self._encoding.order}H", raw)[0]) if len(raw) >= 2 else None
+        element = self._found.get(_tag(keyword))
+        if not isinstance(element, RawDataElement) or len(element.value or b"") < 2:
+            return None
+        return int.from_bytes((element.value or b"")[:2], "little" if element.is_little_endian else "big")
 
-    def first_item(self, tag: int) -> Elements | None:
+    def first_item(self, keyword: str) -> Elements | None:
         """Return the first item of a sequence."""
-        return next(self.items(tag), None)
+        return next(self.items(keyword), None)
 
-    def items(self, tag: int) -> Iterator[Elements]:
+    def items(self, keyword: str) -> Iterator[Elements]:
         """Return the items of a sequence, one by one."""
-        raw = self._values.get(tag, b"")
-        for content in _item_contents(raw, self._encoding):
-            item = Elements(content, self._encoding, self._wanted)
-            item.inherit(self._encodings())
-            yield item
+        element = self._found.get(_tag(keyword))
+        if isinstance(element, RawDataElement):
+            items = _items_of(element, list(self._text_encodings))
+        else:
+            items = iter(element.value if element is not None and element.VR == "SQ" else ())
+        for item in items:
+            yield Elements({int(tag): item.get_item(tag) for tag in item.keys()}, self._text_encodings)  # noqa: SIM118
 
-    def _encodings(self) -> tuple[str, ...]:
-        raw = self._values.get(Tag.SPECIFIC_CHARACTER_SET)
-        return self._text_encodings if raw is None else encodings_of(raw)
+    def _bytes(self, tag: int) -> bytes | None:
+        element = self._found.get(tag)
+        return element.value if isinstance(element, RawDataElement) else None
 
 
-class _Walk:
-    """One pass over `content`; `values` receives the wanted elements' bytes, a sequence's as its encoded items."""
+class _Limited(BytesIO):
+    """Content that ends early where it would take more reads than any real header."""
 
-    def __init__(self, content: bytes, encoding: Encoding, wanted: frozenset[int], values: dict[int, bytes]) -> None:
-        self._content = content
-        self._wanted = wanted
-        self._last = max(wanted)
-        self._values = values
-        self._encoding = encoding
+    _reads = 0
 
-    def run(self) -> bool:
-        """Walk the content as far as it makes sense; tell whether that was past the last wanted element."""
+    def read(self, size: int | None = -1, /) -> bytes:
+        self._reads += 1
+        return super().read(size) if self._reads <= _MOST_READS else b""
+
+
+def _tag(keyword: str) -> int:
+    tag = tag_for_keyword(keyword)
+    if tag is None:
+        raise ValueError(f"expected the keyword of an attribute, found {keyword!r}")
+    return tag
+
+
+def _items_of(element: RawDataElement, text_encodings: list[str]) -> Iterator[Dataset]:
+    """Return the items in a sequence's value that are whole; nothing is read that is not asked for."""
+    content = element.value or b""
+    stream = _Limited(content)
+    while stream.tell() < len(content):
         try:
-            return self._elements()
-        except (_Malformed, struct.error):
-            return False
-
-    def _elements(self) -> bool:
-        content, end, position = self._content, len(self._content), 0
-        while position + 8 <= end:
-            tag, length, start = _element_header(content, position, self._encoding)
-            if tag > self._last:
-                return True
-            stop = _end_of_value(content, start, length, self._encoding)
-            if tag in self._wanted:
-                self._values.setdefault(tag, content[start:stop])
-            if stop is None or stop > end:
-                raise _Malformed
-            position = stop
-        return False
-
-
-def _element_header(content: bytes, position: int, encoding: Encoding) -> tuple[int, int, int]:
-    """Return tag, length and where the value starts."""
-    order = encoding.order
-    group, element = struct.unpack_from(f"{order}HH", content, position)
-    tag = group << 16 | element
-    vr = content[position + 4 : position + 6]
-    # Some writers fall back to implicit VR inside an explicit object; two bytes that are no capital letters tell.
-    if not encoding.explicit or group == 0xFFFE or not (b"AA" <= vr <= b"ZZ"):
-        return tag, struct.unpack_from(f"{order}L", content, position + 4)[0], position + 8
-    if vr in _LONG_VRS:
-        return tag, struct.unpack_from(f"{order}L", content, position + 8)[0], position + 12
-    return tag, struct.unpack_from(f"{order}H", content, position + 6)[0], position + 8
-
-
-def _end_of_value(content: bytes, start: int, length: int, encoding: Encoding) -> int | None:
-    """Return where a value ends; None where its end is not in the content."""
-    if length != _UNDEFINED:
-        return start + length
-    try:
-        return _skip_items(content, start, encoding, 0)
-    except (_Malformed, struct.error):
-        return None
-
-
-def _skip_items(content: bytes, position: int, encoding: Encoding, depth: int) -> int:
-    """Return where a sequence of undefined length ends that starts at `position`."""
-    if depth > _DEEPEST:
-        raise _Malformed
-    while True:
-        tag, length, start = _element_header(content, position, encoding)
-        if tag == _SEQUENCE_DELIMITATION:
-            return start
-        if tag != _ITEM:
-            raise _Malformed
-        position = _skip_item(content, start, encoding, depth) if length == _UNDEFINED else start + length
-
-
-def _skip_item(content: bytes, position: int, encoding: Encoding, depth: int) -> int:
-    """Return where an item of undefined length ends whose content starts at `position`."""
-    while True:
-        tag, length, start = _element_header(content, position, encoding)
-        if tag == _ITEM_DELIMITATION:
-            return start
-        position = _skip_items(content, start, encoding, depth + 1) if length == _UNDEFINED else start + length
-
-
-def _item_contents(raw: bytes, encoding: Encoding) -> Iterator[bytes]:
-    position = 0
-    while position + 8 <= len(raw):
-        try:
-            tag, length, start = _element_header(raw, position, encoding)
-            if tag != _ITEM:
-                return
-            if length == _UNDEFINED:
-                stop = _skip_item(raw, start, encoding, 0)
-                yield raw[start : stop - 8]
-            else:
-                stop = start + length
-                yield raw[start:stop]
-        except (_Malformed, struct.error):
+            item = read_sequence_item(stream, element.is_implicit_VR, element.is_little_endian, text_encodings)
+        except _DAMAGED:
             return
-        position = stop
+        if item is None:
+            return
+        yield item
+
+
+def _encodings_of(specific_character_set: bytes) -> list[str]:
+    """Return Python's names of the character sets in (0008,0005); an unknown one counts as Latin-1."""
+    terms = specific_character_set.decode(default_encoding).split("\\")
+    return convert_encodings([term.strip(" \0").upper() for term in terms])
+
+
+def _decoded(raw: bytes, encodings: Sequence[str]) -> str:
+    """Return a value as text; where its character set is not what it claims, as Latin-1, which maps every byte.
+
+    A name that is mangled in one letter is worth more than an instance that is lost because of it.
+    """
+    try:
+        text = decode_bytes(raw, encodings, PN_DELIMS)
+    except (LookupError, ValueError):
+        text = "\ufffd"
+    return _LEFT_OVER.sub("", raw.decode(default_encoding) if "\ufffd" in text else text)
 
 
 def _finite(text: str) -> float | None:

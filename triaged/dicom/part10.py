@@ -5,8 +5,12 @@ Knows no files: it returns bytes, and the data set itself is never touched.
 
 from __future__ import annotations
 
-import struct
 from importlib.metadata import PackageNotFoundError, version
+
+from pydicom.dataset import FileMetaDataset
+from pydicom.filebase import DicomBytesIO
+from pydicom.filewriter import write_file_meta_info
+from pydicom.uid import UID
 
 from triaged.study.uids import derived_uid, is_valid_uid
 
@@ -29,35 +33,21 @@ def file_meta(*, sop_class_uid: str, sop_instance_uid: str, transfer_syntax_uid:
 
     A UID that a reader could not take as one is replaced by one derived from it; the data set keeps what was sent.
     """
-    elements = b"".join(
-        (
-            _long(0x0001, b"OB", b"\0\1"),
-            _short(0x0002, b"UI", _uid(sop_class_uid)),
-            _short(0x0003, b"UI", _uid(sop_instance_uid)),
-            _short(0x0010, b"UI", _uid(transfer_syntax_uid)),
-            _short(0x0012, b"UI", _uid(IMPLEMENTATION_CLASS_UID)),
-            _short(0x0013, b"SH", _padded(IMPLEMENTATION_VERSION_NAME)),
-            _short(0x0016, b"AE", _padded(_ae_title(source_ae_title))),
-        )
-    )
-    return b"\0" * 128 + b"DICM" + _short(0x0000, b"UL", struct.pack("<L", len(elements))) + elements
+    meta = FileMetaDataset()
+    meta.MediaStorageSOPClassUID = _uid(sop_class_uid)
+    meta.MediaStorageSOPInstanceUID = _uid(sop_instance_uid)
+    meta.TransferSyntaxUID = _uid(transfer_syntax_uid)
+    meta.ImplementationClassUID = UID(IMPLEMENTATION_CLASS_UID)
+    meta.ImplementationVersionName = IMPLEMENTATION_VERSION_NAME
+    meta.SourceApplicationEntityTitle = _ae_title(source_ae_title)
+    stream = DicomBytesIO()
+    stream.is_little_endian, stream.is_implicit_VR = True, False
+    write_file_meta_info(stream, meta)
+    return b"\0" * 128 + b"DICM" + stream.getvalue()
 
 
-def _short(element: int, vr: bytes, value: bytes) -> bytes:
-    return struct.pack("<HH2sH", 0x0002, element, vr, len(value)) + value
-
-
-def _long(element: int, vr: bytes, value: bytes) -> bytes:
-    return struct.pack("<HH2sHL", 0x0002, element, vr, 0, len(value)) + value
-
-
-def _uid(text: str) -> bytes:
-    uid = text if is_valid_uid(text) else derived_uid("file meta", text)
-    return uid.encode("ascii") + b"\0" * (len(uid) % 2)
-
-
-def _padded(text: str) -> bytes:
-    return text.encode("ascii") + b" " * (len(text) % 2)
+def _uid(text: str) -> UID:
+    return UID(text if is_valid_uid(text) else derived_uid("file meta", text))
 
 
 def _ae_title(text: str) -> str:

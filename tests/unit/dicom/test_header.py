@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import tracemalloc
 import zlib
 from pathlib import Path
 from typing import Any
@@ -12,14 +13,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydicom import Dataset
-from pydicom.datadict import keyword_for_tag
+from pydicom.datadict import tag_for_keyword
 from pydicom.filebase import DicomBytesIO
 from pydicom.filereader import read_file_meta_info
 from pydicom.filewriter import write_dataset
 from pydicom.sequence import Sequence
 
+from triaged.dicom import elements
 from triaged.dicom.header import holds_header, read_header
-from triaged.dicom.tags import Tag
+from triaged.dicom.quiet import without_warnings
 from triaged.errors import UnreadableInstance
 from triaged.study.placement import OrderPriority
 from triaged.study.records import ReceivedHeader
@@ -73,15 +75,21 @@ def raw(tag: int, vr: bytes, value: bytes) -> bytes:
     return head + vr + len(value).to_bytes(2, "little") + value
 
 
+def tag_of(keyword: str) -> int:
+    tag = tag_for_keyword(keyword)
+    assert tag is not None
+    return tag
+
+
 def raw_header(**values: bytes) -> ReceivedHeader:
-    """The header of a data set whose text elements hold these bytes, by the names of `Tag`."""
+    """The header of a data set whose text elements hold these bytes, by keyword."""
     values = {
-        "SOP_INSTANCE_UID": b"1.2.3.4.5\0",
-        "STUDY_INSTANCE_UID": b"1.2.3\0",
-        "SERIES_INSTANCE_UID": b"1.2.3.4\0",
+        "SOPInstanceUID": b"1.2.3.4.5\0",
+        "StudyInstanceUID": b"1.2.3\0",
+        "SeriesInstanceUID": b"1.2.3.4\0",
     } | values
-    elements = sorted((int(Tag[name]), value) for name, value in values.items())
-    content = b"".join(raw(tag, b"LO", value) for tag, value in elements)
+    numbered = sorted((tag_of(name), value) for name, value in values.items())
+    content = b"".join(raw(tag, b"LO", value) for tag, value in numbered)
     return read_header(content, transfer_syntax_uid=EXPLICIT)
 
 
@@ -97,11 +105,6 @@ def content_of(path: Path) -> tuple[bytes, str]:
     """The encoded data set of a DICOM file, and its transfer syntax."""
     meta = read_file_meta_info(path)
     return path.read_bytes()[144 + meta.FileMetaInformationGroupLength :], str(meta.TransferSyntaxUID)
-
-
-def test_tags_carry_the_names_of_the_dictionary() -> None:
-    for tag in Tag:
-        assert keyword_for_tag(int(tag)).lower() == tag.name.replace("_", "").lower()
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")
@@ -209,7 +212,7 @@ def test_the_most_urgent_priority_of_all_requests_counts() -> None:
 
 @pytest.mark.parametrize("value", ["", "SOON", "STAT\\LOW"])
 def test_a_priority_that_is_none_is_unknown(value: str) -> None:
-    assert raw_header(REQUESTED_PROCEDURE_PRIORITY=value.encode()).order_priority is OrderPriority.UNKNOWN
+    assert raw_header(RequestedProcedurePriority=value.encode()).order_priority is OrderPriority.UNKNOWN
 
 
 def test_the_command_set_fills_in_what_the_data_set_leaves_out() -> None:
@@ -240,20 +243,20 @@ def test_bytes_that_are_no_data_set_are_refused_with_a_reason(content: bytes, tr
 
 
 def test_an_invalid_uid_is_kept_as_sent_and_filed_under_a_valid_one() -> None:
-    header = raw_header(SOP_INSTANCE_UID=b"../../etc/passwd")
+    header = raw_header(SOPInstanceUID=b"../../etc/passwd")
     assert header.sop_instance_uid.sent == "../../etc/passwd"
     assert header.sop_instance_uid.value.replace(".", "").isdigit()
 
 
 @pytest.mark.parametrize("value", [b"abc", b"", b"NaN", b"1e999", b"\\", b"1\\2"])
 def test_a_number_that_is_none_is_absent(value: bytes) -> None:
-    image = raw_header(IMAGE_POSITION_PATIENT=value, SLICE_THICKNESS=value[:3], NUMBER_OF_FRAMES=value).image
+    image = raw_header(ImagePositionPatient=value, SliceThickness=value[:3], NumberOfFrames=value).image
     assert image.image_position_patient is None
     assert image.number_of_frames == 1
 
 
 def test_a_decimal_comma_and_an_integer_with_a_point_are_read_as_meant() -> None:
-    image = raw_header(SLICE_THICKNESS=b"2,5 ", SERIES_NUMBER=b"4.0 ", INSTANCE_NUMBER=b"4.5 ").image
+    image = raw_header(SliceThickness=b"2,5 ", SeriesNumber=b"4.0 ", InstanceNumber=b"4.5 ").image
     assert (image.slice_thickness_mm, image.series_number, image.instance_number) == (2.5, 4, None)
 
 
@@ -300,6 +303,8 @@ def test_our_own_objects_are_recognized_by_manufacturer_and_model(manufacturer: 
         (b"ISO_IR 100 ", b"Buc^J\xe9r\xf4me", "Buc^Jérôme"),
         (b"", b"Buc^J\xe9r\xf4me", "Buc^Jérôme"),
         (b"MARTIAN", b"Buc^J\xe9r\xf4me", "Buc^Jérôme"),
+        (b"idna", b"Buc^J\xe9r\xf4me", "Buc^Jérôme"),  # a codec of Python, and no character set
+        (b"hex", b"Buc^J\xe9r\xf4me", "Buc^Jérôme"),
         (b"ISO_IR 192", b"Buc^J\xe9r\xf4me", "Buc^Jérôme"),
         (b"ISO 2022 IR 6", b"A\x1b%GB", "A%GB"),
     ],
@@ -307,7 +312,7 @@ def test_our_own_objects_are_recognized_by_manufacturer_and_model(manufacturer: 
 def test_names_are_text_whatever_the_character_set_claims_to_be(
     character_set: bytes, value: bytes, expected: str
 ) -> None:
-    header = raw_header(SPECIFIC_CHARACTER_SET=character_set, PATIENT_NAME=value)
+    header = raw_header(SpecificCharacterSet=character_set, PatientName=value)
     assert header.patient.patient_name == expected
 
 
@@ -337,3 +342,47 @@ def test_sequences_nested_without_end_are_given_up_instead_of_followed() -> None
     content = raw(0x00080018, b"UI", b"1.2.3.4.5\0") + level * 50_000
     with pytest.raises(UnreadableInstance, match="StudyUID"):
         read_header(content, transfer_syntax_uid=EXPLICIT)
+
+
+def test_a_hostile_number_of_empty_items_takes_no_more_memory_than_a_long_header(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(elements, "_MOST_READS", 2000)
+    sequence = b"\x08\x00\x40\x11SQ\0\0\xff\xff\xff\xff"
+    content = raw(0x00080018, b"UI", b"1.2.3.4.5\0") + sequence + b"\xfe\xff\x00\xe0\0\0\0\0" * 50_000
+    tracemalloc.start()
+    try:
+        assert not holds_header(content, transfer_syntax_uid=EXPLICIT)
+        assert tracemalloc.get_traced_memory()[1] < 5_000_000
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_long_header_of_many_frames_is_read_to_its_end() -> None:
+    dataset = made(NumberOfFrames=1000)
+    frames = [
+        item(
+            PlanePositionSequence=item(ImagePositionPatient=[0, 0, number]),
+            PlaneOrientationSequence=item(ImageOrientationPatient=[1, 0, 0, 0, 1, 0]),
+            FrameContentSequence=item(StackID="1", InStackPositionNumber=number + 1, DimensionIndexValues=[1, number]),
+        )[0]
+        for number in range(1000)
+    ]
+    for frame in frames:
+        frame.is_undefined_length_sequence_item = True
+        for element in frame:
+            element.is_undefined_length = element.value[0].is_undefined_length_sequence_item = True
+    dataset.PerFrameFunctionalGroupsSequence = Sequence(frames)
+    dataset["PerFrameFunctionalGroupsSequence"].is_undefined_length = True
+    content = encoded(dataset) + b"\xe0\x7f\x10\x00OW\0\0\x02\0\0\0\0\0"
+    assert holds_header(content, transfer_syntax_uid=EXPLICIT)
+    image = read_header(content, transfer_syntax_uid=EXPLICIT).image
+    assert image.image_orientation_patient == (1, 0, 0, 0, 1, 0)
+
+
+def test_no_odd_value_is_quoted_in_a_log(caplog: pytest.LogCaptureFixture) -> None:
+    odd = b"Secret\\\x1b\xff" * 20
+    values = dict.fromkeys(("PatientName", "PatientID", "PatientBirthDate", "PatientSex", "StudyDate"), odd)
+    with without_warnings():  # as errors, they would end the reading before it could log
+        raw_header(SpecificCharacterSet=b"ISO_IR 192", **values)
+    assert "Secret" not in caplog.text

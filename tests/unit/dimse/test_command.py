@@ -55,7 +55,9 @@ def test_an_invalid_uid_of_any_length_is_taken_as_it_is() -> None:
     old = b"\0\0\0\x10\x0a\0\0\0" + b"1.2.3.4.5\0"
     assert old in content
     content = content.replace(old, b"\0\0\0\x10" + len(sent).to_bytes(4, "little") + sent.encode())
-    assert decode_request(content).sop_instance_uid == sent
+    request = decode_request(content)
+    assert request.sop_instance_uid == sent
+    assert b"\0\0\0\x10" + len(sent).to_bytes(4, "little") + sent.encode() in encode_response(request, 1, 0)
 
 
 @pytest.mark.parametrize("status", list(Status))
@@ -84,6 +86,8 @@ def test_what_names_no_command_or_message_is_refused(content: bytes) -> None:
 @given(st.binary(max_size=200), st.integers(0, 200))
 def test_no_bytes_are_misunderstood_in_an_unforeseen_way(noise: bytes, position: int) -> None:
     try:
-        decode_request(a_store_request()[:position] + noise)
+        request = decode_request(a_store_request()[:position] + noise)
     except ValueError as refusal:
         assert str(refusal).startswith("expected")  # noqa: PT017 - some of them are requests
+    else:
+        assert encode_response(request, 1, Status.SUCCESS)
