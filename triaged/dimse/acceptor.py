@@ -14,6 +14,7 @@ from datetime import datetime
 from enum import StrEnum
 
 import structlog
+from pynetdicom.presentation import PresentationContextTuple
 
 from triaged.dimse import negotiation
 from triaged.dimse.command import CommandField, Request, Status, decode_request, encode_response
@@ -21,13 +22,12 @@ from triaged.dimse.link import Link, PeerGone
 from triaged.dimse.message import Aborted, Message, ProtocolError
 from triaged.dimse.negotiation import (
     AbortReason,
-    AnsweredContext,
     AssociationRequest,
     ContextResult,
     PduType,
     Rejection,
 )
-from triaged.dimse.policy import VERIFICATION, ScpOptions, answer_to, rejection_of
+from triaged.dimse.policy import VERIFICATION, ScpOptions, answers_to, rejection_of
 from triaged.errors import TryLater
 from triaged.steps.intake import Intake, Offer, Sender
 
@@ -71,7 +71,7 @@ class Acceptor:
         self._has_slot = False
         self._was_accepted = False
         self._calling_ae_title = ""
-        self._contexts: dict[int, AnsweredContext] = {}
+        self._contexts: dict[int, PresentationContextTuple] = {}
         self.sender: Sender | None = None
         """Set as soon as the peer has offered an instance; whoever runs this has to close it in the store."""
         self._kept = 0
@@ -156,19 +156,20 @@ class Acceptor:
             raise ProtocolError(AbortReason.INVALID_PARAMETER, str(error)) from None
 
     def _accept(self, request: AssociationRequest) -> None:
-        answers = [answer_to(context) for context in request.contexts]
+        contexts, roles = answers_to(request)
         self._was_accepted = True
         self._calling_ae_title = request.calling_ae_title
-        self._contexts = {answer.context_id: answer for answer in answers if answer.result is ContextResult.ACCEPTED}
-        accepted = {answer.abstract_syntax for answer in self._contexts.values()}
-        declined = sorted({answer.abstract_syntax for answer in answers} - accepted)
-        self._link.write(negotiation.encode_accept(request, answers, max_pdu=self._options.max_pdu))
+        accepted = [context.as_tuple for context in contexts if context.result == ContextResult.ACCEPTED]
+        self._contexts = {context.context_id: context for context in accepted}
+        declined = {str(context.abstract_syntax) for context in contexts}
+        declined -= {str(context.abstract_syntax) for context in accepted}
+        self._link.write(negotiation.encode_accept(request, contexts, roles, max_pdu=self._options.max_pdu))
         log.info(
             "association opened",
             peer=self._peer,
             calling_ae_title=request.calling_ae_title,
             contexts=len(self._contexts),
-            declined=declined,
+            declined=sorted(declined),
         )
 
     def _serve_request(self) -> bool:
@@ -195,7 +196,7 @@ class Acceptor:
         return True
 
     def _answer(
-        self, request: Request, context: AnsweredContext, content: Iterator[bytes]
+        self, request: Request, context: PresentationContextTuple, content: Iterator[bytes]
     ) -> tuple[Status, str] | None:
         match request.command_field:
             case CommandField.C_ECHO_RQ:
@@ -209,10 +210,11 @@ class Acceptor:
             case _:
                 return Status.UNRECOGNIZED_OPERATION, "only C-ECHO and C-STORE are offered"
 
-    def _store(self, request: Request, context: AnsweredContext, content: Iterator[bytes]) -> tuple[Status, str]:
-        offer = Offer(
-            request.sop_class_uid or context.abstract_syntax, request.sop_instance_uid, context.transfer_syntax
-        )
+    def _store(
+        self, request: Request, context: PresentationContextTuple, content: Iterator[bytes]
+    ) -> tuple[Status, str]:
+        sop_class_uid = request.sop_class_uid or str(context.abstract_syntax)
+        offer = Offer(sop_class_uid, request.sop_instance_uid, str(context.transfer_syntax))
         try:
             self._intake.receive(offer, content, self._known_sender(), clock=self._clock)
         except (PeerGone, ProtocolError, Aborted):

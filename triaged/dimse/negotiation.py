@@ -1,22 +1,36 @@
-"""The PDUs that open and end an association, seen from the acceptor (PS3.8 section 9.3).
+"""The PDUs that open and end an association, seen from the acceptor (PS3.8 section 9.3), in pynetdicom's encoding.
 
-Knows no sockets and no policy: it decodes a request as leniently as it can, and encodes the answers.
+Knows no sockets and no policy. What of a request nobody here asks for is never decoded: pynetdicom gives up the whole
+request for an item of an unknown type, which is to be ignored (PS3.8 section 9.3.1), or for too long a version name.
 """
 
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
+from pydicom.uid import UID
+from pynetdicom.pdu import A_ABORT_RQ, A_ASSOCIATE_AC, A_ASSOCIATE_RJ, A_ASSOCIATE_RQ, A_RELEASE_RP
+from pynetdicom.pdu_primitives import (
+    A_ASSOCIATE,
+    ImplementationClassUIDNotification,
+    ImplementationVersionNameNotification,
+    MaximumLengthNotification,
+    SCP_SCU_RoleSelectionNegotiation,
+)
+from pynetdicom.presentation import PresentationContext
+
 from triaged.dicom.part10 import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
+from triaged.dicom.quiet import without_warnings
 
 APPLICATION_CONTEXT = "1.2.840.10008.3.1.1.1"
-RELEASE_RESPONSE = struct.pack(">BBLL", 0x06, 0, 4, 0)
+RELEASE_RESPONSE = A_RELEASE_RP().encode()
 
 _FIXED = 68
 """Length of protocol version, titles and reserved fields in front of the items."""
+_SERVICE_PROVIDER = 2
 
 
 class PduType(IntEnum):
@@ -28,10 +42,20 @@ class PduType(IntEnum):
     ABORT = 0x07
 
 
+class _Item(IntEnum):
+    """Types of item that are looked at."""
+
+    APPLICATION_CONTEXT = 0x10
+    PRESENTATION_CONTEXT = 0x20
+    USER_INFORMATION = 0x50
+    ROLE_SELECTION = 0x54
+
+
 class ContextResult(IntEnum):
     """Answer to one proposed presentation context (PS3.8 table 9-18)."""
 
     ACCEPTED = 0
+    USER_REJECTION = 1
     ABSTRACT_SYNTAX_NOT_SUPPORTED = 3
     TRANSFER_SYNTAXES_NOT_SUPPORTED = 4
 
@@ -56,36 +80,18 @@ class AbortReason(IntEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class ProposedContext:
-    """One presentation context as proposed: an abstract syntax in one of several transfer syntaxes."""
-
-    context_id: int
-    abstract_syntax: str
-    transfer_syntaxes: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class AnsweredContext:
-    """One presentation context as answered."""
-
-    context_id: int
-    result: ContextResult
-    abstract_syntax: str
-    transfer_syntax: str
-
-
-@dataclass(frozen=True, slots=True)
 class AssociationRequest:
-    """What a peer asks for; titles without padding. `titles` holds the fields that the answer has to repeat."""
+    """What a peer asks for; titles without padding. `roles` holds, by SOP class, whether it would be SCU and SCP."""
 
     protocol_version: int
     called_ae_title: str
     calling_ae_title: str
     application_context: str
-    contexts: tuple[ProposedContext, ...]
-    titles: bytes
+    contexts: tuple[PresentationContext, ...]
+    roles: Mapping[UID, tuple[bool, bool]]
 
 
+@without_warnings()
 def decode_request(payload: bytes) -> AssociationRequest:
     """Return the request in the payload of an A-ASSOCIATE-RQ PDU.
 
@@ -94,57 +100,68 @@ def decode_request(payload: bytes) -> AssociationRequest:
     """
     if len(payload) < _FIXED:
         raise ValueError(f"expected an A-ASSOCIATE-RQ of at least {_FIXED} bytes, found {len(payload)}")
-    application_context, contexts = "", []
-    for kind, value in _items(payload[_FIXED:]):
-        if kind == 0x10:
-            application_context = _text(value)
-        elif kind == 0x20:
-            contexts.append(_decode_context(value))
-    return AssociationRequest(
-        protocol_version=int(struct.unpack_from(">H", payload)[0]),
-        called_ae_title=_text(payload[4:20]),
-        calling_ae_title=_text(payload[20:36]),
-        application_context=application_context,
-        contexts=tuple(contexts),
-        titles=payload[4:_FIXED],
-    )
+    head = struct.pack(">BBL", PduType.ASSOCIATE_RQ, 0, len(payload))
+    pdu = A_ASSOCIATE_RQ()
+    try:
+        pdu.decode(head + payload[:_FIXED] + _wanted_items(payload[_FIXED:]))
+        user = pdu.user_information.role_selection if pdu.user_information else {}
+        return AssociationRequest(
+            protocol_version=pdu.protocol_version,
+            called_ae_title=pdu.called_ae_title,
+            calling_ae_title=pdu.calling_ae_title,
+            application_context=str(pdu.application_context_name or ""),
+            contexts=tuple(item.to_primitive() for item in pdu.presentation_context),
+            roles={uid: (bool(item.scu_role), bool(item.scp_role)) for uid, item in user.items()},
+        )
+    except (AssertionError, AttributeError, LookupError, TypeError, ValueError, struct.error) as error:
+        raise ValueError(f"expected an A-ASSOCIATE-RQ, found one that cannot be decoded: {error!r}") from None
 
 
-def encode_accept(request: AssociationRequest, contexts: Sequence[AnsweredContext], *, max_pdu: int) -> bytes:
+def encode_accept(
+    request: AssociationRequest,
+    contexts: Sequence[PresentationContext],
+    roles: Sequence[SCP_SCU_RoleSelectionNegotiation],
+    *,
+    max_pdu: int,
+) -> bytes:
     """Return the A-ASSOCIATE-AC PDU; `max_pdu` is the longest P-DATA that we wish to receive."""
-    items = [_item(0x10, APPLICATION_CONTEXT.encode("ascii"))]
-    for context in contexts:
-        header = struct.pack(">BBBB", context.context_id, 0, context.result, 0)
-        items.append(_item(0x21, header + _item(0x40, context.transfer_syntax.encode("latin_1", "replace"))))
-    user = _item(0x51, struct.pack(">L", max_pdu))
-    user += _item(0x52, IMPLEMENTATION_CLASS_UID.encode("ascii"))
-    user += _item(0x55, IMPLEMENTATION_VERSION_NAME.encode("ascii"))
-    items.append(_item(0x50, user))
-    body = struct.pack(">HH", 1, 0) + request.titles + b"".join(items)
-    return struct.pack(">BBL", 0x02, 0, len(body)) + body
+    length, implementation = MaximumLengthNotification(), ImplementationClassUIDNotification()
+    length.maximum_length_received = max_pdu
+    implementation.implementation_class_uid = UID(IMPLEMENTATION_CLASS_UID)
+    version = ImplementationVersionNameNotification()
+    version.implementation_version_name = IMPLEMENTATION_VERSION_NAME
+    answer = A_ASSOCIATE()
+    answer.application_context_name = UID(APPLICATION_CONTEXT)
+    answer.called_ae_title, answer.calling_ae_title = request.called_ae_title, request.calling_ae_title
+    answer.presentation_context_definition_results_list = list(contexts)
+    answer.user_information = [length, implementation, version, *roles]
+    return A_ASSOCIATE_AC(answer).encode()
 
 
 def encode_reject(rejection: Rejection) -> bytes:
     """Return the A-ASSOCIATE-RJ PDU."""
-    result, source, reason = rejection.to_bytes(3, "big")
-    return struct.pack(">BBLBBBB", 0x03, 0, 4, 0, result, source, reason)
+    pdu = A_ASSOCIATE_RJ()
+    pdu.result, pdu.source, pdu.reason_diagnostic = rejection.to_bytes(3, "big")
+    return pdu.encode()
 
 
 def encode_abort(reason: AbortReason) -> bytes:
     """Return the A-ABORT PDU of a service provider."""
-    return struct.pack(">BBLBBBB", 0x07, 0, 4, 0, 0, 2, reason)
+    pdu = A_ABORT_RQ()
+    pdu.source, pdu.reason_diagnostic = _SERVICE_PROVIDER, reason
+    return pdu.encode()
 
 
-def _decode_context(value: bytes) -> ProposedContext:
-    if len(value) < 4:
-        raise ValueError(f"expected a presentation context of at least 4 bytes, found {len(value)}")
-    abstract_syntax, transfer_syntaxes = "", []
-    for kind, sub_value in _items(value[4:]):
-        if kind == 0x30:
-            abstract_syntax = _text(sub_value)
-        elif kind == 0x40:
-            transfer_syntaxes.append(_text(sub_value))
-    return ProposedContext(value[0], abstract_syntax, tuple(transfer_syntaxes))
+def _wanted_items(content: bytes) -> bytes:
+    """Return the items of a request that are looked at, still encoded."""
+    kept = b""
+    for kind, value in _items(content):
+        if kind == _Item.USER_INFORMATION:
+            roles = [_item(sub_kind, sub) for sub_kind, sub in _items(value) if sub_kind == _Item.ROLE_SELECTION]
+            kept += _item(kind, b"".join(roles))
+        elif kind in (_Item.APPLICATION_CONTEXT, _Item.PRESENTATION_CONTEXT):
+            kept += _item(kind, value)
+    return kept
 
 
 def _items(content: bytes) -> Iterator[tuple[int, bytes]]:
@@ -153,14 +170,10 @@ def _items(content: bytes) -> Iterator[tuple[int, bytes]]:
         kind, _, length = struct.unpack_from(">BBH", content, position)
         end = position + 4 + length
         if end > len(content):
-            raise ValueError(f"expected an item of {length} bytes, found {len(content) - position - 4}")
+            raise ValueError(f"an item of {length} bytes where {len(content) - position - 4} are left")
         yield kind, content[position + 4 : end]
         position = end
 
 
 def _item(kind: int, value: bytes) -> bytes:
     return struct.pack(">BBH", kind, 0, len(value)) + value
-
-
-def _text(value: bytes) -> str:
-    return value.decode("latin_1").strip(" \0")

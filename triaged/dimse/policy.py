@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from pydicom.uid import UID
+from pynetdicom.pdu_primitives import SCP_SCU_RoleSelectionNegotiation
+from pynetdicom.presentation import PresentationContext, build_context, negotiate_as_acceptor
+
 from triaged.dicom.accepted import ACCEPTED_TRANSFER_SYNTAXES, is_storage
-from triaged.dimse.negotiation import (
-    APPLICATION_CONTEXT,
-    AnsweredContext,
-    AssociationRequest,
-    ContextResult,
-    ProposedContext,
-    Rejection,
-)
+from triaged.dicom.quiet import without_warnings
+from triaged.dimse.negotiation import APPLICATION_CONTEXT, AssociationRequest, ContextResult, Rejection
 
 VERIFICATION = "1.2.840.10008.1.1"
 _IMPLICIT_VR_LITTLE_ENDIAN = "1.2.840.10008.1.2"
@@ -53,16 +51,48 @@ def rejection_of(request: AssociationRequest, options: ScpOptions) -> Rejection 
     return None
 
 
-def answer_to(context: ProposedContext) -> AnsweredContext:
-    """Accept the first transfer syntax that we take: the peer lists them in the order it likes."""
-    if context.abstract_syntax == VERIFICATION:
+@without_warnings()
+def answers_to(
+    request: AssociationRequest,
+) -> tuple[list[PresentationContext], list[SCP_SCU_RoleSelectionNegotiation]]:
+    """Return the answers to the proposed contexts and to the roles proposed with them: here we are the SCP."""
+    contexts: list[PresentationContext] = []
+    roles: dict[UID | None, SCP_SCU_RoleSelectionNegotiation] = {}
+    proposed_roles: dict[UID, tuple[bool | None, bool | None]] = {
+        uid: proposal for uid, proposal in request.roles.items() if any(proposal)
+    }
+    for proposed in request.contexts:
+        if not proposed.transfer_syntax:
+            contexts.append(_declined(proposed))
+            continue
+        # One at a time: pynetdicom takes a single offer per SOP class, and chooses in the order of the offer.
+        answered, role_answers = negotiate_as_acceptor([proposed], _offer_for(proposed), proposed_roles)
+        contexts += answered
+        roles |= {role.sop_class_uid: role for role in role_answers}
+    return contexts, list(roles.values())
+
+
+def _offer_for(proposed: PresentationContext) -> list[PresentationContext]:
+    """Return what we offer for a proposal: its transfer syntaxes that we take, as the peer lists those it likes first.
+
+    An empty list says that we know nothing of the SOP class.
+    """
+    abstract_syntax = proposed.abstract_syntax or UID("")
+    if abstract_syntax == VERIFICATION:
         takes: tuple[str, ...] = _UNCOMPRESSED
-    elif is_storage(context.abstract_syntax):
+    elif is_storage(abstract_syntax):
         takes = tuple(ACCEPTED_TRANSFER_SYNTAXES)
     else:
-        takes = ()
-    chosen = next((syntax for syntax in context.transfer_syntaxes if syntax in takes), None)
-    if chosen is not None:
-        return AnsweredContext(context.context_id, ContextResult.ACCEPTED, context.abstract_syntax, chosen)
-    result = ContextResult.TRANSFER_SYNTAXES_NOT_SUPPORTED if takes else ContextResult.ABSTRACT_SYNTAX_NOT_SUPPORTED
-    return AnsweredContext(context.context_id, result, context.abstract_syntax, _IMPLICIT_VR_LITTLE_ENDIAN)
+        return []
+    in_common = [syntax for syntax in proposed.transfer_syntax if syntax in takes]
+    offer = build_context(abstract_syntax, [*(in_common or takes)])
+    offer.scu_role, offer.scp_role = True, False  # of the peer
+    return [offer]
+
+
+def _declined(proposed: PresentationContext) -> PresentationContext:
+    """Return the answer to a proposal without transfer syntaxes; it has to name one, which means nothing."""
+    answer = build_context(proposed.abstract_syntax or "", _IMPLICIT_VR_LITTLE_ENDIAN)
+    answer.context_id = proposed.context_id
+    answer.result = ContextResult.TRANSFER_SYNTAXES_NOT_SUPPORTED
+    return answer

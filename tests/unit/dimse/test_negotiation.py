@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydicom.uid import UID
 from pynetdicom.pdu import A_ABORT_RQ, A_ASSOCIATE_AC, A_ASSOCIATE_RJ, A_ASSOCIATE_RQ, A_RELEASE_RP
 from pynetdicom.pdu_primitives import A_ASSOCIATE, ImplementationClassUIDNotification, MaximumLengthNotification
-from pynetdicom.presentation import AllStoragePresentationContexts, build_context
+from pynetdicom.presentation import AllStoragePresentationContexts, PresentationContext, build_context
 
 from triaged.dimse.negotiation import (
     RELEASE_RESPONSE,
     AbortReason,
-    AnsweredContext,
+    AssociationRequest,
     ContextResult,
-    ProposedContext,
     Rejection,
     decode_request,
     encode_abort,
     encode_accept,
     encode_reject,
 )
-from triaged.dimse.policy import answer_to
+from triaged.dimse.policy import answers_to
 
 CT_IMAGE = "1.2.840.10008.5.1.4.1.1.2"
 IMPLICIT, EXPLICIT = "1.2.840.10008.1.2", "1.2.840.10008.1.2.1"
@@ -55,17 +56,14 @@ def test_a_request_is_understood() -> None:
     assert request.application_context == "1.2.840.10008.3.1.1.1"
     assert request.protocol_version == 1
     assert [context.context_id for context in request.contexts] == list(range(1, 256, 2))
-    assert {context.transfer_syntaxes for context in request.contexts} == {(EXPLICIT, IMPLICIT)}
+    assert {tuple(context.transfer_syntax) for context in request.contexts} == {(EXPLICIT, IMPLICIT)}
 
 
 def test_an_acceptance_is_understood_by_the_other_side() -> None:
     request = decode_request(a_request())
-    answers = [
-        AnsweredContext(1, ContextResult.ACCEPTED, CT_IMAGE, EXPLICIT),
-        AnsweredContext(3, ContextResult.TRANSFER_SYNTAXES_NOT_SUPPORTED, CT_IMAGE, IMPLICIT),
-    ]
+    answers = [answered(1, 0, CT_IMAGE, EXPLICIT), answered(3, 4, CT_IMAGE, IMPLICIT)]
     pdu = A_ASSOCIATE_AC()
-    pdu.decode(encode_accept(request, answers, max_pdu=262144))
+    pdu.decode(encode_accept(request, answers, [], max_pdu=262144))
     assert (pdu.reserved_aet, pdu.reserved_aec) == ("TRIAGED", "CT1")
     assert pdu.application_context_name == "1.2.840.10008.3.1.1.1"
     assert [(item.context_id, item.result, item.transfer_syntax) for item in pdu.presentation_context] == [
@@ -113,20 +111,89 @@ def test_no_bytes_are_misunderstood_in_an_unforeseen_way(noise: bytes, position:
 
 
 @pytest.mark.parametrize(
-    ("abstract_syntax", "proposed", "result", "chosen"),
+    ("abstract_syntax", "transfer_syntaxes", "result", "chosen"),
     [
         (CT_IMAGE, (EXPLICIT, IMPLICIT), ContextResult.ACCEPTED, EXPLICIT),
         (CT_IMAGE, (IMPLICIT, EXPLICIT), ContextResult.ACCEPTED, IMPLICIT),
         (CT_IMAGE, (MPEG2, JPEG_LOSSLESS, IMPLICIT), ContextResult.ACCEPTED, JPEG_LOSSLESS),
-        (CT_IMAGE, (MPEG2,), ContextResult.TRANSFER_SYNTAXES_NOT_SUPPORTED, IMPLICIT),
-        (CT_IMAGE, (), ContextResult.TRANSFER_SYNTAXES_NOT_SUPPORTED, IMPLICIT),
+        (CT_IMAGE, (MPEG2,), ContextResult.TRANSFER_SYNTAXES_NOT_SUPPORTED, None),
+        (CT_IMAGE, (), ContextResult.TRANSFER_SYNTAXES_NOT_SUPPORTED, None),
         ("1.2.840.10008.1.1", (JPEG_LOSSLESS, IMPLICIT), ContextResult.ACCEPTED, IMPLICIT),
-        ("1.2.840.10008.5.1.4.1.2.2.1", (IMPLICIT,), ContextResult.ABSTRACT_SYNTAX_NOT_SUPPORTED, IMPLICIT),
-        ("1.2.840.10008.1.20.1", (IMPLICIT,), ContextResult.ABSTRACT_SYNTAX_NOT_SUPPORTED, IMPLICIT),
+        ("1.2.840.10008.5.1.4.1.2.2.1", (IMPLICIT,), ContextResult.ABSTRACT_SYNTAX_NOT_SUPPORTED, None),
+        ("1.2.840.10008.1.20.1", (IMPLICIT,), ContextResult.ABSTRACT_SYNTAX_NOT_SUPPORTED, None),
     ],
 )
 def test_the_first_transfer_syntax_that_we_take_is_chosen(
-    abstract_syntax: str, proposed: tuple[str, ...], result: ContextResult, chosen: str
+    abstract_syntax: str, transfer_syntaxes: tuple[str, ...], result: ContextResult, chosen: str | None
 ) -> None:
-    answer = answer_to(ProposedContext(7, abstract_syntax, proposed))
-    assert answer == AnsweredContext(7, result, abstract_syntax, chosen)
+    request = AssociationRequest(1, "", "", "", (proposed(7, abstract_syntax, transfer_syntaxes),), {})
+    (answer,), roles = answers_to(request)
+    assert (answer.context_id, answer.result, answer.abstract_syntax) == (7, result, abstract_syntax)
+    assert chosen in {None, *answer.transfer_syntax}
+    assert (len(answer.transfer_syntax), roles) == (1, [])
+
+
+def test_contexts_of_one_class_are_answered_each_for_itself() -> None:
+    contexts = (proposed(1, CT_IMAGE, (MPEG2,)), proposed(3, CT_IMAGE, (IMPLICIT,)), proposed(5, CT_IMAGE, (EXPLICIT,)))
+    answers, _ = answers_to(AssociationRequest(1, "", "", "", contexts, {}))
+    assert [(answer.context_id, answer.result) for answer in answers] == [(1, 4), (3, 0), (5, 0)]
+    assert [answer.transfer_syntax for answer in answers[1:]] == [[IMPLICIT], [EXPLICIT]]
+
+
+@pytest.mark.parametrize(
+    ("roles", "result", "reply"),
+    [
+        ((True, False), ContextResult.ACCEPTED, (True, False)),
+        ((True, True), ContextResult.ACCEPTED, (True, False)),
+        ((False, True), ContextResult.USER_REJECTION, None),
+        ((False, False), ContextResult.ACCEPTED, None),
+    ],
+)
+def test_the_peer_may_only_be_the_one_who_sends(
+    roles: tuple[bool, bool], result: ContextResult, reply: tuple[bool, bool] | None
+) -> None:
+    contexts = tuple(proposed(number, CT_IMAGE, (EXPLICIT,)) for number in (1, 3))
+    request = AssociationRequest(1, "CT1", "TRIAGED", "", contexts, {UID(CT_IMAGE): roles})
+    answers, replies = answers_to(request)
+    assert [answer.result for answer in answers] == [result, result]
+    assert [(role.scu_role, role.scp_role) for role in replies] == ([] if reply is None else [reply])
+    pdu = A_ASSOCIATE_AC()
+    pdu.decode(encode_accept(request, answers, replies, max_pdu=262144))
+    assert pdu.user_information is not None
+    assert {(role.scu, role.scp) for role in pdu.user_information.role_selection.values()} == set(filter(None, [reply]))
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        b"\x53\0\0\4\0\0\0\5",
+        b"\x54\0\0\x1d\0\x19" + CT_IMAGE.encode() + b"\1\0",
+        b"\x55\0\0\x20" + b"A version name of 32 characters.",
+        b"\x56\0\0\x1b\0\x19" + CT_IMAGE.encode(),
+        b"\x58\0\0\x0a\1\1\0\4user\0\0",
+        b"\x5a\0\0\2\0\0",
+        b"\xf0\0\0\0",
+    ],
+    ids=["asynchronous", "role", "long version", "extended", "identity", "unknown", "private"],
+)
+def test_what_a_peer_says_besides_does_not_cost_it_the_association(item: bytes) -> None:
+    content = a_request()
+    start = content.index(b"\x50\0\0")  # user information comes last
+    content = content[:start] + b"\x50\0" + (len(content) - start - 4 + len(item)).to_bytes(2, "big")
+    request = decode_request(content + a_request()[start + 4 :] + item)
+    assert [context.context_id for context in request.contexts] == [1, 3]
+    assert request.roles == ({CT_IMAGE: (True, False)} if item[0] == 0x54 else {})
+
+
+def proposed(context_id: int, abstract_syntax: str, transfer_syntaxes: Sequence[str]) -> PresentationContext:
+    context = PresentationContext()
+    context.context_id, context.abstract_syntax = context_id, UID(abstract_syntax)
+    for syntax in transfer_syntaxes:
+        context.add_transfer_syntax(syntax)
+    return context
+
+
+def answered(context_id: int, result: int, abstract_syntax: str, transfer_syntax: str) -> PresentationContext:
+    context = proposed(context_id, abstract_syntax, [transfer_syntax])
+    context.result = result
+    return context
