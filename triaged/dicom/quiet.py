@@ -1,4 +1,4 @@
-"""Keeps pydicom's warnings about what a sender wrote to itself: they are no news, and some quote the value.
+"""Keeps what pydicom warns and logs about a sender's odd values out of the operator's sight: some of it quotes them.
 
 Knows no attribute. For code that several threads run at once, where `warnings.catch_warnings` alone is not safe: it
 changes and restores the filters of the whole process.
@@ -6,12 +6,14 @@ changes and restores the filters of the whole process.
 
 from __future__ import annotations
 
+import logging
 import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 _one_at_a_time = threading.RLock()
+_pydicom_log = logging.getLogger("pydicom")
 
 
 @contextmanager
@@ -19,4 +21,9 @@ def without_warnings() -> Iterator[None]:
     """Ignore warnings in what is enclosed, or in the decorated function."""
     with _one_at_a_time, warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        yield
+        was_disabled = _pydicom_log.disabled
+        _pydicom_log.disabled = True
+        try:
+            yield
+        finally:
+            _pydicom_log.disabled = was_disabled
