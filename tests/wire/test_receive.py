@@ -11,7 +11,12 @@ from pathlib import Path
 import pydicom
 import pytest
 from pydicom.uid import UID
-from pynetdicom import AE
+from pynetdicom import AE, build_role
+from pynetdicom.pdu_primitives import (
+    AsynchronousOperationsWindowNegotiation,
+    SOPClassExtendedNegotiation,
+    UserIdentityNegotiation,
+)
 from sqlalchemy import text
 from structlog.testing import capture_logs
 
@@ -325,6 +330,29 @@ def test_a_private_storage_class_is_kept(ours: Ours) -> None:
     association.release()
     (row,) = ours.rows("instance")
     assert '"1.3.12.2.1107.5.9.1"' in row["image"]
+
+
+def test_a_peer_that_negotiates_everything_there_is_gets_what_we_offer(ours: Ours) -> None:
+    window, identity, extended = (
+        AsynchronousOperationsWindowNegotiation(),
+        UserIdentityNegotiation(),
+        SOPClassExtendedNegotiation(),
+    )
+    window.maximum_number_operations_invoked = 5
+    window.maximum_number_operations_performed = 5
+    identity.user_identity_type, identity.primary_field, identity.positive_response_requested = 1, b"somebody", True
+    extended.sop_class_uid, extended.service_class_application_information = UID(CT_IMAGE), b"\2\0\0\0\0\0"
+    ae = AE("EVERYTHING")
+    ae.add_requested_context(CT_IMAGE, [EXPLICIT, IMPLICIT])
+    role = build_role(CT_IMAGE, scu_role=True, scp_role=True)
+    association = ae.associate("127.0.0.1", ours.port, ext_neg=[role, window, identity, extended])
+    assert association.is_established
+    (context,) = association.accepted_contexts
+    assert (context.as_scu, context.as_scp, context.transfer_syntax) == (True, False, [EXPLICIT])
+    assert association.acceptor.asynchronous_operations == (1, 1)
+    assert association.send_c_store(pydicom.dcmread(_as_file(a_slice()), force=True)).Status == 0x0000
+    association.release()
+    assert set(ours.kept()) == {"1.2.3.4.1"}
 
 
 def test_fragments_may_be_cut_and_bundled_in_any_way(ours: Ours) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import itertools
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import pydicom
 import pytest
@@ -218,6 +220,27 @@ def test_an_instance_arrives_when_its_last_byte_does(door: Door) -> None:
     door.intake.receive(Offer(CT_IMAGE, "1.2.3.4.5", EXPLICIT), pieces, door.sender, clock=clock)
     (row,) = door.rows("study")
     assert row["last_instance_at"] == (NOW + timedelta(minutes=1)).isoformat(timespec="microseconds")
+
+
+def test_a_row_is_written_after_its_file_is_durable_and_nothing_is_synced_twice(
+    door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    happened: list[str] = []
+    fsync, admit = os.fsync, Studies.admit
+
+    def record_sync(descriptor: int) -> None:
+        happened.append(Path(os.readlink(f"/proc/self/fd/{descriptor}")).suffix)
+        fsync(descriptor)
+
+    def record_row(*arguments: Any, **options: Any) -> Admission:
+        happened.append("row")
+        return admit(*arguments, **options)
+
+    door.send(a_slice())
+    monkeypatch.setattr(os, "fsync", record_sync)
+    monkeypatch.setattr(Studies, "admit", record_row)
+    assert door.send(a_slice("1.2.3.4.6"), "1.2.3.4.6") is Admission.NEW
+    assert happened == [".part", ".4", "row"]  # the file, the folder of series 1.2.3.4, the database
 
 
 def test_a_study_knows_the_associations_that_delivered_to_it(door: Door) -> None:
