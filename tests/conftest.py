@@ -1,6 +1,7 @@
 """Databases and spools for every test that needs them: each test gets its own, already migrated.
 
-A test that asks for `database` or `database_url` runs twice, on SQLite and on PostgreSQL.
+A test that asks for `database` or `database_url` runs twice, on SQLite and on PostgreSQL. Unit tests, which need no
+server, run on SQLite alone; with `--postgresql` those of them that need a database run on PostgreSQL instead.
 """
 
 from __future__ import annotations
@@ -19,6 +20,32 @@ from triaged.store.database import Database, migrate, open_database
 from triaged.store.spool import Spool
 
 _numbers = itertools.count()
+_UNIT = Path(__file__).parent / "unit"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let the unit tests of the store run on the other database."""
+    parser.addoption("--postgresql", action="store_true", help="only tests that need a database, on PostgreSQL")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run a test that asks for a database on each kind that is wanted where the test stands."""
+    if "database_url" not in metafunc.fixturenames:
+        return
+    kinds = ["sqlite", "postgresql"]
+    if metafunc.config.getoption("postgresql"):
+        kinds = ["postgresql"]
+    elif metafunc.definition.path.is_relative_to(_UNIT):
+        kinds = ["sqlite"]
+    metafunc.parametrize("database_url", kinds, indirect=True)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what the choice of the database changes nothing for."""
+    if config.getoption("postgresql"):
+        asking = [item for item in items if "database_url" in getattr(item, "fixturenames", ())]
+        config.hook.pytest_deselected(items=[item for item in items if item not in set(asking)])
+        items[:] = asking
 
 
 @pytest.fixture(scope="session")
@@ -82,7 +109,7 @@ def postgresql_url(migrated_postgresql: str) -> Iterator[str]:
         connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture
 def database_url(request: pytest.FixtureRequest) -> str:
     """The URL of a fresh, migrated database, of each kind in turn."""
     return str(request.getfixturevalue(f"{request.param}_url"))

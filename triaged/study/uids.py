@@ -21,7 +21,7 @@ def is_valid_uid(text: str) -> bool:
 
 def derived_uid(*parts: str) -> str:
     """Return a UUID-derived UID (PS3.5 B.2) that is a function of `parts` alone."""
-    digest = hashlib.sha256("\x1f".join(parts).encode("utf-8", "surrogateescape")).digest()
+    digest = hashlib.sha256("\x1f".join(parts).encode("utf-8", "surrogatepass")).digest()
     return f"2.25.{int.from_bytes(digest[:16], 'big') | 1}"
 
 

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import multiprocessing
 from dataclasses import replace
-from multiprocessing.queues import Queue
-from multiprocessing.synchronize import Barrier
 
 import pytest
 
@@ -225,31 +222,6 @@ def test_invalid_uids_are_kept_as_sent(studies: Studies) -> None:
 def test_text_that_no_database_can_hold_does_not_stop_an_instance(studies: Studies, worklist: Worklist) -> None:
     admit(studies, instance(1, 1), patient=replace(PATIENT, patient_name="Roe\0^J\udce9", accession_number="\ud800"))
     assert worklist.entries()[0].patient.patient_name == "Roe\ufffd^J?"
-
-
-def _admit_all(url: str, gate: Barrier, found: Queue[list[str]]) -> None:
-    database = open_database(url)
-    studies = Studies(database)
-    database.is_alive()
-    gate.wait()
-    found.put([admit(studies, instance(study, number)) for number in range(1, 6) for study in range(1, 6)])
-    database.close()
-
-
-def test_two_receivers_that_get_the_same_studies_at_once_keep_each_instance_once(
-    studies: Studies, worklist: Worklist, database_url: str
-) -> None:
-    spawn = multiprocessing.get_context("spawn")
-    gate, found = spawn.Barrier(2), spawn.Queue()
-    receivers = [spawn.Process(target=_admit_all, args=(database_url, gate, found)) for _ in range(2)]
-    for receiver in receivers:
-        receiver.start()
-    told = zip(*(found.get(timeout=120) for _ in receivers), strict=True)
-    for receiver in receivers:
-        receiver.join(60)
-    assert {tuple(sorted(pair)) for pair in told} == {("duplicate", "new")}
-    assert [(entry.instances, entry.revision) for entry in worklist.entries()] == [(5, 5)] * 5
-    assert studies.conflicts() == []
 
 
 def test_the_list_has_no_place_for_two_studies_with_one_sort_key(studies: Studies) -> None:

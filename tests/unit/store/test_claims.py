@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import multiprocessing
-from multiprocessing.queues import Queue
-from multiprocessing.synchronize import Barrier
-
 import pytest
 
 from triaged.errors import StaleClaim
-from triaged.store.database import Database, open_database
+from triaged.store.database import Database
 from triaged.store.studies import Studies
 from triaged.study.lifecycle import State
 from triaged.study.placement import Lane, OrderPriority
@@ -140,33 +136,3 @@ def test_a_restarted_worker_gives_its_own_studies_back_at_once(studies: Studies)
     assert studies.release("worker-1", now=at(3)) == 1
     assert claimed(studies, "worker-1", minutes=3).study_uid == study_uid(1)
     assert studies.claim_next("worker-1", lease_s=60, now=at(3)) is None
-
-
-def _claim_all(url: str, worker: str, gate: Barrier, found: Queue[list[str]]) -> None:
-    database = open_database(url)
-    studies = Studies(database)
-    database.is_alive()
-    gate.wait()
-    mine = []
-    while (claim := studies.claim_next(worker, lease_s=600, now=at(100))) is not None:
-        mine.append(claim.study_uid.value)
-    found.put(mine)
-    database.close()
-
-
-def test_processes_that_claim_at_once_never_get_the_same_study(studies: Studies, database_url: str) -> None:
-    wanted = 40
-    for number in range(wanted):
-        make_ready(studies, number, minutes=number)
-    spawn = multiprocessing.get_context("spawn")
-    gate, found = spawn.Barrier(3), spawn.Queue()
-    workers = [
-        spawn.Process(target=_claim_all, args=(database_url, f"worker-{number}", gate, found)) for number in range(3)
-    ]
-    for worker in workers:
-        worker.start()
-    shares = [found.get(timeout=120) for _ in workers]
-    for worker in workers:
-        worker.join(60)
-    assert sorted(uid for share in shares for uid in share) == sorted(study_uid(n).value for n in range(wanted))
-    assert studies.counts()[State.ANALYSING] == wanted

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import re
 import sqlite3
 import threading
@@ -10,13 +9,13 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
-import psycopg
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import insert, select, text
 from sqlalchemy.exc import IntegrityError
 
+from tests.unit.conftest import Prepare
 from triaged.errors import ConfigError, TryLater
 from triaged.store import schema
 from triaged.store.database import Database, migrate, open_database
@@ -46,51 +45,6 @@ def _definitions(path: str) -> dict[str, list[str]]:
         rows = connection.execute("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL").fetchall()
     connection.close()
     return {name: sorted(re.split(r",?\s*\n\s*", sql)) for name, sql in rows if name != "alembic_version"}
-
-
-def test_the_checks_of_the_schema_are_on_postgresql_too(postgresql_url: str) -> None:
-    with psycopg.connect(postgresql_url) as connection:
-        rows = connection.execute("SELECT conname FROM pg_constraint WHERE contype = 'c'").fetchall()
-    named = {
-        f"ck_{table.name}_{check.name}" if not str(check.name).startswith("ck_") else str(check.name)
-        for table in schema.metadata.tables.values()
-        for check in table.constraints
-        if type(check).__name__ == "CheckConstraint"
-    }
-    assert named
-    assert named <= {name for (name,) in rows}
-
-
-def _migrate(url: str, gate: multiprocessing.synchronize.Barrier) -> None:
-    database = open_database(url)
-    gate.wait()
-    migrate(database)
-    database.close()
-
-
-@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
-def test_processes_that_start_at_once_migrate_once(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path}/new.db" if kind == "sqlite" else _empty(request.getfixturevalue("postgresql_url"))
-    spawn = multiprocessing.get_context("spawn")
-    gate = spawn.Barrier(3)
-    processes = [spawn.Process(target=_migrate, args=(url, gate)) for _ in range(3)]
-    for process in processes:
-        process.start()
-    for process in processes:
-        process.join(60)
-    assert [process.exitcode for process in processes] == [0, 0, 0]
-    database = open_database(url)
-    with database.read() as connection:
-        assert connection.execute(text("SELECT count(*) FROM alembic_version")).scalar_one() == 1
-        assert connection.execute(select(schema.study)).all() == []
-    database.close()
-
-
-def _empty(url: str) -> str:
-    with psycopg.connect(url) as connection:
-        connection.execute("DROP SCHEMA public CASCADE")
-        connection.execute("CREATE SCHEMA public")
-    return url
 
 
 def test_migrating_twice_changes_nothing(database: Database) -> None:
@@ -172,7 +126,10 @@ def test_text_that_no_database_can_hold_does_not_stop_an_association(database: D
     assert (row.peer, row.calling_ae_title) == ("p\ufffdq", "A?E")
 
 
-def test_sqlite_loses_nothing_at_a_power_cut_and_keeps_its_references(sqlite_url: str) -> None:
+def test_sqlite_loses_nothing_at_a_power_cut_and_keeps_its_references(
+    sqlite_url: str, durable_sqlite: Prepare, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("triaged.store.database._prepare_sqlite", durable_sqlite)
     database = open_database(sqlite_url)
     with database.read() as connection:
         found = {
@@ -193,34 +150,6 @@ def test_a_server_that_is_not_there_is_a_reason_to_try_later() -> None:
     with pytest.raises(TryLater, match="away"), database.begin():
         pass
     database.close()
-
-
-def test_a_connection_that_the_server_dropped_is_replaced(postgresql_url: str) -> None:
-    database = open_database(postgresql_url)
-    assert database.is_alive()
-    with psycopg.connect(postgresql_url, autocommit=True) as connection:
-        connection.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'triaged' "
-            "AND datname = current_database()"
-        )
-    with database.begin() as connected:
-        assert connected.execute(text("SELECT 1")).scalar_one() == 1
-    database.close()
-
-
-def test_a_connection_that_breaks_in_a_transaction_is_a_reason_to_try_later(postgresql_url: str) -> None:
-    database = open_database(postgresql_url)
-    with pytest.raises(TryLater):
-        _drop_own_connection(database, postgresql_url)
-    database.close()
-
-
-def _drop_own_connection(database: Database, url: str) -> None:
-    with database.begin() as connected:
-        pid = connected.execute(text("SELECT pg_backend_pid()")).scalar_one()
-        with psycopg.connect(url, autocommit=True) as connection:
-            connection.execute("SELECT pg_terminate_backend(%s)", (pid,))
-        connected.execute(text("SELECT 1"))
 
 
 def test_a_sqlite_file_that_cannot_be_opened_is_a_reason_to_try_later(tmp_path: Path) -> None:

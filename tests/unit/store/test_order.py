@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
-from multiprocessing.synchronize import Barrier
-
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -122,16 +119,6 @@ def test_plain_sql_by_the_sort_key_is_the_list(studies: Studies, database: Datab
     assert plain == [entry.study_instance_uid for entry in Worklist(database).entries()]
 
 
-def test_the_order_is_that_of_bytes_whatever_the_locale(postgresql_url: str) -> None:
-    database = open_database(postgresql_url)
-    with database.read() as connection:
-        collation = connection.execute(
-            text("SELECT collation_name FROM information_schema.columns WHERE column_name = 'sort_key'")
-        ).scalar_one()
-    database.close()
-    assert collation == "C"
-
-
 @pytest.mark.parametrize(
     "query",
     [
@@ -148,34 +135,3 @@ def test_the_list_is_read_from_an_index_and_never_sorted(sqlite_url: str, query:
     database.close()
     assert "INDEX" in plan
     assert "TEMP B-TREE" not in plan
-
-
-def _admit_many(url: str, first: int, gate: Barrier) -> None:
-    database = open_database(url)
-    studies = Studies(database)
-    database.is_alive()
-    gate.wait()
-    for number in range(first, first + 30, 2):
-        admit(studies, instance(number, 1), minutes=(number * 7) % 30)
-        if number % 3 == 0:
-            admit(studies, instance(number, 2), where=placement(-number, study_uid(number), lane=Lane.EMERGENCY))
-    database.close()
-
-
-def test_positions_are_exact_when_processes_change_the_order_at_once(database: Database, database_url: str) -> None:
-    spawn = multiprocessing.get_context("spawn")
-    gate = spawn.Barrier(2)
-    receivers = [spawn.Process(target=_admit_many, args=(database_url, first, gate)) for first in (1, 2)]
-    for receiver in receivers:
-        receiver.start()
-    for receiver in receivers:
-        receiver.join(120)
-    assert [receiver.exitcode for receiver in receivers] == [0, 0]
-    studies = Studies(database)
-    entries = Worklist(database).entries()
-    assert len(entries) == 30
-    for entry in entries:
-        history = [(move.before, move.after) for move in studies.moves(entry.study_instance_uid)]
-        assert history[0][0] is None
-        assert [before for before, _ in history[1:]] == [after for _, after in history[:-1]]
-        assert history[-1][1] == entry.position

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import multiprocessing
-from multiprocessing.queues import Queue
-from multiprocessing.synchronize import Barrier
-
 import pytest
 
 from triaged.errors import StaleClaim
-from triaged.store.database import Database, open_database
+from triaged.store.database import Database
 from triaged.store.outbox import Outbox
 from triaged.store.studies import Studies
 from triaged.study.records import DeliveryState, ObjectKind, OutboxItem
@@ -171,32 +167,3 @@ def test_deliveries_are_counted_per_destination_and_state(database: Database, ou
         "pacs": {DeliveryState.PENDING: 1, DeliveryState.SENT: 1, DeliveryState.DEAD: 0},
         "research": {DeliveryState.PENDING: 0, DeliveryState.SENT: 0, DeliveryState.DEAD: 1},
     }
-
-
-def _claim_all(url: str, courier: str, gate: Barrier, found: Queue[list[int]]) -> None:
-    database = open_database(url)
-    outbox = Outbox(database)
-    database.is_alive()
-    gate.wait()
-    mine = []
-    while (item := outbox.claim_due(courier, lease_s=600, now=at(100))) is not None:
-        mine.append(item.item_id)
-    found.put(mine)
-    database.close()
-
-
-def test_couriers_that_claim_at_once_never_get_the_same_delivery(
-    database: Database, outbox: Outbox, database_url: str
-) -> None:
-    for number in range(10):
-        publish(database, number, "a", "b", "c", minutes=number)
-    spawn = multiprocessing.get_context("spawn")
-    gate, found = spawn.Barrier(2), spawn.Queue()
-    couriers = [spawn.Process(target=_claim_all, args=(database_url, name, gate, found)) for name in ("x", "y")]
-    for courier in couriers:
-        courier.start()
-    claimed_items = sorted(item for _ in couriers for item in found.get(timeout=120))
-    for courier in couriers:
-        courier.join(60)
-    assert len(claimed_items) == 30
-    assert len(set(claimed_items)) == 30

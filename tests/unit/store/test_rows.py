@@ -7,7 +7,7 @@ import math
 from dataclasses import fields
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from triaged.store.rows import header_of, header_text, parsed_uid, sent_text
@@ -67,6 +67,7 @@ def test_an_attribute_that_a_later_version_wrote_is_passed_over() -> None:
     assert header_of(text) == image()
 
 
+@example("\ud800")
 @given(st.text(st.characters(codec=None, exclude_categories=()), min_size=1))
 def test_a_uid_comes_back_as_it_was_sent_whatever_it_was(sent: str) -> None:
     if not sent.strip(" \0"):

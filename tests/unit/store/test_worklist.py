@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from triaged.store.database import Database, open_database
+from triaged.store.database import Database
 from triaged.store.studies import Studies
 from triaged.store.worklist import Worklist
 from triaged.study.lifecycle import State
@@ -89,22 +89,6 @@ def test_the_token_stays_while_nothing_changes(studies: Studies, worklist: Workl
     studies.receiving(now=at(9))
     worklist.entries()
     assert worklist.version() == before
-
-
-def test_the_token_notices_a_transaction_that_commits_after_a_later_one(postgresql_url: str) -> None:
-    first, second = open_database(postgresql_url), open_database(postgresql_url)
-    with first.begin() as slow:
-        from triaged.store.rows import record_event
-
-        admit(Studies(second), instance(1, 1))
-        record_event(
-            slow, 1, "CONFLICT", before=None, after=State.RECEIVING, revision=1, detail="numbered first", now=at(0)
-        )
-        admit(Studies(second), instance(1, 2))
-        seen = Worklist(second).version()
-    assert Worklist(second).version() != seen
-    first.close()
-    second.close()
 
 
 def test_the_counts_know_every_state(studies: Studies) -> None:

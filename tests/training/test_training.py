@@ -13,6 +13,7 @@ from triaged.lab.appearance import vary_appearance
 from triaged.lab.identification import PooledSeries, fit_head, pooled_series, ranking
 from triaged.lab.losses import dice_coefficient, segmentation_loss
 from triaged.lab.networks import LungNetwork, MultitaskSpatial1
+from triaged.lab.normalisation import settle_normalisation
 from triaged.lab.sampling import (
     IGNORED,
     LESION,
@@ -183,3 +184,14 @@ def test_cells_cover_every_slice_with_lung(viral: GeneratedSeries) -> None:
     pooled = pooled_series(MultitaskSpatial1(1).segmentation, [viral], 2, np.random.default_rng(1))
     assert [one.cells.shape for one in pooled] == [(8, 1, 85)] * 2
     assert all(one.positive for one in pooled)
+
+
+def test_settled_normalisation_is_the_average_over_all_batches() -> None:
+    layer = torch.nn.BatchNorm2d(1, momentum=0.1)
+    batches = [torch.randn(4, 1, 5, 5, generator=torch.Generator().manual_seed(seed)) + seed for seed in range(6)]
+    drawn = iter(batches)
+    settle_normalisation(layer, lambda: next(drawn), 6)
+    assert layer.running_mean is not None
+    torch.testing.assert_close(layer.running_mean, torch.stack(batches).mean(dim=(0, 1, 3, 4)))
+    assert layer.momentum == 0.1
+    assert not layer.training

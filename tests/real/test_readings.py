@@ -21,7 +21,7 @@ from triaged.pipelines.measure import CtOptions
 from triaged.pipelines.threshold import ThresholdPipeline
 from triaged.study.finding import Reading
 
-DATA = Path(__file__).resolve().parents[4] / "shared" / "data"
+DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
 LEFT_THIRDS, RIGHT_THIRDS = (9, 10, 11), (12, 13, 14)
 """Regions in the label maps of the Chest Imaging Platform."""
 

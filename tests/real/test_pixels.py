@@ -13,7 +13,7 @@ from triaged.dicom.pixels import ReadOptions, read_series
 from triaged.errors import UnreadableStudy
 from triaged.study.assessment import ReasonCode
 
-DATA = Path(__file__).parents[4] / "shared" / "data"
+DATA = Path(__file__).parents[3] / "shared" / "data"
 INTEROP = DATA / "interop"
 GE_SLICE = INTEROP / "cornerstone3D_testImages"
 ENHANCED = INTEROP / "dicomParser_testImages" / "encapsulated" / "multi-frame"

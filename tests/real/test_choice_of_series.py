@@ -15,7 +15,7 @@ from triaged.study.completeness import is_whole
 from triaged.study.records import Instance, Series
 from triaged.study.scope import ScopeOptions, choose
 
-DATA = Path(__file__).parents[4] / "shared" / "data"
+DATA = Path(__file__).parents[3] / "shared" / "data"
 FAILING = DATA / "interop" / "dicom2nifti_failing"
 
 pytestmark = pytest.mark.skipif(not DATA.is_dir(), reason="real images are not here: ../shared/data")

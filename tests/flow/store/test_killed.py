@@ -14,6 +14,17 @@ from unittest import mock
 
 import pytest
 
+from tests.unit.store.making import (
+    EXPLICIT_VR_LITTLE_ENDIAN,
+    admit,
+    at,
+    claimed,
+    commit,
+    image,
+    instance,
+    make_ready,
+    study_uid,
+)
 from triaged.store import outcomes
 from triaged.store.database import Database, open_database
 from triaged.store.spool import KeptFile, Spool
@@ -21,8 +32,6 @@ from triaged.store.studies import Studies
 from triaged.store.worklist import Worklist
 from triaged.study.lifecycle import State
 from triaged.study.records import Admission, Instance
-
-from .making import EXPLICIT_VR_LITTLE_ENDIAN, admit, at, claimed, commit, image, instance, make_ready, study_uid
 
 DATA_SET = bytes(range(256)) * 2000
 PLACES = ["while writing", "before the name", "after the name", "before the row", "after the row"]

@@ -1,0 +1,185 @@
+"""Processes that work on one store at the same moment, on both databases."""
+
+from __future__ import annotations
+
+import multiprocessing
+from multiprocessing.queues import Queue
+from multiprocessing.synchronize import Barrier
+from pathlib import Path
+
+import psycopg
+import pytest
+from sqlalchemy import select, text
+
+from tests.unit.store.making import admit, at, instance, make_ready, placement, study_uid
+from tests.unit.store.test_outbox import publish
+from triaged.store import schema
+from triaged.store.database import Database, migrate, open_database
+from triaged.store.outbox import Outbox
+from triaged.store.studies import Studies
+from triaged.store.worklist import Worklist
+from triaged.study.lifecycle import State
+from triaged.study.placement import Lane
+
+
+@pytest.fixture
+def studies(database: Database) -> Studies:
+    return Studies(database)
+
+
+@pytest.fixture
+def worklist(database: Database) -> Worklist:
+    return Worklist(database)
+
+
+@pytest.fixture
+def outbox(database: Database) -> Outbox:
+    return Outbox(database)
+
+
+def _migrate(url: str, gate: Barrier) -> None:
+    database = open_database(url)
+    gate.wait()
+    migrate(database)
+    database.close()
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_processes_that_start_at_once_migrate_once(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/new.db" if kind == "sqlite" else _empty(request.getfixturevalue("postgresql_url"))
+    spawn = multiprocessing.get_context("spawn")
+    gate = spawn.Barrier(3)
+    processes = [spawn.Process(target=_migrate, args=(url, gate)) for _ in range(3)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(60)
+    assert [process.exitcode for process in processes] == [0, 0, 0]
+    database = open_database(url)
+    with database.read() as connection:
+        assert connection.execute(text("SELECT count(*) FROM alembic_version")).scalar_one() == 1
+        assert connection.execute(select(schema.study)).all() == []
+    database.close()
+
+
+def _empty(url: str) -> str:
+    with psycopg.connect(url) as connection:
+        connection.execute("DROP SCHEMA public CASCADE")
+        connection.execute("CREATE SCHEMA public")
+    return url
+
+
+def _admit_all(url: str, gate: Barrier, found: Queue[list[str]]) -> None:
+    database = open_database(url)
+    studies = Studies(database)
+    database.is_alive()
+    gate.wait()
+    found.put([admit(studies, instance(study, number)) for number in range(1, 6) for study in range(1, 6)])
+    database.close()
+
+
+def test_two_receivers_that_get_the_same_studies_at_once_keep_each_instance_once(
+    studies: Studies, worklist: Worklist, database_url: str
+) -> None:
+    spawn = multiprocessing.get_context("spawn")
+    gate, found = spawn.Barrier(2), spawn.Queue()
+    receivers = [spawn.Process(target=_admit_all, args=(database_url, gate, found)) for _ in range(2)]
+    for receiver in receivers:
+        receiver.start()
+    told = zip(*(found.get(timeout=120) for _ in receivers), strict=True)
+    for receiver in receivers:
+        receiver.join(60)
+    assert {tuple(sorted(pair)) for pair in told} == {("duplicate", "new")}
+    assert [(entry.instances, entry.revision) for entry in worklist.entries()] == [(5, 5)] * 5
+    assert studies.conflicts() == []
+
+
+def _claim_studies(url: str, worker: str, gate: Barrier, found: Queue[list[str]]) -> None:
+    database = open_database(url)
+    studies = Studies(database)
+    database.is_alive()
+    gate.wait()
+    mine = []
+    while (claim := studies.claim_next(worker, lease_s=600, now=at(100))) is not None:
+        mine.append(claim.study_uid.value)
+    found.put(mine)
+    database.close()
+
+
+def test_processes_that_claim_at_once_never_get_the_same_study(studies: Studies, database_url: str) -> None:
+    wanted = 40
+    for number in range(wanted):
+        make_ready(studies, number, minutes=number)
+    spawn = multiprocessing.get_context("spawn")
+    gate, found = spawn.Barrier(3), spawn.Queue()
+    workers = [
+        spawn.Process(target=_claim_studies, args=(database_url, f"worker-{number}", gate, found))
+        for number in range(3)
+    ]
+    for worker in workers:
+        worker.start()
+    shares = [found.get(timeout=120) for _ in workers]
+    for worker in workers:
+        worker.join(60)
+    assert sorted(uid for share in shares for uid in share) == sorted(study_uid(n).value for n in range(wanted))
+    assert studies.counts()[State.ANALYSING] == wanted
+
+
+def _claim_deliveries(url: str, courier: str, gate: Barrier, found: Queue[list[int]]) -> None:
+    database = open_database(url)
+    outbox = Outbox(database)
+    database.is_alive()
+    gate.wait()
+    mine = []
+    while (item := outbox.claim_due(courier, lease_s=600, now=at(100))) is not None:
+        mine.append(item.item_id)
+    found.put(mine)
+    database.close()
+
+
+def test_couriers_that_claim_at_once_never_get_the_same_delivery(
+    database: Database, outbox: Outbox, database_url: str
+) -> None:
+    for number in range(10):
+        publish(database, number, "a", "b", "c", minutes=number)
+    spawn = multiprocessing.get_context("spawn")
+    gate, found = spawn.Barrier(2), spawn.Queue()
+    couriers = [spawn.Process(target=_claim_deliveries, args=(database_url, name, gate, found)) for name in ("x", "y")]
+    for courier in couriers:
+        courier.start()
+    claimed_items = sorted(item for _ in couriers for item in found.get(timeout=120))
+    for courier in couriers:
+        courier.join(60)
+    assert len(claimed_items) == 30
+    assert len(set(claimed_items)) == 30
+
+
+def _admit_many(url: str, first: int, gate: Barrier) -> None:
+    database = open_database(url)
+    studies = Studies(database)
+    database.is_alive()
+    gate.wait()
+    for number in range(first, first + 30, 2):
+        admit(studies, instance(number, 1), minutes=(number * 7) % 30)
+        if number % 3 == 0:
+            admit(studies, instance(number, 2), where=placement(-number, study_uid(number), lane=Lane.EMERGENCY))
+    database.close()
+
+
+def test_positions_are_exact_when_processes_change_the_order_at_once(database: Database, database_url: str) -> None:
+    spawn = multiprocessing.get_context("spawn")
+    gate = spawn.Barrier(2)
+    receivers = [spawn.Process(target=_admit_many, args=(database_url, first, gate)) for first in (1, 2)]
+    for receiver in receivers:
+        receiver.start()
+    for receiver in receivers:
+        receiver.join(120)
+    assert [receiver.exitcode for receiver in receivers] == [0, 0]
+    studies = Studies(database)
+    entries = Worklist(database).entries()
+    assert len(entries) == 30
+    for entry in entries:
+        history = [(move.before, move.after) for move in studies.moves(entry.study_instance_uid)]
+        assert history[0][0] is None
+        assert [before for before, _ in history[1:]] == [after for _, after in history[:-1]]
+        assert history[-1][1] == entry.position

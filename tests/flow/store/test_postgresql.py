@@ -1,0 +1,81 @@
+"""What only PostgreSQL does, or does in another way than SQLite."""
+
+from __future__ import annotations
+
+import psycopg
+import pytest
+from sqlalchemy import text
+
+from tests.unit.store.making import admit, at, instance
+from triaged.errors import TryLater
+from triaged.store import schema
+from triaged.store.database import Database, open_database
+from triaged.store.rows import record_event
+from triaged.store.studies import Studies
+from triaged.store.worklist import Worklist
+from triaged.study.lifecycle import State
+
+
+def test_the_checks_of_the_schema_are_on_postgresql_too(postgresql_url: str) -> None:
+    with psycopg.connect(postgresql_url) as connection:
+        rows = connection.execute("SELECT conname FROM pg_constraint WHERE contype = 'c'").fetchall()
+    named = {
+        f"ck_{table.name}_{check.name}" if not str(check.name).startswith("ck_") else str(check.name)
+        for table in schema.metadata.tables.values()
+        for check in table.constraints
+        if type(check).__name__ == "CheckConstraint"
+    }
+    assert named
+    assert named <= {name for (name,) in rows}
+
+
+def test_the_order_is_that_of_bytes_whatever_the_locale(postgresql_url: str) -> None:
+    database = open_database(postgresql_url)
+    with database.read() as connection:
+        collation = connection.execute(
+            text("SELECT collation_name FROM information_schema.columns WHERE column_name = 'sort_key'")
+        ).scalar_one()
+    database.close()
+    assert collation == "C"
+
+
+def test_the_token_notices_a_transaction_that_commits_after_a_later_one(postgresql_url: str) -> None:
+    first, second = open_database(postgresql_url), open_database(postgresql_url)
+    with first.begin() as slow:
+        admit(Studies(second), instance(1, 1))
+        record_event(
+            slow, 1, "CONFLICT", before=None, after=State.RECEIVING, revision=1, detail="numbered first", now=at(0)
+        )
+        admit(Studies(second), instance(1, 2))
+        seen = Worklist(second).version()
+    assert Worklist(second).version() != seen
+    first.close()
+    second.close()
+
+
+def test_a_connection_that_the_server_dropped_is_replaced(postgresql_url: str) -> None:
+    database = open_database(postgresql_url)
+    assert database.is_alive()
+    with psycopg.connect(postgresql_url, autocommit=True) as connection:
+        connection.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'triaged' "
+            "AND datname = current_database()"
+        )
+    with database.begin() as connected:
+        assert connected.execute(text("SELECT 1")).scalar_one() == 1
+    database.close()
+
+
+def test_a_connection_that_breaks_in_a_transaction_is_a_reason_to_try_later(postgresql_url: str) -> None:
+    database = open_database(postgresql_url)
+    with pytest.raises(TryLater):
+        _drop_own_connection(database, postgresql_url)
+    database.close()
+
+
+def _drop_own_connection(database: Database, url: str) -> None:
+    with database.begin() as connected:
+        pid = connected.execute(text("SELECT pg_backend_pid()")).scalar_one()
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute("SELECT pg_terminate_backend(%s)", (pid,))
+        connected.execute(text("SELECT 1"))
