@@ -80,20 +80,22 @@ def read_elements(content: bytes, encoding: Encoding, *, last: str) -> Elements:
         complete = int(tag) > last_tag
         return complete
 
+    stream = _Limited(content)
     try:
         for element in data_element_generator(
-            _Limited(content), not encoding.explicit, encoding.little_endian, stop_when=is_past_the_last
+            stream, not encoding.explicit, encoding.little_endian, stop_when=is_past_the_last
         ):
             found.setdefault(int(element.tag), element)
     except _DAMAGED:
         complete = False
-    return Elements(found, [default_encoding], complete=complete)
+    return Elements(found, [default_encoding], complete=complete or stream.is_exhausted)
 
 
 class Elements:
     """The elements of one data set or item, by keyword; absent, empty and unreadable values are all None.
 
-    `complete` tells whether an element after the last wanted one was seen: more content would not add a value.
+    `complete` tells that more content would not add a value: an element after the last wanted one was seen, or the
+    reading was given up.
     """
 
     def __init__(
@@ -169,9 +171,14 @@ class _Limited(BytesIO):
 
     _reads = 0
 
+    @property
+    def is_exhausted(self) -> bool:
+        """Tell whether more reads were asked for than there may be."""
+        return self._reads > _MOST_READS
+
     def read(self, size: int | None = -1, /) -> bytes:
         self._reads += 1
-        return super().read(size) if self._reads <= _MOST_READS else b""
+        return b"" if self.is_exhausted else super().read(size)
 
 
 def _tag(keyword: str) -> int:

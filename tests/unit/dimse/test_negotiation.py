@@ -185,6 +185,13 @@ def test_what_a_peer_says_besides_does_not_cost_it_the_association(item: bytes) 
     assert request.roles == ({CT_IMAGE: (True, False)} if item[0] == 0x54 else {})
 
 
+@pytest.mark.parametrize("title", [b" " * 16, b"R\xf6ntgen         ", b"CT\n1            "])
+def test_a_title_that_is_none_is_no_request(title: bytes) -> None:
+    content = a_request()
+    with pytest.raises(ValueError, match="expected an A-ASSOCIATE-RQ"):
+        decode_request(content[:20] + title + content[36:])
+
+
 def proposed(context_id: int, abstract_syntax: str, transfer_syntaxes: Sequence[str]) -> PresentationContext:
     context = PresentationContext()
     context.context_id, context.abstract_syntax = context_id, UID(abstract_syntax)
