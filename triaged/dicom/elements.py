@@ -159,7 +159,7 @@ class Elements:
         else:
             items = iter(element.value if element is not None and element.VR == "SQ" else ())
         for item in items:
-            yield Elements({int(tag): item.get_item(tag) for tag in item.keys()}, self._text_encodings)  # noqa: SIM118
+            yield Elements({int(found.tag): found for found in item.values()}, self._text_encodings)
 
     def _bytes(self, tag: int) -> bytes | None:
         element = self._found.get(tag)

@@ -267,6 +267,15 @@ def test_an_element_of_an_unknown_representation_does_not_end_the_reading() -> N
     assert (header.study_uid.value, header.sop_instance_uid.value) == ("1.2.3", "1.2.3.4.5")
 
 
+@pytest.mark.parametrize("undefined_length", [False, True], ids=["defined", "undefined"])
+def test_an_empty_element_of_an_unknown_representation_in_an_item_is_no_harm(undefined_length: bool) -> None:
+    dataset = made(RequestAttributesSequence=item(Modality="CT", ProtocolName="", RequestedProcedurePriority="HIGH"))
+    dataset["RequestAttributesSequence"].is_undefined_length = undefined_length
+    content = encoded(dataset).replace(b"\x30\x10LO\0\0", b"\x30\x10S\xbb\0\0")
+    assert b"S\xbb" in content
+    assert read_header(content, transfer_syntax_uid=EXPLICIT).order_priority is OrderPriority.HIGH
+
+
 @pytest.mark.parametrize(
     ("manufacturer", "model", "ours"),
     [("triaged", "triaged ct-phantom", True), ("triaged", "Scanner", False), ("ACME", "triaged", False)],
