@@ -33,11 +33,11 @@ def test_the_multitask_network_has_the_papers_parameters() -> None:
     assert parameters(network.identification) == 4_794_368
 
 
-@pytest.mark.parametrize("size", [(1, 1), (8, 8), (17, 33), (109, 151), (64, 128)])
-def test_any_size_of_slice_passes_and_keeps_its_size(size: tuple[int, int]) -> None:
+def test_any_size_of_slice_passes_and_keeps_its_size() -> None:
     network = EncoderDecoder(1, top_blocks=1).eval()
-    with torch.no_grad():
-        assert network(torch.rand(2, 1, *size)).shape == (2, 1, *size)
+    for size in [(1, 1), (8, 8), (17, 33), (109, 151), (64, 128)]:
+        with torch.no_grad():
+            assert network(torch.rand(2, 1, *size)).shape == (2, 1, *size)
 
 
 @pytest.mark.parametrize("shape", [(8, 8, 8), (40, 11, 23), (9, 110, 75), (31, 64, 17)])

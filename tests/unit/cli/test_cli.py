@@ -1,91 +1,21 @@
-"""The command line as a person or a script uses it: in a process of its own, on a configuration of its own."""
+"""The command line as a person or a script uses it, on a configuration of its own.
+
+It runs in this process; that it does the same in one of its own stands in `tests/flow/test_command_line.py`.
+"""
 
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
-import socket
 import sqlite3
-import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from tests.unit.web.scene import Scene, clinic
-from triaged.store.database import open_database
-from triaged.store.spool import Spool
+from tests.unit.cli.site import Site, run
 
 COMMANDS = ("serve", "demo", "check", "status", "worklist", "requeue", "resend", "phantom")
-
-
-@dataclass(frozen=True)
-class Ended:
-    """How a command ended."""
-
-    code: int
-    out: str
-    err: str
-
-
-@dataclass(frozen=True)
-class Site:
-    """A configuration file with its store."""
-
-    folder: Path
-
-    @property
-    def config(self) -> Path:
-        """Return the configuration file."""
-        return self.folder / "config.yaml"
-
-    def configure(self, **changes: Any) -> None:
-        """Write the configuration: ports that nobody listens on, the built-in engine, and these changes."""
-        settings = {
-            "dicom": {"host": "127.0.0.1", "port": _free_port()},
-            "web": {"port": _free_port()},
-            "storage": {"path": "spool", "reserve_mb": 1},
-            "database": {"url": "sqlite:///triaged.db"},
-            "models": {"ct": "threshold"},
-        }
-        self.config.write_text(json.dumps(settings | changes), encoding="utf-8")  # JSON is YAML
-
-    def run(self, *arguments: str, **environment: str) -> Ended:
-        """Run a command with this configuration."""
-        return run(*arguments, "--config", str(self.config), **environment)
-
-    @contextmanager
-    def scene(self) -> Iterator[Scene]:
-        """Open the store."""
-        database = open_database(f"sqlite:///{self.folder / 'triaged.db'}")
-        yield Scene(database, Spool(self.folder / "spool", reserve_mb=0))
-        database.close()
-
-
-def run(*arguments: str, **environment: str) -> Ended:
-    """Run a command in a process of its own."""
-    kept = {name: value for name, value in os.environ.items() if name != "TRIAGED_CONFIG"}
-    ended = subprocess.run(
-        [sys.executable, "-m", "triaged.cli", *arguments],
-        env=kept | {"COLUMNS": "200"} | environment,
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-    assert "Traceback" not in ended.stderr, ended.stderr
-    return Ended(ended.returncode, ended.stdout, ended.stderr)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.fixture(scope="module")
@@ -93,9 +23,7 @@ def filled_site(tmp_path_factory: pytest.TempPathFactory, migrated_sqlite: Path)
     """A site with a clinic's worth of studies; tests that change it take `own_site`."""
     site = Site(tmp_path_factory.mktemp("site"))
     site.configure()
-    shutil.copyfile(migrated_sqlite, site.folder / "triaged.db")
-    with site.scene() as scene:
-        clinic(scene)
+    site.fill(migrated_sqlite)
     return site
 
 
@@ -241,35 +169,3 @@ def test_a_check_says_whether_the_schema_is_of_this_version(own_site: Site) -> N
     ended = own_site.run("check")
     assert ended.code == 1
     assert "expected a schema that this version knows" in ended.out
-
-
-def test_a_check_names_everything_that_is_wrong_and_ends_with_1(new_site: Site) -> None:
-    nobody = _free_port()
-    new_site.configure(
-        models={"ct": "no-such-model"},
-        storage={"path": "spool", "reserve_mb": 10**9},
-        destinations=[{"name": "pacs", "ae_title": "PACS", "host": "127.0.0.1", "port": nobody}],
-    )
-    ended = new_site.run("check")
-    assert ended.code == 1
-    failed = [line for line in ended.out.splitlines() if "FAILED" in line]
-    assert [re.split(r" *│ *", line)[2] for line in failed] == [
-        "storage",
-        "models.ct no-such-model",
-        "destination pacs",
-    ]
-    assert f"no connection to 127.0.0.1 port {nobody}" in ended.out
-
-
-@pytest.mark.parametrize("section", ["dicom", "web"])
-def test_a_taken_port_stops_the_start_with_its_key_and_number(new_site: Site, section: str) -> None:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        port = taken.getsockname()[1]
-        new_site.configure(**{section: {"host": "127.0.0.1", "port": port}})
-        for command in ("serve", "demo"):
-            ended = new_site.run(command)
-            assert ended.code == 2
-            assert f"{section}.port: expected a free address of this machine, found 127.0.0.1:{port}" in ended.err
-            assert len(ended.err.splitlines()) == 1

@@ -35,6 +35,7 @@ def phantom_study(
     The defaults give 50 to 90 slices of 256 by 256 in a few seconds. The files are in acquisition order; the patient is
     named after the severity unless `patient_name` says otherwise. The same arguments give the same files and UIDs.
     """
+    out_dir.mkdir(parents=True, exist_ok=True)  # nobody waits for a study that cannot be written
     options = PhantomOptions(
         seed=seed,
         disease="none" if severity == "none" else "viral",

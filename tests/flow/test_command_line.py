@@ -1,0 +1,73 @@
+"""The command line in a process of its own: what leaves it, and how it ends."""
+
+from __future__ import annotations
+
+import json
+import re
+import socket
+from pathlib import Path
+
+import pytest
+
+from tests.unit.cli.site import Site, free_port, run_apart
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    """A site on which nothing has run yet."""
+    made = Site(tmp_path)
+    made.configure()
+    return made
+
+
+def test_help_needs_no_configuration(tmp_path: Path) -> None:
+    ended = run_apart("--help", TRIAGED_CONFIG=str(tmp_path / "absent.yaml"))
+    assert (ended.code, ended.err) == (0, "")
+    assert "worklist" in ended.out
+
+
+def test_a_mistake_in_the_configuration_is_said_in_one_line_and_ends_with_2(site: Site) -> None:
+    site.config.write_text("dicom:\n  prot: 104\n", encoding="utf-8")
+    ended = run_apart("worklist", "--config", str(site.config))
+    assert (ended.code, ended.out) == (2, "")
+    assert ended.err.startswith(f"{site.config}:2: dicom.prot: unknown key; did you mean port?")
+    assert len(ended.err.splitlines()) == 1
+
+
+def test_nothing_but_json_leaves_a_command_that_is_asked_for_json(site: Site, migrated_sqlite: Path) -> None:
+    site.fill(migrated_sqlite)
+    ended = run_apart("worklist", "--json", TRIAGED_CONFIG=str(site.config))
+    assert (ended.code, ended.err) == (0, "")
+    assert len(json.loads(ended.out)) == 10
+
+
+def test_a_check_names_everything_that_is_wrong_and_ends_with_1(site: Site) -> None:
+    nobody = free_port()
+    site.configure(
+        models={"ct": "no-such-model"},
+        storage={"path": "spool", "reserve_mb": 10**9},
+        destinations=[{"name": "pacs", "ae_title": "PACS", "host": "127.0.0.1", "port": nobody}],
+    )
+    ended = run_apart("check", "--config", str(site.config))
+    assert ended.code == 1
+    failed = [line for line in ended.out.splitlines() if "FAILED" in line]
+    assert [re.split(r" *│ *", line)[2] for line in failed] == [
+        "storage",
+        "models.ct no-such-model",
+        "destination pacs",
+    ]
+    assert f"no connection to 127.0.0.1 port {nobody}" in ended.out
+
+
+@pytest.mark.parametrize("section", ["dicom", "web"])
+def test_a_taken_port_stops_the_start_with_its_key_and_number(site: Site, section: str) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        site.configure(**{section: {"host": "127.0.0.1", "port": port}})
+        for command in ("serve", "demo"):
+            ended = run_apart(command, "--config", str(site.config))
+            assert ended.code == 2
+            assert f"{section}.port: expected a free address of this machine, found 127.0.0.1:{port}" in ended.err
+            assert len(ended.err.splitlines()) == 1
