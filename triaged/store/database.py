@@ -5,8 +5,6 @@ Knows no tables. Everything that means "the database is away" leaves here as `Tr
 
 from __future__ import annotations
 
-import sqlite3
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
@@ -18,14 +16,13 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
-from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy import URL, Connection, Engine, create_engine, make_url, text
 from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, NoSuchModuleError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from triaged.errors import ConfigError, TryLater
+from triaged.store.sqlite import sqlite_engine
 
-_BUSY_S = 15.0
-_TURN_MS = 3
 _MIGRATION_LOCK = 7226940161
 _MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -94,7 +91,7 @@ def open_database(url: str) -> Database:
         parsed = make_url(url)
         kind = parsed.get_backend_name()
         if kind == "sqlite":
-            return Database(_sqlite(parsed))
+            return Database(sqlite_engine(parsed))
         if kind in ("postgresql", "postgres"):
             return Database(_postgresql(parsed))
     except (ArgumentError, NoSuchModuleError) as error:
@@ -147,73 +144,6 @@ def _migrations() -> Config:
     config = Config()
     config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
     return config
-
-
-def _sqlite(url: URL) -> Engine:
-    if not url.database or url.database == ":memory:":
-        raise ConfigError("expected sqlite:///path/to/file, found a database without a file: it would not survive")
-    _make_private(Path(url.database))
-    engine = create_engine(url, hide_parameters=True, connect_args={"timeout": _BUSY_S})
-    event.listen(engine, "connect", _prepare_sqlite)
-    event.listen(engine, "begin", _begin_sqlite)
-    return engine
-
-
-def _make_private(path: Path) -> None:
-    """Create the file, which names patients, for its owner and group only; SQLite gives its log the same mode."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if not path.exists():
-            path.touch(mode=0o640)
-    except OSError as error:
-        raise ConfigError(f"expected a place where the database can be: {path}: {error.strerror}") from error
-
-
-def _prepare_sqlite(connection: Any, _record: object) -> None:
-    """Make commits durable and let readers and one writer work side by side."""
-    connection.isolation_level = None  # the driver must not begin transactions on its own: `_begin_sqlite` does
-    _switch_to_wal(connection)
-    for pragma in ("synchronous=FULL", "foreign_keys=ON", "temp_store=MEMORY", "cache_size=-16000"):
-        connection.execute(f"PRAGMA {pragma}")
-
-
-def _switch_to_wal(connection: Any) -> None:
-    """Switch to the write-ahead log; SQLite does not wait by itself while two processes switch a new file at once."""
-    for pause_s in (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, None):
-        try:
-            connection.execute("PRAGMA journal_mode=WAL")
-            return
-        except sqlite3.OperationalError as error:
-            if pause_s is None or "locked" not in str(error):
-                raise
-            time.sleep(pause_s)
-
-
-def _begin_sqlite(connection: Connection) -> None:
-    if connection.get_execution_options().get("triaged_reading", False):
-        connection.exec_driver_sql("BEGIN")
-        return
-    driver: Any = connection.connection.dbapi_connection
-    driver.execute(f"PRAGMA busy_timeout={_TURN_MS}")
-    try:
-        _begin_writing(connection)
-    finally:
-        driver.execute(f"PRAGMA busy_timeout={int(_BUSY_S * 1000)}")
-
-
-def _begin_writing(connection: Connection) -> None:
-    """Wait for the write lock, in many short turns.
-
-    Left to itself SQLite waits longer and longer between its looks, up to 0.1 s, so that a writer that comes often
-    starves one that comes seldom: with four writers some waited for seconds.
-    """
-    for turn in range(int(_BUSY_S * 1000) // _TURN_MS, -1, -1):
-        try:
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
-            return
-        except OperationalError as error:
-            if turn == 0 or "locked" not in str(error.orig):
-                raise
 
 
 def _postgresql(url: URL) -> Engine:

@@ -1,0 +1,138 @@
+"""SQLite made safe for several processes: durable commits, one fair queue of writers, and a file that is still there.
+
+Knows no tables and no PostgreSQL.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event
+from sqlalchemy.exc import OperationalError
+
+from triaged.errors import ConfigError, TryLater
+
+_BUSY_S = 15.0
+_TURN_MS = 3
+
+
+def sqlite_engine(url: URL) -> Engine:
+    """Return an engine for the database file of a URL, making an empty file where there is none.
+
+    Raises:
+        ConfigError: the URL names no file, or one that cannot be made.
+    """
+    if not url.database or url.database == ":memory:":
+        raise ConfigError("expected sqlite:///path/to/file, found a database without a file: it would not survive")
+    _make_private(Path(url.database))
+    engine = create_engine(url, hide_parameters=True, connect_args={"timeout": _BUSY_S})
+    event.listen(engine, "do_connect", _demand_file)
+    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "connect", partial(_remember_file, Path(url.database)))
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _make_private(path: Path) -> None:
+    """Create the file, which names patients, for its owner and group only; SQLite gives its log the same mode."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if not path.exists():
+            path.touch(mode=0o640)
+    except OSError as error:
+        raise ConfigError(f"expected a place where the database can be: {path}: {error.strerror}") from error
+
+
+def _demand_file(_dialect: object, _record: object, arguments: list[Any], _options: object) -> None:
+    """Keep SQLite from making a file anew that somebody removed: only the start of a process may do that.
+
+    Raises:
+        TryLater: it is not there.
+    """
+    _file_number(Path(arguments[0]))
+
+
+def _remember_file(path: Path, _connection: object, record: Any) -> None:
+    record.info["file"] = _file_number(path)
+
+
+def _demand_same_file(connection: Connection) -> None:
+    """Refuse a connection whose file was removed or replaced: what is committed to it is on no disk afterwards.
+
+    Raises:
+        TryLater: it was.
+    """
+    path = Path(connection.engine.url.database or "")
+    try:
+        if _file_number(path) == connection.info["file"]:
+            return
+    except TryLater:
+        connection.invalidate()
+        raise
+    connection.invalidate()
+    raise TryLater(f"expected the database file that was opened, found another in its place: {path}")
+
+
+def _file_number(path: Path) -> tuple[int, int]:
+    """Return what tells a file from another of the same name.
+
+    Raises:
+        TryLater: there is none of that name.
+    """
+    try:
+        found = path.stat()
+    except OSError as error:
+        raise TryLater(f"expected the database file {path}: {error.strerror}") from error
+    return found.st_dev, found.st_ino
+
+
+def _prepare_sqlite(connection: Any, _record: object) -> None:
+    """Make commits durable and let readers and one writer work side by side."""
+    connection.isolation_level = None  # the driver must not begin transactions on its own: `_begin_sqlite` does
+    _switch_to_wal(connection)
+    for pragma in ("synchronous=FULL", "foreign_keys=ON", "temp_store=MEMORY", "cache_size=-16000"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _switch_to_wal(connection: Any) -> None:
+    """Switch to the write-ahead log; SQLite does not wait by itself while two processes switch a new file at once."""
+    for pause_s in (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, None):
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if pause_s is None or "locked" not in str(error):
+                raise
+            time.sleep(pause_s)
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    _demand_same_file(connection)
+    if connection.get_execution_options().get("triaged_reading", False):
+        connection.exec_driver_sql("BEGIN")
+        return
+    driver: Any = connection.connection.dbapi_connection
+    driver.execute(f"PRAGMA busy_timeout={_TURN_MS}")
+    try:
+        _begin_writing(connection)
+    finally:
+        driver.execute(f"PRAGMA busy_timeout={int(_BUSY_S * 1000)}")
+
+
+def _begin_writing(connection: Connection) -> None:
+    """Wait for the write lock, in many short turns.
+
+    Left to itself SQLite waits longer and longer between its looks, up to 0.1 s, so that a writer that comes often
+    starves one that comes seldom: with four writers some waited for seconds.
+    """
+    for turn in range(int(_BUSY_S * 1000) // _TURN_MS, -1, -1):
+        try:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+            return
+        except OperationalError as error:
+            if turn == 0 or "locked" not in str(error.orig):
+                raise
