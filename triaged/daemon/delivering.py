@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 
 import structlog
 
@@ -14,19 +15,21 @@ from triaged.steps.ports import Peer
 
 log = structlog.get_logger()
 
-_PATIENCE_S = 10.0
+_PATIENCE_S = 3.0
+"""How long a transfer may take to end when the daemon stops; one that is cut off is sent again at the next start."""
 
 
 def deliver(rooms: Rooms, name: str, stop: threading.Event) -> None:
     """Serve every destination from a thread of its own, so that one that hangs delays nobody else."""
     couriers = _couriers(rooms, name)
-    log.info("delivering", destinations=len(couriers))
+    log.info("delivering", destinations=len(couriers), released=rooms.outbox.release(name))
     threads = [threading.Thread(target=_deliver_to, args=(courier, stop), daemon=True) for courier in couriers]
     for thread in threads:
         thread.start()
     stop.wait()
+    deadline = time.monotonic() + _PATIENCE_S
     for thread in threads:
-        thread.join(timeout=_PATIENCE_S)
+        thread.join(timeout=max(0.0, deadline - time.monotonic()))
 
 
 def _deliver_to(courier: Courier, stop: threading.Event) -> None:

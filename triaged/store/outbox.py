@@ -39,6 +39,16 @@ class Outbox(Ledger):
             connection.execute(_SET, {"item": row.item_id, "attempts": row.attempts + 1, **lease})
         return OutboxItem(row.item_id, row.study_uid, row.destination, derived_object(row), row.attempts + 1)
 
+    def release(self, courier: str) -> int:
+        """Make due again what a courier of this name was sending when it died; return how many deliveries.
+
+        A courier that starts calls this: waiting for the lease to run out would only delay the object.
+        """
+        held = update(_outbox).where(_outbox.c.state == DeliveryState.PENDING, _outbox.c.courier == bindparam("holder"))
+        with self._database.begin() as connection:
+            free = held.values(courier=None, lease_expires_at=None)
+            return connection.execute(free, {"holder": courier}).rowcount
+
     def sent(self, item: OutboxItem, *, now: datetime) -> None:
         """Record that the destination has the object.
 
