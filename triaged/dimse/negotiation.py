@@ -117,6 +117,7 @@ def decode_request(payload: bytes) -> AssociationRequest:
         raise ValueError(f"expected an A-ASSOCIATE-RQ, found one that cannot be decoded: {error!r}") from None
 
 
+@without_warnings()
 def encode_accept(
     request: AssociationRequest,
     contexts: Sequence[PresentationContext],

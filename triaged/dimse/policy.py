@@ -62,7 +62,7 @@ def answers_to(
         uid: proposal for uid, proposal in request.roles.items() if any(proposal)
     }
     for proposed in request.contexts:
-        if not proposed.transfer_syntax:
+        if not proposed.abstract_syntax or not proposed.transfer_syntax:
             contexts.append(_declined(proposed))
             continue
         # One at a time: pynetdicom takes a single offer per SOP class, and chooses in the order of the offer.
@@ -91,8 +91,12 @@ def _offer_for(proposed: PresentationContext) -> list[PresentationContext]:
 
 
 def _declined(proposed: PresentationContext) -> PresentationContext:
-    """Return the answer to a proposal without transfer syntaxes; it has to name one, which means nothing."""
+    """Return the answer to a proposal that names no syntax; it has to name a transfer syntax, which means nothing."""
     answer = build_context(proposed.abstract_syntax or "", _IMPLICIT_VR_LITTLE_ENDIAN)
     answer.context_id = proposed.context_id
-    answer.result = ContextResult.TRANSFER_SYNTAXES_NOT_SUPPORTED
+    answer.result = (
+        ContextResult.TRANSFER_SYNTAXES_NOT_SUPPORTED
+        if proposed.abstract_syntax and _offer_for(proposed)
+        else ContextResult.ABSTRACT_SYNTAX_NOT_SUPPORTED
+    )
     return answer

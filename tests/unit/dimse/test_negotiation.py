@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydicom.uid import UID
 from pynetdicom.pdu import A_ABORT_RQ, A_ASSOCIATE_AC, A_ASSOCIATE_RJ, A_ASSOCIATE_RQ, A_RELEASE_RP
@@ -105,9 +106,23 @@ def test_no_bytes_are_misunderstood_in_an_unforeseen_way(noise: bytes, position:
     content = a_request()
     for payload in (noise, content[:position], content[:position] + noise):
         try:
-            decode_request(payload)
+            request = decode_request(payload)
         except ValueError as refusal:
             assert str(refusal).startswith("expected")  # noqa: PT017 - most of them are no request, some are
+        else:
+            assert encode_accept(request, *answers_to(request), max_pdu=16382)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 210), st.sampled_from(b"\0\1\x20\x30\x40\x50\x54.1\xff")), max_size=6))
+def test_no_damage_to_a_request_makes_the_answer_fail(damage: list[tuple[int, int]]) -> None:
+    content = bytearray(a_request())
+    for position, byte in damage:
+        content[position] = byte
+    with contextlib.suppress(ValueError):
+        request = decode_request(bytes(content))
+        answers, _ = answers_to(request)
+        assert len(answers) == len(request.contexts)
 
 
 @pytest.mark.parametrize(
@@ -118,6 +133,8 @@ def test_no_bytes_are_misunderstood_in_an_unforeseen_way(noise: bytes, position:
         (CT_IMAGE, (MPEG2, JPEG_LOSSLESS, IMPLICIT), ContextResult.ACCEPTED, JPEG_LOSSLESS),
         (CT_IMAGE, (MPEG2,), ContextResult.TRANSFER_SYNTAXES_NOT_SUPPORTED, None),
         (CT_IMAGE, (), ContextResult.TRANSFER_SYNTAXES_NOT_SUPPORTED, None),
+        ("", (IMPLICIT,), ContextResult.ABSTRACT_SYNTAX_NOT_SUPPORTED, None),
+        ("", (), ContextResult.ABSTRACT_SYNTAX_NOT_SUPPORTED, None),
         ("1.2.840.10008.1.1", (JPEG_LOSSLESS, IMPLICIT), ContextResult.ACCEPTED, IMPLICIT),
         ("1.2.840.10008.5.1.4.1.2.2.1", (IMPLICIT,), ContextResult.ABSTRACT_SYNTAX_NOT_SUPPORTED, None),
         ("1.2.840.10008.1.20.1", (IMPLICIT,), ContextResult.ABSTRACT_SYNTAX_NOT_SUPPORTED, None),
@@ -128,7 +145,7 @@ def test_the_first_transfer_syntax_that_we_take_is_chosen(
 ) -> None:
     request = AssociationRequest(1, "", "", "", (proposed(7, abstract_syntax, transfer_syntaxes),), {})
     (answer,), roles = answers_to(request)
-    assert (answer.context_id, answer.result, answer.abstract_syntax) == (7, result, abstract_syntax)
+    assert (answer.context_id, answer.result, str(answer.abstract_syntax)) == (7, result, abstract_syntax)
     assert chosen in {None, *answer.transfer_syntax}
     assert (len(answer.transfer_syntax), roles) == (1, [])
 
@@ -194,7 +211,9 @@ def test_a_title_that_is_none_is_no_request(title: bytes) -> None:
 
 def proposed(context_id: int, abstract_syntax: str, transfer_syntaxes: Sequence[str]) -> PresentationContext:
     context = PresentationContext()
-    context.context_id, context.abstract_syntax = context_id, UID(abstract_syntax)
+    context.context_id = context_id
+    if abstract_syntax:
+        context.abstract_syntax = UID(abstract_syntax)
     for syntax in transfer_syntaxes:
         context.add_transfer_syntax(syntax)
     return context
