@@ -8,7 +8,7 @@ from unittest import mock
 
 import pytest
 
-from triaged.store import database
+from triaged.store import sqlite
 
 Prepare = Callable[[Any, object], None]
 
@@ -16,11 +16,11 @@ Prepare = Callable[[Any, object], None]
 @pytest.fixture(scope="session", autouse=True)
 def durable_sqlite() -> Iterator[Prepare]:
     """Leave out SQLite's waiting; the value is what a connection is prepared with outside of tests."""
-    durable = database._prepare_sqlite
+    durable = sqlite._prepare_sqlite
 
     def hasty(connection: Any, record: object) -> None:
         durable(connection, record)
         connection.execute("PRAGMA synchronous=OFF")
 
-    with mock.patch.object(database, "_prepare_sqlite", hasty):
+    with mock.patch.object(sqlite, "_prepare_sqlite", hasty):
         yield durable

@@ -129,7 +129,7 @@ def test_text_that_no_database_can_hold_does_not_stop_an_association(database: D
 def test_sqlite_loses_nothing_at_a_power_cut_and_keeps_its_references(
     sqlite_url: str, durable_sqlite: Prepare, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("triaged.store.database._prepare_sqlite", durable_sqlite)
+    monkeypatch.setattr("triaged.store.sqlite._prepare_sqlite", durable_sqlite)
     database = open_database(sqlite_url)
     with database.read() as connection:
         found = {
