@@ -197,7 +197,7 @@ def test_a_writer_waits_for_its_turn(sqlite_url: str) -> None:
 
 
 def test_a_lock_held_for_too_long_is_a_reason_to_try_later(sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("triaged.store.database._BUSY_S", 0.05)
+    monkeypatch.setattr("triaged.store.sqlite._BUSY_S", 0.05)
     first, second = open_database(sqlite_url), open_database(sqlite_url)
     with first.begin():
         with pytest.raises(TryLater, match="locked"), second.begin():
