@@ -1,8 +1,8 @@
 """Picks the values of a few elements out of an encoded data set that pydicom's reader walks (PS3.5 section 7).
 
-Knows no meaning of any attribute. The values stay bytes until one is asked for, and are not converted by pydicom's data
-elements: those check each against its representation, and where it is wrong, warn of it and quote it, a birth date too.
-Bad content never raises: the reading ends where the encoding stops making sense and keeps what it had until then.
+Knows no meaning of any attribute. The values stay bytes until one is asked for, as text or as a number: pydicom's data
+elements would convert them to what the sender calls their representation, be it UN or wrong, and warn of each odd
+one. Bad content never raises: the reading ends where the encoding stops making sense and keeps what it had until then.
 
 pydicom warns of misspelled character sets nevertheless: call everything here within `without_warnings`.
 """

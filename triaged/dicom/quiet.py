@@ -1,4 +1,4 @@
-"""Keeps what pydicom warns and logs about a sender's odd values out of the operator's sight: some of it quotes them.
+"""Keeps out of the log what pydicom says about odd values: some of it quotes them, and it comes with every instance.
 
 Knows no attribute. For code that several threads run at once, where `warnings.catch_warnings` alone is not safe: it
 changes and restores the filters of the whole process.
