@@ -51,7 +51,6 @@ WorklistItem = TypedDict(
         "state": str,
         "ready_at": str | None,
         "revision": int,
-        "quality": list[str],
     },
 )
 """One row for programs: shares and probabilities in [0, 1], null where there is no score, no patient attribute."""
@@ -96,7 +95,6 @@ def as_json(entry: WorklistEntry) -> WorklistItem:
         "state": entry.state.value,
         "ready_at": entry.ready_at.isoformat() if entry.ready_at else None,
         "revision": entry.revision,
-        "quality": list(entry.quality),
     }
 
 
