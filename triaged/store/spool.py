@@ -57,6 +57,15 @@ class Spool:
         if free < self._reserve_mb:
             raise TryLater(f"expected at least {self._reserve_mb} MiB free for the spool, found {free} MiB")
 
+    def check_writable(self) -> None:
+        """Refuse where no file can be begun, by beginning one.
+
+        Raises:
+            TryLater: the file system says no, e.g. because it is mounted read-only.
+        """
+        with self.incoming():
+            pass
+
     def free_mb(self) -> int:
         """Return the free space for the spool in MiB.
 

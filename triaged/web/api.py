@@ -79,6 +79,7 @@ def _problems(worklist: Worklist, spool: Spool) -> list[str]:
         problems.append(str(away))
     try:
         spool.check_reserve()
+        spool.check_writable()
     except TryLater as full:
         problems.append(str(full))
     return problems

@@ -28,7 +28,6 @@ KEYS = {
     "state",
     "ready_at",
     "revision",
-    "quality",
 }
 PATIENT_KEYS = ("name", "patient", "birth", "accession", "Muster", "P-1")
 
@@ -58,7 +57,6 @@ def test_a_scored_study_has_its_numbers_and_a_failed_one_has_null_and_never_zero
         "state": "TRIAGED",
         "ready_at": "2026-03-01T12:09:00+00:00",
         "revision": 1,
-        "quality": [],
     }
     failed = by_uid["1.2.826.0.1.5"]
     assert failed["state"] == "FAILED"
@@ -120,6 +118,15 @@ def test_health_fails_and_says_why_when_the_disk_is_below_its_reserve(sqlite: Da
     assert answer.status_code == 503
     assert answer.json()["status"] == "failing"
     assert "expected at least 1000000000 MiB free" in answer.json()["problems"][0]
+
+
+def test_health_fails_and_says_why_when_nothing_can_be_written_to_the_spool(sqlite: Database, tmp_path: Path) -> None:
+    (tmp_path / "spool").mkdir()
+    (tmp_path / "spool" / "incoming").write_text("in the way of the folder")
+    with TestClient(Scene(sqlite, Spool(tmp_path / "spool", reserve_mb=0)).app()) as client:
+        answer = client.get("/health")
+    assert answer.status_code == 503
+    assert answer.json()["problems"] == ["the spool's file system refused: File exists"]
 
 
 class _AwayDatabase(Database):
