@@ -20,7 +20,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Column, Table
 
-from triaged.errors import ConfigError, TriagedError
+from triaged.errors import ConfigError, TriagedError, UnknownDestination
 
 if TYPE_CHECKING:
     from triaged.config.settings import Config
@@ -185,10 +185,19 @@ def resend(
     destination: Annotated[str | None, typer.Option(metavar="NAME", help="Only to this destination.")] = None,
 ) -> None:
     """Try again to deliver the result objects that were given up."""
+    settings = _load(config)
     from triaged.store.outbox import Outbox
+    from triaged.store.studies import Studies
 
-    with _database(_load(config)) as database:
-        number = Outbox(database).resend(study, destination, now=datetime.now(UTC))
+    with _database(settings) as database:
+        outbox = Outbox(database)
+        known = {each.name for each in settings.destinations} | set(outbox.counts())
+        if destination is not None and destination not in known:
+            names = ", ".join(sorted(known)) or "none at all"
+            raise UnknownDestination(f"expected a destination (there is: {names}), found {destination}")
+        if study is not None:
+            Studies(database).arrival(study)
+        number = outbox.resend(study, destination, now=datetime.now(UTC))
     out.print(f"{number} dead letter{'' if number == 1 else 's'} will be sent again.")
 
 

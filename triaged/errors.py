@@ -49,3 +49,7 @@ class IllegalTransition(TriagedError):
 
 class UnknownStudy(TriagedError):
     """Tell whoever asked: no study has this Study Instance UID."""
+
+
+class UnknownDestination(TriagedError):
+    """Tell whoever asked: no destination has this name."""

@@ -148,7 +148,11 @@ def test_dead_letters_are_sent_again_when_asked_for(own_site: Site) -> None:
         item = scene.outbox.claim_due("courier", lease_s=60, now=scene.now.replace(hour=13))
         assert item is not None
         scene.outbox.dead(item, error="refused", now=scene.now)
-    assert own_site.run("resend", "--destination", "other").out == "0 dead letters will be sent again.\n"
+    for option, value, expected in (("--destination", "other", "pacs"), ("--study", "1.2.3", "1.2.3")):
+        ended = own_site.run("resend", option, value)
+        assert (ended.code, ended.out) == (1, "")
+        assert value in ended.err
+        assert expected in ended.err
     assert own_site.run("resend").out == "1 dead letter will be sent again.\n"
     with own_site.scene() as scene:
         assert scene.outbox.dead_items() == []
