@@ -21,6 +21,11 @@ def viral() -> Phantom:
     return generate(SMALL)
 
 
+@pytest.fixture(scope="module")
+def healthy() -> Phantom:
+    return generate(replace(SMALL, disease="none"))
+
+
 def test_the_same_seed_gives_the_same_bytes(viral: Phantom) -> None:
     again = generate(SMALL)
     assert viral.voxels_hu.tobytes() == again.voxels_hu.tobytes()
@@ -85,17 +90,15 @@ def test_a_viral_lesion_is_denser_than_the_lung_around_it(viral: Phantom) -> Non
 
 
 @pytest.mark.parametrize("disease", ["bacterial", "oedema", "nodules", "mass", "effusion", "atelectasis", "fibrosis"])
-def test_other_diseases_leave_the_viral_mask_empty_and_stay_lung(disease: str) -> None:
+def test_other_diseases_leave_the_viral_mask_empty_and_stay_lung(disease: str, healthy: Phantom) -> None:
     phantom = generate(replace(SMALL, disease=disease))  # type: ignore[arg-type]
-    healthy = generate(replace(SMALL, disease="none"))
     assert not phantom.lesion.any()
     assert phantom.other.any()
     assert phantom.truth.severity == 0
     assert phantom.truth.volume_right_ml == healthy.truth.volume_right_ml
 
 
-def test_the_disease_does_not_change_the_patient_or_the_scanner(viral: Phantom) -> None:
-    healthy = generate(replace(SMALL, disease="none"))
+def test_the_disease_does_not_change_the_patient_or_the_scanner(viral: Phantom, healthy: Phantom) -> None:
     lungs = viral.right_lung | viral.left_lung
     far = ~lungs
     far[:, 1:-1, 1:-1] &= ~(lungs[:, 2:, 1:-1] | lungs[:, :-2, 1:-1] | lungs[:, 1:-1, 2:] | lungs[:, 1:-1, :-2])
@@ -109,11 +112,10 @@ def test_thick_slices_average_two_cuts_and_keep_the_target() -> None:
     assert phantom.spacing_mm == (9.0, 3.6, 3.6)
 
 
-def test_slices_thicker_than_their_distance_keep_positions() -> None:
+def test_slices_thicker_than_their_distance_keep_positions(healthy: Phantom) -> None:
     even = generate(replace(SMALL, disease="none", slice_mm=3.0, increment_mm=9.0))
-    thin = generate(replace(SMALL, disease="none"))
-    assert even.truth.volume_right_ml == pytest.approx(thin.truth.volume_right_ml, rel=0.05)
-    heights = [np.argwhere(p.right_lung | p.left_lung)[:, 0].mean() for p in (even, thin)]
+    assert even.truth.volume_right_ml == pytest.approx(healthy.truth.volume_right_ml, rel=0.05)
+    heights = [np.argwhere(p.right_lung | p.left_lung)[:, 0].mean() for p in (even, healthy)]
     assert heights[0] == pytest.approx(heights[1], abs=0.3)
 
 

@@ -26,6 +26,9 @@ from triaged.imaging.volume import Mask, Volume
 from triaged.results.instance import ResultObject
 from triaged.results.objects import result_objects
 from triaged.results.provenance import Provenance
+from triaged.results.seg import segmentation, segments
+from triaged.results.source import source_series
+from triaged.results.sr import report
 from triaged.study.finding import Finding, Reading
 from triaged.study.placement import Lane, Placement, TriageClass
 from triaged.study.uids import SOPInstanceUID, StudyUID
@@ -69,6 +72,21 @@ class CtStudy:
         }
         return result_objects(**(arguments | changes))
 
+    def segmentation(self) -> ResultObject:
+        """Return the segmentation alone."""
+        made_by = provenance(self.sources)
+        source = source_series(self.sources, self.geometry)
+        described = segments(self.reading, made_by)
+        return segmentation(self.sources[0], source, self.geometry, self.reorientation, described, made_by)
+
+    def report(self, **changes: Any) -> ResultObject:
+        """Return the report alone, over the segmentation, made by a provenance with these changes."""
+        made_by = provenance(self.sources, **changes)
+        source = source_series(self.sources, self.geometry)
+        described = segments(self.reading, made_by)
+        finding = self.reading.finding
+        return report(self.sources[0], source, finding, placement(), self.segmentation(), described, made_by)
+
 
 def ct_study(
     position: str = "HFS",
@@ -84,9 +102,15 @@ def ct_study(
 
 
 @cache
+def standard_study() -> CtStudy:
+    """Return the study that has nothing special, made once: nothing may be changed in it."""
+    return ct_study()
+
+
+@cache
 def standard_objects() -> tuple[ResultObject, ...]:
     """Return the result objects of the study that has nothing special, made once."""
-    return ct_study().objects()
+    return standard_study().objects()
 
 
 def enhanced_ct_study(change: Callable[[Dataset], None] = lambda header: None) -> CtStudy:

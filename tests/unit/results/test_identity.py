@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from io import BytesIO
 
@@ -9,7 +10,7 @@ import pytest
 from pydicom import dcmread
 from pydicom.dataset import Dataset
 
-from tests.unit.results.ct_study import ct_study, encoded, put
+from tests.unit.results.ct_study import ct_study, encoded, put, standard_study
 from triaged.results.identity import REQUIRED, copy_identity, local_time, sent_bytes
 
 NAMES = {
@@ -41,10 +42,11 @@ def test_names_leave_as_the_bytes_they_came_as(charset: str) -> None:
     terms, name = NAMES[charset]
     source = received(header(SpecificCharacterSet=terms, PatientName=name, ReferringPhysicianName=name))
     sent = sent_bytes(source, "PatientName")
-    study = ct_study()
-    (objects, *_) = study.objects(sources=(_with_identity(study.sources[0], source), *study.sources[1:]))
-    assert sent in objects.part10
-    back = dcmread(BytesIO(objects.part10))
+    study = standard_study()
+    named = replace(study, sources=(_with_identity(study.sources[0], source), *study.sources[1:]))
+    made = named.segmentation().part10
+    assert sent in made
+    back = dcmread(BytesIO(made))
     assert str(back.PatientName) == name
     assert str(back.ReferringPhysicianName) == name
 

@@ -18,6 +18,7 @@ from tests.unit.results.ct_study import (
     provenance,
     put,
     standard_objects,
+    standard_study,
 )
 from triaged.results.instance import PRIVATE_CREATOR, PRIVATE_GROUP, ResultObject
 from triaged.results.objects import reason_objects
@@ -35,7 +36,7 @@ def test_equal_inputs_give_equal_bytes() -> None:
 
 
 def test_the_order_in_which_inputs_are_named_does_not_matter() -> None:
-    study = ct_study()
+    study = standard_study()
     made_by = provenance(study.sources)
     backwards = replace(made_by, input_sop_instance_uids=made_by.input_sop_instance_uids[::-1])
     assert [one.part10 for one in study.objects(provenance=backwards)] == [one.part10 for one in standard_objects()]
@@ -43,12 +44,12 @@ def test_the_order_in_which_inputs_are_named_does_not_matter() -> None:
 
 @pytest.mark.parametrize("field", ["model_sha256", "scheme", "scheme_version", "software_version", "engine"])
 def test_another_model_scheme_or_software_gives_other_uids(field: str) -> None:
-    made_by = provenance(ct_study().sources)
-    assert provenance(ct_study().sources, **{field: "other"}).uid("seg") != made_by.uid("seg")
+    made_by = provenance(standard_study().sources)
+    assert provenance(standard_study().sources, **{field: "other"}).uid("seg") != made_by.uid("seg")
 
 
 def test_a_late_slice_gives_other_objects_in_other_series() -> None:
-    study = ct_study()
+    study = standard_study()
     made_by = provenance(study.sources)
     later = replace(made_by, input_sop_instance_uids=(*made_by.input_sop_instance_uids, "1.2.3"))
     before = {uid for one in standard_objects() for uid in (one.sop_instance_uid, one.series_instance_uid)}
@@ -57,7 +58,7 @@ def test_a_late_slice_gives_other_objects_in_other_series() -> None:
 
 
 def test_every_object_is_another_and_each_kind_is_one_series_of_the_same_study() -> None:
-    study, objects = ct_study(), standard_objects()
+    study, objects = standard_study(), standard_objects()
     assert len({one.sop_instance_uid for one in objects}) == len({one.name for one in objects}) == len(objects)
     for kind in ObjectKind:
         assert len({one.series_instance_uid for one in objects if one.kind is kind}) == 1
@@ -83,7 +84,7 @@ def test_every_object_says_who_made_it_and_for_what_use() -> None:
 
 
 def test_no_object_shows_the_clock_that_it_was_made_by() -> None:
-    study = ct_study()
+    study = standard_study()
     made_by = provenance(study.sources)
     later = replace(made_by, assessed_at=made_by.assessed_at + timedelta(days=400))
     for before, after in zip(standard_objects(), study.objects(provenance=later), strict=True):
@@ -107,14 +108,14 @@ def test_invalid_uids_give_valid_references_and_keep_what_was_sent() -> None:
 
 
 def test_a_frame_of_reference_that_is_no_uid_is_replaced() -> None:
-    study = ct_study()
+    study = standard_study()
     geometry = replace(study.geometry, frame_of_reference_uid="")
-    seg = datasets(study.objects(source_geometry=geometry))[0]
+    (seg,) = datasets((replace(study, geometry=geometry).segmentation(),))
     assert is_valid_uid(seg.FrameOfReferenceUID)
 
 
 def test_sources_that_do_not_fit_the_grid_are_refused() -> None:
-    study = ct_study()
+    study = standard_study()
     with pytest.raises(ValueError, match="expected 30 single-frame images"):
         study.objects(sources=study.sources[:-1])
 
@@ -124,7 +125,7 @@ def test_an_enhanced_ct_gives_the_same_kinds_of_objects() -> None:
 
 
 def test_a_study_without_score_gets_one_page_with_the_reason() -> None:
-    study = ct_study()
+    study = standard_study()
     reason = Reason(ReasonCode.MISSING_SLICES, "expected slices every 5.0 mm, found a gap of 15.0 mm after slice 12")
     (page,) = reason_objects(study.sources[:1], reason, placement(), provenance(study.sources))
     dataset = dcmread(BytesIO(page.part10))
@@ -136,7 +137,7 @@ def test_a_study_without_score_gets_one_page_with_the_reason() -> None:
 
 
 def test_another_reason_is_another_page() -> None:
-    study = ct_study()
+    study = standard_study()
     made_by = provenance(study.sources)
     reasons = [Reason(code, "expected one thing, found another") for code in (ReasonCode.NO_LUNGS, ReasonCode.GAVE_UP)]
     pages = [reason_objects(study.sources[:1], reason, placement(), made_by)[0] for reason in reasons]

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tests.unit.results.ct_study import ORIENTATIONS, ct_study
+from tests.unit.results.ct_study import ORIENTATIONS, ct_study, standard_study
 from triaged.imaging.geometry import Geometry
 from triaged.imaging.volume import Mask, Volume
 from triaged.results.display import radiograph, resampled, smooth_share
@@ -77,7 +77,7 @@ def test_the_map_holds_the_lungs_share_and_loses_nothing(axis: int) -> None:
 
 
 def test_the_views_of_a_study_hold_each_lungs_severity() -> None:
-    study = ct_study()
+    study = standard_study()
     finding = study.reading.finding
     coronal, right, left = projections(study.volume, study.reading)
     assert (coronal.direction, right.direction, left.direction) == (
@@ -94,7 +94,7 @@ def test_the_views_of_a_study_hold_each_lungs_severity() -> None:
 
 
 def test_a_ray_that_meets_little_lung_is_not_defined() -> None:
-    study = ct_study()
+    study = standard_study()
     coronal = projections(study.volume, study.reading)[0]
     assert not coronal.defined[coronal.path_mm < SHORTEST_PATH_MM].any()
     assert np.isnan(smooth_share(coronal, 2.0)[0, 0])
@@ -121,7 +121,7 @@ def test_positions_on_the_table_give_one_and_the_same_picture() -> None:
 
 
 def test_lungs_that_were_not_told_apart_give_one_sagittal_view() -> None:
-    study = ct_study()
+    study = standard_study()
     both = study.reading.right_lung.voxels | study.reading.left_lung.voxels
     grid = study.volume.geometry
     single = replace(study.reading, right_lung=Mask(both, grid), left_lung=Mask(np.zeros(grid.shape, bool), grid))
@@ -129,7 +129,7 @@ def test_lungs_that_were_not_told_apart_give_one_sagittal_view() -> None:
 
 
 def test_cutting_keeps_all_lung_and_gives_all_views_one_height() -> None:
-    study = ct_study()
+    study = standard_study()
     views = projections(study.volume, study.reading)
     cut = cropped(views)
     assert len({view.path_mm.shape[0] for view in cut}) == 1
@@ -159,7 +159,7 @@ def test_thirds_have_equal_volume_and_are_told_from_below() -> None:
 
 def _reading(grid: Geometry, kind: str) -> Reading:
     none = Mask(np.zeros(grid.shape, bool), grid)
-    return replace(ct_study().reading, right_lung=none, left_lung=none, lesion=none)
+    return replace(standard_study().reading, right_lung=none, left_lung=none, lesion=none)
 
 
 def _blobs(seed: int) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pydicom import dcmread
 from pydicom.dataset import Dataset
 
-from tests.unit.results.ct_study import ct_study, placement, provenance, put, standard_objects
+from tests.unit.results.ct_study import placement, provenance, put, standard_objects, standard_study
 from triaged.results.colour import contours, opacity, severity_colour
 from triaged.results.pages import NOTICE, reason_page, summary_page
 from triaged.results.projection import cropped, projections
@@ -100,7 +100,7 @@ def test_contours_can_be_told_apart_without_colour() -> None:
 
 
 def test_the_text_keeps_its_order_and_says_everything() -> None:
-    study = ct_study()
+    study = standard_study()
     finding = replace(study.reading.finding, quality=(QualityFlag.THICK_SLICES,))
     lines = reading_lines(
         study.sources[0], replace(study.reading, finding=finding), placement(), provenance(study.sources)
@@ -116,7 +116,7 @@ def test_the_text_keeps_its_order_and_says_everything() -> None:
 
 
 def test_no_patient_attribute_is_ever_drawn() -> None:
-    study = ct_study()
+    study = standard_study()
     made_by = provenance(study.sources)
     reason = Reason(ReasonCode.GAVE_UP, "expected an end, found none")
     header = study.sources[0]
@@ -132,13 +132,13 @@ def test_no_patient_attribute_is_ever_drawn() -> None:
 def test_text_that_the_font_cannot_draw_is_replaced() -> None:
     header = Dataset()
     put(header, "ConvolutionKernel", "Lung ФК50 ".encode("iso-8859-5"))
-    study = ct_study()
+    study = standard_study()
     lines = reading_lines(header, study.reading, placement(), provenance(study.sources))
     assert all(line.isascii() and line.isprintable() for line in lines.body)
 
 
 def test_an_engine_without_probability_says_so() -> None:
-    study = ct_study()
+    study = standard_study()
     finding = replace(study.reading.finding, identification=None, identification_threshold=None)
     lines = reading_lines(
         study.sources[0], replace(study.reading, finding=finding), placement(), provenance(study.sources)
@@ -148,7 +148,7 @@ def test_an_engine_without_probability_says_so() -> None:
 
 
 def test_the_page_grows_with_its_text() -> None:
-    study = ct_study()
+    study = standard_study()
     views = cropped(projections(study.volume, study.reading))
     lines = reading_lines(study.sources[0], study.reading, placement(), provenance(study.sources))
     longer = replace(lines, body=lines.body * 4)

@@ -16,11 +16,11 @@ from pydicom.dataset import Dataset
 from tests.unit.results.ct_study import (
     CENTRE_MM,
     ORIENTATIONS,
-    CtStudy,
     ct_study,
     enhanced_ct_study,
     positions_mm,
     provenance,
+    standard_study,
 )
 from triaged.imaging.geometry import Geometry, Reorientation
 from triaged.imaging.volume import Mask
@@ -32,13 +32,6 @@ from triaged.study.records import ObjectKind
 SEGMENTS = {1: "right", 2: "left", 3: "lesion"}
 
 
-def segmentation_of(study: CtStudy) -> ResultObject:
-    made_by = provenance(study.sources)
-    source = source_series(study.sources, study.geometry)
-    described = segments(study.reading, made_by)
-    return segmentation(study.sources[0], source, study.geometry, study.reorientation, described, made_by)
-
-
 def dataset_of(one: ResultObject) -> Dataset:
     return dcmread(BytesIO(one.part10))
 
@@ -46,7 +39,7 @@ def dataset_of(one: ResultObject) -> Dataset:
 @pytest.mark.parametrize("position", ORIENTATIONS)
 def test_highdicom_finds_every_voxel_at_its_place_in_the_patient(position: str) -> None:
     study = ct_study(position)
-    seg = hd.seg.segread(BytesIO(segmentation_of(study).part10))
+    seg = hd.seg.segread(BytesIO(study.segmentation().part10))
     for number, name in SEGMENTS.items():
         volume = seg.get_volume(segment_numbers=[number])
         found = _centroid_mm(volume.array[..., 0] > 0, volume.affine)
@@ -58,7 +51,7 @@ def test_highdicom_finds_every_voxel_at_its_place_in_the_patient(position: str) 
 @pytest.mark.parametrize("position", ORIENTATIONS)
 def test_each_frame_holds_the_mask_of_the_image_it_refers_to(position: str) -> None:
     study = ct_study(position)
-    seg = dataset_of(segmentation_of(study))
+    seg = dataset_of(study.segmentation())
     slices = {str(one.SOPInstanceUID): index for index, one in enumerate(study.sources)}
     frames = seg.pixel_array
     assert len(frames) == len(seg.PerFrameFunctionalGroupsSequence)
@@ -73,7 +66,7 @@ def test_each_frame_holds_the_mask_of_the_image_it_refers_to(position: str) -> N
 
 def test_frames_of_an_enhanced_ct_are_found_by_place_not_by_their_order_in_the_file() -> None:
     study = enhanced_ct_study()
-    seg = dataset_of(segmentation_of(study))
+    seg = dataset_of(study.segmentation())
     stored = study.sources[0].PerFrameFunctionalGroupsSequence
     for frame, groups in zip(seg.pixel_array, seg.PerFrameFunctionalGroupsSequence, strict=True):
         source = groups.DerivationImageSequence[0].SourceImageSequence[0]
@@ -86,8 +79,8 @@ def test_frames_of_an_enhanced_ct_are_found_by_place_not_by_their_order_in_the_f
 
 def test_simpleitk_unpacks_the_same_voxels(tmp_path: Path) -> None:
     sitk = pytest.importorskip("SimpleITK")
-    study = ct_study()
-    (tmp_path / "seg.dcm").write_bytes(segmentation_of(study).part10)
+    study = standard_study()
+    (tmp_path / "seg.dcm").write_bytes(study.segmentation().part10)
     image = sitk.ReadImage(str(tmp_path / "seg.dcm"))
     frames = [
         mask[index]
@@ -107,7 +100,7 @@ def test_bits_run_on_across_frames_whose_size_is_no_multiple_of_eight() -> None:
     geometry = Geometry(affine[:, (2, 1, 0, 3)], (11, 27, 27), "1.2.3")  # 729 voxels in a frame, eleven frames
     voxels = np.random.default_rng(5).random(geometry.shape) > 0.5
     none = Mask(np.zeros(geometry.shape, bool), geometry)
-    study = ct_study()
+    study = standard_study()
     made_by = provenance(study.sources)
     reading = replace(study.reading, right_lung=Mask(voxels, geometry), left_lung=none, lesion=none)
     source = source_series(study.sources[:11], geometry)
@@ -118,26 +111,25 @@ def test_bits_run_on_across_frames_whose_size_is_no_multiple_of_eight() -> None:
 
 
 def test_a_study_without_lesion_has_two_segments_numbered_from_one() -> None:
-    seg = dataset_of(segmentation_of(ct_study(lesion_radius_mm=0.0)))
+    seg = dataset_of(ct_study(lesion_radius_mm=0.0).segmentation())
     assert [item.SegmentNumber for item in seg.SegmentSequence] == [1, 2]
     assert [item.SegmentLabel for item in seg.SegmentSequence] == ["Right lung", "Left lung"]
 
 
 def test_lungs_that_were_not_told_apart_are_called_lungs() -> None:
-    study = ct_study()
+    study = standard_study()
     reading = study.reading
     both = Mask(reading.right_lung.voxels | reading.left_lung.voxels, reading.right_lung.geometry)
     none = Mask(np.zeros(both.voxels.shape, bool), both.geometry)
     finding = replace(reading.finding, severity_right=None, severity_left=None, right_lung_ml=None, left_lung_ml=None)
     single = replace(reading, right_lung=both, left_lung=none, finding=finding)
-    objects = study.objects(reading=single)
-    seg = dataset_of(objects[0])
+    seg = dataset_of(replace(study, reading=single).segmentation())
     assert [item.SegmentLabel for item in seg.SegmentSequence] == ["Lungs", "Lung opacity"]
     assert seg.SegmentSequence[0].SegmentedPropertyTypeCodeSequence[0].CodeValue == "39607008"
 
 
 def test_without_any_voxel_there_is_no_segmentation_but_a_report_and_pictures() -> None:
-    study = ct_study()
+    study = standard_study()
     none = Mask(np.zeros(study.volume.geometry.shape, bool), study.volume.geometry)
     empty = replace(study.reading, right_lung=none, left_lung=none, lesion=none)
     kinds = {one.kind for one in study.objects(reading=empty)}

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 from io import BytesIO
+from typing import Any
 
 import highdicom as hd
 import pytest
 from pydicom import dcmread
 from pydicom.dataset import Dataset
 
-from tests.unit.results.ct_study import ct_study, provenance, standard_objects
+from tests.unit.results.ct_study import standard_objects, standard_study
 from triaged.results.instance import ResultObject
 from triaged.results.provenance import Replaced
 from triaged.results.sr import flag_code
@@ -18,9 +19,20 @@ from triaged.study.finding import QualityFlag
 from triaged.study.records import ObjectKind
 
 
-def report_of(objects: tuple[ResultObject, ...]) -> Dataset:
-    (found,) = (one for one in objects if one.kind is ObjectKind.SR)
-    return dcmread(BytesIO(found.part10))
+def parsed(report: ResultObject) -> Dataset:
+    return dcmread(BytesIO(report.part10))
+
+
+def standard_report() -> ResultObject:
+    (found,) = (one for one in standard_objects() if one.kind is ObjectKind.SR)
+    return found
+
+
+def report_on(**changes: Any) -> Dataset:
+    """Return the report on the standard study with these changes of its finding."""
+    study = standard_study()
+    finding = replace(study.reading.finding, **changes)
+    return parsed(replace(study, reading=replace(study.reading, finding=finding)).report())
 
 
 def numbers(report: Dataset, group: int) -> dict[str, float]:
@@ -34,9 +46,9 @@ def numbers(report: Dataset, group: int) -> dict[str, float]:
 
 
 def test_every_number_of_the_finding_is_there() -> None:
-    study = ct_study()
+    study = standard_study()
     finding = study.reading.finding
-    report = report_of(standard_objects())
+    report = parsed(standard_report())
     assert numbers(report, 0) == pytest.approx(
         {
             "IDENTIFICATION": 0.91,
@@ -57,16 +69,12 @@ def test_every_number_of_the_finding_is_there() -> None:
 
 
 def test_an_engine_without_probability_reports_none() -> None:
-    study = ct_study()
-    finding = replace(study.reading.finding, identification=None, identification_threshold=None)
-    report = report_of(study.objects(reading=replace(study.reading, finding=finding)))
+    report = report_on(identification=None, identification_threshold=None)
     assert not {"IDENTIFICATION", "IDENT_THRESHOLD"} & set(numbers(report, 0))
 
 
 def test_grade_class_and_every_quality_flag_are_coded() -> None:
-    study = ct_study()
-    finding = replace(study.reading.finding, quality=tuple(QualityFlag))
-    report = report_of(study.objects(reading=replace(study.reading, finding=finding)))
+    report = report_on(quality=tuple(QualityFlag))
     (measurements,) = (item for item in report.ContentSequence if _name(item) == "126010")
     values = [
         item.ConceptCodeSequence[0].CodeMeaning
@@ -81,9 +89,9 @@ def test_quality_flags_keep_apart_when_their_codes_are_cut_to_sixteen_letters() 
 
 
 def test_the_evidence_names_every_source_and_the_segmentation() -> None:
-    study = ct_study()
+    study = standard_study()
     objects = standard_objects()
-    evidence = report_of(objects).CurrentRequestedProcedureEvidenceSequence
+    evidence = parsed(standard_report()).CurrentRequestedProcedureEvidenceSequence
     assert [item.StudyInstanceUID for item in evidence] == [study.sources[0].StudyInstanceUID]
     named = {
         str(image.ReferencedSOPInstanceUID)
@@ -94,15 +102,14 @@ def test_the_evidence_names_every_source_and_the_segmentation() -> None:
 
 
 def test_nobody_has_verified_it() -> None:
-    report = report_of(standard_objects())
+    report = parsed(standard_report())
     assert report.VerificationFlag == "UNVERIFIED"
     assert report.PreliminaryFlag == "PRELIMINARY"
 
 
 def test_a_report_that_supersedes_another_names_it() -> None:
-    study = ct_study()
     earlier = Replaced("1.2.840.10008.5.1.4.1.1.88.34", "1.2.3.4", "1.2.3.5")
-    report = report_of(study.objects(provenance=provenance(study.sources, replaces=(earlier,))))
+    report = parsed(standard_study().report(replaces=(earlier,)))
     (predecessor,) = report.PredecessorDocumentsSequence
     series = predecessor.ReferencedSeriesSequence[0]
     assert series.SeriesInstanceUID == "1.2.3.5"
@@ -110,8 +117,7 @@ def test_a_report_that_supersedes_another_names_it() -> None:
 
 
 def test_highdicom_reads_the_groups_back() -> None:
-    objects = standard_objects()
-    report = hd.sr.srread(BytesIO(next(one.part10 for one in objects if one.kind is ObjectKind.SR)))
+    report = hd.sr.srread(BytesIO(standard_report().part10))
     content = report.content
     assert isinstance(content, hd.sr.MeasurementReport)
     groups = content.get_volumetric_roi_measurement_groups()
