@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import socket
 import subprocess
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -99,6 +101,25 @@ def test_results_reach_the_pacs_and_an_independent_judge_finds_no_error(
         assert str(pydicom.dcmread(path, stop_before_pixels=True).StudyInstanceUID) == study_uid(phantoms["moderate"])
         verdict = subprocess.run(["dciodvfy", "-new", str(path)], capture_output=True, text=True)
         assert "Error" not in verdict.stderr + verdict.stdout
+
+
+def test_a_pacs_that_takes_the_call_and_says_nothing_does_not_hold_up_the_end(
+    make_daemon: MakeDaemon, phantoms: dict[str, Path], orthanc: Orthanc
+) -> None:
+    with socket.create_server(("127.0.0.1", orthanc.dicom_port)) as silent:
+        daemon = make_daemon(destinations=[destination(orthanc)])
+        daemon.start()
+        daemon.send(phantoms["severe"])
+        daemon.settled(studies=1, within_s=120)
+        silent.settimeout(20)
+        caller, _ = silent.accept()
+        with caller:
+            began = time.monotonic()
+            assert daemon.stop() == 0
+            assert time.monotonic() - began < 10
+    orthanc.start()
+    daemon.start()
+    until(lambda: {"SEG", "SR", "OT"} <= set(modalities(orthanc)), within_s=30, what="every object, once it answers")
 
 
 def test_a_pacs_that_was_away_gets_its_objects_once_it_is_back(

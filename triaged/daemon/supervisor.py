@@ -24,7 +24,8 @@ log = structlog.get_logger()
 
 CONFIG_EXIT_CODE = 2
 """A role that ends with this code found something that a person has to change: restarting it would not help."""
-_PATIENCE_S = 20.0
+_PATIENCE_S = 5.0
+"""How long a role may take to end. Whatever is cut off is done again at the next start: nothing hangs on it."""
 _STABLE_AFTER_S = 30.0
 _LONGEST_PAUSE_S = 60.0
 
@@ -75,7 +76,7 @@ class Supervisor:
                 self._died(member, code, now)
 
     def stop(self) -> None:
-        """Ask every role to end, receiver first, and end those that do not within twenty seconds."""
+        """Ask every role to end, receiver first, and kill those that do not within a few seconds."""
         running = [member.process for member in self._members if member.process is not None]
         for process in running:
             process.terminate()
@@ -84,7 +85,9 @@ class Supervisor:
             try:
                 process.wait(max(0.1, deadline - time.monotonic()))
             except subprocess.TimeoutExpired:
-                log.warning("role did not end in time, killed", pid=process.pid)
+                log.warning(
+                    "role did not end in time, killed; its work is done again at the next start", pid=process.pid
+                )
                 process.kill()
                 process.wait()
         for member in self._members:
