@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -177,13 +178,18 @@ def _long_functions(tree: ast.Module) -> Iterator[Finding]:
                 yield node.lineno, f"{node.name} has {lines} lines"
 
 
+@cache
+def _tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
 def _broken(rule: Rule, allowed: set[str] | None = None) -> list[str]:
     """Return where a rule is broken outside the rooms in which it does not hold."""
     return [
         f"triaged/{module}:{line}: {what}"
         for module, path in MODULES.items()
         if not _room(module) & (allowed or set())
-        for line, what in rule(ast.parse(path.read_text(encoding="utf-8")))
+        for line, what in rule(_tree(path))
     ]
 
 
@@ -220,7 +226,7 @@ def test_each_library_that_reaches_out_is_used_in_its_own_room() -> None:
     broken = [
         f"triaged/{module}:{line}: {library}, which belongs to {', '.join(sorted(ROOMS_OF_LIBRARIES[library]))}"
         for module, path in MODULES.items()
-        for line, library in _imported(ast.parse(path.read_text(encoding="utf-8")))
+        for line, library in _imported(_tree(path))
         if library in ROOMS_OF_LIBRARIES and not _room(module) & ROOMS_OF_LIBRARIES[library]
     ]
     assert not broken, "\n".join(broken)
@@ -235,7 +241,7 @@ def test_broad_excepts_are_only_where_a_bug_must_not_spread() -> None:
     found = {
         module: number
         for module, path in MODULES.items()
-        if (number := len(list(_broad_excepts(ast.parse(path.read_text(encoding="utf-8"))))))
+        if (number := len(list(_broad_excepts(_tree(path)))))
     }
     assert found == BROAD_EXCEPTS
 
