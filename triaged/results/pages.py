@@ -22,6 +22,7 @@ _MARGIN = 12
 _VIEW_WIDTH, _VIEW_HEIGHT = 496, 416
 _STRIP = 26
 _BAR_WIDTH = 74
+_BAR_LABELS = 90  # from this height on every level of the bar has room for its number
 _TEXT, _SMALL, _HEAD = 15, 14, 26
 _LINE = _TEXT + 5
 _HEAD_ROOM = _STRIP + 44
@@ -152,7 +153,7 @@ def _bar(page: Pillow.Image, draw: ImageDraw.ImageDraw, at: tuple[int, int], hei
     shares = np.linspace(1.0, 0.0, height, dtype=np.float32)
     colours = np.round(severity_colour(shares)).astype(np.uint8)
     page.paste(Pillow.fromarray(np.repeat(colours[:, None], 18, axis=1)), (x, y))
-    for percent in (0, 25, 50, 75, 100):
+    for percent in (0, 25, 50, 75, 100) if height >= _BAR_LABELS else (0, 100):
         level = y + round((100 - percent) / 100 * (height - 1))
         draw.line([(x, level), (x + 22, level)], fill=_WHITE)
         beside = (x + 25, min(max(level, y + 7), y + height - 8))

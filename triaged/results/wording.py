@@ -15,6 +15,7 @@ from triaged.study.placement import Placement
 
 INTENDED_USE = "AI triage - not for diagnosis, first reading only"
 AFFECTED_ZONE = 0.3  # from this share on a third of a lung counts as affected
+_SIMPLE = {"\u2265": ">=", "\u2264": "<=", "\u2248": "~", "\u2014": "-", "\u2013": "-", "\u2212": "-"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +130,7 @@ def _origin(header: Dataset, provenance: Provenance) -> tuple[str, ...]:
         f"Series {series}, slice {thickness} mm, kernel {kernel}",
         f"{provenance.algorithm}, model {provenance.model_sha256[:12]}",
         f"triaged {provenance.software_version}, {provenance.scheme} {provenance.scheme_version[:12]},"
-        f" {moment:%Y-%m-%d %H:%M}",
+        f" {moment:%Y-%m-%d %H:%M %Z}",
     )
 
 
@@ -141,6 +142,6 @@ def _percent(share: float) -> str:
 
 def _ascii(text: str) -> str:
     """Return text that the bundled font can draw."""
-    for fancy, simple in (("\u2265", ">="), ("\u2264", "<="), ("\u2014", "-"), ("\u2013", "-"), ("\u2212", "-")):
+    for fancy, simple in _SIMPLE.items():
         text = text.replace(fancy, simple)
     return "".join(letter if " " <= letter <= "~" else "?" for letter in text)

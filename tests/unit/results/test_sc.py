@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from functools import cache
 from io import BytesIO
@@ -135,6 +136,23 @@ def test_text_that_the_font_cannot_draw_is_replaced() -> None:
     study = standard_study()
     lines = reading_lines(header, study.reading, placement(), provenance(study.sources))
     assert all(line.isascii() and line.isprintable() for line in lines.body)
+
+
+def test_what_is_uncertain_reads_as_about_and_not_as_a_question() -> None:
+    study = standard_study()
+    about = replace(placement(), reason="B severe — right lung ≈54 %, no P")
+    lines = reading_lines(study.sources[0], study.reading, about, provenance(study.sources))
+    assert "Class B: B severe - right lung ~54 %, no P" in lines.body
+
+
+@pytest.mark.parametrize(("offset", "said"), [(None, "UTC"), ("+0900", "UTC+09:00")])
+def test_the_time_on_a_picture_says_where_it_is_that_time(offset: str | None, said: str) -> None:
+    study = standard_study()
+    header = Dataset()
+    if offset is not None:
+        put(header, "TimezoneOffsetFromUTC", offset.encode())
+    lines = reading_lines(header, study.reading, placement(), provenance(study.sources))
+    assert re.search(r" \d\d:\d\d " + re.escape(said) + r"\Z", lines.body[-1])
 
 
 def test_an_engine_without_probability_says_so() -> None:
