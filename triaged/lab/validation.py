@@ -1,14 +1,15 @@
-"""Measures a model package on real images that it has never seen; trains nothing and keeps nothing.
+"""Measures a model package on images that it has never seen; trains nothing and keeps nothing.
 
-Must not know how networks learn. Run as `python -m triaged.lab.validation PACKAGE DATA`, where DATA has the layout of
-the project's folder of real images: `ct_series/*` (DICOM), `ct_lesion_slices` (8-bit slices with lung and lesion masks)
-and `interop/cip_copdgene` (NRRD with lung labels). What is absent is left out.
+Must not know how networks learn. Run as `python -m triaged.lab.validation PACKAGE DATA [PHANTOMS]`, where DATA has the
+layout of the project's folder of real images: `ct_series/*` (DICOM), `ct_lesion_slices` (8-bit slices with lung and
+lesion masks) and `interop/cip_copdgene` (NRRD with lung labels), and PHANTOMS is a folder of the phantom cache. What is
+absent is left out.
 """
 
 import gzip
 import sys
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
+from itertools import chain, pairwise
 from pathlib import Path
 from typing import Any, Final
 
@@ -38,9 +39,10 @@ FIELD_MM: Final = 380.0
 
 def main(arguments: Sequence[str]) -> None:
     """Print one line for each series and each set of slices."""
-    package, data = (Path(argument) for argument in arguments)
+    package, data, *phantoms = (Path(argument) for argument in arguments)
     networks = load_package(package, "auto", 2)
-    for line in (*series_lines(networks, data), *slice_lines(networks, data), *label_lines(networks, data)):
+    parts = [series_lines, slice_lines, label_lines]
+    for line in chain(*(part(networks, data) for part in parts), *(phantom_lines(networks, one) for one in phantoms)):
         sys.stdout.write(f"{line}\n")
         sys.stdout.flush()
 
@@ -88,6 +90,30 @@ def label_lines(networks: CtNetworks, data: Path) -> Iterator[str]:
     probability = networks.lung_probability(_unit(hu, networks))
     truth = ndimage.zoom((labels > 0).astype(np.uint8), scale, order=0) > 0
     yield f"cip_copdgene: lung Dice {dice(probability >= networks.manifest.thresholds.lung, truth):.3f}"
+
+
+def phantom_lines(networks: CtNetworks, folder: Path) -> Iterator[str]:
+    """Yield, by disease, how well lungs, lesion share and identification of generated series are found."""
+    found: dict[str, list[tuple[float, float, float, float]]] = {}
+    for path in sorted(folder.glob("*.npz")):
+        with np.load(path) as archive:
+            disease, unit = str(archive["disease"]), to_unit(archive["voxels"], *networks.manifest.window_hu)
+            lung, lesion = archive["right"] | archive["left"], archive["lesion"]
+        segmented = networks.lung_probability(unit) >= networks.manifest.thresholds.lung
+        box = ndimage.find_objects(segmented.astype(np.uint8))[0]
+        maps = networks.lesions(unit[box])
+        marked = (maps.probability >= networks.manifest.thresholds.lesion) & segmented[box]
+        shares = float(marked.sum() / segmented.sum()), float(lesion.sum() / lung.sum())
+        identified = networks.identification(maps.cells)
+        found.setdefault(disease, []).append((dice(segmented, lung), *shares, identified))
+    for disease, rows in sorted(found.items()):
+        lungs, shares, truths, identified_each = np.array(rows).T
+        yield (
+            f"phantoms, {disease} (n={len(rows)}): lung Dice {lungs.mean():.3f} (least {lungs.min():.3f}), "
+            f"lesion share {shares.mean():.3f} (most {shares.max():.3f}), true {truths.mean():.3f}, "
+            f"mean error {np.abs(shares - truths).mean():.3f}, identification {np.median(identified_each):.2f} "
+            f"({identified_each.min():.2f} to {identified_each.max():.2f})"
+        )
 
 
 def dice(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> float:
