@@ -225,7 +225,6 @@ def make_daemon(tmp_path: Path) -> Iterator[Callable[..., Daemon]]:
             "web": {"host": "127.0.0.1", "port": web_port},
             "storage": {"reserve_mb": 10},
             "completion": {"settle_s": 1, "quiet_s": 5},
-            "models": {"ct": "threshold"},
             "worker": {"retry_wait_s": 1},
             "delivery": {"first_wait_s": 0.5, "longest_wait_s": 1},
         }

@@ -19,13 +19,12 @@ from tests.acceptance.conftest import free_port, until
 
 @pytest.fixture
 def config(tmp_path: Path) -> Path:
-    """A configuration on ports of its own, with the engine that needs no model."""
+    """A configuration on ports of its own, with the model that is shipped."""
     path = tmp_path / "config.yaml"
     settings = {
         "dicom": {"host": "127.0.0.1", "port": free_port()},
         "web": {"port": free_port()},
         "storage": {"reserve_mb": 1},
-        "models": {"ct": "threshold"},
     }
     path.write_text(json.dumps(settings), encoding="utf-8")
     return path
