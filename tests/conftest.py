@@ -7,7 +7,9 @@ server, run on SQLite alone; with `--postgresql` those of them that need a datab
 from __future__ import annotations
 
 import itertools
+import os
 import shutil
+import sys
 import tempfile
 import warnings
 from collections.abc import Iterator
@@ -26,6 +28,13 @@ _UNIT = Path(__file__).parent / "unit"
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Let the unit tests of the store run on the other database."""
     parser.addoption("--postgresql", action="store_true", help="only tests that need a database, on PostgreSQL")
+
+
+def pytest_configure() -> None:
+    """Take this environment's programs off the path: pynetdicom brings a storescu of its own, which is not DCMTK's."""
+    here = Path(sys.executable).parent
+    folders = os.environ["PATH"].split(os.pathsep)
+    os.environ["PATH"] = os.pathsep.join(folder for folder in folders if Path(folder) != here)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
