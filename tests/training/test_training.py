@@ -128,7 +128,7 @@ def weights(folder: Path) -> dict[str, torch.Tensor]:
 
 def lungs(viral: GeneratedSeries) -> LungTask:
     torch.manual_seed(1)
-    return LungTask(LungNetwork(1), [viral], [viral])
+    return LungTask(LungNetwork(1, levels=3), [viral], [viral])
 
 
 def ignore(_line: str) -> None:
@@ -155,7 +155,7 @@ def test_a_resumed_training_ends_as_an_unbroken_one(viral: GeneratedSeries, tmp_
 
 def test_both_parts_of_the_multitask_training_run(viral: GeneratedSeries, bacterial: GeneratedSeries) -> None:
     torch.manual_seed(1)
-    task = MultitaskTask(MultitaskSpatial1(1), [viral, bacterial], [viral, bacterial])
+    task = MultitaskTask(MultitaskSpatial1(1, levels=3), [viral, bacterial], [viral, bacterial])
     for progress in (0.0, 0.99):
         loss = task.loss(progress, 2, np.random.default_rng(4))
         assert bool(torch.isfinite(loss))
@@ -173,7 +173,7 @@ def test_the_head_learns_from_whole_series_what_tells_them_apart() -> None:
         cells[len(cells) // 2] += 4 * (index % 2)
         pooled.append(PooledSeries(cells, index % 2 == 1))
     torch.manual_seed(2)
-    network = MultitaskSpatial1(1)
+    network = MultitaskSpatial1(1, levels=3)
     fit_head(network, pooled, 200, rng)
     lines: list[str] = []
     assert ranking(network, pooled, lines.append) == 1.0
@@ -181,7 +181,7 @@ def test_the_head_learns_from_whole_series_what_tells_them_apart() -> None:
 
 
 def test_cells_cover_every_slice_with_lung(viral: GeneratedSeries) -> None:
-    pooled = pooled_series(MultitaskSpatial1(1).segmentation, [viral], 2, np.random.default_rng(1))
+    pooled = pooled_series(MultitaskSpatial1(1, levels=3).segmentation, [viral], 2, np.random.default_rng(1))
     assert [one.cells.shape for one in pooled] == [(8, 1, 85)] * 2
     assert all(one.positive for one in pooled)
 
