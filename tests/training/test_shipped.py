@@ -15,7 +15,7 @@ from triaged.inference.onnx import OnnxCtNetworks, load_package
 from triaged.lab.phantom.generate import generate
 from triaged.lab.phantom.options import Phantom, PhantomOptions
 
-PACKAGE = Path(__file__).parents[3] / "onnx_models" / "ct-phantom"
+PACKAGE = Path(__file__).parents[2] / "onnx_models" / "ct-phantom"
 UNSEEN_SEED = 7_000_000
 
 
