@@ -238,11 +238,7 @@ def test_no_room_is_a_drawer_for_everything() -> None:
 
 
 def test_broad_excepts_are_only_where_a_bug_must_not_spread() -> None:
-    found = {
-        module: number
-        for module, path in MODULES.items()
-        if (number := len(list(_broad_excepts(_tree(path)))))
-    }
+    found = {module: number for module, path in MODULES.items() if (number := len(list(_broad_excepts(_tree(path)))))}
     assert found == BROAD_EXCEPTS
 
 
