@@ -6,6 +6,8 @@ import contextlib
 import math
 import struct
 import tempfile
+from functools import cache
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -420,10 +422,9 @@ class TestRefusals:
     def test_damaged_bytes_are_a_reason_or_an_image_and_never_a_crash(
         self, damage: list[tuple[int, int]], cut: int | None
     ) -> None:
+        content = bytearray(_enhanced_file())
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "enhanced.dcm"
-            enhanced_ct().save_as(path, enforce_file_format=True)
-            content = bytearray(path.read_bytes())
             for place, value in damage:
                 content[place] = value
             path.write_bytes(content[:cut])
@@ -435,3 +436,10 @@ class TestRefusals:
         paths[3].unlink()
         with pytest.raises(TryLater):
             read_series(paths)
+
+
+@cache
+def _enhanced_file() -> bytes:
+    stream = BytesIO()
+    enhanced_ct().save_as(stream, enforce_file_format=True)
+    return stream.getvalue()

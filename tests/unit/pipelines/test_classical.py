@@ -11,7 +11,7 @@ from triaged.pipelines.body import within_body
 from triaged.pipelines.classical import classical_lungs
 from triaged.pipelines.split import LEFT, RIGHT
 
-GRID = grid((4.0, 2.0, 2.0))
+GRID = grid((6.0, 2.0, 2.0))
 RIGHT_LUNG, LEFT_LUNG = (ellipsoid(GRID, centre, semi_axes) for centre, semi_axes in Chest().lungs)
 
 

@@ -13,7 +13,7 @@ from triaged.imaging.volume import Volume
 from triaged.pipelines.ct import CtOptions, CtPipeline
 from triaged.study.finding import QualityFlag, Reading
 
-GRID = grid((6.0, 1.8, 1.8))
+GRID = grid((8.0, 1.8, 1.8))
 
 
 def read(chest: Chest, networks: AnswersAtOnce | None = None) -> Reading:
@@ -43,10 +43,10 @@ def test_networks_see_windowed_slices_whole_for_lungs_and_cropped_for_lesions() 
     read(Chest(), networks)
     (lungs, whole, low, high), (lesions, cropped, _, _), (last, cells, _, _) = networks.seen
     assert (lungs, lesions, last) == ("lungs", "lesions", "identification")
-    assert whole == (50, 135, 180)  # 270 x 360 mm in pixels of 2 mm, every slice
+    assert whole == (38, 135, 180)  # 270 x 360 mm in pixels of 2 mm, every slice
     assert low == 0.0
     assert high == pytest.approx(1040 / 1300)  # tissue of 40 HU in -1000..300
-    assert cropped == pytest.approx((256 / 6, 170 / 2, (2 * 72 + 2 * 58) / 2), abs=3)
+    assert cropped == pytest.approx((256 / 8, 170 / 2, (2 * 72 + 2 * 58) / 2), abs=3)
     assert cells[0] == cropped[0]
 
 

@@ -12,7 +12,7 @@ from triaged.pipelines.measure import CtOptions
 from triaged.pipelines.threshold import ThresholdPipeline
 from triaged.study.finding import QualityFlag, Reading
 
-GRID = grid((6.0, 1.8, 1.8))
+GRID = grid((8.0, 1.8, 1.8))
 
 
 def read(chest: Chest, noise_hu: float = 20.0) -> Reading:
