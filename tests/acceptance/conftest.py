@@ -84,11 +84,11 @@ class Daemon:
             return False
         return get_json(f"http://127.0.0.1:{self.web_port}/health") is not None
 
-    def stop(self) -> int:
-        """Stop as Ctrl-C would; return the exit status."""
+    def stop(self, *, within_s: float = 40) -> int:
+        """Stop as Ctrl-C would; return the exit status, or fail the test when it does not end in time."""
         assert self.process is not None
         self.process.send_signal(signal.SIGINT)
-        return self.process.wait(40)
+        return self.process.wait(within_s)
 
     def worklist(self) -> list[dict[str, Any]]:
         """Return the list as the API gives it."""

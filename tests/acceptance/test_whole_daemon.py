@@ -7,7 +7,6 @@ import shutil
 import signal
 import socket
 import subprocess
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -114,9 +113,7 @@ def test_a_pacs_that_takes_the_call_and_says_nothing_does_not_hold_up_the_end(
         silent.settimeout(20)
         caller, _ = silent.accept()
         with caller:
-            began = time.monotonic()
-            assert daemon.stop() == 0
-            assert time.monotonic() - began < 10
+            assert daemon.stop(within_s=15) == 0
     orthanc.start()
     daemon.start()
     until(lambda: {"SEG", "SR", "OT"} <= set(modalities(orthanc)), within_s=30, what="every object, once it answers")
