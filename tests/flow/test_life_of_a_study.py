@@ -13,6 +13,7 @@ from triaged.store.database import Database
 from triaged.study.lifecycle import State
 from triaged.study.placement import TriageClass
 from triaged.study.records import Admission, DeliveryState
+from triaged.study.scope import Choice
 
 SEG_STORAGE = "1.2.840.10008.5.1.4.1.1.66.4"
 
@@ -210,6 +211,30 @@ def test_a_study_that_keeps_failing_ends_as_failed_and_says_so(house: House) -> 
         analyst.put_back(house.claim(analyst), "ValueError", clock=house.clock)
         house.later(60)
     house.score()
+    assert house.entry(1).state is State.FAILED
+    assert "3 attempts" in house.entry(1).reason
+
+
+def test_a_study_that_breaks_even_the_choice_of_its_series_ends_as_failed(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(series: object, options: object) -> Choice:
+        raise ValueError("a bug")
+
+    house.send(house.series(1))
+    house.later(2)
+    house.assemble()
+    monkeypatch.setattr("triaged.steps.analyse.choose", broken)
+    for _ in range(3):
+        analyst = house.analyst()
+        claim = house.claim(analyst)
+        with pytest.raises(ValueError, match="a bug"):
+            analyst.analyse(claim, clock=house.clock)
+        analyst.put_back(claim, "ValueError", clock=house.clock)
+        house.later(60)
+
+    house.score()
+
     assert house.entry(1).state is State.FAILED
     assert "3 attempts" in house.entry(1).reason
 

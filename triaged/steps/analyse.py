@@ -140,10 +140,9 @@ class Analyst:
             log.info("nothing to put back", study_instance_uid=claim.study_uid.value, why=str(stale))
 
     def _assess(self, claim: Claim, clock: Clock) -> _Outcome:
-        choice = choose(claim.series, self._scope)
         if claim.attempt > self._options.max_attempts:
-            detail = f"gave up after {self._options.max_attempts} attempts; the history holds the reason of each"
-            return self._declined(claim, choice, Reason(ReasonCode.GAVE_UP, detail))
+            return self._given_up(claim)
+        choice = choose(claim.series, self._scope)
         if choice.chosen is None:
             assert choice.reason is not None
             return self._declined(claim, choice, choice.reason)
@@ -169,6 +168,13 @@ class Analyst:
             provenance=self._provenance(claim, choice.chosen),
         )
         return _Outcome(assessment, choice, placement, objects)
+
+    def _given_up(self, claim: Claim) -> _Outcome:
+        """Return a failure without looking at the study again, whichever part of it broke every attempt."""
+        detail = f"gave up after {self._options.max_attempts} attempts; the history holds the reason of each"
+        reason = Reason(ReasonCode.GAVE_UP, detail)
+        assessment = Failed(reason)
+        return _Outcome(assessment, Choice(None, (), reason), self._place(claim, assessment), ())
 
     def _declined(self, claim: Claim, choice: Choice, reason: Reason) -> _Outcome:
         assessment = unreadable(reason)
