@@ -1,0 +1,34 @@
+"""A courier's thread that ends by a bug must not be missed: its destination would get nothing and nobody would know."""
+
+from __future__ import annotations
+
+import threading
+from types import SimpleNamespace
+from typing import cast
+
+import pytest
+
+from triaged.daemon import delivering
+from triaged.daemon.rooms import Rooms
+
+
+class BrokenCourier:
+    """Has a bug."""
+
+    def deliver_next(self, *, clock: object) -> bool:
+        """Fail as no peer can make it fail."""
+        raise ValueError("a bug")
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_courier_that_ends_by_a_bug_ends_the_role_so_that_it_is_started_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(delivering, "_couriers", lambda rooms, name: [BrokenCourier()])
+    rooms = cast(Rooms, SimpleNamespace(outbox=SimpleNamespace(release=lambda name: 0)))
+    stop = threading.Event()
+    giving_up = threading.Timer(20, stop.set)
+    giving_up.start()
+    with pytest.raises(RuntimeError, match="courier"):
+        delivering.deliver(rooms, "courier", stop)
+    giving_up.cancel()
