@@ -11,6 +11,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, model_validator
 from pydantic_core import PydanticCustomError
 
+from triaged.steps.ports import Peer
 from triaged.triage.scheme import HeadStarts, Scheme, TriageOptions
 
 PROJECT_FOLDER = Path(__file__).resolve().parents[2]
@@ -100,6 +101,10 @@ class DestinationSection(_Section):
     host: Host
     port: Port
     objects: Annotated[tuple[ObjectName, ...], Field(strict=False, min_length=1)] = ("sc", "sr", "seg")
+
+    def peer(self) -> Peer:
+        """Return what the courier sends to."""
+        return Peer(self.name, self.ae_title, self.host, self.port)
 
 
 class WebSection(_Section):

@@ -137,7 +137,7 @@ def _model(config: Config) -> str:
 
 
 def _echo(config: Config, destination: DestinationSection) -> str:
-    peer = Peer(destination.name, destination.ae_title, destination.host, destination.port)
+    peer = destination.peer()
     match DimseSender(config.dicom.ae_title, timeout_s=config.delivery.timeout_s, connect_timeout_s=_CONNECT_S).echo(
         peer
     ):

@@ -7,26 +7,31 @@ import time
 
 import structlog
 
-from triaged.config.settings import DestinationSection
 from triaged.daemon.rooms import IDLE_S, Rooms, clock, or_wait
 from triaged.dimse.scu import DimseSender
 from triaged.steps.deliver import Courier, DeliveryOptions
-from triaged.steps.ports import Peer
 
 log = structlog.get_logger()
 
+_WATCH_S = 1.0
 _PATIENCE_S = 3.0
 """How long a transfer may take to end when the daemon stops; one that is cut off is sent again at the next start."""
 
 
 def deliver(rooms: Rooms, name: str, stop: threading.Event) -> None:
-    """Serve every destination from a thread of its own, so that one that hangs delays nobody else."""
+    """Serve every destination from a thread of its own, so that one that hangs delays nobody else.
+
+    Raises:
+        RuntimeError: a thread ended by a bug of ours; the supervisor starts the role again.
+    """
     couriers = _couriers(rooms, name)
     log.info("delivering", destinations=len(couriers), released=rooms.outbox.release(name))
     threads = [threading.Thread(target=_deliver_to, args=(courier, stop), daemon=True) for courier in couriers]
     for thread in threads:
         thread.start()
-    stop.wait()
+    while not stop.wait(_WATCH_S):
+        if not all(thread.is_alive() for thread in threads):
+            raise RuntimeError("expected every courier to run, found one ended; its error stands above")
     deadline = time.monotonic() + _PATIENCE_S
     for thread in threads:
         thread.join(timeout=max(0.0, deadline - time.monotonic()))
@@ -45,10 +50,6 @@ def _couriers(rooms: Rooms, name: str) -> list[Courier]:
     )
     sender = DimseSender(rooms.config.dicom.ae_title, timeout_s=delivery.timeout_s)
     return [
-        Courier(rooms.outbox, rooms.spool, sender, peer=_peer(each), options=options, courier=name)
+        Courier(rooms.outbox, rooms.spool, sender, peer=each.peer(), options=options, courier=name)
         for each in rooms.config.destinations
     ]
-
-
-def _peer(destination: DestinationSection) -> Peer:
-    return Peer(destination.name, destination.ae_title, destination.host, destination.port)

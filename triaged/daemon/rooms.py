@@ -13,6 +13,7 @@ import structlog
 
 from triaged.config.settings import Config
 from triaged.errors import TryLater
+from triaged.steps.ports import PlacePending
 from triaged.store.database import Database, migrate, open_database
 from triaged.store.outbox import Outbox
 from triaged.store.spool import Spool
@@ -62,7 +63,7 @@ def clock() -> datetime:
     return datetime.now(UTC)
 
 
-def pending_place(config: Config, waiting: Waiting) -> Callable[[StudyUID, datetime, OrderPriority], Placement]:
+def pending_place(config: Config, waiting: Waiting) -> PlacePending:
     """Return the policy for studies without a score."""
     options = config.triage.options()
 

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import datetime
 
 import structlog
 
 from triaged.errors import StaleClaim
+from triaged.steps.ports import PlacePending
 from triaged.store.studies import Studies
 from triaged.study.completeness import Cause, Complete, CompletionOptions, Wait, decide
-from triaged.study.placement import OrderPriority, Placement
 from triaged.study.records import Candidate
-from triaged.study.uids import StudyUID
 
 log = structlog.get_logger()
 
@@ -22,9 +20,6 @@ WORDS = {
     Cause.MAX_WAIT: "complete: waited for as long as allowed",
 }
 """What the history says about why a study counts as complete."""
-
-PlacePending = Callable[[StudyUID, datetime, OrderPriority], Placement]
-"""Where a study stands that arrived (or was complete) at this time and has no score yet."""
 
 
 class Assembler:

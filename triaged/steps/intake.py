@@ -15,16 +15,13 @@ import structlog
 from triaged.dicom.header import holds_header, read_header
 from triaged.dicom.part10 import file_meta
 from triaged.errors import UnreadableInstance
+from triaged.steps.ports import PlacePending
 from triaged.store.spool import KeptFile, PartFile, Spool
 from triaged.store.studies import Studies
-from triaged.study.placement import OrderPriority, Placement
 from triaged.study.records import Admission, Instance, ReceivedHeader
-from triaged.study.uids import StudyUID, derived_uid
+from triaged.study.uids import derived_uid
 
 log = structlog.get_logger()
-
-PlacePending = Callable[[StudyUID, datetime, OrderPriority], Placement]
-"""Where a study stands that arrived at this time and has no score yet."""
 
 _CHECK_RESERVE_EVERY = 32 * 1024 * 1024
 _FIRST_LOOK = 64 * 1024

@@ -6,10 +6,17 @@ shapes.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Protocol
+
+from triaged.study.placement import OrderPriority, Placement
+from triaged.study.uids import StudyUID
+
+PlacePending = Callable[[StudyUID, datetime, OrderPriority], Placement]
+"""Where a study stands that arrived, or was complete, at this time and has no score yet."""
 
 
 @dataclass(frozen=True, slots=True)
