@@ -21,6 +21,7 @@ from rich.markup import escape
 from rich.table import Column, Table
 
 from triaged.errors import ConfigError, TriagedError, UnknownDestination
+from triaged.lab.commands import app as model_app
 
 if TYPE_CHECKING:
     from triaged.config.settings import Config
@@ -34,6 +35,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.add_typer(model_app)
 out = Console(highlight=False, width=None if sys.stdout.isatty() else 160)
 
 ConfigFile = Annotated[
