@@ -11,7 +11,9 @@ from triaged.inference.pyramid import CELLS_IN_PLANE, pool_over_slices
 from triaged.lab.networks import (
     EncoderDecoder,
     LungNetwork,
+    Multitask,
     MultitaskSpatial1,
+    channels_at,
     pool_in_plane,
     pool_series,
 )
@@ -31,6 +33,55 @@ def test_the_multitask_network_has_the_papers_parameters() -> None:
     assert parameters(network.segmentation.body) == 10_581_904
     assert parameters(network.segmentation.head) == 1_208
     assert parameters(network.identification) == 4_794_368
+
+
+@pytest.mark.parametrize(
+    ("level", "whole"),
+    [
+        (1, 15_377_480),
+        (2, 15_377_480),
+        (3, 20_169_800),
+        (4, 29_754_440),
+        (5, 48_923_720),
+        (6, 87_262_280),
+        (7, 163_939_400),
+    ],
+)
+def test_identification_on_a_lower_level_has_the_parameters_of_its_channels(level: int, whole: int) -> None:
+    """Backbone 10,581,904 and lesion head 1,208; 585 cells of c channels to 1024 with bias, 1024 to 1 without.
+
+    c is 8, 8, 16, 32, 64, 128, 256 by the table of the specification (1.0.2), the last being the bridge: Latent.
+    """
+    channels = [8, 8, 16, 32, 64, 128, 256][level - 1]
+    assert 10_581_904 + 1_208 + 585 * channels * 1024 + 1024 + 1024 == whole
+    with torch.device("meta"):
+        network = Multitask(level=level)
+    assert parameters(network) == whole
+
+
+def test_each_level_has_the_stride_and_channels_of_the_papers_decoder() -> None:
+    """109 x 151 halved upwards: odd remainders stay."""
+    with torch.no_grad():
+        maps = EncoderDecoder(2, top_blocks=1).eval().maps(torch.rand(3, 1, 109, 151))
+    sizes = [(109, 151), (55, 76), (28, 38), (14, 19), (7, 10), (4, 5), (2, 3)]
+    assert [tuple(one.shape[2:]) for one in maps] == sizes
+    assert (
+        [one.shape[1] for one in maps] == [channels_at(2, level) for level in range(1, 8)] == [2, 2, 4, 8, 16, 32, 64]
+    )
+
+
+def test_every_variant_segments_at_full_resolution_and_identifies_the_series() -> None:
+    for level in (1, 2, 3):
+        with torch.no_grad():
+            lesion, identification = Multitask(1, levels=3, level=level).eval()(torch.rand(9, 1, 20, 30))
+        assert lesion.shape == (9, 1, 20, 30)
+        assert identification.shape == (1, 1)
+
+
+@pytest.mark.parametrize("level", [0, 4])
+def test_a_level_that_the_network_lacks_is_refused(level: int) -> None:
+    with pytest.raises(ValueError, match=f"expected a level from 1 to 3, found {level}"):
+        Multitask(1, levels=3, level=level)
 
 
 def test_any_size_of_slice_passes_and_keeps_its_size() -> None:

@@ -2,7 +2,7 @@
 
 Must not know files, phantoms, training or ONNX. Images are (n, 1, row, column), scaled to [0, 1] from the window
 [-1000, 300] HU on a 2 mm in-plane grid. `width` is the number of channels at full resolution and `levels`
-the number of resolutions; the paper has 8 and 7.
+the number of resolutions; the paper has 8 and 7. A `level` counts resolutions from the top, 1 being the full one.
 """
 
 from typing import Final
@@ -75,17 +75,23 @@ class EncoderDecoder(nn.Module):
 
     def forward(self, slices: Tensor) -> Tensor:
         """Return (n, width, row, column) features of (n, 1, row, column) slices."""
+        return self.maps(slices)[0]
+
+    def maps(self, slices: Tensor) -> list[Tensor]:
+        """Return the features that go upwards at each level, the full resolution first and the bridge's last.
+
+        At level l they are `channels_at(width, l)` channels with an in-plane stride of 2^(l-1), odd remainders kept.
+        """
         features: Tensor = self.stem(slices)
         skips = []
         for block in self.encoder:
             features = block(features)
             skips.append(features)
             features = functional.max_pool2d(features, 2, ceil_mode=True)
-        features = self.bridge(features)
-        for block in self.decoder:
-            features = block(_up_and_add(features, skips.pop()))
-        finished: Tensor = self.top(_up_and_add(features, skips.pop()))
-        return finished
+        maps: list[Tensor] = [self.bridge(features)]
+        for block in (*self.decoder, self.top):
+            maps.append(block(_up_and_add(maps[-1], skips.pop())))
+        return maps[::-1]
 
 
 class LungNetwork(nn.Module):
@@ -103,26 +109,31 @@ class LungNetwork(nn.Module):
 
 
 class SegmentationBranch(nn.Module):
-    """The slice-wise part of the multitask network: lesion logits, and the features that identification pools."""
+    """The slice-wise part of a multitask network: lesion logits, and the features that identification pools.
 
-    def __init__(self, width: int, levels: int = PAPER_LEVELS) -> None:
+    Attributes:
+        level: the level whose features are handed out.
+    """
+
+    def __init__(self, width: int, levels: int = PAPER_LEVELS, level: int = 1) -> None:
         super().__init__()
+        self.level = level
         self.body = EncoderDecoder(width, 1, levels)
         self.head = nn.Sequential(ResidualBlock(width, width), OutputLayer(width))
 
     def forward(self, slices: Tensor) -> tuple[Tensor, Tensor]:
-        """Return lesion logits (n, 1, row, column) and features (n, width, row, column)."""
-        features = self.body(slices)
-        return self.head(features), features
+        """Return lesion logits (n, 1, row, column) and features (n, channel, row, column) of the level."""
+        maps = self.body.maps(slices)
+        return self.head(maps[0]), maps[self.level - 1]
 
 
 class IdentificationHead(nn.Module):
-    """Turns pooled features of a whole series, (n, 585 * width), into one logit per series."""
+    """Turns pooled features of a whole series, (n, 585 * channel), into one logit per series."""
 
-    def __init__(self, width: int) -> None:
+    def __init__(self, width: int, level: int = 1) -> None:
         super().__init__()
         cells = sum(count**3 for count in PYRAMID)
-        self.hidden = nn.Linear(cells * width, 128 * width)
+        self.hidden = nn.Linear(cells * channels_at(width, level), 128 * width)
         self.output = nn.Linear(128 * width, 1, bias=False)
         self.dropout = nn.Dropout(0.5)
 
@@ -133,13 +144,22 @@ class IdentificationHead(nn.Module):
         return logits
 
 
-class MultitaskSpatial1(nn.Module):
-    """Segments lesion slice by slice and identifies the disease from the full-resolution features of the series."""
+class Multitask(nn.Module):
+    """Segments lesion slice by slice and identifies the disease from one level's features of the series.
 
-    def __init__(self, width: int = PAPER_WIDTH, levels: int = PAPER_LEVELS) -> None:
+    With `level` l it is the paper's Multitask-Spatial-l; on the lowest level, the bridge, it is Multitask-Latent.
+
+    Raises:
+        ValueError: the network has no such level.
+    """
+
+    def __init__(self, width: int = PAPER_WIDTH, levels: int = PAPER_LEVELS, level: int = 1) -> None:
+        if not 1 <= level <= levels:
+            raise ValueError(f"expected a level from 1 to {levels}, found {level}")
         super().__init__()
-        self.segmentation = SegmentationBranch(width, levels)
-        self.identification = IdentificationHead(width)
+        self.level = level
+        self.segmentation = SegmentationBranch(width, levels, level)
+        self.identification = IdentificationHead(width, level)
 
     def forward(self, series: Tensor) -> tuple[Tensor, Tensor]:
         """Return lesion logits (slice, 1, row, column) and one identification logit (1, 1).
@@ -148,6 +168,18 @@ class MultitaskSpatial1(nn.Module):
         """
         lesion, features = self.segmentation(series)
         return lesion, self.identification(pool_series(features))
+
+
+class MultitaskSpatial1(Multitask):
+    """The multitask network whose identification sees the full resolution: the one that is shipped."""
+
+    def __init__(self, width: int = PAPER_WIDTH, levels: int = PAPER_LEVELS) -> None:
+        super().__init__(width, levels, level=1)
+
+
+def channels_at(width: int, level: int) -> int:
+    """Return the number of channels that go upwards at `level`: `width` at the top two, then doubled at each."""
+    return width << max(0, level - 2)
 
 
 def pool_series(features: Tensor) -> Tensor:

@@ -1,0 +1,148 @@
+"""Says what the two networks learn by default: which slices they see, and what they are told about them.
+
+Must not know optimisers, checkpoints or how series come to be. Deviations from the paper: slices are varied strongly
+(it has no augmentation), Dice joins the loss, the multitask network starts from the lung network, it sees scattered
+slices first and thinned series for the last part only, and opacities of other diseases do not teach the lesion output.
+The paper's own recipe is in `triaged.lab.paper`.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+import torch
+from numpy.random import Generator
+from torch import Tensor, nn
+from torch.nn import functional
+
+from triaged.lab.losses import dice_coefficient, segmentation_loss
+from triaged.lab.networks import LungNetwork, Multitask, pool_series
+from triaged.lab.place import CPU, Place
+from triaged.lab.sampling import GeneratedSeries, around_lungs, draw_slices, join, scaled
+
+LUNG_CROP: Final = (144, 168)
+LESION_CROP: Final = (120, 152)
+SERIES_SLICES: Final = 8
+POSITIVE_SHARE: Final = 0.75
+IDENTIFICATION_WEIGHT: Final = 0.1
+LESION_THRESHOLD: Final = 0.2
+TOGETHER_FROM: Final = 0.7
+"""Part of the training after which lesions and identification are learnt together."""
+
+
+class LungTask:
+    """Learns the lungs, diseased parts and fluid included, slice by slice."""
+
+    def __init__(
+        self,
+        network: LungNetwork,
+        series: Sequence[GeneratedSeries],
+        held_out: Sequence[GeneratedSeries],
+        place: Place = CPU,
+    ) -> None:
+        self.network: nn.Module = network
+        self._series = series
+        self._held_out = held_out
+        self._place = place
+
+    def loss(self, _progress: float, batch: int, rng: Generator) -> Tensor:
+        """Return the segmentation loss on slices of `batch` random series."""
+        drawn = join([draw_slices(pick(self._series, rng), 1, LUNG_CROP, 25, rng) for _ in range(batch)])
+        logits = logits_of(self.network, drawn.images, self._place)
+        lung = drawn.lung.to(self._place.device)
+        return segmentation_loss(logits, lung, torch.ones_like(lung))
+
+    def measure(self) -> dict[str, float]:
+        """Return the Dice coefficient of the lungs over every fourth slice of the held-out series."""
+        scores = []
+        for series in self._held_out:
+            found = logits_of(self.network, unvaried(series.voxels[::4]), self._place).cpu() > 0
+            scores.append(dice_coefficient(found, torch.from_numpy(series.labels[::4, None] & 1 > 0)))
+        return {"lung_dice": float(np.mean(scores)), "lung_dice_least": float(np.min(scores))}
+
+
+class MultitaskTask:
+    """Learns lesions slice by slice, then lesions and identification together on thinned series."""
+
+    def __init__(
+        self,
+        network: Multitask,
+        series: Sequence[GeneratedSeries],
+        held_out: Sequence[GeneratedSeries],
+        place: Place = CPU,
+    ) -> None:
+        self.network: nn.Module = network
+        self._multitask = network
+        self._positive = [around_lungs(one) for one in series if one.positive]
+        self._negative = [around_lungs(one) for one in series if not one.positive]
+        self._held_out = [around_lungs(one) for one in held_out]
+        self._place = place
+
+    def loss(self, progress: float, batch: int, rng: Generator) -> Tensor:
+        """Return the segmentation loss, joined by the identification loss in the last part of the training."""
+        device = self._place.device
+        if progress < TOGETHER_FROM:
+            drawn = join([draw_slices(self._choose(rng), 1, LESION_CROP, 15, rng) for _ in range(batch)])
+            logits = logits_of(self._multitask.segmentation, drawn.images, self._place)
+            return segmentation_loss(logits, drawn.lesion.to(device), drawn.weight.to(device))
+        chosen = [self._choose(rng) for _ in range(max(2, batch // SERIES_SLICES))]
+        boxes = [(bottom - top, right - left) for top, bottom, left, right in (series.box for series in chosen)]
+        drawn = join([draw_slices(one, SERIES_SLICES, LESION_CROP, 3, rng) for one in chosen])
+        with self._place.autocast():
+            lesion, features = self._multitask.segmentation(drawn.images.to(device))
+        stride = 2 ** (self._multitask.level - 1)
+        parts = zip(features.float().split(SERIES_SLICES), boxes, strict=True)
+        pooled = [pool_series(_centred(part, (rows // stride, columns // stride))) for part, (rows, columns) in parts]
+        identified = self._multitask.identification(torch.cat(pooled))
+        truth = torch.tensor([[float(series.positive)] for series in chosen], device=device)
+        entropy = functional.binary_cross_entropy_with_logits(identified, truth)
+        segmented = segmentation_loss(lesion.float(), drawn.lesion.to(device), drawn.weight.to(device))
+        return segmented + IDENTIFICATION_WEIGHT * entropy
+
+    def measure(self) -> dict[str, float]:
+        """Return lesion Dice, error of severity and ranking of positives over the held-out series."""
+        dice: list[float] = []
+        error: list[float] = []
+        positives: list[float] = []
+        negatives: list[float] = []
+        for series in self._held_out:
+            top, bottom, left, right = series.box
+            images = unvaried(series.voxels[::2, top:bottom, left:right])
+            labels = torch.from_numpy(series.labels[::2, None, top:bottom, left:right])
+            lesion, identified = self._multitask(images.to(self._place.device))
+            lung, truth = labels & 1 > 0, labels & 2 > 0
+            found = (torch.sigmoid(lesion.cpu()) > LESION_THRESHOLD) & lung
+            (positives if series.positive else negatives).append(float(identified))
+            error.append(abs(float(found.sum() - truth.sum())) / float(lung.sum()) if not (labels & 4).any() else 0.0)
+            if series.positive:
+                dice.append(dice_coefficient(found, truth))
+        ranking = np.mean([[p > n for n in negatives] for p in positives]) if positives and negatives else np.nan
+        return {"lesion_dice": float(np.mean(dice)), "severity_error": float(np.mean(error)), "auc": float(ranking)}
+
+    def _choose(self, rng: Generator) -> GeneratedSeries:
+        return pick(self._positive if rng.random() < POSITIVE_SHARE else self._negative, rng)
+
+
+def pick(series: Sequence[GeneratedSeries], rng: Generator) -> GeneratedSeries:
+    """Return one of the series, each as likely as any other."""
+    return series[int(rng.integers(len(series)))]
+
+
+def logits_of(network: nn.Module, images: Tensor, place: Place) -> Tensor:
+    """Return the first output in full precision; convolutions run in the short format, 1.5 times as fast on a CPU."""
+    with place.autocast():
+        output = network(images.to(place.device).contiguous(memory_format=torch.channels_last))
+    logits: Tensor = output[0] if isinstance(output, tuple) else output
+    return logits.float()
+
+
+def unvaried(voxels: np.ndarray[tuple[int, int, int], np.dtype[np.int16]]) -> Tensor:
+    """Return HU as images (slice, 1, row, column), scaled to [0, 1]."""
+    return scaled(torch.from_numpy(voxels.astype(np.float32)))[:, None]
+
+
+def _centred(features: Tensor, box: tuple[int, int]) -> Tensor:
+    """Return the middle of (n, channel, row, column) features, as large as the lungs' box where that fits."""
+    rows, columns = (max(1, min(wanted, size)) for wanted, size in zip(box, features.shape[2:], strict=True))
+    top, left = (features.shape[2] - rows) // 2, (features.shape[3] - columns) // 2
+    return features[:, :, top : top + rows, left : left + columns]
