@@ -98,18 +98,18 @@ def draw_tissue(rng: np.random.Generator, breath: float) -> Tissue:
         cortex=float(rng.uniform(450, 1100)),
         cartilage=float(rng.uniform(70, 170)),
         airway=float(rng.uniform(-1000, -960)),
-        lung=float(-872 + 140 * (1 - breath) ** 1.5 + rng.normal(0, 22)),
-        lung_gradient=float(rng.uniform(15, 60) + 70 * (1 - breath)),
+        lung=float(np.clip(-874 + 185 * (1 - breath) ** 1.4 + rng.normal(0, 22), -920, -640)),
+        lung_gradient=float(rng.uniform(15, 60) + rng.uniform(40, 140) * (1 - breath)),
         vessel=blood if enhanced else around(40, 10),
     )
 
 
 def draw_anatomy(rng: np.random.Generator) -> Anatomy:
-    """Return a random adult; two in ten with the arms down, one in eight at shallow breath."""
+    """Return a random adult; two in ten with the arms down, one in six at shallow breath."""
     is_female = bool(rng.random() < 0.5)
     bmi = float(np.clip(rng.normal(27, 5), 16, 45))
-    breath = float(rng.beta(4, 1.2)) if rng.random() < 0.88 else float(rng.uniform(0, 0.6))
-    size = float(rng.normal(1.0, 0.065)) * (0.95 if is_female else 1.04)
+    breath = float(rng.beta(4, 1.2)) if rng.random() < 0.82 else float(rng.uniform(0, 0.6))
+    size = float(rng.normal(1.03, 0.065)) * (0.95 if is_female else 1.04)
     half_width = 137 * size * float(rng.normal(1, 0.04))
     depth = (82 + 0.5 * (bmi - 26)) * size * float(rng.normal(1, 0.08))
     apex = float(rng.uniform(62, 98)) * size

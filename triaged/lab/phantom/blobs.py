@@ -34,6 +34,25 @@ def blob_level(lung: Parenchyma, centres: NDArray[np.int64], across_mm: F32, thi
     return level
 
 
+def pleural_level(lung: Parenchyma, centre: int, across_mm: float, half_mm: float, depth_mm: float) -> F32:
+    """Return the level (n,) of one patch that follows the pleura: about the depth in mm inside it, negative outside.
+
+    It is `across_mm` wide along the pleura around the voxel `centre` and `half_mm` thick to either side of the layer
+    at `depth_mm` below it.
+    """
+    level = np.full(lung.x_mm.size, -200, dtype=np.float32)
+    reach = 1.6 * max(across_mm, half_mm)
+    near = slice(*np.searchsorted(lung.z_mm, [lung.z_mm[centre] - reach, lung.z_mm[centre] + reach]))
+    dx, dy, dz = (a[near] - a[centre] for a in (lung.x_mm, lung.y_mm, lung.z_mm))
+    inward = lung.depth_mm[near] - np.float32(depth_mm)
+    along = np.maximum(dx * dx + dy * dy + dz * dz - inward * inward, 0)
+    rho = np.sqrt(along / np.float32(across_mm) ** 2 + (inward / np.float32(half_mm)) ** 2)
+    one = (1 - rho) * np.float32(min(across_mm, half_mm))
+    one[lung.is_right[near] != lung.is_right[centre]] = -200
+    level[near] = one
+    return level
+
+
 def choose(rng: np.random.Generator, weight: F32, count: int) -> NDArray[np.int64]:
     """Return `count` positions drawn with probability proportional to `weight`."""
     total = np.cumsum(weight, dtype=np.float64)

@@ -20,24 +20,25 @@ from pathlib import Path
 import numpy as np
 
 from triaged.lab.phantom.generate import generate
-from triaged.lab.phantom.options import Disease, Phantom, PhantomOptions, Scanner, Severity
+from triaged.lab.phantom.options import Disease, Phantom, PhantomOptions, Scanner
 
 LOG = logging.getLogger(__name__)
 
 # Class shares of the identification head, phantom specification 4.4.6.
 MIXTURE: dict[Disease, float] = {
-    "viral": 0.35,
-    "bacterial": 0.13,
-    "bronchopneumonia": 0.07,
-    "nodules": 0.09,
-    "mass": 0.06,
-    "oedema": 0.05,
+    "viral": 0.42,
+    "bacterial": 0.11,
+    "bronchopneumonia": 0.06,
+    "nodules": 0.07,
+    "mass": 0.04,
+    "oedema": 0.04,
     "fibrosis": 0.03,
-    "effusion": 0.04,
+    "effusion": 0.03,
     "atelectasis": 0.03,
-    "none": 0.15,
+    "none": 0.17,
 }
-GRADE_SHARES: dict[Severity, float] = {"mild": 0.55, "moderate": 0.25, "severe": 0.20}
+# The worse lung's lesion share: (low, high, how many), drawn evenly on a log scale; most patients have little disease.
+SHARES = ((0.003, 0.03, 0.15), (0.02, 0.25, 0.42), (0.2, 0.5, 0.22), (0.45, 0.75, 0.13), (0.7, 0.92, 0.08))
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,14 +61,14 @@ def training_options(seed: int) -> PhantomOptions:
     """
     what, style = (np.random.Generator(np.random.PCG64(s)) for s in np.random.SeedSequence([seed, 77]).spawn(2))
     disease = str(what.choice(list(MIXTURE), p=list(MIXTURE.values())))
-    grade = str(what.choice(list(GRADE_SHARES), p=list(GRADE_SHARES.values())))
+    shares = draw_shares(what)
     increment = float(style.choice([3.0, 4.0, 5.0, 5.0, 6.0]))
     thin = style.random() < 0.35
     return PhantomOptions(
         seed=seed,
         disease=disease,  # type: ignore[arg-type]
-        severity=grade if disease == "viral" else "none",  # type: ignore[arg-type]
-        matrix=int(style.integers(150, 201)),
+        severity=shares if disease == "viral" else "none",
+        matrix=int(style.integers(150, 166) if style.random() < 0.1 else style.integers(166, 211)),
         pixel_mm=2.0,
         slice_mm=float(style.uniform(0.8, 2.0)) if thin else increment,
         increment_mm=increment,
@@ -75,6 +76,14 @@ def training_options(seed: int) -> PhantomOptions:
         posture="prone" if style.random() < 0.03 else "supine",
         scanner=draw_scanner(style),
     )
+
+
+def draw_shares(rng: np.random.Generator) -> tuple[float, float]:
+    """Return the lesion shares of the (right, left) lung of one patient: both lungs are ill in six of seven."""
+    low, high, _ = SHARES[int(rng.choice(len(SHARES), p=[how_many for *_, how_many in SHARES]))]
+    worse = float(np.exp(rng.uniform(np.log(low), np.log(high))))
+    less = 0.0 if rng.random() < 0.14 and worse < 0.3 else worse * float(rng.beta(3, 1.3))
+    return (worse, less) if rng.random() < 0.55 else (less, worse)
 
 
 def draw_crop(rng: np.random.Generator) -> tuple[float, float]:
@@ -97,6 +106,8 @@ def draw_scanner(rng: np.random.Generator) -> Scanner:
         padding_hu=int(rng.choice([-1024, -1024, -1024, -2000, -2048, -3024])),
         off_centre_mm=(float(rng.normal(0, 10)), float(rng.normal(0, 14))),
         roll_deg=float(rng.normal(0, 4)),
+        heart_motion_mm=float(rng.uniform(2, 7)) if rng.random() < 0.35 else 0.0,
+        breathing_mm=float(rng.uniform(2, 8)) if rng.random() < 0.1 else 0.0,
     )
 
 

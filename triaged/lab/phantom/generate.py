@@ -7,19 +7,22 @@ so that changing the disease leaves patient and scanner as they were.
 from __future__ import annotations
 
 import numpy as np
+from scipy import ndimage
 
 from triaged.lab.phantom.anatomy import Anatomy, draw_anatomy
+from triaged.lab.phantom.artefacts import move_patient
 from triaged.lab.phantom.blobs import share_threshold
-from triaged.lab.phantom.frame import Frame, coverage, make_frame, mean_over_slices
-from triaged.lab.phantom.lung_trees import paint_lungs
+from triaged.lab.phantom.frame import Frame, blur_in_plane, coverage, make_frame, mean_over_slices
+from triaged.lab.phantom.lung_trees import grow_trees, paint_lungs
 from triaged.lab.phantom.lungs import Lungs, build_lungs, paint_belly
 from triaged.lab.phantom.mediastinum import airway_cover, build_core, exclusion, paint_core
 from triaged.lab.phantom.opacities import RECIPES
 from triaged.lab.phantom.options import F32, Bool, Phantom, PhantomOptions, Truth
 from triaged.lab.phantom.parenchyma import Field, Parenchyma, build_parenchyma, trunk
-from triaged.lab.phantom.scanner import scan
+from triaged.lab.phantom.scanner import reconstruction_circle, scan
 from triaged.lab.phantom.skeleton import paint_skeleton
-from triaged.lab.phantom.viral import apply_viral, target_shares, viral_level
+from triaged.lab.phantom.viral import spread_disease, target_shares
+from triaged.lab.phantom.viral_tissue import apply_viral
 from triaged.lab.phantom.wall import (
     build_cage,
     paint_arms,
@@ -50,14 +53,17 @@ def generate(options: PhantomOptions) -> Phantom:
     inside = coverage(lungs.costal, 2 * frame.edge_mm)
     paint_core(organs, frame, voxels, inside, anatomy, core)
     paint_skeleton(organs, frame, voxels, cage, anatomy)
-    right, left = lung_masks(frame, lungs, airway_cover(frame, core), group)
     lung, field = build_parenchyma(tissue, frame, anatomy, lungs, options.posture)
-    lesion, other = add_disease(disease, frame, field, lung, options, (right, left), group)
     surface = lungs.distance.ravel()[lung.index]
-    paint_lungs(tissue, frame, voxels, surface, lung, anatomy, core)
+    trees = grow_trees(tissue, frame, surface, lung, anatomy, core)
+    seen = field_of_view(options)
+    right, left = (m & seen for m in lung_masks(frame, lungs, airway_cover(frame, core), trees.hilar, group))
+    lesion, other, opacity = add_disease(disease, frame, field, lung, options, (right, left), group)
+    paint_lungs(frame, voxels, surface, lung, anatomy, trees, opacity)
     sign = 1.0 if options.posture == "supine" else -1.0
     couch = (anatomy.back if sign > 0 else anatomy.front) + 26 + anatomy.muscle * 0.9 + anatomy.fat + anatomy.table
     paint_table(organs, frame, voxels, couch, sign)
+    move_patient(device, frame, voxels, anatomy, core, options.scanner)
     image = scan(device, mean_over_slices(voxels, group), options.scanner, options.pixel_mm, options.slice_mm)
     spacing = (options.increment_mm, options.pixel_mm, options.pixel_mm)
     truth = count_truth(right, left, lesion, other, spacing)
@@ -78,12 +84,39 @@ def draw_frame(options: PhantomOptions, anatomy: Anatomy, group: int) -> Frame:
     )
 
 
-def lung_masks(frame: Frame, lungs: Lungs, airway: F32, group: int) -> tuple[Bool, Bool]:
-    """Return right and left lung on the final grid: at least half covered by lung, and not by an airway."""
+def field_of_view(options: PhantomOptions) -> Bool:
+    """Return the pixels (row, column) that the scanner reconstructs: all, or the circle where corners are padded."""
+    if options.scanner.padding_hu == -1024:
+        return np.ones((options.matrix, options.matrix), dtype=bool)
+    return reconstruction_circle(options.matrix)
+
+
+def lung_masks(frame: Frame, lungs: Lungs, airway: F32, hilar: F32, group: int) -> tuple[Bool, Bool]:
+    """Return right and left lung on the final grid as a reader draws them.
+
+    At least half covered by lung, without windpipe and main bronchi, and smoothly cut off from the great vessels at
+    the hilum; vessels surrounded by lung belong to it.
+    """
     cover = mean_over_slices(coverage(lungs.distance, frame.edge_mm), group)
+    cut = blur_in_plane(mean_over_slices(hilar, group), 2.5 / frame.spacing_mm[1]) > 0.4
     lung = (cover >= 0.5) & (mean_over_slices(airway, group) < 0.5)
     is_right = (frame.x_mm < 3)[None]
-    return lung & is_right, lung & ~is_right
+    right, left = (fill_holes(lung & ~cut & side) & lung for side in (is_right, ~is_right))
+    slivers = blur_in_plane(cut.astype(np.float32), 7 / frame.spacing_mm[1]) > 0.03
+    return without_slivers(right, slivers, frame), without_slivers(left, slivers, frame)
+
+
+def without_slivers(mask: Bool, where: Bool, frame: Frame) -> Bool:
+    """Return the mask without parts thinner than about 8 mm, on the voxels `where`."""
+    core = blur_in_plane(mask.astype(np.float32), 3 / frame.spacing_mm[1]) > 0.72
+    wide: Bool = blur_in_plane(core.astype(np.float32), 3 / frame.spacing_mm[1]) > 0.12
+    return mask & (wide | ~where)
+
+
+def fill_holes(mask: Bool) -> Bool:
+    """Return the mask with every hole filled that one slice surrounds."""
+    result: Bool = np.stack([ndimage.binary_fill_holes(one) if one.any() else one for one in mask])
+    return result
 
 
 def add_disease(
@@ -94,21 +127,30 @@ def add_disease(
     options: PhantomOptions,
     masks: tuple[Bool, Bool],
     group: int,
-) -> tuple[Bool, Bool]:
-    """Change the tissue by the disease and return the masks of viral lesion and of other opacity."""
+) -> tuple[Bool, Bool, F32]:
+    """Change the tissue by the disease; return the masks of viral lesion and other opacity, and its opacity (n,)."""
     empty = np.zeros(masks[0].shape, dtype=bool)
     both = masks[0] | masks[1]
     if options.disease == "none":
-        return empty, empty
+        return empty, empty, np.zeros_like(lung.hu)
     if options.disease != "viral":
         opacity = RECIPES[options.disease](rng, field, lung)
-        return empty, (mean_over_slices(trunk(frame, lung, opacity, 0), group) >= 0.5) & both
+        other = (mean_over_slices(trunk(frame, lung, opacity, 0), group) >= 0.5) & both
+        return empty, other, np.zeros_like(lung.hu)
     shares = target_shares(rng, options.severity)
-    level = viral_level(rng, field, lung, shares)
-    final = mean_over_slices(trunk(frame, lung, level, -400), group)
+    spread = spread_disease(rng, field, lung, shares)
+    final = mean_over_slices(drawn_level(frame, lung, spread.level), group)
     limits = (share_threshold(final, masks[0], shares[0]), share_threshold(final, masks[1], shares[1]))
-    apply_viral(rng, field, lung, level, limits)
-    return (masks[0] & (final >= limits[0])) | (masks[1] & (final >= limits[1])), empty
+    opacity = apply_viral(rng, field, lung, spread, limits)
+    return (masks[0] & (final >= limits[0])) | (masks[1] & (final >= limits[1])), empty, opacity
+
+
+def drawn_level(frame: Frame, lung: Parenchyma, level: F32) -> F32:
+    """Return the level (slice, row, column) as a reader's pencil follows it: without detail below about 5 mm."""
+    sigma = 2.5 / frame.spacing_mm[1]
+    weight = blur_in_plane(trunk(frame, lung, np.ones_like(level), 0), sigma)
+    smooth = blur_in_plane(trunk(frame, lung, level, 0), sigma) / np.maximum(weight, 1e-3)
+    return trunk(frame, lung, smooth.ravel()[lung.index].astype(np.float32), -400)
 
 
 def count_truth(right: Bool, left: Bool, lesion: Bool, other: Bool, spacing_mm: tuple[float, float, float]) -> Truth:

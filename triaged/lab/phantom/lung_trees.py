@@ -5,6 +5,8 @@ Must not know: which disease changed the tissue.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from triaged.lab.phantom.anatomy import Anatomy
@@ -19,37 +21,63 @@ ARTERY_ROOT, VEIN_ROOT = (0.0, -6.0, 4.0), (0.0, 4.0, -26.0)
 BRONCHI = 48
 
 
-def paint_lungs(
-    rng: np.random.Generator,
-    frame: Frame,
-    voxels: F32,
-    surface_mm: F32,
-    lung: Parenchyma,
-    anatomy: Anatomy,
-    core: Core,
-) -> None:
-    """Paint tissue, then vessels, then bronchi; `surface_mm` (n,) is the signed distance to the lung's surface."""
-    vessel, wall, air = (np.zeros(frame.shape, dtype=np.float32) for _ in range(3))
+@dataclass(frozen=True, slots=True)
+class Trees:
+    """Covers of lung voxels (n,) by vessels, bronchial walls and bronchial air.
+
+    `hilar` (slice, row, column) is the cover by the vessels and bronchi near the root that no reader counts as lung.
+    """
+
+    vessel: F32
+    wall: F32
+    air: F32
+    hilar: F32
+
+
+def grow_trees(
+    rng: np.random.Generator, frame: Frame, surface_mm: F32, lung: Parenchyma, anatomy: Anatomy, core: Core
+) -> Trees:
+    """Return the trees of both lungs; `surface_mm` (n,) is the signed distance to the lung's surface."""
+    vessel, wall, air, hilar = (np.zeros(frame.shape, dtype=np.float32) for _ in range(4))
+    end_mm, thick_mm = float(rng.uniform(0.5, 0.68)), float(rng.uniform(3.0, 4.6))
     for is_right, hilum in ((True, core.hilum_r), (False, core.hilum_l)):
         inner = np.flatnonzero((lung.is_right == is_right) & (surface_mm < -4))
         if inner.size < BRONCHI:
             continue
         root = np.array(hilum, dtype=np.float32)
         count = min(int(1000 * anatomy.vessel_density), inner.size)
-        points = end_points(rng, lung, inner, count)
-        draw_tree(frame, vessel_tree(rng, points, root + np.array(ARTERY_ROOT, dtype=np.float32)), vessel)
-        bronchi = grow(rng, points[:BRONCHI], root, 1.0, 2.6)
-        draw_tree(frame, bronchi, wall, 0.9)
-        draw_tree(frame, bronchi, air)
-        points = end_points(rng, lung, inner, count)
-        draw_tree(frame, vessel_tree(rng, points, root + np.array(VEIN_ROOT, dtype=np.float32)), vessel)
+        for offset in (ARTERY_ROOT, VEIN_ROOT):
+            points = end_points(rng, lung, inner, count)
+            tree = vessel_tree(rng, points, root + np.array(offset, dtype=np.float32), end_mm)
+            draw_tree(frame, tree, vessel)
+            draw_tree(frame, thicker(tree, thick_mm), hilar)
+            if offset is ARTERY_ROOT:
+                bronchi = grow(rng, points[:BRONCHI], root, 1.0, 2.6)
+                draw_tree(frame, bronchi, wall, 0.9)
+                draw_tree(frame, bronchi, air)
+                draw_tree(frame, thicker(bronchi, thick_mm - 0.5), hilar, 0.9)
+    at = lung.index
+    return Trees(vessel.ravel()[at], wall.ravel()[at], air.ravel()[at], hilar)
+
+
+def paint_lungs(
+    frame: Frame, voxels: F32, surface_mm: F32, lung: Parenchyma, anatomy: Anatomy, trees: Trees, opacity: F32
+) -> None:
+    """Paint tissue, then vessels, then bronchi; vessels are wider where disease is opaque (n,)."""
     values = lung.hu.copy()
-    blend(values, vessel.ravel()[lung.index], np.maximum(anatomy.tissue.vessel, values))
-    blend(values, wall.ravel()[lung.index], np.maximum(-50, values))
-    blend(values, air.ravel()[lung.index], anatomy.tissue.airway)
+    vessel = np.minimum(trees.vessel * (1 + 0.6 * opacity), 1)
+    blend(values, vessel, np.maximum(anatomy.tissue.vessel, values))
+    blend(values, trees.wall, np.maximum(-50, values))
+    blend(values, trees.air, anatomy.tissue.airway)
     region = voxels.ravel()[lung.index]
     blend(region, coverage(surface_mm, frame.edge_mm), values)
     np.put(voxels, lung.index, region)
+
+
+def thicker(tree: Tree, radius_mm: float) -> Tree:
+    """Return the segments at least `radius_mm` thick."""
+    kept = tree.radius >= radius_mm
+    return Tree(tree.start[kept], tree.end[kept], tree.radius[kept], tree.count[kept])
 
 
 def end_points(rng: np.random.Generator, lung: Parenchyma, inner: np.typing.NDArray[np.int64], count: int) -> F32:
@@ -60,6 +88,6 @@ def end_points(rng: np.random.Generator, lung: Parenchyma, inner: np.typing.NDAr
     return result
 
 
-def vessel_tree(rng: np.random.Generator, points_mm: F32, root_mm: F32) -> Tree:
-    """Return arteries or veins: end radius 0.5 to 0.62 mm, Murray exponent 2.7 to 3.2."""
-    return grow(rng, points_mm, root_mm, float(rng.uniform(0.5, 0.62)), float(rng.uniform(2.7, 3.2)))
+def vessel_tree(rng: np.random.Generator, points_mm: F32, root_mm: F32, end_mm: float) -> Tree:
+    """Return arteries or veins with ends of radius `end_mm`, Murray exponent 2.7 to 3.2."""
+    return grow(rng, points_mm, root_mm, end_mm, float(rng.uniform(2.7, 3.2)))

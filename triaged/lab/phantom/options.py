@@ -37,7 +37,8 @@ class Scanner:
 
     `edge_mm`: width over which a boundary fades (voxel plus kernel); `noise_sd_hu` at the body centre;
     `noise_cutoff` in cycles per pixel (0.15 smooth, 0.6 sharp kernel); `sharpen`: unsharp gain; `streak_hu`: streaks
-    across the shoulders; `padding_hu` fills the corners outside the reconstruction circle.
+    across the shoulders; `padding_hu` fills the corners outside the reconstruction circle. `heart_motion_mm` is how
+    far the heart's border doubles, `breathing_mm` how far the diaphragm moves during the scan.
     """
 
     edge_mm: float = 1.6
@@ -49,6 +50,8 @@ class Scanner:
     padding_hu: int = -1024
     off_centre_mm: tuple[float, float] = (0.0, 0.0)
     roll_deg: float = 0.0
+    heart_motion_mm: float = 0.0
+    breathing_mm: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,8 +75,10 @@ def build_parenchyma(
     tissue = anatomy.tissue
     hu = tissue.lung + tissue.lung_gradient * down / (anatomy.back + anatomy.front)
     hu += 12 * field.noise(rng, 22) + float(rng.uniform(10, 26)) * field.noise(rng, 5)
-    mosaic = float(rng.uniform(25, 60)) if rng.random() < 0.15 else float(rng.uniform(0, 14))
-    hu += mosaic * np.tanh(3 * field.noise(rng, 17))
+    airless = float(np.clip((tissue.lung + 800) / 100, 0, 1))  # trapped air shows in shallow breath
+    patchy = rng.random() < 0.15 + 0.4 * airless
+    mosaic = float(rng.uniform(25, 60)) * (1 + airless) if patchy else float(rng.uniform(0, 14))
+    hu += mosaic * np.tanh(3 * field.noise(rng, 17) - airless)
     hu = np.maximum(hu, -990)
     fissures = np.where(is_right, np.minimum(np.abs(right), np.where(right > 0, np.abs(horizontal), 99)), np.abs(left))
     line = coverage(fissures - 0.5 * frame.edge_mm, frame.edge_mm) * anatomy.fissure * ramp(field.noise(rng, 25), -1, 0)
@@ -89,23 +91,33 @@ def build_parenchyma(
 
 
 def add_emphysema(rng: np.random.Generator, field: Field, lung: Parenchyma) -> None:
-    """Sink holes toward air in one patient of eight, mostly in the upper zones."""
-    if rng.random() > 0.125:
+    """Sink holes toward air in one patient of seven, mostly in the upper zones; a third of these also have bullae."""
+    if rng.random() > 0.14:
         return
     holes = field.noise(rng, float(rng.uniform(7, 16))) + 0.6 * ramp(lung.z_mm, -60, 60)
-    strength = ramp(holes, float(rng.uniform(0.9, 1.8)), 2.4)
+    start = float(rng.uniform(0.3, 1.8))
+    strength = ramp(holes, start, start + float(rng.uniform(0.5, 1.2)))
+    if rng.random() < 0.33:
+        bullae = field.noise(rng, 30) + np.exp(-lung.depth_mm / 8) + ramp(lung.z_mm, -20, 70) - float(rng.uniform(3, 4))
+        strength = np.maximum(strength, ramp(bullae.astype(np.float32), 0, 0.2))
     lung.hu[:] += strength * (np.float32(-975) - lung.hu)
 
 
 def add_dependent_density(rng: np.random.Generator, field: Field, lung: Parenchyma) -> None:
-    """Add the hazy band of the dependent pleura in one patient of four: dense, but never a lesion."""
-    if rng.random() > 0.25:
+    """Add the haze of the dependent lung in half of all patients: in some of them dense, but never a lesion.
+
+    A band of 3 to 10 mm along the lowest pleura, smooth along it; heavy ones are thicker and nearly solid at the wall.
+    """
+    if rng.random() > 0.5:
         return
-    reach = float(rng.uniform(3, 9))
-    low = float(np.percentile(lung.down_mm, 80))
-    band = np.exp(-lung.depth_mm / reach) * ramp(lung.down_mm, low - 25, low + 15)
-    band = band * np.clip(0.8 + 0.4 * field.noise(rng, 15), 0, 1)
-    lung.hu[:] += band.astype(np.float32) * np.float32(rng.uniform(150, 330))
+    heavy = rng.random() < 0.25
+    reach = float(rng.uniform(6, 11)) if heavy else float(rng.uniform(2.5, 8))
+    low = float(np.percentile(lung.down_mm, 80 if heavy else 85))
+    band = np.exp(-((lung.depth_mm / reach) ** float(rng.uniform(1, 1.8)))) * ramp(lung.down_mm, low - 25, low + 15)
+    band = band * np.clip(0.85 + 0.3 * field.noise(rng, 22), 0, 1.2)
+    band = band * (1 - float(rng.uniform(0, 0.9)) * ramp(lung.z_mm, -60, 50))
+    lung.hu[:] += band.astype(np.float32) * np.float32(rng.uniform(300, 560) if heavy else rng.uniform(90, 330))
+    np.minimum(lung.hu, 20, out=lung.hu)
 
 
 def trunk(frame: Frame, lung: Parenchyma, values: F32, outside: float) -> F32:

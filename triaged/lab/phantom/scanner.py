@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy import fft, ndimage
 
 from triaged.lab.phantom.frame import blur_in_plane
-from triaged.lab.phantom.options import F32, Scanner
+from triaged.lab.phantom.options import F32, Bool, Scanner
 
 
 def scan(
@@ -23,11 +23,15 @@ def scan(
     image = image + noise(rng, image, scanner, pixel_mm, slice_mm) + np.float32(scanner.hu_offset)
     stored = np.clip(np.rint(image), -1024, 3071).astype(np.int16)
     if scanner.padding_hu != -1024:
-        n = stored.shape[1]
-        step = np.arange(n) - (n - 1) / 2
-        outside = np.hypot(step[:, None], step[None]) > n / 2
-        stored[:, outside] = scanner.padding_hu
+        stored[:, ~reconstruction_circle(stored.shape[1])] = scanner.padding_hu
     return stored
+
+
+def reconstruction_circle(matrix: int) -> Bool:
+    """Return the pixels (row, column) inside the circle that touches the image's edges."""
+    step = np.arange(matrix) - (matrix - 1) / 2
+    inside: Bool = np.hypot(step[:, None], step[None]) <= matrix / 2
+    return inside
 
 
 def noise(rng: np.random.Generator, image: F32, scanner: Scanner, pixel_mm: float, slice_mm: float) -> F32:

@@ -1,18 +1,62 @@
-"""Viral pneumonia: ground glass, crazy paving and consolidation, under the pleura, in both lungs.
+"""Viral pneumonia: where its patches lie and how far they reach, under the pleura and in both lungs.
 
-Frequencies from the literature in the phantom specification 4.4.6. Must not know: scanners, other diseases.
+Frequencies from the literature in the phantom specification 4.4.6. Must not know: densities, scanners, other diseases.
 """
 
 from __future__ import annotations
 
-import numpy as np
+from dataclasses import dataclass
+from typing import Literal
 
-from triaged.lab.phantom.blobs import blob_level, choose, share_threshold, soft_step
-from triaged.lab.phantom.options import F32
+import numpy as np
+from numpy.typing import NDArray
+
+from triaged.lab.phantom.blobs import choose, pleural_level, share_threshold
+from triaged.lab.phantom.options import F32, Bool
 from triaged.lab.phantom.parenchyma import Field, Parenchyma
 from triaged.lab.phantom.wall import ramp
 
 GRADES = {"none": (0.0, 0.0), "mild": (0.03, 0.20), "moderate": (0.28, 0.46), "severe": (0.55, 0.82)}
+MOST_PATCHES = 60
+FAR = np.float32(-200)
+
+Kind = Literal["haze", "glass", "solid", "paving", "halo", "band", "arcade", "round"]
+KINDS: tuple[Kind, ...] = ("glass", "solid", "paving", "halo", "band", "arcade", "round")
+# Shares of the kinds of patches by stage of the disease: early, progressive, peak, absorption.
+STAGES = np.array([
+    [0.66, 0.03, 0.10, 0.02, 0.01, 0.00, 0.18],
+    [0.42, 0.10, 0.28, 0.04, 0.03, 0.02, 0.11],
+    [0.28, 0.25, 0.25, 0.06, 0.06, 0.05, 0.05],
+    [0.36, 0.06, 0.08, 0.07, 0.22, 0.17, 0.04],
+])  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Habit:
+    """How this patient's disease spreads.
+
+    `stage` 0 to 3: early, progressive, peak, absorption; `depth_mm`: how far from the pleura patches start;
+    `posterior`, `lower`: preference for the back and the lower lobes (1 = none).
+    """
+
+    stage: int
+    depth_mm: float
+    posterior: float
+    lower: float
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """The lesions of both lungs as a level field (n,) in mm, larger inside.
+
+    `owner` (n,) is the patch that a voxel belongs to, an index into `kinds` and `size_mm` (about its half thickness).
+    """
+
+    level: F32
+    owner: NDArray[np.int16]
+    kinds: tuple[Kind, ...]
+    size_mm: F32
+    habit: Habit
 
 
 def target_shares(rng: np.random.Generator, severity: str | tuple[float, float]) -> tuple[float, float]:
@@ -27,56 +71,111 @@ def target_shares(rng: np.random.Generator, severity: str | tuple[float, float])
     return (worse, other) if rng.random() < 0.6 else (other, worse)
 
 
-def viral_level(rng: np.random.Generator, field: Field, lung: Parenchyma, shares: tuple[float, float]) -> F32:
-    """Return the level field (n,) of viral lesions in mm; its highest `share` is the lesion of each lung.
+def draw_habit(rng: np.random.Generator) -> Habit:
+    """Return one patient's habit: mostly peripheral, posterior and basal; in one of eight without such preference."""
+    stage = int(rng.choice(4, p=[0.3, 0.3, 0.22, 0.18]))
+    if rng.random() < 0.125:
+        return Habit(stage, 80.0, 1.0, float(rng.uniform(0.5, 1.2)))
+    return Habit(stage, float(rng.uniform(4, 14)), float(rng.uniform(2, 14)), float(rng.uniform(1.2, 3)))
 
-    Few discrete patches when little lung is involved, a diffuse fractal when much is.
+
+def spread_disease(rng: np.random.Generator, field: Field, lung: Parenchyma, shares: tuple[float, float]) -> Spread:
+    """Return the lesions that cover about these shares of the (right, left) lung.
+
+    Discrete patches are added one by one until the share is reached; where much lung is involved, a fractal haze takes
+    over that spares lobules and, often, the apices.
     """
-    posterior = ramp(lung.down_mm, -60, 60)
-    weight = np.exp(-lung.depth_mm / 10) * (0.35 + 1.2 * posterior) * np.where(lung.lobe % 2 == 0, 1.0, 1.0)
-    weight = weight * np.where((lung.lobe == 2) | (lung.lobe == 4), 1.8, 1.0)
-    level = np.full(lung.x_mm.size, -200, dtype=np.float32)
-    ragged = float(rng.uniform(2, 6)) * field.noise(rng, float(rng.uniform(9, 20)))
-    ragged += float(rng.uniform(1, 2.5)) * field.noise(rng, 5)
-    haze = 9 * field.noise(rng, 38) + 6 * field.noise(rng, 14) + 7 * np.exp(-lung.depth_mm / 18) + 7 * posterior
-    haze -= 6 * ramp(lung.z_mm, -70, 60)
+    habit = draw_habit(rng)
+    level = np.full(lung.x_mm.size, FAR, dtype=np.float32)
+    owner = np.zeros(lung.x_mm.size, dtype=np.int16)
+    kinds: list[Kind] = ["haze"]
+    sizes = [12.0]
+    cloud = haze(rng, field, lung, habit)
+    weight = seeding(lung, habit)
     for is_right, share in ((True, shares[0]), (False, shares[1])):
         members = lung.is_right == is_right
         if share <= 0 or not members.any():
             continue
-        count = int(np.clip(rng.poisson(3 + 22 * share**0.5), 1, 24))
-        volume = share * members.sum() * np.prod(field.frame.spacing_mm) * 1.3
-        sizes = rng.lognormal(0, 0.5, count)
-        flat = rng.uniform(0.4, 0.8, count)
-        scale = (volume / (4.19 * (sizes**3 * flat).sum())) ** (1 / 3)
-        across = np.clip(sizes * scale, 5, 70).astype(np.float32)
-        centres = choose(rng, (weight * members).astype(np.float32), count)
-        blobs = blob_level(lung, centres, across, (across * flat).astype(np.float32))
-        diffuse = float(ramp(np.array([share], dtype=np.float32), 0.25, 0.75)[0])
-        mixed = np.maximum(blobs, -60) * (1 - 0.75 * diffuse) + haze * (0.25 + diffuse)
-        level = np.where(members, mixed, level).astype(np.float32)
-    return level + ragged.astype(np.float32)
+        diffuse = share * float(ramp(np.array([share], dtype=np.float32), 0.25, 0.75)[0]) * float(rng.uniform(0.6, 1))
+        if diffuse > 0:
+            level[members] = cloud[members] - share_threshold(cloud, members, diffuse)
+        add_patches(rng, field, lung, (level, owner, kinds, sizes), members, share, weight * members, habit)
+    ragged = 0.55 * field.noise(rng, float(rng.uniform(14, 24))) + 0.45 * field.noise(rng, float(rng.uniform(8, 11)))
+    size_mm = np.array(sizes, dtype=np.float32)
+    level += float(rng.uniform(0.15, 0.45)) * np.minimum(size_mm, 14)[owner] * ragged
+    return Spread(level.astype(np.float32), owner, tuple(kinds), size_mm, habit)
 
 
-def apply_viral(
-    rng: np.random.Generator, field: Field, lung: Parenchyma, level: F32, thresholds: tuple[float, float]
-) -> F32:
-    """Darken or whiten lung tissue by the lesion and return its opacity (n,), 0.5 on the lesion's border."""
-    limit = np.where(lung.is_right, np.float32(thresholds[0]), np.float32(thresholds[1])).astype(np.float32)
-    above = np.where(np.isfinite(limit), level - limit, -200).astype(np.float32)
-    opacity = soft_step(above, float(np.exp(rng.uniform(-0.4, 1.4))))
-    base = float(np.median(lung.hu))
-    glass = np.float32(max(float(rng.uniform(-690, -400)), base + float(rng.uniform(120, 200))))
-    target = glass + float(rng.uniform(20, 70)) * field.noise(rng, 9) + 25 * field.noise(rng, 28)
-    target += float(rng.uniform(10, 60)) * field.noise(rng, 4.5)
-    if rng.random() < 0.45:
-        septa = np.clip(1 - np.abs(field.noise(rng, float(rng.uniform(7, 12)))) * 4, 0, 1)
-        target += septa * float(rng.uniform(100, 260))
-    if rng.random() < 0.55 and opacity.max() > 0.5:
-        dense = above + 5 * field.noise(rng, 16)
-        inner = above > 0
-        core = dense - share_threshold(dense, inner, float(rng.beta(1.1, 4)))
-        solid = soft_step(core, 1.5)
-        target += solid * (float(rng.uniform(-80, 45)) - target)
-    lung.hu[:] += opacity * (target - lung.hu)
-    return opacity
+def haze(rng: np.random.Generator, field: Field, lung: Parenchyma, habit: Habit) -> F32:
+    """Return the level (n,) of diffuse disease: cloudy, worse at the back and the base, with spared lobules."""
+    cloud = (
+        9 * field.noise(rng, 40)
+        + 4 * field.noise(rng, 18)
+        + 12 * np.sqrt(habit.posterior - 0.9) * ramp(lung.down_mm, -70, 70)
+    )
+    cloud += float(rng.uniform(0, 10)) * np.exp(-lung.depth_mm / 20) - float(rng.uniform(0, 9)) * ramp(
+        lung.z_mm, -70, 60
+    )
+    if rng.random() < 0.3:  # a thin rim under the pleura stays free
+        cloud -= 25 * np.exp(-lung.depth_mm / 3)
+    result: F32 = cloud.astype(np.float32)
+    return result
+
+
+def seeding(lung: Parenchyma, habit: Habit) -> F32:
+    """Return the density (n,) with which patches start."""
+    weight = np.exp(-lung.depth_mm / habit.depth_mm) * (1 + (habit.posterior - 1) * ramp(lung.down_mm, -50, 70))
+    weight *= np.where((lung.lobe == 2) | (lung.lobe == 4), habit.lower, 1.0)
+    result: F32 = weight.astype(np.float32)
+    return result
+
+
+def add_patches(
+    rng: np.random.Generator,
+    field: Field,
+    lung: Parenchyma,
+    state: tuple[F32, NDArray[np.int16], list[Kind], list[float]],
+    members: Bool,
+    share: float,
+    weight: F32,
+    habit: Habit,
+) -> None:
+    """Add patches to one lung until `share` of its voxels lie above level 0; `state` is changed in place."""
+    level, owner, kinds, sizes = state
+    total = int(members.sum())
+    wanted = share * total
+    count = 1 + rng.poisson(2 + 16 * share**0.5)
+    typical = (wanted * float(np.prod(field.frame.spacing_mm)) / (count * 2.2)) ** (1 / 3)
+    for _ in range(MOST_PATCHES):
+        covered = float((level[members] > 0).sum())
+        if covered >= 0.97 * wanted:
+            return
+        kind = KINDS[int(rng.choice(len(KINDS), p=STAGES[habit.stage]))]
+        centre = int(choose(rng, weight, 1)[0])
+        across = float(np.clip(typical * rng.lognormal(0, 0.45), 3.5, 60))
+        for _ in range(5):
+            patch, size = draw_patch(rng, lung, kind, centre, across)
+            gained = float((patch[members] > np.maximum(level[members], 0)).sum())
+            if covered + gained <= 1.25 * wanted + 30:
+                break
+            across *= 0.7
+        better = (patch > level) & members
+        owner[better] = len(kinds)
+        np.copyto(level, patch, where=better)
+        kinds.append(kind)
+        sizes.append(size)
+
+
+def draw_patch(
+    rng: np.random.Generator, lung: Parenchyma, kind: Kind, centre: int, across_mm: float
+) -> tuple[F32, float]:
+    """Return one patch as a level (n,) in mm, and its half thickness: bands are thin, the others flat or round."""
+    depth = float(lung.depth_mm[centre])
+    if kind == "band":
+        half = float(rng.uniform(2.5, 5))
+        at = depth if rng.random() < 0.3 else float(rng.uniform(2, 12))
+        return pleural_level(lung, centre, max(across_mm * 1.6, 18), half, at), half
+    if kind == "round":
+        return pleural_level(lung, centre, across_mm, across_mm, depth), across_mm
+    half = max(across_mm * float(rng.uniform(0.4, 0.85)), 3.0)
+    return pleural_level(lung, centre, across_mm, half, depth), half
