@@ -30,7 +30,8 @@ def vary_appearance(hu: Tensor, lung: Tensor, lesion: Tensor, rng: Generator) ->
     if rng.random() < 0.5:
         varied = _vessels(varied, inside, rng)
     varied = _kernel(varied, rng)
-    return varied + _noise(hu.shape, rng)
+    varied = varied + _noise(hu.shape, rng)
+    return _kept_as_picture(varied, rng) if rng.random() < 0.15 else varied
 
 
 def smooth_field(shape: tuple[int, ...], sigma_px: float, rng: Generator) -> Tensor:
@@ -124,6 +125,19 @@ def _noise(shape: torch.Size, rng: Generator) -> Tensor:
         noise = noise + streaks / streaks.std()
     scaled: Tensor = noise * sd_hu
     return scaled
+
+
+def _kept_as_picture(hu: Tensor, rng: Generator) -> Tensor:
+    """Cut to a window, with 8 bits and the blocks of a lossy picture: so teaching files and some archives keep CT."""
+    low, high = float(rng.uniform(-1400, -1000)), float(rng.uniform(120, 500))
+    levels = (hu.clamp(low, high) - low) / (high - low) * 255
+    if rng.random() < 0.5:
+        levels = levels + functional.interpolate(
+            _white((len(hu), -(-hu.shape[1] // 4), -(-hu.shape[2] // 4)), rng)[:, None],
+            scale_factor=4.0,
+            mode="nearest",
+        )[:, 0, : hu.shape[1], : hu.shape[2]] * float(rng.uniform(0, 3))
+    return levels.round() / 255 * (high - low) + low
 
 
 def _white(shape: tuple[int, ...], rng: Generator) -> Tensor:

@@ -4,6 +4,7 @@ Must not know networks or losses. Arrays are (slice, row, column) on a 2 mm in-p
 to the patient's left. Every draw comes from the generator that the caller passes.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, TypeAlias
@@ -23,6 +24,8 @@ LESION: Final = 2
 IGNORED: Final = 4
 AIR_HU: Final = -1024.0
 POSITIVE_DISEASE: Final = "viral"
+PLAIN_DISEASES: Final = frozenset({"nodules", "mass", "effusion", "atelectasis", "none"})
+"""Diseases whose opacities are not to be taken for viral pneumonia by anybody."""
 
 Labels: TypeAlias = NDArray[np.uint8]
 
@@ -33,8 +36,10 @@ class GeneratedSeries:
 
     Attributes:
         voxels: HU, int16.
-        labels: bits LUNG, LESION and, for opacities of other diseases, IGNORED.
+        labels: bits LUNG, LESION and, where the truth of lesion is unknown or must not teach, IGNORED.
         positive: whether the identification head is to find viral disease here.
+        patient: whose images or label maps went into the series; one of the generator's own otherwise. Splits go by it.
+        lung_known: whether the mask of the lungs is good enough to teach.
         slice_spacing_mm: distance of neighbouring slices.
         box: rows and columns around the lungs: first row, end row, first column, end column.
     """
@@ -44,6 +49,8 @@ class GeneratedSeries:
     positive: bool
     slice_spacing_mm: float
     box: tuple[int, int, int, int]
+    patient: str = ""
+    lung_known: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,21 +70,39 @@ class Batch:
 
 
 def read_series(path: Path) -> GeneratedSeries:
-    """Return the series in a `.npz` file of the phantom cache."""
+    """Return the series in a `.npz` file of the phantom cache or of another source of training series.
+
+    Opacities of other diseases that look like viral pneumonia do not teach; nodules, masses, fluid and collapse teach
+    that they are no lesion.
+    """
     with np.load(path) as archive:
         lung = archive["right"] | archive["left"]
-        labels = (
-            lung.astype(np.uint8) * LUNG
-            + archive["lesion"].astype(np.uint8) * LESION
-            + (archive["other"] & ~archive["lesion"]).astype(np.uint8) * IGNORED
-        )
+        disease = str(archive["disease"])
+        unknown = archive["other"] & ~archive["lesion"] & (disease not in PLAIN_DISEASES)
+        if "lesion_known" in archive:
+            unknown |= ~archive["lesion_known"][:, None, None]
+        labels = lung.astype(np.uint8) * LUNG + archive["lesion"].astype(np.uint8) * LESION
+        labels += unknown.astype(np.uint8) * IGNORED
         return GeneratedSeries(
             voxels=archive["voxels"].astype(np.int16),
             labels=labels,
-            positive=str(archive["disease"]) == POSITIVE_DISEASE and bool(archive["lesion"].any()),
+            positive=disease == POSITIVE_DISEASE and bool(archive["lesion"].any()),
             slice_spacing_mm=float(archive["spacing"][0]),
             box=_box(lung),
+            patient=str(archive["patient"]) if "patient" in archive else path.stem,
+            lung_known=bool(archive["lung_known"]) if "lung_known" in archive else True,
         )
+
+
+def mixed(sources: Sequence[tuple[Sequence[GeneratedSeries], float]]) -> list[GeneratedSeries]:
+    """Return series such that a uniform draw takes each source with its share; the shares need not add up to 1."""
+    count = 20 * max(len(series) for series, _ in sources)
+    whole = sum(share for _, share in sources)
+    return [
+        series[int(index)]
+        for series, share in sources
+        for index in np.linspace(0, len(series), round(count * share / whole), endpoint=False)
+    ]
 
 
 def around_lungs(series: GeneratedSeries) -> GeneratedSeries:
