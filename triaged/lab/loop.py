@@ -5,9 +5,8 @@ step's number, so that a resumed training ends with the weights of an unbroken o
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Literal, Protocol, TypeAlias
+from typing import Any, Final, Protocol
 
 import numpy as np
 import torch
@@ -17,58 +16,10 @@ from torch import Tensor, nn
 from triaged.lab.checkpoints import CHECKPOINT, resume, save
 from triaged.lab.metrics import METRICS, listed, record
 from triaged.lab.place import CPU, Place
+from triaged.lab.schedule import Schedule
 
-OptimiserName: TypeAlias = Literal["adam", "sgd"]
 LARGEST_GRADIENT: Final = 1.0
 """Norm to which the gradient of all parameters together is clipped."""
-
-
-@dataclass(frozen=True, slots=True)
-class Cosine:
-    """A short rise over `rise` steps, then half a cosine down to zero."""
-
-    rise: int = 100
-
-    def factor(self, step: int, steps: int) -> float:
-        """Return by what the learning rate is multiplied at `step` of `steps`."""
-        return min(1.0, (step + 1) / self.rise) * 0.5 * (1 + float(np.cos(np.pi * step / steps)))
-
-
-@dataclass(frozen=True, slots=True)
-class Drop:
-    """The full rate, then from the share `at` of all steps on that rate times `to`."""
-
-    at: float
-    to: float
-
-    def factor(self, step: int, steps: int) -> float:
-        """Return by what the learning rate is multiplied at `step` of `steps`."""
-        return self.to if step >= self.at * steps else 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class Schedule:
-    """How long and how fast to learn.
-
-    Attributes:
-        steps: optimiser steps in all; a resumed run continues towards them.
-        batch: what a step takes at once: slices, series or patches, as the task says.
-        measure_every: steps between measurements and checkpoints.
-        seed: with the number of a step, decides everything that the step draws.
-        course: how the learning rate changes.
-    """
-
-    steps: int
-    batch: int
-    learning_rate: float
-    measure_every: int
-    seed: int
-    optimiser: OptimiserName = "adam"
-    course: Cosine | Drop = Cosine()
-
-    def rate(self, step: int) -> float:
-        """Return the learning rate at `step`."""
-        return self.learning_rate * self.course.factor(step, self.steps)
 
 
 class Task(Protocol):

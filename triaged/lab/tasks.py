@@ -7,6 +7,7 @@ The paper's own recipe is in `triaged.lab.paper`.
 """
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Final
 
 import numpy as np
@@ -16,22 +17,22 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from triaged.lab.losses import dice_coefficient, segmentation_loss
+from triaged.lab.measures import Answer, lesion_figures, unvaried
 from triaged.lab.networks import LungNetwork, Multitask, pool_series
 from triaged.lab.place import CPU, Place
-from triaged.lab.sampling import GeneratedSeries, around_lungs, draw_slices, join, scaled
+from triaged.lab.sampling import GeneratedSeries, around_lungs, draw_slices, join
 
 LUNG_CROP: Final = (144, 168)
 LESION_CROP: Final = (120, 152)
 SERIES_SLICES: Final = 8
 POSITIVE_SHARE: Final = 0.75
 IDENTIFICATION_WEIGHT: Final = 0.1
-LESION_THRESHOLD: Final = 0.2
 TOGETHER_FROM: Final = 0.7
 """Part of the training after which lesions and identification are learnt together."""
 
 
 class LungTask:
-    """Learns the lungs, diseased parts and fluid included, slice by slice."""
+    """Learns the lungs, diseased parts and fluid included, slice by slice, where their mask is good enough."""
 
     def __init__(
         self,
@@ -41,8 +42,8 @@ class LungTask:
         place: Place = CPU,
     ) -> None:
         self.network: nn.Module = network
-        self._series = series
-        self._held_out = held_out
+        self._series = [one for one in series if one.lung_known]
+        self._held_out = [one for one in held_out if one.lung_known]
         self._place = place
 
     def loss(self, _progress: float, batch: int, rng: Generator) -> Tensor:
@@ -101,23 +102,7 @@ class MultitaskTask:
 
     def measure(self) -> dict[str, float]:
         """Return lesion Dice, error of severity and ranking of positives over the held-out series."""
-        dice: list[float] = []
-        error: list[float] = []
-        positives: list[float] = []
-        negatives: list[float] = []
-        for series in self._held_out:
-            top, bottom, left, right = series.box
-            images = unvaried(series.voxels[::2, top:bottom, left:right])
-            labels = torch.from_numpy(series.labels[::2, None, top:bottom, left:right])
-            lesion, identified = self._multitask(images.to(self._place.device))
-            lung, truth = labels & 1 > 0, labels & 2 > 0
-            found = (torch.sigmoid(lesion.cpu()) > LESION_THRESHOLD) & lung
-            (positives if series.positive else negatives).append(float(identified))
-            error.append(abs(float(found.sum() - truth.sum())) / float(lung.sum()) if not (labels & 4).any() else 0.0)
-            if series.positive:
-                dice.append(dice_coefficient(found, truth))
-        ranking = np.mean([[p > n for n in negatives] for p in positives]) if positives and negatives else np.nan
-        return {"lesion_dice": float(np.mean(dice)), "severity_error": float(np.mean(error)), "auc": float(ranking)}
+        return lesion_figures(partial(ask_multitask, self._multitask, place=self._place), self._held_out)
 
     def _choose(self, rng: Generator) -> GeneratedSeries:
         return pick(self._positive if rng.random() < POSITIVE_SHARE else self._negative, rng)
@@ -136,9 +121,10 @@ def logits_of(network: nn.Module, images: Tensor, place: Place) -> Tensor:
     return logits.float()
 
 
-def unvaried(voxels: np.ndarray[tuple[int, int, int], np.dtype[np.int16]]) -> Tensor:
-    """Return HU as images (slice, 1, row, column), scaled to [0, 1]."""
-    return scaled(torch.from_numpy(voxels.astype(np.float32)))[:, None]
+def ask_multitask(network: Multitask, images: Tensor, place: Place) -> Answer:
+    """Return what the network says about the slices of one series, in full precision."""
+    lesion, identified = network(images.to(place.device))
+    return Answer(lesion.cpu(), float(identified))
 
 
 def _centred(features: Tensor, box: tuple[int, int]) -> Tensor:

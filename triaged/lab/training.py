@@ -4,7 +4,8 @@ Must not know more than where each is defined.
 """
 
 from triaged.lab.checkpoints import CHECKPOINT
-from triaged.lab.loop import Schedule, Task, train
+from triaged.lab.loop import Task, train
+from triaged.lab.schedule import Schedule
 from triaged.lab.tasks import LESION_CROP, LUNG_CROP, POSITIVE_SHARE, LungTask, MultitaskTask
 
 __all__ = [
