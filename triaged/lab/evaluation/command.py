@@ -1,0 +1,155 @@
+"""The command `triaged model evaluate`: from a list of cases to figures on paper.
+
+Must not know how a figure comes about.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from triaged.config.reading import load
+from triaged.config.settings import PROJECT_FOLDER, THRESHOLD_ENGINE, Config, ModelsSection
+from triaged.daemon.working import engine_and_pipeline
+from triaged.errors import ConfigError
+from triaged.lab.evaluation.cases import BadCase, Case, read_cases
+from triaged.lab.evaluation.row import Outcome, Row
+from triaged.lab.evaluation.run import GradeCutOffs, rows
+from triaged.lab.evaluation.summary import summary
+from triaged.pipelines.pipeline import Pipeline
+
+DEFAULT_PACKAGE: Final = PROJECT_FOLDER / "onnx_models" / "ct-phantom"
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What the command line asks for; None where it leaves the choice to us."""
+
+    cases: Path
+    generated: Path | None
+    package: Path | None
+    pipeline: str | None
+    config: Path
+    threads: int | None
+    out: Path | None
+    json: Path | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Measured:
+    """What measures, as the results name it."""
+
+    engine: dict[str, str]
+    pipeline: Pipeline
+    cut_offs: GradeCutOffs
+
+
+def evaluate(job: Job, console: Console) -> None:
+    """Measure the cases of a list and write what was found.
+
+    Raises:
+        ConfigError: the list, the configuration or the package cannot be used.
+    """
+    cases = read_cases(job.cases)
+    measured = prepare(job)
+    found = _measured_rows(cases, measured)
+    told = {"engine": measured.engine, **summary(found)}
+    ordered = {key: told[key] for key in sorted(told, key=_place)}
+    if job.json is not None:
+        job.json.parent.mkdir(parents=True, exist_ok=True)
+        job.json.write_text(json.dumps(ordered, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+    for line in _lines(ordered):
+        console.print(line)
+
+
+def prepare(job: Job) -> Measured:
+    """Return the daemon's own pipeline for what the command line asks for.
+
+    Raises:
+        ConfigError: both a package and a pipeline are asked for, or there is no such one.
+    """
+    if job.package is not None and job.pipeline is not None:
+        raise ConfigError("expected one of --package and --pipeline, found both")
+    if job.pipeline not in (None, THRESHOLD_ENGINE):
+        raise ConfigError(f"--pipeline: expected {THRESHOLD_ENGINE}, found {job.pipeline}")
+    config = load(job.config) if job.config.exists() else Config()
+    models = config.models
+    if job.pipeline is not None:
+        models = ModelsSection(ct=THRESHOLD_ENGINE)
+    elif job.package is not None or not job.config.exists():
+        package = (job.package or DEFAULT_PACKAGE).resolve()
+        models = ModelsSection.model_construct(ct=package.name, folder=package.parent)
+    inference = config.inference
+    if job.threads is not None:
+        inference = inference.model_copy(update={"threads": job.threads})
+    config = config.model_copy(update={"models": models, "inference": inference})
+    engine, pipeline = engine_and_pipeline(config)
+    told = {"name": engine.name, "version": engine.version, "sha256": engine.model_sha256}
+    return Measured(told, pipeline, config.triage.grade_cut_offs)
+
+
+def _measured_rows(cases: Sequence[Case | BadCase], measured: Measured) -> tuple[Row, ...]:
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(elapsed_when_finished=False),
+    )
+    found: list[Row] = []
+    with Progress(*columns, console=Console(stderr=True), speed_estimate_period=3600) as progress:
+        task = progress.add_task("cases", total=len(cases))
+        for row in rows(cases, measured.pipeline, measured.cut_offs):
+            found.append(row)
+            progress.console.print(_said(row), highlight=False, markup=False)
+            progress.advance(task)
+    return tuple(found)
+
+
+def _said(row: Row) -> str:
+    if row.outcome is not Outcome.MEASURED:
+        return f"{row.case}: {row.outcome.value}: {row.reason}"
+    figures = {
+        "lungs": row.lung_dice,
+        "lesions": row.lesion_dice,
+        "severity": row.severity,
+        "reference": row.severity_reference,
+        "P": row.identification,
+        "s": row.seconds_pipeline,
+    }
+    told = ", ".join(f"{name} {value:.3f}" for name, value in figures.items() if value is not None)
+    return f"{row.case}: {told}" + "".join(f"; {note}" for note in row.notes)
+
+
+HEADLINE: Final = ("lung_dice", "lesion_dice", "severity_spearman", "severity_mae", "auc")
+
+
+def _place(key: str) -> int:
+    """Put the headline figures first and the cases last."""
+    if key in HEADLINE:
+        return HEADLINE.index(key)
+    return {"engine": 20, "counts": 21, "cases": 99}.get(key, 50)
+
+
+def _lines(told: dict[str, Any]) -> list[str]:
+    lines = []
+    for key in HEADLINE:
+        figure = told[key]
+        if figure["value"] is None:
+            lines.append(f"{key}: undefined ({figure['reason']})")
+        else:
+            ends = "" if figure["low"] is None else f" ({figure['low']:.3f} to {figure['high']:.3f})"
+            lines.append(f"{key}: {figure['value']:.3f}{ends}, n={figure['n']}")
+    counts = told["counts"]
+    lines.append(
+        f"{counts['measured']} of {counts['cases']} cases measured, {counts['failed']} failed, "
+        f"{counts['not_read']} not read"
+    )
+    return lines

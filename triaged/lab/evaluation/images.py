@@ -1,0 +1,126 @@
+"""Opens the images of one case the way the worker does: choice of series, decoding, orientation; no metric here.
+
+A NIfTI file says less than DICOM: it goes straight into a volume, and only the gates that its grid can tell are held
+against it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from pydicom import dcmread
+from pydicom.errors import InvalidDicomError
+
+from triaged.dicom.header import read_header
+from triaged.dicom.pixels import read_series
+from triaged.dicom.quiet import without_warnings
+from triaged.errors import UnreadableInstance, UnreadableStudy
+from triaged.imaging.geometry import Reorientation, canonical_reorientation
+from triaged.imaging.volume import Volume
+from triaged.lab.evaluation.grey import to_hounsfield
+from triaged.lab.evaluation.nifti import is_nifti, read_nifti
+from triaged.study.assessment import ReasonCode
+from triaged.study.finding import Acquisition
+from triaged.study.records import Instance, Series
+from triaged.study.scope import MAX_SPACING_MM, MIN_SLICES, ScopeOptions, choose
+
+META_ENDS: Final = 144
+"""Preamble, prefix and the element with the length of the rest of the file meta information (PS3.10 7.1)."""
+LONGEST_SLICE_MM: Final = 40.0
+"""A slice spacing beyond this is a mistake of the header, not a scan."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Images:
+    """What the pipeline is given, and how an array of the file's own order becomes one on the volume's grid."""
+
+    volume: Volume
+    acquisition: Acquisition
+    reorientation: Reorientation
+    source_shape: tuple[int, int, int]
+    notes: tuple[str, ...]
+
+
+def read_images(path: Path) -> Images:
+    """Return the images of a case, from a NIfTI file, a DICOM file or a folder of DICOM files.
+
+    Raises:
+        UnreadableStudy: the daemon would not score them, with the reason.
+        TryLater: a file could not be read from the disk.
+    """
+    return _from_nifti(path) if is_nifti(path) else _from_dicom(path)
+
+
+def _from_nifti(path: Path) -> Images:
+    image = read_nifti(path)
+    reorientation = canonical_reorientation(image.geometry)
+    grid = reorientation.geometry(image.geometry)
+    if grid.shape[0] < MIN_SLICES:
+        raise UnreadableStudy(
+            ReasonCode.TOO_FEW_SLICES, f"expected at least {MIN_SLICES} slices, found {grid.shape[0]} in {path.name}"
+        )
+    spacing_mm = grid.spacing_mm[0]
+    if MAX_SPACING_MM < spacing_mm <= LONGEST_SLICE_MM:
+        raise UnreadableStudy(
+            ReasonCode.SPACING_TOO_WIDE,
+            f"expected a slice every {MAX_SPACING_MM:g} mm or less, found one every {spacing_mm:.1f} mm in {path.name}",
+        )
+    voxels, notes = to_hounsfield(reorientation.apply(image.voxels))
+    acquisition = Acquisition(slice_thickness_mm=None, convolution_kernel=None, contrast=None, age_years=None)
+    return Images(Volume(voxels, grid), acquisition, reorientation, image.geometry.shape, image.notes + notes)
+
+
+def _from_dicom(path: Path) -> Images:
+    paths = sorted(each for each in path.rglob("*") if each.is_file()) if path.is_dir() else [path]
+    series: dict[str, list[Instance]] = {}
+    strangers = 0
+    for each in paths:
+        found = _instance(each)
+        if found is None:
+            strangers += 1
+        else:
+            series.setdefault(found.series_uid.value, []).append(found)
+    choice = choose([Series(found[0].series_uid, tuple(found)) for found in series.values()], ScopeOptions())
+    if choice.chosen is None:
+        assert choice.reason is not None
+        raise UnreadableStudy(choice.reason.code, choice.reason.detail)
+    read = read_series([Path(instance.path) for instance in choice.chosen.instances])
+    notes = [f"{strangers} files are no DICOM instances"] if strangers else []
+    notes += [f"chose one of {len(series)} series"] if len(series) > 1 else []
+    source = read.source_geometry.shape
+    return Images(read.volume, read.acquisition, read.reorientation, source, tuple(notes))
+
+
+@without_warnings()
+def _instance(path: Path) -> Instance | None:
+    """Return a file as intake would file it; None where it is no DICOM instance."""
+    try:
+        meta = dcmread(path, specific_tags=[], stop_before_pixels=True).file_meta
+        content = path.read_bytes()[META_ENDS + int(meta.FileMetaInformationGroupLength) :]
+        header = read_header(content, transfer_syntax_uid=str(meta.TransferSyntaxUID))
+    except (InvalidDicomError, UnreadableInstance, AttributeError, EOFError, ValueError):
+        return None
+    return Instance(
+        study_uid=header.study_uid,
+        series_uid=header.series_uid,
+        sop_instance_uid=header.sop_instance_uid,
+        transfer_syntax_uid=str(meta.TransferSyntaxUID),
+        path=str(path),
+        sha256="",
+        size_bytes=len(content),
+        received_at=datetime.fromtimestamp(0, UTC),
+        image=header.image,
+    )
+
+
+def described(images: Images) -> Iterator[tuple[str, object]]:
+    """Yield what a row of the report says of the images."""
+    slices, rows, columns = images.volume.geometry.shape
+    spacing = images.volume.geometry.spacing_mm
+    yield "slices", slices
+    yield "matrix", f"{rows}x{columns}"
+    yield "spacing_mm", [round(mm, 3) for mm in spacing]
