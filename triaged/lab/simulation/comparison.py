@@ -1,0 +1,155 @@
+"""Compares orders of reading at one site over independent replications.
+
+In each replication all orders read the same studies. The days on which the list fills and empties are not measured, and
+intervals come from the replications.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
+from types import MappingProxyType
+
+import numpy as np
+from numpy.typing import NDArray
+
+from triaged.errors import ConfigError
+from triaged.lab.simulation.arrivals import DAY_MIN, Trace
+from triaged.lab.simulation.desk import Interruption, replay
+from triaged.lab.simulation.disciplines import Discipline, FirstCome
+from triaged.lab.simulation.estimate import Estimate, mean_of, ratio_of
+from triaged.lab.simulation.site import Site
+from triaged.lab.simulation.stream import Stream, draw_stream
+from triaged.lab.simulation.waits import GROUPS, Summary, summaries, waits_of
+
+COLUMNS = MappingProxyType({field.name: index for index, field in enumerate(fields(Summary))})
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How long and how often is simulated.
+
+    `warm_up_min` and `cool_down_min` surround the minutes that are measured: the list fills, and studies that are
+    measured are read while others still come. `longest_min`: who waits longer has starved.
+    """
+
+    replications: int = 20
+    warm_up_min: float = 2.0 * DAY_MIN
+    measured_min: float = 14.0 * DAY_MIN
+    cool_down_min: float = 1.0 * DAY_MIN
+    longest_min: float = 1.0 * DAY_MIN
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class GroupWaits:
+    """How one group fared under one order, over the replications.
+
+    `change_min` and the ratios are relative to first come first on the same studies; `max_min`, `studies` and `starved`
+    are over all replications together, `overtaken_span_min` is the greatest.
+    """
+
+    studies: int
+    mean_min: Estimate
+    median_min: Estimate
+    p95_min: Estimate
+    max_min: float
+    turnaround_min: Estimate
+    inside_target: Estimate
+    overtaken: Estimate
+    overtaken_span_min: float
+    starved: int
+    change_min: Estimate
+    p95_change_min: Estimate
+    max_change_min: Estimate
+    mean_ratio: Estimate
+    p95_ratio: Estimate
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Waits by order of reading and by group (`triaged.lab.simulation.waits.GROUPS`); the first order is FIFO."""
+
+    load: float
+    plan: Plan
+    waits: Mapping[str, Mapping[str, GroupWaits]]
+
+
+def plan_over(trace: Trace, plan: Plan) -> Plan:
+    """Return the plan that measures all of a trace after its warm-up; a trace has no cool-down.
+
+    Raises:
+        ConfigError: the trace is not longer than the warm-up.
+    """
+    measured = trace.minutes - plan.warm_up_min
+    if measured <= 0:
+        found = f"{trace.minutes / DAY_MIN:.1f} days from the first midnight to the last arrival"
+        raise ConfigError(
+            f"expected a trace longer than its warm-up of {plan.warm_up_min / DAY_MIN:g} days, found {found}"
+        )
+    return Plan(plan.replications, plan.warm_up_min, measured, 0.0, plan.longest_min, plan.seed)
+
+
+def compare(
+    site: Site,
+    disciplines: Sequence[Discipline],
+    plan: Plan,
+    interruption: Interruption = Interruption.NEVER,
+) -> Comparison:
+    """Return how every group fares under first come first and under the disciplines given."""
+    compared: list[Discipline] = [FirstCome(), *(each for each in disciplines if not isinstance(each, FirstCome))]
+    measured = np.array(
+        [_replication(site, compared, plan, number, interruption) for number in range(plan.replications)]
+    )
+    tables = (
+        {name: _group(measured[:, order, group], measured[:, 0, group]) for group, name in enumerate(GROUPS)}
+        for order in range(len(compared))
+    )
+    return Comparison(site.load, plan, {each.name: table for each, table in zip(compared, tables, strict=True)})
+
+
+def _replication(
+    site: Site, disciplines: Sequence[Discipline], plan: Plan, number: int, interruption: Interruption
+) -> NDArray[np.float64]:
+    """Return the summaries by order, group and column."""
+    end_min = plan.warm_up_min + plan.measured_min
+    stream = draw_stream(site, end_min + plan.cool_down_min, np.random.default_rng([plan.seed, number]))
+    inside = (stream.arrived_min >= plan.warm_up_min) & (stream.arrived_min <= end_min)
+    return np.array([list(_rows(site, stream, each, inside, plan, interruption)) for each in disciplines])
+
+
+def _rows(
+    site: Site,
+    stream: Stream,
+    discipline: Discipline,
+    inside: NDArray[np.bool_],
+    plan: Plan,
+    interruption: Interruption,
+) -> Iterator[list[float]]:
+    waits = waits_of(stream, replay(stream, discipline, site.readers, interruption))
+    for summary in summaries(stream, waits, inside, plan.longest_min).values():
+        yield [getattr(summary, column) for column in COLUMNS]
+
+
+def _group(found: NDArray[np.float64], fifo: NDArray[np.float64]) -> GroupWaits:
+    """Return the figures of a group from (replication, column) tables of the order and of first come first."""
+    here = {name: found[:, index] for name, index in COLUMNS.items()}
+    base = {name: fifo[:, index] for name, index in COLUMNS.items()}
+    greatest = {name: float(np.nanmax(values, initial=0.0)) for name, values in here.items()}
+    return GroupWaits(
+        studies=int(here["studies"].sum()),
+        mean_min=mean_of(here["mean_min"]),
+        median_min=mean_of(here["median_min"]),
+        p95_min=mean_of(here["p95_min"]),
+        max_min=greatest["max_min"],
+        turnaround_min=mean_of(here["turnaround_min"]),
+        inside_target=mean_of(here["inside_target"]),
+        overtaken=mean_of(here["overtaken"]),
+        overtaken_span_min=greatest["overtaken_span_min"],
+        starved=int(np.nansum(here["starved"])),
+        change_min=mean_of(here["mean_min"] - base["mean_min"]),
+        p95_change_min=mean_of(here["p95_min"] - base["p95_min"]),
+        max_change_min=mean_of(here["max_min"] - base["max_min"]),
+        mean_ratio=ratio_of(here["mean_min"], base["mean_min"]),
+        p95_ratio=ratio_of(here["p95_min"], base["p95_min"]),
+    )

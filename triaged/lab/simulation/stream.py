@@ -1,0 +1,60 @@
+"""Draws what happens at a site in one replication, before anybody orders anything.
+
+All orders of reading replay the same stream, so that they differ by nothing but the order (common random numbers).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from triaged.lab.simulation.durations import Minutes
+from triaged.lab.simulation.site import Site, Truth
+from triaged.study.assessment import Assessment, Failed, Reason, ReasonCode
+from triaged.study.placement import OrderPriority
+
+FAILED = Failed(Reason(ReasonCode.GAVE_UP, "expected a result, found none (simulated)"))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Stream:
+    """The studies of one replication in the order in which they came; all of one length.
+
+    Attributes:
+        arrived_min: minutes from a midnight, rising.
+        scored_min: when the outcome was known, from the same midnight; never before the arrival.
+        reading_min: how long the reader takes.
+        outcomes: what the daemon made of each study.
+        truths: what each study is; a STAT order is an emergency.
+    """
+
+    arrived_min: Minutes
+    scored_min: Minutes
+    reading_min: Minutes
+    priorities: tuple[OrderPriority, ...]
+    outcomes: tuple[Assessment, ...]
+    truths: tuple[Truth, ...]
+
+    def __len__(self) -> int:
+        return len(self.arrived_min)
+
+
+def draw_stream(site: Site, minutes: float, rng: np.random.Generator) -> Stream:
+    """Return the studies that come to a site in `minutes`."""
+    arrived = site.arrivals.draw(rng, minutes)
+    number = len(arrived.at_min)
+    weights = np.array([case.weight for case in site.cases])
+    drawn: NDArray[np.intp] = rng.choice(len(site.cases), number, p=weights / weights.sum())
+    fails = rng.random(number) < site.failing
+    cases = [site.cases[index] for index in drawn.tolist()]
+    emergencies = [priority is OrderPriority.STAT for priority in arrived.priorities]
+    return Stream(
+        arrived_min=arrived.at_min,
+        scored_min=arrived.at_min + site.scoring.draw(rng, number),
+        reading_min=site.reading.draw(rng, number),
+        priorities=arrived.priorities,
+        outcomes=tuple(FAILED if fail else case.outcome for case, fail in zip(cases, fails.tolist(), strict=True)),
+        truths=tuple(Truth.EMERGENCY if stat else case.truth for case, stat in zip(cases, emergencies, strict=True)),
+    )
