@@ -70,7 +70,7 @@ def share_flagged(row: tuple[float, ...]) -> float:
 @pytest.mark.parametrize("row", ROWS, ids=NAME)
 def test_waits_without_interruption_are_reproduced_to_two_per_cent(row: tuple[float, ...]) -> None:
     load, _, sensitivity, specificity, fifo, _, _, *expected = row
-    stream, readers, scale = drawn(row, 120_000)
+    stream, readers, scale = drawn(row, 150_000)
     up = flagged(stream)
     found = waits(stream, replay(stream, Strict(BY_SEVERITY), readers))
     urgent = found[up].mean() * priority_waits(load, share_flagged(row))[0] / expected_by_path(stream)
