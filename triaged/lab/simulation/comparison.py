@@ -17,7 +17,7 @@ from triaged.errors import ConfigError
 from triaged.lab.simulation.arrivals import DAY_MIN, Trace
 from triaged.lab.simulation.desk import Interruption, replay
 from triaged.lab.simulation.disciplines import Discipline, FirstCome
-from triaged.lab.simulation.estimate import Estimate, mean_of, ratio_of
+from triaged.lab.simulation.replicated import Replicated, mean_of, ratio_of
 from triaged.lab.simulation.site import Site
 from triaged.lab.simulation.stream import Stream, draw_stream
 from triaged.lab.simulation.waits import GROUPS, Summary, summaries, waits_of
@@ -50,20 +50,20 @@ class GroupWaits:
     """
 
     studies: int
-    mean_min: Estimate
-    median_min: Estimate
-    p95_min: Estimate
+    mean_min: Replicated
+    median_min: Replicated
+    p95_min: Replicated
     max_min: float
-    turnaround_min: Estimate
-    inside_target: Estimate
-    overtaken: Estimate
+    turnaround_min: Replicated
+    inside_target: Replicated
+    overtaken: Replicated
     overtaken_span_min: float
     starved: int
-    change_min: Estimate
-    p95_change_min: Estimate
-    max_change_min: Estimate
-    mean_ratio: Estimate
-    p95_ratio: Estimate
+    change_min: Replicated
+    p95_change_min: Replicated
+    max_change_min: Replicated
+    mean_ratio: Replicated
+    p95_ratio: Replicated
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from scipy import stats
 
 
 @dataclass(frozen=True, slots=True)
-class Estimate:
+class Replicated:
     """A figure with its 95 % interval; all three are NaN where nothing was measured."""
 
     value: float
@@ -27,10 +27,10 @@ class Estimate:
         return f"{self.value:{spec}} ({self.low:{spec}} to {self.high:{spec}})"
 
 
-UNKNOWN = Estimate(math.nan, math.nan, math.nan)
+UNKNOWN = Replicated(math.nan, math.nan, math.nan)
 
 
-def mean_of(replications: NDArray[np.float64]) -> Estimate:
+def mean_of(replications: NDArray[np.float64]) -> Replicated:
     """Return the mean over replications with Student's interval; replications that measured nothing (NaN) are left out.
 
     With a single replication the interval is unbounded.
@@ -41,7 +41,7 @@ def mean_of(replications: NDArray[np.float64]) -> Estimate:
     return _around(float(measured.mean()), measured - measured.mean())
 
 
-def ratio_of(replications: NDArray[np.float64], baseline: NDArray[np.float64]) -> Estimate:
+def ratio_of(replications: NDArray[np.float64], baseline: NDArray[np.float64]) -> Replicated:
     """Return the ratio of two means over paired replications, its interval by linearisation (the delta method)."""
     both = ~(np.isnan(replications) | np.isnan(baseline))
     above, below = replications[both], baseline[both]
@@ -51,10 +51,10 @@ def ratio_of(replications: NDArray[np.float64], baseline: NDArray[np.float64]) -
     return _around(ratio, (above - ratio * below) / below.mean())
 
 
-def _around(value: float, deviations: NDArray[np.float64]) -> Estimate:
+def _around(value: float, deviations: NDArray[np.float64]) -> Replicated:
     number = len(deviations)
     if number < 2:
-        return Estimate(value, -math.inf, math.inf)
+        return Replicated(value, -math.inf, math.inf)
     error = math.sqrt(float((deviations**2).sum()) / (number - 1) / number)
     half = float(stats.t.ppf(0.975, number - 1)) * error
-    return Estimate(value, value - half, value + half)
+    return Replicated(value, value - half, value + half)
