@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal, TypeAlias
 
 import numpy as np
 import onnx
@@ -24,6 +24,9 @@ SPACING_MM: Final = (2.0, 2.0)
 WINDOW_HU: Final = (-1000, 300)
 SMALLEST_HALVED: Final = 1024
 """Tensors of fewer values stay in single precision: halving them saves nothing."""
+
+Storage: TypeAlias = Literal["half", "single"]
+"""How large weights are stored; computation is in single precision either way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,15 +57,18 @@ class Backbone(nn.Module):
         return lesion, pool_in_plane(features)
 
 
-def write_package(folder: Path, lungs: LungNetwork, multitask: MultitaskSpatial1, label: Label) -> None:
+def write_package(
+    folder: Path, lungs: LungNetwork, multitask: MultitaskSpatial1, label: Label, storage: Storage = "half"
+) -> None:
     """Write `lungs.onnx`, `backbone.onnx`, `head.onnx` and `manifest.yaml` into `folder`.
 
-    The weights of convolutions and linear layers are first rounded to half precision, in place, and so stored without
-    loss in half the space; computation is in single precision.
+    With `half` the weights of convolutions and linear layers are first rounded to half precision, in place, and so
+    stored without further loss in half the space; with `single` they are left alone.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    for network in (lungs, multitask):
-        round_weights(network.eval())
+    for network in (lungs.eval(), multitask.eval()):
+        if storage == "half":
+            round_weights(network)
     slices = torch.zeros(2, 1, 24, 40)
     pooled = torch.zeros(2, multitask.identification.hidden.in_features)
     graphs = {
@@ -72,11 +78,27 @@ def write_package(folder: Path, lungs: LungNetwork, multitask: MultitaskSpatial1
     }
     entries = {}
     for name, graph in graphs.items():
-        content = halved(without_traces(graph)).SerializeToString()
-        (folder / f"{name}.onnx").write_bytes(content)
-        entries[name] = _entry(f"{name}.onnx", content, graph)
+        plain = without_traces(graph)
+        entries[name] = write_graph(halved(plain) if storage == "half" else plain, folder / f"{name}.onnx")
+    write_manifest(folder, label, entries)
+
+
+def write_graph(graph: ModelProto, path: Path) -> dict[str, Any]:
+    """Write a graph and return what the manifest says about it."""
+    content = graph.SerializeToString()
+    path.write_bytes(content)
+    return {
+        "file": path.name,
+        "sha256": hashlib.sha256(content).hexdigest(),
+        "inputs": {value.name: _shape(value) for value in graph.graph.input},
+        "outputs": {value.name: _shape(value) for value in graph.graph.output},
+    }
+
+
+def write_manifest(folder: Path, label: Label, networks: Mapping[str, Mapping[str, Any]]) -> None:
+    """Write the manifest of a package from its label and from what `write_graph` returned for each network."""
     with (folder / MANIFEST_NAME).open("w", encoding="utf-8") as file:
-        YAML().dump({**_described(label), "networks": entries}, file)
+        YAML().dump({**_described(label), "networks": networks}, file)
 
 
 def slice_graph(network: nn.Module, slices: Tensor, outputs: list[str], smallest: int) -> ModelProto:
@@ -146,15 +168,6 @@ def _graph(network: nn.Module, name: str, example: Tensor, outputs: list[str], a
     if program is None:
         raise RuntimeError(f"expected the exporter to return the graph of {type(network).__name__}, found none")
     return program.model_proto
-
-
-def _entry(file: str, content: bytes, graph: ModelProto) -> dict[str, Any]:
-    return {
-        "file": file,
-        "sha256": hashlib.sha256(content).hexdigest(),
-        "inputs": {value.name: _shape(value) for value in graph.graph.input},
-        "outputs": {value.name: _shape(value) for value in graph.graph.output},
-    }
 
 
 def _shape(value: onnx.ValueInfoProto) -> list[int | str]:
