@@ -7,9 +7,14 @@ neither waits for the extra `[lab]` nor needs it installed.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
+
+from triaged.lab.presets import PresetName, Subject, recipe_of
+from triaged.lab.train_order import Keeping, Order, source_of
+
+INTERRUPTED_EXIT_CODE = 130
 
 app = typer.Typer(
     name="model",
@@ -17,6 +22,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
 )
+
 data = typer.Typer(name="data", help="Make training series, one .npz file each.", no_args_is_help=True)
 app.add_typer(data)
 
@@ -80,6 +86,46 @@ def data_paste(
         typer.echo(f"{done}/{count} {path.name}")
 
 
+@app.command("train")
+def train(
+    subject: Annotated[Subject, typer.Argument(help="What to train.")],
+    data: Annotated[
+        list[str], typer.Option(metavar="FOLDER[:SHARE]", help="Training series (.npz); again for more sources.")
+    ],
+    held_out: Annotated[Path, typer.Option(metavar="FOLDER", help="Series of other patients, to measure on.")],
+    out: Annotated[Path, typer.Option(metavar="FOLDER", help="Where checkpoint.pt, metrics.csv and .png are kept.")],
+    preset: Annotated[PresetName, typer.Option(help="The paper's recipe, or the project's.")] = PresetName.DEFAULT,
+    steps: Annotated[int | None, typer.Option(min=1, help="Steps in all.")] = None,
+    batch: Annotated[int | None, typer.Option(min=1, help="Slices, series or cubes per step.")] = None,
+    rate: Annotated[float | None, typer.Option(min=0, help="Learning rate at its highest.")] = None,
+    width: Annotated[int | None, typer.Option(min=1, help="Channels at full resolution.")] = None,
+    levels: Annotated[int, typer.Option(min=2, help="Resolutions of a 2D network.")] = 7,
+    patch: Annotated[int | None, typer.Option(min=8, help="Edge of the 3D U-Net's cubes in voxels.")] = None,
+    variant: Annotated[str, typer.Option(help="What identifies: latent, or spatial-1 to spatial-7.")] = "spatial-1",
+    seed: Annotated[int, typer.Option(min=0, help="The same seed trains the same network.")] = 2021,
+    device: Annotated[Literal["auto", "cpu", "cuda"], typer.Option(help="Where to learn.")] = "auto",
+    threads: Annotated[int, typer.Option(min=0, help="CPU threads; 0: torch's choice.")] = 0,
+    measure_every: Annotated[int, typer.Option(min=1, help="Steps between measurements and checkpoints.")] = 250,
+    most: Annotated[int, typer.Option(min=1, help="Most series to read from each folder.")] = 2000,
+    fresh: Annotated[bool, typer.Option("--fresh/--resume", help="Begin again, or go on from a checkpoint.")] = False,
+    start_from: Annotated[
+        list[Path] | None, typer.Option(metavar="FILE", help="Checkpoint to take every fitting tensor from.")
+    ] = None,
+) -> None:
+    """Train a network on folders of training series; Ctrl-C keeps a checkpoint, and the same command goes on."""
+    from rich.console import Console
+
+    from triaged.lab.train_run import run
+
+    recipe = recipe_of(subject, preset, steps=steps, batch=batch, rate=rate, width=width, patch_px=patch)
+    sources, starts_from = tuple(map(source_of, data)), tuple(start_from or ())
+    begin: Literal["fresh", "resume"] = "fresh" if fresh else "resume"
+    kept = Keeping(out, begin, starts_from, measure_every)
+    order = Order(subject, preset, recipe, variant, levels, sources, held_out, most, kept, seed, device, threads)
+    if run(order, Console(highlight=False)) < recipe.steps:
+        raise typer.Exit(INTERRUPTED_EXIT_CODE)
+
+
 @app.command("evaluate")
 def evaluate(
     cases: Annotated[Path, typer.Option(metavar="FILE", help="The list of cases (CSV).")],
@@ -108,3 +154,22 @@ def evaluate(
     from triaged.lab.evaluation.command import evaluate as measure
 
     measure(Job(cases, generated, package, pipeline, config, threads, out, json), Console(highlight=False))
+
+
+@app.command("export")
+def export_package(
+    package: Annotated[Path, typer.Option(metavar="FOLDER", help="The package to write.")],
+    checkpoints: Annotated[
+        Path, typer.Option(metavar="FOLDER", help="What training wrote: lungs/, multitask/, identification/.")
+    ],
+    label: Annotated[Path, typer.Option(metavar="FILE", help="What the package says about itself (YAML).")],
+    weights: Annotated[
+        Literal["half", "single"], typer.Option(help="How weights are stored; computation is in single precision.")
+    ] = "half",
+    threads: Annotated[int, typer.Option(min=1)] = 1,
+) -> None:
+    """Write trained networks as a model package, and check it against them."""
+    from triaged.lab.package_commands import export_trained
+
+    for line in export_trained(checkpoints, label, package, weights, threads):
+        typer.echo(line)

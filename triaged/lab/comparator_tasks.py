@@ -16,7 +16,7 @@ from torch.nn import functional
 from triaged.errors import ConfigError
 from triaged.lab.comparators import ResNetBaseline, UNet2d, UNet3d
 from triaged.lab.losses import SegmentationLoss
-from triaged.lab.measures import Answer, identification_figures, lesion_figures, share_of_lung, unvaried
+from triaged.lab.measures import Answer, identification_figures, lesion_figures, lesion_share, unvaried
 from triaged.lab.paper import Case, draw_case, padded
 from triaged.lab.place import CPU, Place
 from triaged.lab.sampling import IGNORED, LESION, GeneratedSeries, around_lungs, draw_slices
@@ -55,12 +55,12 @@ class UNet2dTask:
         return self._wrong(logits, truth.to(logits.device), weight.to(logits.device))
 
     def measure(self) -> dict[str, float]:
-        """Return lesion Dice, error of severity, and ranking by the share of lesion, over the held-out series."""
+        """Return lesion Dice, error of severity, and ranking by how much lesion is found, over the held-out series."""
         return lesion_figures(self._ask, self._held_out)
 
     def _ask(self, images: Tensor) -> Answer:
         lesion = logits_of(self.network, images, self._place).cpu()
-        return Answer(lesion, share_of_lung(lesion))
+        return Answer(lesion, lesion_share(lesion))
 
 
 class UNet3dTask:
@@ -91,7 +91,7 @@ class UNet3dTask:
         return self._wrong(logits.float(), truth, weight)
 
     def measure(self) -> dict[str, float]:
-        """Return lesion Dice, error of severity, and ranking by the share of lesion, over the held-out series."""
+        """Return lesion Dice, error of severity, and ranking by how much lesion is found, over the held-out series."""
         return lesion_figures(self._ask, self._held_out)
 
     def _ask(self, images: Tensor) -> Answer:
@@ -101,7 +101,7 @@ class UNet3dTask:
                 logits = self.network(part.transpose(0, 1)[None])
             parts.append(logits[0].transpose(0, 1).float().cpu())
         lesion = torch.cat(parts)
-        return Answer(lesion, share_of_lung(lesion))
+        return Answer(lesion, lesion_share(lesion))
 
 
 class ResNetTask:

@@ -52,8 +52,8 @@ def lesion_figures(ask: Callable[[Tensor], Answer], held_out: Sequence[Generated
     return {"lesion_dice": mean(dice), "severity_error": mean(error), "auc": area}
 
 
-def share_of_lung(lesion: Tensor) -> float:
-    """Return the mean of the lesion's probability above the threshold: a score for networks that only segment."""
+def lesion_share(lesion: Tensor) -> float:
+    """Return the share of the lungs' box that is found to be lesion: the score of networks that only segment."""
     return float((torch.sigmoid(lesion) > LESION_THRESHOLD).float().mean())
 
 

@@ -5,7 +5,7 @@ released code differ, the paper's are taken but for ResNet-50, which only the co
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
@@ -70,6 +70,28 @@ PRESETS: Final[Mapping[tuple[Subject, PresetName], Preset]] = MappingProxyType(
         (Subject.RESNET50, PresetName.DEFAULT): Preset(3000, 2, 3e-4, 64),
     }
 )
+
+
+def recipe_of(
+    subject: Subject,
+    preset: PresetName,
+    *,
+    steps: int | None = None,
+    batch: int | None = None,
+    rate: float | None = None,
+    width: int | None = None,
+    patch_px: int | None = None,
+) -> Preset:
+    """Return the preset's recipe with what is given in its place."""
+    usual = PRESETS[subject, preset]
+    return replace(
+        usual,
+        steps=steps or usual.steps,
+        batch=batch or usual.batch,
+        learning_rate=rate or usual.learning_rate,
+        width=width or usual.width,
+        patch_px=patch_px or usual.patch_px,
+    )
 
 
 def variant_level(variant: str, levels: int) -> int:
