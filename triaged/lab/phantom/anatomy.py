@@ -7,9 +7,11 @@ tell which disease follows.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+
+from triaged.lab.phantom.options import Posture, Variant
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +37,12 @@ class Tissue:
 
 @dataclass(frozen=True, slots=True)
 class Anatomy:
-    """Sizes in mm in the frame of `frame.py`; `_r` patient right, `_l` patient left."""
+    """Sizes in mm in the frame of `frame.py`; `_r` patient right, `_l` patient left.
+
+    `shift`: how far the mediastinum is displaced toward patient left; `missing_side`: -1 right, 1 left lung taken out,
+    0 none; `air_side`, `air_mm`: side and thickness of a pneumothorax, `air_up` 1 where anterior is up, -1 prone;
+    `blanket`: thickness; `cava_hu`: density of the superior cava, 0 = as blood.
+    """
 
     is_female: bool
     half_width: float
@@ -72,6 +79,13 @@ class Anatomy:
     bottom: float
     table: float
     tissue: Tissue
+    shift: float = 0.0
+    missing_side: int = 0
+    air_side: int = 0
+    air_mm: float = 0.0
+    air_up: int = 1
+    blanket: float = 0.0
+    cava_hu: float = 0.0
 
 
 def draw_tissue(rng: np.random.Generator, breath: float) -> Tissue:
@@ -153,3 +167,23 @@ def draw_anatomy(rng: np.random.Generator) -> Anatomy:
         table=float(rng.uniform(2, 18)),
         tissue=draw_tissue(rng, breath),
     )
+
+
+def vary_anatomy(rng: np.random.Generator, anatomy: Anatomy, variant: Variant, posture: Posture) -> Anatomy:
+    """Return the patient with the wanted rarity, with a blanket in one of ten, and undiluted contrast in some."""
+    side = int(rng.choice([-1, 1]))
+    amount = float(rng.uniform(0, 1))
+    dense_cava = anatomy.tissue.blood > 105 and rng.random() < 0.4
+    changed = replace(
+        anatomy,
+        blanket=float(rng.uniform(4, 25)) if rng.random() < 0.1 else 0.0,
+        cava_hu=float(rng.uniform(500, 1500)) if dense_cava else 0.0,
+        air_up=1 if posture == "supine" else -1,
+    )
+    if variant == "shifted":
+        return replace(changed, shift=side * (12 + 24 * amount))
+    if variant == "single_lung":
+        return replace(changed, missing_side=side, shift=side * (25 + 20 * amount))
+    if variant == "pneumothorax":
+        return replace(changed, air_side=side, air_mm=8 + 50 * amount**2, shift=-side * 15 * amount**2)
+    return changed

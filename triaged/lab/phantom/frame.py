@@ -6,7 +6,7 @@ Must not know: any organ.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import ndimage
@@ -25,7 +25,8 @@ class Frame:
     `z_mm` is (slice,), `y_mm` and `x_mm` are (row, column) because the patient may be rolled about z;
     `radius_mm` and `angle` are the polar coordinates about the cage axis, angle as an index into ANGLES bins,
     0 = posterior, growing toward patient left. Slices may be unevenly spaced: `spacing_mm[0]` is their mean distance.
-    `edge_mm` is the width of a soft boundary.
+    `edge_mm` is the width of a soft boundary. A frame may be a slab of a longer one: `first` is the place of its first
+    slice there, `whole` the number of slices of the longer one; fields and organs drawn slab by slab fit together.
     """
 
     spacing_mm: tuple[float, float, float]
@@ -37,6 +38,8 @@ class Frame:
     roll_rad: float
     origin_mm: tuple[float, float]
     edge_mm: float
+    first: int
+    whole: int
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -45,26 +48,43 @@ class Frame:
 
 
 def make_frame(
-    z_mm: F32, matrix: int, pixel_mm: float, off_centre_mm: tuple[float, float], roll_rad: float, edge_mm: float
+    z_mm: F32,
+    matrix: int,
+    pixel_mm: float,
+    off_centre_mm: tuple[float, float],
+    roll_rad: float,
+    edge_mm: float,
+    row_mm: float = 0.0,
 ) -> Frame:
-    """Return the frame of square slices at `z_mm`, the patient shifted by (x, y) mm and rolled about z."""
-    step = (np.arange(matrix, dtype=np.float32) - (matrix - 1) / 2) * pixel_mm
-    gx, gy = np.meshgrid(step - off_centre_mm[0], step - off_centre_mm[1])
+    """Return the frame of square slices at `z_mm`, the patient shifted by (x, y) mm and rolled about z.
+
+    `row_mm` is the distance of rows where it differs from that of columns.
+    """
+    row_mm = row_mm or pixel_mm
+    index = np.arange(matrix, dtype=np.float32) - (matrix - 1) / 2
+    gx, gy = np.meshgrid(index * pixel_mm - off_centre_mm[0], index * row_mm - off_centre_mm[1])
     c, s = np.cos(roll_rad), np.sin(roll_rad)
     x = (c * gx + s * gy).astype(np.float32)
     y = (-s * gx + c * gy).astype(np.float32)
     angle = (np.arctan2(x, y) / (2 * np.pi) * ANGLES).astype(np.int32) % ANGLES
     return Frame(
-        spacing_mm=(float(z_mm[-1] - z_mm[0]) / (z_mm.size - 1), pixel_mm, pixel_mm),
+        spacing_mm=(float(z_mm[-1] - z_mm[0]) / (z_mm.size - 1), row_mm, pixel_mm),
         z_mm=z_mm.astype(np.float32),
         y_mm=y,
         x_mm=x,
         radius_mm=np.hypot(x, y).astype(np.float32),
         angle=angle,
         roll_rad=roll_rad,
-        origin_mm=(float(step[0] - off_centre_mm[0]), float(step[0] - off_centre_mm[1])),
+        origin_mm=(float(index[0] * pixel_mm - off_centre_mm[0]), float(index[0] * row_mm - off_centre_mm[1])),
         edge_mm=edge_mm,
+        first=0,
+        whole=z_mm.size,
     )
+
+
+def slab(frame: Frame, start: int, stop: int) -> Frame:
+    """Return the slices start..stop of a frame as a frame."""
+    return replace(frame, z_mm=frame.z_mm[start:stop], first=frame.first + start)
 
 
 def table_angles() -> F32:
@@ -184,26 +204,6 @@ def paint_capsule(
     if box is not None:
         distance = capsule_distance(frame, box, start, end, radius_mm, last)
         blend(voxels[box], coverage(distance, frame.edge_mm), hu)
-
-
-def smooth_noise(
-    rng: np.random.Generator, shape: tuple[int, int, int], spacing_mm: tuple[float, float, float], scale_mm: float
-) -> F32:
-    """Return a random field of mean 0 and standard deviation about 1, correlated over `scale_mm`."""
-    coarse = [max(3, int(np.ceil(n * s / scale_mm)) + 3) for n, s in zip(shape, spacing_mm, strict=True)]
-    knots = rng.standard_normal(coarse, dtype=np.float32)
-    at = []
-    for n, s, k in zip(shape, spacing_mm, coarse, strict=True):
-        at.append(np.clip(1 + np.arange(n, dtype=np.float32) * (s / scale_mm), 0, k - 1.001))
-    field = knots
-    for axis, position in enumerate(at):
-        low = position.astype(np.int64)
-        t = (position - low).astype(np.float32)
-        t = t * t * (3 - 2 * t)
-        t = t.reshape([-1 if a == axis else 1 for a in range(3)])
-        field = np.take(field, low, axis=axis) * (1 - t) + np.take(field, low + 1, axis=axis) * t
-    result: F32 = (field * np.float32(1.6)).astype(np.float32)
-    return result
 
 
 def mean_over_slices(volume: F32, group: int) -> F32:

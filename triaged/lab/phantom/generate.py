@@ -1,162 +1,196 @@
 """Draws one phantom: the composition of anatomy, disease and scanner.
 
-Must not know: files, DICOM. Random streams for build, lungs, disease and scanner are separate children of the seed,
-so that changing the disease leaves patient and scanner as they were.
+Works in slabs of slices, so that a large study fits into memory. Every part of the phantom has a random stream of its
+own, so that changing the disease leaves patient and scanner as they were. Must not know: files, DICOM.
 """
 
 from __future__ import annotations
 
-import numpy as np
-from scipy import ndimage
+from dataclasses import dataclass, replace
 
-from triaged.lab.phantom.anatomy import Anatomy, draw_anatomy
+import numpy as np
+from numpy.typing import NDArray
+
+from triaged.lab.phantom.anatomy import draw_anatomy, vary_anatomy
 from triaged.lab.phantom.artefacts import move_patient
-from triaged.lab.phantom.blobs import share_threshold
-from triaged.lab.phantom.frame import Frame, blur_in_plane, coverage, make_frame, mean_over_slices
-from triaged.lab.phantom.lung_trees import grow_trees, paint_lungs
-from triaged.lab.phantom.lungs import Lungs, build_lungs, paint_belly
-from triaged.lab.phantom.mediastinum import airway_cover, build_core, exclusion, paint_core
-from triaged.lab.phantom.opacities import RECIPES
-from triaged.lab.phantom.options import F32, Bool, Phantom, PhantomOptions, Truth
-from triaged.lab.phantom.parenchyma import Field, Parenchyma, build_parenchyma, trunk
-from triaged.lab.phantom.scanner import reconstruction_circle, scan
-from triaged.lab.phantom.skeleton import paint_skeleton
-from triaged.lab.phantom.viral import spread_disease, target_shares
-from triaged.lab.phantom.viral_tissue import apply_viral
-from triaged.lab.phantom.wall import (
-    build_cage,
-    paint_arms,
-    paint_clothing,
-    paint_shoulder_joints,
-    paint_table,
-    paint_wall,
+from triaged.lab.phantom.body import (
+    Geometry,
+    Patient,
+    geometry,
+    lung_voxels,
+    make_patient,
+    paint_body,
+    paint_couch,
+    stream,
 )
+from triaged.lab.phantom.disease import Illness, Lungs, fall_ill
+from triaged.lab.phantom.frame import Frame, make_frame, slab
+from triaged.lab.phantom.lung_trees import Trees, draw_trees, grow_trees, paint_lungs
+from triaged.lab.phantom.masks import Scene, in_image, lung_masks, slabs
+from triaged.lab.phantom.options import F32, Bool, Phantom, PhantomOptions, Truth
+from triaged.lab.phantom.parenchyma import Field, LungVoxels, Parenchyma, build_parenchyma
+from triaged.lab.phantom.scanner import reconstruction_circle, scan
+from triaged.lab.phantom.warp import Warp, source_slices
+
+
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """A phantom and what it was made from."""
+
+    phantom: Phantom
+    scene: Scene
+    lung: Parenchyma
+    trees: Trees
+    illness: Illness
 
 
 def generate(options: PhantomOptions) -> Phantom:
     """Return the phantom of these options; the same options give the same voxels, bit for bit."""
-    streams = [np.random.Generator(np.random.PCG64(s)) for s in np.random.SeedSequence(options.seed).spawn(5)]
-    build, organs, tissue, disease, device = streams
-    anatomy = draw_anatomy(build)
+    return draw(options).phantom
+
+
+def draw(options: PhantomOptions) -> Drawing:
+    """Return the phantom of these options with the scene, the tissue and the trees behind it."""
+    scene = set_scene(options)
+    shapes = Shapes(scene)
+    lung, field = healthy_lungs(options, scene, shapes)
+    trees = grow_trees(stream(options.seed, "trees"), lung, scene.patient.anatomy, scene.patient.core)
+    now = draw_lungs(options, scene, lung, trees)
+    first, then = scene, now
+    if options.follow_up.rise_mm:
+        first = replace(scene, warp=replace(scene.warp, rise_mm=0.0))
+        then = draw_lungs(options, first, lung, trees)
+    illness = fall_ill(options, scene, first, field, lung, now, then)
+    image = draw_image(options, scene, shapes, lung, trees, illness)
+    phantom = make_phantom(options, image, now, illness)
+    return Drawing(phantom, scene, lung, trees, illness)
+
+
+def set_scene(options: PhantomOptions) -> Scene:
+    """Return the patient on the drawing grid, from below the lung bases to the shoulders."""
+    anatomy = draw_anatomy(stream(options.seed, "build"))
+    anatomy = vary_anatomy(stream(options.seed, "variant"), anatomy, options.variant, options.posture)
     group = 2 if options.slice_mm >= 3 else 1
-    frame = draw_frame(options, anatomy, group)
-    cage = build_cage(organs, frame, anatomy)
-    core = build_core(organs, anatomy)
-    between = exclusion(organs, frame, anatomy, core)
-    lungs = build_lungs(organs, frame, anatomy, cage, between)
+    bottom, top = anatomy.bottom + options.crop_mm[0], anatomy.top - options.crop_mm[1]
+    count = max(8, round((top - bottom) / options.increment_mm))
+    z = bottom + options.increment_mm * np.arange(count, dtype=np.float32)
+    z[count // 2 :] += options.scanner.breathing_step_mm
+    if group == 2:
+        half = options.slice_mm / 4
+        z = np.stack([z - half, z + half], axis=1).ravel()
+    scanner = options.scanner
+    tilt = float(np.deg2rad(scanner.tilt_deg))
+    frame = make_frame(
+        z,
+        options.matrix,
+        options.pixel_mm,
+        scanner.off_centre_mm,
+        float(np.deg2rad(scanner.roll_deg)),
+        scanner.edge_mm,
+        options.pixel_mm * float(np.cos(tilt)),
+    )
+    patient = make_patient(options.seed, anatomy, options.posture, frame)
+    return Scene(frame, group, patient, Warp(options.follow_up.rise_mm, float(np.tan(tilt))))
+
+
+class Shapes:
+    """The geometry of the slabs of a scene; kept where one slab is all there is."""
+
+    def __init__(self, scene: Scene) -> None:
+        """Start with nothing computed."""
+        self._scene = scene
+        self._kept: list[Geometry] = []
+
+    def of(self, start: int, stop: int) -> tuple[Frame, Geometry]:
+        """Return the slab start..stop as a frame, and its geometry."""
+        frame = slab(self._scene.frame, start, stop)
+        if self._kept:
+            return frame, self._kept[0]
+        shape = geometry(self._scene.patient, frame)
+        if stop - start == self._scene.frame.shape[0]:
+            self._kept.append(shape)
+        return frame, shape
+
+
+def healthy_lungs(options: PhantomOptions, scene: Scene, shapes: Shapes) -> tuple[Parenchyma, Field]:
+    """Return the lung tissue before any disease."""
+    patient: Patient = scene.patient
+    found = []
+    for part in slabs(scene):
+        frame, shape = shapes.of(*part)
+        found.append(lung_voxels(patient, frame, shape.lungs))
+    voxels = LungVoxels(
+        np.concatenate([each.index for each in found]),
+        np.concatenate([each.surface_mm for each in found]),
+        np.concatenate([each.depth_mm for each in found]),
+        np.concatenate([each.is_right for each in found]),
+    )
+    lung, field = build_parenchyma(
+        stream(options.seed, "tissue"), scene.frame, patient.anatomy, voxels, options.posture
+    )
+    lung.hu[:] += np.float32(1.6 * options.follow_up.rise_mm)
+    return lung, field
+
+
+def draw_lungs(options: PhantomOptions, scene: Scene, lung: Parenchyma, trees: Trees) -> Lungs:
+    """Return the lungs in the image, without what the scanner does not reconstruct."""
+    parts = [lung_masks(scene, lung, trees, *part) for part in slabs(scene)]
+    right, left = (np.concatenate([part[side] for part in parts]) for side in (0, 1))
+    if options.scanner.padding_hu != -1024:
+        seen = reconstruction_circle(options.matrix)
+        right &= seen
+        left &= seen
+    return Lungs(right, left)
+
+
+def draw_image(
+    options: PhantomOptions, scene: Scene, shapes: Shapes, lung: Parenchyma, trees: Trees, illness: Illness
+) -> NDArray[np.int16]:
+    """Return what the scanner stores of the scene."""
+    frame, patient = scene.frame, scene.patient
     voxels = np.full(frame.shape, -1000, dtype=np.float32)
-    paint_arms(organs, frame, voxels, cage, anatomy)
-    paint_wall(organs, frame, voxels, cage, anatomy)
-    paint_clothing(organs, frame, voxels)
-    paint_shoulder_joints(frame, voxels, anatomy)
-    paint_belly(organs, frame, voxels, cage, anatomy, lungs)
-    inside = coverage(lungs.costal, 2 * frame.edge_mm)
-    paint_core(organs, frame, voxels, inside, anatomy, core)
-    paint_skeleton(organs, frame, voxels, cage, anatomy)
-    lung, field = build_parenchyma(tissue, frame, anatomy, lungs, options.posture)
-    surface = lungs.distance.ravel()[lung.index]
-    trees = grow_trees(tissue, frame, surface, lung, anatomy, core)
-    seen = field_of_view(options)
-    right, left = (m & seen for m in lung_masks(frame, lungs, airway_cover(frame, core), trees.hilar, group))
-    lesion, other, opacity = add_disease(disease, frame, field, lung, options, (right, left), group)
-    paint_lungs(frame, voxels, surface, lung, anatomy, trees, opacity)
-    sign = 1.0 if options.posture == "supine" else -1.0
-    couch = (anatomy.back if sign > 0 else anatomy.front) + 26 + anatomy.muscle * 0.9 + anatomy.fat + anatomy.table
-    paint_table(organs, frame, voxels, couch, sign)
-    move_patient(device, frame, voxels, anatomy, core, options.scanner)
-    image = scan(device, mean_over_slices(voxels, group), options.scanner, options.pixel_mm, options.slice_mm)
+    plane = frame.x_mm.size
+    for start, stop in slabs(scene):
+        part, shape = shapes.of(start, stop)
+        region = voxels[start:stop]
+        paint_body(patient, part, shape, region)
+        mine = slice(*np.searchsorted(lung.index, [start * plane, stop * plane]))
+        tissue = lung.between(mine, start * plane)
+        covers = draw_trees(part, trees, tissue.index)
+        paint_lungs(part, region, tissue, patient.anatomy, covers, illness.opacity[mine])
+        paint_couch(patient, part, region)
+    visit = options.follow_up.visit
+    move_patient(stream(options.seed, f"motion {visit}"), frame, voxels, patient.anatomy, patient.core, options.scanner)
+    ideal = image_of(scene, voxels)
+    return scan(stream(options.seed, f"scanner {visit}"), ideal, options.scanner, options.pixel_mm, options.slice_mm)
+
+
+def image_of(scene: Scene, voxels: F32) -> F32:
+    """Return the image (slice, row, column) of the drawn cuts."""
+    if scene.warp.is_still and scene.group == 1:
+        return voxels
+    parts = []
+    for start, stop in slabs(scene):
+        low, high = source_slices(scene.warp, scene.frame, start, stop)
+        parts.append(in_image(scene, voxels[low:high], low, start, stop))
+    return np.concatenate(parts)
+
+
+def make_phantom(options: PhantomOptions, image: NDArray[np.int16], lungs: Lungs, illness: Illness) -> Phantom:
+    """Return the phantom without the slices that were lost, and its truth."""
+    right, left, lesion, other = lungs.right, lungs.left, illness.lesion, illness.other
+    if options.missing:
+        image = np.delete(image, options.missing, axis=0)
+        right, left, lesion, other = (np.delete(m, options.missing, axis=0) for m in (right, left, lesion, other))
     spacing = (options.increment_mm, options.pixel_mm, options.pixel_mm)
     truth = count_truth(right, left, lesion, other, spacing)
     return Phantom(image, spacing, right, left, lesion, other, options.disease, truth, options)
 
 
-def draw_frame(options: PhantomOptions, anatomy: Anatomy, group: int) -> Frame:
-    """Return the drawing grid from below the lung bases to the shoulders; `group` cuts make one slice."""
-    bottom, top = anatomy.bottom + options.crop_mm[0], anatomy.top - options.crop_mm[1]
-    count = max(8, round((top - bottom) / options.increment_mm))
-    z = bottom + options.increment_mm * np.arange(count, dtype=np.float32)
-    if group == 2:
-        half = options.slice_mm / 4
-        z = np.stack([z - half, z + half], axis=1).ravel()
-    scanner = options.scanner
-    return make_frame(
-        z, options.matrix, options.pixel_mm, scanner.off_centre_mm, float(np.deg2rad(scanner.roll_deg)), scanner.edge_mm
-    )
-
-
-def field_of_view(options: PhantomOptions) -> Bool:
-    """Return the pixels (row, column) that the scanner reconstructs: all, or the circle where corners are padded."""
-    if options.scanner.padding_hu == -1024:
-        return np.ones((options.matrix, options.matrix), dtype=bool)
-    return reconstruction_circle(options.matrix)
-
-
-def lung_masks(frame: Frame, lungs: Lungs, airway: F32, hilar: F32, group: int) -> tuple[Bool, Bool]:
-    """Return right and left lung on the final grid as a reader draws them.
-
-    At least half covered by lung, without windpipe and main bronchi, and smoothly cut off from the great vessels at
-    the hilum; vessels surrounded by lung belong to it.
-    """
-    cover = mean_over_slices(coverage(lungs.distance, frame.edge_mm), group)
-    cut = blur_in_plane(mean_over_slices(hilar, group), 2.5 / frame.spacing_mm[1]) > 0.4
-    lung = (cover >= 0.5) & (mean_over_slices(airway, group) < 0.5)
-    is_right = (frame.x_mm < 3)[None]
-    right, left = (fill_holes(lung & ~cut & side) & lung for side in (is_right, ~is_right))
-    slivers = blur_in_plane(cut.astype(np.float32), 7 / frame.spacing_mm[1]) > 0.03
-    return without_slivers(right, slivers, frame), without_slivers(left, slivers, frame)
-
-
-def without_slivers(mask: Bool, where: Bool, frame: Frame) -> Bool:
-    """Return the mask without parts thinner than about 8 mm, on the voxels `where`."""
-    core = blur_in_plane(mask.astype(np.float32), 3 / frame.spacing_mm[1]) > 0.72
-    wide: Bool = blur_in_plane(core.astype(np.float32), 3 / frame.spacing_mm[1]) > 0.12
-    return mask & (wide | ~where)
-
-
-def fill_holes(mask: Bool) -> Bool:
-    """Return the mask with every hole filled that one slice surrounds."""
-    result: Bool = np.stack([ndimage.binary_fill_holes(one) if one.any() else one for one in mask])
-    return result
-
-
-def add_disease(
-    rng: np.random.Generator,
-    frame: Frame,
-    field: Field,
-    lung: Parenchyma,
-    options: PhantomOptions,
-    masks: tuple[Bool, Bool],
-    group: int,
-) -> tuple[Bool, Bool, F32]:
-    """Change the tissue by the disease; return the masks of viral lesion and other opacity, and its opacity (n,)."""
-    empty = np.zeros(masks[0].shape, dtype=bool)
-    both = masks[0] | masks[1]
-    if options.disease == "none":
-        return empty, empty, np.zeros_like(lung.hu)
-    if options.disease != "viral":
-        opacity = RECIPES[options.disease](rng, field, lung)
-        other = (mean_over_slices(trunk(frame, lung, opacity, 0), group) >= 0.5) & both
-        return empty, other, np.zeros_like(lung.hu)
-    shares = target_shares(rng, options.severity)
-    spread = spread_disease(rng, field, lung, shares)
-    final = mean_over_slices(drawn_level(frame, lung, spread.level), group)
-    limits = (share_threshold(final, masks[0], shares[0]), share_threshold(final, masks[1], shares[1]))
-    opacity = apply_viral(rng, field, lung, spread, limits)
-    return (masks[0] & (final >= limits[0])) | (masks[1] & (final >= limits[1])), empty, opacity
-
-
-def drawn_level(frame: Frame, lung: Parenchyma, level: F32) -> F32:
-    """Return the level (slice, row, column) as a reader's pencil follows it: without detail below about 5 mm."""
-    sigma = 2.5 / frame.spacing_mm[1]
-    weight = blur_in_plane(trunk(frame, lung, np.ones_like(level), 0), sigma)
-    smooth = blur_in_plane(trunk(frame, lung, level, 0), sigma) / np.maximum(weight, 1e-3)
-    return trunk(frame, lung, smooth.ravel()[lung.index].astype(np.float32), -400)
-
-
 def count_truth(right: Bool, left: Bool, lesion: Bool, other: Bool, spacing_mm: tuple[float, float, float]) -> Truth:
     """Return shares and volumes from the masks on the final grid."""
     ml = spacing_mm[0] * spacing_mm[1] * spacing_mm[2] / 1000
-    counts = [int(m.sum()) for m in (right, left, lesion & right, lesion & left, other)]
+    counts = [int(np.count_nonzero(m)) for m in (right, left, lesion & right, lesion & left, other)]
     return Truth(
         severity_right=counts[2] / max(counts[0], 1),
         severity_left=counts[3] / max(counts[1], 1),

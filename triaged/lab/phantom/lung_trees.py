@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from triaged.lab.phantom.anatomy import Anatomy
 from triaged.lab.phantom.frame import Frame, blend, coverage
@@ -23,54 +24,72 @@ BRONCHI = 48
 
 @dataclass(frozen=True, slots=True)
 class Trees:
-    """Covers of lung voxels (n,) by vessels, bronchial walls and bronchial air.
+    """Arteries, veins and bronchi of both lungs; from `thick_mm` on, vessels near the root are not counted as lung."""
 
-    `hilar` (slice, row, column) is the cover by the vessels and bronchi near the root that no reader counts as lung.
-    """
+    vessels: tuple[Tree, ...]
+    bronchi: tuple[Tree, ...]
+    thick_mm: float
+
+
+@dataclass(frozen=True, slots=True)
+class TreeCovers:
+    """Covers of lung voxels (n,) by vessels, bronchial walls and bronchial air."""
 
     vessel: F32
     wall: F32
     air: F32
-    hilar: F32
 
 
-def grow_trees(
-    rng: np.random.Generator, frame: Frame, surface_mm: F32, lung: Parenchyma, anatomy: Anatomy, core: Core
-) -> Trees:
-    """Return the trees of both lungs; `surface_mm` (n,) is the signed distance to the lung's surface."""
-    vessel, wall, air, hilar = (np.zeros(frame.shape, dtype=np.float32) for _ in range(4))
+def grow_trees(rng: np.random.Generator, lung: Parenchyma, anatomy: Anatomy, core: Core) -> Trees:
+    """Return the trees that fill both lungs."""
     end_mm, thick_mm = float(rng.uniform(0.5, 0.68)), float(rng.uniform(3.0, 4.6))
+    vessels, bronchi = [], []
     for is_right, hilum in ((True, core.hilum_r), (False, core.hilum_l)):
-        inner = np.flatnonzero((lung.is_right == is_right) & (surface_mm < -4))
+        inner = np.flatnonzero((lung.is_right == is_right) & (lung.surface_mm < -4))
         if inner.size < BRONCHI:
             continue
         root = np.array(hilum, dtype=np.float32)
         count = min(int(1000 * anatomy.vessel_density), inner.size)
         for offset in (ARTERY_ROOT, VEIN_ROOT):
             points = end_points(rng, lung, inner, count)
-            tree = vessel_tree(rng, points, root + np.array(offset, dtype=np.float32), end_mm)
-            draw_tree(frame, tree, vessel)
-            draw_tree(frame, thicker(tree, thick_mm), hilar)
+            vessels.append(vessel_tree(rng, points, root + np.array(offset, dtype=np.float32), end_mm))
             if offset is ARTERY_ROOT:
-                bronchi = grow(rng, points[:BRONCHI], root, 1.0, 2.6)
-                draw_tree(frame, bronchi, wall, 0.9)
-                draw_tree(frame, bronchi, air)
-                draw_tree(frame, thicker(bronchi, thick_mm - 0.5), hilar, 0.9)
-    at = lung.index
-    return Trees(vessel.ravel()[at], wall.ravel()[at], air.ravel()[at], hilar)
+                bronchi.append(grow(rng, points[:BRONCHI], root, 1.0, 2.6))
+    return Trees(tuple(vessels), tuple(bronchi), thick_mm)
+
+
+def draw_trees(frame: Frame, trees: Trees, inside: NDArray[np.int64]) -> TreeCovers:
+    """Return the covers of the frame's voxels at the flat indices `inside`."""
+    covers = []
+    for branches, growth in ((trees.vessels, 0.0), (trees.bronchi, 0.9), (trees.bronchi, 0.0)):
+        cover = np.zeros(frame.shape, dtype=np.float32)
+        for tree in branches:
+            draw_tree(frame, tree, cover, growth)
+        covers.append(cover.ravel()[inside])
+    return TreeCovers(covers[0], covers[1], covers[2])
+
+
+def draw_hilum(frame: Frame, trees: Trees) -> F32:
+    """Return the cover (slice, row, column) of the great branches that no reader counts as lung."""
+    cover = np.zeros(frame.shape, dtype=np.float32)
+    for tree in trees.vessels:
+        draw_tree(frame, thicker(tree, trees.thick_mm), cover)
+    for tree in trees.bronchi:
+        draw_tree(frame, thicker(tree, trees.thick_mm - 0.5), cover, 0.9)
+    return cover
 
 
 def paint_lungs(
-    frame: Frame, voxels: F32, surface_mm: F32, lung: Parenchyma, anatomy: Anatomy, trees: Trees, opacity: F32
+    frame: Frame, voxels: F32, lung: Parenchyma, anatomy: Anatomy, covers: TreeCovers, opacity: F32
 ) -> None:
     """Paint tissue, then vessels, then bronchi; vessels are wider where disease is opaque (n,)."""
     values = lung.hu.copy()
-    vessel = np.minimum(trees.vessel * (1 + 0.6 * opacity), 1)
+    vessel = np.minimum(covers.vessel * (1 + 0.6 * opacity), 1)
     blend(values, vessel, np.maximum(anatomy.tissue.vessel, values))
-    blend(values, trees.wall, np.maximum(-50, values))
-    blend(values, trees.air, anatomy.tissue.airway)
+    blend(values, covers.wall, np.maximum(-50, values))
+    blend(values, covers.air, anatomy.tissue.airway)
     region = voxels.ravel()[lung.index]
-    blend(region, coverage(surface_mm, frame.edge_mm), values)
+    blend(region, coverage(lung.surface_mm, frame.edge_mm), values)
     np.put(voxels, lung.index, region)
 
 

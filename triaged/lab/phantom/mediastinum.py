@@ -5,7 +5,7 @@ Gives the lungs the surface they must not cross, and paints the organs. Must not
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -19,10 +19,10 @@ from triaged.lab.phantom.frame import (
     coverage,
     ellipsoid_box,
     ellipsoid_distance,
-    smooth_noise,
 )
-from triaged.lab.phantom.options import F32
+from triaged.lab.phantom.options import F32, Reals
 from triaged.lab.phantom.skeleton import spine_centre
+from triaged.lab.phantom.texture import smooth_noise
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +48,7 @@ class Core:
     airways: tuple[Tube, ...]
     hilum_r: Point
     hilum_l: Point
+    cava: Tube
 
 
 def chain(points: list[Point], r_start: float, r_end: float, hu: float, margin: float) -> list[Tube]:
@@ -55,6 +56,35 @@ def chain(points: list[Point], r_start: float, r_end: float, hu: float, margin: 
     radii = np.linspace(r_start, r_end, len(points))
     pairs = zip(points[:-1], points[1:], radii[:-1], radii[1:], strict=True)
     return [Tube(a, b, float(p), float(q), hu, margin) for a, b, p, q in pairs]
+
+
+def midline(anatomy: Anatomy, y: Reals | float, z: Reals | float) -> F32:
+    """Return how far (mm) the space between the lungs is displaced toward patient left.
+
+    Most in front, not at all at the spine and in the neck.
+    """
+    before = np.clip((anatomy.back * 0.6 - y) / 50, 0, 1)
+    below = np.clip((anatomy.apex_r + 40 - z) / 80, 0, 1)
+    return np.asarray(anatomy.shift * before * below, dtype=np.float32)
+
+
+def displaced(core: Core, anatomy: Anatomy) -> Core:
+    """Return the organs moved with the midline."""
+
+    def move(point: Point) -> Point:
+        return (point[0] + float(midline(anatomy, point[1], point[2])), point[1], point[2])
+
+    def move_tubes(tubes: tuple[Tube, ...]) -> tuple[Tube, ...]:
+        return tuple(replace(tube, start=move(tube.start), end=move(tube.end)) for tube in tubes)
+
+    return replace(
+        core,
+        heart_centre=move(core.heart_centre),
+        vessels=move_tubes(core.vessels),
+        airways=move_tubes(core.airways),
+        hilum_r=move(core.hilum_r),
+        hilum_l=move(core.hilum_l),
+    )
 
 
 def build_core(rng: np.random.Generator, anatomy: Anatomy) -> Core:
@@ -73,7 +103,10 @@ def build_core(rng: np.random.Generator, anatomy: Anatomy) -> Core:
          (8 * s, back + 8, -320)],
         a * 1.25, a * 0.85, hu, 2.0,
     )  # fmt: skip
-    cava = chain([(-24 * s, -18 * depth, 55), (-22 * s, -16 * depth, -10), (-20 * s, -14 * depth, -45)], 8, 10, hu, 2)
+    cava = chain(
+        [(-24 * s, -18 * depth, 55), (-22 * s, -16 * depth, -10), (-20 * s, -14 * depth, -45)],
+        8, 10, anatomy.cava_hu or hu, 2.0,
+    )  # fmt: skip
     lung_artery = chain([(10 * s, -34 * depth, -45), (14 * s, -20 * depth, -16)], 13, 12, hu, 2.0)
     right_artery = chain([(14 * s, -18 * depth, -18), (-14 * s, -2, -16), (-36 * s * m, 2, -18)], 10, 8, hu, 3.0)
     left_artery = chain([(14 * s, -18 * depth, -14), (34 * s * m, 6, -8)], 11, 8, hu, 3.0)
@@ -98,7 +131,8 @@ def build_core(rng: np.random.Generator, anatomy: Anatomy) -> Core:
     centre: Point = (20 * s, -anatomy.front + 50 * scale + float(rng.uniform(3, 14)), float(rng.uniform(-82, -66)))
     axes: Point = (62 * scale, 50 * scale, 52 * scale)
     vessels = (*aorta, *cava, *lung_artery, *right_artery, *left_artery, *upper, *veins, *gullet)
-    return Core(centre, axes, anatomy.heart_turn, vessels, airways, hilum_r, hilum_l)
+    core = Core(centre, axes, anatomy.heart_turn, vessels, airways, hilum_r, hilum_l, cava[0])
+    return displaced(core, anatomy) if anatomy.shift else core
 
 
 def exclusion(rng: np.random.Generator, frame: Frame, anatomy: Anatomy, core: Core) -> F32:
@@ -119,7 +153,7 @@ def exclusion(rng: np.random.Generator, frame: Frame, anatomy: Anatomy, core: Co
         if box is not None:
             d = capsule_distance(frame, box, tube.start, tube.end, tube.r_start, tube.r_end) - tube.margin
             np.minimum(field[box], d, out=field[box])
-    field += np.float32(1.5) * smooth_noise(rng, frame.shape, frame.spacing_mm, 18)
+    field += np.float32(1.5) * smooth_noise(rng, frame, 18)
     return field
 
 
@@ -142,7 +176,8 @@ def plate_distance(frame: Frame, anatomy: Anatomy) -> F32:
     out = np.empty(frame.shape, dtype=np.float32)
     radius = anatomy.spine_radius
     for k in range(frame.shape[0]):
-        sheet = np.abs(frame.x_mm - 3) - table[k][at] * np.where(frame.y_mm > cy[k], 0.6, 1)
+        middle = 3 + midline(anatomy, frame.y_mm, frame.z_mm[k])
+        sheet = np.abs(frame.x_mm - middle) - table[k][at] * np.where(frame.y_mm > cy[k], 0.6, 1)
         dx, dy = frame.x_mm - cx[k], frame.y_mm - cy[k]
         body = np.hypot(dx / 1.15, dy / 0.95) - radius - 3.5
         wedge = (np.abs(dx) - radius - 3 - 0.55 * dy) * 0.87
@@ -156,7 +191,7 @@ def paint_core(rng: np.random.Generator, frame: Frame, voxels: F32, inside: F32,
     `inside` is the cover of the space between the lungs, within the cage and above the diaphragm.
     """
     tissue = anatomy.tissue
-    fill = tissue.mediastinal_fill + 25 * smooth_noise(rng, frame.shape, frame.spacing_mm, 12)
+    fill = tissue.mediastinal_fill + 25 * smooth_noise(rng, frame, 12)
     blend(voxels, inside, fill)
     box = ellipsoid_box(frame, core.heart_centre, core.heart_axes, 10)
     if box is not None:

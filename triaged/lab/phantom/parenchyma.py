@@ -11,17 +11,31 @@ import numpy as np
 from numpy.typing import NDArray
 
 from triaged.lab.phantom.anatomy import Anatomy
-from triaged.lab.phantom.frame import Frame, coverage, smooth_noise
-from triaged.lab.phantom.lungs import Lungs, lobe_fields, side_of
+from triaged.lab.phantom.frame import Frame, coverage
+from triaged.lab.phantom.lungs import lobe_fields
 from triaged.lab.phantom.options import F32, Bool, Posture
+from triaged.lab.phantom.texture import draw_knots, field
 from triaged.lab.phantom.wall import ramp
+
+SLAB_VOXELS = 6_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class LungVoxels:
+    """The geometry of every voxel touched by lung, as parallel arrays (n,); see Parenchyma for their meaning."""
+
+    index: NDArray[np.int64]
+    surface_mm: F32
+    depth_mm: F32
+    is_right: Bool
 
 
 @dataclass(frozen=True, slots=True)
 class Parenchyma:
     """Every voxel touched by lung, as parallel arrays (n,).
 
-    `index`: flat index into the grid; `x_mm`, `y_mm`, `z_mm`: position; `depth_mm`: distance below ribs or diaphragm;
+    `index`: flat index into the grid, rising; `x_mm`, `y_mm`, `z_mm`: position; `surface_mm`: signed distance to the
+    lung's surface, negative inside; `depth_mm`: distance below ribs or diaphragm;
     `down_mm`: height along gravity, growing toward the dependent side; `is_right`: side; `lobe`: 0 right upper,
     1 middle, 2 right lower, 3 left upper, 4 left lower; `hu`: tissue density, which disease changes in place.
     """
@@ -30,11 +44,18 @@ class Parenchyma:
     x_mm: F32
     y_mm: F32
     z_mm: F32
+    surface_mm: F32
     depth_mm: F32
     down_mm: F32
     is_right: Bool
     lobe: NDArray[np.int8]
     hu: F32
+
+    def between(self, part: slice, offset: int) -> Parenchyma:
+        """Return some of the voxels, their indices counted from `offset`."""
+        arrays = {name: getattr(self, name)[part] for name in self.__slots__}
+        arrays["index"] = arrays["index"] - offset
+        return Parenchyma(**arrays)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +68,15 @@ class Field:
 
     def noise(self, rng: np.random.Generator, scale_mm: float) -> F32:
         """Return a field (n,) of mean 0 and standard deviation about 1, correlated over `scale_mm`."""
-        result: F32 = smooth_noise(rng, self.shape, self.frame.spacing_mm, scale_mm).ravel()[self.local]
-        return result
+        knots = draw_knots(rng, self.shape, self.frame.spacing_mm, scale_mm)
+        plane = self.shape[1] * self.shape[2]
+        thick = max(1, SLAB_VOXELS // plane)
+        out = np.empty(self.local.size, dtype=np.float32)
+        for start in range(0, self.shape[0], thick):
+            stop = min(start + thick, self.shape[0])
+            part = slice(*np.searchsorted(self.local, [start * plane, stop * plane]))
+            out[part] = field(knots, start, stop).ravel()[self.local[part] - start * plane]
+        return out
 
 
 def make_field(frame: Frame, index: NDArray[np.int64]) -> Field:
@@ -61,16 +89,15 @@ def make_field(frame: Frame, index: NDArray[np.int64]) -> Field:
 
 
 def build_parenchyma(
-    rng: np.random.Generator, frame: Frame, anatomy: Anatomy, lungs: Lungs, posture: Posture
+    rng: np.random.Generator, frame: Frame, anatomy: Anatomy, voxels: LungVoxels, posture: Posture
 ) -> tuple[Parenchyma, Field]:
     """Return healthy lung tissue: base density, gravity gradient, texture, mosaic and, in some, emphysema."""
-    index = np.flatnonzero(lungs.distance < frame.edge_mm)
-    field = make_field(frame, index)
-    k, pixel = np.divmod(index, frame.x_mm.size)
+    field = make_field(frame, voxels.index)
+    k, pixel = np.divmod(voxels.index, frame.x_mm.size)
     x, y, z = frame.x_mm.ravel()[pixel], frame.y_mm.ravel()[pixel], frame.z_mm[k]
-    is_right = side_of(frame).ravel()[pixel]
+    is_right = voxels.is_right
     down = y if posture == "supine" else -y
-    right, horizontal, left = (f.ravel()[index] for f in lobe_fields(rng, frame))
+    right, horizontal, left = lobe_fields(rng, x, y, z)
     lobe = np.where(is_right, np.where(right < 0, 2, np.where(horizontal < 0, 1, 0)), np.where(left < 0, 4, 3))
     tissue = anatomy.tissue
     hu = tissue.lung + tissue.lung_gradient * down / (anatomy.back + anatomy.front)
@@ -83,8 +110,10 @@ def build_parenchyma(
     fissures = np.where(is_right, np.minimum(np.abs(right), np.where(right > 0, np.abs(horizontal), 99)), np.abs(left))
     line = coverage(fissures - 0.5 * frame.edge_mm, frame.edge_mm) * anatomy.fissure * ramp(field.noise(rng, 25), -1, 0)
     hu += line * 250
-    depth = np.maximum(-lungs.costal.ravel()[index], 0)
-    tissue_voxels = Parenchyma(index, x, y, z, depth, down, is_right, lobe.astype(np.int8), hu.astype(np.float32))
+    tissue_voxels = Parenchyma(
+        voxels.index, x, y, z, voxels.surface_mm, voxels.depth_mm, down, is_right, lobe.astype(np.int8),
+        hu.astype(np.float32),
+    )  # fmt: skip
     add_emphysema(rng, field, tissue_voxels)
     add_dependent_density(rng, field, tissue_voxels)
     return tissue_voxels, field

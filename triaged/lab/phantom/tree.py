@@ -89,6 +89,7 @@ def draw_tree(frame: Frame, tree: Tree, cover: F32, growth: float = 0.0) -> None
 
     Thin segments are scattered as volume (their share of the voxels they cross), thick ones drawn as capsules.
     """
+    tree = nearby(tree, frame)
     radius = tree.radius + np.float32(growth)
     pixel = frame.spacing_mm[1]
     thick = radius > 0.75 * max(pixel, frame.edge_mm)
@@ -99,6 +100,15 @@ def draw_tree(frame: Frame, tree: Tree, cover: F32, growth: float = 0.0) -> None
         if box is not None:
             part = coverage(capsule_distance(frame, box, start, end, float(r), float(r)), frame.edge_mm)
             np.maximum(cover[box], part, out=cover[box])
+
+
+def nearby(tree: Tree, frame: Frame) -> Tree:
+    """Return the segments that may touch the slices of the frame."""
+    margin = tree.radius + np.float32(3 * max(frame.spacing_mm[0], 3.0))
+    low = np.minimum(tree.start[:, 2], tree.end[:, 2]) - margin
+    high = np.maximum(tree.start[:, 2], tree.end[:, 2]) + margin
+    kept = (high >= frame.z_mm[0]) & (low <= frame.z_mm[-1])
+    return Tree(tree.start[kept], tree.end[kept], tree.radius[kept], tree.count[kept])
 
 
 def scatter_thin(frame: Frame, start: F32, end: F32, radius: F32, cover: F32) -> None:

@@ -166,6 +166,32 @@ def add_patches(
         sizes.append(size)
 
 
+def add_new_patches(
+    rng: np.random.Generator, lung: Parenchyma, spread: Spread, limits: tuple[float, float], count: int
+) -> Spread:
+    """Return the spread with `count` further patches in each lung that is ill; `limits` are the borders' levels."""
+    if count == 0:
+        return spread
+    level, owner = spread.level.copy(), spread.owner.copy()
+    kinds, sizes = list(spread.kinds), list(spread.size_mm)
+    weight = seeding(lung, spread.habit)
+    for is_right, limit in ((True, limits[0]), (False, limits[1])):
+        members = lung.is_right == is_right
+        if not np.isfinite(limit) or not members.any():
+            continue
+        for _ in range(count):
+            kind = KINDS[int(rng.choice(len(KINDS), p=STAGES[0]))]
+            centre = int(choose(rng, weight * members, 1)[0])
+            patch, size = draw_patch(rng, lung, kind, centre, float(rng.uniform(8, 22)))
+            patch += np.float32(limit)
+            better = (patch > level) & members
+            owner[better] = len(kinds)
+            np.copyto(level, patch, where=better)
+            kinds.append(kind)
+            sizes.append(size)
+    return Spread(level, owner, tuple(kinds), np.array(sizes, dtype=np.float32), spread.habit)
+
+
 def draw_patch(
     rng: np.random.Generator, lung: Parenchyma, kind: Kind, centre: int, across_mm: float
 ) -> tuple[F32, float]:

@@ -12,7 +12,7 @@ import numpy as np
 from triaged.lab.phantom.blobs import soft_step
 from triaged.lab.phantom.options import F32
 from triaged.lab.phantom.parenchyma import Field, Parenchyma
-from triaged.lab.phantom.viral import Spread
+from triaged.lab.phantom.viral import MOST_PATCHES, Spread
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +34,12 @@ class Look:
 
 
 def draw_look(rng: np.random.Generator, spread: Spread, healthy_hu: float) -> Look:
-    """Return the densities of the patches; those of one patient resemble each other."""
-    n = len(spread.kinds)
-    kind = np.array(spread.kinds)
+    """Return the densities of the patches; those of one patient resemble each other.
+
+    Always drawn for the same number of patches, so that a new patch leaves the others as they were.
+    """
+    n = 3 * MOST_PATCHES
+    kind = np.array(spread.kinds + ("haze",) * (n - len(spread.kinds)))
     faint = rng.random() < (0.45, 0.25, 0.1, 0.35)[spread.habit.stage]
     contrast = float(rng.uniform(90, 190)) if faint else float(rng.uniform(170, 430))
     glass = healthy_hu + contrast * np.exp(rng.normal(0, 0.2, n)) + rng.normal(0, 20, n)
@@ -56,11 +59,16 @@ def draw_look(rng: np.random.Generator, spread: Spread, healthy_hu: float) -> Lo
 
 
 def apply_viral(
-    rng: np.random.Generator, field: Field, lung: Parenchyma, spread: Spread, limits: tuple[float, float]
+    rng: np.random.Generator,
+    field: Field,
+    lung: Parenchyma,
+    spread: Spread,
+    limits: tuple[float, float],
+    denser_hu: float = 0.0,
 ) -> F32:
     """Whiten lung tissue by the lesions and return their opacity (n,), about 0.5 on the border.
 
-    A voxel is lesion where its level is above the limit of its (right, left) lung.
+    A voxel is lesion where its level is above the limit of its (right, left) lung. `denser_hu` is added to all lesions.
     """
     look = draw_look(rng, spread, float(np.median(lung.hu)))
     own = spread.owner
@@ -78,7 +86,7 @@ def apply_viral(
     ring = soft_step(look.rim_mm[own] - above + 0.8 * field.noise(rng, 9), 0.8) * (look.rim_mm[own] > 0)
     dense = np.minimum(look.solid_hu[own] + float(rng.uniform(10, 70)) * field.noise(rng, 7), 70)
     target += np.maximum(solid, 0.9 * ring) * (dense - target)
-    target = np.maximum(target, lung.hu + 60)
+    target = np.maximum(np.minimum(target + denser_hu, 75), lung.hu + 60)
     lung.hu[:] += opacity * (target - lung.hu)
     result: F32 = opacity.astype(np.float32)
     return result

@@ -18,17 +18,21 @@ from triaged.lab.phantom.frame import (
     coverage,
     paint_capsule,
     paint_ellipsoid,
-    smooth_noise,
     table_angles,
 )
 from triaged.lab.phantom.options import F32
+from triaged.lab.phantom.texture import smooth_noise
 
 
 @dataclass(frozen=True, slots=True)
 class Cage:
-    """`radius` (slice, angle bin) in mm of the inner cage; `distance` (slice, row, column) mm, negative inside."""
+    """`radius` (slice, angle bin) in mm of the inner cage; `distance` (slice, row, column) mm, negative inside.
+
+    `widest` is the largest radius of the whole cage, of which this may be a slab.
+    """
 
     radius: F32
+    widest: float
     distance: F32
 
 
@@ -51,8 +55,11 @@ def angular_wobble(rng: np.random.Generator, z_mm: F32, amplitude: float) -> F32
     return out * np.float32(amplitude)
 
 
-def build_cage(rng: np.random.Generator, frame: Frame, anatomy: Anatomy) -> Cage:
-    """Return the inner surface of the ribs: a superellipse that narrows toward the apex, with a front slope."""
+def cage_radius(rng: np.random.Generator, frame: Frame, anatomy: Anatomy) -> F32:
+    """Return the table (slice, angle) of the ribs' inner surface.
+
+    A superellipse that narrows toward the apex, with a front slope.
+    """
     z, angle = frame.z_mm, table_angles()
     top = ramp(z, -60, anatomy.apex_r)[:, None]
     low = ramp(z, -110, -230)[:, None]
@@ -66,7 +73,13 @@ def build_cage(rng: np.random.Generator, frame: Frame, anatomy: Anatomy) -> Cage
     # The posterior gutters beside the spine reach farther back than the midline.
     radius += 6 * np.exp(-(((np.abs(angle) - 0.5) / 0.25) ** 2))[None].astype(np.float32)
     radius += angular_wobble(rng, z, 1.6)
-    return Cage(radius, radial_distance(frame, radius))
+    return radius
+
+
+def build_cage(frame: Frame, radius: F32) -> Cage:
+    """Return the cage in a frame that may be a slab; `radius` is the table (slice, angle) of the whole one."""
+    rows = radius[frame.first : frame.first + frame.shape[0]]
+    return Cage(rows, float(radius.max()), radial_distance(frame, rows))
 
 
 def radial_distance(frame: Frame, radius: F32) -> F32:
@@ -96,23 +109,24 @@ def wall_thickness(rng: np.random.Generator, frame: Frame, cage: Cage, anatomy: 
 
 
 def paint_wall(rng: np.random.Generator, frame: Frame, voxels: F32, cage: Cage, anatomy: Anatomy) -> None:
-    """Paint skin, subcutaneous fat and the muscle layer; everything inside the muscle is left muscle."""
+    """Paint a blanket, skin, subcutaneous fat and the muscle layer; everything inside the muscle is left muscle."""
     tissue = anatomy.tissue
     inner, outer = wall_thickness(rng, frame, cage, anatomy)
     muscle_distance = radial_distance(frame, cage.radius + inner)
     skin_distance = radial_distance(frame, cage.radius + outer)
+    if anatomy.blanket:
+        cloth = coverage(np.abs(skin_distance - 3 - anatomy.blanket / 2) - anatomy.blanket / 2, frame.edge_mm)
+        blend(voxels, cloth * (frame.y_mm < 10)[None], -950 + 2 * anatomy.blanket)
     blend(voxels, coverage(skin_distance, frame.edge_mm), tissue.skin)
-    streaks = 12 * smooth_noise(rng, frame.shape, frame.spacing_mm, 9)
+    streaks = 12 * smooth_noise(rng, frame, 9)
     blend(voxels, coverage(skin_distance + 2.2, frame.edge_mm), tissue.fat + 0.5 * streaks)
     if anatomy.breast > 0:
-        gland = smooth_noise(rng, frame.shape, frame.spacing_mm, 13)
+        gland = smooth_noise(rng, frame, 13)
         amount = np.clip(gland - 1.0 + anatomy.breast / 200, 0, 1) * np.float32(0.8)
         amount *= coverage(skin_distance + 9, 6) * coverage(5 - muscle_distance, 6) * (frame.y_mm < -30)[None]
         blend(voxels, amount, 25.0)
     blend(voxels, coverage(muscle_distance, frame.edge_mm), tissue.muscle + streaks)
-    marbling = smooth_noise(rng, frame.shape, frame.spacing_mm, 16) + 0.15 * smooth_noise(
-        rng, frame.shape, frame.spacing_mm, 5
-    )
+    marbling = smooth_noise(rng, frame, 16) + 0.15 * smooth_noise(rng, frame, 5)
     planes = np.clip(0.55 - np.abs(marbling) * 2.2, 0, 1) * coverage(muscle_distance + 3, 4)
     above = ramp(frame.z_mm, anatomy.apex_r - 15, anatomy.apex_r + 10)[:, None, None]
     planes *= np.maximum(coverage(8 - cage.distance, 3), above)
@@ -122,7 +136,7 @@ def paint_wall(rng: np.random.Generator, frame: Frame, voxels: F32, cage: Cage, 
 def paint_arms(rng: np.random.Generator, frame: Frame, voxels: F32, cage: Cage, anatomy: Anatomy) -> None:
     """Paint the upper arms beside the chest, or raised from the shoulders; the body is drawn over them later."""
     tissue = anatomy.tissue
-    reach = float(cage.radius.max()) + anatomy.fat + 20
+    reach = cage.widest + anatomy.fat + 20
     for side in (-1.0, 1.0):
         if anatomy.arms_down:
             x, radius = side * (reach + rng.uniform(28, 50)), float(rng.uniform(34, 50))
@@ -152,7 +166,7 @@ def shoulder_joint(anatomy: Anatomy, side: float) -> Point:
 def paint_clothing(rng: np.random.Generator, frame: Frame, voxels: F32) -> None:
     """Paint faint folds of cloth in the air around the patient, in two of five."""
     if rng.random() < 0.4:
-        folds = np.abs(smooth_noise(rng, frame.shape, frame.spacing_mm, 45))
+        folds = np.abs(smooth_noise(rng, frame, 45))
         sheet = coverage((folds - 0.02) * 45, frame.edge_mm) * (voxels < -900)
         blend(voxels, sheet * np.float32(rng.uniform(0.03, 0.12)), 0.0)
 
