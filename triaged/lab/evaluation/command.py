@@ -21,7 +21,7 @@ from triaged.errors import ConfigError
 from triaged.lab.evaluation.cases import BadCase, Case, read_cases
 from triaged.lab.evaluation.row import Outcome, Row
 from triaged.lab.evaluation.run import GradeCutOffs, rows
-from triaged.lab.evaluation.summary import summary
+from triaged.lab.evaluation.summary import HEADLINE, summary
 from triaged.pipelines.pipeline import Pipeline
 
 DEFAULT_PACKAGE: Final = PROJECT_FOLDER / "onnx_models" / "ct-phantom"
@@ -59,8 +59,8 @@ def evaluate(job: Job, console: Console) -> None:
     cases = read_cases(job.cases)
     measured = prepare(job)
     found = _measured_rows(cases, measured)
-    told = {"engine": measured.engine, **summary(found)}
-    ordered = {key: told[key] for key in sorted(told, key=_place)}
+    told = summary(found)
+    ordered = {**{key: told.pop(key) for key in HEADLINE}, "engine": measured.engine, **told}
     if job.json is not None:
         job.json.parent.mkdir(parents=True, exist_ok=True)
         job.json.write_text(json.dumps(ordered, indent=1, allow_nan=False) + "\n", encoding="utf-8")
@@ -126,16 +126,6 @@ def _said(row: Row) -> str:
     }
     told = ", ".join(f"{name} {value:.3f}" for name, value in figures.items() if value is not None)
     return f"{row.case}: {told}" + "".join(f"; {note}" for note in row.notes)
-
-
-HEADLINE: Final = ("lung_dice", "lesion_dice", "severity_spearman", "severity_mae", "auc")
-
-
-def _place(key: str) -> int:
-    """Put the headline figures first and the cases last."""
-    if key in HEADLINE:
-        return HEADLINE.index(key)
-    return {"engine": 20, "counts": 21, "cases": 99}.get(key, 50)
 
 
 def _lines(told: dict[str, Any]) -> list[str]:

@@ -6,7 +6,7 @@ Knows numbers only. The formulas are those of the evaluation specification, sect
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import numpy as np
@@ -101,10 +101,10 @@ def spearman_estimate(first: Sequence[float], second: Sequence[float], patients:
     if len(set(patients)) < n:
         rows = np.stack([np.asarray(first, dtype=np.float64), np.asarray(second, dtype=np.float64)], axis=1)
         return by_patient(rows, patients, lambda some: spearman(some[:, 0].tolist(), some[:, 1].tolist()))
-    half = Z * math.sqrt(SPEARMAN_VARIANCE / (n - 3))
-    z = math.atanh(min(max(rho, -1 + 1e-12), 1 - 1e-12))
-    low, high = (math.tanh(z - half), math.tanh(z + half)) if abs(rho) < 1 else (rho, rho)
-    return Estimate(rho, low, high, n, "Fisher z" if abs(rho) < 1 else "none: perfect order")
+    if abs(rho) > 1 - 1e-9:
+        return Estimate(rho, None, None, n, "none: perfect order")
+    half, z = Z * math.sqrt(SPEARMAN_VARIANCE / (n - 3)), math.atanh(rho)
+    return Estimate(rho, math.tanh(z - half), math.tanh(z + half), n, "Fisher z")
 
 
 def kendall(first: Sequence[float], second: Sequence[float]) -> float | None:
@@ -123,7 +123,7 @@ def _within(area: float, error: float) -> tuple[float, float]:
     return max(0.0, area - Z * error), min(1.0, area + Z * error)
 
 
-def _crossing(distance, end: float, found: float) -> float:  # type: ignore[no-untyped-def]
+def _crossing(distance: Callable[[float], float], end: float, found: float) -> float:
     """Return where the distance is zero between the value found, where it is not positive, and an end."""
     far, near = end, found
     if distance(far) <= 0:

@@ -64,6 +64,7 @@ class Row:
     grade: int | None = None
     grade_reference: int | None = None
     identification: float | None = None
+    identification_threshold: float | None = None
     quality: tuple[str, ...] = ()
     seconds_reading: float | None = None
     seconds_pipeline: float | None = None

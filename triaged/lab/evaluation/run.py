@@ -35,11 +35,11 @@ Reference = TypeVar("Reference", ReferenceLungs, ReferenceLesions)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Compared:
-    """One case with everything that a picture of it needs."""
+    """One case with everything that a picture of it needs; `reading` is None where the pipeline found no lungs."""
 
     row: Row
     images: Images
-    reading: Reading
+    reading: Reading | None
     lungs: ReferenceLungs | None
     lesions: ReferenceLesions | None
 
@@ -91,13 +91,14 @@ def _row(case: Case, pipeline: Pipeline, cut_offs: GradeCutOffs, look: Look) -> 
         **_severity_reference(case, lungs, lesions, reading, cut_offs),
     )
     if reading is None:
-        return replace(row, **_lost(lungs, lesions))
-    row = replace(
-        row,
-        **_found(reading.finding),
-        **(_lung_figures(reading, lungs, geometry) if lungs else {}),
-        **(_lesion_figures(reading, lesions, geometry) if lesions else {}),
-    )
+        row = replace(row, **_lost(lungs, lesions))
+    else:
+        row = replace(
+            row,
+            **_found(reading.finding),
+            **(_lung_figures(reading, lungs, geometry) if lungs else {}),
+            **(_lesion_figures(reading, lesions, geometry) if lesions else {}),
+        )
     look(Compared(row, images, reading, lungs, lesions))
     return row
 
@@ -147,6 +148,7 @@ def _found(finding: Finding) -> dict[str, Any]:
         "severity_total": finding.severity_total,
         "grade": finding.grade,
         "identification": finding.identification,
+        "identification_threshold": finding.identification_threshold,
         "quality": tuple(flag.value for flag in finding.quality),
     }
 
