@@ -63,6 +63,20 @@ def data_slices(
         typer.echo(path.name)
 
 
+@data.command("label-maps")
+def data_label_maps(
+    slices: Annotated[Path, typer.Option(metavar="FOLDER", help="8-bit slices with masks: ct/, lung/ and lesion/.")],
+    out: Annotated[Path, typer.Option(metavar="FOLDER", help="Where the training series go; what is there is kept.")],
+    variants: Annotated[int, typer.Option(min=1, help="How many series to draw for each patient.")] = 2,
+    seed: Annotated[int, typer.Option(help="The same seed makes the same files.")] = 0,
+) -> None:
+    """Fill the outlines of the published slices with drawn HU. For non-commercial research only (CC BY-NC-SA 4.0)."""
+    from triaged.lab.sources.label_maps import write_label_maps
+
+    for path in write_label_maps(slices, out, variants, seed):
+        typer.echo(path.name)
+
+
 @data.command("paste")
 def data_paste(
     normals: Annotated[
