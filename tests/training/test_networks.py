@@ -1,5 +1,7 @@
 """The networks have the paper's size, and streaming a series through them changes nothing."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -7,7 +9,11 @@ pytest.importorskip("torch", reason="the lab needs torch: pip install triaged[la
 
 import torch
 
+pytest.importorskip("onnxscript", reason="the lab needs onnxscript: pip install triaged[lab]")
+
+from triaged.errors import ConfigError
 from triaged.inference.pyramid import CELLS_IN_PLANE, pool_over_slices
+from triaged.lab.checkpoints import CHECKPOINT
 from triaged.lab.networks import (
     EncoderDecoder,
     LungNetwork,
@@ -17,6 +23,7 @@ from triaged.lab.networks import (
     pool_in_plane,
     pool_series,
 )
+from triaged.lab.packaging import read_trained
 
 
 def parameters(network: torch.nn.Module) -> int:
@@ -76,6 +83,25 @@ def test_every_variant_segments_at_full_resolution_and_identifies_the_series() -
             lesion, identification = Multitask(1, levels=3, level=level).eval()(torch.rand(9, 1, 20, 30))
         assert lesion.shape == (9, 1, 20, 30)
         assert identification.shape == (1, 1)
+
+
+def test_weights_of_one_level_do_not_pass_for_those_of_another() -> None:
+    """Spatial-1 and Spatial-2 have tensors of the same names and shapes."""
+    first, second = Multitask(1, levels=3, level=1), Multitask(1, levels=3, level=2)
+    with pytest.raises(RuntimeError, match="identified_level"):
+        MultitaskSpatial1(1, levels=3).load_state_dict(second.state_dict())
+    with pytest.raises(RuntimeError, match="identified_level"):
+        second.load_state_dict(first.state_dict())
+    MultitaskSpatial1(1, levels=3).load_state_dict(first.state_dict())
+
+
+@pytest.mark.parametrize("level", [2, 3])
+def test_a_variant_that_no_package_holds_is_refused_at_export(level: int, tmp_path: Path) -> None:
+    for name, network in (("lungs", LungNetwork(1, 3)), ("multitask", Multitask(1, 3, level))):
+        (tmp_path / name).mkdir()
+        torch.save({"network": network.state_dict()}, tmp_path / name / CHECKPOINT)
+    with pytest.raises(ConfigError, match=f"expected Multitask-Spatial-1, found the variant of level {level}"):
+        read_trained(tmp_path)
 
 
 @pytest.mark.parametrize("level", [0, 4])

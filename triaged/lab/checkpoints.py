@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from triaged.errors import ConfigError
+from triaged.lab.networks import LEVEL_MARK
 
 CHECKPOINT: Final = "checkpoint.pt"
 UNREADABLE: Final = (OSError, RuntimeError, KeyError, ValueError, EOFError, BadZipFile, pickle.UnpicklingError)
@@ -92,7 +93,7 @@ def take_over(network: nn.Module, path: Path) -> int:
     fitting = {
         name: given[_common(name)]
         for name, tensor in own.items()
-        if _common(name) in given and given[_common(name)].shape == tensor.shape
+        if name != LEVEL_MARK and _common(name) in given and given[_common(name)].shape == tensor.shape
     }
     if not any(tensor.dim() for tensor in fitting.values()):
         raise ConfigError(f"{path}: expected tensors that fit {type(network).__name__} of this width, found none")

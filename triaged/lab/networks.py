@@ -16,6 +16,11 @@ PAPER_LEVELS: Final = 7
 PYRAMID: Final = (1, 2, 4, 8)
 """Cells per axis of each level of the pyramid pooling."""
 SMALLEST_AXIS: Final = PYRAMID[-1]
+LEVEL_MARK: Final = "identified_level"
+"""Tensor by which the weights of a multitask network tell their level; those of the first, the shipped one, have none.
+
+Without it the weights of Spatial-1 and Spatial-2 would look alike.
+"""
 
 
 class ResidualBlock(nn.Module):
@@ -160,6 +165,8 @@ class Multitask(nn.Module):
         self.level = level
         self.segmentation = SegmentationBranch(width, levels, level)
         self.identification = IdentificationHead(width, level)
+        if level > 1:
+            self.register_buffer(LEVEL_MARK, torch.tensor(level))
 
     def forward(self, series: Tensor) -> tuple[Tensor, Tensor]:
         """Return lesion logits (slice, 1, row, column) and one identification logit (1, 1).

@@ -23,7 +23,7 @@ from triaged.inference.onnx import load_package
 from triaged.inference.predictor import CtNetworks
 from triaged.lab.checkpoints import CHECKPOINT, network_state
 from triaged.lab.export import Label, Storage, write_package
-from triaged.lab.networks import LungNetwork, MultitaskSpatial1
+from triaged.lab.networks import LEVEL_MARK, LungNetwork, MultitaskSpatial1
 from triaged.lab.phantom.generate import generate
 from triaged.lab.phantom.options import PhantomOptions
 
@@ -93,11 +93,16 @@ def read_trained(checkpoints: Path) -> tuple[LungNetwork, MultitaskSpatial1]:
     The folder holds `lungs`, `multitask` and, where the head was fitted by itself, `identification`.
 
     Raises:
-        ConfigError: a checkpoint is missing, is none, or is of other networks.
+        ConfigError: a checkpoint is missing, is none, or is of other networks, or of a variant that no package holds.
     """
     lungs, multitask = (_latest(checkpoints / part) for part in ("lungs", "multitask"))
     first, second = network_state(lungs), network_state(multitask)
     lung_network = LungNetwork(*_size(first, "body.", lungs))
+    if LEVEL_MARK in second:
+        raise ConfigError(
+            f"{multitask}: expected Multitask-Spatial-1, found the variant of level {int(second[LEVEL_MARK])}; "
+            f"its features are smaller than the slices and can have fewer than the 8 rows of the package's pyramid"
+        )
     multitask_network = MultitaskSpatial1(*_size(second, "segmentation.body.", multitask))
     _load(lung_network, first, lungs)
     _load(multitask_network, second, multitask)
