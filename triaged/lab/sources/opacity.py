@@ -84,7 +84,7 @@ def _ground_glass(rng: Generator, tissue: Tissue, mean_hu: F32) -> F32:
     noise = tissue.field.noise
     glass = mean_hu + float(rng.uniform(15, 80)) * noise(rng, 9) + 25 * noise(rng, 28)
     glass = np.maximum(glass, tissue.base + float(rng.uniform(130, 220)))
-    glass += float(rng.uniform(10, 70)) * noise(rng, 4.5) + float(rng.uniform(0, 90)) * noise(rng, 3)
+    glass += float(rng.uniform(15, 110)) * noise(rng, 4.5) + float(rng.uniform(0, 130)) * noise(rng, 3)
     if rng.random() < 0.4:
         glass += _septa(rng, tissue) * float(rng.uniform(120, 280))
     result: F32 = glass.astype(np.float32)
