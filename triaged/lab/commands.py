@@ -6,6 +6,7 @@ neither waits for the extra `[lab]` nor needs it installed.
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -167,7 +168,8 @@ def evaluate(
     from triaged.lab.evaluation.command import Job
     from triaged.lab.evaluation.command import evaluate as measure
 
-    measure(Job(cases, generated, package, pipeline, config, threads, out, json), Console(highlight=False))
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else 160)
+    measure(Job(cases, generated, package, pipeline, config, threads, out, json), console)
 
 
 @app.command("export")

@@ -13,18 +13,24 @@ from typing import Any, Final
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Table
 
 from triaged.config.reading import load
 from triaged.config.settings import PROJECT_FOLDER, THRESHOLD_ENGINE, Config, ModelsSection
 from triaged.daemon.working import engine_and_pipeline
 from triaged.errors import ConfigError
 from triaged.lab.evaluation.cases import BadCase, Case, read_cases
+from triaged.lab.evaluation.pictures import Gallery
+from triaged.lab.evaluation.plots import bland_altman, reliability, severity_scatter
+from triaged.lab.evaluation.report import page
 from triaged.lab.evaluation.row import Outcome, Row
-from triaged.lab.evaluation.run import GradeCutOffs, rows
-from triaged.lab.evaluation.summary import HEADLINE, summary
+from triaged.lab.evaluation.run import Compared, GradeCutOffs, Look, rows
+from triaged.lab.evaluation.summary import HEADLINE, headline, summary
+from triaged.lab.evaluation.table import Line, comparison, method_of
 from triaged.pipelines.pipeline import Pipeline
 
 DEFAULT_PACKAGE: Final = PROJECT_FOLDER / "onnx_models" / "ct-phantom"
+REPORT: Final = "report.html"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,18 +60,30 @@ def evaluate(job: Job, console: Console) -> None:
     """Measure the cases of a list and write what was found.
 
     Raises:
-        ConfigError: the list, the configuration or the package cannot be used.
+        ConfigError: a list, the configuration or the package cannot be used.
     """
     cases = read_cases(job.cases)
+    generated = read_cases(job.generated) if job.generated else ()
     measured = prepare(job)
-    found = _measured_rows(cases, measured)
+    gallery = Gallery()
+    found = _measured_rows(cases, measured, "cases", gallery.see if job.out else _look_away)
+    made = _measured_rows(generated, measured, "generated cases", _look_away) if generated else ()
     told = summary(found)
-    ordered = {**{key: told.pop(key) for key in HEADLINE}, "engine": measured.engine, **told}
+    told = {**{key: told.pop(key) for key in HEADLINE}, "engine": measured.engine, **told}
+    if made:
+        told["generated"] = {name: estimate.as_json() for name, estimate in headline(made).items()}
+    told["cases"] = told.pop("cases")
+    lines = comparison(found, made, method_of(measured.engine["name"]))
     if job.json is not None:
-        job.json.parent.mkdir(parents=True, exist_ok=True)
-        job.json.write_text(json.dumps(ordered, indent=1, allow_nan=False) + "\n", encoding="utf-8")
-    for line in _lines(ordered):
-        console.print(line)
+        _write(job.json, json.dumps(told, indent=1, allow_nan=False) + "\n")
+    if job.out is not None:
+        plots = {
+            "severity": severity_scatter(found),
+            "agreement (Bland–Altman)": bland_altman(found),
+            "reliability": reliability(told["calibration"]),
+        }
+        _write(job.out / REPORT, page(told, found, lines, plots, gallery.worst))
+    _print(told, lines, console)
 
 
 def prepare(job: Job) -> Measured:
@@ -94,23 +112,35 @@ def prepare(job: Job) -> Measured:
     return Measured(told, pipeline, config.triage.grade_cut_offs)
 
 
-def _measured_rows(cases: Sequence[Case | BadCase], measured: Measured) -> tuple[Row, ...]:
+def _measured_rows(cases: Sequence[Case | BadCase], measured: Measured, name: str, look: Look) -> tuple[Row, ...]:
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
         TextColumn("left"),
-        TimeRemainingColumn(elapsed_when_finished=False),
+        TimeRemainingColumn(),
     )
     found: list[Row] = []
-    with Progress(*columns, console=Console(stderr=True), speed_estimate_period=3600) as progress:
-        task = progress.add_task("cases", total=len(cases))
-        for row in rows(cases, measured.pipeline, measured.cut_offs):
+    with Progress(*columns, console=Console(stderr=True, soft_wrap=True), speed_estimate_period=3600) as progress:
+        task = progress.add_task(name, total=len(cases))
+        for row in rows(cases, measured.pipeline, measured.cut_offs, look):
             found.append(row)
-            progress.console.print(_said(row), highlight=False, markup=False)
+            progress.console.print(_said(row), highlight=False, markup=False, soft_wrap=True)
             progress.advance(task)
     return tuple(found)
+
+
+def _look_away(_: Compared) -> None:
+    """Look at no case: no picture is wanted."""
+
+
+def _write(path: Path, text: str) -> None:
+    """Write a file whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f"{path.name}.part")
+    part.write_text(text, encoding="utf-8")
+    part.replace(path)
 
 
 def _said(row: Row) -> str:
@@ -128,18 +158,20 @@ def _said(row: Row) -> str:
     return f"{row.case}: {told}" + "".join(f"; {note}" for note in row.notes)
 
 
-def _lines(told: dict[str, Any]) -> list[str]:
-    lines = []
+def _print(told: dict[str, Any], lines: Sequence[Line], console: Console) -> None:
     for key in HEADLINE:
         figure = told[key]
         if figure["value"] is None:
-            lines.append(f"{key}: undefined ({figure['reason']})")
+            console.print(f"{key}: undefined ({figure['reason']})")
         else:
             ends = "" if figure["low"] is None else f" ({figure['low']:.3f} to {figure['high']:.3f})"
-            lines.append(f"{key}: {figure['value']:.3f}{ends}, n={figure['n']}")
+            console.print(f"{key}: {figure['value']:.3f}{ends}, n={figure['n']}")
+    table = Table("", "generated data", "own data", "paper", title=f"{told['engine']['name']} beside the paper")
+    for line in lines:
+        table.add_row(line.name, line.generated, line.own, line.paper)
+    console.print(table)
     counts = told["counts"]
-    lines.append(
+    console.print(
         f"{counts['measured']} of {counts['cases']} cases measured, {counts['failed']} failed, "
         f"{counts['not_read']} not read"
     )
-    return lines
