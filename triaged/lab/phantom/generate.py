@@ -24,9 +24,10 @@ from triaged.lab.phantom.body import (
     stream,
 )
 from triaged.lab.phantom.disease import Illness, Lungs, fall_ill
-from triaged.lab.phantom.frame import Frame, make_frame, slab
+from triaged.lab.phantom.frame import Frame, make_frame, slab, voxel_index
 from triaged.lab.phantom.lung_trees import Trees, draw_trees, grow_trees, paint_lungs
 from triaged.lab.phantom.masks import Scene, in_image, lung_masks, slabs
+from triaged.lab.phantom.metal import cast_streaks, paint_metal
 from triaged.lab.phantom.options import F32, Bool, Phantom, PhantomOptions, Truth
 from triaged.lab.phantom.parenchyma import Field, LungVoxels, Parenchyma, build_parenchyma
 from triaged.lab.phantom.scanner import reconstruction_circle, scan
@@ -159,9 +160,14 @@ def draw_image(
         covers = draw_trees(part, trees, tissue.index)
         paint_lungs(part, region, tissue, patient.anatomy, covers, illness.opacity[mine])
         paint_couch(patient, part, region)
+        paint_metal(stream(options.seed, "metal"), part, region, options.metal, patient.anatomy, patient.core)
     visit = options.follow_up.visit
     move_patient(stream(options.seed, f"motion {visit}"), frame, voxels, patient.anatomy, patient.core, options.scanner)
     ideal = image_of(scene, voxels)
+    if options.metal != "none" or patient.anatomy.cava_hu:
+        cava = np.array([patient.core.cava.end], dtype=np.float32)
+        _, row, column = (float(at) for at in voxel_index(frame, cava)[0])
+        cast_streaks(stream(options.seed, "streaks"), ideal, options.pixel_mm, (row, column))
     return scan(stream(options.seed, f"scanner {visit}"), ideal, options.scanner, options.pixel_mm, options.slice_mm)
 
 
