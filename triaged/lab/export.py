@@ -12,7 +12,7 @@ from typing import Any, Final, Literal, TypeAlias
 import numpy as np
 import onnx
 import torch
-from onnx import ModelProto, TensorProto, helper, numpy_helper
+from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 from ruamel.yaml import YAML
 from torch import Tensor, nn
 from torch.export import Dim
@@ -78,7 +78,7 @@ def write_package(
     }
     entries = {}
     for name, graph in graphs.items():
-        plain = without_traces(graph)
+        plain = without_idle_biases(without_traces(graph))
         entries[name] = write_graph(halved(plain) if storage == "half" else plain, folder / f"{name}.onnx")
     write_manifest(folder, label, entries)
 
@@ -152,6 +152,40 @@ def without_traces(graph: ModelProto) -> ModelProto:
     for value in (*result.graph.input, *result.graph.output):
         del value.metadata_props[:]
     return result
+
+
+def without_idle_biases(graph: ModelProto) -> ModelProto:
+    """Return a copy whose convolutions lack the zeros that the exporter gives them for a bias.
+
+    It makes them anew from the input's type at each run, so that the runtime can neither fold the normalisation into
+    the convolution nor choose its fastest layout: 1.3 times the time.
+    """
+    result = ModelProto()
+    result.CopyFrom(graph)
+    made_by = {output: node for node in result.graph.node for output in node.output}
+    for node in result.graph.node:
+        if node.op_type == "Conv" and len(node.input) == 3 and _is_made_of_zero(node.input[2], made_by):
+            del node.input[2]
+    while idle := _idle(result):
+        for node in idle:
+            result.graph.node.remove(node)
+    return result
+
+
+def _is_made_of_zero(name: str, made_by: Mapping[str, NodeProto]) -> bool:
+    """Tell whether a tensor is the constant 0, however it was cast and expanded."""
+    node = made_by.get(name)
+    while node is not None and node.op_type in ("Expand", "CastLike", "Cast"):
+        node = made_by.get(node.input[0])
+    if node is None or node.op_type != "Constant":
+        return False
+    values = [numpy_helper.to_array(entry.t) for entry in node.attribute if entry.name == "value"]
+    return bool(values) and not values[0].any()
+
+
+def _idle(graph: ModelProto) -> list[NodeProto]:
+    used = {name for node in graph.graph.node for name in node.input} | {value.name for value in graph.graph.output}
+    return [node for node in graph.graph.node if used.isdisjoint(node.output)]
 
 
 def _graph(network: nn.Module, name: str, example: Tensor, outputs: list[str], axes: Mapping[int, Any]) -> ModelProto:

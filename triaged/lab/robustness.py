@@ -10,66 +10,20 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Final, Literal
+from typing import Final
 
 import numpy as np
 from numpy.random import Generator
-from numpy.typing import NDArray
-from scipy import ndimage
 
 from triaged.errors import UnreadableStudy
-from triaged.imaging.geometry import Box, Geometry
 from triaged.imaging.volume import Volume
-from triaged.lab.phantom.options import F32, Scanner
-from triaged.lab.phantom.scanner import noise
+from triaged.lab.protocols import Footprint, Kernel, Protocol, field_of_view, scanned
 from triaged.pipelines.pipeline import Pipeline
 from triaged.study.finding import Acquisition, Reading
 
-Kernel = Literal["soft", "medium", "sharp"]
-Footprint = NDArray[np.bool_]
-"""Where lungs are in any slice, (row, column)."""
-
 THIN_MM: Final = 1.0
 """Thickness of the slices of a decimated series (MosMed: 0.8 mm, of which every tenth is kept)."""
-NOISE_HU: Final = 20.0
-NOISE_AT_MM: Final = 2.0
-LOUDER: Final[dict[Kernel, float]] = {"soft": 0.7, "medium": 1.0, "sharp": 2.0}
-CUT_OFF_PER_MM: Final[dict[Kernel, float]] = {"soft": 0.25, "medium": 0.4, "sharp": 0.75}
-"""Where the noise's spectrum falls (phantom specification, section 4.4.7)."""
-SOFT_SIGMA_MM: Final = 0.37
-"""Widens a kernel of 1.1 mm to one of 1.4 mm."""
-UNSHARP_SIGMA_MM: Final = 1.0
-UNSHARP_GAIN: Final = 0.8
-TISSUE_HU: Final = (0, 90)
-AT_ONCE: Final = 32
-LOWEST_HU, HIGHEST_HU = -1024, 3071
 TOLERATED_PP: Final = 3.0
-
-
-@dataclass(frozen=True, slots=True)
-class Protocol:
-    """One way to scan.
-
-    Attributes:
-        increment_mm: distance of slices; with thinner `slice_mm` the series is decimated.
-        noise_sd_hu: standard deviation at the body's centre with a medium kernel and slices of 2 mm; thinner slices
-            and sharper kernels have more.
-        margin_mm: how far the round field of view reaches beyond the lungs, infinite where it is not cut.
-    """
-
-    name: str
-    slice_mm: float
-    increment_mm: float
-    kernel: Kernel = "medium"
-    noise_sd_hu: float = NOISE_HU
-    margin_mm: float = math.inf
-
-    @property
-    def noise_hu(self) -> float:
-        """The noise of this protocol's own slices."""
-        return self.noise_sd_hu * LOUDER[self.kernel] * math.sqrt(NOISE_AT_MM / self.slice_mm)
-
-
 REFERENCE: Final = Protocol("2 mm averaged, medium kernel", 2.0, 2.0)
 
 
@@ -129,7 +83,7 @@ def drifts(
     found = reference.finding
     yield Drift(REFERENCE, len(first.voxels), found.severity, found.severity, found.lungs_ml, found.lesion_ml)
     for protocol in chosen:
-        expected = _severity_within(reference, _field(footprint, protocol.margin_mm, anatomy.geometry))
+        expected = _severity_within(reference, field_of_view(footprint, protocol.margin_mm, anatomy.geometry))
         volume = scanned(anatomy, protocol, footprint, rng)
         count = len(volume.voxels)
         try:
@@ -140,101 +94,6 @@ def drifts(
         yield Drift(protocol, count, finding.severity, expected, finding.lungs_ml, finding.lesion_ml)
 
 
-def scanned(anatomy: Volume, protocol: Protocol, footprint: Footprint, rng: Generator) -> Volume:
-    """Return `anatomy` as the protocol would have shown it, in int16; `footprint` is where the field must reach.
-
-    Noise is added up to what the protocol has; what the anatomy has of its own, less averaging, counts.
-    """
-    sliced = resliced(anatomy, protocol.slice_mm, protocol.increment_mm)
-    pixel_mm = sliced.geometry.spacing_mm[1]
-    voxels = _through_kernel(sliced.voxels.astype(np.float32, copy=False), protocol.kernel, pixel_mm)
-    missing = math.sqrt(max(0.0, protocol.noise_hu**2 - own_noise_hu(voxels) ** 2))
-    scanner = Scanner(
-        noise_sd_hu=missing, noise_cutoff=CUT_OFF_PER_MM[protocol.kernel] * pixel_mm, streak_hu=0.0, sharpen=0.0
-    )
-    for start in range(0, len(voxels), AT_ONCE):
-        block = voxels[start : start + AT_ONCE]
-        block += noise(rng, block.copy(), scanner, pixel_mm, protocol.slice_mm)
-    stored = np.clip(np.rint(voxels), LOWEST_HU, HIGHEST_HU).astype(np.int16)
-    field = _field(footprint, protocol.margin_mm, anatomy.geometry)
-    stored[:, ~field] = LOWEST_HU
-    rows, columns = np.flatnonzero(field.any(axis=1)), np.flatnonzero(field.any(axis=0))
-    box = Box((0, int(rows[0]), int(columns[0])), (len(stored), int(rows[-1]) + 1, int(columns[-1]) + 1))
-    return Volume(np.ascontiguousarray(stored[box.slices]), sliced.geometry.crop(box))
-
-
-def resliced(volume: Volume, slice_mm: float, increment_mm: float) -> Volume:
-    """Return slices of the given thickness at the given distance, the first with its lower face on the volume's.
-
-    A slice averages what it covers (a box profile); one thinner than the volume's own is interpolated between two.
-
-    Raises:
-        ValueError: the volume is not as thick as one slice.
-    """
-    own_mm, count = volume.geometry.spacing_mm[0], len(volume.voxels)
-    room_mm = count * own_mm - slice_mm
-    if room_mm < 0:
-        raise ValueError(f"slice_mm: expected at most {count * own_mm:g} mm, the volume's height, found {slice_mm:g}")
-    first = (slice_mm / own_mm - 1) / 2
-    at = first + increment_mm / own_mm * np.arange(int(room_mm / increment_mm + 1e-6) + 1)
-    width = slice_mm / own_mm
-    voxels = np.empty((at.size, *volume.voxels.shape[1:]), dtype=np.float32)
-    for index, centre in enumerate(at):
-        away = np.abs(np.arange(count) - centre)
-        weights = np.clip((width + 1) / 2 - away, 0, 1) if width >= 1 else np.clip(1 - away, 0, 1)
-        used = np.flatnonzero(weights)
-        chosen = volume.voxels[used].astype(np.float32)
-        voxels[index] = np.tensordot((weights[used] / weights.sum()).astype(np.float32), chosen, axes=1)
-    affine = volume.geometry.affine.copy()
-    affine[:3, 0] *= increment_mm / own_mm
-    affine[:3, 3] = volume.geometry.position_mm((float(first), 0.0, 0.0))
-    grid = Geometry(affine, voxels.shape, volume.geometry.frame_of_reference_uid)
-    return Volume(voxels, grid)
-
-
-def own_noise_hu(voxels: F32) -> float:
-    """Return the standard deviation of what varies within millimetres in soft tissue, robustly; 0 where there is none.
-
-    The median absolute deviation of pixels against their neighbourhood, over some slices in the middle.
-    """
-    some = voxels[len(voxels) // 4 : max(1, 3 * len(voxels) // 4) : max(1, len(voxels) // 20)]
-    smooth = ndimage.gaussian_filter(some, (0, 3, 3))
-    tissue = (smooth > TISSUE_HU[0]) & (smooth < TISSUE_HU[1])
-    tissue = ndimage.binary_erosion(tissue, np.ones((1, 5, 5), dtype=np.bool_))
-    if not tissue.any():
-        return 0.0
-    return float(1.4826 * np.median(np.abs((some - smooth)[tissue])))
-
-
-def _through_kernel(voxels: F32, kernel: Kernel, pixel_mm: float) -> F32:
-    """Blur or sharpen in plane, block by block, in place; a medium kernel leaves the image as it is."""
-    if kernel == "medium":
-        return voxels.copy() if not voxels.flags.writeable else voxels
-    result = np.empty_like(voxels)
-    for start in range(0, len(voxels), AT_ONCE):
-        block = voxels[start : start + AT_ONCE]
-        sigma = (SOFT_SIGMA_MM if kernel == "soft" else UNSHARP_SIGMA_MM) / pixel_mm
-        blurred = ndimage.gaussian_filter(block, (0, sigma, sigma))
-        sharpened = block + np.float32(UNSHARP_GAIN) * (block - blurred)
-        result[start : start + AT_ONCE] = blurred if kernel == "soft" else sharpened
-    return result
-
-
-def _field(footprint: Footprint, margin_mm: float, geometry: Geometry) -> Footprint:
-    """Return the round field of view that reaches `margin_mm` beyond the footprint, or all of the slice."""
-    if math.isinf(margin_mm):
-        return np.ones_like(footprint)
-    pixel_mm = np.array(geometry.spacing_mm[1:])
-    at_mm = np.argwhere(footprint) * pixel_mm
-    centre_mm = (at_mm.min(axis=0) + at_mm.max(axis=0)) / 2
-    radius_mm = float(np.linalg.norm(at_mm - centre_mm, axis=1).max()) + margin_mm
-    rows, columns = footprint.shape
-    row, column = np.ogrid[:rows, :columns]
-    away_mm = np.hypot(row * pixel_mm[0] - centre_mm[0], column * pixel_mm[1] - centre_mm[1])
-    field: Footprint = away_mm <= radius_mm
-    return field
-
-
 def _severity_within(reading: Reading, field: Footprint) -> float:
     """Return the severity that a reading's masks have where the field of view reaches."""
     if field.all():
@@ -242,5 +101,6 @@ def _severity_within(reading: Reading, field: Footprint) -> float:
     shares = []
     for lung in (reading.right_lung.voxels, reading.left_lung.voxels):
         inside = lung & field
-        shares.append(np.count_nonzero(inside & reading.lesion.voxels) / max(1, np.count_nonzero(inside)))
-    return float(max(shares))
+        lesion, whole = int(np.count_nonzero(inside & reading.lesion.voxels)), int(np.count_nonzero(inside))
+        shares.append(lesion / max(1, whole))
+    return max(shares)
