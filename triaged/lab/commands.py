@@ -7,13 +7,17 @@ neither waits for the extra `[lab]` nor needs it installed.
 from __future__ import annotations
 
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from triaged.lab.presets import PresetName, Subject, recipe_of
 from triaged.lab.train_order import Keeping, Order, source_of
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 INTERRUPTED_EXIT_CODE = 130
 
@@ -163,13 +167,73 @@ def evaluate(
     ] = Path("config.yaml"),
 ) -> None:
     """Measure a package, or the engine without networks, on cases with references."""
-    from rich.console import Console
-
     from triaged.lab.evaluation.command import Job
     from triaged.lab.evaluation.command import evaluate as measure
 
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else 160)
-    measure(Job(cases, generated, package, pipeline, config, threads, out, json), console)
+    measure(Job(cases, generated, package, pipeline, config, threads, out, json), _console())
+
+
+@app.command("accept")
+def accept(
+    cases: Annotated[Path, typer.Option(metavar="FILE", help="The site's list of cases (CSV), as for evaluate.")],
+    out: Annotated[Path, typer.Option(metavar="FOLDER", help="Where the report is written.")] = Path("acceptance"),
+    package: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="A model package; left out: the configuration's.")
+    ] = None,
+    pipeline: Annotated[
+        str | None, typer.Option(metavar="NAME", help="threshold: the engine without networks.")
+    ] = None,
+    arrivals: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="The site's arrivals (CSV: arrived, priority); else by chance.")
+    ] = None,
+    load: Annotated[float, typer.Option(min=0.05, max=0.99, help="Share of the readers' time, without a trace.")] = 0.8,
+    readers: Annotated[
+        str | None, typer.Option(metavar="N[,N...]", help="Readers at any hour, or at each of 24 hours.")
+    ] = None,
+    prevalence: Annotated[
+        float | None, typer.Option(min=0.0001, max=0.9999, help="Share of the site's studies with the disease.")
+    ] = None,
+    checklist: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="How cases were chosen and read (YAML).")
+    ] = None,
+    days: Annotated[float, typer.Option(min=0.5, help="Days that each replication measures.")] = 14.0,
+    replications: Annotated[int, typer.Option(min=2, help="How often the worklist is simulated.")] = 20,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed simulates the same studies.")] = 1,
+    signer: Annotated[str, typer.Option(metavar="NAME", help="Who stands for the report.")] = "",
+    date: Annotated[str | None, typer.Option(metavar="DATE", help="What the report says; left out: today.")] = None,
+    key: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="An Ed25519 private key (PEM) that signs the report.")
+    ] = None,
+    threads: Annotated[
+        int | None, typer.Option(min=0, help="CPU threads of a network; 0: the runtime's choice.")
+    ] = None,
+    config: Annotated[
+        Path, typer.Option(envvar="TRIAGED_CONFIG", metavar="FILE", help="The configuration file.")
+    ] = Path("config.yaml"),
+) -> None:
+    """Judge a package on a site's own cases and worklist, and write a sealed report. Never a clinical claim."""
+    from triaged.lab.acceptance.command import Engine, Job, Simulated, SiteSaid
+    from triaged.lab.acceptance.command import accept as judge
+    from triaged.lab.simulation.site import Readers
+
+    said = datetime.now(UTC).date().isoformat() if date is None else date
+    staffed = None if readers is None else Readers.parse(readers)
+    engine = Engine(package, pipeline, config, threads)
+    site = SiteSaid(arrivals, load, staffed, prevalence, checklist)
+    judge(Job(cases, engine, site, Simulated(days, replications, seed), signer, said, key, out), _console())
+
+
+@app.command("verify")
+def verify(
+    report: Annotated[Path, typer.Argument(metavar="FILE", help="acceptance.json")],
+    public_key: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="The signer's public key (PEM); left out: the one beside it.")
+    ] = None,
+) -> None:
+    """Check that an acceptance report is unchanged, and who signed it."""
+    from triaged.lab.acceptance.command import check
+
+    check(report, public_key, _console())
 
 
 @app.command("export")
@@ -189,3 +253,9 @@ def export_package(
 
     for line in export_trained(checkpoints, label, package, weights, threads):
         typer.echo(line)
+
+
+def _console() -> Console:
+    from rich.console import Console
+
+    return Console(highlight=False, width=None if sys.stdout.isatty() else 160)

@@ -49,10 +49,11 @@ def _gates(waits: Mapping[str, GroupWaits], cases: Mapping[str, int], comparison
         )
     yield from _p95(waits, cases)
     starved = everyone.starved
-    yield Criterion(
+    yield _by_cases(
         f"nobody waits longer than {comparison.plan.longest_min / 60:g} hours",
         f"{starved} of {everyone.studies} simulated studies",
         Verdict.DOES_NOT_MEET if starved else Verdict.MEETS,
+        cases[ALL],
     )
     other = waits[Truth.OTHER_URGENT]
     if other.studies:

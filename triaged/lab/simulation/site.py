@@ -11,6 +11,7 @@ from enum import StrEnum
 from itertools import count
 from typing import Final
 
+from triaged.errors import ConfigError
 from triaged.lab.simulation.arrivals import DAY_MIN, HOUR_MIN, Arrivals, OrderShares, poisson_day
 from triaged.lab.simulation.durations import Duration, Lognormal
 from triaged.study.assessment import Assessment
@@ -67,6 +68,20 @@ class Readers:
         if len(self.by_hour) != 24 or min(self.by_hour) < 0 or not any(self.by_hour):
             raise ValueError(f"by_hour: expected 24 numbers of readers, not all 0, found {self.by_hour}")
 
+    @classmethod
+    def parse(cls, text: str) -> Readers:
+        """Return the readers of a text: one number for all hours, or 24 from midnight on, with commas between them.
+
+        Raises:
+            ConfigError: the text is neither.
+        """
+        try:
+            numbers = tuple(int(part) for part in text.split(","))
+            return cls(numbers * 24 if len(numbers) == 1 else numbers)
+        except ValueError as error:
+            expected = "one number of readers or 24 with commas between them"
+            raise ConfigError(f"readers: expected {expected}, found {text!r} ({error})") from None
+
     def changes(self) -> Iterator[tuple[float, int]]:
         """Yield every minute at which the number changes, with the new number: 0 first, and on without end."""
         if len(set(self.by_hour)) == 1:
@@ -122,10 +137,10 @@ class Site:
         return self.arrivals.per_day * self.reading.mean_min / self.readers.minutes_per_day
 
 
-def busy_site(cases: tuple[Case, ...], load: float = 0.8) -> Site:
+def busy_site(cases: tuple[Case, ...], load: float = 0.8, readers: Readers = DAY_AND_NIGHT) -> Site:
     """Return a general hospital with chance arrivals that keep its readers busy for the share `load` of their time."""
-    per_day = load * DAY_AND_NIGHT.minutes_per_day / READING.mean_min
-    return Site(arrivals=poisson_day(per_day, MOSTLY_ROUTINE), cases=cases)
+    per_day = load * readers.minutes_per_day / READING.mean_min
+    return Site(arrivals=poisson_day(per_day, MOSTLY_ROUTINE), cases=cases, readers=readers)
 
 
 def days(number: float) -> float:
