@@ -5,6 +5,7 @@ Must not know: how voxels are drawn; what CT objects look like. All persons are 
 
 from __future__ import annotations
 
+import math
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,12 +25,19 @@ ORIENTATION: dict[Position, tuple[float, ...]] = {
 }
 
 
+def orientation(position: Position, tilt_deg: float) -> tuple[float, ...]:
+    """Return the row and column directions (x, y, z) of the images of a gantry that leans by `tilt_deg`."""
+    row, column = ORIENTATION[position][:3], ORIENTATION[position][4]
+    lean = math.radians(tilt_deg)
+    return (*row, 0.0, round(column * math.cos(lean), 8), round(column * math.sin(lean), 8))
+
+
 @dataclass(frozen=True, slots=True)
 class StudyHeader:
     """What the objects of one study have in common.
 
     `key` is any text that is unique to the study's content: all UIDs are derived from it. `study_date` is YYYYMMDD,
-    `study_time` HHMMSS.
+    `study_time` HHMMSS. `tilt_deg` is how far the gantry leans.
     """
 
     key: str
@@ -39,6 +47,7 @@ class StudyHeader:
     study_date: str
     study_time: str
     position: Position
+    tilt_deg: float = 0.0
 
     def uid(self, purpose: str) -> str:
         """Return the UID of one thing of this study: 2.25 and a name-based UUID (PS3.5 B.2)."""

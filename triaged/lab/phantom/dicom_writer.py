@@ -7,7 +7,7 @@ voxels are drawn, networks, the daemon.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -22,14 +22,15 @@ from triaged.lab.phantom.dicom_modules import (
     StudyHeader,
     add_frame_of_reference,
     new_object,
+    orientation,
     save,
 )
 from triaged.lab.phantom.enhanced_ct import enhanced_ct
-from triaged.lab.phantom.extras import dose_report, localizer, thick_soft_kernel
+from triaged.lab.phantom.extras import coronal, dose_report, localizer, soft_kernel, thick_soft_kernel
 from triaged.lab.phantom.options import Phantom
 
 Kind = Literal["ct", "enhanced-ct"]
-Extra = Literal["localizer", "dose_report", "thick_duplicate_kernel"]
+Extra = Literal["localizer", "dose_report", "thick_duplicate_kernel", "duplicate_kernel", "coronal"]
 
 RESCALE_INTERCEPT = -1024
 LUNG_KERNEL, SOFT_KERNEL = "Bl57", "Br40"
@@ -67,7 +68,8 @@ def write_study(
     the patient coordinates stay true. The axial series has number 2.
     """
     key = f"{phantom.options!r} {patient_name} {patient_id} {study_date} {study_time} {position} {kind}"
-    header = StudyHeader(key, patient_name, patient_id, "O", study_date, study_time, position)
+    tilt_deg = phantom.options.scanner.tilt_deg
+    header = StudyHeader(key, patient_name, patient_id, "O", study_date, study_time, position, tilt_deg)
     stack = gantry_stack(phantom, position)
     objects: list[tuple[str, Dataset]] = []
     if "localizer" in extras:
@@ -81,6 +83,11 @@ def write_study(
             *thick_soft_kernel(stack.voxels_hu, stack.positions_mm, phantom), stack.spacing_mm, 3 * step(stack)
         )
         objects += [(f"soft_{i:04d}", ds) for i, ds in enumerate(ct_series(thick, header, 3, SOFT_KERNEL), start=1)]
+    if "duplicate_kernel" in extras:
+        soft = replace(stack, voxels_hu=soft_kernel(stack.voxels_hu, phantom))
+        objects += [(f"copy_{i:04d}", ds) for i, ds in enumerate(ct_series(soft, header, 4, SOFT_KERNEL), start=1)]
+    if "coronal" in extras:
+        objects += [(f"coronal_{i:04d}", ds) for i, ds in enumerate(coronal(phantom, header), start=1)]
     if "dose_report" in extras:
         objects.append(("dose", dose_report(header)))
     return [save(ds, out_dir / f"{name}.dcm") for name, ds in objects]
@@ -93,19 +100,20 @@ def step(stack: Stack) -> float:
 
 def gantry_stack(phantom: Phantom, position: Position) -> Stack:
     """Return the phantom's slices flipped to the orientation of `position`; feet first is acquired toward the feet."""
-    voxels, (dz, dy, dx) = phantom.voxels_hu, phantom.spacing_mm
+    voxels, (_, dy, dx) = phantom.voxels_hu, phantom.spacing_mm
     n, rows, columns = voxels.shape
     cosines = ORIENTATION[position]
+    lean = np.deg2rad(phantom.options.scanner.tilt_deg)
     x = (np.arange(columns) - (columns - 1) / 2) * dx
-    y = (np.arange(rows) - (rows - 1) / 2) * dy
-    z = np.arange(n) * dz - 350.0
+    y = (np.arange(rows) - (rows - 1) / 2) * dy * np.cos(lean)
+    z = phantom.heights_mm - 350.0
     if cosines[0] < 0:
         voxels, x = voxels[:, :, ::-1], x[::-1]
     if cosines[4] < 0:
         voxels, y = voxels[:, ::-1], y[::-1]
     if position.startswith("FF"):
         voxels, z = voxels[::-1], z[::-1]
-    origins = np.stack([np.full(n, x[0]), np.full(n, y[0]), z], axis=1)
+    origins = np.stack([np.full(n, x[0]), np.full(n, y[0]), z + y[0] * np.tan(lean)], axis=1)
     return Stack(np.ascontiguousarray(voxels), origins, (dy, dx), phantom.options.slice_mm)
 
 
@@ -119,9 +127,10 @@ def ct_series(stack: Stack, header: StudyHeader, number: int, kernel: str) -> li
         ds.InstanceNumber = i
         ds.ImageType = ["ORIGINAL", "PRIMARY", "AXIAL"]
         add_acquisition(ds, header, kernel)
+        ds.GantryDetectorTilt = header.tilt_deg
         ds.PixelSpacing = [float(s) for s in stack.spacing_mm]
         ds.SliceThickness = round(stack.slice_mm, 3)
-        ds.ImageOrientationPatient = list(ORIENTATION[header.position])
+        ds.ImageOrientationPatient = list(orientation(header.position, header.tilt_deg))
         ds.ImagePositionPatient = [round(float(v), 4) for v in origin]
         ds.SliceLocation = round(float(origin[2]), 4)
         add_pixels(ds, pixels, is_signed)
@@ -141,7 +150,6 @@ def add_acquisition(ds: Dataset, header: StudyHeader, kernel: str) -> None:
     ds.ExposureTime = 500
     ds.ConvolutionKernel = kernel
     ds.RotationDirection = "CW"
-    ds.GantryDetectorTilt = 0
 
 
 def add_pixels(ds: Dataset, hu: NDArray[np.int16], is_signed: bool) -> None:

@@ -11,7 +11,7 @@ from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 from pydicom.uid import EnhancedCTImageStorage
 
-from triaged.lab.phantom.dicom_modules import ORIENTATION, StudyHeader, add_frame_of_reference, new_object
+from triaged.lab.phantom.dicom_modules import StudyHeader, add_frame_of_reference, new_object, orientation
 from triaged.lab.phantom.extras import code
 from triaged.lab.phantom.options import Phantom
 
@@ -78,7 +78,7 @@ def shared_groups(phantom: Phantom, header: StudyHeader, kernel: str) -> Dataset
     _, dy, dx = phantom.spacing_mm
     groups = {
         "PixelMeasuresSequence": item(PixelSpacing=[dy, dx], SliceThickness=round(phantom.options.slice_mm, 3)),
-        "PlaneOrientationSequence": item(ImageOrientationPatient=list(ORIENTATION[header.position])),
+        "PlaneOrientationSequence": item(ImageOrientationPatient=list(orientation(header.position, header.tilt_deg))),
         "FrameAnatomySequence": item(
             AnatomicRegionSequence=code("816094009", "SCT", "Chest"),
             FrameLaterality="U",
