@@ -8,7 +8,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
-from zipfile import BadZipFile
+from zipfile import BadZipFile, is_zipfile
 
 import torch
 from rich.console import Console
@@ -51,11 +51,16 @@ def run(order: Order, console: Console) -> int:
     network = build_network(order)
     task = build_task(order, network, series, held_out, place)
     _prepare_folder(order)
-    if not (order.keeping.folder / CHECKPOINT).exists():
+    is_new = not (order.keeping.folder / CHECKPOINT).exists()
+    if is_new:
+        _write_record(order)
         for path in order.keeping.starts_from:
             taken = take_over(network, path)
             console.print(f"{taken} of {len(network.state_dict())} tensors taken from {path}", markup=False)
-    return _train(order, task, place, console)
+    done = _train(order, task, place, console)
+    if not is_new:
+        _write_record(order)  # only now it is certain that the checkpoint was one of such a training
+    return done
 
 
 def read_folder(folder: Path, most: int) -> list[GeneratedSeries]:
@@ -100,15 +105,15 @@ def _bar(console: Console) -> Progress:
 
 
 def _prepare_folder(order: Order) -> None:
-    """Remove what an earlier training left, or demand that it was the same one; write down the order."""
+    """Remove what an earlier training left, or demand that it was the same one."""
     folder = order.keeping.folder
     folder.mkdir(parents=True, exist_ok=True)
-    record, written = folder / RECORD, _record(order)
+    record = folder / RECORD
     if order.keeping.begin == "fresh":
-        for name in (CHECKPOINT, METRICS, PICTURE):
+        for name in (CHECKPOINT, METRICS, PICTURE, RECORD):
             (folder / name).unlink(missing_ok=True)
     elif record.exists() and (folder / CHECKPOINT).exists():
-        earlier = json.loads(record.read_text(encoding="utf-8"))
+        earlier, written = json.loads(record.read_text(encoding="utf-8")), _record(order)
         different = [name for name in KEPT_TOGETHER if earlier.get(name) != written[name]]
         if different:
             found, expected = ({name: each.get(name) for name in different} for each in (earlier, written))
@@ -116,7 +121,11 @@ def _prepare_folder(order: Order) -> None:
                 f"{folder}: expected a training of {_told(expected)}, found one of {_told(found)}; "
                 f"choose another folder, or --fresh to begin again"
             )
-    record.write_text(json.dumps(written, indent=2) + "\n", encoding="utf-8")
+
+
+def _write_record(order: Order) -> None:
+    text = json.dumps(_record(order), indent=2) + "\n"
+    (order.keeping.folder / RECORD).write_text(text, encoding="utf-8")
 
 
 def _record(order: Order) -> dict[str, Any]:
@@ -149,6 +158,8 @@ def _series(order: Order) -> list[GeneratedSeries]:
 
 
 def _read(path: Path) -> GeneratedSeries:
+    if not is_zipfile(path):
+        raise ConfigError(f"{path}: expected a training series with lungs, found no archive")
     try:
         return read_series(path)
     except UNREADABLE as error:
