@@ -16,11 +16,12 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
 from triaged.lab.phantom.generate import generate
-from triaged.lab.phantom.options import Disease, Phantom, PhantomOptions, Scanner
+from triaged.lab.phantom.options import Disease, Metal, Phantom, PhantomOptions, Scanner, Variant
 
 LOG = logging.getLogger(__name__)
 
@@ -39,6 +40,11 @@ MIXTURE: dict[Disease, float] = {
 }
 # The worse lung's lesion share: (low, high, how many), drawn evenly on a log scale; most patients have little disease.
 SHARES = ((0.003, 0.03, 0.15), (0.02, 0.25, 0.42), (0.2, 0.5, 0.22), (0.45, 0.75, 0.13), (0.7, 0.92, 0.08))
+
+
+VARIANTS: dict[Variant, float] = {"usual": 0.95, "shifted": 0.025, "pneumothorax": 0.015, "single_lung": 0.01}
+METALS: dict[Metal, float] = {"none": 0.94, "wires": 0.02, "pacemaker": 0.01, "rods": 0.01, "leads": 0.02}
+Rarity = TypeVar("Rarity", bound=str)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +68,8 @@ def training_options(seed: int) -> PhantomOptions:
     what, style = (np.random.Generator(np.random.PCG64(s)) for s in np.random.SeedSequence([seed, 77]).spawn(2))
     disease = str(what.choice(list(MIXTURE), p=list(MIXTURE.values())))
     shares = draw_shares(what)
-    increment = float(style.choice([3.0, 4.0, 5.0, 5.0, 6.0]))
-    thin = style.random() < 0.35
+    increment = float(style.choice([2.0, 3.0, 4.0, 5.0, 5.0, 6.0, 8.0], p=[0.05, 0.15, 0.2, 0.15, 0.2, 0.15, 0.1]))
+    thin = increment == 8 or style.random() < 0.35  # thin slices far apart: the decimated series of MosMed
     return PhantomOptions(
         seed=seed,
         disease=disease,  # type: ignore[arg-type]
@@ -75,7 +81,17 @@ def training_options(seed: int) -> PhantomOptions:
         crop_mm=draw_crop(style),
         posture="prone" if style.random() < 0.03 else "supine",
         scanner=draw_scanner(style),
+        variant=draw_rarity(style, VARIANTS),
+        companion="effusion" if what.random() < 0.05 and disease != "none" else "none",
+        metal=draw_rarity(style, METALS),
+        missing=(int(style.integers(3, 20)),) if style.random() < 0.02 else (),
     )
+
+
+def draw_rarity(rng: np.random.Generator, shares: dict[Rarity, float]) -> Rarity:
+    """Return one of the names with their shares."""
+    names = list(shares)
+    return names[int(rng.choice(len(names), p=list(shares.values())))]
 
 
 def draw_shares(rng: np.random.Generator) -> tuple[float, float]:
@@ -108,6 +124,11 @@ def draw_scanner(rng: np.random.Generator) -> Scanner:
         roll_deg=float(rng.normal(0, 4)),
         heart_motion_mm=float(rng.uniform(2, 7)) if rng.random() < 0.35 else 0.0,
         breathing_mm=float(rng.uniform(2, 8)) if rng.random() < 0.1 else 0.0,
+        breathing_step_mm=float(rng.uniform(3, 20)) if rng.random() < 0.02 else 0.0,
+        tilt_deg=float(rng.choice([-1, 1]) * rng.uniform(1, 10)) if rng.random() < 0.02 else 0.0,
+        ring_hu=float(rng.uniform(3, 15)) if rng.random() < 0.02 else 0.0,
+        cupping_hu=float(rng.uniform(5, 15)) if rng.random() < 0.15 else 0.0,
+        hu_gain=float(rng.normal(1, 0.006)),
     )
 
 

@@ -17,7 +17,7 @@ from triaged.lab.phantom.options import F32, Bool, Posture
 from triaged.lab.phantom.texture import draw_knots, field
 from triaged.lab.phantom.wall import ramp
 
-SLAB_VOXELS = 6_000_000
+SLAB_VOXELS = 8_000_000
 
 
 @dataclass(frozen=True, slots=True)
