@@ -41,7 +41,7 @@ ROOMS_OF_LIBRARIES = {
     "onnxscript": {"lab"},
     "matplotlib": {"lab"},
     "nibabel": {"lab"},
-    "typer": {"cli.py", "lab/commands.py"},
+    "typer": {"cli.py", "lab/commands.py", "lab/package_options.py"},
     "socket": {"dimse", "web", "daemon", "lab"},
     "subprocess": {"daemon"},
 }

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from triaged.lab.package_options import drift, export_package
 from triaged.lab.presets import PresetName, Subject, recipe_of
 from triaged.lab.train_order import Keeping, Order, source_of
 
@@ -236,23 +237,8 @@ def verify(
     check(report, public_key, _console())
 
 
-@app.command("export")
-def export_package(
-    package: Annotated[Path, typer.Option(metavar="FOLDER", help="The package to write.")],
-    checkpoints: Annotated[
-        Path, typer.Option(metavar="FOLDER", help="What training wrote: lungs/, multitask/, identification/.")
-    ],
-    label: Annotated[Path, typer.Option(metavar="FILE", help="What the package says about itself (YAML).")],
-    weights: Annotated[
-        Literal["half", "single"], typer.Option(help="How weights are stored; computation is in single precision.")
-    ] = "half",
-    threads: Annotated[int, typer.Option(min=1)] = 1,
-) -> None:
-    """Write trained networks as a model package, and check it against them."""
-    from triaged.lab.package_commands import export_trained
-
-    for line in export_trained(checkpoints, label, package, weights, threads):
-        typer.echo(line)
+app.command("export")(export_package)
+app.command("drift")(drift)
 
 
 def _console() -> Console:
