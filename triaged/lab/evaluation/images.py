@@ -6,12 +6,13 @@ against it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+import numpy as np
+from numpy.typing import NDArray
 from pydicom import dcmread
 from pydicom.errors import InvalidDicomError
 
@@ -19,10 +20,11 @@ from triaged.dicom.header import read_header
 from triaged.dicom.pixels import read_series
 from triaged.dicom.quiet import without_warnings
 from triaged.errors import UnreadableInstance, UnreadableStudy
-from triaged.imaging.geometry import Reorientation, canonical_reorientation
+from triaged.imaging.geometry import Geometry, Reorientation, canonical_reorientation
 from triaged.imaging.volume import Volume
 from triaged.lab.evaluation.grey import to_hounsfield
-from triaged.lab.evaluation.nifti import is_nifti, read_nifti
+from triaged.lab.evaluation.nifti import FRAME, is_nifti, read_nifti
+from triaged.lab.evaluation.upright import SURELY_IN_FRONT, bone_depth, mirror_front_to_back
 from triaged.study.assessment import ReasonCode
 from triaged.study.finding import Acquisition
 from triaged.study.records import Instance, Series
@@ -30,18 +32,24 @@ from triaged.study.scope import MAX_SPACING_MM, MIN_SLICES, ScopeOptions, choose
 
 META_ENDS: Final = 144
 """Preamble, prefix and the element with the length of the rest of the file meta information (PS3.10 7.1)."""
+UNSAID: Final = Acquisition(slice_thickness_mm=None, convolution_kernel=None, contrast=None, age_years=None)
 LONGEST_SLICE_MM: Final = 40.0
 """A slice spacing beyond this is a mistake of the header, not a scan."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Images:
-    """What the pipeline is given, and how an array of the file's own order becomes one on the volume's grid."""
+    """What the pipeline is given, and how an array of the file's own order becomes one on the volume's grid.
+
+    `source` is the grid in the file's order. `correction` maps the positions that headers of this case give to true LPS
+    positions; the identity where they are believed.
+    """
 
     volume: Volume
     acquisition: Acquisition
     reorientation: Reorientation
-    source_shape: tuple[int, int, int]
+    source: Geometry
+    correction: NDArray[np.float64]
     notes: tuple[str, ...]
 
 
@@ -70,8 +78,15 @@ def _from_nifti(path: Path) -> Images:
             f"expected a slice every {MAX_SPACING_MM:g} mm or less, found one every {spacing_mm:.1f} mm in {path.name}",
         )
     voxels, notes = to_hounsfield(reorientation.apply(image.voxels))
-    acquisition = Acquisition(slice_thickness_mm=None, convolution_kernel=None, contrast=None, age_years=None)
-    return Images(Volume(voxels, grid), acquisition, reorientation, image.geometry.shape, image.notes + notes)
+    source, correction = image.geometry, np.eye(4)
+    depth = bone_depth(voxels, grid)
+    if depth is not None and depth < SURELY_IN_FRONT:
+        correction = mirror_front_to_back(grid)
+        source = Geometry(correction @ source.affine, source.shape, FRAME)
+        reorientation = canonical_reorientation(source)
+        grid, voxels = reorientation.geometry(source), voxels[:, ::-1].copy()
+        notes += (f"the spine lies in front ({depth:.2f} of the way to the back); exchanged front and back",)
+    return Images(Volume(voxels, grid), UNSAID, reorientation, source, correction, image.notes + notes)
 
 
 def _from_dicom(path: Path) -> Images:
@@ -91,8 +106,7 @@ def _from_dicom(path: Path) -> Images:
     read = read_series([Path(instance.path) for instance in choice.chosen.instances])
     notes = [f"{strangers} files are no DICOM instances"] if strangers else []
     notes += [f"chose one of {len(series)} series"] if len(series) > 1 else []
-    source = read.source_geometry.shape
-    return Images(read.volume, read.acquisition, read.reorientation, source, tuple(notes))
+    return Images(read.volume, read.acquisition, read.reorientation, read.source_geometry, np.eye(4), tuple(notes))
 
 
 @without_warnings()
@@ -115,12 +129,3 @@ def _instance(path: Path) -> Instance | None:
         received_at=datetime.fromtimestamp(0, UTC),
         image=header.image,
     )
-
-
-def described(images: Images) -> Iterator[tuple[str, object]]:
-    """Yield what a row of the report says of the images."""
-    slices, rows, columns = images.volume.geometry.shape
-    spacing = images.volume.geometry.spacing_mm
-    yield "slices", slices
-    yield "matrix", f"{rows}x{columns}"
-    yield "spacing_mm", [round(mm, 3) for mm in spacing]

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy import ndimage
 
+from triaged.imaging.regions import bounding_box
 from triaged.imaging.window import to_unit
 from triaged.lab.evaluation.row import Outcome, Row
 from triaged.lab.evaluation.run import Compared
@@ -112,22 +113,37 @@ def _peaks(wrong: NDArray[np.int64]) -> tuple[int, ...]:
 
 
 def _png(compared: Compared, slices: tuple[int, ...]) -> bytes:
-    """Return each slice plain and with outlines, side by side, one slice below the other."""
+    """Return each slice plain and with outlines, side by side, one slice below the other, cut to the lungs."""
     _, row_mm, column_mm = compared.images.volume.geometry.spacing_mm
-    rows = []
+    cut = _cut(compared)
+    pairs = []
     for index in slices:
-        plane = np.asarray(compared.images.volume.voxels[index], dtype=np.float32)
+        plane = np.asarray(compared.images.volume.voxels[index][cut], dtype=np.float32)
         height = max(1, round(WIDTH_PX * plane.shape[0] * row_mm / (plane.shape[1] * column_mm)))
         grey = Image.fromarray(np.rint(to_unit(plane, *WINDOW_HU) * 255).astype(np.uint8)).resize((WIDTH_PX, height))
         plain = np.repeat(np.asarray(grey)[..., None], 3, axis=2)
         drawn = plain.copy()
         for region, colour in _regions(compared):
             if region is not None:
-                drawn[_outline(region[index], (WIDTH_PX, height))] = colour
-        rows.append(np.concatenate([plain, drawn], axis=1))
+                drawn[_outline(region[index][cut], (WIDTH_PX, height))] = colour
+        pairs.append(np.concatenate([plain, drawn], axis=1))
     content = io.BytesIO()
-    Image.fromarray(np.concatenate(rows, axis=0)).save(content, format="PNG", optimize=True)
+    Image.fromarray(np.concatenate(pairs, axis=0)).save(content, format="PNG", optimize=True)
     return content.getvalue()
+
+
+def _cut(compared: Compared) -> tuple[slice, slice]:
+    """Return the rows and columns that hold all outlines, with a margin; everything where there are none."""
+    shape = compared.images.volume.geometry.shape
+    together = np.zeros(shape, dtype=np.bool_)
+    for region, _ in _regions(compared):
+        if region is not None:
+            together |= region
+    box = bounding_box(together)
+    if box is None:
+        return slice(None), slice(None)
+    _, rows, columns = box.grown((0, shape[1] // 16, shape[2] // 16), shape).slices
+    return rows, columns
 
 
 def _outline(plane: Region, size: tuple[int, int]) -> Region:

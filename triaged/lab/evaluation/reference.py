@@ -19,7 +19,7 @@ from triaged.errors import UnreadableStudy
 from triaged.imaging.geometry import Geometry, canonical_reorientation
 from triaged.imaging.volume import Mask
 from triaged.lab.evaluation.images import Images
-from triaged.lab.evaluation.nifti import NiftiImage, read_nifti
+from triaged.lab.evaluation.nifti import FRAME, NiftiImage, read_nifti
 from triaged.pipelines.split import LEFT, RIGHT, SplitMethod, split
 from triaged.study.assessment import ReasonCode
 
@@ -115,13 +115,16 @@ def _labels(voxels: NDArray[Any]) -> Labels:
 
 
 def _on_grid(labels: Labels, mask: NiftiImage, images: Images, path: Path) -> tuple[Labels, tuple[str, ...]]:
-    target = images.volume.geometry
-    own = canonical_reorientation(mask.geometry)
-    apart = _corners_apart(own.geometry(mask.geometry), target)
+    target, source = images.volume.geometry, images.source
+    if _corners_apart(mask.geometry, source) < EXACT_VOXEL:
+        return np.ascontiguousarray(images.reorientation.apply(labels)), ()
+    placed = Geometry(images.correction @ mask.geometry.affine, mask.geometry.shape, FRAME)
+    own = canonical_reorientation(placed)
+    apart = _corners_apart(own.geometry(placed), target)
     if apart < SAME_VOXEL:
         notes = () if apart < EXACT_VOXEL else (f"grid up to {apart:.2f} voxels off the images'; took the images'",)
         return np.ascontiguousarray(own.apply(labels)), notes
-    if labels.shape == images.source_shape:
+    if labels.shape == source.shape:
         return (
             np.ascontiguousarray(images.reorientation.apply(labels)),
             ("the header places the mask elsewhere than the images, on as many voxels; took the images' grid",),
@@ -132,14 +135,14 @@ def _on_grid(labels: Labels, mask: NiftiImage, images: Images, path: Path) -> tu
     if not mask.is_placed:
         raise UnreadableStudy(
             ReasonCode.CORRUPT,
-            f"expected a mask of {images.source_shape} voxels or one that says where it lies, found {labels.shape} "
+            f"expected a mask of {source.shape} voxels or one that says where it lies, found {labels.shape} "
             f"voxels and no place in {path.name}",
         )
-    to_mask = np.linalg.inv(mask.geometry.affine) @ target.affine
+    to_mask = np.linalg.inv(placed.affine) @ target.affine
     moved = ndimage.affine_transform(
         labels, to_mask[:3, :3], to_mask[:3, 3], output_shape=target.shape, order=0, mode="grid-constant", cval=0
     )
-    return moved, (f"has {labels.shape} voxels, not {images.source_shape}; resampled by its header",)
+    return moved, (f"has {labels.shape} voxels, not {source.shape}; resampled by its header",)
 
 
 def _corners_apart(first: Geometry, second: Geometry) -> float:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tests.unit.lab.evaluation.scans import BALL, Scan, nibabel, save, scan
-from tests.unit.pipelines.bodies import LUNG_ML
+from tests.unit.pipelines.bodies import LUNG_ML, Ball
 from tests.unit.pipelines.networks import AnswersAtOnce
 from triaged.errors import UnreadableStudy
 from triaged.imaging.volume import Volume
@@ -146,6 +146,21 @@ def test_values_of_a_window_scaled_to_bytes_come_back_as_hounsfield_units(chest:
     (row,) = measured([case(images, lungs)])
     assert any("-1250 to 250 HU" in note for note in row.notes)
     assert above(row.lung_dice, 0.9)
+
+
+@pytest.mark.parametrize("masks", ["with the same header", "with a right one"])
+def test_front_and_back_are_exchanged_where_the_header_lies_about_them(tmp_path: Path, masks: str) -> None:
+    """The spine lies behind; a header that puts it in front is not believed."""
+    chest = scan((BALL, Ball((0.0, 85.0, 0.0), 24.0, 700)))
+    images = nibabel.load(save(tmp_path / "right.nii.gz", chest.volume.voxels, chest.geometry, "LAS"))
+    lesions = nibabel.load(save(tmp_path / "lesions.nii.gz", chest.lesion, chest.geometry, "LAS"))
+    lie = images.affine @ np.array([[1, 0, 0, 0], [0, -1, 0, images.shape[1] - 1], [0, 0, 1, 0], [0, 0, 0, 1]])
+    nibabel.save(nibabel.Nifti1Image(np.asarray(images.dataobj), lie), tmp_path / "ct.nii.gz")
+    if masks == "with the same header":
+        nibabel.save(nibabel.Nifti1Image(np.asarray(lesions.dataobj), lie), tmp_path / "lesions.nii.gz")
+    (row,) = measured([case(tmp_path / "ct.nii.gz", None, tmp_path / "lesions.nii.gz")])
+    assert any("exchanged front and back" in note for note in row.notes)
+    assert above(row.lesion_dice, 0.95)
 
 
 def test_a_case_without_lungs_counts_as_no_overlap(chest: Scan, tmp_path: Path) -> None:
