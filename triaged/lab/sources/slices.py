@@ -23,7 +23,7 @@ from triaged.lab.sources.archive import TrainingSeries, save_series
 from triaged.lab.sources.inversion import CurveNetwork, learn_inversion, undone
 from triaged.lab.sources.normals import read_normal
 
-FIRST_SLICES: Final = (0, 159, 279, 397, 510, 626, 702, 788, 970, 1081, 1247)
+FIRST_SLICES: Final = (0, 159, 279, 397, 510, 626, 702, 789, 970, 1081, 1247)
 """Where each of the ten patients begins, and the end of the last."""
 LUNGS_MM: Final = 270.0
 """Greatest width of a grown person's two lungs; the slices' pixel spacing is not known."""
