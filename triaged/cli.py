@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 from rich.console import Console
@@ -216,6 +216,43 @@ def phantom(
 
     paths = phantom_study(seed, severity.value, out_dir)
     out.print(f"{len(paths)} instances in {escape(str(out_dir))}")
+
+
+@app.command()
+def simulate(
+    config: ConfigFile = DEFAULT_CONFIG,
+    arrivals: Annotated[
+        str, typer.Option(metavar="FILE|poisson", help="A trace (CSV: arrived, priority).")
+    ] = "poisson",
+    per_day: Annotated[float | None, typer.Option(min=0.1, help="Studies a day; else --load.")] = None,
+    load: Annotated[float, typer.Option(min=0.05, max=2, help="Share of the readers' time that is needed.")] = 0.8,
+    readers: Annotated[str, typer.Option(metavar="N[,N...]", help="At any hour, or at each of 24.")] = "1",
+    evaluation: Annotated[Path | None, typer.Option(metavar="FILE", help="JSON of `triaged model evaluate`.")] = None,
+    prevalence: Annotated[float, typer.Option(min=0.001, max=0.999)] = 0.10,
+    sensitivity: Annotated[float, typer.Option(min=0, max=1, help="Assumed without --evaluation.")] = 0.90,
+    specificity: Annotated[float, typer.Option(min=0, max=1, help="Assumed without --evaluation.")] = 0.90,
+    discipline: Annotated[list[str] | None, typer.Option(help="An order to compare with fifo; else all.")] = None,
+    interruption: Annotated[Literal["never", "emergencies", "tiers"], typer.Option(help="Who interrupts.")] = "never",
+    days: Annotated[float, typer.Option(min=0.1, help="Measured in each replication.")] = 14.0,
+    replications: Annotated[int, typer.Option(min=2)] = 20,
+    seed: Annotated[int, typer.Option(min=0)] = 1,
+    plot: Annotated[Path | None, typer.Option(metavar="FILE", help="Where a plot (PNG) is written.")] = None,
+) -> None:
+    """Simulate how long studies wait for a reader under several orders of reading."""
+    options = _load(config).triage.options()
+    from triaged.lab.simulation.assumed import Accuracy
+    from triaged.lab.simulation.command import Job
+    from triaged.lab.simulation.command import simulate as run
+    from triaged.lab.simulation.comparison import Plan
+    from triaged.lab.simulation.desk import Interruption
+    from triaged.lab.simulation.site import Readers
+
+    accuracy = Accuracy(prevalence, sensitivity, specificity)
+    plan = Plan(replications=replications, measured_min=days * 24 * 60, seed=seed)
+    chosen = tuple(discipline or ())
+    staffed = Readers.parse(readers)
+    interrupted = Interruption(interruption)
+    run(Job(arrivals, per_day, load, staffed, evaluation, accuracy, chosen, interrupted, plan, plot), options, out)
 
 
 def _load(path: Path) -> Config:

@@ -5,7 +5,6 @@ Must not know images. Nothing here says that a package is accepted: each criteri
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -15,6 +14,7 @@ from triaged.lab.acceptance.sizes import FEWEST, patients_of
 from triaged.lab.evaluation.estimate import Estimate
 from triaged.lab.evaluation.row import Row
 from triaged.lab.evaluation.summary import headline, mean_of
+from triaged.lab.simulation.evaluated import plain
 from triaged.lab.simulation.replicated import Replicated
 from triaged.lab.simulation.verdict import Criterion, Verdict, at_least, at_most
 
@@ -58,11 +58,6 @@ _FIGURES: Final = (
 def is_normal(group: str) -> bool:
     """Tell whether a group is one in which no disease is expected."""
     return plain(group) in NORMAL
-
-
-def plain(group: str) -> str:
-    """Return a group's name in small letters without punctuation."""
-    return re.sub(r"[^a-z0-9]", "", group.lower())
 
 
 def figure_criteria(rows: Sequence[Row]) -> tuple[Criterion, ...]:

@@ -19,10 +19,10 @@ from triaged.lab.acceptance.probability import fit_probability
 from triaged.lab.acceptance.sizes import group_sizes, size_criteria
 from triaged.lab.acceptance.thresholds import Proposal, Split, proposals, split_by_patient, threshold_criteria
 from triaged.lab.acceptance.trial import Setting, Trial, run_trial, severe_wait
-from triaged.lab.acceptance.worklist import with_tau
 from triaged.lab.evaluation.row import Row
 from triaged.lab.evaluation.summary import summary
 from triaged.lab.evaluation.table import comparison, method_of
+from triaged.lab.simulation.evaluated import with_tau
 from triaged.lab.simulation.verdict import Criterion, Verdict
 from triaged.triage.scheme import Scheme, TriageOptions
 

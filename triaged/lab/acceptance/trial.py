@@ -9,11 +9,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from triaged.lab.acceptance.worklist import Drawn, simulated_cases, with_tau
 from triaged.lab.evaluation.row import Row
 from triaged.lab.simulation.arrivals import Trace
 from triaged.lab.simulation.comparison import Comparison, Plan, compare, plan_over
 from triaged.lab.simulation.disciplines import Triaged, all_disciplines
+from triaged.lab.simulation.evaluated import Drawn, simulated_cases, with_tau
 from triaged.lab.simulation.gates import gates
 from triaged.lab.simulation.site import DAY_AND_NIGHT, Readers, Site, busy_site
 from triaged.lab.simulation.verdict import Criterion

@@ -14,8 +14,8 @@ from triaged.lab.acceptance.criteria import figure_criteria
 from triaged.lab.acceptance.probability import fit_probability
 from triaged.lab.acceptance.sizes import group_sizes, half_width_of_area, size_criteria
 from triaged.lab.acceptance.thresholds import proposals, split_by_patient, threshold_criteria
-from triaged.lab.acceptance.worklist import outcome_of, simulated_cases, truth_of
 from triaged.lab.evaluation.row import Outcome
+from triaged.lab.simulation.evaluated import outcome_of, simulated_cases, truth_of
 from triaged.lab.simulation.site import Truth
 from triaged.lab.simulation.verdict import Verdict
 from triaged.study.assessment import Assessed, Failed

@@ -6,11 +6,14 @@ makes of it from the evaluation.
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from typing import Final
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any, Final
 
-from triaged.lab.acceptance.criteria import plain
+from triaged.errors import ConfigError
 from triaged.lab.evaluation.row import Outcome, Row
 from triaged.lab.simulation.site import Case, Truth
 from triaged.lab.simulation.stream import FAILED
@@ -50,6 +53,19 @@ def simulated_cases(rows: Sequence[Row], options: TriageOptions, prevalence: flo
     weight = _weights(positives, len(known) - positives, prevalence)
     cases = tuple(Case(truth, outcome_of(row), weight(row.is_positive)) for row, truth in known)
     return Drawn(cases, len(read) - len(known))
+
+
+def read_rows(path: Path) -> tuple[Row, ...]:
+    """Return the rows of the JSON file that `triaged model evaluate --json` wrote.
+
+    Raises:
+        ConfigError: the file is no such JSON.
+    """
+    try:
+        return tuple(_row(told) for told in json.loads(path.read_text(encoding="utf-8"))["cases"])
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        expected = "the JSON file of an evaluation"
+        raise ConfigError(f"{path}: expected {expected}, found {type(error).__name__}: {error}") from None
 
 
 def truth_of(row: Row, options: TriageOptions) -> Truth | None:
@@ -93,6 +109,11 @@ def outcome_of(row: Row) -> Assessed | Failed:
     )
 
 
+def plain(group: str) -> str:
+    """Return a group's name in small letters without punctuation."""
+    return re.sub(r"[^a-z0-9]", "", group.lower())
+
+
 def with_tau(options: TriageOptions, tau: float) -> TriageOptions:
     """Return a policy with another threshold for the identification score."""
     return replace(options, tau=tau)
@@ -102,3 +123,12 @@ def _weights(positives: int, others: int, prevalence: float | None) -> Callable[
     if prevalence is None or not positives or not others:
         return lambda _: 1.0
     return lambda positive: prevalence / positives if positive else (1 - prevalence) / others
+
+
+def _row(told: dict[str, Any]) -> Row:
+    known = {field.name for field in fields(Row)}
+    values: dict[str, Any] = {
+        key: tuple(value) if isinstance(value, list) else value for key, value in told.items() if key in known
+    }
+    values["outcome"] = Outcome(told["outcome"])
+    return Row(**values)

@@ -1,0 +1,137 @@
+"""The command `triaged simulate`: from a site's stream of studies to waits, gates and a plot.
+
+Must not know how a wait comes about.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from triaged.errors import ConfigError
+from triaged.lab.simulation.arrivals import poisson_day, read_trace
+from triaged.lab.simulation.assumed import Accuracy, assumed_cases
+from triaged.lab.simulation.comparison import Comparison, GroupWaits, Plan, compare, plan_over
+from triaged.lab.simulation.desk import Interruption
+from triaged.lab.simulation.disciplines import Discipline, all_disciplines
+from triaged.lab.simulation.evaluated import read_rows, simulated_cases
+from triaged.lab.simulation.gates import FEWEST_CASES, gates
+from triaged.lab.simulation.plots import waits_plot
+from triaged.lab.simulation.site import MOSTLY_ROUTINE, Case, Readers, Site, busy_site
+from triaged.triage.scheme import TriageOptions
+
+CHANCE: Final = "poisson"
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What the command line asks for.
+
+    `arrivals` is "poisson" or the path of a trace; `per_day` None keeps the readers busy for the share `load`.
+    `evaluation` is the JSON file of an evaluation, None where `accuracy` is assumed. `disciplines` empty means all.
+    """
+
+    arrivals: str
+    per_day: float | None
+    load: float
+    readers: Readers
+    evaluation: Path | None
+    accuracy: Accuracy
+    disciplines: tuple[str, ...]
+    interruption: Interruption
+    plan: Plan
+    plot: Path | None
+
+
+def simulate(job: Job, options: TriageOptions, console: Console) -> None:
+    """Simulate and print waits by order and group, then the gates of the daemon's order.
+
+    Raises:
+        ConfigError: a file, or the name of an order, cannot be used.
+    """
+    chosen = _chosen(job.disciplines, options)
+    cases = _cases(job, options)
+    site, plan = _site(job, cases)
+    comparison = compare(site, chosen, plan, job.interruption)
+    console.print(_title(comparison, site, job))
+    console.print(_table(comparison))
+    if "triaged" in comparison.waits:
+        console.print(_gates(comparison, cases, job))
+    if job.plot is not None:
+        job.plot.parent.mkdir(parents=True, exist_ok=True)
+        job.plot.write_bytes(waits_plot(comparison))
+        console.print(escape(str(job.plot)))
+
+
+def _chosen(names: Sequence[str], options: TriageOptions) -> list[Discipline]:
+    known = {discipline.name: discipline for discipline in all_disciplines(options)}
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        raise ConfigError(f"--discipline: expected {', '.join(known)}, found {', '.join(unknown)}")
+    return [known[name] for name in names or known]
+
+
+def _cases(job: Job, options: TriageOptions) -> tuple[Case, ...]:
+    if job.evaluation is None:
+        return assumed_cases(job.accuracy)
+    drawn = simulated_cases(read_rows(job.evaluation), options, job.accuracy.prevalence)
+    if not drawn.cases:
+        raise ConfigError(f"{job.evaluation}: expected cases with a known severity, found none")
+    return drawn.cases
+
+
+def _site(job: Job, cases: tuple[Case, ...]) -> tuple[Site, Plan]:
+    site = busy_site(cases, job.load, job.readers)
+    if job.arrivals != CHANCE:
+        trace = read_trace(Path(job.arrivals))
+        return replace(site, arrivals=trace), plan_over(trace, job.plan)
+    if job.per_day is not None:
+        site = replace(site, arrivals=poisson_day(job.per_day, MOSTLY_ROUTINE))
+    return site, job.plan
+
+
+def _title(comparison: Comparison, site: Site, job: Job) -> str:
+    kind = "assumed cases" if job.evaluation is None else f"{len(site.cases)} evaluated cases"
+    return (
+        f"{comparison.plan.replications} replications of {comparison.plan.measured_min / 1440:g} days, {kind}, "
+        f"{site.arrivals.per_day:.1f} studies a day, load {comparison.load:.2f}. Minutes, with 95 % intervals."
+    )
+
+
+def _table(comparison: Comparison) -> Table:
+    names = ("What", "Order", "n", "Mean wait", "Median", "95 %", "Longest", "In target", "Change", "Overtaken")
+    table = Table(*names, "Starved")
+    orders = list(comparison.waits.items())
+    for group in orders[0][1]:
+        for order, waits in orders:
+            if waits[group].studies:
+                table.add_row(group, order, *_figures(waits[group]), end_section=order == orders[-1][0])
+    return table
+
+
+def _figures(waits: GroupWaits) -> tuple[str, ...]:
+    return (
+        str(waits.studies),
+        f"{waits.mean_min:.1f}",
+        f"{waits.median_min.value:.1f}",
+        f"{waits.p95_min.value:.1f}",
+        f"{waits.max_min:.0f}",
+        f"{waits.inside_target.value:.2f}",
+        f"{waits.change_min:.1f}",
+        f"{waits.overtaken.value:.2f}",
+        str(waits.starved),
+    )
+
+
+def _gates(comparison: Comparison, cases: tuple[Case, ...], job: Job) -> Table:
+    """Return the gates; assumed cases stand for as many as are asked for, since nobody evaluated any."""
+    table = Table("Asked of the daemon's order", "Found", "Verdict")
+    for gate in gates(comparison, "triaged", cases if job.evaluation is not None else cases * FEWEST_CASES):
+        table.add_row(escape(gate.asked), escape(gate.found), gate.verdict.value)
+    return table
