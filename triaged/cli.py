@@ -22,6 +22,7 @@ from rich.table import Column, Table
 
 from triaged.errors import ConfigError, TriagedError, UnknownDestination
 from triaged.lab.commands import app as model_app
+from triaged.lab.phantom.command import phantom
 
 if TYPE_CHECKING:
     from triaged.config.settings import Config
@@ -36,6 +37,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(model_app)
+app.command()(phantom)
 out = Console(highlight=False, width=None if sys.stdout.isatty() else 160)
 
 ConfigFile = Annotated[
@@ -54,15 +56,6 @@ class RoleName(StrEnum):
     COURIER = "courier"
     CLOCK = "clock"
     WEB = "web"
-
-
-class SeverityName(StrEnum):
-    """How much disease a generated study shows."""
-
-    NONE = "none"
-    MILD = "mild"
-    MODERATE = "moderate"
-    SEVERE = "severe"
 
 
 def main() -> None:
@@ -201,21 +194,6 @@ def resend(
             Studies(database).arrival(study)
         number = outbox.resend(study, destination, now=datetime.now(UTC))
     out.print(f"{number} dead letter{'' if number == 1 else 's'} will be sent again.")
-
-
-@app.command()
-def phantom(
-    out_dir: Annotated[Path, typer.Option("--out", metavar="FOLDER", help="Where the instances are written.")],
-    seed: Annotated[int, typer.Option(min=0, help="The same seed makes the same study.")] = 1,
-    severity: Annotated[SeverityName, typer.Option(help="How much disease it shows.")] = SeverityName.MODERATE,
-    config: ConfigFile = DEFAULT_CONFIG,
-) -> None:
-    """Generate a chest CT study to try the daemon with; no patient is in it."""
-    del config  # every command takes it; this one needs nothing from it
-    from triaged.lab.phantom.study import phantom_study
-
-    paths = phantom_study(seed, severity.value, out_dir)
-    out.print(f"{len(paths)} instances in {escape(str(out_dir))}")
 
 
 @app.command()

@@ -13,7 +13,7 @@ import pytest
 from numpy.typing import NDArray
 
 from triaged.lab.phantom.dicom_modules import Position
-from triaged.lab.phantom.dicom_writer import Kind, write_study
+from triaged.lab.phantom.dicom_writer import Extra, Kind, write_study
 from triaged.lab.phantom.generate import generate
 from triaged.lab.phantom.options import Phantom, PhantomOptions, Scanner
 from triaged.lab.phantom.study import phantom_study
@@ -87,17 +87,47 @@ def test_the_multi_frame_image_holds_the_same_voxels(phantom: Phantom, tmp_path:
 
 
 def test_extras_are_other_series_of_the_same_study(phantom: Phantom, tmp_path: Path) -> None:
-    paths = write_study(phantom, tmp_path, extras=("localizer", "dose_report", "thick_duplicate_kernel"))
+    every: tuple[Extra, ...] = ("localizer", "dose_report", "thick_duplicate_kernel", "duplicate_kernel", "coronal")
+    paths = write_study(phantom, tmp_path, extras=every)
     headers = [pydicom.dcmread(p, stop_before_pixels=True) for p in paths]
     assert len({h.StudyInstanceUID for h in headers}) == 1
-    assert {(int(h.SeriesNumber), h.Modality) for h in headers} == {(1, "CT"), (2, "CT"), (3, "CT"), (99, "SR")}
+    assert {(int(h.SeriesNumber), h.Modality) for h in headers} == {
+        (1, "CT"),
+        (2, "CT"),
+        (3, "CT"),
+        (4, "CT"),
+        (5, "CT"),
+        (99, "SR"),
+    }
     assert headers[0].ImageType[2] == "LOCALIZER"
+    by_series = {int(h.SeriesNumber): [x for x in headers if x.SeriesNumber == h.SeriesNumber] for h in headers}
+    sharp, soft, reformatted = by_series[2], by_series[4], by_series[5]
+    assert [x.ImagePositionPatient for x in sharp] == [x.ImagePositionPatient for x in soft]
+    assert sharp[0].ConvolutionKernel != soft[0].ConvolutionKernel
+    assert reformatted[0].ImageType[0] == "DERIVED"
+
+
+def test_a_leaning_gantry_says_so_in_its_images(tmp_path: Path) -> None:
+    leaning = generate(replace(OPTIONS, scanner=Scanner(tilt_deg=10.0)))
+    images = [pydicom.dcmread(path) for path in write_study(leaning, tmp_path)]
+    assert images[0].GantryDetectorTilt == 10
+    assert [float(v) for v in images[0].ImageOrientationPatient] == pytest.approx([1, 0, 0, 0, 0.98480775, 0.17364818])
+    steps = np.diff([[float(v) for v in ds.ImagePositionPatient] for ds in images], axis=0)
+    assert steps == pytest.approx(np.tile([0, 0, 14.0], (len(images) - 1, 1)))
+
+
+def test_a_lost_slice_is_a_gap_between_positions(tmp_path: Path) -> None:
+    gapped = generate(replace(OPTIONS, missing=(2,)))
+    images = [pydicom.dcmread(path) for path in write_study(gapped, tmp_path)]
+    steps = np.diff([float(ds.ImagePositionPatient[2]) for ds in images])
+    assert steps.tolist() == [14.0, 28.0] + [14.0] * (len(images) - 3)
 
 
 @pytest.mark.skipif(shutil.which("dciodvfy") is None, reason="dciodvfy (Debian package dicom3tools) is not installed")
 @pytest.mark.parametrize("kind", ["ct", "enhanced-ct"])
 def test_dciodvfy_finds_no_error(phantom: Phantom, kind: Kind, tmp_path: Path) -> None:
-    paths = write_study(phantom, tmp_path, kind=kind, extras=("localizer", "dose_report", "thick_duplicate_kernel"))
+    extras: tuple[Extra, ...] = ("localizer", "dose_report", "duplicate_kernel", "coronal")
+    paths = write_study(phantom, tmp_path, kind=kind, extras=extras)
     for path in (paths[0], paths[1], paths[-2], paths[-1]):
         report = subprocess.run(["dciodvfy", "-new", str(path)], capture_output=True, text=True, check=False)
         assert "Error" not in report.stdout + report.stderr, (path.name, report.stderr)

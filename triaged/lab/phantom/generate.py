@@ -75,7 +75,6 @@ def set_scene(options: PhantomOptions) -> Scene:
     bottom, top = anatomy.bottom + options.crop_mm[0], anatomy.top - options.crop_mm[1]
     count = max(8, round((top - bottom) / options.increment_mm))
     z = bottom + options.increment_mm * np.arange(count, dtype=np.float32)
-    z[count // 2 :] += options.scanner.breathing_step_mm
     if group == 2:
         half = options.slice_mm / 4
         z = np.stack([z - half, z + half], axis=1).ravel()
@@ -90,6 +89,8 @@ def set_scene(options: PhantomOptions) -> Scene:
         scanner.edge_mm,
         options.pixel_mm * float(np.cos(tilt)),
     )
+    beyond = np.arange(z.size) >= count // 2 * group
+    frame = replace(frame, z_mm=z + np.float32(scanner.breathing_step_mm) * beyond.astype(np.float32))
     patient = make_patient(options.seed, anatomy, options.posture, frame)
     return Scene(frame, group, patient, Warp(options.follow_up.rise_mm, float(np.tan(tilt))))
 

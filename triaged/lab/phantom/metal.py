@@ -40,8 +40,8 @@ def wires(rng: np.random.Generator, frame: Frame, voxels: F32, anatomy: Anatomy)
     for z in np.arange(-95, anatomy.apex_r - 40, 24) + rng.uniform(-4, 4):
         y = -anatomy.front * (1 - 0.34 * float(np.clip((z + 40) / (anatomy.apex_r + 60), 0, 1))) - 12
         for x in (-17.0, 0.0, 17.0):
-            end: Point = (x + 3, y + 4 - 0.2 * abs(x), float(z))
-            paint_capsule(frame, voxels, (x, y - 0.2 * abs(x), float(z)), end, 0.9, METAL_HU)
+            end: Point = (x + 3, y + 4 - 0.2 * abs(x), float(z) + 7)
+            paint_capsule(frame, voxels, (x, y - 0.2 * abs(x), float(z) - 7), end, 1.1, METAL_HU)
 
 
 def pacemaker(rng: np.random.Generator, frame: Frame, voxels: F32, anatomy: Anatomy, core: Core) -> None:
