@@ -56,7 +56,7 @@ def acceptance_report(
     split = split_by_patient(rows)
     by_p = dataclasses.replace(options, scheme=Scheme.COMBINED) if options.scheme is Scheme.SEVERITY else options
     found = proposals(split, lambda some, tau: severe_wait(some, by_p, setting, tau))
-    tau = _tau(options, found)
+    tau = _tau(options, rows, found)
     trial = run_trial(rows, with_tau(options, tau), setting)
     parts = {
         "size": size_criteria(group_sizes(rows)),
@@ -81,12 +81,12 @@ def acceptance_report(
     }
 
 
-def _tau(options: TriageOptions, found: Sequence[Proposal]) -> float:
-    """Return the threshold that the simulation works with: the site's, else the sensitive one, else the usual one."""
-    if options.tau is not None:
-        return options.tau
+def _tau(options: TriageOptions, rows: Sequence[Row], found: Sequence[Proposal]) -> float:
+    """Return the threshold that the daemon would work with: the site's or the package's; else the sensitive one."""
+    package = [row.identification_threshold for row in rows if row.identification_threshold is not None]
     sensitive = [proposal.point.threshold for proposal in found if proposal.name == "sensitive"]
-    return min(max(sensitive[0], 1e-6), 1 - 1e-6) if sensitive else DEFAULT_TAU
+    tau = options.tau if options.tau is not None else [*package, *sensitive, DEFAULT_TAU][0]
+    return min(max(tau, 1e-6), 1 - 1e-6)
 
 
 def _prevalence(rows: Sequence[Row], setting: Setting) -> float:
@@ -128,7 +128,7 @@ def _worklist(trial: Trial | None) -> dict[str, Any] | None:
 
 
 def _without_patient(row: Row) -> dict[str, Any]:
-    return {key: value for key, value in row.as_json().items() if key not in ("patient", "seconds_reading", "peak_mib")}
+    return {key: value for key, value in row.as_json().items() if key != "patient"}
 
 
 def _plain(value: Any) -> Any:

@@ -103,7 +103,7 @@ def outcome_of(row: Row) -> Assessed | Failed:
             dense_share=0.0,
             grade=row.grade or 0,
             engine="evaluated",
-            identification_threshold=None,
+            identification_threshold=row.identification_threshold,
             quality=tuple(QualityFlag(flag) for flag in row.quality),
         )
     )

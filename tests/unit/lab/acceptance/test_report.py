@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from functools import cache
 from html.parser import HTMLParser
 from pathlib import Path
@@ -82,6 +83,13 @@ def test_severe_studies_wait_less_than_first_come_first_in_the_report() -> None:
     waits = large()["worklist"]["waits"]
     severe = [waits[order]["severe and worse"]["mean_min"]["value"] for order in ("triaged", "fifo")]
     assert severe[0] < severe[1]
+
+
+def test_the_threshold_simulated_is_the_sites_else_the_packages() -> None:
+    rows = [replace(each, identification_threshold=0.62) for each in site(3, 3)]
+    assert report_on(rows)["policy"]["tau"] == 0.62
+    chosen = TriageOptions(scheme=Scheme.COMBINED, tau=0.4)
+    assert acceptance_report(rows, chosen, BRIEF, unanswered(), ABOUT)["policy"]["tau"] == 0.4
 
 
 def test_what_was_not_given_is_said_in_a_remark() -> None:
