@@ -24,7 +24,7 @@ from triaged.lab.simulation.site import days
 from triaged.lab.simulation.verdict import Verdict
 from triaged.triage.scheme import Scheme, TriageOptions
 
-BRIEF = Setting(None, 0.85, None, 0.2, Plan(replications=3, warm_up_min=days(0.5), measured_min=days(1), seed=1))
+BRIEF = Setting(None, 0.85, None, 0.2, Plan(2, days(0.3), days(0.7), days(0.2), seed=1))
 ABOUT = Provenance("0.1", "2025-03-14", "Dr A & B <hospital>", {"name": "ct", "sha256": "ab"}, {"cases": "cd"})
 
 
