@@ -1,5 +1,6 @@
 """The prior of a training is taken off exactly once, and no order of cases changes."""
 
+import json
 import math
 from pathlib import Path
 
@@ -10,12 +11,17 @@ pytest.importorskip("torch", reason="the lab needs torch: pip install triaged[la
 
 import torch
 
+pytest.importorskip("onnxscript", reason="the lab needs onnxscript: pip install triaged[lab]")
+
+from triaged.errors import ConfigError
 from triaged.inference.manifest import read_manifest
 from triaged.lab.identification import PooledSeries, fit_head
 from triaged.lab.networks import MultitaskSpatial1
+from triaged.lab.packaging import demand_prior, read_label
 from triaged.lab.paper import PAPER_POSITIVE_SHARE
 from triaged.lab.prior import at_prior, log_odds
 from triaged.lab.tasks import POSITIVE_SHARE
+from triaged.lab.train_order import RECORD
 
 SHIPPED = Path(__file__).parents[2] / "onnx_models" / "ct-phantom"
 
@@ -61,6 +67,23 @@ def test_a_head_fitted_on_what_tells_nothing_learns_the_prior_that_its_package_s
         logit = network.identification(torch.ones(1, 585)).item()
     assert logit == pytest.approx(math.log(3), abs=0.45)
     assert probability(at_prior(np.array([logit]), POSITIVE_SHARE)[0]) == pytest.approx(0.5, abs=0.11)
+
+
+@pytest.mark.parametrize("stated", [0.5, 0.75])
+def test_a_label_has_to_state_the_prior_that_training_tells(stated: float, tmp_path: Path) -> None:
+    label = tmp_path / "label.yaml"
+    label.write_text(
+        f"{{name: n, version: v, licence: l, terms: t, trained_on: o, device_uid: 2.25.7, training_prior: {stated}, "
+        f"thresholds: {{lung: 0.5, lesion: 0.2, identification: 0.5}}}}"
+    )
+    demand_prior(tmp_path, read_label(label))
+    (tmp_path / "multitask").mkdir()
+    (tmp_path / "multitask" / RECORD).write_text(json.dumps({"training_prior": 0.75}))
+    if stated == 0.75:
+        demand_prior(tmp_path, read_label(label))
+    else:
+        with pytest.raises(ConfigError, match=r"training_prior: expected 0\.75, .*, found 0\.5"):
+            demand_prior(tmp_path, read_label(label))
 
 
 def test_the_shipped_package_states_the_prior_of_both_recipes() -> None:

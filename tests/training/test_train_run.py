@@ -30,8 +30,8 @@ from triaged.lab.presets import PresetName, Subject
 from triaged.lab.sampling import read_series
 from triaged.lab.schedule import Schedule
 from triaged.lab.tasks import LungTask
-from triaged.lab.train_order import Keeping, Order, Source, source_of
-from triaged.lab.train_run import RECORD, read_folder, run
+from triaged.lab.train_order import RECORD, Keeping, Order, Source, source_of
+from triaged.lab.train_run import read_folder, run
 
 PNG = b"\x89PNG\r\n\x1a\n"
 

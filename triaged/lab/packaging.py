@@ -5,6 +5,7 @@ Must not know how a network learns or how a graph is written.
 
 from __future__ import annotations
 
+import json
 from copy import deepcopy
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -26,6 +27,7 @@ from triaged.lab.export import Label, Storage, write_package
 from triaged.lab.networks import LEVEL_MARK, LungNetwork, MultitaskSpatial1
 from triaged.lab.phantom.generate import generate
 from triaged.lab.phantom.options import PhantomOptions
+from triaged.lab.train_order import RECORD
 
 SETTLED: Final = "settled.pt"
 """A checkpoint whose normalisation was settled, taken in place of the training's own where it is there."""
@@ -71,6 +73,7 @@ def export(checkpoints: Path, label: Path, folder: Path, storage: Storage = "hal
         ModelRefused: the package does not compute what the networks do.
     """
     said = read_label(label)
+    demand_prior(checkpoints, said)
     lungs, multitask = read_trained(checkpoints)
     slices = sample_slices()
     trained = TorchNetworks(deepcopy(lungs), deepcopy(multitask), said.training_prior)
@@ -110,6 +113,20 @@ def read_trained(checkpoints: Path) -> tuple[LungNetwork, MultitaskSpatial1]:
     if head.exists():
         _load(multitask_network.identification, network_state(head), head)
     return lung_network.eval(), multitask_network.eval()
+
+
+def demand_prior(checkpoints: Path, said: Label) -> None:
+    """Demand that a label states the share of positives that identification was trained on, where training told it.
+
+    The daemon takes the log-odds of that share off, once: a wrong share makes every probability wrong.
+
+    Raises:
+        ConfigError: the label states another share.
+    """
+    record = checkpoints / "multitask" / RECORD
+    trained = json.loads(record.read_text(encoding="utf-8"))["training_prior"] if record.exists() else None
+    if trained is not None and trained != said.training_prior:
+        raise ConfigError(f"label: training_prior: expected {trained}, as in {record}, found {said.training_prior}")
 
 
 def read_label(path: Path) -> Label:

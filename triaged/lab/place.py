@@ -35,11 +35,6 @@ class Place:
         """Return a context in which the costly operations take the short format."""
         return torch.autocast(self.device, dtype=self.precision)
 
-    def synchronise(self) -> None:
-        """Wait until everything that was asked of the device is done, so that a clock tells the truth."""
-        if self.device == "cuda":
-            torch.cuda.synchronize()
-
 
 CPU: Final = Place("cpu", torch.bfloat16)
 

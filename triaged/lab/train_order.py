@@ -5,10 +5,13 @@ Must not know torch, nor how anything is trained.
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 from triaged.errors import ConfigError
 from triaged.lab.presets import Preset, PresetName, Subject
+
+RECORD: Final = "training.json"
+"""In the training's folder, tells what was ordered, and the share of positives that identification saw."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +51,7 @@ class Order:
         levels: resolutions of the 2D networks; the paper has 7.
         most: most series to keep in memory from each source.
         threads: of the CPU; 0 leaves their number to torch.
+        leave_out: patients whose series must not teach.
     """
 
     subject: Subject
@@ -62,6 +66,7 @@ class Order:
     seed: int
     device: Literal["auto", "cpu", "cuda"]
     threads: int
+    leave_out: tuple[str, ...] = ()
 
 
 def source_of(text: str) -> Source:

@@ -5,7 +5,7 @@ Must not know how options are given or how a network learns.
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Any, Final
 from zipfile import BadZipFile, is_zipfile
@@ -16,6 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from triaged.errors import ConfigError
 from triaged.lab.checkpoints import CHECKPOINT, take_over
+from triaged.lab.comparators import UNet3d
 from triaged.lab.interruption import Interruption
 from triaged.lab.loop import Task, train
 from triaged.lab.metrics import METRICS, PICTURE, draw_metrics
@@ -23,10 +24,10 @@ from triaged.lab.place import Place, choose_place
 from triaged.lab.presets import Subject
 from triaged.lab.sampling import GeneratedSeries, mixed, read_series
 from triaged.lab.schedule import Schedule
-from triaged.lab.train_order import Order
+from triaged.lab.train_order import RECORD, Order, Source
 from triaged.lab.train_parts import build_network, build_task, training_prior
 
-RECORD: Final = "training.json"
+MOST: Final = 2000
 HELD_OUT: Final = 12
 """Series to measure on at most, spread over the folder: measuring interrupts learning."""
 KEPT_TOGETHER: Final = ("subject", "variant", "width", "levels")
@@ -46,9 +47,11 @@ def run(order: Order, console: Console) -> int:
     if order.threads:
         torch.set_num_threads(order.threads)
     torch.manual_seed(order.seed)
-    series, held_out = _series(order), _spread(read_folder(order.held_out, order.most), HELD_OUT)
+    series = read_sources(order.sources, order.leave_out, order.most)
+    held_out = _spread(read_folder(order.held_out, order.most), HELD_OUT)
     _demand_other_patients(series, held_out)
     network = build_network(order)
+    network.to(memory_format=torch.channels_last_3d if isinstance(network, UNet3d) else torch.channels_last)
     task = build_task(order, network, series, held_out, place)
     _prepare_folder(order)
     is_new = not (order.keeping.folder / CHECKPOINT).exists()
@@ -63,7 +66,7 @@ def run(order: Order, console: Console) -> int:
     return done
 
 
-def read_folder(folder: Path, most: int) -> list[GeneratedSeries]:
+def read_folder(folder: Path, most: int = MOST) -> list[GeneratedSeries]:
     """Return the training series in a folder, in the order of their names, `most` at most.
 
     Raises:
@@ -75,6 +78,25 @@ def read_folder(folder: Path, most: int) -> list[GeneratedSeries]:
             f"{folder}: expected training series (*.npz), found {'none' if folder.is_dir() else 'no folder'}"
         )
     return [_read(path) for path in paths]
+
+
+def read_sources(sources: Iterable[Source], without: Collection[str] = (), most: int = MOST) -> list[GeneratedSeries]:
+    """Return the series of all sources so that a uniform draw takes each source with its share.
+
+    The series of the patients `without` are left out.
+
+    Raises:
+        ConfigError: a folder has no readable series, or none is left.
+    """
+    read = []
+    for source in sources:
+        series = [one for one in read_folder(source.folder, most) if one.patient not in without]
+        if not series:
+            raise ConfigError(f"{source.folder}: expected series of patients that are not left out, found none")
+        read.append((series, source.share))
+    if not any(share for _, share in read):
+        return [one for series, _ in read for one in series]
+    return mixed([(series, share or 1.0) for series, share in read])
 
 
 def _train(order: Order, task: Task, place: Place, console: Console) -> int:
@@ -142,19 +164,13 @@ def _record(order: Order) -> dict[str, Any]:
         "optimiser": recipe.optimiser,
         "seed": order.seed,
         "training_prior": training_prior(order),
+        "left_out": list(order.leave_out),
         "sources": [[source.folder.name, source.share] for source in order.sources],
     }
 
 
 def _told(figures: dict[str, Any]) -> str:
     return ", ".join(f"{name} {value}" for name, value in figures.items())
-
-
-def _series(order: Order) -> list[GeneratedSeries]:
-    read = [(read_folder(source.folder, order.most), source.share) for source in order.sources]
-    if not any(share for _, share in read):
-        return [one for series, _ in read for one in series]
-    return mixed([(series, share or 1.0) for series, share in read])
 
 
 def _read(path: Path) -> GeneratedSeries:
