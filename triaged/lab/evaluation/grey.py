@@ -10,21 +10,27 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
-from skimage.filters import threshold_otsu
 
 from triaged.dicom.hounsfield import AIR_HU, HIGHEST_HU, Plausibility
 
 Voxels = NDArray[np.int16] | NDArray[np.float32]
 
-LUNG_HU: Final = -850.0
-OUTSIDE_HU: Final = -1000.0
-TISSUE_HU: Final = 45.0
-"""Where the values of inflated lung, of air outside the body and of muscle and blood are most frequent."""
-WINDOWS_HU: Final = ((-1250.0, 250.0), (-1000.0, 400.0), (-1350.0, 150.0), (-1400.0, 200.0), (-1024.0, 1024.0))
+MIXTURE: Final = (
+    (-1000.0, 30.0, 0.06),
+    (-860.0, 60.0, 0.30),
+    (-700.0, 120.0, 0.10),
+    (-100.0, 45.0, 0.12),
+    (45.0, 40.0, 0.25),
+    (200.0, 150.0, 0.04),
+    (-400.0, 500.0, 0.13),
+)
+"""How often values occur in the middle of a chest: mean and spread in HU, and share, of air, lung, denser lung, fat,
+muscle and blood, bone, and all else."""
+LOWEST_HU: Final = np.arange(-1600.0, -849.0, 25.0)
+HIGHEST_OF_WINDOW_HU: Final = np.arange(50.0, 1201.0, 25.0)
+WINDOWS_HU: Final = ((-1250.0, 250.0), (-1000.0, 400.0), (-1350.0, 150.0), (-1024.0, 1024.0))
 """Windows that volumes are known to have been clipped to; an estimate close to one of them becomes it."""
-NEAR_HU: Final = 60.0
-OUTSIDE_WITHIN_HU: Final = 90.0
+NEAR_HU: Final = 50.0
 OFFSET: Final = 1024
 LEAST_TISSUE_SHARE: Final = 0.05
 
@@ -60,42 +66,34 @@ def to_hounsfield(voxels: NDArray[Any]) -> tuple[Voxels, tuple[str, ...]]:
 
 
 def window_of(voxels: NDArray[Any], high: float) -> tuple[float, float]:
-    """Return the HU that 0 and full scale (255, or 1) stand for, from where lung and soft tissue are most frequent.
+    """Return the HU that 0 and full scale (255, or 1) stand for.
 
-    The middle of the image shows both; the air outside, where it was not clipped, is the better anchor than lung, whose
-    density depends on the breath.
+    Of all windows, that which makes the greys in the middle of the image likeliest, given how often HU occur there.
     """
     to_grey = 255.0 if high <= 1.0 else 1.0
     middle = tuple(slice(size // 4, max(size // 4 + 1, size - size // 4)) for size in voxels.shape)
-    inner, whole = _histogram(voxels[middle] * to_grey), _histogram(voxels * to_grey)
-    border = int(threshold_otsu(hist=(inner[1:255], np.arange(1, 255))))  # type: ignore[no-untyped-call]
-    lung, tissue = int(np.argmax(inner[: border + 1])), border + int(np.argmax(inner[border:]))
-    if tissue <= lung:
+    counts = _histogram(voxels[middle] * to_grey)
+    if not counts.any():
         return WINDOWS_HU[0]
-    found = _line(lung, LUNG_HU, tissue)
-    outside = int(np.argmax(whole[: border + 1]))
-    if 3 < outside < lung and abs(_at(outside, found) - OUTSIDE_HU) < OUTSIDE_WITHIN_HU:
-        found = _line(outside, OUTSIDE_HU, tissue)
+    likelihood = np.array([[_likelihood(counts, low, top) for top in HIGHEST_OF_WINDOW_HU] for low in LOWEST_HU])
+    row, column = np.unravel_index(int(np.argmax(likelihood)), likelihood.shape)
+    found = float(LOWEST_HU[row]), float(HIGHEST_OF_WINDOW_HU[column])
     nearest = min(WINDOWS_HU, key=lambda window: _apart(window, found))
     return nearest if _apart(nearest, found) <= NEAR_HU else found
 
 
+def _likelihood(counts: NDArray[np.float64], low: float, high: float) -> float:
+    """Return the mean log-likelihood of greys under a window."""
+    hu = low + (high - low) * np.arange(256) / 255.0
+    density = sum(share / spread * np.exp(-0.5 * ((hu - mean) / spread) ** 2) for mean, spread, share in MIXTURE)
+    return float((counts * np.log(density * (high - low) / 255.0)).sum() / counts.sum())
+
+
 def _histogram(values: NDArray[Any]) -> NDArray[np.float64]:
-    """Return how frequent each grey is, smoothed, without both ends, where what was clipped lies."""
+    """Return how frequent each grey is, without both ends, where what was clipped lies."""
     counts = np.bincount(np.clip(np.rint(values), 0, 255).astype(np.uint8).ravel(), minlength=256)
     counts[[0, 255]] = 0
-    smooth: NDArray[np.float64] = ndimage.gaussian_filter1d(counts.astype(np.float64), 2.0)
-    return smooth
-
-
-def _line(grey: int, hu: float, tissue: int) -> tuple[float, float]:
-    """Return the HU of grey 0 and 255 on the line through one point and soft tissue."""
-    slope = (TISSUE_HU - hu) / (tissue - grey)
-    return hu - slope * grey, hu + slope * (255 - grey)
-
-
-def _at(grey: int, window: tuple[float, float]) -> float:
-    return window[0] + (window[1] - window[0]) * grey / 255.0
+    return counts.astype(np.float64)
 
 
 def _apart(first: tuple[float, float], second: tuple[float, float]) -> float:
@@ -110,8 +108,9 @@ def _has_offset(voxels: NDArray[Any]) -> bool:
 
 
 def _clipped(hu: NDArray[Any]) -> Voxels:
-    if hu.dtype.kind in "bu":
-        hu = hu.astype(np.int64)
-    if hu.dtype.kind == "i" or bool(np.equal(np.rint(hu), hu).all()):
-        return np.ascontiguousarray(np.clip(hu, AIR_HU, HIGHEST_HU).astype(np.int16))
-    return np.ascontiguousarray(np.clip(hu, AIR_HU, HIGHEST_HU).astype(np.float32))
+    """Return values within those of Hounsfield units, plane by plane: a copy of the whole may not fit."""
+    integral = hu.dtype.kind in "biu" or all(bool(np.equal(np.rint(plane), plane).all()) for plane in hu)
+    kept: Voxels = np.empty(hu.shape, dtype=np.int16) if integral else np.empty(hu.shape, dtype=np.float32)
+    for index, plane in enumerate(hu):
+        kept[index] = np.clip(plane.astype(np.float64), AIR_HU, HIGHEST_HU)
+    return kept

@@ -23,9 +23,10 @@ from triaged.lab.evaluation.nifti import FRAME, NiftiImage, read_nifti
 from triaged.pipelines.split import LEFT, RIGHT, SplitMethod, split
 from triaged.study.assessment import ReasonCode
 
-Labels = NDArray[np.int32]
+Labels = NDArray[np.int16]
 Region = NDArray[np.bool_]
 
+HIGHEST_LABEL: Final = 32_767
 SAME_VOXEL: Final = 0.5
 """Grids whose corners lie closer than this, in voxels, are one grid."""
 EXACT_VOXEL: Final = 0.01
@@ -109,8 +110,10 @@ def _read_labels(path: Path, images: Images, column: str) -> tuple[Labels, tuple
 
 def _labels(voxels: NDArray[Any]) -> Labels:
     """Return whole numbers; of shares between 0 and 1, which interpolation leaves, those from one half count."""
-    values = np.nan_to_num(voxels) if voxels.dtype.kind == "f" else voxels
-    labels: Labels = np.floor(np.asarray(values, dtype=np.float64) + 0.5).astype(np.int32)
+    labels = np.empty(voxels.shape, dtype=np.int16)
+    for index, plane in enumerate(voxels):
+        values = np.floor(np.nan_to_num(plane) + 0.5) if voxels.dtype.kind == "f" else plane
+        labels[index] = np.minimum(np.asarray(values, dtype=np.float32), HIGHEST_LABEL)
     return labels
 
 
