@@ -74,8 +74,8 @@ class Loss:
 
     @property
     def speed_ratio(self) -> float:
-        """How many times as fast the variant is."""
-        return self.before.seconds / self.after.seconds
+        """How many times as fast the variant is; 0 where no time passed."""
+        return self.before.seconds / self.after.seconds if self.after.seconds else 0.0
 
     def __str__(self) -> str:
         """Return the loss in words."""
