@@ -16,7 +16,7 @@ Reals = NDArray[np.float64]
 
 ROUNDS: Final = 2000
 SEED: Final = 20_240_115
-COVERED: Final = 0.95
+TAILS: Final = (2.5, 97.5)
 Z: Final = 1.959963984540054
 
 
@@ -53,7 +53,14 @@ def mean_by_patient(values: Sequence[float], patients: Sequence[str]) -> Estimat
     """Return the mean of the cases' values, with an interval by resampling patients with all their cases."""
     if not values:
         return undefined(0, "no case with this figure")
-    return by_patient(np.asarray(values, dtype=np.float64)[:, None], patients, lambda rows: float(rows[:, 0].mean()))
+    groups = _groups(patients, None)[0]
+    cases = np.asarray(values, dtype=np.float64)
+    if len(groups) < 2:
+        return Estimate(float(cases.mean()), None, None, len(cases), "none: one patient")
+    sums, counts = np.array([cases[own].sum() for own in groups]), np.array([own.size for own in groups])
+    drawn = np.random.default_rng(SEED).integers(0, len(groups), (ROUNDS, len(groups)))
+    low, high = np.percentile(sums[drawn].sum(axis=1) / counts[drawn].sum(axis=1), TAILS)
+    return Estimate(float(cases.mean()), float(low), float(high), len(cases), f"bootstrap over {len(groups)} patients")
 
 
 def by_patient(
@@ -79,8 +86,7 @@ def by_patient(
             drawn.append(again)
     if len(drawn) < ROUNDS // 2:
         return Estimate(value, None, None, len(rows), "none: undefined in most resamples")
-    tail = 100 * (1 - COVERED) / 2
-    low, high = np.percentile(drawn, [tail, 100 - tail])
+    low, high = np.percentile(drawn, TAILS)
     count = sum(len(group) for group in groups)
     return Estimate(value, float(low), float(high), len(rows), f"bootstrap over {count} patients")
 

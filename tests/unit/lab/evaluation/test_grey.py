@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from triaged.errors import UnreadableStudy
 from triaged.lab.evaluation.grey import to_hounsfield, window_of
@@ -12,7 +13,7 @@ RNG = np.random.default_rng(6)
 SHAPE = (12, 60, 60)
 
 
-def chest() -> np.ndarray:  # type: ignore[type-arg]
+def chest() -> NDArray[np.float64]:
     """Return voxels as they are in the middle of a chest: lung, fat, muscle, each with noise."""
     tissue = RNG.choice([-860.0, -860.0, -860.0, -100.0, 45.0, 45.0], size=SHAPE)
     return tissue + RNG.normal(0, 25, SHAPE)
