@@ -114,6 +114,9 @@ def train(
     ],
     held_out: Annotated[Path, typer.Option(metavar="FOLDER", help="Series of other patients, to measure on.")],
     out: Annotated[Path, typer.Option(metavar="FOLDER", help="Where checkpoint.pt, metrics.csv and .png are kept.")],
+    leave_out: Annotated[
+        list[str] | None, typer.Option(metavar="PATIENT", help="Somebody whose series must not teach.")
+    ] = None,
     preset: Annotated[PresetName, typer.Option(help="The paper's recipe, or the project's.")] = PresetName.DEFAULT,
     steps: Annotated[int | None, typer.Option(min=1, help="Steps in all.")] = None,
     batch: Annotated[int | None, typer.Option(min=1, help="Slices, series or cubes per step.")] = None,
@@ -141,9 +144,44 @@ def train(
     sources, starts_from = tuple(map(source_of, data)), tuple(start_from or ())
     begin: Literal["fresh", "resume"] = "fresh" if fresh else "resume"
     kept = Keeping(out, begin, starts_from, measure_every)
-    order = Order(subject, preset, recipe, variant, levels, sources, held_out, most, kept, seed, device, threads)
+    without = tuple(leave_out or ())
+    order = Order(
+        subject, preset, recipe, variant, levels, sources, held_out, most, kept, seed, device, threads, without
+    )
     if run(order, Console(highlight=False)) < recipe.steps:
         raise typer.Exit(INTERRUPTED_EXIT_CODE)
+
+
+@app.command("finish")
+def finish(
+    checkpoints: Annotated[Path, typer.Option(metavar="FOLDER", help="Folder of lungs/ and multitask/, both trained.")],
+    data: Annotated[list[str], typer.Option(metavar="FOLDER[:SHARE]", help="Series to settle the normalisation on.")],
+    identify_with: Annotated[
+        list[Path], typer.Option(metavar="FOLDER", help="Series to fit the identification head on.")
+    ],
+    held_out: Annotated[Path, typer.Option(metavar="FOLDER", help="Series of others, to measure its ranking on.")],
+    leave_out: Annotated[
+        list[str] | None, typer.Option(metavar="PATIENT", help="Somebody whose series must not teach.")
+    ] = None,
+    batches: Annotated[int, typer.Option(min=1, help="Batches of 16 slices for the normalisation.")] = 150,
+    variants: Annotated[int, typer.Option(min=1, help="Appearances of each series for the head.")] = 2,
+    steps: Annotated[int, typer.Option(min=1, help="Steps of the head, 16 series each.")] = 1500,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same networks.")] = 2021,
+    threads: Annotated[int, typer.Option(min=1, help="CPU threads.")] = 1,
+) -> None:
+    """Settle the normalisation of trained networks and fit the identification head on whole series."""
+    import torch
+
+    from triaged.lab.finishing import FinishOptions, fit_identification, settle
+    from triaged.lab.train_run import read_folder, read_sources
+
+    torch.set_num_threads(threads)
+    torch.manual_seed(seed)
+    options = FinishOptions(batches, variants, steps, seed)
+    without = frozenset(leave_out or ())
+    settle(checkpoints, read_sources(map(source_of, data), without), options, typer.echo)
+    series = [one for folder in identify_with for one in read_folder(folder) if one.patient not in without]
+    fit_identification(checkpoints, series, read_folder(held_out), options, typer.echo)
 
 
 @app.command("evaluate")
