@@ -19,7 +19,7 @@ from triaged.imaging.geometry import Geometry
 from triaged.imaging.volume import Volume
 from triaged.inference.onnx import OnnxCtNetworks, load_package
 from triaged.lab.phantom.generate import generate
-from triaged.lab.phantom.options import Phantom, PhantomOptions, Severity
+from triaged.lab.phantom.options import Disease, Phantom, PhantomOptions, Severity
 from triaged.pipelines.ct import CtPipeline
 from triaged.pipelines.measure import CtOptions
 from triaged.study.finding import Acquisition, Reading
@@ -41,7 +41,7 @@ def drawn() -> dict[str, Phantom]:
 
 
 def _drawn(severity: Severity) -> Phantom:
-    disease = "none" if severity == "none" else "viral"
+    disease: Disease = "none" if severity == "none" else "viral"
     return generate(PhantomOptions(UNSEEN_SEED, disease=disease, severity=severity, increment_mm=10.0))
 
 
