@@ -1,7 +1,8 @@
 """Reads a chest CT with the networks of a model package (Multitask-Spatial-1 of Goncharov et al.).
 
-Must not know what runs the networks. In plane everything happens at the package's spacing; slices stay as they are; the
-lung mask is not multiplied into the image; masks return to the volume's own grid before anything is counted.
+Must not know what runs the networks. In plane everything happens at the package's spacing; slices stay as they are, but
+thin ones are averaged to slabs; the lung mask is not multiplied into the image; masks return to the volume's own grid
+before anything is counted.
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ from triaged.pipelines.classical import aerated_lung
 from triaged.pipelines.lungs import fill_holes, keep_lungs
 from triaged.pipelines.measure import LUNGS_ML, CtOptions, Verdict, body_ml, demand_lungs, measure
 from triaged.pipelines.native import Probability, lesion_on, lungs_on
-from triaged.pipelines.split import split
+from triaged.pipelines.slabs import slabs_of
+from triaged.pipelines.split import Split, split
 from triaged.study.finding import Acquisition, QualityFlag, Reading
 
 __all__ = ["CtOptions", "CtPipeline"]
@@ -49,7 +51,10 @@ class CtPipeline:
     def read(self, volume: Volume, acquisition: Acquisition) -> Reading:
         """Return scores and masks; see `Pipeline`."""
         manifest = self._networks.manifest
-        hu = resample_in_plane(volume, manifest.spacing_mm[0])
+        fine = resample_in_plane(volume, manifest.spacing_mm[0])
+        slabs = slabs_of(fine.geometry)
+        grid, hu = fine.geometry, slabs.average(fine)
+        del fine
         unit = to_unit(hu.voxels, *manifest.window_hu)
         region, probability, notes = self._lungs(hu, unit)
         demand_lungs(Mask(region, hu.geometry).volume_ml, body_ml(hu), acquisition)
@@ -58,9 +63,12 @@ class CtPipeline:
         maps = self._networks.lesions(unit[box.slices])
         identification = self._networks.identification(maps.cells)
         del unit
-        lungs = lungs_on(volume.geometry, split(Mask(region, hu.geometry)), probability, hu.geometry, notes)
-        lesion_grid = hu.geometry.crop(box)
-        lesion = lesion_on(volume.geometry, maps.probability, lesion_grid, manifest.thresholds.lesion, lungs)
+        sides = split(Mask(region, hu.geometry))
+        sides = Split(slabs.repeated(sides.labels, grid.shape[0]), sides.method)
+        lungs = lungs_on(volume.geometry, sides, slabs.mixed(probability, grid.shape[0]), grid, notes)
+        fine_box = slabs.box_of_slices(box)
+        lesions = slabs.repeated(maps.probability, fine_box.shape[0])
+        lesion = lesion_on(volume.geometry, lesions, grid.crop(fine_box), manifest.thresholds.lesion, lungs)
         verdict = Verdict(f"{manifest.name} {manifest.version}", identification, manifest.thresholds.identification)
         return measure(volume, lungs, lesion, verdict, acquisition, self._options)
 

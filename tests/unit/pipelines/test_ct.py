@@ -117,6 +117,20 @@ def test_thick_slices_are_read_and_flagged() -> None:
     assert found.quality == (QualityFlag.THICK_SLICES,)
 
 
+def test_thin_slices_reach_the_networks_as_slabs_and_the_masks_keep_every_slice() -> None:
+    geometry = grid((1.0, 3.4, 3.4), (261.0, 200.0, 300.0))
+    ball, networks = Ball((72, 0, 0), 40), AnswersAtOnce()
+    reading = CtPipeline(networks, CtOptions()).read(draw(Chest(balls=[ball]), geometry), ADULT)
+    assert networks.seen[0][1][0] == 131
+    assert reading.lesion.geometry.matches(geometry)
+    assert reading.finding.severity_left == pytest.approx(ball.ml / LUNG_ML, rel=0.08)
+    assert reading.finding.lungs_ml == pytest.approx(2 * LUNG_ML, rel=0.02)
+    _, row, column = np.rint(geometry.index_of((72.0, 0.0, 0.0))).astype(int)
+    reached = np.flatnonzero(reading.lesion.voxels[60:200, row, column]) + 60  # along the ball's axis
+    ends_mm = [geometry.position_mm((index, 0, 0))[2] for index in (reached[0], reached[-1])]
+    assert ends_mm == pytest.approx([-40, 40], abs=2.0)
+
+
 def test_a_volume_of_float_is_read_like_one_of_integers() -> None:
     volume = draw(Chest(balls=[Ball((72, 0, 0), 40)]), GRID)
     pipeline = CtPipeline(AnswersAtOnce(), CtOptions())
