@@ -32,4 +32,4 @@ def main(package: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]) if len(sys.argv) > 1 else PROJECT / "onnx_models" / "ct-phantom")
+    main(Path(sys.argv[1]) if len(sys.argv) > 1 else PROJECT / "onnx_models" / "ct-open")

@@ -30,7 +30,7 @@ SLICES, MATRIX = 300, 512
 
 def main() -> None:
     """Print the seconds of each part, the ratio and the memory."""
-    engine = sys.argv[1] if len(sys.argv) > 1 else "ct-phantom"
+    engine = sys.argv[1] if len(sys.argv) > 1 else "ct-open"
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         study = folder / "study"

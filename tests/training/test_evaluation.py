@@ -14,7 +14,7 @@ from triaged.imaging.geometry import Geometry
 from triaged.lab.phantom.generate import generate
 from triaged.lab.phantom.options import PhantomOptions
 
-PACKAGE = Path(__file__).parents[2] / "onnx_models" / "ct-phantom"
+PACKAGE = Path(__file__).parents[2] / "onnx_models" / "ct-open"
 
 
 def test_the_shipped_package_is_measured_on_a_generated_patient(tmp_path: Path) -> None:

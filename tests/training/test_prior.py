@@ -23,7 +23,7 @@ from triaged.lab.prior import at_prior, log_odds
 from triaged.lab.tasks import POSITIVE_SHARE
 from triaged.lab.train_order import RECORD
 
-SHIPPED = Path(__file__).parents[2] / "onnx_models" / "ct-phantom"
+SHIPPED = Path(__file__).parents[2] / "onnx_models" / "ct-open"
 
 
 def probability(logit: float) -> float:

@@ -193,7 +193,7 @@ class TriageSection(_Section):
 class ModelsSection(_Section):
     """Which engine reads a CT: a package in `folder`, or `threshold`."""
 
-    ct: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")] = "ct-phantom"
+    ct: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")] = "ct-open"
     folder: ResolvedPath = PROJECT_FOLDER / "onnx_models"
 
 

@@ -29,7 +29,7 @@ from triaged.lab.evaluation.summary import HEADLINE, headline, summary
 from triaged.lab.evaluation.table import Line, comparison, method_of
 from triaged.pipelines.pipeline import Pipeline
 
-DEFAULT_PACKAGE: Final = PROJECT_FOLDER / "onnx_models" / "ct-phantom"
+DEFAULT_PACKAGE: Final = PROJECT_FOLDER / "onnx_models" / "ct-open"
 REPORT: Final = "report.html"
 
 
