@@ -51,8 +51,8 @@ def settle(
     Raises:
         ConfigError: a checkpoint is missing, or is of other networks.
     """
-    for part in ("lungs", "multitask"):
-        (checkpoints / part / SETTLED).unlink(missing_ok=True)
+    for left in ("lungs/" + SETTLED, "multitask/" + SETTLED, "identification/" + CHECKPOINT):
+        (checkpoints / left).unlink(missing_ok=True)
     lungs, multitask = read_trained(checkpoints)
     rng = np.random.default_rng(options.seed)
     shown = [around_lungs(one) for one in series]
