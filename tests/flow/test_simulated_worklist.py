@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.unit.lab.simulation.queueing import (
+from tests.lab.simulation.queueing import (
     BY_SEVERITY,
     flagged,
     interrupting_waits,

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from typer.testing import CliRunner
 
-from tests.unit.lab.evaluation.scans import save
+from tests.lab.evaluation.scans import save
 from triaged.cli import app
 from triaged.imaging.geometry import Geometry
 from triaged.lab.phantom.generate import generate

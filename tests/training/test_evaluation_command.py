@@ -7,7 +7,7 @@ from pathlib import Path
 
 from typer.testing import CliRunner
 
-from tests.unit.lab.evaluation.scans import save, scan
+from tests.lab.evaluation.scans import save, scan
 from triaged.cli import app
 
 

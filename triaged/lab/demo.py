@@ -38,7 +38,7 @@ from triaged.study.lifecycle import State
 from triaged.study.records import WorklistEntry
 from triaged.web.tables import worklist_table
 
-_STUDIES: tuple[tuple[Severity, int], ...] = (("none", 11), ("moderate", 12), ("severe", 13))
+_STUDIES: tuple[tuple[Severity, int], ...] = (("none", 11), ("moderate", 12), ("severe", 6))
 """Severity and seed, in order of arrival: the reverse of urgency."""
 _START_S = 90.0
 _ARRIVE_S = 120.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.unit.lab.simulation.queueing import (
+from tests.lab.simulation.queueing import (
     BY_SEVERITY,
     NEGATIVE,
     POSITIVE,

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.unit.lab.evaluation.scans import BALL, Scan, nibabel, save, scan
+from tests.lab.evaluation.scans import BALL, Scan, nibabel, save, scan
 from tests.unit.pipelines.bodies import LUNG_ML, Ball
 from tests.unit.pipelines.networks import AnswersAtOnce
 from triaged.errors import UnreadableStudy

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.lab.acceptance.site_rows import row, site
+from tests.lab.acceptance.site_rows import row, site
 from triaged.errors import ConfigError
 from triaged.lab.acceptance.checklist import Answer, read_checklist, unanswered
 from triaged.lab.acceptance.page import acceptance_page

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scipy import optimize
 
-from tests.unit.lab.acceptance.site_rows import row, site
+from tests.lab.acceptance.site_rows import row, site
 from triaged.lab.acceptance.criteria import figure_criteria
 from triaged.lab.acceptance.probability import fit_probability
 from triaged.lab.acceptance.sizes import group_sizes, half_width_of_area, size_criteria

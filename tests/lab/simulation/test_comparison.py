@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from tests.unit.lab.simulation.queueing import BY_SEVERITY, scored
+from tests.lab.simulation.queueing import BY_SEVERITY, scored
 from triaged.errors import ConfigError
 from triaged.lab.simulation.arrivals import Arrived, Trace
 from triaged.lab.simulation.comparison import Comparison, Plan, compare, plan_over

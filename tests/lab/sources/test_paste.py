@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from tests.unit.lab.sources.chest import LUNG_HU, NOISE_HU, PIXEL_MM, SLICE_MM, TISSUE_HU, small_chest, vessels
+from tests.lab.sources.chest import LUNG_HU, NOISE_HU, PIXEL_MM, SLICE_MM, TISSUE_HU, small_chest, vessels
 from triaged.lab.sources.negatives import FREQUENCIES, other_change
 from triaged.lab.sources.opacity import Change, dependent_density, joined, viral_change
 from triaged.lab.sources.paste import paste, write_pasted
