@@ -152,11 +152,21 @@ def test_two_lungs_are_found_and_the_right_one_is_right(
     assert middle[0] < middle[1]
 
 
+LOW_ON_SEVERE = pytest.mark.xfail(reason="finds 0.29 of 0.56: it learnt from patients of 0.37 at most", strict=True)
+
+
 @each_package
-def test_disease_is_told_from_health(
+def test_a_healthy_chest_has_next_to_no_disease(package: Path, readings: dict[tuple[Path, str], Reading]) -> None:
+    assert readings[package, "none"].finding.severity < 0.05
+
+
+@pytest.mark.parametrize(
+    "package",
+    [pytest.param(one, marks=LOW_ON_SEVERE if one.name == "ct-research" else ()) for one in PACKAGES],
+    ids=lambda path: path.name,
+)
+def test_severe_disease_is_measured(
     package: Path, readings: dict[tuple[Path, str], Reading], drawn: dict[str, Phantom]
 ) -> None:
-    healthy, ill = (readings[package, severity].finding.severity for severity in ("none", "severe"))
-    assert healthy < 0.05
-    # ct-research, which learnt from patients of 0.37 at most, is low here; its card says by how much.
-    assert ill == pytest.approx(drawn["severe"].truth.severity, abs=0.3)
+    ill = readings[package, "severe"].finding.severity
+    assert ill == pytest.approx(drawn["severe"].truth.severity, abs=0.2)
