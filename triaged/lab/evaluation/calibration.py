@@ -5,7 +5,6 @@ None of the maps changes the order of cases, and so neither an area under the RO
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 from scipy import optimize
 
 from triaged.lab.evaluation.estimate import Reals
+from triaged.lab.prior import at_prior
 
 BINS: Final = 10
 FEWEST_TO_FIT: Final = 100
@@ -66,8 +66,7 @@ def prior_corrected(probability: Reals, prevalence: float, trained_at: float = 0
 
     Scores that the daemon gives are at balanced odds already; for them `trained_at` is 0.5.
     """
-    shift = math.log(prevalence / (1 - prevalence)) - math.log(trained_at / (1 - trained_at))
-    return _expit(logit(probability) + shift)
+    return _expit(at_prior(logit(probability), trained_at, prevalence))
 
 
 def mapped(probability: Reals, line: Line) -> Reals:
