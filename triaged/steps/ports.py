@@ -6,12 +6,13 @@ shapes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
+from triaged.study.commitment import CommitmentReport, CommitmentRequest
 from triaged.study.placement import OrderPriority, Placement
 from triaged.study.uids import StudyUID
 
@@ -31,12 +32,16 @@ class Peer:
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """One object on disk, and what has to be negotiated to send it."""
+    """One object on disk, and what has to be negotiated to send it.
+
+    `transfer_syntaxes` are those in which it may go, the most wanted first; empty: as it is, else uncompressed.
+    """
 
     path: Path
     sop_class_uid: str
     sop_instance_uid: str
     transfer_syntax_uid: str
+    transfer_syntaxes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +67,35 @@ class Unreachable:
 
 
 SendOutcome = Sent | Refused | Unreachable
+
+
+@dataclass(frozen=True, slots=True)
+class Negotiation:
+    """What a peer accepts: for every SOP class that was proposed its transfer syntaxes, none where it is refused."""
+
+    accepted: Mapping[str, tuple[str, ...]]
+
+
+class Prober(Protocol):
+    """Asks a peer what it accepts, without sending anything."""
+
+    def negotiate(self, wanted: Mapping[str, Sequence[str]], peer: Peer) -> Negotiation | Unreachable:
+        """Propose SOP classes with their transfer syntaxes, release, and return the answer; never raises for a peer."""
+        ...
+
+
+class CommitmentPeer(Protocol):
+    """Asks a peer for storage commitment, and answers one that asked us."""
+
+    def request_commitment(
+        self, request: CommitmentRequest, peer: Peer, *, wait_s: float
+    ) -> CommitmentReport | SendOutcome:
+        """Ask (N-ACTION); return the report if it comes within `wait_s` on this association, else how asking went."""
+        ...
+
+    def report_commitment(self, report: CommitmentReport, peer: Peer) -> SendOutcome:
+        """Answer on an association of our own (N-EVENT-REPORT, we are the SCP)."""
+        ...
 
 
 class Sender(Protocol):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -133,11 +134,17 @@ class Claim:
 
 
 class ObjectKind(StrEnum):
-    """Kinds of result objects; a destination lists the kinds it wants."""
+    """Kinds of result objects; a destination lists the kinds it wants.
+
+    `SC_MULTIFRAME` is the pictures of `SC` as one object: where a destination wants both, it gets the one object if it
+    is known to accept it, else the single pictures. `TEXT` is the report as text, for who shows no measurements.
+    """
 
     SEG = "seg"
     SC = "sc"
+    SC_MULTIFRAME = "sc-multiframe"
     SR = "sr"
+    TEXT = "text"
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +157,66 @@ class DerivedObject:
     kind: ObjectKind
     path: str
     sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectSet:
+    """Which set of result objects a result was published as, so that a later one can supersede it by name.
+
+    `basis` is the same for results that are the same function of the same inputs; `uid` also depends on the set that
+    this one `follows` (empty for the first), so that going back to earlier settings gives new objects. `revision`
+    counts the sets of a study from 1.
+    """
+
+    basis: str
+    uid: str
+    revision: int
+    follows: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """The set in force of a study with its reports, and the reports of the set that it follows."""
+
+    object_set: ObjectSet
+    reports: tuple[DerivedObject, ...]
+    followed_reports: tuple[DerivedObject, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Prior:
+    """The last scored study of the same patient before another one, for comparison; shares in [0, 1], volume in mL.
+
+    `coronal_path` is the coronal projection as the spool keeps it; `algorithm` is name and version of the engine.
+    """
+
+    study_uid: str
+    study_date: str
+    object_set_uid: str
+    algorithm: str
+    severity: float
+    severity_right: float | None
+    severity_left: float | None
+    severity_total: float
+    lesion_ml: float
+    grade: int
+    coronal_path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Negotiated:
+    """What a destination accepted when it was last asked.
+
+    `accepted` has the transfer syntaxes for every SOP class that was proposed; none where the class was refused.
+    """
+
+    destination: str
+    asked_at: datetime
+    accepted: Mapping[str, tuple[str, ...]]
+
+    def refuses(self, sop_class_uid: str) -> bool:
+        """Tell whether the destination was asked for this class and declined; a class never proposed is not refused."""
+        return sop_class_uid in self.accepted and not self.accepted[sop_class_uid]
 
 
 class DeliveryState(StrEnum):
