@@ -98,6 +98,25 @@ class CommitmentPeer(Protocol):
         ...
 
 
+class CommitmentDesk(Protocol):
+    """Takes what peers say about storage commitment; both methods return fast, a peer waits for its answer.
+
+    Raises:
+        TryLater: it cannot be kept now; the peer is told to come again.
+    """
+
+    def requested(self, request: CommitmentRequest, calling_ae_title: str, *, now: datetime) -> CommitmentReport | None:
+        """Return the report to send on this association, or None where it goes on one of our own later.
+
+        The same transaction asked twice by the same peer is one question.
+        """
+        ...
+
+    def reported(self, report: CommitmentReport, *, now: datetime) -> None:
+        """Take what a peer answers to what we asked; an answer to nothing is ignored."""
+        ...
+
+
 class Sender(Protocol):
     """Sends objects to a peer by C-STORE."""
 
