@@ -97,6 +97,16 @@ class Arrival:
 
 
 @dataclass(frozen=True, slots=True)
+class Ended:
+    """A study whose analysis ended without a score; `since` is the time from which it counts as waiting."""
+
+    study_uid: str
+    state: State
+    reason: str
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Delivery:
     """One result object on its way to one destination."""
 

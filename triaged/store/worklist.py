@@ -13,10 +13,12 @@ from sqlalchemy import Row, func, select
 from triaged.store import schema
 from triaged.store.database import Ledger
 from triaged.store.rows import patient_of
+from triaged.store.views import Ended
 from triaged.study.lifecycle import State
 from triaged.study.placement import Lane, TriageClass
 from triaged.study.records import WorklistEntry
 
+_study = schema.study
 _LATE_COMMITS = 1000
 """How many event numbers back a transaction may still be open that the change token must notice."""
 
@@ -39,6 +41,20 @@ class Worklist(Ledger):
         with self._database.read() as connection:
             row = connection.execute(query).one_or_none()
         return None if row is None else _entry(row, row.position)
+
+    def ended(self, limit: int = 1000) -> list[Ended]:
+        """Return the studies that could not be read or are out of scope, in the order of the list."""
+        columns = (_study.c.study_uid, _study.c.state, _study.c.reason)
+        since = func.coalesce(_study.c.ready_at, _study.c.first_instance_at, type_=_study.c.ready_at.type)
+        query = (
+            select(*columns, since.label("since"))
+            .where(_study.c.state.in_((State.FAILED, State.OUT_OF_SCOPE)))
+            .order_by(_study.c.sort_key)
+            .limit(limit)
+        )
+        with self._database.read() as connection:
+            rows = connection.execute(query).all()
+        return [Ended(row.study_uid, State(row.state), row.reason, row.since) for row in rows]
 
     def total(self) -> int:
         """Return how many studies are on the list."""

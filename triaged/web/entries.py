@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 
 from typing_extensions import TypedDict
 
+from triaged.store.views import Ended
 from triaged.study.lifecycle import State
 from triaged.study.placement import TriageClass
 from triaged.study.records import Patient, WorklistEntry
@@ -79,6 +80,16 @@ class Row:
     state: str
 
 
+@dataclass(frozen=True, slots=True)
+class EndedRow:
+    """One study that ended without a score, for people."""
+
+    uid: str
+    state: str
+    why: str
+    waiting: str
+
+
 def as_json(entry: WorklistEntry) -> WorklistItem:
     """Return a row for programs."""
     return {
@@ -125,6 +136,13 @@ def as_row(entry: WorklistEntry, *, now: datetime) -> Row:
         quality=tuple(flag.replace("-", " ") for flag in entry.quality),
         state=STATE_WORDS[entry.state],
     )
+
+
+def as_ended(study: Ended, *, now: datetime) -> EndedRow:
+    """Return a study without a score for people, as it reads at `now`."""
+    _, separator, why = study.reason.partition(" — ")
+    why = why if separator else study.reason
+    return EndedRow(study.study_uid, STATE_WORDS[study.state], why, duration(now - study.since))
 
 
 def person_name(sent: str) -> str:

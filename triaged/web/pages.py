@@ -5,11 +5,10 @@ Knows no DICOM network, no settings and no clock. Every text is escaped by the t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from http import HTTPStatus
-from itertools import islice
 from pathlib import Path
 from typing import Annotated
 
@@ -22,15 +21,13 @@ from triaged.store.outbox import Outbox
 from triaged.store.spool import Spool
 from triaged.store.studies import Studies
 from triaged.store.worklist import Worklist
-from triaged.study.lifecycle import State
 from triaged.study.placement import TriageClass
 from triaged.study.records import DeliveryState, ObjectKind, WorklistEntry
-from triaged.web.entries import STATE_WORDS, STYLES, as_row
+from triaged.web.entries import STATE_WORDS, STYLES, as_ended, as_row
 from triaged.web.pictures import as_png
 
 _TEMPLATES = Path(__file__).parent / "templates"
 _MOST_LINES = 200
-_STRETCH = 1000
 _CLASS_WORDS = {
     TriageClass.EMERGENCY: "emergency order (STAT): a lane of its own, before everything else",
     TriageClass.CRITICAL: "critical: most of one lung",
@@ -123,14 +120,13 @@ class Pages:
     def status(self) -> Response:
         """Return counts, and everything that waits for a person."""
         version = self._worklist.version()
-        ended = (entry for entry in self._entries() if entry.state in (State.FAILED, State.OUT_OF_SCOPE))
         return self._page(
             "status",
             version=version,
             counts=[(STATE_WORDS[state], studies) for state, studies in self._studies.counts().items()],
             destinations=_deliveries_by_destination(self._outbox.counts()),
             free_mb=self._spool.free_mb(),
-            failures=[as_row(entry, now=self._clock()) for entry in islice(ended, _MOST_LINES)],
+            failures=[as_ended(study, now=self._clock()) for study in self._worklist.ended(_MOST_LINES)],
             dead=self._outbox.dead_items(_MOST_LINES),
             quarantined=self._studies.quarantined(_MOST_LINES),
             conflicts=self._studies.conflicts(_MOST_LINES),
@@ -146,12 +142,6 @@ class Pages:
         if entry is None:
             raise HTTPException(HTTPStatus.NOT_FOUND, "No study with this Study Instance UID is on the worklist.")
         return entry
-
-    def _entries(self) -> Iterator[WorklistEntry]:
-        offset = 0
-        while stretch := self._worklist.entries(_STRETCH, offset):
-            yield from stretch
-            offset += len(stretch)
 
     def _page(self, name: str, status: HTTPStatus = HTTPStatus.OK, **values: object) -> Response:
         template = self._templates.get_template(f"{name}.html")

@@ -11,6 +11,7 @@ from fastapi.testclient import TestClient
 from PIL import Image
 
 from tests.unit.web.scene import Scene
+from triaged.study.lifecycle import State
 
 HOSTILE = "<script>alert('x')</script>, <b>Bobby</b>"
 
@@ -205,6 +206,15 @@ def test_the_status_page_lists_what_waits_for_a_person(browser: TestClient, fill
     assert ["1.2.826.0.1.5", "could not be read"] in [row[:2] for row in page.rows]
     assert ["1.2.826.0.1.6", "out of scope"] in [row[:2] for row in page.rows]
     assert [row[1] for row in page.rows if "quarantine/ab12" in row] == ["MODALITY<1> 10.0.0.9"]
+
+
+def test_studies_without_a_score_are_listed_in_their_order_and_only_as_many_as_asked_for(filled: Scene) -> None:
+    ended = filled.worklist.ended()
+    entries = [entry for entry in filled.worklist.entries() if entry.state in (State.FAILED, State.OUT_OF_SCOPE)]
+    assert [(study.study_uid, study.since) for study in ended] == [
+        (entry.study_instance_uid, entry.ready_at) for entry in entries
+    ]
+    assert filled.worklist.ended(1) == ended[:1]
 
 
 def test_the_pages_change_nothing(browser: TestClient, filled: Scene) -> None:
