@@ -123,6 +123,7 @@ _EXPECTED: Mapping[str, str] = {
     "float_type": "a number",
     "finite_number": "a finite number",
     "string_type": "text",
+    "bool_type": "true or false",
     "path_type": "a path",
     "tuple_type": "a list",
     "model_type": "a section of keys",

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from triaged.config.settings import THRESHOLD_ENGINE, Config, DestinationSection
+from triaged.config.network import DestinationSection
+from triaged.config.settings import THRESHOLD_ENGINE, Config
 from triaged.dimse.scu import DimseSender
 from triaged.errors import ConfigError, TriagedError, TryLater
 from triaged.inference.onnx import load_package

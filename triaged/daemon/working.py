@@ -19,7 +19,7 @@ from triaged.pipelines.ct import CtOptions, CtPipeline
 from triaged.pipelines.pipeline import Pipeline
 from triaged.pipelines.threshold import ThresholdPipeline
 from triaged.steps.analyse import AnalyseOptions, Analyst, Engine
-from triaged.study.records import Claim, ObjectKind
+from triaged.study.records import Claim
 from triaged.study.scope import ScopeOptions
 from triaged.study.uids import derived_uid
 
@@ -91,7 +91,7 @@ def _analyst(rooms: Rooms, name: str) -> Analyst:
         options=AnalyseOptions(
             lease_s=settings.lease_s, max_attempts=settings.max_attempts, retry_wait_s=settings.retry_wait_s
         ),
-        destinations={each.name: frozenset(map(ObjectKind, each.objects)) for each in rooms.config.destinations},
+        destinations={each.name: each.kinds() for each in rooms.config.destinations},
     )
 
 
@@ -102,7 +102,7 @@ def engine_and_pipeline(config: Config) -> tuple[Engine, Pipeline]:
         ModelRefused: the package is not what its manifest says, or the device asked for is not there.
     """
     options = CtOptions(grade_cut_offs=config.triage.grade_cut_offs)
-    settings = sha256(repr((config.triage.options(), options)).encode()).hexdigest()[:12]
+    settings = sha256(repr((config.triage.options(), options, config.pictures)).encode()).hexdigest()[:12]
     software = version("triaged")
     if config.models.ct == THRESHOLD_ENGINE:
         digest = sha256(f"threshold {software}".encode()).hexdigest()

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from triaged.config.network import DestinationSection
 from triaged.config.reading import load
 from triaged.config.settings import Config
 from triaged.errors import ConfigError
@@ -45,6 +46,17 @@ def test_the_file_that_comes_with_the_program_says_what_the_defaults_are(tmp_pat
         assert f"\n{name}:" in shipped, name
         for key in getattr(field.annotation, "model_fields", {}):
             assert f"  {key}:" in shipped or f"  # {key}:" in shipped, f"{name}.{key}"
+
+
+def test_the_destination_that_the_file_shows_is_valid_names_every_key_and_gives_the_defaults(tmp_path: Path) -> None:
+    lines = (PROJECT / "config.yaml").read_text(encoding="utf-8").splitlines()
+    start = lines.index("#   destinations:")
+    shown = [line[4:] for line in lines[start : lines.index("destinations: []")]]
+    (destination,) = load(_written(tmp_path, "\n".join(shown))).destinations
+    required = {"name", "ae_title", "host", "port"}
+    assert destination == DestinationSection(**destination.model_dump(include=required))
+    for key in DestinationSection.model_fields:
+        assert any(line.strip(" -").startswith(f"{key}:") for line in shown), key
 
 
 def test_relative_paths_are_relative_to_the_file_and_not_to_the_working_directory(tmp_path: Path) -> None:
@@ -94,6 +106,12 @@ def test_an_unknown_key_is_named_with_its_line_and_the_nearest_known_key(tmp_pat
         ("triage:\n  identification_threshold: 1.2", ":2: triage.identification_threshold: expected less than 1"),
         ("completion:\n  quiet_s: 1", ":1: completion: expected settle_s <= quiet_s <= max_wait_s"),
         ("delivery:\n  first_wait_s: 90", ":1: delivery.longest_wait_s: expected at least first_wait_s"),
+        ("delivery:\n  negotiate_every_s: 0", ":2: delivery.negotiate_every_s: expected more than 0.0, found 0"),
+        (
+            "pictures:\n  palette: red-green",
+            ":2: pictures.palette: expected 'green-red' or 'viridis', found 'red-green'",
+        ),
+        ("dicom:\n  peers:\n    - {ae_title: A, host: h}", ":3: dicom.peers[0].port: expected this key, found none"),
         ("web:\n  port: 11112", ":1: web: expected another port than dicom.port"),
         ("database:\n  url: mysql://h/d", ":2: database.url: expected sqlite:///FILE or postgresql://"),
         ("database:\n  url: 'sqlite:///:memory:'", ":2: database.url: expected sqlite:///FILE or postgresql://"),
@@ -136,6 +154,33 @@ web: {colour: red}
         ":9: destinations[1].hst:",
         ":10: web.colour:",
     ]
+
+
+@pytest.mark.parametrize(
+    ("keys", "expected"),
+    [
+        ("objects: [sc, pdf]", "objects[1]: expected 'sc', 'sr', 'seg' or 'text', found 'pdf'"),
+        ("objects: []", "objects: expected at least 1 items, found a list"),
+        ("multi_frame: always", "multi_frame: expected 'auto' or 'never', found 'always'"),
+        ("storage_commitment: 'yes'", "storage_commitment: expected true or false, found 'yes'"),
+        (
+            "transfer_syntaxes: [jpeg]",
+            "transfer_syntaxes[0]: expected 'explicit', 'implicit', 'deflated' or 'rle', found 'jpeg'",
+        ),
+        ("transfer_syntaxes: [rle]", "transfer_syntaxes: expected explicit, implicit or deflated too: only pictures"),
+        ("transfer_syntax: [rle]", "transfer_syntax: unknown key; did you mean transfer_syntaxes?"),
+    ],
+)
+def test_a_mistake_in_a_destination_is_named_with_its_line(tmp_path: Path, keys: str, expected: str) -> None:
+    text = f"destinations:\n  - name: pacs\n    ae_title: A\n    host: h\n    port: 104\n    {keys}\n"
+    (mistake,) = _mistakes(tmp_path, text)
+    assert mistake.startswith(f":6: destinations[0].{expected}")
+
+
+def test_two_peers_with_one_ae_title_are_refused(tmp_path: Path) -> None:
+    one = "    - {ae_title: CT1, host: h, port: 104}\n"
+    (mistake,) = _mistakes(tmp_path, f"dicom:\n  port: 104\n  peers:\n{one}{one}")
+    assert mistake == ":3: dicom.peers: expected peers with different AE titles"
 
 
 def test_two_destinations_with_one_name_are_refused(tmp_path: Path) -> None:

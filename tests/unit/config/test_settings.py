@@ -8,9 +8,12 @@ import pytest
 from pydantic import ValidationError
 from ruamel.yaml import YAML
 
+from triaged.config.network import DestinationSection, DicomSection
 from triaged.config.reading import load
 from triaged.config.settings import Config, TriageSection
+from triaged.steps.ports import Peer
 from triaged.study.placement import OrderPriority, TriageClass
+from triaged.study.records import ObjectKind
 from triaged.triage.scheme import Scheme, head_start_minutes
 
 
@@ -41,6 +44,26 @@ def test_a_postgresql_url_gets_the_driver_that_is_installed(tmp_path: Path) -> N
     path = tmp_path / "config.yaml"
     path.write_text("database: {url: 'postgresql://me:secret@db:5432/triage'}\n", encoding="utf-8")
     assert load(path).database.url == "postgresql+psycopg://me:secret@db:5432/triage"
+
+
+def _destination(**keys: object) -> DestinationSection:
+    return DestinationSection.model_validate({"name": "pacs", "ae_title": "A", "host": "h", "port": 104} | keys)
+
+
+def test_a_destination_gets_pictures_measurements_and_regions_unless_it_says_otherwise() -> None:
+    assert _destination().kinds() == {ObjectKind.SC, ObjectKind.SC_MULTIFRAME, ObjectKind.SR, ObjectKind.SEG}
+    assert _destination(objects=["text"]).kinds() == {ObjectKind.TEXT}
+
+
+def test_pictures_as_one_object_are_offered_to_who_wants_pictures_unless_never() -> None:
+    assert _destination(objects=["sr"]).kinds() == {ObjectKind.SR}
+    assert _destination(objects=["sc"], multi_frame="never").kinds() == {ObjectKind.SC}
+
+
+def test_the_address_of_a_sender_is_found_by_its_ae_title() -> None:
+    dicom = DicomSection.model_validate({"peers": [{"ae_title": "CT1", "host": "10.0.0.5", "port": 104}]})
+    assert dicom.peer("CT1") == Peer("CT1", "CT1", "10.0.0.5", 104)
+    assert dicom.peer("CT2") is None
 
 
 def test_the_configuration_of_the_containers_is_valid(tmp_path: Path) -> None:

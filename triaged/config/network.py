@@ -1,0 +1,104 @@
+"""The settings of everything that has an address: who may send to us, and who gets what.
+
+Must not know how anything is sent.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from triaged.config.values import AETitle, Count, Host, Port, Section, Wait, wrong
+from triaged.steps.ports import Peer
+from triaged.study.records import ObjectKind
+
+ObjectName = Literal["sc", "sr", "seg", "text"]
+SyntaxName = Literal["explicit", "implicit", "deflated", "rle"]
+
+
+class PeerSection(Section):
+    """Where an application entity listens."""
+
+    ae_title: AETitle
+    host: Host
+    port: Port
+
+
+class DicomSection(Section):
+    """How peers reach us, who may, and where those are reached who ask us for storage commitment."""
+
+    ae_title: AETitle = "TRIAGED"
+    host: Host = "0.0.0.0"
+    port: Port = 11112
+    allowed_calling_ae_titles: Annotated[tuple[AETitle, ...], Field(strict=False)] = ()
+    max_associations: Count = 20
+    idle_timeout_s: Wait = 60.0
+    peers: Annotated[tuple[PeerSection, ...], Field(strict=False)] = ()
+
+    @model_validator(mode="after")
+    def _names_differ(self) -> Self:
+        titles = [peer.ae_title for peer in self.peers]
+        if len(set(titles)) != len(titles):
+            raise wrong("peers with different AE titles", key="peers")
+        return self
+
+    def peer(self, ae_title: str) -> Peer | None:
+        """Return where a peer is reached, or None where that is not known."""
+        return next((Peer(each.ae_title, *_reached(each)) for each in self.peers if each.ae_title == ae_title), None)
+
+
+class DestinationSection(PeerSection):
+    """One peer that gets the result objects: the kinds it wants, how, and whether it has to promise to keep them."""
+
+    name: Annotated[str, Field(min_length=1, max_length=64)]
+    objects: Annotated[tuple[ObjectName, ...], Field(strict=False, min_length=1)] = ("sc", "sr", "seg")
+    multi_frame: Literal["auto", "never"] = "auto"
+    transfer_syntaxes: Annotated[tuple[SyntaxName, ...], Field(strict=False)] = ()
+    storage_commitment: bool = False
+
+    @model_validator(mode="after")
+    def _reports_can_go(self) -> Self:
+        if self.transfer_syntaxes and set(self.transfer_syntaxes) == {"rle"}:
+            raise wrong("explicit, implicit or deflated too: only pictures go in rle", key="transfer_syntaxes")
+        return self
+
+    def peer(self) -> Peer:
+        """Return what the courier sends to."""
+        return Peer(self.name, *_reached(self))
+
+    def kinds(self) -> frozenset[ObjectKind]:
+        """Return the kinds of objects that it wants; pictures as one object too, unless that is never to be tried."""
+        kinds = {ObjectKind(name) for name in self.objects}
+        if ObjectKind.SC in kinds and self.multi_frame == "auto":
+            kinds.add(ObjectKind.SC_MULTIFRAME)
+        return frozenset(kinds)
+
+
+class WebSection(Section):
+    """Where the worklist page is served, and how often an open page asks for news."""
+
+    host: Host = "127.0.0.1"
+    port: Port = 8080
+    refresh_s: Annotated[float, Field(ge=1, le=3600)] = 5.0
+
+
+class DeliverySection(Section):
+    """How patient the courier is: waits double from first to longest; what is asked again, and after how long."""
+
+    first_wait_s: Wait = 5.0
+    longest_wait_s: Wait = 60.0
+    max_attempts: Count = 3000
+    timeout_s: Wait = 30.0
+    negotiate_every_s: Wait = 3600.0
+    commitment_wait_s: Wait = 900.0
+
+    @model_validator(mode="after")
+    def _rise(self) -> Self:
+        if self.first_wait_s > self.longest_wait_s:
+            raise wrong("at least first_wait_s", key="longest_wait_s")
+        return self
+
+
+def _reached(section: PeerSection) -> tuple[str, str, int]:
+    return section.ae_title, section.host, section.port

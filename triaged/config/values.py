@@ -1,0 +1,66 @@
+"""What every section of the settings is built of: the strict base, and the values that a site writes.
+
+Must not know the sections.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo
+from pydantic_core import PydanticCustomError
+
+
+class Section(BaseModel):
+    """A mapping in the file: no unknown key, no conversion, no change afterwards."""
+
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid", validate_default=True)
+
+
+def wrong(expected: str, *, key: str = "") -> PydanticCustomError:
+    """Return an error that says what was expected, at `key` below the validated value where a relation is broken."""
+    return PydanticCustomError("expected", "{expected}", {"expected": expected, "key": key})
+
+
+def refused(error: ValueError) -> PydanticCustomError:
+    """Return a room's own refusal of its options, which says what it expected and found."""
+    return PydanticCustomError("refused", "{message}", {"message": str(error)})
+
+
+def resolved(path: Path, info: ValidationInfo) -> Path:
+    """Return a path of the file, relative to the file's folder, as an absolute one."""
+    return path if info.context is None else (info.context["folder"] / path.expanduser()).resolve()
+
+
+def _ae_title(text: str) -> str:
+    if not 1 <= len(text) <= 16 or text != text.strip() or not text.isascii() or not text.isprintable() or "\\" in text:
+        raise wrong("an AE title: 1 to 16 ASCII characters, no backslash, no space at either end")
+    return text
+
+
+def _host(text: str) -> str:
+    if not text or any(character.isspace() for character in text) or "/" in text:
+        raise wrong("a host name or an IP address, without scheme or path")
+    return text
+
+
+def _database_url(url: str, info: ValidationInfo) -> str:
+    scheme, separator, rest = url.partition("://")
+    if separator and scheme in ("postgresql", "postgresql+psycopg") and rest:
+        return f"postgresql+psycopg://{rest}"
+    if separator and scheme == "sqlite" and rest.startswith("/") and len(rest) > 1 and rest != "/:memory:":
+        return f"sqlite:///{resolved(Path(rest[1:]), info)}"
+    raise wrong("sqlite:///FILE or postgresql://USER:PASSWORD@HOST:PORT/DATABASE")
+
+
+AETitle = Annotated[str, AfterValidator(_ae_title)]
+Host = Annotated[str, AfterValidator(_host)]
+Port = Annotated[int, Field(ge=1, le=65535)]
+Count = Annotated[int, Field(ge=1)]
+Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Wait = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Minutes = Annotated[int, Field(ge=0, le=7 * 24 * 60)]
+Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+DatabaseUrl = Annotated[str, AfterValidator(_database_url)]
+ResolvedPath = Annotated[Path, Field(strict=False), AfterValidator(resolved)]
