@@ -73,7 +73,7 @@ def _objects(
     reading = Reading(finding, right, left, lesion)
     volume = Volume(canonical, grid)
     made_by = provenance(tuple(headers))
-    return result_objects(headers, geometry, reorientation, volume, reading, placement(), made_by)
+    return result_objects(headers, geometry, reorientation, volume, reading, placement(), made_by).objects
 
 
 def _lung_like(voxels: np.typing.NDArray[np.int16]) -> np.typing.NDArray[np.bool_]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from pydicom.dataset import Dataset
 
@@ -19,6 +20,14 @@ from triaged.study.finding import Reading
 from triaged.study.placement import Placement
 
 
+@dataclass(frozen=True, slots=True)
+class Results:
+    """The objects of a scored study, and its coronal view as a later study of the patient is compared with it."""
+
+    objects: tuple[ResultObject, ...]
+    coronal: bytes
+
+
 def result_objects(
     sources: Sequence[Dataset],
     source_geometry: Geometry,
@@ -27,7 +36,7 @@ def result_objects(
     reading: Reading,
     placement: Placement,
     provenance: Provenance,
-) -> tuple[ResultObject, ...]:
+) -> Results:
     """Return segmentation, report and pictures of one reading; equal arguments give equal bytes.
 
     `sources` are headers without pixels: one per slice in the order of `source_geometry`, or one multi-frame image.
@@ -42,7 +51,7 @@ def result_objects(
     masks = segmentation(header, source, source_geometry, reorientation, described, provenance) if described else None
     measurements = report(header, source, reading.finding, placement, masks, described, provenance)
     shown = pictures(header, source, volume, reading, placement, provenance)
-    return (*((masks,) if masks else ()), measurements, *shown)
+    return Results((*((masks,) if masks else ()), measurements, *shown), b"")
 
 
 def reason_objects(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from pydicom.dataset import Dataset
@@ -31,6 +31,10 @@ class Provenance:
     gives again, such as the moment the study became ready, or the objects differ. It is written in the source's own
     Timezone Offset From UTC where that is present, else in the zone it carries. `scheme_version` must change whenever a
     setting changes that alters the objects, since UIDs are a function of it. `input_sop_instance_uids` are valid UIDs.
+
+    `revision` counts the sets of objects published on this study from 1, and `follows` is the UID of the set that this
+    one supersedes, empty for the first. `compares` is the UID of the set of an earlier study that the pictures show
+    beside this one, empty where there is none. `outcome` is the code of the reason where there is no score, else empty.
     """
 
     study_uid: StudyUID
@@ -44,6 +48,10 @@ class Provenance:
     software_version: str
     assessed_at: datetime
     replaces: tuple[Replaced, ...] = ()
+    revision: int = 1
+    follows: str = ""
+    compares: str = ""
+    outcome: str = ""
 
     def __post_init__(self) -> None:
         if self.assessed_at.tzinfo is None:
@@ -63,8 +71,19 @@ class Provenance:
             self.model_sha256,
             self.scheme,
             self.scheme_version,
+            *(f"{name} {value}" for name, value in self._conditions() if value),
             *role,
         )
+
+    @property
+    def basis(self) -> str:
+        """The UID of what the objects are made from, whatever set they follow: equal for equal results."""
+        return replace(self, follows="").uid("basis")
+
+    @property
+    def object_set_uid(self) -> str:
+        """The UID of this set of objects, by which a later one says that it follows."""
+        return self.uid("object set")
 
     @property
     def report_uid(self) -> str:
@@ -75,6 +94,9 @@ class Provenance:
     def algorithm(self) -> str:
         """Name and version of the engine, as people read it."""
         return f"{self.engine} {self.engine_version}"
+
+    def _conditions(self) -> tuple[tuple[str, str], ...]:
+        return ("follows", self.follows), ("compares", self.compares), ("outcome", self.outcome)
 
 
 def add_equipment(dataset: Dataset, provenance: Provenance) -> None:

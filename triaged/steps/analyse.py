@@ -158,7 +158,7 @@ class Analyst:
     def _assessed(self, claim: Claim, choice: Choice, read: ReadSeries, reading: Reading) -> _Outcome:
         assessment = Assessed(reading.finding)
         placement = self._place(claim, assessment)
-        objects = result_objects(
+        results = result_objects(
             sources=read.headers,
             source_geometry=read.source_geometry,
             reorientation=read.reorientation,
@@ -167,7 +167,7 @@ class Analyst:
             placement=placement,
             provenance=self._provenance(claim, choice.chosen),
         )
-        return _Outcome(assessment, choice, placement, objects)
+        return _Outcome(assessment, choice, placement, results.objects)
 
     def _given_up(self, claim: Claim) -> _Outcome:
         """Return a failure without looking at the study again, whichever part of it broke every attempt."""

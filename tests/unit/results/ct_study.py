@@ -24,7 +24,7 @@ from pydicom.uid import UID, ExplicitVRLittleEndian
 from triaged.imaging.geometry import Geometry, Reorientation, canonical_reorientation
 from triaged.imaging.volume import Mask, Volume
 from triaged.results.instance import ResultObject
-from triaged.results.objects import result_objects
+from triaged.results.objects import Results, result_objects
 from triaged.results.provenance import Provenance
 from triaged.results.seg import segmentation, segments
 from triaged.results.source import source_series
@@ -61,6 +61,10 @@ class CtStudy:
 
     def objects(self, **changes: Any) -> tuple[ResultObject, ...]:
         """Return the result objects, with any argument of `result_objects` replaced."""
+        return self.results(**changes).objects
+
+    def results(self, **changes: Any) -> Results:
+        """Return all that comes of the study, with any argument of `result_objects` replaced."""
         arguments: dict[str, Any] = {
             "sources": self.sources,
             "source_geometry": self.geometry,
