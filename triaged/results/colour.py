@@ -6,6 +6,8 @@ Green means little and red much, as in the paper's figure; since one man in twel
 
 from __future__ import annotations
 
+from enum import StrEnum
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
@@ -14,6 +16,14 @@ from triaged.results.display import lungs_outline, radiograph, smooth_share
 from triaged.results.projection import Image, Projection, Region
 
 Picture = NDArray[np.uint8]
+
+
+class Palette(StrEnum):
+    """The colours of the bar, from nothing to all affected; `VIRIDIS` can be read without telling red from green."""
+
+    GREEN_RED = "green-red"
+    VIRIDIS = "viridis"
+
 
 TRANSPARENT_BELOW = 0.02
 GREY_LEVELS = 64  # as many as a person tells apart on a monitor at once; runs of equal grey make the object small

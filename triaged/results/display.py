@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
+from PIL import Image as Pillow
 from scipy import ndimage
 
 from triaged.results.projection import Image, Projection, Region
@@ -47,12 +47,10 @@ def lungs_outline(view: Projection, pixel_mm: float) -> Region:
 
 
 def resampled(image: Image, spacing_mm: tuple[float, float], pixel_mm: float) -> Image:
-    """Return `image` on square pixels, linear between pixel centres."""
+    """Return `image` on square pixels: linear between pixel centres, and averaged where pixels grow."""
     rows, columns = (max(1, round(n * mm / pixel_mm)) for n, mm in zip(image.shape, spacing_mm, strict=True))
-    at_rows = (np.arange(rows) + 0.5) * image.shape[0] / rows - 0.5
-    at_columns = (np.arange(columns) + 0.5) * image.shape[1] / columns - 0.5
-    along_rows = _interpolated(image, at_rows)
-    return np.ascontiguousarray(_interpolated(along_rows.T, at_columns).T)
+    picture = Pillow.fromarray(np.ascontiguousarray(image, dtype=np.float32))
+    return np.array(picture.resize((columns, rows), Pillow.Resampling.BILINEAR), dtype=np.float32)
 
 
 def _widely_blurred(image: Image, sigma: float) -> Image:
@@ -61,11 +59,3 @@ def _widely_blurred(image: Image, sigma: float) -> Image:
     for _ in range(3):
         image = ndimage.uniform_filter(image, width)
     return image
-
-
-def _interpolated(image: Image, at: NDArray[np.float64]) -> Image:
-    at = np.clip(at, 0.0, image.shape[0] - 1.0)
-    below = np.floor(at).astype(np.intp)
-    above = np.minimum(below + 1, image.shape[0] - 1)
-    weight = (at - below).astype(np.float32)[:, None]
-    return np.asarray(image[below] * (1 - weight) + image[above] * weight, dtype=np.float32)

@@ -11,10 +11,17 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image as Pillow
 from PIL import ImageDraw, ImageFont
+from pydicom.dataset import Dataset
 
-from triaged.results.colour import Picture, overlaid, plain, severity_colour
-from triaged.results.projection import Direction, Projection
-from triaged.results.wording import Lines
+from triaged.imaging.volume import Volume
+from triaged.results.colour import Palette, Picture, overlaid, plain, severity_colour
+from triaged.results.comparison import Earlier
+from triaged.results.projection import Direction, Projection, cropped
+from triaged.results.provenance import Provenance
+from triaged.results.wording import Lines, reading_lines, reason_lines
+from triaged.study.assessment import Reason
+from triaged.study.finding import Reading
+from triaged.study.placement import Placement
 
 NOTICE = "CT-derived projection - AI triage, not for diagnosis"
 PAGE_WIDTH = 1024
@@ -31,7 +38,9 @@ _WHITE, _GREY, _AMBER = (255, 255, 255), (190, 190, 190), (255, 200, 90)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Page:
-    """One picture: RGB `pixels`; `pixel_mm` and `orientation` (rows, columns) only where a single view fills it.
+    """One picture: RGB `pixels`; `pixel_mm` and `orientation` (rows, columns) only where one kind of view fills it.
+
+    `slices` are the CT slices that it shows, as indices on the canonical volume; none for projections.
 
     `key` tells apart pages of one name whose content differs although they were made from the same inputs.
     """
@@ -42,6 +51,32 @@ class Page:
     pixel_mm: float | None
     orientation: tuple[str, str] | None
     key: str = ""
+    slices: tuple[int, ...] = ()
+
+
+def result_pages(
+    header: Dataset,
+    volume: Volume,
+    views: Sequence[Projection],
+    reading: Reading,
+    placement: Placement,
+    provenance: Provenance,
+    *,
+    palette: Palette = Palette.GREEN_RED,
+    earlier: Earlier | None = None,
+) -> tuple[Page, ...]:
+    """Return the pages of a scored study, all of one size: the summary, then each view by itself."""
+    coronal, *sagittals = views = cropped(tuple(views))
+    return (
+        summary_page(views, reading_lines(header, reading, placement, provenance)),
+        *view_pages(coronal),
+        *(view_pages(one)[1] for one in sagittals),
+    )
+
+
+def reason_pages(header: Dataset, reason: Reason, placement: Placement, provenance: Provenance) -> tuple[Page, ...]:
+    """Return the page of a study that has no score: the reason, and no picture of the patient."""
+    return (reason_page(reason_lines(header, reason, placement, provenance), f"{reason.code.value} {reason.detail}"),)
 
 
 def summary_page(views: Sequence[Projection], lines: Lines) -> Page:
