@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pydicom.dataset import Dataset
 
 from triaged.results.identity import local_time, sent_text
-from triaged.results.projection import zone_shares
+from triaged.results.zones import zone_shares
 from triaged.results.provenance import Provenance
 from triaged.study.assessment import OUT_OF_SCOPE_CODES, Reason
 from triaged.study.finding import Finding, Reading
@@ -20,10 +20,17 @@ _SIMPLE = {"\u2265": ">=", "\u2264": "<=", "\u2248": "~", "\u2014": "-", "\u2013
 
 @dataclass(frozen=True, slots=True)
 class Lines:
-    """The text of one page: a headline to read in a glance, and the lines below."""
+    """The text of a result: a headline to read in a glance, then what was found, what follows, and how it was made."""
 
     headline: str
-    body: tuple[str, ...]
+    findings: tuple[str, ...]
+    verdict: tuple[str, ...]
+    origin: tuple[str, ...]
+
+    @property
+    def body(self) -> tuple[str, ...]:
+        """The lines of a page below its headline, in their order."""
+        return INTENDED_USE, *self.findings, *self.verdict, *self.origin
 
 
 def reading_lines(header: Dataset, reading: Reading, placement: Placement, provenance: Provenance) -> Lines:
@@ -31,8 +38,7 @@ def reading_lines(header: Dataset, reading: Reading, placement: Placement, prove
     finding = reading.finding
     return Lines(
         headline=_headline(finding),
-        body=(
-            INTENDED_USE,
+        findings=(
             _identification(finding),
             _shares(finding),
             f"Computed CT-{finding.grade} (0 to 4), from the worse lung",
@@ -40,9 +46,9 @@ def reading_lines(header: Dataset, reading: Reading, placement: Placement, prove
             f"Dense, above -300 HU: {_percent(finding.dense_share)} of affected",
             *_zones(reading),
             *(f"Check: {flag.value}" for flag in finding.quality),
-            f"Class {placement.triage_class.value}: {_ascii(placement.reason)}",
-            *_origin(header, provenance),
         ),
+        verdict=(f"Class {placement.triage_class.value}: {_ascii(placement.reason)}",),
+        origin=_origin(header, provenance),
     )
 
 
@@ -51,13 +57,12 @@ def reason_lines(header: Dataset, reason: Reason, placement: Placement, provenan
     outcome = "Not in scope of the AI" if reason.code in OUT_OF_SCOPE_CODES else "The AI could not read this study"
     return Lines(
         headline=f"No score: {reason.code.value}",
-        body=(
-            INTENDED_USE,
+        findings=(
             f"{outcome}. This says nothing about the patient: read as without AI.",
             _ascii(reason.detail[:1].upper() + reason.detail[1:]),
-            f"Class {placement.triage_class.value}: {_ascii(placement.reason)}",
-            *_origin(header, provenance),
         ),
+        verdict=(f"Class {placement.triage_class.value}: {_ascii(placement.reason)}",),
+        origin=_origin(header, provenance),
     )
 
 
