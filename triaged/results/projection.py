@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from triaged.imaging.volume import Volume
+from triaged.results.zones import Counts, counts
 from triaged.study.finding import Reading
 
 Image = NDArray[np.float32]
@@ -36,12 +37,25 @@ class Direction(StrEnum):
     SAGITTAL = "sagittal"
 
 
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """Where a view shows the border of two thirds of a lung: `row` below the image's upper edge, from `start` to `stop`.
+
+    All three count pixels of the view from its edges, with fractions.
+    """
+
+    row: float
+    start: float
+    stop: float
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Projection:
     """One view on the volume's own grid: rows from head to foot, `spacing_mm` between rows and between columns.
 
     `attenuation` is the line integral (no unit), `lung_hu` the mean HU of lung voxels on the ray (NaN without any),
-    `share` the affected share of the lung on the ray in [0, 1] and `path_mm` the length of lung that the ray meets.
+    `share` the affected share of the lung on the ray in [0, 1], `path_mm` the length of lung that the ray meets and
+    `cuts` the borders of each lung's thirds.
     """
 
     direction: Direction
@@ -50,6 +64,7 @@ class Projection:
     lung_hu: Image
     share: Image
     path_mm: Image
+    cuts: tuple[Cut, ...] = ()
 
     @property
     def defined(self) -> Region:
@@ -57,49 +72,114 @@ class Projection:
         return self.path_mm >= SHORTEST_PATH_MM
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Side:
+    """A sagittal view: the columns that its rays pass, and the lung on them."""
+
+    direction: Direction
+    columns: slice
+    lungs: tuple[Region, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Rays:
+    """Sums over the voxels of lung on each ray: their count, how many are affected, and their HU."""
+
+    lung: Image
+    affected: Image
+    hu: Image
+
+
 def lung_share(lesion: Region, lung: Region, axis: int, step_mm: float) -> tuple[Image, Image]:
     """Return the affected share of lung along each ray, and the length of lung on it in mm.
 
-    Weighted by that length, the mean share is the lung's affected share of volume, but for rays shorter than 8 mm.
+    Weighted by that length, the mean share is the lung's affected share of volume, with short rays too: what they say
+    is counted although it is not shown.
     """
-    path = np.add.reduce(lung, axis=axis, dtype=np.float32) * np.float32(step_mm)
-    affected = np.add.reduce(lesion & lung, axis=axis, dtype=np.float32) * np.float32(step_mm)
-    return affected / np.maximum(path, np.float32(SHORTEST_PATH_MM)), path
+    rays = _rays(np.broadcast_to(np.int16(0), lung.shape), lesion, (lung,), axis)
+    return _ratio(rays.affected, rays.lung, 0.0), rays.lung * np.float32(step_mm)
 
 
 def projections(volume: Volume, reading: Reading) -> tuple[Projection, ...]:
     """Return the coronal view and one sagittal view per lung, or one in all where the lungs were not told apart."""
-    right, left = reading.right_lung.voxels, reading.left_lung.voxels
-    lungs, lesion = right | left, reading.lesion.voxels
-    columns = volume.geometry.shape[2]
-    if left.any() and right.any():
-        middle = round((_mean_column(right) + _mean_column(left)) / 2.0)
-        sides = [
-            (Direction.SAGITTAL_RIGHT, slice(0, middle), right),
-            (Direction.SAGITTAL_LEFT, slice(middle, columns), left),
-        ]
-    else:
-        sides = [(Direction.SAGITTAL, slice(0, columns), lungs)]
-    coronal, sagittals = _attenuations(volume, [columns_of for _, columns_of, _ in sides])
-    views = [_view(volume, Direction.CORONAL, coronal, lesion, lungs)]
-    for (direction, _, lung), attenuation in zip(sides, sagittals, strict=True):
-        views.append(_view(volume, direction, attenuation, lesion, lung))
+    lesion = reading.lesion.voxels
+    sides = _sides(reading)
+    lungs = tuple(lung for side in sides for lung in side.lungs)
+    coronal, sagittals = _attenuations(volume, [side.columns for side in sides])
+    profiles = [(lung, counts(lesion, lung)) for lung in lungs]
+    views = [_view(volume, Direction.CORONAL, coronal, lesion, lungs, profiles)]
+    for side, attenuation in zip(sides, sagittals, strict=True):
+        own = [(lung, profile) for lung, profile in profiles if any(lung is one for one in side.lungs)]
+        views.append(_view(volume, side.direction, attenuation, lesion, side.lungs, own))
     return tuple(views)
 
 
-def _view(volume: Volume, direction: Direction, attenuation: Image, lesion: Region, lung: Region) -> Projection:
+def _sides(reading: Reading) -> list[_Side]:
+    right, left = reading.right_lung.voxels, reading.left_lung.voxels
+    if not (left.any() and right.any()):
+        return [_Side(Direction.SAGITTAL, slice(None), (left if left.any() else right,))]
+    middle = round((_mean_column(right) + _mean_column(left)) / 2.0)
+    return [
+        _Side(Direction.SAGITTAL_RIGHT, slice(0, middle), (right,)),
+        _Side(Direction.SAGITTAL_LEFT, slice(middle, None), (left,)),
+    ]
+
+
+def _view(
+    volume: Volume,
+    direction: Direction,
+    attenuation: Image,
+    lesion: Region,
+    lungs: tuple[Region, ...],
+    profiles: list[tuple[Region, Counts]],
+) -> Projection:
     axis = 1 if direction is Direction.CORONAL else 2
     slices_mm, rows_mm, columns_mm = volume.geometry.spacing_mm
     step_mm, across_mm = (rows_mm, columns_mm) if axis == 1 else (columns_mm, rows_mm)
-    share, path = lung_share(lesion, lung, axis, step_mm)
+    rays = _rays(volume.voxels, lesion, lungs, axis)
     return Projection(
         direction=direction,
         spacing_mm=(slices_mm, across_mm),
         attenuation=attenuation[::-1],
-        lung_hu=_mean_hu(volume, lung, axis)[::-1],
-        share=share[::-1],
-        path_mm=path[::-1],
+        lung_hu=_ratio(rays.hu, rays.lung, np.nan)[::-1],
+        share=_ratio(rays.affected, rays.lung, 0.0)[::-1],
+        path_mm=(rays.lung * np.float32(step_mm))[::-1],
+        cuts=tuple(cut for lung, profile in profiles for cut in _cuts(lung, profile, axis)),
     )
+
+
+def _rays(voxels: NDArray[np.generic], lesion: Region, lungs: tuple[Region, ...], axis: int) -> _Rays:
+    """Add up along rows (axis 1) or columns (axis 2), one slice at a time and only where there is lung."""
+    slices, rows, columns = lesion.shape
+    lung, affected, hu = np.zeros((3, slices, columns if axis == 1 else rows), np.float32)
+    for index in range(slices):
+        inside = np.logical_or.reduce([one[index] for one in lungs])
+        on_rows, on_columns = inside.any(axis=1), inside.any(axis=0)
+        if not on_rows.any():
+            continue
+        part = _extent(on_rows, 0.0), _extent(on_columns, 0.0)
+        along = part[2 - axis]
+        weight = inside[part].astype(np.float32)
+        lung[index, along] = weight.sum(axis=axis - 1)
+        affected[index, along] = (weight * lesion[index][part]).sum(axis=axis - 1)
+        hu[index, along] = (weight * voxels[index][part]).sum(axis=axis - 1)
+    return _Rays(lung, affected, hu)
+
+
+def _ratio(part: Image, whole: Image, without: float) -> Image:
+    return np.divide(part, whole, out=np.full_like(whole, without), where=whole > 0)
+
+
+def _cuts(lung: Region, profile: Counts, axis: int) -> list[Cut]:
+    """Return the borders of a lung's thirds as wide as the lung is there."""
+    if not profile.lung.any():
+        return []
+    cuts = []
+    for height in profile.heights:
+        occupied = np.flatnonzero(lung[min(int(height), lung.shape[0] - 1)].any(axis=axis - 1))
+        if occupied.size:
+            cuts.append(Cut(lung.shape[0] - height, float(occupied[0]), float(occupied[-1] + 1)))
+    return cuts
 
 
 def _attenuations(volume: Volume, column_ranges: list[slice]) -> tuple[Image, list[Image]]:
@@ -136,30 +216,9 @@ def _body(volume: Volume) -> tuple[Region, tuple[int, int, int]]:
     return filled, (steps[0], steps[1], steps[2])
 
 
-def _mean_hu(volume: Volume, lung: Region, axis: int) -> Image:
-    count = np.add.reduce(lung, axis=axis, dtype=np.float32)
-    total = np.zeros_like(count)
-    for index in np.flatnonzero(count.any(axis=1)):
-        total[index] = np.where(lung[index], volume.voxels[index], 0).sum(axis=axis - 1, dtype=np.float32)
-    return np.where(count > 0, total / np.maximum(count, 1), np.nan).astype(np.float32)
-
-
 def _mean_column(lung: Region) -> float:
-    per_column = np.count_nonzero(lung, axis=(0, 1))
+    per_column = np.count_nonzero(np.logical_or.reduce(lung, axis=0), axis=0)
     return float(np.average(np.arange(per_column.size), weights=per_column))
-
-
-def zone_shares(lesion: Region, lung: Region) -> tuple[float, float, float]:
-    """Return the affected shares of a lung's lower, middle and upper third; the thirds have equal volume."""
-    per_slice = np.count_nonzero(lung, axis=(1, 2))
-    affected = np.count_nonzero(lesion & lung, axis=(1, 2))
-    total = int(per_slice.sum())
-    if total == 0:
-        return 0.0, 0.0, 0.0
-    middle_of_slice = np.cumsum(per_slice) - per_slice / 2.0
-    zone = np.minimum((middle_of_slice * 3.0 / total).astype(int), 2)
-    shares = [affected[zone == third].sum() / max(1, per_slice[zone == third].sum()) for third in range(3)]
-    return float(shares[0]), float(shares[1]), float(shares[2])
 
 
 def cropped(views: tuple[Projection, ...], margin_mm: float = 25.0) -> tuple[Projection, ...]:
@@ -181,6 +240,10 @@ def _cut(view: Projection, rows: slice) -> Projection:
         lung_hu=view.lung_hu[part],
         share=view.share[part],
         path_mm=view.path_mm[part],
+        cuts=tuple(
+            Cut(cut.row - rows.start, max(0.0, cut.start - columns.start), cut.stop - columns.start)
+            for cut in view.cuts
+        ),
     )
 
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pydicom.dataset import Dataset
 
 from triaged.results.identity import local_time, sent_text
-from triaged.results.zones import zone_shares
 from triaged.results.provenance import Provenance
+from triaged.results.zones import zone_shares
 from triaged.study.assessment import OUT_OF_SCOPE_CODES, Reason
 from triaged.study.finding import Finding, Reading
 from triaged.study.placement import Placement

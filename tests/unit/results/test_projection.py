@@ -19,8 +19,8 @@ from triaged.results.projection import (
     cropped,
     lung_share,
     projections,
-    zone_shares,
 )
+from triaged.results.zones import zone_shares
 from triaged.study.finding import Reading
 
 
@@ -153,7 +153,7 @@ def test_thirds_have_equal_volume_and_are_told_from_below() -> None:
     lesion = np.zeros_like(lung)
     lesion[:5] = lung[:5]
     lower, middle, upper = zone_shares(lesion, lung)
-    assert lower == pytest.approx(5 / 12)  # 3500 / 3 voxels at 100 in a slice: twelve slices, five of them affected
+    assert lower == pytest.approx(500 / (3500 / 3))  # a third is 1167 of 3500 voxels: nearly twelve slices of 100
     assert (middle, upper) == (0.0, 0.0)
 
 
