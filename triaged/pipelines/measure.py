@@ -15,9 +15,8 @@ from triaged.errors import UnreadableStudy
 from triaged.imaging.volume import Mask, Volume
 from triaged.pipelines.split import SplitMethod
 from triaged.study.assessment import ReasonCode
-from triaged.study.finding import Acquisition, Finding, QualityFlag, Reading
+from triaged.study.finding import DENSE_HU, Acquisition, Finding, QualityFlag, Reading
 
-DENSE_HU: Final = -300
 LUNGS_ML: Final = (1000.0, 10_000.0)
 """Volumes that the lungs of an adult have."""
 NO_LUNGS_ML: Final = 50.0

@@ -47,7 +47,7 @@ def result_objects(
     """
     source = source_series(sources, source_geometry)
     header = sources[0]
-    described = segments(reading, provenance)
+    described = segments(volume, reading, provenance)
     masks = segmentation(header, source, source_geometry, reorientation, described, provenance) if described else None
     measurements = report(header, source, reading.finding, placement, masks, described, provenance)
     shown = pictures(header, source, volume, reading, placement, provenance)

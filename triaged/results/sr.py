@@ -107,7 +107,6 @@ def _region_group(
     share = {codes.RIGHT_LUNG: finding.severity_right, codes.LEFT_LUNG: finding.severity_left}.get(segment.kind)
     if share is not None:
         measurements.append(_measurement(codes.SHARE, share * 100.0, codes.PERCENT, algorithm))
-    site = codes.LUNG if segment.kind is codes.OPACITY else segment.kind
     return hd.sr.VolumetricROIMeasurementsAndQualitativeEvaluations(
         tracking_identifier=_tracking(segment.label, segment.tracking_uid),
         referenced_segment=hd.sr.ReferencedSegment(
@@ -117,7 +116,7 @@ def _region_group(
             source_series=hd.sr.SourceSeriesForSegmentation(source.series_uid.value),
         ),
         finding_type=segment.kind,
-        finding_sites=[hd.sr.FindingSite(site)],
+        finding_sites=[hd.sr.FindingSite(segment.site)],
         measurements=measurements,
     )
 

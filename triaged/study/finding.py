@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 from triaged.imaging.volume import Mask
+
+DENSE_HU: Final = -300
+"""Lesion above this is counted as dense: solid rather than ground glass."""
 
 
 class QualityFlag(StrEnum):

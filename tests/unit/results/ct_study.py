@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -19,7 +20,7 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.filewriter import dcmwrite
 from pydicom.sequence import Sequence as ItemSequence
 from pydicom.tag import Tag
-from pydicom.uid import UID, ExplicitVRLittleEndian
+from pydicom.uid import UID, DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian
 
 from triaged.imaging.geometry import Geometry, Reorientation, canonical_reorientation
 from triaged.imaging.volume import Mask, Volume
@@ -80,14 +81,14 @@ class CtStudy:
         """Return the segmentation alone."""
         made_by = provenance(self.sources)
         source = source_series(self.sources, self.geometry)
-        described = segments(self.reading, made_by)
+        described = segments(self.volume, self.reading, made_by)
         return segmentation(self.sources[0], source, self.geometry, self.reorientation, described, made_by)
 
     def report(self, **changes: Any) -> ResultObject:
         """Return the report alone, over the segmentation, made by a provenance with these changes."""
         made_by = provenance(self.sources, **changes)
         source = source_series(self.sources, self.geometry)
-        described = segments(self.reading, made_by)
+        described = segments(self.volume, self.reading, made_by)
         finding = self.reading.finding
         return report(self.sources[0], source, finding, placement(), self.segmentation(), described, made_by)
 
@@ -191,6 +192,18 @@ def encoded(header: Dataset) -> bytes:
         warnings.simplefilter("ignore")  # what is invalid here is so on purpose
         dcmwrite(stream, header, enforce_file_format=True)
     return stream.getvalue()
+
+
+def inflated(one: ResultObject) -> bytes:
+    """Return an object's data set as bytes without its file meta information, inflated where it is deflated."""
+    start = 132 + 12 + int.from_bytes(one.part10[140:144], "little")  # (0002,0000) holds the length of the rest
+    if one.transfer_syntax_uid != DeflatedExplicitVRLittleEndian:
+        return one.part10[start:]
+    inflate = zlib.decompressobj(wbits=-zlib.MAX_WBITS)
+    plain = inflate.decompress(one.part10[start:])
+    assert inflate.eof, "the stream is whole"
+    assert inflate.unused_data in (b"", b"\0"), "nothing but padding follows"
+    return plain
 
 
 def _sent(source: Dataset, keyword: str) -> str:

@@ -16,20 +16,38 @@ from pydicom.dataset import Dataset
 from tests.unit.results.ct_study import (
     CENTRE_MM,
     ORIENTATIONS,
+    CtStudy,
     ct_study,
+    encoded,
     enhanced_ct_study,
+    inflated,
     positions_mm,
     provenance,
     standard_study,
 )
 from triaged.imaging.geometry import Geometry, Reorientation
-from triaged.imaging.volume import Mask
+from triaged.imaging.volume import Mask, Volume
+from triaged.pipelines.measure import CtOptions, Lungs, Verdict, measure
+from triaged.pipelines.split import SplitMethod
 from triaged.results.instance import ResultObject
 from triaged.results.seg import segmentation, segments
 from triaged.results.source import source_series
+from triaged.study.finding import Acquisition
 from triaged.study.records import ObjectKind
 
 SEGMENTS = {1: "right", 2: "left", 3: "lesion"}
+
+
+def dense_study() -> CtStudy:
+    """Return the study with half of its lesion just above -300 HU, the rest at it, and dense tissue beside it."""
+    study = standard_study()
+    voxels = study.volume.voxels.copy()
+    lesion = study.reading.lesion.voxels
+    upper = np.arange(voxels.shape[1])[:, None] < 37
+    voxels[lesion] = -300
+    voxels[lesion & upper] = -299
+    voxels[study.reading.left_lung.voxels] = -299
+    return replace(study, volume=Volume(voxels, study.volume.geometry))
 
 
 def dataset_of(one: ResultObject) -> Dataset:
@@ -105,9 +123,43 @@ def test_bits_run_on_across_frames_whose_size_is_no_multiple_of_eight() -> None:
     reading = replace(study.reading, right_lung=Mask(voxels, geometry), left_lung=none, lesion=none)
     source = source_series(study.sources[:11], geometry)
     same = Reorientation((0, 1, 2), (False, False, False))
-    described = segments(reading, made_by)
+    described = segments(Volume(np.zeros(geometry.shape, np.int16), geometry), reading, made_by)
     found = dataset_of(segmentation(study.sources[0], source, geometry, same, described, made_by))
     np.testing.assert_array_equal(found.pixel_array > 0, voxels)
+
+
+def test_the_dense_part_is_the_lesion_above_the_threshold_and_agrees_with_the_dense_share() -> None:
+    study = dense_study()
+    seg = dataset_of(study.segmentation())
+    assert [item.SegmentNumber for item in seg.SegmentSequence] == [1, 2, 3, 4]
+    dense = seg.SegmentSequence[3]
+    assert dense.SegmentLabel == "Dense opacity (above -300 HU)"
+    assert dense.SegmentedPropertyTypeCodeSequence[0].CodeValue == "9656002"
+    assert dense.AnatomicRegionSequence[0].CodeValue == "39607008"
+    expected = study.source_masks["lesion"] & (study.reorientation.undo(study.volume.voxels) == -299)
+    frames = [
+        frame > 0
+        for frame, groups in zip(seg.pixel_array, seg.PerFrameFunctionalGroupsSequence, strict=True)
+        if groups.SegmentIdentificationSequence[0].ReferencedSegmentNumber == 4
+    ]
+    np.testing.assert_array_equal(np.stack(frames), expected[expected.any(axis=(1, 2))])
+    lungs = Lungs(study.reading.right_lung, study.reading.left_lung, SplitMethod.COMPONENTS)
+    adult = Acquisition(5.0, None, None, 50.0)
+    counted = measure(study.volume, lungs, study.reading.lesion, Verdict("", None, None), adult, CtOptions()).finding
+    found_ml = sum(int(frame.sum()) for frame in frames) * study.geometry.voxel_ml
+    assert 0.2 < counted.dense_share < 0.8
+    assert found_ml == pytest.approx(counted.dense_share * counted.lesion_ml)
+
+
+def test_it_is_deflated_and_inflates_to_the_data_set_that_an_explicit_one_holds() -> None:
+    made = standard_study().segmentation()
+    assert made.transfer_syntax_uid == "1.2.840.10008.1.2.1.99"
+    assert len(made.part10) % 2 == 0
+    seg = dataset_of(made)
+    explicit = Dataset()
+    explicit.update(seg)
+    assert encoded(explicit).endswith(inflated(made)), "nothing but the transfer syntax differs"
+    assert len(made.part10) < len(seg.PixelData) / 2
 
 
 def test_a_study_without_lesion_has_two_segments_numbered_from_one() -> None:
