@@ -29,6 +29,9 @@ SEGMENTATION = Code("113076", "DCM", "Segmentation")
 PIXEL_SUM = Code("113042", "DCM", "Pixel by pixel addition")
 SOURCE_IMAGE = Code("121322", "DCM", "Source image for image processing operation")
 
+ENGLISH = Code("en-US", "RFC5646", "English (United States)")
+ACR_CATEGORY_2 = Code("RID49481", "RADLEX", "ACR Category 2 Actionable Finding")
+ACR_CATEGORY_3 = Code("RID49482", "RADLEX", "ACR Category 3 Actionable Finding")
 VOLUME = Code("118565006", "SCT", "Volume")
 CT_OF_CHEST = Code("169069000", "SCT", "CT of chest")
 QUALITY_ASSESSMENT = Code("111050", "DCM", "Quality Assessment")
@@ -52,6 +55,8 @@ DENSE_SHARE = private("DENSE_SHARE", "Share of affected volume above -300 HU")
 AFFECTED_VOLUME = private("AFFECTED_VOLUME", "Affected volume inside the lungs")
 LUNGS_VOLUME = private("LUNGS_VOLUME", "Volume of both lungs")
 GRADE = private("GRADE", "Computed CT grade")
+ACTIONABLE = private("ACTIONABLE", "Actionable finding classification suggested by software")
+TEXT_TITLE = private("TRIAGE_TEXT", "Triage statement of software, no diagnostic report")
 TRIAGE_CLASS = private("TRIAGE_CLASS", "Triage class of the reading order")
 
 

@@ -5,7 +5,6 @@ Knows nothing of masks, pictures or measurements; writes no file.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from io import BytesIO
 
@@ -15,7 +14,7 @@ from pydicom.filewriter import dcmwrite
 from pydicom.uid import UID, ExplicitVRLittleEndian
 
 from triaged.results.identity import copy_identity, local_time
-from triaged.results.provenance import Provenance, add_equipment
+from triaged.results.provenance import Provenance, add_equipment, printable
 from triaged.results.source import SourceSeries
 from triaged.study.records import ObjectKind
 from triaged.study.uids import derived_uid
@@ -40,18 +39,25 @@ class ResultObject:
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """The series that a kind of object forms; the number is high and stable, so that it follows the acquired series."""
+    """The series that a kind of object forms; the number is high and stable, so that it follows the acquired series.
+
+    `title` opens the series description; `body_part` is a code string where the kind of object has that attribute.
+    """
 
     kind: ObjectKind
     modality: str
     series_number: int
-    description: str
+    title: str
+    body_part: str = ""
 
 
-SEGMENTATION_SERIES = Series(ObjectKind.SEG, "SEG", 9001, "AI lungs and opacity")
-REPORT_SERIES = Series(ObjectKind.SR, "SR", 9002, "AI triage report")
-PICTURE_SERIES = Series(ObjectKind.SC, "OT", 9901, "AI CT-derived projection")
+SEGMENTATION_SERIES = Series(ObjectKind.SEG, "SEG", 9001, "lungs and opacity", body_part="CHEST")
+REPORT_SERIES = Series(ObjectKind.SR, "SR", 9002, "triage report")
+TEXT_SERIES = Series(ObjectKind.TEXT, "SR", 9003, "triage report as text")
+PICTURE_SERIES = Series(ObjectKind.SC, "OT", 9901, "CT-derived projection")
 """Last of all numbers in use, so that it does not take the place of an acquired series in a hanging protocol."""
+MULTIFRAME_SERIES = Series(ObjectKind.SC_MULTIFRAME, "OT", 9901, "CT-derived projection")
+"""The same pictures in one object: a destination gets these or those, and finds either under the same number."""
 
 
 def begin(dataset: Dataset, header: Dataset, source: SourceSeries, series: Series, provenance: Provenance) -> None:
@@ -64,7 +70,9 @@ def begin(dataset: Dataset, header: Dataset, source: SourceSeries, series: Serie
     dataset.SeriesInstanceUID = provenance.uid(series.kind.value, "series")
     dataset.Modality = series.modality
     dataset.SeriesNumber = series.series_number
-    dataset.SeriesDescription = _printable(f"{series.description} {provenance.algorithm}")[:64]
+    dataset.SeriesDescription = provenance.entitled(series.title)
+    if series.body_part:
+        dataset.BodyPartExamined = series.body_part
     add_equipment(dataset, provenance)
     dataset.ContentQualification = "RESEARCH"
     _stamp(dataset, header, provenance)
@@ -110,9 +118,4 @@ def _note_sent_uids(dataset: Dataset, source: SourceSeries) -> None:
     if not source.sent_uids:
         return
     block = dataset.private_block(PRIVATE_GROUP, PRIVATE_CREATOR, create=True)
-    block.add_new(0x01, "UT", "\n".join(f"{ours} was sent as {_printable(sent)}" for ours, sent in source.sent_uids))
-
-
-def _printable(text: str) -> str:
-    """Return text that every character set can hold."""
-    return re.sub(r"[^ -\[\]-~]", "?", text)
+    block.add_new(0x01, "UT", "\n".join(f"{ours} was sent as {printable(sent)}" for ours, sent in source.sent_uids))

@@ -9,12 +9,16 @@ from pydicom.dataset import Dataset
 
 from triaged.imaging.geometry import Geometry, Reorientation
 from triaged.imaging.volume import Volume
+from triaged.results.coronal import encode_coronal
 from triaged.results.instance import ResultObject
+from triaged.results.projection import cropped, projections
 from triaged.results.provenance import Provenance
 from triaged.results.sc import pictures, reason_picture
 from triaged.results.seg import segmentation, segments
 from triaged.results.source import single_frames, source_series
 from triaged.results.sr import report
+from triaged.results.text import text_reason, text_report
+from triaged.results.wording import reading_lines, reason_lines
 from triaged.study.assessment import Reason
 from triaged.study.finding import Reading
 from triaged.study.placement import Placement
@@ -37,7 +41,7 @@ def result_objects(
     placement: Placement,
     provenance: Provenance,
 ) -> Results:
-    """Return segmentation, report and pictures of one reading; equal arguments give equal bytes.
+    """Return segmentation, reports and pictures of one reading; equal arguments give equal bytes.
 
     `sources` are headers without pixels: one per slice in the order of `source_geometry`, or one multi-frame image.
     `volume` and the masks of `reading` lie on the canonical grid that `reorientation` made of the source's.
@@ -50,15 +54,23 @@ def result_objects(
     described = segments(volume, reading, provenance)
     masks = segmentation(header, source, source_geometry, reorientation, described, provenance) if described else None
     measurements = report(header, source, reading.finding, placement, masks, described, provenance)
+    words = text_report(header, source, reading_lines(header, reading, placement, provenance), provenance)
     shown = pictures(header, source, volume, reading, placement, provenance)
-    return Results((*((masks,) if masks else ()), measurements, *shown), b"")
+    coronal = encode_coronal(cropped(projections(volume, reading))[0])
+    return Results((*((masks,) if masks else ()), measurements, words, *shown), coronal)
 
 
 def reason_objects(
     sources: Sequence[Dataset], reason: Reason, placement: Placement, provenance: Provenance
 ) -> tuple[ResultObject, ...]:
-    """Return the objects of a study that has no score: one page that says why, without a heat map.
+    """Return the objects of a study that has no score: one page that says why, without a heat map, and that as text.
 
     `sources` needs one header at least, of any series of the study.
     """
-    return (reason_picture(sources[0], single_frames(sources), reason, placement, provenance),)
+    header, source = sources[0], single_frames(sources)
+    words = reason_lines(header, reason, placement, provenance)
+    key = f"{reason.code.value} {reason.detail}"
+    return (
+        reason_picture(header, source, reason, placement, provenance),
+        text_reason(header, source, words, provenance, key=key),
+    )

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from pydicom.dataset import Dataset
+from pydicom.sr.coding import Code
 from pydicom.valuerep import format_number_as_ds
 
 from triaged.results import codes
 from triaged.study.uids import StudyUID, derived_uid
 
 MANUFACTURER = "triaged"
+THRESHOLDING = "threshold"
+"""The engine that has learnt nothing, by its name; no object of its may claim artificial intelligence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +99,30 @@ class Provenance:
         """Name and version of the engine, as people read it."""
         return f"{self.engine} {self.engine_version}"
 
+    @property
+    def family(self) -> Code:
+        """The family of the algorithm (CID 7162)."""
+        return codes.MORPHOLOGICAL_OPERATIONS if self.engine == THRESHOLDING else codes.ARTIFICIAL_INTELLIGENCE
+
+    @property
+    def supersedes(self) -> str:
+        """What people read of the set that this one follows; empty for the first."""
+        return f"rev {self.revision}, supersedes rev {self.revision - 1}" if self.revision > 1 else ""
+
+    def predecessors(self, sop_class_uid: str) -> tuple[Replaced, ...]:
+        """Return the earlier reports that one of this SOP class names: those of its own kind, else all."""
+        return tuple(one for one in self.replaces if one.sop_class_uid == sop_class_uid) or self.replaces
+
+    def entitled(self, title: str) -> str:
+        """Return a description of at most 64 characters (LO): title, algorithm with version, and what it supersedes.
+
+        Where that is too long the engine's name is cut, since the version and the revision are what tells sets apart.
+        """
+        prefix = f"AI {title}" if self.family is codes.ARTIFICIAL_INTELLIGENCE else title[:1].upper() + title[1:]
+        ending = f" {self.engine_version}{' ' * bool(self.supersedes)}{self.supersedes}"
+        engine = self.engine[: max(0, 63 - len(prefix) - len(ending))]
+        return printable(f"{prefix} {engine}{ending}")[:64]
+
     def _conditions(self) -> tuple[tuple[str, str], ...]:
         return ("follows", self.follows), ("compares", self.compares), ("outcome", self.outcome)
 
@@ -112,19 +140,25 @@ def add_equipment(dataset: Dataset, provenance: Provenance) -> None:
     contributor.ManufacturerModelName = f"triaged {provenance.engine}"[:64]
     contributor.SoftwareVersions = versions
     contributor.DeviceUID = provenance.device_uid
+    contributor.ContributionDateTime = f"{provenance.assessed_at:%Y%m%d%H%M%S%z}"
     scheme = f"{provenance.scheme} {provenance.scheme_version}"
-    contributor.ContributionDescription = f"AI triage, research use; scheme {scheme}"
+    contributor.ContributionDescription = f"{provenance.family.meaning}: triage, research use; scheme {scheme}"
     dataset.ContributingEquipmentSequence = codes.items([contributor])
 
 
 def algorithm_identification(provenance: Provenance) -> Dataset:
     """Return an Algorithm Identification item (10.16)."""
     algorithm = Dataset()
-    algorithm.AlgorithmFamilyCodeSequence = codes.sequence(codes.ARTIFICIAL_INTELLIGENCE)
+    algorithm.AlgorithmFamilyCodeSequence = codes.sequence(provenance.family)
     algorithm.AlgorithmName = provenance.engine[:64]
     algorithm.AlgorithmVersion = provenance.engine_version[:64]
     algorithm.AlgorithmSource = MANUFACTURER
     return algorithm
+
+
+def printable(text: str) -> str:
+    """Return text that every character set can hold."""
+    return re.sub(r"[^ -\[\]-~]", "?", text)
 
 
 def decimal(value: float) -> str:

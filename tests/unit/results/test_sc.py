@@ -169,7 +169,7 @@ def test_the_page_grows_with_its_text() -> None:
     study = standard_study()
     views = cropped(projections(study.volume, study.reading))
     lines = reading_lines(study.sources[0], study.reading, placement(), provenance(study.sources))
-    longer = replace(lines, body=lines.body * 4)
+    longer = replace(lines, findings=lines.body * 4)
     for short, long in (
         (summary_page(views, lines), summary_page(views, longer)),
         (reason_page(lines, ""), reason_page(longer, "")),

@@ -81,7 +81,12 @@ def test_grade_class_and_every_quality_flag_are_coded() -> None:
         for item in measurements.ContentSequence[0].ContentSequence
         if item.ValueType == "CODE" and item.RelationshipType == "CONTAINS"
     ]
-    assert values == ["Computed CT-1", "Severe", *(flag.value for flag in QualityFlag)]
+    assert values == [
+        "Computed CT-1",
+        "Severe",
+        "ACR Category 2 Actionable Finding",
+        *(flag.value for flag in QualityFlag),
+    ]
 
 
 def test_quality_flags_keep_apart_when_their_codes_are_cut_to_sixteen_letters() -> None:

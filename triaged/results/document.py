@@ -1,0 +1,97 @@
+"""What both kinds of report have in common: who observed, what they rest on, and which reports they supersede.
+
+Knows nothing of what a report says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+import highdicom as hd
+from highdicom.coding_schemes import CodingSchemeIdentificationItem
+from pydicom.dataset import Dataset
+from pydicom.sequence import Sequence as ItemSequence
+from pydicom.sr.codedict import codes as standard
+
+from triaged.results import codes
+from triaged.results.instance import ResultObject
+from triaged.results.provenance import MANUFACTURER, Provenance
+from triaged.results.source import SourceSeries
+
+
+class Named(NamedTuple):
+    """An instance by its UIDs."""
+
+    sop_class_uid: str
+    sop_instance_uid: str
+    series_instance_uid: str
+
+
+def observation_context(provenance: Provenance) -> hd.sr.ObservationContext:
+    """Return who observed (TID 1001): this software on this model, and no person."""
+    return hd.sr.ObservationContext(
+        observer_device_context=hd.sr.ObserverContext(
+            observer_type=standard.DCM.Device,
+            observer_identifying_attributes=hd.sr.DeviceObserverIdentifyingAttributes(
+                uid=hd.UID(provenance.device_uid),
+                name=MANUFACTURER,
+                manufacturer_name=MANUFACTURER,
+                model_name=f"triaged {provenance.engine}"[:64],
+                serial_number=provenance.model_sha256[:16] or None,
+            ),
+        )
+    )
+
+
+def evidence(source: SourceSeries, *others: ResultObject) -> tuple[Named, ...]:
+    """Return every source instance, and results of ours that the report points at."""
+    images = (Named(one.sop_class_uid, one.sop_instance_uid, source.series_uid.value) for one in source.instances)
+    return (*images, *(Named(one.sop_class_uid, one.sop_instance_uid, one.series_instance_uid) for one in others))
+
+
+def predecessors(sop_class_uid: str, provenance: Provenance) -> tuple[Named, ...]:
+    """Return the reports that one of this SOP class supersedes."""
+    replaced = provenance.predecessors(sop_class_uid)
+    return tuple(Named(one.sop_class_uid, one.sop_instance_uid, one.series_instance_uid) for one in replaced)
+
+
+def references(study_instance_uid: str, named: Iterable[Named]) -> ItemSequence:
+    """Return instances of one study as the Hierarchical SOP Instance Reference macro has them (C.17.2.1)."""
+    series: dict[str, list[Dataset]] = {}
+    for one in named:
+        item = Dataset()
+        item.ReferencedSOPClassUID = one.sop_class_uid
+        item.ReferencedSOPInstanceUID = one.sop_instance_uid
+        series.setdefault(one.series_instance_uid, []).append(item)
+    study = Dataset()
+    study.ReferencedSeriesSequence = codes.items(_series(uid, items) for uid, items in series.items())
+    study.StudyInstanceUID = study_instance_uid
+    return codes.items([study])
+
+
+def private_scheme() -> CodingSchemeIdentificationItem:
+    """Return what the private codes of a report are from (C.12.1.1.1)."""
+    return CodingSchemeIdentificationItem(
+        designator=codes.PRIVATE_SCHEME, name=codes.PRIVATE_SCHEME_NAME, responsible_organization=MANUFACTURER
+    )
+
+
+def settle(dataset: Dataset) -> None:
+    """Undo two defaults of highdicom: the clock's time, and containers that read on.
+
+    Equal inputs are to give equal bytes; and viewers leave out the names of measurements in a CONTINUOUS container
+    (PS3.3 C.17.3.2.2), so that only bare numbers are seen.
+    """
+    if "ObservationDateTime" in dataset:
+        dataset.ObservationDateTime = dataset.ContentDate + dataset.ContentTime
+    for element in list(dataset.iterall()):
+        if element.keyword == "ContinuityOfContent":
+            element.value = "SEPARATE"
+
+
+def _series(uid: str, items: Sequence[Dataset]) -> Dataset:
+    series = Dataset()
+    series.ReferencedSOPSequence = codes.items(items)
+    series.SeriesInstanceUID = uid
+    return series

@@ -1,0 +1,99 @@
+"""Writes what the summary page says as a Basic Text SR, for destinations that show text and no measurements.
+
+Knows nothing of pictures, masks or numbers: the words are made elsewhere and are the same as on the page. The document
+has the shape of TID 2000, but a title of its own: it must not be taken for a radiologist's report.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import highdicom as hd
+from pydicom.dataset import Dataset
+from pydicom.sr.codedict import codes as standard
+from pydicom.sr.coding import Code
+
+from triaged.results import codes
+from triaged.results.document import evidence, observation_context, predecessors, private_scheme, references, settle
+from triaged.results.instance import TEXT_SERIES, ResultObject, begin, finish
+from triaged.results.provenance import Provenance
+from triaged.results.source import SourceSeries
+from triaged.results.wording import INTENDED_USE, Lines
+
+BASIC_TEXT_SR_STORAGE = "1.2.840.10008.5.1.4.1.1.88.11"
+
+_Statement = tuple[Code, str]
+_Section = tuple[Code, Sequence[_Statement]]
+
+
+def text_report(header: Dataset, source: SourceSeries, lines: Lines, provenance: Provenance) -> ResultObject:
+    """Return the words of a scored study."""
+    return _document(header, source, lines, provenance, ("text",))
+
+
+def text_reason(
+    header: Dataset, source: SourceSeries, lines: Lines, provenance: Provenance, *, key: str
+) -> ResultObject:
+    """Return the words of a study that has no score, as a partial document; another `key` is another document."""
+    return _document(header, source, lines, provenance, ("text", key), missing=lines.headline)
+
+
+def _document(
+    header: Dataset,
+    source: SourceSeries,
+    lines: Lines,
+    provenance: Provenance,
+    role: tuple[str, ...],
+    missing: str = "",
+) -> ResultObject:
+    """Return the document; `missing` says what it lacks to be complete, and is empty where it lacks nothing."""
+    dataset = Dataset()
+    dataset.SOPClassUID = BASIC_TEXT_SR_STORAGE
+    dataset.SOPInstanceUID = provenance.uid(*role)
+    begin(dataset, header, source, TEXT_SERIES, provenance)
+    dataset.ReferencedPerformedProcedureStepSequence = codes.items([])
+    dataset.InstanceNumber = 1
+    dataset.CompletionFlag = "PARTIAL" if missing else "COMPLETE"
+    if missing:
+        dataset.CompletionFlagDescription = missing[:64]
+    dataset.VerificationFlag = "UNVERIFIED"
+    dataset.PreliminaryFlag = "PRELIMINARY"
+    dataset.PerformedProcedureCodeSequence = codes.items([])
+    dataset.CodingSchemeIdentificationSequence = codes.items([private_scheme()])
+    study = source.study_uid.value
+    dataset.CurrentRequestedProcedureEvidenceSequence = references(study, evidence(source))
+    replaced = predecessors(BASIC_TEXT_SR_STORAGE, provenance)
+    if replaced:
+        dataset.PredecessorDocumentsSequence = references(study, replaced)
+    dataset.update(_content(lines, provenance))
+    settle(dataset)
+    return finish(dataset, TEXT_SERIES.kind, "text")
+
+
+def _content(lines: Lines, provenance: Provenance) -> hd.sr.ContainerContentItem:
+    root = hd.sr.ContainerContentItem(name=codes.TEXT_TITLE, template_id="2000")
+    root.ContentSequence = hd.sr.ContentSequence(is_root=False)
+    root.ContentSequence.extend(hd.sr.LanguageOfContentItemAndDescendants(hd.sr.CodedConcept.from_code(codes.ENGLISH)))
+    root.ContentSequence.extend(observation_context(provenance))
+    for heading, statements in _sections(lines, provenance):
+        section = hd.sr.ContainerContentItem(name=heading, relationship_type=_CONTAINS)
+        section.ContentSequence = hd.sr.ContentSequence(
+            [hd.sr.TextContentItem(name=name, value=value, relationship_type=_CONTAINS) for name, value in statements]
+        )
+        root.ContentSequence.append(section)
+    return root
+
+
+def _sections(lines: Lines, provenance: Provenance) -> tuple[_Section, ...]:
+    """Return the words in the order of the page, each under a heading of CID 7001 as an element of CID 7002."""
+    finding, impression, made = standard.DCM.Finding, standard.DCM.Impression, standard.DCM.ProcedureDescription
+    revision = (provenance.supersedes,) if provenance.supersedes else ()
+    return (
+        (standard.LN.Summary, ((standard.DCM.Conclusion, lines.headline), (made, INTENDED_USE))),
+        (standard.LN.Findings, [(finding, text) for text in lines.findings]),
+        (standard.LN.Impressions, [(impression, text) for text in lines.verdict]),
+        (standard.LN.CurrentProcedureDescriptions, [(made, text) for text in (*lines.origin, *revision)]),
+    )
+
+
+_CONTAINS = hd.sr.RelationshipTypeValues.CONTAINS
