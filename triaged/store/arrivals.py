@@ -18,6 +18,7 @@ from triaged.store.rows import (
     insert_unless_there,
     known_study,
     locked_study,
+    patient_key,
     record_event,
     sent_text,
 )
@@ -91,6 +92,7 @@ def _first_of_study(
         "conflicts": 0,
         "attempts": 0,
         **{name: getattr(header.patient, name) for name in PATIENT_FIELDS},
+        "patient_key": patient_key(header.patient.patient_id, header.patient.patient_birth_date),
         **order.placement_columns(placement),
     }
     study_id = insert_unless_there(connection, schema.study, values, key=["study_uid"])
@@ -166,10 +168,12 @@ def _reopen(connection: Connection, study: Row[Any], instance: Instance, header:
     )
 
 
-def _blanks_filled(study: Row[Any], header: ReceivedHeader) -> dict[str, str]:
+def _blanks_filled(study: Row[Any], header: ReceivedHeader) -> dict[str, str | None]:
     """Return the patient attributes that were empty in all earlier instances and are not in this one."""
     sent = {name: getattr(header.patient, name) for name in PATIENT_FIELDS if not getattr(study, name)}
-    return {name: value for name, value in sent.items() if value}
+    filled: dict[str, str | None] = {name: value for name, value in sent.items() if value}
+    identity = [filled.get(name) or getattr(study, name) for name in ("patient_id", "patient_birth_date")]
+    return {**filled, "patient_key": patient_key(*identity)} if filled else filled
 
 
 def _new_instance(

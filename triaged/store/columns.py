@@ -1,4 +1,4 @@
-"""Column types that mean the same on SQLite and on PostgreSQL.
+"""Column types that mean the same on SQLite and on PostgreSQL, and how the parts of tables are named.
 
 Knows SQL types only; nothing of tables, studies or files.
 """
@@ -8,9 +8,19 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, Dialect, Integer, String, Text
+from sqlalchemy import BigInteger, Dialect, Integer, MetaData, String, Text
 from sqlalchemy.dialects.postgresql import TIMESTAMP
 from sqlalchemy.types import TypeDecorator, TypeEngine
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
 
 WHOLE = BigInteger().with_variant(Integer, "sqlite")
 """A whole number of 64 bits, also for row numbers; SQLite numbers rows by itself only where the type is INTEGER."""

@@ -65,7 +65,7 @@ class History(Ledger):
     def quarantined(self, limit: int = 1000) -> list[Quarantined]:
         """Return what could not be filed under a study, the newest first."""
         table = schema.quarantine
-        columns = [column for column in table.c if column.name != "id"]
+        columns = [column for column in table.c if column.name not in ("id", "sop_instance_uid")]
         query = select(*columns).order_by(table.c.id.desc()).limit(limit)
         return [Quarantined(**row._mapping) for row in self._rows(query)]
 

@@ -15,13 +15,14 @@ from sqlalchemy import Connection, Row, bindparam, insert, select, update
 from triaged.store import order, schema
 from triaged.store.claims import owned_study
 from triaged.store.database import Ledger
-from triaged.store.rows import insert_unless_there, record_event
+from triaged.store.publishing import publish, withdraw_superseded
+from triaged.store.rows import record_event
 from triaged.study.assessment import Assessed, Assessment, Failed, OutOfScope
 from triaged.study.finding import Finding
 from triaged.study.lifecycle import Event, State, after
 from triaged.study.placement import Placement
-from triaged.study.records import Claim, DeliveryState, DerivedObject, ObjectKind
-from triaged.study.uids import SeriesUID
+from triaged.study.records import Claim, DerivedObject, ObjectKind, ObjectSet
+from triaged.study.uids import SeriesUID, derived_uid
 
 
 class Outcomes(Ledger):
@@ -40,11 +41,18 @@ class Outcomes(Ledger):
         model: str,
         scheme: str,
         now: datetime,
+        object_set: ObjectSet | None = None,
+        coronal_path: str | None = None,
     ) -> None:
         """Publish what became of a claimed study, with one delivery for each object and destination that wants it.
 
         Earlier results keep their rows and are marked as superseded. An object that an earlier run has published
-        (same UID) is not published twice; where its delivery was given up, it is tried again.
+        (same UID) is not published twice; where its delivery was given up, it is tried again. Pictures go as one object
+        to a destination that wants both kinds and is known to accept it, else as single ones.
+
+        What has not been sent of an earlier set, and no courier is sending, is withdrawn, also where the new set has no
+        objects: nobody is to get a score that the list no longer shows. `coronal_path` is where the spool keeps the
+        view with which a later study of the patient is compared.
 
         Raises:
             StaleClaim: the study changed or somebody else owns it; nothing was written.
@@ -67,13 +75,15 @@ class Outcomes(Ledger):
                     "scheme": scheme,
                     "triage_class": placement.triage_class,
                     "reason": placement.reason,
+                    "coronal_path": coronal_path,
+                    **_set_columns(object_set or _unnamed_set(connection, study)),
                 },
             )
             _write_decisions(connection, result_id, chosen, not_chosen)
-            for made in objects:
-                _publish(connection, study.id, result_id, made, destinations, now)
+            publish(connection, study.id, result_id, objects, destinations, now=now)
             order.place(connection, study, placement, cause=placement.reason, now=now)
             _write_study(connection, study.id, state, result_id, result)
+            withdraw_superseded(connection, study.id, now=now)
             record_event(
                 connection,
                 study.id,
@@ -127,6 +137,24 @@ def _finding_columns(finding: Finding) -> dict[str, Any]:
     }
 
 
+def _set_columns(object_set: ObjectSet) -> dict[str, Any]:
+    return {
+        "basis": object_set.basis,
+        "object_set_uid": object_set.uid,
+        "set_revision": object_set.revision,
+        "follows": object_set.follows,
+    }
+
+
+def _unnamed_set(connection: Connection, study: Row[Any]) -> ObjectSet:
+    query = select(schema.result.c.set_revision, schema.result.c.object_set_uid).where(
+        schema.result.c.id == study.result_id
+    )
+    before = connection.execute(query).one_or_none()
+    uid = derived_uid("unnamed object set", study.study_uid, str(study.revision))
+    return ObjectSet("", uid, 1) if before is None else ObjectSet("", uid, before[0] + 1, before[1])
+
+
 def _write_result(connection: Connection, study: Row[Any], values: Mapping[str, Any]) -> int:
     insertion = insert(schema.result).values(study_id=study.id, revision=study.revision, **values)
     result_id = int(connection.execute(insertion.returning(schema.result.c.id)).scalar_one())
@@ -154,48 +182,6 @@ def _write_decisions(
         connection.execute(insert(schema.series_decision), rows)
 
 
-def _publish(
-    connection: Connection,
-    study_id: int,
-    result_id: int,
-    made: DerivedObject,
-    destinations: Mapping[str, frozenset[ObjectKind]],
-    now: datetime,
-) -> None:
-    values = {
-        "study_id": study_id,
-        "result_id": result_id,
-        "sop_instance_uid": made.sop_instance_uid,
-        "sop_class_uid": made.sop_class_uid,
-        "transfer_syntax_uid": made.transfer_syntax_uid,
-        "kind": made.kind,
-        "path": made.path,
-        "sha256": made.sha256,
-    }
-    derived_id = insert_unless_there(connection, schema.derived, values, key=["sop_instance_uid"])
-    if derived_id is None:
-        derived_id = int(connection.execute(_KNOWN, {"sop": made.sop_instance_uid}).scalar_one())
-        connection.execute(_ADOPT, {"derived": derived_id, "result_id": result_id})
-    for destination, kinds in destinations.items():
-        if made.kind in kinds:
-            _post(connection, derived_id, destination, now)
-
-
-def _post(connection: Connection, derived_id: int, destination: str, now: datetime) -> None:
-    values = {
-        "derived_id": derived_id,
-        "destination": destination,
-        "state": DeliveryState.PENDING,
-        "attempts": 0,
-        "created_at": now,
-        "next_attempt_at": now,
-    }
-    if insert_unless_there(connection, schema.outbox, values, key=["derived_id", "destination"]) is None:
-        parameters = {"derived": derived_id, "to": destination}
-        revived = {"state": DeliveryState.PENDING, "attempts": 0, "next_attempt_at": now}
-        connection.execute(_REVIVE, parameters | revived)
-
-
 def _write_study(
     connection: Connection, study_id: int, state: State, result_id: int, result: Mapping[str, Any]
 ) -> None:
@@ -204,13 +190,3 @@ def _write_study(
     values = {"state": state, "worker": None, "lease_expires_at": None, "result_id": result_id}
     statement = update(schema.study).where(schema.study.c.id == bindparam("study"))
     connection.execute(statement, {"study": study_id, **values, **{name: result.get(name) for name in shown}})
-
-
-_derived, _outbox = schema.derived, schema.outbox
-_KNOWN = select(_derived.c.id).where(_derived.c.sop_instance_uid == bindparam("sop"))
-_ADOPT = update(_derived).where(_derived.c.id == bindparam("derived"))
-_REVIVE = update(_outbox).where(
-    _outbox.c.derived_id == bindparam("derived"),
-    _outbox.c.destination == bindparam("to"),
-    _outbox.c.state == DeliveryState.DEAD.value,
-)

@@ -11,6 +11,7 @@ from sqlalchemy import insert, update
 
 from triaged.store import schema
 from triaged.store.database import Ledger
+from triaged.study.uids import SOPInstanceUID
 
 
 class Reception(Ledger):
@@ -56,6 +57,9 @@ class Reception(Ledger):
             "calling_ae_title": calling_ae_title,
             "sop_class_uid": sop_class_uid,
             "sop_instance_uid_sent": sop_instance_uid_sent,
+            "sop_instance_uid": SOPInstanceUID.parse(sop_instance_uid_sent).value
+            if sop_instance_uid_sent.strip(" \0")
+            else None,
             "transfer_syntax_uid": transfer_syntax_uid,
             "sha256": sha256,
             "size_bytes": size_bytes,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
@@ -53,6 +54,15 @@ def header_of(text: str) -> InstanceHeader:
 def patient_of(row: Row[Any]) -> Patient:
     """Return the patient columns of a study row."""
     return Patient(**{name: getattr(row, name) for name in PATIENT_FIELDS})
+
+
+def patient_key(patient_id: str, patient_birth_date: str) -> str | None:
+    """Return what is equal for studies of one patient, as far as two attributes can tell; None where one is missing.
+
+    The issuer of a Patient ID is not kept, and two sites number from 1: so the birth date has to agree too.
+    """
+    known = patient_id.strip(), patient_birth_date.strip()
+    return hashlib.sha256("\x1f".join(known).encode("utf-8", "replace")).hexdigest() if all(known) else None
 
 
 def study_uid_of(row: Row[Any]) -> StudyUID:
@@ -135,6 +145,14 @@ def insert_unless_there(
     )
     found: int | None = connection.execute(statement).scalar_one_or_none()
     return found
+
+
+def insert_or_replace(connection: Connection, table: Table, values: Mapping[str, Any], *, key: Sequence[str]) -> None:
+    """Insert a row, or give the one with the same unique `key` these values."""
+    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    statement = dialect.insert(table).values(values)
+    replaced = {name: statement.excluded[name] for name in values if name not in key}
+    connection.execute(statement.on_conflict_do_update(index_elements=list(key), set_=replaced))
 
 
 def _instance(row: Row[Any]) -> Instance:

@@ -12,24 +12,33 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
-    MetaData,
     Table,
     Text,
     UniqueConstraint,
     text,
 )
 
-from triaged.store.columns import BYTE_ORDERED, WHOLE, Instant, PeerText
+from triaged.store.columns import BYTE_ORDERED, WHOLE, Instant, PeerText, metadata
+from triaged.store.schema_deliveries import commitment_report, negotiated, outbox
 
-metadata = MetaData(
-    naming_convention={
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "ck": "ck_%(table_name)s_%(constraint_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
-        "pk": "pk_%(table_name)s",
-    }
-)
+__all__ = [
+    "association",
+    "association_study",
+    "commitment_report",
+    "conflict",
+    "derived",
+    "event",
+    "instance",
+    "metadata",
+    "move",
+    "negotiated",
+    "outbox",
+    "quarantine",
+    "reorder",
+    "result",
+    "series_decision",
+    "study",
+]
 
 _OPEN = text("closed_at IS NULL")
 
@@ -74,6 +83,8 @@ study = Table(
     Column("study_date", PeerText, nullable=False),
     Column("study_time", PeerText, nullable=False),
     Column("study_description", PeerText, nullable=False),
+    # The same for studies of one patient (`patient_key`), of one length whatever a peer sends; none where unknown.
+    Column("patient_key", Text, index=True),
     CheckConstraint(
         "state IN ('RECEIVING', 'READY', 'ANALYSING', 'TRIAGED', 'OUT_OF_SCOPE', 'FAILED')", name="state_is_known"
     ),
@@ -151,6 +162,8 @@ quarantine = Table(
     Column("transfer_syntax_uid", PeerText, nullable=False),
     Column("sha256", Text, nullable=False),
     Column("size_bytes", WHOLE, nullable=False),
+    # The valid UID for what was sent, by which the bytes are found; none where nothing was sent.
+    Column("sop_instance_uid", Text, index=True),
 )
 
 event = Table(
@@ -197,6 +210,12 @@ result = Table(
     Column("triage_class", Text, nullable=False),
     Column("reason", Text, nullable=False),
     Column("superseded_by", WHOLE, ForeignKey("result.id")),
+    # The ObjectSet that it was published as; the basis is empty where a version before object sets published it.
+    Column("basis", Text, nullable=False, server_default=""),
+    Column("object_set_uid", Text, nullable=False, server_default=""),
+    Column("set_revision", Integer, nullable=False, server_default="1"),
+    Column("follows", Text, nullable=False, server_default=""),
+    Column("coronal_path", Text),
     # One revision has one published result, whatever crashes and whoever comes back late.
     UniqueConstraint("study_id", "revision"),
 )
@@ -221,26 +240,6 @@ derived = Table(
     Column("kind", Text, nullable=False),
     Column("path", Text, nullable=False),
     Column("sha256", Text, nullable=False),
-)
-
-outbox = Table(
-    "outbox",
-    metadata,
-    Column("id", WHOLE, primary_key=True),
-    Column("derived_id", WHOLE, ForeignKey("derived.id"), nullable=False),
-    Column("destination", Text, nullable=False),
-    Column("state", Text, nullable=False),
-    Column("attempts", Integer, nullable=False),
-    Column("created_at", Instant, nullable=False),
-    Column("next_attempt_at", Instant, nullable=False),
-    Column("courier", Text),
-    Column("lease_expires_at", Instant),
-    Column("sent_at", Instant),
-    Column("error", PeerText),
-    UniqueConstraint("derived_id", "destination"),
-    CheckConstraint("state IN ('PENDING', 'SENT', 'DEAD')", name="state_is_known"),
-    CheckConstraint("(state = 'SENT') = (sent_at IS NOT NULL)", name="sent_has_a_time"),
-    Index("ix_outbox_state_destination_next_attempt_at", "state", "destination", "next_attempt_at"),
 )
 
 # One row for each time the order changed: which study's change it was, and why.

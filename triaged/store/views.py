@@ -10,7 +10,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from triaged.study.lifecycle import State
-from triaged.study.placement import OrderPriority
+from triaged.study.placement import OrderPriority, TriageClass
 from triaged.study.records import DeliveryState, ObjectKind
 
 
@@ -108,7 +108,11 @@ class Ended:
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One result object on its way to one destination."""
+    """One result object on its way to one destination.
+
+    `committed_at` is when the destination said that it keeps the object (storage commitment); `result_revision` is of
+    the set of results that the object belongs to.
+    """
 
     item_id: int
     study_uid: str
@@ -120,3 +124,23 @@ class Delivery:
     next_attempt_at: datetime
     sent_at: datetime | None
     error: str | None
+    committed_at: datetime | None = None
+    result_revision: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class ResultRecord:
+    """One set of results of a study, in force where `superseded_by_revision` is None.
+
+    `severity` is in [0, 1], None where there is no score; `algorithm` is what read the images, with its version;
+    `reason` is what the list said.
+    """
+
+    revision: int
+    at: datetime
+    outcome: State
+    algorithm: str
+    severity: float | None
+    triage_class: TriageClass
+    reason: str
+    superseded_by_revision: int | None

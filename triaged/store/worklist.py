@@ -19,6 +19,9 @@ from triaged.study.placement import Lane, TriageClass
 from triaged.study.records import WorklistEntry
 
 _study = schema.study
+_ENTRIES = select(_study, schema.result.c.set_revision).outerjoin(
+    schema.result, schema.result.c.id == _study.c.result_id
+)
 _LATE_COMMITS = 1000
 """How many event numbers back a transaction may still be open that the change token must notice."""
 
@@ -28,7 +31,7 @@ class Worklist(Ledger):
 
     def entries(self, limit: int = 1000, offset: int = 0) -> list[WorklistEntry]:
         """Return a stretch of the list from the top, after skipping `offset` entries."""
-        query = select(schema.study).order_by(schema.study.c.sort_key).limit(limit).offset(offset)
+        query = _ENTRIES.order_by(_study.c.sort_key).limit(limit).offset(offset)
         with self._database.read() as connection:
             rows = connection.execute(query).all()
         return [_entry(row, position) for position, row in enumerate(rows, start=offset + 1)]
@@ -37,7 +40,7 @@ class Worklist(Ledger):
         """Return one study with its position, or None where it is not on the list."""
         above = schema.study.alias("above")
         position = select(func.count()).where(above.c.sort_key < schema.study.c.sort_key).scalar_subquery() + 1
-        query = select(schema.study, position.label("position")).where(schema.study.c.study_uid == study_uid)
+        query = _ENTRIES.add_columns(position.label("position")).where(_study.c.study_uid == study_uid)
         with self._database.read() as connection:
             row = connection.execute(query).one_or_none()
         return None if row is None else _entry(row, row.position)
@@ -101,4 +104,5 @@ def _entry(row: Row[Any], position: int) -> WorklistEntry:
         instances=row.instances,
         quality=tuple(json.loads(row.quality)) if row.quality else (),
         patient=patient_of(row),
+        result_revision=row.set_revision,
     )

@@ -176,7 +176,11 @@ class ObjectSet:
 
 @dataclass(frozen=True, slots=True)
 class Publication:
-    """The set in force of a study with its reports, and the reports of the set that it follows."""
+    """The set in force of a study, with the reports that stand for it and those that stood before it.
+
+    `reports` are those that a next set supersedes: of the set in force, or where it has none, of the last set before it
+    that has. `followed_reports` are the same for the set that the one in force follows.
+    """
 
     object_set: ObjectSet
     reports: tuple[DerivedObject, ...]
@@ -220,11 +224,17 @@ class Negotiated:
 
 
 class DeliveryState(StrEnum):
-    """Where an object is on its way to one destination."""
+    """Where an object is on its way to one destination.
+
+    REFUSED: the destination said that it does not want it; DEAD: given up after many attempts; WITHDRAWN: something
+    newer took its place before it was sent.
+    """
 
     PENDING = "PENDING"
     SENT = "SENT"
     DEAD = "DEAD"
+    REFUSED = "REFUSED"
+    WITHDRAWN = "WITHDRAWN"
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,7 +250,11 @@ class OutboxItem:
 
 @dataclass(frozen=True, slots=True)
 class WorklistEntry:
-    """One row of the reading worklist; shares and probabilities in [0, 1], None where there is no score."""
+    """One row of the reading worklist; shares and probabilities in [0, 1], None where there is no score.
+
+    `revision` grows with everything that may change the result; `result_revision` counts the sets of results that were
+    published, of which the last is in force, and is None before the first.
+    """
 
     study_instance_uid: str
     position: int
@@ -259,3 +273,4 @@ class WorklistEntry:
     instances: int
     quality: tuple[str, ...]
     patient: Patient
+    result_revision: int | None = None

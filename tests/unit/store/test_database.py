@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sqlite3
 import threading
 from contextlib import suppress
@@ -44,7 +43,24 @@ def _definitions(path: str) -> dict[str, list[str]]:
     with sqlite3.connect(path) as connection:
         rows = connection.execute("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL").fetchall()
     connection.close()
-    return {name: sorted(re.split(r",?\s*\n\s*", sql)) for name, sql in rows if name != "alembic_version"}
+    return {name: _parts(sql) for name, sql in rows if name != "alembic_version"}
+
+
+def _parts(definition: str) -> list[str]:
+    """Split a definition at the commas between its columns and constraints; an altered table has other line breaks."""
+    parts, depth = [""], 0
+    for character in " ".join(definition.replace('"', "").split()):
+        depth += {"(": 1, ")": -1}.get(character, 0)
+        if (character, depth) in ((",", 1), ("(", 1), (")", 0)):
+            parts.append("")
+        else:
+            parts[-1] += character
+    return sorted(part.strip() for part in parts)
+
+
+def test_the_comparison_of_definitions_sees_what_is_missing() -> None:
+    whole = "CREATE TABLE t (\n\ta TEXT, \n\tb INTEGER DEFAULT '1', CHECK (a IN ('x', 'y'))\n)"
+    assert _parts(whole) == ["", "CHECK (a IN ('x', 'y'))", "CREATE TABLE t", "a TEXT", "b INTEGER DEFAULT '1'"]
 
 
 def test_migrating_twice_changes_nothing(database: Database) -> None:

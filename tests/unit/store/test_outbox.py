@@ -163,7 +163,8 @@ def test_deliveries_are_counted_per_destination_and_state(database: Database, ou
     publish(database, 2, "pacs", minutes=2)
     outbox.sent(due(outbox, "pacs", minutes=3), now=at(3))
     outbox.dead(due(outbox, "research", minutes=3), error="refused", now=at(3))
+    none = dict.fromkeys(DeliveryState, 0)
     assert outbox.counts() == {
-        "pacs": {DeliveryState.PENDING: 1, DeliveryState.SENT: 1, DeliveryState.DEAD: 0},
-        "research": {DeliveryState.PENDING: 0, DeliveryState.SENT: 0, DeliveryState.DEAD: 1},
+        "pacs": none | {DeliveryState.PENDING: 1, DeliveryState.SENT: 1},
+        "research": none | {DeliveryState.DEAD: 1},
     }

@@ -102,7 +102,7 @@ def test_the_counts_say_what_waits_for_a_person(browser: TestClient) -> None:
     assert counts["studies"] == {
         "RECEIVING": 2, "READY": 0, "ANALYSING": 0, "TRIAGED": 6, "OUT_OF_SCOPE": 1, "FAILED": 1,
     }  # fmt: skip
-    assert counts["deliveries"] == {"pacs": {"PENDING": 1, "SENT": 0, "DEAD": 0}}
+    assert counts["deliveries"] == {"pacs": {"PENDING": 1, "SENT": 0, "DEAD": 0, "REFUSED": 0, "WITHDRAWN": 0}}
     assert (counts["dead_letters"], counts["quarantined"], counts["conflicts"]) == (0, 1, 0)
 
 

@@ -1,0 +1,72 @@
+"""The tables of what leaves: deliveries, what destinations accept, and answers about what we keep.
+
+They are part of the one schema, which has their names too. Knows no queries.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import CheckConstraint, Column, ForeignKey, Index, Integer, Table, Text, UniqueConstraint, text
+
+from triaged.store.columns import WHOLE, Instant, PeerText, metadata
+
+_ASKED = text("commitment_uid IS NOT NULL")
+_UNCOMMITTED = text("state = 'SENT' AND committed_at IS NULL")
+
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("id", WHOLE, primary_key=True),
+    Column("derived_id", WHOLE, ForeignKey("derived.id"), nullable=False),
+    Column("destination", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("next_attempt_at", Instant, nullable=False),
+    Column("courier", Text),
+    Column("lease_expires_at", Instant),
+    Column("sent_at", Instant),
+    Column("error", PeerText),
+    # The transaction in which the destination was last asked to keep the object, and when it said that it does.
+    Column("commitment_uid", Text),
+    Column("commitment_asked_at", Instant),
+    Column("committed_at", Instant),
+    UniqueConstraint("derived_id", "destination"),
+    CheckConstraint("state IN ('PENDING', 'SENT', 'DEAD', 'REFUSED', 'WITHDRAWN')", name="state_is_known"),
+    CheckConstraint("(state = 'SENT') = (sent_at IS NOT NULL)", name="sent_has_a_time"),
+    CheckConstraint("committed_at IS NULL OR state = 'SENT'", name="committed_was_sent"),
+    Index("ix_outbox_state_destination_next_attempt_at", "state", "destination", "next_attempt_at"),
+    Index("ix_outbox_commitment_uid", "commitment_uid", sqlite_where=_ASKED, postgresql_where=_ASKED),
+    Index("ix_outbox_uncommitted", "destination", "sent_at", sqlite_where=_UNCOMMITTED, postgresql_where=_UNCOMMITTED),
+)
+
+# What each destination accepted when it was last asked: {SOP class: [transfer syntaxes]} in JSON.
+negotiated = Table(
+    "negotiated",
+    metadata,
+    Column("destination", Text, primary_key=True),
+    Column("asked_at", Instant, nullable=False),
+    Column("accepted", Text, nullable=False),
+)
+
+# Answers to peers that asked us to keep what they had sent.
+commitment_report = Table(
+    "commitment_report",
+    metadata,
+    Column("id", WHOLE, primary_key=True),
+    # A function of peer and transaction, of one length whatever a peer sends.
+    Column("transaction_key", Text, nullable=False, unique=True),
+    Column("ae_title", PeerText, nullable=False),
+    # CommitmentReport in JSON, which can hold what a text column cannot.
+    Column("report", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("next_attempt_at", Instant, nullable=False),
+    Column("courier", Text),
+    Column("lease_expires_at", Instant),
+    Column("sent_at", Instant),
+    Column("error", PeerText),
+    CheckConstraint("state IN ('PENDING', 'SENT', 'DEAD')", name="state_is_known"),
+    CheckConstraint("(state = 'SENT') = (sent_at IS NOT NULL)", name="sent_has_a_time"),
+    Index("ix_commitment_report_state_next_attempt_at", "state", "next_attempt_at"),
+)
