@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import socket
@@ -9,7 +10,8 @@ import struct
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+import urllib.request
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -28,9 +30,16 @@ from sqlalchemy import text
 
 from triaged.dimse.scp import Receiver, ScpOptions
 from triaged.steps.intake import Intake
+from triaged.steps.ports import Peer
 from triaged.store.database import Database, open_database
 from triaged.store.spool import Spool
 from triaged.store.studies import Studies
+from triaged.study.commitment import (
+    CommitmentReport,
+    CommitmentRequest,
+    FailureReason,
+    NotCommitted,
+)
 from triaged.study.placement import Lane, OrderPriority, Placement, TriageClass
 from triaged.study.uids import StudyUID
 
@@ -105,15 +114,58 @@ class Ours:
         return sum(row["closed_at"] is None for row in self.rows("association"))
 
 
+class Desk:
+    """Answers from a list of what is kept; at once, or later where it is told to put answers off."""
+
+    def __init__(self, kept: Callable[[], Collection[str]] = tuple, *, answers_at_once: bool = True) -> None:
+        self.kept = kept
+        self.answers_at_once = answers_at_once
+        self.requests: list[tuple[CommitmentRequest, str]] = []
+        self.reports: list[CommitmentReport] = []
+        self.error: Exception | None = None
+
+    def report_on(self, request: CommitmentRequest) -> CommitmentReport:
+        """What is kept of what was asked for."""
+        kept = set(self.kept())
+        return CommitmentReport(
+            request.transaction_uid,
+            tuple(reference for reference in request.references if reference.sop_instance_uid in kept),
+            tuple(
+                NotCommitted(reference, FailureReason.NO_SUCH_INSTANCE)
+                for reference in request.references
+                if reference.sop_instance_uid not in kept
+            ),
+        )
+
+    def requested(self, request: CommitmentRequest, calling_ae_title: str, *, now: datetime) -> CommitmentReport | None:
+        assert now.tzinfo is not None
+        if self.error is not None:
+            raise self.error
+        self.requests.append((request, calling_ae_title))
+        return self.report_on(request) if self.answers_at_once else None
+
+    def reported(self, report: CommitmentReport, *, now: datetime) -> None:
+        assert now.tzinfo is not None
+        if self.error is not None:
+            raise self.error
+        self.reports.append(report)
+
+
 @contextmanager
 def receiving(
-    folder: Path, url: str, *, reserve_mb: int = 0, intake: Intake | None = None, **options: Any
+    folder: Path,
+    url: str,
+    *,
+    reserve_mb: int = 0,
+    intake: Intake | None = None,
+    desk: Desk | None = None,
+    **options: Any,
 ) -> Iterator[Ours]:
     """Our receiver in this process, on a port that the system chose."""
     database = open_database(url)
     spool = Spool(folder / "spool", reserve_mb)
     intake = intake or Intake(Studies(database), spool, place_pending=place, receiver="receiver-1")
-    receiver = Receiver(ScpOptions("TRIAGED", "127.0.0.1", 0, **options), intake, clock=clock)
+    receiver = Receiver(ScpOptions("TRIAGED", "127.0.0.1", 0, **options), intake, clock=clock, commitment=desk)
     try:
         yield Ours(receiver.start(), database, spool, folder / "spool")
     finally:
@@ -160,6 +212,66 @@ def a_slice(number: int = 1, *, study_uid: str = "1.2.3", pixels: bytes = b"\0\1
         for tag, vr, value in values
     ]
     return b"".join(elements) + struct.pack("<HH2sHL", 0x7FE0, 0x0010, b"OW", 0, len(pixels)) + pixels
+
+
+@dataclass
+class Orthanc:
+    """An Orthanc in a process of its own, which knows us by our AE title and takes part in storage commitment."""
+
+    dicom_port: int
+    url: str
+
+    @property
+    def peer(self) -> Peer:
+        return Peer("orthanc", "ORTHANC", "127.0.0.1", self.dicom_port)
+
+    def get(self, path: str) -> Any:
+        with urllib.request.urlopen(self.url + path, timeout=10) as response:
+            return json.load(response)
+
+    def post(self, path: str, body: Any) -> Any:
+        request = urllib.request.Request(self.url + path, json.dumps(body).encode(), method="POST")
+        with urllib.request.urlopen(request, timeout=30) as response:
+            return json.load(response)
+
+    def is_up(self) -> bool:
+        try:
+            return bool(self.get("/system"))
+        except OSError:
+            return False
+
+
+@contextmanager
+def orthanc(folder: Path, our_port: int) -> Iterator[Orthanc]:
+    """Orthanc on ports that were free a moment ago; everything of it is in a folder."""
+    if shutil.which("Orthanc") is None:
+        pytest.skip("Orthanc is not installed")
+    folder.mkdir()
+    with socket.socket() as first, socket.socket() as second:
+        first.bind(("127.0.0.1", 0))
+        second.bind(("127.0.0.1", 0))
+        dicom_port, http_port = first.getsockname()[1], second.getsockname()[1]
+    ours = {"AET": "TRIAGED", "Host": "127.0.0.1", "Port": our_port, "AllowStorageCommitment": True}
+    settings = {
+        "DicomAet": "ORTHANC",
+        "DicomPort": dicom_port,
+        "HttpPort": http_port,
+        "RemoteAccessAllowed": False,
+        "AuthenticationEnabled": False,
+        "StorageDirectory": str(folder / "storage"),
+        "IndexDirectory": str(folder / "storage"),
+        "DicomModalities": {"triaged": ours},
+    }
+    (folder / "orthanc.json").write_text(json.dumps(settings))
+    with (folder / "orthanc.log").open("wb") as log:
+        process = subprocess.Popen(["Orthanc", str(folder / "orthanc.json")], stdout=log, stderr=log)
+    try:
+        there = Orthanc(dicom_port, f"http://127.0.0.1:{http_port}")
+        eventually(there.is_up, "Orthanc to answer")
+        yield there
+    finally:
+        process.terminate()
+        process.wait(20)
 
 
 class RawPeer:

@@ -1,4 +1,7 @@
-"""Our receiver as a process that a test can kill; it prints its port: `… -m tests.wire.receiver_process FOLDER URL`."""
+"""Our receiver as a process that a test can kill; it prints its port: `… -m tests.wire.receiver_process FOLDER URL`.
+
+It answers at once who asks for storage commitment, from the rows of what it keeps.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,9 @@ import sys
 import threading
 from pathlib import Path
 
-from tests.wire.peers import clock, place
+from sqlalchemy import text
+
+from tests.wire.peers import Desk, clock, place
 from triaged.dimse.scp import Receiver, ScpOptions
 from triaged.steps.intake import Intake
 from triaged.store.database import open_database
@@ -17,10 +22,16 @@ from triaged.store.studies import Studies
 def main() -> None:
     """Receive until killed."""
     folder, url = Path(sys.argv[1]), sys.argv[2]
-    studies = Studies(open_database(url))
+    database = open_database(url)
+    studies = Studies(database)
+
+    def kept() -> list[str]:
+        with database.read() as connection:
+            return list(connection.execute(text("SELECT sop_instance_uid FROM instance")).scalars())
+
     studies.close_orphans("receiver-1", now=clock())
     intake = Intake(studies, Spool(folder / "spool", 0), place_pending=place, receiver="receiver-1")
-    receiver = Receiver(ScpOptions("TRIAGED", "127.0.0.1", 0), intake, clock=clock)
+    receiver = Receiver(ScpOptions("TRIAGED", "127.0.0.1", 0), intake, clock=clock, commitment=Desk(kept))
     sys.stdout.write(f"{receiver.start()}\n")
     sys.stdout.flush()
     threading.Event().wait()

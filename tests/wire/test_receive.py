@@ -256,7 +256,7 @@ def test_a_bug_in_the_intake_is_a_failure_for_one_instance_only(tmp_path: Path, 
         with capture_logs() as logs, RawPeer(ours.port) as peer:
             assert [peer.store(a_slice()) & 0xF000 for _ in range(2)] == [0xC000, 0xC000]
         eventually(lambda: ours.open_associations() == 0, "the end of the association")
-        assert "instance refused because of a bug" in [line["event"] for line in logs]
+        assert "request refused because of a bug" in [line["event"] for line in logs]
     database.close()
 
 

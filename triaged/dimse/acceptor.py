@@ -17,7 +17,8 @@ import structlog
 from pynetdicom.presentation import PresentationContextTuple
 
 from triaged.dimse import negotiation
-from triaged.dimse.command import CommandField, Request, Status, decode_request, encode_response
+from triaged.dimse.command import CommandField, Request, Response, Status, decode_command, encode_response
+from triaged.dimse.commitment_scp import CommitmentService
 from triaged.dimse.link import Link, PeerGone
 from triaged.dimse.message import Aborted, Message, ProtocolError
 from triaged.dimse.negotiation import (
@@ -30,6 +31,8 @@ from triaged.dimse.negotiation import (
 from triaged.dimse.policy import VERIFICATION, ScpOptions, answers_to, rejection_of
 from triaged.errors import TryLater
 from triaged.steps.intake import Intake, Offer, Sender
+from triaged.steps.ports import CommitmentDesk
+from triaged.study.commitment import STORAGE_COMMITMENT_PUSH_MODEL
 
 log = structlog.get_logger()
 
@@ -61,6 +64,7 @@ class Acceptor:
         *,
         clock: Callable[[], datetime],
         slots: threading.Semaphore,
+        desk: CommitmentDesk | None = None,
     ) -> None:
         self._link = link
         self._peer = peer
@@ -68,6 +72,8 @@ class Acceptor:
         self._intake = intake
         self._clock = clock
         self._slots = slots
+        self._desk = desk
+        self._commitment: CommitmentService | None = None
         self._has_slot = False
         self._was_accepted = False
         self._calling_ae_title = ""
@@ -95,6 +101,8 @@ class Acceptor:
         finally:
             if self._has_slot:
                 self._slots.release()
+            if self._commitment is not None:
+                self._commitment.end()
         if ending is Ending.STOPPED:
             self._say_goodbye(AbortReason.NOT_SPECIFIED)
         self._log(ending, detail)
@@ -156,13 +164,21 @@ class Acceptor:
             raise ProtocolError(AbortReason.INVALID_PARAMETER, str(error)) from None
 
     def _accept(self, request: AssociationRequest) -> None:
-        contexts, roles = answers_to(request)
+        contexts, roles = answers_to(request, () if self._desk is None else (STORAGE_COMMITMENT_PUSH_MODEL,))
         self._was_accepted = True
         self._calling_ae_title = request.calling_ae_title
         accepted = [context.as_tuple for context in contexts if context.result == ContextResult.ACCEPTED]
         self._contexts = {context.context_id: context for context in accepted}
         declined = {str(context.abstract_syntax) for context in contexts}
         declined -= {str(context.abstract_syntax) for context in accepted}
+        if self._desk is not None:
+            self._commitment = CommitmentService(
+                self._desk,
+                peer=self._peer,
+                calling_ae_title=request.calling_ae_title,
+                max_pdu=request.max_pdu,
+                clock=self._clock,
+            )
         self._link.write(negotiation.encode_accept(request, contexts, roles, max_pdu=self._options.max_pdu))
         log.info(
             "association opened",
@@ -183,32 +199,57 @@ class Acceptor:
         if context is None:
             raise ProtocolError(AbortReason.INVALID_PARAMETER, f"context {message.context_id} was not accepted")
         try:
-            request = decode_request(command_set)
+            command = decode_command(command_set)
         except ValueError as error:
             raise ProtocolError(AbortReason.NOT_SPECIFIED, str(error)) from None
-        content = message.data_set() if request.has_data_set else iter(())
-        answer = self._answer(request, context, content)
+        content = message.data_set() if command.has_data_set else iter(())
+        answer = self._answer(command, context, content)
         for _ in content:
             pass  # what was refused has still to be read, or it would be taken for the next request
-        if answer is not None:
-            status, comment = answer
-            self._link.write(encode_response(request, context.context_id, status, comment=comment))
+        if answer:
+            self._link.write(answer)
         return True
 
     def _answer(
+        self, command: Request | Response, context: PresentationContextTuple, content: Iterator[bytes]
+    ) -> bytes:
+        """Return what to send back, which is nothing where the peer itself answered or took back."""
+        if isinstance(command, Response):
+            if self._commitment is None or not self._commitment.answered(command):
+                raise ProtocolError(AbortReason.NOT_SPECIFIED, "a response to nothing that we asked")
+            return b""
+        if command.command_field == CommandField.C_CANCEL_RQ:
+            return b""
+        try:
+            status, comment = self._perform(command, context, content)
+        except (PeerGone, ProtocolError, Aborted):
+            raise
+        except Exception:  # a bug of ours must become a failure status, never silence and never Success
+            self._refused += 1
+            log.exception("request refused because of a bug", peer=self._peer)
+            is_store = command.command_field == CommandField.C_STORE_RQ
+            status = Status.CANNOT_UNDERSTAND if is_store else Status.PROCESSING_FAILURE
+            comment = "internal error, see the log of the receiver"
+        report = self._commitment.take_report() if self._commitment is not None else b""
+        return encode_response(command, context.context_id, status, comment=comment) + report
+
+    def _perform(
         self, request: Request, context: PresentationContextTuple, content: Iterator[bytes]
-    ) -> tuple[Status, str] | None:
+    ) -> tuple[Status, str]:
+        is_commitment = context.abstract_syntax == STORAGE_COMMITMENT_PUSH_MODEL
         match request.command_field:
             case CommandField.C_ECHO_RQ:
                 return Status.SUCCESS, ""
-            case CommandField.C_CANCEL_RQ:
-                return None
-            case CommandField.C_STORE_RQ if request.has_data_set and context.abstract_syntax != VERIFICATION:
+            case CommandField.C_STORE_RQ if (
+                request.has_data_set and not is_commitment and context.abstract_syntax != VERIFICATION
+            ):
                 return self._store(request, context, content)
             case CommandField.C_STORE_RQ:
                 return Status.CANNOT_UNDERSTAND, "expected a data set on a storage context"
+            case CommandField.N_ACTION_RQ | CommandField.N_EVENT_REPORT_RQ if is_commitment and self._commitment:
+                return self._commitment.perform(request, context, content)
             case _:
-                return Status.UNRECOGNIZED_OPERATION, "only C-ECHO and C-STORE are offered"
+                return Status.UNRECOGNIZED_OPERATION, "this service is not offered on this context"
 
     def _store(
         self, request: Request, context: PresentationContextTuple, content: Iterator[bytes]
@@ -217,16 +258,10 @@ class Acceptor:
         offer = Offer(sop_class_uid, request.sop_instance_uid, str(context.transfer_syntax))
         try:
             self._intake.receive(offer, content, self._known_sender(), clock=self._clock)
-        except (PeerGone, ProtocolError, Aborted):
-            raise
         except TryLater as later:
             self._refused += 1
             log.warning("instance refused, the sender has to keep it", why=str(later), peer=self._peer)
             return Status.OUT_OF_RESOURCES, "cannot be kept now, try again later"
-        except Exception:  # a bug of ours must become a failure status, never silence and never Success
-            self._refused += 1
-            log.exception("instance refused because of a bug", peer=self._peer)
-            return Status.CANNOT_UNDERSTAND, "internal error, see the log of the receiver"
         self._kept += 1
         return Status.SUCCESS, ""
 

@@ -1,4 +1,4 @@
-"""Command sets of the DIMSE services that the receiver offers (PS3.7 section 9.3 and annex E).
+"""Command sets of the DIMSE services that the receiver offers (PS3.7 sections 9.3, 10.3 and annex E).
 
 Knows no sockets. Texts of a request are kept as they came: nothing here decides whether a UID is a good one, and
 pynetdicom's message classes do, so commands are read and written as data sets.
@@ -16,13 +16,21 @@ from pynetdicom import dsutils
 from pynetdicom.pdu import P_DATA_TF
 from pynetdicom.pdu_items import PresentationDataValueItem
 
-from triaged.dicom.elements import IMPLICIT_LITTLE_ENDIAN, read_elements
+from triaged.dicom.elements import IMPLICIT_LITTLE_ENDIAN, Elements, read_elements
 from triaged.dicom.quiet import without_warnings
 
 _NO_DATA_SET = 0x0101
+_SOME_DATA_SET = 0x0001
 _RESPONSE = 0x8000
 _LONGEST_COMMENT = 64
 _LAST_OF_COMMAND = b"\x03"
+_DATA, _LAST_OF_DATA = b"\x00", b"\x02"
+_VALUE_HEADER = 6
+"""Bytes of a presentation data value besides its fragment: length, context and control (PS3.8 section 9.3.5.1)."""
+_LONGEST_PDU, _SHORTEST_PDU = 16 * 1024, 128
+"""What we send is short, so we use no more; a peer that wants still shorter pieces gets these nevertheless."""
+
+Values = dict[str, str | int]
 
 
 class CommandField(IntEnum):
@@ -30,62 +38,98 @@ class CommandField(IntEnum):
 
     C_STORE_RQ = 0x0001
     C_ECHO_RQ = 0x0030
+    N_EVENT_REPORT_RQ = 0x0100
+    N_ACTION_RQ = 0x0130
     C_CANCEL_RQ = 0x0FFF
 
 
+_TYPE_IDS = {CommandField.N_EVENT_REPORT_RQ: "EventTypeID", CommandField.N_ACTION_RQ: "ActionTypeID"}
+
+
 class Status(IntEnum):
-    """Statuses that the receiver answers (PS3.4 table B.2-1, PS3.7 annex C)."""
+    """Statuses that the receiver answers (PS3.4 table B.2-1, PS3.7 section 10.1.4.1.10 and annex C)."""
 
     SUCCESS = 0x0000
+    PROCESSING_FAILURE = 0x0110
+    NO_SUCH_INSTANCE = 0x0112
+    NO_SUCH_EVENT_TYPE = 0x0113
+    INVALID_ARGUMENT_VALUE = 0x0115
+    NO_SUCH_CLASS = 0x0118
+    NO_SUCH_ACTION = 0x0123
     UNRECOGNIZED_OPERATION = 0x0211
+    RESOURCE_LIMITATION = 0x0213
     OUT_OF_RESOURCES = 0xA700
     CANNOT_UNDERSTAND = 0xC000
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One request of a peer."""
+    """One request of a peer; `type_id` is the Event or Action Type ID of those that have one."""
 
     command_field: int
     message_id: int
     has_data_set: bool
     sop_class_uid: str
     sop_instance_uid: str
+    type_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """A peer's answer to a request of ours, which `message_id` names."""
+
+    command_field: int
+    message_id: int
+    has_data_set: bool
+    status: int
+
+    @property
+    def answers(self) -> int:
+        """Return the command field of the request that this answers."""
+        return self.command_field & ~_RESPONSE
 
 
 @without_warnings()
-def decode_request(command_set: bytes) -> Request:
-    """Return the request in an encoded command set.
+def decode_command(command_set: bytes) -> Request | Response:
+    """Return the request or response in an encoded command set.
 
     Raises:
         ValueError: it names no command or no message.
     """
-    elements = read_elements(command_set, IMPLICIT_LITTLE_ENDIAN, last="AffectedSOPInstanceUID")
-    command_field, message_id = elements.unsigned("CommandField"), elements.unsigned("MessageID")
+    elements = read_elements(command_set, IMPLICIT_LITTLE_ENDIAN, last="ActionTypeID")
+    command_field = elements.unsigned("CommandField")
+    is_response = command_field is not None and command_field & _RESPONSE
+    message_id = elements.unsigned("MessageIDBeingRespondedTo" if is_response else "MessageID")
     if command_field is None or (message_id is None and command_field != CommandField.C_CANCEL_RQ):
         raise ValueError("expected a command set with Command Field and Message ID, found one without")
+    has_data_set = elements.unsigned("CommandDataSetType") != _NO_DATA_SET
+    if not is_response:
+        return _request(elements, command_field, message_id or 0, has_data_set=has_data_set)
+    status = elements.unsigned("Status")
+    if status is None:
+        raise ValueError("expected a command set with Status, found a response without")
+    return Response(command_field, message_id or 0, has_data_set, status)
+
+
+def _request(elements: Elements, command_field: int, message_id: int, *, has_data_set: bool) -> Request:
+    names = "Requested" if command_field == CommandField.N_ACTION_RQ else "Affected"
+    type_id = _TYPE_IDS.get(CommandField(command_field)) if command_field in list(CommandField) else None
     return Request(
         command_field=command_field,
-        message_id=message_id or 0,
-        has_data_set=elements.unsigned("CommandDataSetType") != _NO_DATA_SET,
-        sop_class_uid=elements.text("AffectedSOPClassUID") or "",
-        sop_instance_uid=elements.text("AffectedSOPInstanceUID") or "",
+        message_id=message_id,
+        has_data_set=has_data_set,
+        sop_class_uid=elements.text(f"{names}SOPClassUID") or "",
+        sop_instance_uid=elements.text(f"{names}SOPInstanceUID") or "",
+        type_id=elements.unsigned(type_id) if type_id else None,
     )
 
 
 def encode_response(request: Request, context_id: int, status: int, *, comment: str = "") -> bytes:
-    """Return the response as one whole P-DATA PDU, so that it leaves in one packet."""
-    value = PresentationDataValueItem()
-    value.presentation_context_id = context_id
-    value.presentation_data_value = _LAST_OF_COMMAND + _response(request, status, comment)
-    pdu = P_DATA_TF()
-    pdu.presentation_data_value_items = [value]
-    return pdu.encode()
+    """Return the response as one whole P-DATA PDU, so that it leaves in one packet.
 
-
-def _response(request: Request, status: int, comment: str) -> bytes:
-    """Return the encoded command set of a response, which names what the request named (PS3.7 section 9.3.1.2)."""
-    values: dict[str, str | int] = {
+    It names what the request named (PS3.7 sections 9.3.1.2, 10.3.1.2 and 10.3.5.2).
+    """
+    values: Values = {
         "AffectedSOPClassUID": request.sop_class_uid,
         "CommandField": request.command_field | _RESPONSE,
         "MessageIDBeingRespondedTo": request.message_id,
@@ -94,15 +138,51 @@ def _response(request: Request, status: int, comment: str) -> bytes:
         "ErrorComment": comment[:_LONGEST_COMMENT],
         "AffectedSOPInstanceUID": request.sop_instance_uid,
     }
+    if request.type_id is not None:
+        values[_TYPE_IDS[CommandField(request.command_field)]] = request.type_id
+    return _p_data(context_id, _LAST_OF_COMMAND + _command_set(values))
+
+
+def encode_event_report(request: Request, context_id: int, event_information: bytes, *, max_pdu: int) -> bytes:
+    """Return an N-EVENT-REPORT request of ours with its data set, in PDUs of the length that the peer takes."""
+    values: Values = {
+        "AffectedSOPClassUID": request.sop_class_uid,
+        "CommandField": CommandField.N_EVENT_REPORT_RQ,
+        "MessageID": request.message_id,
+        "CommandDataSetType": _SOME_DATA_SET,
+        "AffectedSOPInstanceUID": request.sop_instance_uid,
+        "EventTypeID": request.type_id or 0,
+    }
+    length = max(_SHORTEST_PDU, min(max_pdu or _LONGEST_PDU, _LONGEST_PDU)) - _VALUE_HEADER
+    fragments = [event_information[start : start + length] for start in range(0, len(event_information), length)]
+    return b"".join(
+        [
+            _p_data(context_id, _LAST_OF_COMMAND + _command_set(values)),
+            *(_p_data(context_id, _DATA + fragment) for fragment in fragments[:-1]),
+            _p_data(context_id, _LAST_OF_DATA + fragments[-1]),
+        ]
+    )
+
+
+def _p_data(context_id: int, content: bytes) -> bytes:
+    value = PresentationDataValueItem()
+    value.presentation_context_id = context_id
+    value.presentation_data_value = content
+    pdu = P_DATA_TF()
+    pdu.presentation_data_value_items = [value]
+    return pdu.encode()
+
+
+def _command_set(values: Values) -> bytes:
     elements = _encoded({keyword: value for keyword, value in values.items() if value != ""})
     return _encoded({"CommandGroupLength": len(elements)}) + elements
 
 
-def _encoded(values: dict[str, str | int]) -> bytes:
+def _encoded(values: Values) -> bytes:
     dataset = Dataset()
     for keyword, value in values.items():
         dataset.add(DataElement(keyword, dictionary_VR(keyword), value, validation_mode=config.IGNORE))
     encoded = dsutils.encode(dataset, is_implicit_vr=True, is_little_endian=True)
     if encoded is None:
-        raise ValueError("expected a response that can be encoded")
+        raise ValueError("expected a command set that can be encoded")
     return encoded

@@ -48,6 +48,7 @@ class _Item(IntEnum):
     APPLICATION_CONTEXT = 0x10
     PRESENTATION_CONTEXT = 0x20
     USER_INFORMATION = 0x50
+    MAXIMUM_LENGTH = 0x51
     ROLE_SELECTION = 0x54
 
 
@@ -81,7 +82,10 @@ class AbortReason(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class AssociationRequest:
-    """What a peer asks for; titles without padding. `roles` holds, by SOP class, whether it would be SCU and SCP."""
+    """What a peer asks for; titles without padding. `roles` holds, by SOP class, whether it would be SCU and SCP.
+
+    `max_pdu` is the longest P-DATA that it takes, 0 where it names no limit.
+    """
 
     protocol_version: int
     called_ae_title: str
@@ -89,6 +93,7 @@ class AssociationRequest:
     application_context: str
     contexts: tuple[PresentationContext, ...]
     roles: Mapping[UID, tuple[bool, bool]]
+    max_pdu: int = 0
 
 
 @without_warnings()
@@ -112,6 +117,7 @@ def decode_request(payload: bytes) -> AssociationRequest:
             application_context=str(pdu.application_context_name or ""),
             contexts=tuple(item.to_primitive() for item in pdu.presentation_context),
             roles={uid: (bool(item.scu_role), bool(item.scp_role)) for uid, item in user.items()},
+            max_pdu=pdu.user_information.maximum_length or 0 if pdu.user_information else 0,
         )
     except (AssertionError, AttributeError, LookupError, TypeError, ValueError, struct.error) as error:
         raise ValueError(f"expected an A-ASSOCIATE-RQ, found one that cannot be decoded: {error!r}") from None
@@ -158,11 +164,15 @@ def _wanted_items(content: bytes) -> bytes:
     kept = b""
     for kind, value in _items(content):
         if kind == _Item.USER_INFORMATION:
-            roles = [_item(sub_kind, sub) for sub_kind, sub in _items(value) if sub_kind == _Item.ROLE_SELECTION]
-            kept += _item(kind, b"".join(roles))
+            kept += _item(kind, b"".join(_item(*sub) for sub in _items(value) if _is_wanted(*sub)))
         elif kind in (_Item.APPLICATION_CONTEXT, _Item.PRESENTATION_CONTEXT):
             kept += _item(kind, value)
     return kept
+
+
+def _is_wanted(kind: int, value: bytes) -> bool:
+    """Tell whether an item of the user information is looked at; a length of another length than four is none."""
+    return kind == _Item.ROLE_SELECTION or (kind == _Item.MAXIMUM_LENGTH and len(value) == 4)
 
 
 def _items(content: bytes) -> Iterator[tuple[int, bytes]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from pydicom.uid import UID
@@ -11,6 +12,7 @@ from pynetdicom.presentation import PresentationContext, build_context, negotiat
 from triaged.dicom.accepted import ACCEPTED_TRANSFER_SYNTAXES, is_storage
 from triaged.dicom.quiet import without_warnings
 from triaged.dimse.negotiation import APPLICATION_CONTEXT, AssociationRequest, ContextResult, Rejection
+from triaged.study.commitment import STORAGE_COMMITMENT_PUSH_MODEL
 
 VERIFICATION = "1.2.840.10008.1.1"
 _IMPLICIT_VR_LITTLE_ENDIAN = "1.2.840.10008.1.2"
@@ -53,9 +55,13 @@ def rejection_of(request: AssociationRequest, options: ScpOptions) -> Rejection 
 
 @without_warnings()
 def answers_to(
-    request: AssociationRequest,
+    request: AssociationRequest, services: Collection[str] = ()
 ) -> tuple[list[PresentationContext], list[SCP_SCU_RoleSelectionNegotiation]]:
-    """Return the answers to the proposed contexts and to the roles proposed with them: here we are the SCP."""
+    """Return the answers to the proposed contexts and to the roles proposed with them.
+
+    We are the SCP of verification and of storage. Storage commitment, where it is among the `services`, goes both ways:
+    a peer asks us as SCU, or answers what we asked it as SCP, and says which by the role that it proposes.
+    """
     contexts: list[PresentationContext] = []
     roles: dict[UID | None, SCP_SCU_RoleSelectionNegotiation] = {}
     proposed_roles: dict[UID, tuple[bool | None, bool | None]] = {
@@ -63,22 +69,23 @@ def answers_to(
     }
     for proposed in request.contexts:
         if not proposed.abstract_syntax or not proposed.transfer_syntax:
-            contexts.append(_declined(proposed))
+            contexts.append(_declined(proposed, services))
             continue
         # One at a time: pynetdicom takes a single offer per SOP class, and chooses in the order of the offer.
-        answered, role_answers = negotiate_as_acceptor([proposed], _offer_for(proposed), proposed_roles)
+        answered, role_answers = negotiate_as_acceptor([proposed], _offer_for(proposed, services), proposed_roles)
         contexts += answered
         roles |= {role.sop_class_uid: role for role in role_answers}
     return contexts, list(roles.values())
 
 
-def _offer_for(proposed: PresentationContext) -> list[PresentationContext]:
+def _offer_for(proposed: PresentationContext, services: Collection[str]) -> list[PresentationContext]:
     """Return what we offer for a proposal: its transfer syntaxes that we take, as the peer lists those it likes first.
 
     An empty list says that we know nothing of the SOP class.
     """
     abstract_syntax = proposed.abstract_syntax or UID("")
-    if abstract_syntax == VERIFICATION:
+    goes_both_ways = abstract_syntax == STORAGE_COMMITMENT_PUSH_MODEL and abstract_syntax in services
+    if abstract_syntax == VERIFICATION or goes_both_ways:
         takes: tuple[str, ...] = _UNCOMPRESSED
     elif is_storage(abstract_syntax):
         takes = tuple(ACCEPTED_TRANSFER_SYNTAXES)
@@ -86,17 +93,17 @@ def _offer_for(proposed: PresentationContext) -> list[PresentationContext]:
         return []
     in_common = [syntax for syntax in proposed.transfer_syntax if syntax in takes]
     offer = build_context(abstract_syntax, [*(in_common or takes)])
-    offer.scu_role, offer.scp_role = True, False  # of the peer
+    offer.scu_role, offer.scp_role = True, goes_both_ways  # of the peer
     return [offer]
 
 
-def _declined(proposed: PresentationContext) -> PresentationContext:
+def _declined(proposed: PresentationContext, services: Collection[str]) -> PresentationContext:
     """Return the answer to a proposal that names no syntax; it has to name a transfer syntax, which means nothing."""
     answer = build_context(proposed.abstract_syntax or "", _IMPLICIT_VR_LITTLE_ENDIAN)
     answer.context_id = proposed.context_id
     answer.result = (
         ContextResult.TRANSFER_SYNTAXES_NOT_SUPPORTED
-        if proposed.abstract_syntax and _offer_for(proposed)
+        if proposed.abstract_syntax and _offer_for(proposed, services)
         else ContextResult.ABSTRACT_SYNTAX_NOT_SUPPORTED
     )
     return answer

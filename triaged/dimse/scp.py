@@ -21,6 +21,7 @@ from triaged.dimse.link import Link
 from triaged.dimse.policy import ScpOptions
 from triaged.errors import ConfigError, TryLater
 from triaged.steps.intake import Intake, Sender
+from triaged.steps.ports import CommitmentDesk
 
 __all__ = ["Receiver", "ScpOptions"]
 
@@ -42,12 +43,23 @@ class _Served:
 
 
 class Receiver:
-    """Receives DICOM instances. `start` returns the port, `stop` returns when no thread of it is left."""
+    """Receives DICOM instances. `start` returns the port, `stop` returns when no thread of it is left.
 
-    def __init__(self, options: ScpOptions, intake: Intake, *, clock: Callable[[], datetime]) -> None:
+    Storage commitment is offered where there is a desk for it.
+    """
+
+    def __init__(
+        self,
+        options: ScpOptions,
+        intake: Intake,
+        *,
+        clock: Callable[[], datetime],
+        commitment: CommitmentDesk | None = None,
+    ) -> None:
         self._options = options
         self._intake = intake
         self._clock = clock
+        self._commitment = commitment
         self._slots = threading.Semaphore(options.max_associations)
         self._lock = threading.Lock()
         self._served: set[_Served] = set()
@@ -119,7 +131,9 @@ class Receiver:
             connection.close()
             return
         link = Link(connection, wake=self._awake, timeout_s=self._options.idle_timeout_s)
-        acceptor = Acceptor(link, peer, self._options, self._intake, clock=self._clock, slots=self._slots)
+        acceptor = Acceptor(
+            link, peer, self._options, self._intake, clock=self._clock, slots=self._slots, desk=self._commitment
+        )
         served = _Served(threading.Thread(target=lambda: self._serve(served, acceptor), name=f"peer {peer}"), link)
         with self._lock:
             self._served.add(served)

@@ -1,4 +1,4 @@
-"""Sends objects to a peer by C-STORE, and asks a peer by C-ECHO whether it is there, and by proposals what it takes.
+"""Sends objects to a peer by C-STORE; asks it whether it is there, what it takes, and what of ours it keeps.
 
 Knows neither outbox nor retries: it answers, for every object, what the peer said. Nothing is dropped silently: what a
 peer does not take is `Refused`, with the reason.
@@ -11,10 +11,11 @@ from itertools import islice
 
 from pynetdicom.association import Association
 
+from triaged.dimse import commitment_scu
 from triaged.dimse.requestor import MOST_CONTEXTS, Requestor, accepted_by, outcome_of
 from triaged.dimse.syntaxes import EXPLICIT, IMPLICIT, converted, named, proposals_for, ways_of
 from triaged.steps.ports import Negotiation, Outgoing, Peer, Refused, SendOutcome, Unreachable
-from triaged.study.commitment import STORAGE_COMMITMENT_PUSH_MODEL
+from triaged.study.commitment import STORAGE_COMMITMENT_PUSH_MODEL, CommitmentReport, CommitmentRequest
 
 VERIFICATION = "1.2.840.10008.1.1"
 _SERVICES = (VERIFICATION, STORAGE_COMMITMENT_PUSH_MODEL)
@@ -61,6 +62,20 @@ class DimseSender:
                     return association
                 accepted |= {uid: accepted.get(uid, ()) + accepted_by(association, uid) for uid in proposals}
         return Negotiation(accepted)
+
+    def request_commitment(
+        self, request: CommitmentRequest, peer: Peer, *, wait_s: float
+    ) -> CommitmentReport | SendOutcome:
+        """Ask a peer to keep instances; return its report if it comes within `wait_s` on this association.
+
+        Else it comes to our receiver, as most peers send it on an association of their own: `Sent` says that the peer
+        took the question.
+        """
+        return commitment_scu.ask(self._requestor, request, peer, wait_s=wait_s)
+
+    def report_commitment(self, report: CommitmentReport, peer: Peer) -> SendOutcome:
+        """Answer a peer that asked us, on an association of our own, on which we are the SCP."""
+        return commitment_scu.answer(self._requestor, report, peer)
 
     def _send_batch(self, objects: Sequence[Outgoing], peer: Peer) -> list[SendOutcome]:
         proposals: dict[str, dict[str, None]] = {}

@@ -1,0 +1,170 @@
+"""Storage commitment on one association that a peer opened: it asks us what we keep, or answers what we asked it.
+
+PS3.4 annex J. Knows no store: what is kept is the desk's business. A report goes back on the same association where the
+desk has it at once; the peer's response to it may come at any time later, or never.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import datetime
+
+import structlog
+from pynetdicom import dsutils
+from pynetdicom.presentation import PresentationContextTuple
+
+from triaged.dimse import commitment
+from triaged.dimse.command import CommandField, Request, Response, Status, encode_event_report
+from triaged.errors import TryLater
+from triaged.steps.ports import CommitmentDesk
+from triaged.study.commitment import (
+    STORAGE_COMMITMENT_INSTANCE,
+    STORAGE_COMMITMENT_PUSH_MODEL,
+    CommitmentReport,
+    CommitmentRequest,
+)
+
+log = structlog.get_logger()
+
+Answer = tuple[Status, str]
+_UNDERSTOOD = (Status.SUCCESS, "")
+_MOST_MESSAGE_IDS = 0xFFFF
+_MOST_UNANSWERED = 100
+
+
+class CommitmentService:
+    """What storage commitment has come to on one association."""
+
+    def __init__(
+        self,
+        desk: CommitmentDesk,
+        *,
+        peer: str,
+        calling_ae_title: str,
+        max_pdu: int,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._desk = desk
+        self._peer = peer
+        self._calling_ae_title = calling_ae_title
+        self._max_pdu = max_pdu
+        self._clock = clock
+        self._last_message_id = 0
+        self._unanswered: dict[int, str] = {}
+        """Transaction UIDs of the reports that were sent and not answered, by the message ID of the report."""
+        self._report = b""
+
+    def perform(self, request: Request, context: PresentationContextTuple, content: Iterator[bytes]) -> Answer:
+        """Take an N-ACTION or N-EVENT-REPORT request, and return the status to answer; never raises `TryLater`."""
+        refusal = _objection_to(request)
+        if refusal is not None:
+            return refusal
+        data_set = bytearray()
+        for piece in content:
+            data_set += piece
+            if len(data_set) > commitment.LONGEST_DATA_SET:
+                return Status.RESOURCE_LIMITATION, "too many references in one request"
+        decode = commitment.decode_request if _is_question(request) else commitment.decode_report
+        try:
+            said = decode(bytes(data_set), str(context.transfer_syntax))
+        except ValueError as error:
+            log.warning("storage commitment not understood", why=str(error), **self._who())
+            return Status.INVALID_ARGUMENT_VALUE, str(error)
+        try:
+            if isinstance(said, CommitmentRequest):
+                self._requested(said, context)
+            else:
+                self._reported(said)
+        except TryLater as later:
+            log.warning("storage commitment put off, the peer has to come again", why=str(later), **self._who())
+            return Status.RESOURCE_LIMITATION, "cannot be kept now, try again later"
+        return _UNDERSTOOD
+
+    def take_report(self) -> bytes:
+        """Return the PDUs to send behind the response to the last request, if there is a report; once."""
+        report, self._report = self._report, b""
+        return report
+
+    def answered(self, response: Response) -> bool:
+        """Take the response to a report; return False where there is none that it could answer."""
+        if response.answers != CommandField.N_EVENT_REPORT_RQ or response.message_id not in self._unanswered:
+            return False
+        transaction_uid = self._unanswered.pop(response.message_id)
+        if response.status != Status.SUCCESS:
+            log.warning(
+                "storage commitment report refused",
+                transaction_uid=transaction_uid,
+                status=f"{response.status:#06x}",
+                **self._who(),
+            )
+        return True
+
+    def end(self) -> None:
+        """Say which reports went out and were never answered."""
+        for transaction_uid in self._unanswered.values():
+            log.warning("storage commitment report not answered", transaction_uid=transaction_uid, **self._who())
+
+    def _requested(self, request: CommitmentRequest, context: PresentationContextTuple) -> None:
+        if len(self._unanswered) >= _MOST_UNANSWERED:
+            raise TryLater(f"{len(self._unanswered)} reports on this association wait for their responses")
+        report = self._desk.requested(request, self._calling_ae_title, now=self._clock())
+        if report is not None:
+            self._report = self._encoded(report, context)
+        log.info(
+            "storage commitment requested",
+            transaction_uid=request.transaction_uid,
+            instances=len(request.references),
+            answered_here=report is not None,
+            **self._who(),
+        )
+
+    def _reported(self, report: CommitmentReport) -> None:
+        self._desk.reported(report, now=self._clock())
+        log.info(
+            "storage commitment reported",
+            transaction_uid=report.transaction_uid,
+            committed=len(report.committed),
+            failed=len(report.failed),
+            **self._who(),
+        )
+
+    def _encoded(self, report: CommitmentReport, context: PresentationContextTuple) -> bytes:
+        """Return a report as a request of ours, and remember that it waits for its response."""
+        syntax = context.transfer_syntax
+        encoded = dsutils.encode(commitment.report_dataset(report), syntax.is_implicit_VR, syntax.is_little_endian)
+        if encoded is None:
+            raise ValueError("expected a report that can be encoded")
+        self._last_message_id = self._last_message_id % _MOST_MESSAGE_IDS + 1
+        self._unanswered[self._last_message_id] = report.transaction_uid
+        event = Request(
+            command_field=CommandField.N_EVENT_REPORT_RQ,
+            message_id=self._last_message_id,
+            has_data_set=True,
+            sop_class_uid=STORAGE_COMMITMENT_PUSH_MODEL,
+            sop_instance_uid=STORAGE_COMMITMENT_INSTANCE,
+            type_id=commitment.event_type_of(report),
+        )
+        return encode_event_report(event, context.context_id, encoded, max_pdu=self._max_pdu)
+
+    def _who(self) -> dict[str, str]:
+        return {"peer": self._peer, "calling_ae_title": self._calling_ae_title}
+
+
+def _is_question(request: Request) -> bool:
+    return request.command_field == CommandField.N_ACTION_RQ
+
+
+def _objection_to(request: Request) -> Answer | None:
+    """Return why a request is none of the service's, or None where it is."""
+    if request.sop_class_uid != STORAGE_COMMITMENT_PUSH_MODEL:
+        return Status.NO_SUCH_CLASS, "expected Storage Commitment Push Model"
+    if request.sop_instance_uid != STORAGE_COMMITMENT_INSTANCE:
+        return Status.NO_SUCH_INSTANCE, "expected the well-known instance of storage commitment"
+    if _is_question(request):
+        if request.type_id != commitment.REQUEST_STORAGE_COMMITMENT:
+            return Status.NO_SUCH_ACTION, "expected action type 1"
+    elif request.type_id not in list(commitment.EventType):
+        return Status.NO_SUCH_EVENT_TYPE, "expected event type 1 or 2"
+    if not request.has_data_set:
+        return Status.INVALID_ARGUMENT_VALUE, "expected a data set"
+    return None
