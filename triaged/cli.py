@@ -120,15 +120,21 @@ def check(config: ConfigFile = DEFAULT_CONFIG) -> None:
 
 @app.command()
 def status(config: ConfigFile = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
-    """Count studies and deliveries, and what waits for a person."""
+    """Count studies and deliveries, and what waits for a person; say what each destination accepts."""
     from triaged.store.outbox import Outbox
+    from triaged.store.peers import Peers
     from triaged.store.studies import Studies
     from triaged.web.overview import overview
-    from triaged.web.tables import overview_table
+    from triaged.web.tables import destinations_table, overview_table
 
     with _database(_load(config)) as database:
-        counts = overview(Studies(database), Outbox(database))
-    out.print_json(data=counts) if as_json else out.print(overview_table(counts))
+        counts = overview(Studies(database), Outbox(database), Peers(database))
+    if as_json:
+        out.print_json(data=counts)
+        return
+    out.print(overview_table(counts))
+    if counts["destinations"]:
+        out.print(destinations_table(counts))
 
 
 @app.command()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 
 from triaged.daemon.rooms import Rooms, clock
+from triaged.store.peers import Peers
 from triaged.web.app import WebOptions, create_app
 from triaged.web.server import run
 
@@ -22,5 +23,6 @@ def show(rooms: Rooms, stop: threading.Event) -> None:
         identification_threshold=config.triage.identification_threshold,
         refresh_s=config.web.refresh_s,
     )
-    app = create_app(rooms.worklist, rooms.studies, rooms.outbox, rooms.spool, options=options, clock=clock)
+    peers = Peers(rooms.database)
+    app = create_app(rooms.worklist, rooms.studies, rooms.outbox, rooms.spool, peers, options=options, clock=clock)
     run(app, host=config.web.host, port=config.web.port, stop=stop)

@@ -113,6 +113,19 @@ class Outbox(Ledger):
             per_state[DeliveryState(row.state)] = row.items
         return found
 
+    def awaiting_commitment(self) -> Mapping[str, int]:
+        """Return how many objects each destination was asked to keep and has not committed to; none where all is."""
+        query = (
+            select(_outbox.c.destination, func.count().label("items"))
+            .where(
+                _outbox.c.state == DeliveryState.SENT,
+                _outbox.c.committed_at.is_(None),
+                _outbox.c.commitment_asked_at.is_not(None),
+            )
+            .group_by(_outbox.c.destination)
+        )
+        return {row.destination: row.items for row in self._rows(query)}
+
     def dead_items(self, limit: int = 1000) -> list[Delivery]:
         """Return the deliveries that were given up, the newest first."""
         return self._in_state(DeliveryState.DEAD, limit)
@@ -138,7 +151,7 @@ class Outbox(Ledger):
         revived = update(_outbox).where(
             _outbox.c.id.in_(items), _outbox.c.state.in_([DeliveryState.DEAD, DeliveryState.REFUSED])
         )
-        values = {"state": DeliveryState.PENDING, "attempts": 0, "next_attempt_at": now}
+        values = {"state": DeliveryState.PENDING, "attempts": 0, "commitment_failures": 0, "next_attempt_at": now}
         with self._database.begin() as connection:
             return connection.execute(revived, values).rowcount
 

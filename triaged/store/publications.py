@@ -5,6 +5,7 @@ Reads only.
 
 from __future__ import annotations
 
+from itertools import zip_longest
 from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, func, or_, select
@@ -56,8 +57,8 @@ class Publications(Ledger):
         with self._database.read() as connection:
             rows = connection.execute(_RESULTS, {"uid": study_uid}).all()
         sets = list({row.object_set_uid: row for row in rows}.values())
-        later: list[int | None] = [row.set_revision for row in sets[1:]]
-        return [_record(row, superseded_by) for row, superseded_by in zip(sets, [*later, None], strict=True)]
+        later = [row.set_revision for row in sets[1:]]
+        return [_record(row, superseded_by) for row, superseded_by in zip_longest(sets, later)]
 
 
 def _reports_by_set(connection: Connection, study_uid: str) -> dict[str, list[DerivedObject]]:

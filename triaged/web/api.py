@@ -11,6 +11,7 @@ from typing_extensions import TypedDict
 
 from triaged.errors import TryLater
 from triaged.store.outbox import Outbox
+from triaged.store.peers import Peers
 from triaged.store.spool import Spool
 from triaged.store.studies import Studies
 from triaged.store.worklist import Worklist
@@ -33,7 +34,7 @@ class Health(TypedDict):
     problems: list[str]
 
 
-def router(worklist: Worklist, studies: Studies, outbox: Outbox, spool: Spool) -> APIRouter:
+def router(worklist: Worklist, studies: Studies, outbox: Outbox, spool: Spool, peers: Peers) -> APIRouter:
     """Return the routes under `/api`, and `/health`."""
     routes = APIRouter(tags=["worklist"])
 
@@ -59,7 +60,7 @@ def router(worklist: Worklist, studies: Studies, outbox: Outbox, spool: Spool) -
 
     @routes.get("/api/status", summary="How many studies and deliveries stand where")
     def status() -> Overview:
-        return overview(studies, outbox)
+        return overview(studies, outbox, peers)
 
     @routes.get("/health", summary="Whether studies can be received", responses={503: {"model": Health}})
     def health(response: Response) -> Health:

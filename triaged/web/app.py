@@ -18,6 +18,7 @@ from starlette.exceptions import HTTPException
 
 from triaged.errors import TryLater
 from triaged.store.outbox import Outbox
+from triaged.store.peers import Peers
 from triaged.store.spool import Spool
 from triaged.store.studies import Studies
 from triaged.store.worklist import Worklist
@@ -55,6 +56,7 @@ def create_app(
     studies: Studies,
     outbox: Outbox,
     spool: Spool,
+    peers: Peers,
     *,
     options: WebOptions,
     clock: Callable[[], datetime],
@@ -62,8 +64,8 @@ def create_app(
     """Return the application: pages for people, `/api` for programs, `/health` for whoever watches."""
     app = FastAPI(title="triaged", docs_url=None, redoc_url=None, openapi_url="/api/openapi.json")
     app.mount("/static", StaticFiles(directory=_HERE / "static"), name="static")
-    app.include_router(api.router(worklist, studies, outbox, spool))
-    shown = pages.Pages(worklist, studies, outbox, spool, clock=clock, refresh_s=options.refresh_s)
+    app.include_router(api.router(worklist, studies, outbox, spool, peers))
+    shown = pages.Pages(worklist, studies, outbox, spool, peers, clock=clock, refresh_s=options.refresh_s)
     app.include_router(
         pages.router(
             shown,

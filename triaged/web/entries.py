@@ -25,6 +25,10 @@ STATE_WORDS = {
     State.OUT_OF_SCOPE: "out of scope",
     State.FAILED: "could not be read",
 }
+REVISION_WORDS = (
+    "the study was read again, and this result takes the place of an earlier one; objects of the earlier result may "
+    "still be in the archive, and those of the newest count."
+)
 STYLES = {
     TriageClass.EMERGENCY: "emergency",
     TriageClass.CRITICAL: "critical",
@@ -59,7 +63,10 @@ WorklistItem = TypedDict(
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row for people; every text is ready to be shown, and nothing in it is markup."""
+    """One row for people; every text is ready to be shown, and nothing in it is markup.
+
+    `result_revision` is 0 before the first result.
+    """
 
     uid: str
     position: int
@@ -78,6 +85,7 @@ class Row:
     grade: str
     quality: tuple[str, ...]
     state: str
+    result_revision: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +143,7 @@ def as_row(entry: WorklistEntry, *, now: datetime) -> Row:
         grade=NOTHING if entry.grade is None else f"computed CT-{entry.grade}",
         quality=tuple(flag.replace("-", " ") for flag in entry.quality),
         state=STATE_WORDS[entry.state],
+        result_revision=entry.result_revision or 0,
     )
 
 
@@ -153,6 +162,11 @@ def person_name(sent: str) -> str:
     return ", ".join(filter(None, (family, first_names, suffix))) or "no name"
 
 
+def as_share(share: float, about: str = "") -> str:
+    """Return a share of a lung in percent; what is there is never rounded to nothing."""
+    return "<1 %" if 0 < share < 0.01 else f"{about}{100 * share:.0f} %"
+
+
 def duration(span: timedelta) -> str:
     """Return a span in the two largest units that say something."""
     minutes = max(0, int(span.total_seconds() // 60))
@@ -164,9 +178,7 @@ def duration(span: timedelta) -> str:
 
 
 def _share(share: float | None, about: str) -> str:
-    if share is None:
-        return NOTHING
-    return "<1 %" if 0 < share < 0.01 else f"{about}{100 * share:.0f} %"
+    return NOTHING if share is None else as_share(share, about)
 
 
 def _moment(patient: Patient) -> str:

@@ -5,23 +5,33 @@ from __future__ import annotations
 from typing_extensions import TypedDict
 
 from triaged.store.outbox import Outbox
+from triaged.store.peers import Peers
 from triaged.store.studies import Studies
 from triaged.study.records import DeliveryState
+from triaged.web.destinations import Accepts, accepts
 
 _MOST = 100_000
 
 
 class Overview(TypedDict):
-    """Counts: of studies by state, of deliveries by destination and state, and of what only a person can settle."""
+    """Counts: of studies by state, of deliveries by destination and state, and of what only a person can settle.
+
+    `uncommitted` is what was sent and asked for storage commitment without an answer yet; `destinations` is what each
+    answered when it was last asked what it accepts.
+    """
 
     studies: dict[str, int]
     deliveries: dict[str, dict[str, int]]
+    uncommitted: dict[str, int]
+    destinations: dict[str, Accepts]
     dead_letters: int
+    refused: int
+    withdrawn: int
     quarantined: int
     conflicts: int
 
 
-def overview(studies: Studies, outbox: Outbox) -> Overview:
+def overview(studies: Studies, outbox: Outbox, peers: Peers) -> Overview:
     """Return the counts of this moment.
 
     Raises:
@@ -34,7 +44,11 @@ def overview(studies: Studies, outbox: Outbox) -> Overview:
             name: {state.value: number for state, number in states.items()}
             for name, states in sorted(deliveries.items())
         },
+        "uncommitted": dict(sorted(outbox.awaiting_commitment().items())),
+        "destinations": {answer.destination: accepts(answer) for answer in peers.all()},
         "dead_letters": sum(states[DeliveryState.DEAD] for states in deliveries.values()),
+        "refused": sum(states[DeliveryState.REFUSED] for states in deliveries.values()),
+        "withdrawn": sum(states[DeliveryState.WITHDRAWN] for states in deliveries.values()),
         "quarantined": len(studies.quarantined(_MOST)),
         "conflicts": len(studies.conflicts(_MOST)),
     }

@@ -5,7 +5,7 @@ Knows no DICOM network, no settings and no clock. Every text is escaped by the t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from http import HTTPStatus
@@ -18,13 +18,16 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.exceptions import HTTPException
 
 from triaged.store.outbox import Outbox
+from triaged.store.peers import Peers
 from triaged.store.spool import Spool
 from triaged.store.studies import Studies
 from triaged.store.worklist import Worklist
 from triaged.study.placement import TriageClass
-from triaged.study.records import DeliveryState, ObjectKind, WorklistEntry
-from triaged.web.entries import STATE_WORDS, STYLES, as_ended, as_row
-from triaged.web.pictures import as_png
+from triaged.study.records import ObjectKind, WorklistEntry
+from triaged.web.destinations import destinations
+from triaged.web.entries import REVISION_WORDS, STATE_WORDS, STYLES, as_ended, as_row
+from triaged.web.outcomes import as_line, as_results, resend_commands
+from triaged.web.pictures import Picture, as_png, described
 
 _TEMPLATES = Path(__file__).parent / "templates"
 _MOST_LINES = 200
@@ -58,6 +61,7 @@ class Pages:
         studies: Studies,
         outbox: Outbox,
         spool: Spool,
+        peers: Peers,
         *,
         clock: Callable[[], datetime],
         refresh_s: float,
@@ -66,6 +70,7 @@ class Pages:
         self._studies = studies
         self._outbox = outbox
         self._spool = spool
+        self._peers = peers
         self._clock = clock
         self._refresh_s = refresh_s
         self._templates = Environment(
@@ -85,6 +90,7 @@ class Pages:
             number=number,
             pages=max(1, -(-total // rows_per_page)),
             rows=[as_row(entry, now=self._clock()) for entry in entries],
+            revision_words=REVISION_WORDS,
             classes=[(STYLES[member], member.value, _CLASS_WORDS[member]) for member in TriageClass],
             scheme=legend.scheme,
             threshold=legend.threshold,
@@ -95,16 +101,19 @@ class Pages:
         """Return what is known of one study, and how it came to its place."""
         version = self._worklist.version()
         entry = self._entry(uid)
-        pictures = [item for item in self._studies.derived(uid) if item.kind is ObjectKind.SC]
+        deliveries = self._outbox.deliveries(uid)
+        pictures = self._pictures(uid)
         return self._page(
             "study",
             version=version,
             total=self._worklist.total(),
             row=as_row(entry, now=self._clock()),
-            revision=entry.revision,
-            pictures=[item.sop_instance_uid for item in pictures],
+            pictures=[(uid, picture) for uid, picture in pictures if picture is not None],
+            lost_pictures=sum(picture is None for _, picture in pictures),
+            results=as_results(self._studies.results(uid)),
             decisions=self._studies.series_decisions(uid),
-            deliveries=self._outbox.deliveries(uid),
+            deliveries=[as_line(delivery) for delivery in deliveries],
+            commands=resend_commands(deliveries, study_uid=uid),
             conflicts=[conflict for conflict in self._studies.conflicts() if conflict.study_uid == uid],
             moves=list(reversed(self._studies.moves(uid)))[:_MOST_LINES],
             events=list(reversed(self._studies.events(uid)))[:_MOST_LINES],
@@ -113,21 +122,24 @@ class Pages:
     def picture(self, uid: str, sop_instance_uid: str) -> Response:
         """Return a result picture of a study as PNG."""
         for item in self._studies.derived(uid):
-            if item.sop_instance_uid == sop_instance_uid and item.kind is ObjectKind.SC:
-                return Response(as_png(self._spool.absolute(item.path)), media_type="image/png")
+            path = self._spool.absolute(item.path)
+            if item.sop_instance_uid == sop_instance_uid and item.kind is ObjectKind.SC and described(path):
+                return Response(as_png(path), media_type="image/png")
         raise HTTPException(HTTPStatus.NOT_FOUND, "this study has no such picture")
 
     def status(self) -> Response:
         """Return counts, and everything that waits for a person."""
         version = self._worklist.version()
+        undelivered = [*self._outbox.refused_items(_MOST_LINES), *self._outbox.dead_items(_MOST_LINES)]
         return self._page(
             "status",
             version=version,
             counts=[(STATE_WORDS[state], studies) for state, studies in self._studies.counts().items()],
-            destinations=_deliveries_by_destination(self._outbox.counts()),
+            destinations=destinations(self._outbox.counts(), self._outbox.awaiting_commitment(), self._peers.all()),
             free_mb=self._spool.free_mb(),
             failures=[as_ended(study, now=self._clock()) for study in self._worklist.ended(_MOST_LINES)],
-            dead=self._outbox.dead_items(_MOST_LINES),
+            undelivered=[as_line(delivery) for delivery in undelivered],
+            commands=resend_commands(undelivered),
             quarantined=self._studies.quarantined(_MOST_LINES),
             conflicts=self._studies.conflicts(_MOST_LINES),
         )
@@ -142,6 +154,11 @@ class Pages:
         if entry is None:
             raise HTTPException(HTTPStatus.NOT_FOUND, "No study with this Study Instance UID is on the worklist.")
         return entry
+
+    def _pictures(self, uid: str) -> list[tuple[str, Picture | None]]:
+        """Return the single pictures of the result in force in the order of its pages, the summary first."""
+        shown = [item for item in self._studies.derived(uid) if item.kind is ObjectKind.SC]
+        return [(item.sop_instance_uid, described(self._spool.absolute(item.path))) for item in shown]
 
     def _page(self, name: str, status: HTTPStatus = HTTPStatus.OK, **values: object) -> Response:
         template = self._templates.get_template(f"{name}.html")
@@ -171,13 +188,6 @@ def router(shown: Pages, *, legend: Legend, rows_per_page: int) -> APIRouter:
         return shown.status()
 
     return routes
-
-
-def _deliveries_by_destination(counts: Mapping[str, Mapping[DeliveryState, int]]) -> list[tuple[str, int, int, int]]:
-    return [
-        (name, states[DeliveryState.PENDING], states[DeliveryState.SENT], states[DeliveryState.DEAD])
-        for name, states in sorted(counts.items())
-    ]
 
 
 def _moment(at: datetime) -> str:

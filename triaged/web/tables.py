@@ -33,8 +33,23 @@ def overview_table(counts: Overview) -> Table:
     for name, states in counts["deliveries"].items():
         for state, number in states.items():
             table.add_row(escape(_printable(f"objects for {name} {state}")), str(number))
-    for what in ("dead_letters", "quarantined", "conflicts"):
+    for name, number in counts["uncommitted"].items():
+        table.add_row(escape(_printable(f"objects for {name} not yet committed")), str(number))
+    for what in ("dead_letters", "refused", "withdrawn", "quarantined", "conflicts"):
         table.add_row(what.replace("_", " "), str(counts[what]))
+    return table
+
+
+def destinations_table(counts: Overview) -> Table:
+    """Return what each destination accepts and refuses, as it answered when it was last asked."""
+    table = Table("Destination", "SOP class", "Answer", "Transfer syntaxes", "Asked at")
+    for name, answer in counts["destinations"].items():
+        for sop_class, syntaxes in answer["accepted"].items():
+            cells = (name, sop_class, "accepted", ", ".join(syntaxes), answer["asked_at"])
+            table.add_row(*(escape(_printable(cell)) for cell in cells))
+        for sop_class in answer["refused"]:
+            cells = (name, sop_class, "refused", "", answer["asked_at"])
+            table.add_row(*(escape(_printable(cell)) for cell in cells))
     return table
 
 

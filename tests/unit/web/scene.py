@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import numpy as np
 from fastapi import FastAPI
 from pydicom import Dataset, FileMetaDataset, dcmwrite
-from pydicom.uid import UID, ExplicitVRLittleEndian, SecondaryCaptureImageStorage
+from pydicom.uid import UID, Comprehensive3DSRStorage, ExplicitVRLittleEndian, SecondaryCaptureImageStorage
 
 from tests.unit.store.making import CT_IMAGE_STORAGE, NOON, at, instance, study_uid
 from triaged.store.database import Database
 from triaged.store.outbox import Outbox
+from triaged.store.peers import Peers
 from triaged.store.spool import Spool
 from triaged.store.studies import Studies
 from triaged.store.worklist import Worklist
 from triaged.study.assessment import Assessed, Assessment, Failed, OutOfScope, Reason, ReasonCode
 from triaged.study.finding import Finding, QualityFlag
 from triaged.study.placement import OrderPriority
-from triaged.study.records import DerivedObject, ObjectKind, Patient, ReceivedHeader
+from triaged.study.records import Claim, DerivedObject, ObjectKind, OutboxItem, Patient, ReceivedHeader
 from triaged.study.uids import SeriesUID
 from triaged.triage.ordering import place, place_pending
 from triaged.triage.scheme import Scheme, TriageOptions, Waiting
@@ -28,6 +30,7 @@ from triaged.web.app import WebOptions, create_app
 
 OPTIONS = TriageOptions(scheme=Scheme.COMBINED)
 CLINIC_NOW = NOON + timedelta(minutes=30)
+TITLES = ("Summary", "Coronal, plain")
 DESTINATIONS = {"pacs": frozenset({ObjectKind.SC, ObjectKind.SR})}
 
 
@@ -43,11 +46,13 @@ class Scene:
         self.studies = Studies(self.database)
         self.outbox = Outbox(self.database)
         self.worklist = Worklist(self.database)
+        self.peers = Peers(self.database)
 
     def app(self, *, rows_per_page: int = 100) -> FastAPI:
         """Return the application."""
         options = WebOptions("TRIAGED at 127.0.0.1:11112", "combined", rows_per_page=rows_per_page)
-        return create_app(self.worklist, self.studies, self.outbox, self.spool, options=options, clock=lambda: self.now)
+        rooms = (self.worklist, self.studies, self.outbox, self.spool, self.peers)
+        return create_app(*rooms, options=options, clock=lambda: self.now)
 
     def arrive(
         self, number: int, *, minutes: float, name: str = "Roe^Jane", priority: OrderPriority = OrderPriority.ROUTINE
@@ -78,7 +83,7 @@ class Scene:
             placement=place(claim.study_uid, claim.ready_at, assessment, claim.order_priority, OPTIONS),
             chosen=claim.series[0].series_uid if isinstance(assessment, Assessed) else None,
             not_chosen=((SeriesUID.parse("1.2.3.99"), "localizer"),),
-            objects=[self._picture(number)] if picture else [],
+            objects=self._objects(claim) if picture else [],
             destinations=DESTINATIONS,
             model="ct-test",
             scheme="combined",
@@ -102,9 +107,28 @@ class Scene:
         ended = OutOfScope(reason) if code is ReasonCode.NO_CT else Failed(reason)
         self.end(number, ended, minutes=minutes)
 
-    def _picture(self, number: int) -> DerivedObject:
-        uid = f"2.25.{number}"
-        kept = self.spool.keep_derived(study_uid(number).value, f"{uid}.dcm", picture_bytes(uid))
+    def again(self, number: int, *, minutes: float, right: float, left: float, p: float) -> None:
+        """Let a study be read again with another result."""
+        pending = place_pending(study_uid(number), at(minutes), Waiting.ANALYSIS, OrderPriority.ROUTINE, OPTIONS)
+        self.studies.requeue(study_uid(number).value, placement=pending, now=at(minutes))
+        self.end(number, Assessed(found(right, left, p)), minutes=minutes, picture=True)
+
+    def settle(self, kind: ObjectKind, outcome: Callable[[OutboxItem], None]) -> None:
+        """Let a courier come to this end with every due object of a kind; the others stay as they are."""
+        while item := self.outbox.claim_due("courier", lease_s=60, now=self.now):
+            if item.object.kind is kind:
+                outcome(item)
+        self.outbox.release("courier")
+
+    def _objects(self, claim: Claim) -> list[DerivedObject]:
+        """Return two pictures and a report of this reading of a study."""
+        uid = f"2.25.{claim.study_uid.value.rpartition('.')[2]}{claim.revision}"
+        pictures = [self._object(claim, f"{uid}{number}", title) for number, title in enumerate(TITLES)]
+        report = replace(pictures[0], sop_instance_uid=f"{uid}9", sop_class_uid=Comprehensive3DSRStorage)
+        return [*pictures, replace(report, kind=ObjectKind.SR)]
+
+    def _object(self, claim: Claim, uid: str, title: str) -> DerivedObject:
+        kept = self.spool.keep_derived(claim.study_uid.value, f"{uid}.dcm", picture_bytes(uid, title))
         return DerivedObject(
             uid, SecondaryCaptureImageStorage, ExplicitVRLittleEndian, ObjectKind.SC, kept.path, kept.sha256
         )
@@ -131,7 +155,7 @@ def found(right: float, left: float, p: float, quality: tuple[QualityFlag, ...] 
     )
 
 
-def picture_bytes(sop_instance_uid: str) -> bytes:
+def picture_bytes(sop_instance_uid: str, title: str) -> bytes:
     """Return a Secondary Capture whose first row is red and whose other rows are black."""
     pixels = np.zeros((40, 30, 3), np.uint8)
     pixels[0, :, 0] = 255
@@ -143,6 +167,7 @@ def picture_bytes(sop_instance_uid: str) -> bytes:
     dataset.file_meta = meta
     dataset.SOPClassUID = SecondaryCaptureImageStorage
     dataset.SOPInstanceUID = sop_instance_uid
+    dataset.ImageComments = f"CT-derived projection - AI triage, not for diagnosis. {title}."
     dataset.Rows, dataset.Columns, dataset.SamplesPerPixel = 40, 30, 3
     dataset.PhotometricInterpretation, dataset.PlanarConfiguration = "RGB", 0
     dataset.BitsAllocated, dataset.BitsStored, dataset.HighBit, dataset.PixelRepresentation = 8, 8, 7, 0

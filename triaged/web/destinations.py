@@ -1,0 +1,143 @@
+"""What each destination accepts and refuses, by the names of the standard, and why a refusal matters to the site.
+
+Knows values only: no server, no store, no markup. Names of UIDs are pydicom's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from pydicom.uid import (
+    UID,
+    BasicTextSRStorage,
+    Comprehensive3DSRStorage,
+    MultiFrameTrueColorSecondaryCaptureImageStorage,
+    SecondaryCaptureImageStorage,
+    SegmentationStorage,
+)
+from typing_extensions import TypedDict
+
+from triaged.study.commitment import STORAGE_COMMITMENT_PUSH_MODEL
+from triaged.study.records import DeliveryState, Negotiated
+
+_NO_PICTURES = (
+    "No picture of a result can be shown there. Ask its administrator to accept Secondary Capture: every other object "
+    "is of less use without it."
+)
+_ONE_BY_ONE = "The pictures go one by one instead: nothing is missing there."
+_AS_ONE = (
+    "Pictures go only as one multi-frame object. The reason of a study without a score is a single picture, and does "
+    "not arrive."
+)
+_CONSEQUENCES = {
+    SegmentationStorage: (
+        "The regions (lungs, lesion) cannot be laid over the CT there. Pictures and reports still go; the pictures "
+        "show the same regions."
+    ),
+    Comprehensive3DSRStorage: (
+        "The measurements cannot be kept there as values. Pictures still go and carry the same numbers as text."
+    ),
+    BasicTextSRStorage: "The report as text cannot be read there. Pictures still go and carry the same text.",
+    STORAGE_COMMITMENT_PUSH_MODEL: (
+        "It does not confirm that it keeps what it was sent: an object counts as delivered once it was accepted."
+    ),
+}
+"""What a radiologist or an administrator loses with a class, where another class does not make up for it."""
+
+
+class Accepts(TypedDict):
+    """What a destination answered: transfer syntaxes by SOP class, the classes it refused, and when it was asked."""
+
+    asked_at: str
+    accepted: dict[str, list[str]]
+    refused: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """One destination for people: deliveries by state, and what it answered, with consequences beside refusals.
+
+    `asked_at` is None where it has never answered; then nothing is known of what it accepts.
+    """
+
+    name: str
+    counts: Mapping[DeliveryState, int]
+    uncommitted: int
+    asked_at: datetime | None
+    accepted: tuple[tuple[str, str], ...]
+    refused: tuple[tuple[str, str], ...]
+
+    @property
+    def numbers(self) -> tuple[tuple[int, bool], ...]:
+        """Return the counts in the order of the table, and whether each asks for a person."""
+        waiting, sent, refused, dead, withdrawn = (
+            self.counts[state]
+            for state in (
+                DeliveryState.PENDING,
+                DeliveryState.SENT,
+                DeliveryState.REFUSED,
+                DeliveryState.DEAD,
+                DeliveryState.WITHDRAWN,
+            )
+        )
+        return (
+            (waiting, False),
+            (sent, False),
+            (self.uncommitted, False),
+            (refused, refused > 0),
+            (dead, dead > 0),
+            (withdrawn, False),
+        )
+
+
+def destinations(
+    counts: Mapping[str, Mapping[DeliveryState, int]], uncommitted: Mapping[str, int], asked: Sequence[Negotiated]
+) -> list[Destination]:
+    """Return every destination that was sent something or asked, by name."""
+    answers = {answer.destination: answer for answer in asked}
+    return [
+        _destination(name, counts.get(name, {}), uncommitted.get(name, 0), answers.get(name))
+        for name in sorted({*counts, *answers})
+    ]
+
+
+def accepts(answer: Negotiated) -> Accepts:
+    """Return an answer for programs."""
+    return {
+        "asked_at": answer.asked_at.isoformat(),
+        "accepted": {UID(uid).name: [UID(one).name for one in ones] for uid, ones in answer.accepted.items() if ones},
+        "refused": [UID(uid).name for uid in answer.accepted if answer.refuses(uid)],
+    }
+
+
+def _destination(
+    name: str, counts: Mapping[DeliveryState, int], uncommitted: int, answer: Negotiated | None
+) -> Destination:
+    every_state = {state: counts.get(state, 0) for state in DeliveryState}
+    if answer is None:
+        return Destination(name, every_state, uncommitted, None, (), ())
+    accepted = {uid: _names(syntaxes) for uid, syntaxes in answer.accepted.items() if syntaxes}
+    refused = [uid for uid in answer.accepted if answer.refuses(uid)]
+    return Destination(
+        name,
+        every_state,
+        uncommitted,
+        answer.asked_at,
+        tuple((UID(uid).name, syntaxes) for uid, syntaxes in accepted.items()),
+        tuple((UID(uid).name, _consequence(uid, accepted)) for uid in refused),
+    )
+
+
+def _names(uids: Sequence[str]) -> str:
+    return ", ".join(UID(uid).name for uid in uids)
+
+
+def _consequence(sop_class_uid: str, accepted: Collection[str]) -> str:
+    """Return what the site loses with a class; the two forms of the pictures stand in for each other."""
+    if sop_class_uid == MultiFrameTrueColorSecondaryCaptureImageStorage:
+        return _ONE_BY_ONE if SecondaryCaptureImageStorage in accepted else _NO_PICTURES
+    if sop_class_uid == SecondaryCaptureImageStorage:
+        return _AS_ONE if MultiFrameTrueColorSecondaryCaptureImageStorage in accepted else _NO_PICTURES
+    return _CONSEQUENCES.get(UID(sop_class_uid), "Objects of this class do not go there; the others still do.")

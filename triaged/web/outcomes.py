@@ -1,0 +1,125 @@
+"""How the results of a study and their deliveries read for people.
+
+Knows values only: no server, no store, no markup.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from shlex import quote
+
+from triaged.store.views import Delivery, ResultRecord
+from triaged.study.records import DeliveryState, ObjectKind
+from triaged.web.entries import NOTHING, STYLES, as_share
+
+KIND_WORDS = {
+    ObjectKind.SC: "picture (SC)",
+    ObjectKind.SC_MULTIFRAME: "all pictures in one (multi-frame SC)",
+    ObjectKind.SEG: "regions (SEG)",
+    ObjectKind.SR: "measurements (SR)",
+    ObjectKind.TEXT: "report as text (SR)",
+}
+DELIVERY_WORDS = {
+    DeliveryState.PENDING: "waiting",
+    DeliveryState.SENT: "sent",
+    DeliveryState.REFUSED: "refused",
+    DeliveryState.DEAD: "given up",
+    DeliveryState.WITHDRAWN: "withdrawn",
+}
+_FOR_A_PERSON = (DeliveryState.REFUSED, DeliveryState.DEAD)
+"""Where a delivery stays until a person asks for it again, or the destination accepts its class."""
+
+
+@dataclass(frozen=True, slots=True)
+class ResultLine:
+    """One result of a study; `standing` says in words whether it counts, `superseded` marks those that do not."""
+
+    revision: int
+    standing: str
+    superseded: bool
+    at: datetime
+    style: str
+    triage_class: str
+    why: str
+    share: str
+    read_by: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryLine:
+    """One object for one destination; `at` is when it got into its state where that is known, `why` may be empty."""
+
+    study_uid: str
+    revision: int
+    destination: str
+    what: str
+    sop_instance_uid: str
+    style: str
+    state: str
+    at: datetime | None
+    committed_at: datetime | None
+    attempts: int
+    why: str
+
+
+def as_results(records: Sequence[ResultRecord]) -> list[ResultLine]:
+    """Return the results of a study, given the oldest first, for people: the one in force, then those before it."""
+    return [_result(record) for record in reversed(records)]
+
+
+def as_line(delivery: Delivery) -> DeliveryLine:
+    """Return a delivery for people."""
+    return DeliveryLine(
+        study_uid=delivery.study_uid,
+        revision=delivery.result_revision,
+        destination=delivery.destination,
+        what=KIND_WORDS[delivery.kind],
+        sop_instance_uid=delivery.sop_instance_uid,
+        style=delivery.state.value.lower(),
+        state=DELIVERY_WORDS[delivery.state],
+        at=delivery.sent_at if delivery.state is DeliveryState.SENT else None,
+        committed_at=delivery.committed_at if delivery.state is DeliveryState.SENT else None,
+        attempts=delivery.attempts,
+        why=_why(delivery),
+    )
+
+
+def resend_commands(deliveries: Sequence[Delivery], *, study_uid: str | None = None) -> list[str]:
+    """Return the commands that send refused and given-up deliveries again: one per destination that has any.
+
+    Pictures as one object are not sent again: the single pictures went in their place.
+    """
+    again = [each for each in deliveries if each.state in _FOR_A_PERSON and each.kind is not ObjectKind.SC_MULTIFRAME]
+    of_study = "" if study_uid is None else f" --study {quote(study_uid)}"
+    return [
+        f"triaged resend{of_study} --destination {quote(name)}" for name in sorted({one.destination for one in again})
+    ]
+
+
+def _result(record: ResultRecord) -> ResultLine:
+    head, separator, why = record.reason.partition(" — ")
+    follower = record.superseded_by_revision
+    return ResultLine(
+        revision=record.revision,
+        standing="in force" if follower is None else f"superseded by revision {follower}",
+        superseded=follower is not None,
+        at=record.at,
+        style=STYLES[record.triage_class],
+        triage_class=head if separator else record.triage_class.value,
+        why=why if separator else record.reason,
+        share=NOTHING if record.severity is None else as_share(record.severity),
+        read_by=record.algorithm,
+    )
+
+
+def _why(delivery: Delivery) -> str:
+    why = delivery.error or ""
+    if delivery.state is DeliveryState.WITHDRAWN:
+        return "superseded by a newer result before it was sent"
+    if delivery.state is DeliveryState.PENDING and why:
+        return f"last attempt: {why}"
+    if delivery.state in _FOR_A_PERSON and delivery.kind is ObjectKind.SC_MULTIFRAME:
+        return f"{why} (the single pictures went in its place)"
+    return why
