@@ -23,7 +23,8 @@ from triaged.imaging.volume import Mask, Volume
 from triaged.results import codes
 from triaged.results.instance import SEGMENTATION_SERIES, ResultObject, begin, finish
 from triaged.results.provenance import Provenance, algorithm_identification, decimal
-from triaged.results.source import SourceFrame, SourceSeries
+from triaged.results.references import derivation_item, describe_loss, image_item
+from triaged.results.source import SourceSeries
 from triaged.study.finding import DENSE_HU, Reading
 from triaged.study.uids import is_valid_uid
 
@@ -128,6 +129,7 @@ def segmentation(
     dataset.SOPInstanceUID = provenance.uid("seg")
     begin(dataset, header, source, SEGMENTATION_SERIES, provenance)
     _describe_image(dataset, geometry, len(frames), provenance)
+    describe_loss(dataset, header)
     _reference_sources(dataset, source)
     dataset.SegmentSequence = codes.items(_segment_item(segment, provenance) for segment in described)
     _describe_frames(dataset, geometry, source, frames, provenance)
@@ -175,7 +177,6 @@ def _describe_image(dataset: Dataset, geometry: Geometry, frames: int, provenanc
     dataset.SegmentationType = "BINARY"
     dataset.SegmentsOverlap = "YES"
     dataset.BurnedInAnnotation = "NO"
-    dataset.LossyImageCompression = "00"
     dataset.SamplesPerPixel = 1
     dataset.PhotometricInterpretation = "MONOCHROME2"
     dataset.NumberOfFrames = frames
@@ -192,7 +193,7 @@ def _frame_of_reference(geometry: Geometry, provenance: Provenance) -> str:
 def _reference_sources(dataset: Dataset, source: SourceSeries) -> None:
     series = Dataset()
     series.SeriesInstanceUID = source.series_uid.value
-    series.ReferencedInstanceSequence = codes.items(_image_item(image) for image in source.instances)
+    series.ReferencedInstanceSequence = codes.items(image_item(image) for image in source.instances)
     dataset.ReferencedSeriesSequence = codes.items([series])
 
 
@@ -272,24 +273,7 @@ def _frame_groups(frame: _Frame, rank: int, geometry: Geometry, source: SourceSe
     groups.FrameContentSequence = codes.items([content])
     groups.PlanePositionSequence = codes.items([position])
     groups.SegmentIdentificationSequence = codes.items([identification])
-    groups.DerivationImageSequence = codes.items([_derivation(source.frames[frame.slice_index])])
+    groups.DerivationImageSequence = codes.items(
+        [derivation_item(codes.SEGMENTATION, source.frames[frame.slice_index])]
+    )
     return groups
-
-
-def _derivation(image: SourceFrame) -> Dataset:
-    origin = _image_item(image)
-    if image.frame_number is not None:
-        origin.ReferencedFrameNumber = image.frame_number
-    origin.SpatialLocationsPreserved = "YES"
-    origin.PurposeOfReferenceCodeSequence = codes.sequence(codes.SOURCE_IMAGE)
-    derivation = Dataset()
-    derivation.DerivationCodeSequence = codes.sequence(codes.SEGMENTATION)
-    derivation.SourceImageSequence = codes.items([origin])
-    return derivation
-
-
-def _image_item(image: SourceFrame) -> Dataset:
-    item = Dataset()
-    item.ReferencedSOPClassUID = image.sop_class_uid
-    item.ReferencedSOPInstanceUID = image.sop_instance_uid
-    return item
