@@ -5,26 +5,30 @@ Every step, the store and the files are the real ones; the networks and the PACS
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import pydicom
 from pydicom.uid import ExplicitVRLittleEndian
 
 from tests.unit.dicom.factory import write_series
+from triaged.dimse.syntaxes import WANTED
 from triaged.imaging.volume import Mask, Volume
 from triaged.steps.analyse import AnalyseOptions, Analyst, Engine
 from triaged.steps.assemble import Assembler
 from triaged.steps.deliver import Courier, DeliveryOptions
 from triaged.steps.intake import Intake, Offer
 from triaged.steps.intake import Sender as CallingPeer
-from triaged.steps.ports import Outgoing, Peer, SendOutcome, Sent
+from triaged.steps.negotiate import Destination, Negotiator, wanted_of
+from triaged.steps.ports import Negotiation, Outgoing, Peer, Prober, Sender, SendOutcome, Sent, Unreachable
 from triaged.store.database import Database
 from triaged.store.outbox import Outbox
+from triaged.store.peers import Peers
 from triaged.store.spool import Spool
 from triaged.store.studies import Studies
 from triaged.store.worklist import Worklist
@@ -79,10 +83,21 @@ class FakePipeline:
 
 @dataclass
 class FakePacs:
-    """Answers as it is told, and keeps what it took."""
+    """Answers as it is told, and keeps what it took; accepts every class that it does not refuse."""
 
     answer: Callable[[Outgoing], SendOutcome] = lambda _: Sent()
+    refuses: set[str] = field(default_factory=set)
+    away: bool = False
+    asked: int = 0
     took: list[str] = field(default_factory=list)
+
+    def negotiate(self, wanted: Mapping[str, Sequence[str]], peer: Peer) -> Negotiation | Unreachable:
+        """Accept all transfer syntaxes of a class, or none."""
+        del peer
+        self.asked += 1
+        if self.away:
+            return Unreachable("connection refused")
+        return Negotiation({uid: () if uid in self.refuses else tuple(ones) for uid, ones in wanted.items()})
 
     def send(self, objects: Sequence[Outgoing], peer: Peer) -> Sequence[SendOutcome]:
         """Answer for each object."""
@@ -94,6 +109,10 @@ class FakePacs:
         return outcomes
 
 
+class Wire(Sender, Prober, Protocol):
+    """What a courier needs of the wire."""
+
+
 class House:
     """All rooms on one store."""
 
@@ -102,13 +121,26 @@ class House:
         self.folder = folder
         self.pipeline = FakePipeline()
         self.pacs = FakePacs()
+        self.wanted = EVERY_KIND
         self.studies, self.outbox, self.worklist = Studies(database), Outbox(database), Worklist(database)
+        self.peers = Peers(database)
         self.spool = Spool(folder / "spool", reserve_mb=0)
         self._intake = Intake(self.studies, self.spool, place_pending=_pending, receiver="receiver")
         self._assembler = Assembler(self.studies, options=CompletionOptions(), place_pending=_pending)
-        peer = Peer("pacs", "PACS", "127.0.0.1", 104)
-        self._courier = Courier(
-            self.outbox, self.spool, self.pacs, peer=peer, options=DeliveryOptions(), courier="courier"
+        self._courier = self.courier(self.pacs)
+
+    def courier(self, wire: Wire, *, port: int = 104, transfer_syntaxes: tuple[str, ...] = ()) -> Courier:
+        """Return the courier of the only destination, which talks to `wire`."""
+        wanted = wanted_of(self.wanted, WANTED, transfer_syntaxes, commitment=False)
+        destination = Destination(Peer("pacs", "PACS", "127.0.0.1", port), wanted, transfer_syntaxes)
+        return Courier(
+            self.outbox,
+            self.spool,
+            wire,
+            Negotiator(self.peers, self.outbox, wire, destination=destination),
+            destination=destination,
+            options=DeliveryOptions(),
+            courier="courier",
         )
 
     def clock(self) -> datetime:
@@ -119,17 +151,21 @@ class House:
         """Let time pass."""
         self.now += timedelta(seconds=seconds)
 
-    def series(self, study: int, *, count: int = 10) -> list[bytes]:
-        """Return the encoded data sets of a study's only series, lowest slice first."""
+    def series(self, study: int, *, count: int = 10, patient_id: str = "") -> list[bytes]:
+        """Return the encoded data sets of a study's only series, lowest slice first; every study has its own patient.
+
+        A study is a day later than the study of the number before it.
+        """
         folder = self.folder / f"study-{study}"
         folder.mkdir(exist_ok=True)
 
         def change(image: pydicom.Dataset, number: int) -> None:
             image.StudyInstanceUID, image.SeriesInstanceUID = f"1.2.{study}", f"1.2.{study}.1"
             image.SOPInstanceUID = f"1.2.{study}.1.{number + 1}"
-            image.PatientName, image.PatientID = "Test^Person", f"T{study}"
+            image.PatientName, image.PatientID = "Test^Person", patient_id or f"T{study}"
+            image.PatientBirthDate, image.StudyDate = "19600101", f"202601{study:02}"
 
-        return [_encoded(path) for path in sorted(write_series(folder, count=count, change=change))]
+        return [encoded(path) for path in sorted(write_series(folder, count=count, change=change))]
 
     def send(self, slices: Sequence[bytes]) -> list[Admission]:
         """Deliver slices on one association."""
@@ -162,7 +198,7 @@ class House:
             scope=ScopeOptions(),
             triage=TRIAGE,
             options=AnalyseOptions(),
-            destinations={"pacs": EVERY_KIND},
+            destinations={"pacs": self.wanted},
         )
 
     def claim(self, analyst: Analyst) -> Claim:
@@ -183,10 +219,10 @@ class House:
         placement = _pending(StudyUID.parse(arrival.study_uid), arrival.at, arrival.order_priority)
         self.studies.requeue(arrival.study_uid, placement=placement, now=self.now)
 
-    def deliver(self) -> int:
+    def deliver(self, courier: Courier | None = None) -> int:
         """Deliver all that is due; return how many objects were tried."""
         tried = 0
-        while self._courier.deliver_next(clock=self.clock):
+        while (courier or self._courier).deliver_next(clock=self.clock):
             tried += 1
         return tried
 
@@ -195,9 +231,9 @@ class House:
         made = self.studies.derived(f"1.2.{study}")
         return [pydicom.dcmread(self.spool.absolute(each.path)) for each in made if each.kind is ObjectKind.SR]
 
-    def triage(self, study: int, severity: float) -> None:
+    def triage(self, study: int, severity: float, *, patient_id: str = "") -> None:
         """Bring one study from its first slice to its result."""
-        self.send(self.series(study))
+        self.send(self.series(study, patient_id=patient_id))
         self.later(2)
         assert self.assemble() == 1
         self.score(severity)
@@ -217,7 +253,8 @@ def _pending(study_uid: StudyUID, since: datetime, order_priority: OrderPriority
     return place_pending(study_uid, since, Waiting.SLICES, order_priority, TRIAGE)
 
 
-def _encoded(path: Path) -> bytes:
+def encoded(path: Path) -> bytes:
+    """Return the data set of a file as a peer sends it in explicit VR little endian."""
     image = pydicom.dcmread(path)
     buffer = pydicom.filebase.DicomBytesIO()
     buffer.is_little_endian, buffer.is_implicit_VR = True, False

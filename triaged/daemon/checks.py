@@ -1,24 +1,34 @@
-"""Tries everything that the configuration names, so that a mistake shows before a study does; changes nothing.
+"""Tries everything that the configuration names, so that a mistake shows before a study does.
 
-Each check says what it found, whether it passed or not: the list is for the person who has to put it right.
+Each check says what it found, whether it passed or not: the list is for the person who has to put it right. Nothing is
+changed, but what a destination says it accepts is remembered where there is a store to remember it.
 """
 
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from triaged.config.network import DestinationSection
+from triaged.config.network import DestinationSection, ObjectName
 from triaged.config.settings import THRESHOLD_ENGINE, Config
+from triaged.daemon.destinations import destination_of
+from triaged.daemon.rooms import clock
 from triaged.dimse.scu import DimseSender
+from triaged.dimse.syntaxes import named
 from triaged.errors import ConfigError, TriagedError, TryLater
 from triaged.inference.onnx import load_package
-from triaged.steps.ports import Peer, Refused, Sent, Unreachable
-from triaged.store.database import Schema, open_database, schema_of
+from triaged.steps.negotiate import SOP_CLASSES, Destination, Negotiator
+from triaged.steps.ports import Negotiation, Peer, Refused, Sent, Unreachable
+from triaged.store.database import Database, Schema, open_database, schema_of
+from triaged.store.outbox import Outbox
+from triaged.store.peers import Peers
 from triaged.store.spool import Spool
+from triaged.study.commitment import STORAGE_COMMITMENT_PUSH_MODEL
+from triaged.study.records import Negotiated, ObjectKind
 
 _CONNECT_S = 5.0
 
@@ -41,7 +51,7 @@ def check(config: Config) -> Iterator[Check]:
     yield _try("storage", lambda: _spool(config))
     yield _try(f"models.ct {config.models.ct}", lambda: _model(config))
     for destination in config.destinations:
-        yield _try(f"destination {destination.name}", partial(_echo, config, destination))
+        yield from _destination(config, destination)
 
 
 def demand_free_addresses(config: Config) -> None:
@@ -137,12 +147,71 @@ def _model(config: Config) -> str:
     return f"{networks.manifest.name} {networks.manifest.version} matches its manifest, runs on {networks.device}"
 
 
-def _echo(config: Config, destination: DestinationSection) -> str:
-    peer = destination.peer()
-    match DimseSender(config.dicom.ae_title, timeout_s=config.delivery.timeout_s, connect_timeout_s=_CONNECT_S).echo(
-        peer
-    ):
+def _destination(config: Config, section: DestinationSection) -> Iterator[Check]:
+    """Ask whether a destination is there, then what it accepts: one row for each object that it is to get."""
+    name = f"destination {section.name}"
+    sender = DimseSender(config.dicom.ae_title, timeout_s=config.delivery.timeout_s, connect_timeout_s=_CONNECT_S)
+    echo = _try(name, partial(_echo, sender, section.peer()))
+    yield echo
+    if not echo.passed:
+        return
+    try:
+        accepted = _accepted(config, sender, destination_of(section))
+    except TriagedError as error:
+        yield Check(name, False, str(error))
+        return
+    for wish in section.objects:
+        yield _object(f"{name}: {wish}", section, wish, accepted)
+    if section.storage_commitment:
+        answered = bool(accepted.get(STORAGE_COMMITMENT_PUSH_MODEL))
+        found = "is asked for" if answered else "is refused: nothing will confirm that the objects are kept"
+        yield Check(f"{name}: storage commitment", answered, found)
+
+
+def _echo(sender: DimseSender, peer: Peer) -> str:
+    match sender.echo(peer):
         case Sent():
             return f"{peer.ae_title} at {peer.host}:{peer.port} answers C-ECHO"
         case Refused(reason=reason) | Unreachable(reason=reason):
             raise TryLater(f"expected {peer.ae_title} at {peer.host}:{peer.port} to answer C-ECHO, found: {reason}")
+
+
+def _accepted(config: Config, sender: DimseSender, destination: Destination) -> Mapping[str, Sequence[str]]:
+    """Return what a destination accepts; remembered as the courier does, where the store is there and of this version.
+
+    Raises:
+        TryLater: it did not answer, or the store is away.
+    """
+    with _store(config) as database:
+        if database is None:
+            answer: Negotiated | Negotiation | Unreachable = sender.negotiate(destination.wanted, destination.peer)
+        else:
+            negotiator = Negotiator(Peers(database), Outbox(database), sender, destination=destination)
+            answer = negotiator.ask(now=clock())
+    if isinstance(answer, Unreachable):
+        raise TryLater(f"expected {destination.peer.ae_title} to say what it accepts, found: {answer.reason}")
+    return answer.accepted
+
+
+@contextmanager
+def _store(config: Config) -> Iterator[Database | None]:
+    kind, _, place = config.database.url.partition(":///")
+    if kind == "sqlite" and not Path(place).exists():
+        yield None
+        return
+    database = open_database(config.database.url)
+    try:
+        yield database if schema_of(database) is Schema.CURRENT else None
+    finally:
+        database.close()
+
+
+def _object(what: str, section: DestinationSection, wish: ObjectName, accepted: Mapping[str, Sequence[str]]) -> Check:
+    """Say as what an object goes; pictures may go in either of two forms."""
+    forms = [kind for kind in (ObjectKind.SC_MULTIFRAME, ObjectKind.SC) if kind in section.kinds()]
+    classes = [SOP_CLASSES[kind] for kind in (forms if wish == "sc" else [ObjectKind(wish)])]
+    taken = [f"{named([uid])} in {named(accepted[uid][:1])}" for uid in classes if accepted.get(uid)]
+    refused = named([uid for uid in classes if not accepted.get(uid)])
+    if not taken:
+        return Check(what, False, f"{refused} is refused: it will stay here, and only the rest goes")
+    return Check(what, True, taken[0] + (f"; {refused} is refused" if refused else ""))

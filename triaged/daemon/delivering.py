@@ -1,21 +1,28 @@
-"""The courier's process: result objects from the outbox to every destination."""
+"""The courier's process: result objects to every destination, and answers to senders that asked what we keep."""
 
 from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 
 import structlog
 
+from triaged.config.network import DestinationSection
+from triaged.daemon.destinations import destination_of
 from triaged.daemon.rooms import IDLE_S, Rooms, clock, or_wait
 from triaged.dimse.scu import DimseSender
 from triaged.steps.deliver import Courier, DeliveryOptions
+from triaged.steps.negotiate import Negotiator
 
 log = structlog.get_logger()
 
 _WATCH_S = 1.0
 _PATIENCE_S = 3.0
 """How long a transfer may take to end when the daemon stops; one that is cut off is sent again at the next start."""
+
+Work = Callable[[], bool]
+"""One piece of work; False when there is none."""
 
 
 def deliver(rooms: Rooms, name: str, stop: threading.Event) -> None:
@@ -24,9 +31,9 @@ def deliver(rooms: Rooms, name: str, stop: threading.Event) -> None:
     Raises:
         RuntimeError: a thread ended by a bug of ours; the supervisor starts the role again.
     """
-    couriers = _couriers(rooms, name)
-    log.info("delivering", destinations=len(couriers), released=rooms.outbox.release(name))
-    threads = [threading.Thread(target=_deliver_to, args=(courier, stop), daemon=True) for courier in couriers]
+    errands = _errands(rooms, name)
+    log.info("delivering", destinations=len(rooms.config.destinations), released=_released(rooms, name))
+    threads = [threading.Thread(target=_run, args=(errand, stop), daemon=True) for errand in errands]
     for thread in threads:
         thread.start()
     while not stop.wait(_WATCH_S):
@@ -37,19 +44,36 @@ def deliver(rooms: Rooms, name: str, stop: threading.Event) -> None:
         thread.join(timeout=max(0.0, deadline - time.monotonic()))
 
 
-def _deliver_to(courier: Courier, stop: threading.Event) -> None:
+def _run(errand: Work, stop: threading.Event) -> None:
     while not stop.is_set():
-        if not or_wait(lambda: courier.deliver_next(clock=clock), stop):
+        if not or_wait(errand, stop):
             stop.wait(IDLE_S)
 
 
-def _couriers(rooms: Rooms, name: str) -> list[Courier]:
+def _errands(rooms: Rooms, name: str) -> list[Work]:
+    """Return the work of each thread: one destination, or the answers to senders."""
     delivery = rooms.config.delivery
     options = DeliveryOptions(
-        first_wait_s=delivery.first_wait_s, longest_wait_s=delivery.longest_wait_s, max_attempts=delivery.max_attempts
+        first_wait_s=delivery.first_wait_s,
+        longest_wait_s=delivery.longest_wait_s,
+        max_attempts=delivery.max_attempts,
+        negotiate_every_s=delivery.negotiate_every_s,
     )
     sender = DimseSender(rooms.config.dicom.ae_title, timeout_s=delivery.timeout_s)
-    return [
-        Courier(rooms.outbox, rooms.spool, sender, peer=each.peer(), options=options, courier=name)
-        for each in rooms.config.destinations
-    ]
+    return [_errand(rooms, section, sender, options, name) for section in rooms.config.destinations]
+
+
+def _errand(
+    rooms: Rooms, section: DestinationSection, sender: DimseSender, options: DeliveryOptions, name: str
+) -> Work:
+    """Return the work for one destination: send first, then ask for storage commitment where that is wanted."""
+    destination = destination_of(section)
+    negotiator = Negotiator(rooms.peers, rooms.outbox, sender, destination=destination)
+    courier = Courier(
+        rooms.outbox, rooms.spool, sender, negotiator, destination=destination, options=options, courier=name
+    )
+    return lambda: courier.deliver_next(clock=clock)
+
+
+def _released(rooms: Rooms, name: str) -> int:
+    return rooms.outbox.release(name)

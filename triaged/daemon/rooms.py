@@ -16,6 +16,7 @@ from triaged.errors import TryLater
 from triaged.steps.ports import PlacePending
 from triaged.store.database import Database, migrate, open_database
 from triaged.store.outbox import Outbox
+from triaged.store.peers import Peers
 from triaged.store.spool import Spool
 from triaged.store.studies import Studies
 from triaged.store.worklist import Worklist
@@ -43,6 +44,7 @@ class Rooms:
     studies: Studies
     outbox: Outbox
     worklist: Worklist
+    peers: Peers
 
 
 def open_rooms(config: Config) -> Rooms:
@@ -55,7 +57,8 @@ def open_rooms(config: Config) -> Rooms:
     database = open_database(config.database.url)
     migrate(database)
     spool = Spool(config.storage.path, config.storage.reserve_mb)
-    return Rooms(config, database, spool, Studies(database), Outbox(database), Worklist(database))
+    ledgers = Studies(database), Outbox(database), Worklist(database), Peers(database)
+    return Rooms(config, database, spool, *ledgers)
 
 
 def clock() -> datetime:

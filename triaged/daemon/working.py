@@ -18,6 +18,7 @@ from triaged.inference.onnx import load_package
 from triaged.pipelines.ct import CtOptions, CtPipeline
 from triaged.pipelines.pipeline import Pipeline
 from triaged.pipelines.threshold import ThresholdPipeline
+from triaged.results.colour import Palette
 from triaged.steps.analyse import AnalyseOptions, Analyst, Engine
 from triaged.study.records import Claim
 from triaged.study.scope import ScopeOptions
@@ -89,7 +90,10 @@ def _analyst(rooms: Rooms, name: str) -> Analyst:
         scope=ScopeOptions(),
         triage=rooms.config.triage.options(),
         options=AnalyseOptions(
-            lease_s=settings.lease_s, max_attempts=settings.max_attempts, retry_wait_s=settings.retry_wait_s
+            lease_s=settings.lease_s,
+            max_attempts=settings.max_attempts,
+            retry_wait_s=settings.retry_wait_s,
+            palette=Palette(rooms.config.pictures.palette),
         ),
         destinations={each.name: each.kinds() for each in rooms.config.destinations},
     )

@@ -7,7 +7,7 @@ killed at any line, and the study is claimed again.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import assert_never
 
@@ -17,15 +17,17 @@ from pydicom.dataset import Dataset
 from triaged.dicom.pixels import ReadSeries, read_header_only, read_series
 from triaged.errors import StaleClaim, TryLater, UnreadableStudy
 from triaged.pipelines.pipeline import Pipeline
+from triaged.results.colour import Palette
 from triaged.results.instance import ResultObject
 from triaged.results.objects import reason_objects, result_objects
-from triaged.results.provenance import Provenance, Replaced
+from triaged.results.provenance import Provenance
+from triaged.steps.publish import Kept, Publisher, object_set
 from triaged.store.spool import Spool
 from triaged.store.studies import Studies
 from triaged.study.assessment import Assessed, Assessment, Failed, OutOfScope, Reason, ReasonCode, unreadable
 from triaged.study.finding import Reading
 from triaged.study.placement import Placement
-from triaged.study.records import Claim, DerivedObject, ObjectKind, Series
+from triaged.study.records import Claim, ObjectKind, Series
 from triaged.study.scope import Choice, ScopeOptions, choose
 from triaged.study.uids import SeriesUID
 from triaged.triage.ordering import place
@@ -41,12 +43,14 @@ class AnalyseOptions:
     """`lease_s`: how long a worker may be silent before its study is given to another.
 
     `max_attempts`: how often a study is tried before it ends as FAILED (one that kills its worker must not do so for
-    ever); `retry_wait_s`: the wait before the next attempt, times the attempts so far.
+    ever); `retry_wait_s`: the wait before the next attempt, times the attempts so far. `palette`: colours of the
+    pictures.
     """
 
     lease_s: float = 300.0
     max_attempts: int = 3
     retry_wait_s: float = 10.0
+    palette: Palette = Palette.GREEN_RED
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +74,9 @@ class _Outcome:
     assessment: Assessment
     choice: Choice
     placement: Placement
-    objects: Sequence[ResultObject]
+    provenance: Provenance
+    objects: Sequence[ResultObject] = ()
+    coronal: bytes | None = None
 
 
 class Analyst:
@@ -91,6 +97,7 @@ class Analyst:
     ) -> None:
         self._studies = studies
         self._spool = spool
+        self._publisher = Publisher(studies, spool, wanted=frozenset().union(*destinations.values()))
         self._pipeline = pipeline
         self.engine = engine
         self._worker = worker
@@ -114,8 +121,8 @@ class Analyst:
         log.info("analysis started", **fields)
         try:
             outcome = self._assess(claim, clock)
-            objects = [self._keep(claim, made) for made in outcome.objects]
-            self._commit(claim, outcome, objects, clock())
+            kept = self._publisher.keep(outcome.provenance, outcome.objects, outcome.coronal)
+            self._commit(claim, outcome, kept, clock())
         except StaleClaim as stale:
             log.info("result dropped, the study changed meanwhile", why=str(stale), **fields)
             return
@@ -126,6 +133,7 @@ class Analyst:
             "analysis committed",
             triage_class=outcome.placement.triage_class.value,
             outcome=type(outcome.assessment).__name__,
+            result_revision=outcome.provenance.revision,
             seconds=round((clock() - started).total_seconds(), 2),
             **fields,
         )
@@ -158,6 +166,9 @@ class Analyst:
     def _assessed(self, claim: Claim, choice: Choice, read: ReadSeries, reading: Reading) -> _Outcome:
         assessment = Assessed(reading.finding)
         placement = self._place(claim, assessment)
+        earlier = self._publisher.earlier(claim.study_uid)
+        compares = "" if earlier is None else earlier.prior.object_set_uid
+        provenance = self._provenance(claim, choice.chosen, compares=compares)
         results = result_objects(
             sources=read.headers,
             source_geometry=read.source_geometry,
@@ -165,36 +176,32 @@ class Analyst:
             volume=read.volume,
             reading=reading,
             placement=placement,
-            provenance=self._provenance(claim, choice.chosen),
+            provenance=provenance,
         )
-        return _Outcome(assessment, choice, placement, results.objects)
+        return _Outcome(assessment, choice, placement, provenance, results.objects, results.coronal)
 
     def _given_up(self, claim: Claim) -> _Outcome:
         """Return a failure without looking at the study again, whichever part of it broke every attempt."""
         detail = f"gave up after {self._options.max_attempts} attempts; the history holds the reason of each"
         reason = Reason(ReasonCode.GAVE_UP, detail)
         assessment = Failed(reason)
-        return _Outcome(assessment, Choice(None, (), reason), self._place(claim, assessment), ())
+        provenance = self._provenance(claim, None, outcome=reason.code)
+        return _Outcome(assessment, Choice(None, (), reason), self._place(claim, assessment), provenance)
 
     def _declined(self, claim: Claim, choice: Choice, reason: Reason) -> _Outcome:
+        """Return why a study has no score; a CT that could not be read gets a page in the PACS, another study none."""
         assessment = unreadable(reason)
         placement = self._place(claim, assessment)
-        return _Outcome(assessment, choice, placement, self._failure_page(claim, choice, assessment, placement))
-
-    def _failure_page(
-        self, claim: Claim, choice: Choice, assessment: Failed | OutOfScope, placement: Placement
-    ) -> Sequence[ResultObject]:
-        """Return the page that says why a CT could not be read; a study that is not for us gets no page in the PACS."""
+        provenance = self._provenance(claim, choice.chosen, outcome=reason.code)
         match assessment:
             case OutOfScope():
-                return ()
+                objects: Sequence[ResultObject] = ()
             case Failed(reason=reason):
                 source = self._first_header(choice.chosen or claim.series[0])
-                if source is None:
-                    return ()
-                return reason_objects([source], reason, placement, self._provenance(claim, choice.chosen))
+                objects = reason_objects([source], reason, placement, provenance) if source is not None else ()
             case _:
                 assert_never(assessment)
+        return _Outcome(assessment, choice, placement, provenance, objects)
 
     def _first_header(self, series: Series) -> Dataset | None:
         """Return the header of the first instance that can be parsed at all; the page names the study with it."""
@@ -208,7 +215,7 @@ class Analyst:
     def _place(self, claim: Claim, assessment: Assessment) -> Placement:
         return place(claim.study_uid, claim.ready_at, assessment, claim.order_priority, self._triage)
 
-    def _provenance(self, claim: Claim, chosen: Series | None) -> Provenance:
+    def _provenance(self, claim: Claim, chosen: Series | None, *, outcome: str = "", compares: str = "") -> Provenance:
         instances = chosen.instances if chosen else claim.series[0].instances
         provenance = Provenance(
             study_uid=claim.study_uid,
@@ -221,29 +228,12 @@ class Analyst:
             scheme_version=self.engine.settings_digest,
             software_version=self.engine.software_version,
             assessed_at=claim.ready_at,
+            compares=compares,
+            outcome=outcome,
         )
-        return replace(provenance, replaces=self._replaced(claim, provenance.report_uid))
+        return self._publisher.in_line(provenance)
 
-    def _replaced(self, claim: Claim, report_uid: str) -> tuple[Replaced, ...]:
-        """Return the report in force until now, which a new one names as its predecessor; none when it is the same."""
-        reports = [
-            made
-            for made in self._studies.derived(claim.study_uid.value)
-            if made.kind is ObjectKind.SR and made.sop_instance_uid != report_uid
-        ]
-        headers = [read_header_only(self._spool.absolute(made.path)) for made in reports]
-        return tuple(
-            Replaced(made.sop_class_uid, made.sop_instance_uid, str(header.SeriesInstanceUID))
-            for made, header in zip(reports, headers, strict=True)
-        )
-
-    def _keep(self, claim: Claim, made: ResultObject) -> DerivedObject:
-        kept = self._spool.keep_derived(claim.study_uid.value, f"{made.sop_instance_uid}.dcm", made.part10)
-        return DerivedObject(
-            made.sop_instance_uid, made.sop_class_uid, made.transfer_syntax_uid, made.kind, kept.path, kept.sha256
-        )
-
-    def _commit(self, claim: Claim, outcome: _Outcome, objects: Sequence[DerivedObject], now: datetime) -> None:
+    def _commit(self, claim: Claim, outcome: _Outcome, kept: Kept, now: datetime) -> None:
         chosen: SeriesUID | None = outcome.choice.chosen.series_uid if outcome.choice.chosen else None
         self._studies.commit(
             claim,
@@ -251,7 +241,9 @@ class Analyst:
             placement=outcome.placement,
             chosen=chosen,
             not_chosen=outcome.choice.declined,
-            objects=objects,
+            objects=kept.objects,
+            object_set=object_set(outcome.provenance),
+            coronal_path=kept.coronal_path,
             destinations=self._destinations,
             model=self.engine.name,
             scheme=self._triage.scheme.value,

@@ -10,10 +10,11 @@ from typing import assert_never
 import structlog
 
 from triaged.errors import StaleClaim
-from triaged.steps.ports import Outgoing, Peer, Refused, Sender, SendOutcome, Sent, Unreachable
+from triaged.steps.negotiate import Destination, Negotiator, refusal
+from triaged.steps.ports import Outgoing, Refused, Sender, SendOutcome, Sent, Unreachable
 from triaged.store.outbox import Outbox
 from triaged.store.spool import Spool
-from triaged.study.records import OutboxItem
+from triaged.study.records import Negotiated, OutboxItem
 
 log = structlog.get_logger()
 
@@ -21,46 +22,88 @@ log = structlog.get_logger()
 @dataclass(frozen=True, slots=True)
 class DeliveryOptions:
     """How patient the courier is: the wait doubles from `first_wait_s` up to `longest_wait_s`; an object is dead (kept,
-    shown, re-sendable by hand) after `max_attempts`. With the defaults a destination may be away for about two days."""
+    shown, re-sendable by hand) after `max_attempts`. With the defaults a destination may be away for about two days. It
+    is asked what it accepts every `negotiate_every_s`, and after a refusal."""
 
     first_wait_s: float = 5.0
     longest_wait_s: float = 60.0
     max_attempts: int = 3000
     lease_s: float = 300.0
+    negotiate_every_s: float = 3600.0
 
 
 class Courier:
-    """Delivers to one destination, oldest object first."""
+    """Delivers to one destination, oldest object first; asks it now and then what it accepts."""
 
     def __init__(
-        self, outbox: Outbox, spool: Spool, sender: Sender, *, peer: Peer, options: DeliveryOptions, courier: str
+        self,
+        outbox: Outbox,
+        spool: Spool,
+        sender: Sender,
+        negotiator: Negotiator,
+        *,
+        destination: Destination,
+        options: DeliveryOptions,
+        courier: str,
     ) -> None:
         self._outbox = outbox
         self._spool = spool
         self._sender = sender
-        self._peer = peer
+        self._negotiator = negotiator
+        self._destination = destination
         self._options = options
         self._courier = courier
+        self._ask_at: datetime | None = None
+        """When to ask the destination again; None: at once."""
+        self._unanswered = 0
 
     def deliver_next(self, *, clock: Callable[[], datetime]) -> bool:
-        """Send the oldest object that is due; return False when none is."""
-        item = self._outbox.claim_due(
-            self._courier, destination=self._peer.name, lease_s=self._options.lease_s, now=clock()
-        )
+        """Send the oldest object that is due, or record that the destination refuses its class; False: none is due."""
+        self._negotiate_where_due(clock)
+        peer = self._destination.peer
+        item = self._outbox.claim_due(self._courier, destination=peer.name, lease_s=self._options.lease_s, now=clock())
         if item is None:
             return False
-        outgoing = Outgoing(
-            self._spool.absolute(item.object.path),
-            item.object.sop_class_uid,
-            item.object.sop_instance_uid,
-            item.object.transfer_syntax_uid,
-        )
-        (outcome,) = self._sender.send([outgoing], self._peer)
+        answer = self._negotiator.known()
+        if answer is not None and answer.refuses(item.object.sop_class_uid):
+            outcome: SendOutcome = Refused(refusal(answer, item.object.sop_class_uid), final=True)
+        else:
+            (outcome,) = self._sender.send([self._outgoing(item)], peer)
+            if isinstance(outcome, Refused):
+                self._ask_soon(clock())
         try:
             self._settle(item, outcome, clock())
         except StaleClaim as stale:
             log.warning("delivery took longer than its lease", why=str(stale), destination=item.destination)
         return True
+
+    def _negotiate_where_due(self, clock: Callable[[], datetime]) -> None:
+        if self._ask_at is not None and clock() < self._ask_at:
+            return
+        match self._negotiator.ask(now=clock()):
+            case Unreachable(reason=reason):
+                self._unanswered += 1
+                wait_s = backoff_s(self._unanswered, self._options)
+                name = self._destination.peer.name
+                log.warning("destination did not say what it accepts", destination=name, why=reason, wait_s=wait_s)
+            case Negotiated():
+                self._unanswered = 0
+                wait_s = self._options.negotiate_every_s
+        self._ask_at = clock() + timedelta(seconds=wait_s)
+
+    def _ask_soon(self, now: datetime) -> None:
+        """Ask again after a refusal, which may mean that the destination changed; not with every object, though."""
+        soon = now + timedelta(seconds=self._options.first_wait_s)
+        self._ask_at = soon if self._ask_at is None else min(self._ask_at, soon)
+
+    def _outgoing(self, item: OutboxItem) -> Outgoing:
+        return Outgoing(
+            self._spool.absolute(item.object.path),
+            item.object.sop_class_uid,
+            item.object.sop_instance_uid,
+            item.object.transfer_syntax_uid,
+            self._destination.transfer_syntaxes,
+        )
 
     def _settle(self, item: OutboxItem, outcome: SendOutcome, now: datetime) -> None:
         fields = {
@@ -74,8 +117,8 @@ class Courier:
                 self._outbox.sent(item, now=now)
                 log.info("object sent", comment=comment, **fields)
             case Refused(reason=reason, final=True):
-                self._outbox.dead(item, error=reason, now=now)
-                log.error("object refused, not sent again", reason=reason, **fields)
+                self._outbox.refused(item, error=reason, now=now)
+                log.error("object refused", why=reason, **fields)
             case Refused(reason=reason) | Unreachable(reason=reason):
                 self._try_again(item, reason, now, fields)
             case _:

@@ -8,24 +8,23 @@ from typing import cast
 
 import pytest
 
+from triaged.config.settings import Config
 from triaged.daemon import delivering
 from triaged.daemon.rooms import Rooms
 
 
-class BrokenCourier:
-    """Has a bug."""
-
-    def deliver_next(self, *, clock: object) -> bool:
-        """Fail as no peer can make it fail."""
-        raise ValueError("a bug")
+def _broken() -> bool:
+    """Fail as no peer can make it fail."""
+    raise ValueError("a bug")
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 def test_a_courier_that_ends_by_a_bug_ends_the_role_so_that_it_is_started_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(delivering, "_couriers", lambda rooms, name: [BrokenCourier()])
-    rooms = cast(Rooms, SimpleNamespace(outbox=SimpleNamespace(release=lambda name: 0)))
+    monkeypatch.setattr(delivering, "_errands", lambda rooms, name: [_broken])
+    monkeypatch.setattr(delivering, "_released", lambda rooms, name: 0)
+    rooms = cast(Rooms, SimpleNamespace(config=Config()))
     stop = threading.Event()
     giving_up = threading.Timer(20, stop.set)
     giving_up.start()

@@ -1,0 +1,108 @@
+"""Names the set of objects a result is published as: what it supersedes, and what it is compared with; keeps the files.
+
+A result that is the same function of the same inputs is the same set, whichever worker makes it and however often. Any
+other one on the same study follows the set in force: it gets UIDs of its own and names the reports it replaces.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import structlog
+
+from triaged.dicom.pixels import read_header_only
+from triaged.errors import TryLater, UnreadableStudy
+from triaged.results.comparison import Earlier
+from triaged.results.coronal import decode_coronal
+from triaged.results.instance import ResultObject
+from triaged.results.provenance import Provenance, Replaced
+from triaged.store.spool import Spool
+from triaged.store.studies import Studies
+from triaged.study.records import DerivedObject, ObjectKind, ObjectSet
+from triaged.study.uids import StudyUID
+
+log = structlog.get_logger()
+
+ALWAYS_KEPT = frozenset({ObjectKind.SC, ObjectKind.SR, ObjectKind.SEG})
+"""Kinds that are kept even where nobody wants them: the worklist shows the pictures, a later result the report."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """The files of a result; no coronal view where there is no score."""
+
+    objects: tuple[DerivedObject, ...] = ()
+    coronal_path: str | None = None
+
+
+class Publisher:
+    """Knows what was published before, and keeps what is published now."""
+
+    def __init__(self, studies: Studies, spool: Spool, *, wanted: frozenset[ObjectKind]) -> None:
+        self._studies = studies
+        self._spool = spool
+        self._kinds = wanted | ALWAYS_KEPT
+
+    def in_line(self, provenance: Provenance) -> Provenance:
+        """Return the provenance of a result as the set it belongs to: the one in force again, or its successor."""
+        published = self._studies.publication(provenance.study_uid.value)
+        if published is None:
+            return provenance
+        before = published.object_set
+        if before.basis == provenance.basis:
+            replaces = self._replaced(published.followed_reports)
+            return replace(provenance, revision=before.revision, follows=before.follows, replaces=replaces)
+        replaces = self._replaced(published.reports)
+        return replace(provenance, revision=before.revision + 1, follows=before.uid, replaces=replaces)
+
+    def earlier(self, study_uid: StudyUID) -> Earlier | None:
+        """Return the last scored study of the same patient with its view; None where there is none to be drawn.
+
+        A view that is broken or gone costs the comparison, never the study.
+        """
+        prior = self._studies.prior(study_uid.value)
+        if prior is None:
+            return None
+        try:
+            content = self._spool.absolute(prior.coronal_path).read_bytes()
+            return Earlier(prior, decode_coronal(content))
+        except (OSError, ValueError) as error:
+            fields = {"study_instance_uid": study_uid.value, "prior_study_instance_uid": prior.study_uid}
+            log.warning("no comparison, the view of the prior cannot be read", why=str(error), **fields)
+            return None
+
+    def keep(self, provenance: Provenance, made: Sequence[ResultObject], coronal: bytes | None) -> Kept:
+        """Keep the objects that anybody wants or the worklist shows, and the view for a later comparison.
+
+        Raises:
+            TryLater: the disk is full or away.
+        """
+        objects = tuple(self._keep(provenance, each) for each in made if each.kind in self._kinds)
+        if coronal is None:
+            return Kept(objects)
+        name = f"{provenance.object_set_uid}.coronal.npz"
+        return Kept(objects, self._spool.keep_derived(provenance.study_uid.value, name, coronal).path)
+
+    def _keep(self, provenance: Provenance, made: ResultObject) -> DerivedObject:
+        kept = self._spool.keep_derived(provenance.study_uid.value, f"{made.sop_instance_uid}.dcm", made.part10)
+        return DerivedObject(
+            made.sop_instance_uid, made.sop_class_uid, made.transfer_syntax_uid, made.kind, kept.path, kept.sha256
+        )
+
+    def _replaced(self, reports: Sequence[DerivedObject]) -> tuple[Replaced, ...]:
+        """Return what a new report names as its predecessors; a report whose file is gone cannot be named."""
+        replaced = []
+        for report in reports:
+            try:
+                header = read_header_only(self._spool.absolute(report.path))
+            except (UnreadableStudy, TryLater) as error:
+                log.warning("earlier report not named, it cannot be read", path=report.path, why=str(error))
+                continue
+            replaced.append(Replaced(report.sop_class_uid, report.sop_instance_uid, str(header.SeriesInstanceUID)))
+        return tuple(replaced)
+
+
+def object_set(provenance: Provenance) -> ObjectSet:
+    """Return the set as the store keeps it."""
+    return ObjectSet(provenance.basis, provenance.object_set_uid, provenance.revision, provenance.follows)
