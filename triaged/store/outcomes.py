@@ -62,23 +62,12 @@ class Outcomes(Ledger):
             event = _event(assessment)
             state = after(State(study.state), event)
             result = _result_columns(assessment)
-            result_id = _write_result(
-                connection,
-                study,
-                {
-                    **result,
-                    "at": now,
-                    "worker": claim.worker,
-                    "outcome": state,
-                    "chosen_series_uid": None if chosen is None else chosen.value,
-                    "model": model,
-                    "scheme": scheme,
-                    "triage_class": placement.triage_class,
-                    "reason": placement.reason,
-                    "coronal_path": coronal_path,
-                    **_set_columns(object_set or _unnamed_set(connection, study)),
-                },
-            )
+            named = {"worker": claim.worker, "outcome": state, "model": model, "scheme": scheme}
+            published = {"coronal_path": coronal_path, **_set_columns(object_set or _unnamed_set(connection, study))}
+            chosen_uid = None if chosen is None else chosen.value
+            shown = {"triage_class": placement.triage_class, "reason": placement.reason}
+            values = {**result, **named, **published, **shown, "chosen_series_uid": chosen_uid, "at": now}
+            result_id = _write_result(connection, study, values)
             _write_decisions(connection, result_id, chosen, not_chosen)
             publish(connection, study.id, result_id, objects, destinations, now=now)
             order.place(connection, study, placement, cause=placement.reason, now=now)

@@ -30,6 +30,8 @@ outbox = Table(
     Column("commitment_uid", Text),
     Column("commitment_asked_at", Instant),
     Column("committed_at", Instant),
+    # How often the destination said that it does not keep what it was sent.
+    Column("commitment_failures", Integer, nullable=False, server_default="0"),
     UniqueConstraint("derived_id", "destination"),
     CheckConstraint("state IN ('PENDING', 'SENT', 'DEAD', 'REFUSED', 'WITHDRAWN')", name="state_is_known"),
     CheckConstraint("(state = 'SENT') = (sent_at IS NOT NULL)", name="sent_has_a_time"),

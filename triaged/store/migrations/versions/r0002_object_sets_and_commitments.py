@@ -50,6 +50,7 @@ def _rebuild_outbox() -> None:
         batch.add_column(sa.Column("commitment_uid", sa.Text()))
         batch.add_column(sa.Column("commitment_asked_at", Instant()))
         batch.add_column(sa.Column("committed_at", Instant()))
+        batch.add_column(sa.Column("commitment_failures", sa.Integer(), server_default="0", nullable=False))
         batch.create_check_constraint(
             op.f("ck_outbox_state_is_known"), "state IN ('PENDING', 'SENT', 'DEAD', 'REFUSED', 'WITHDRAWN')"
         )
