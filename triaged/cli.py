@@ -185,7 +185,7 @@ def resend(
     study: Annotated[str | None, typer.Option(metavar="UID", help="Only the objects of this study.")] = None,
     destination: Annotated[str | None, typer.Option(metavar="NAME", help="Only to this destination.")] = None,
 ) -> None:
-    """Try again to deliver the result objects that were given up."""
+    """Try again to deliver the result objects that were refused or given up."""
     settings = _load(config)
     from triaged.store.outbox import Outbox
     from triaged.store.studies import Studies
@@ -199,7 +199,7 @@ def resend(
         if study is not None:
             Studies(database).arrival(study)
         number = outbox.resend(study, destination, now=datetime.now(UTC))
-    out.print(f"{number} dead letter{'' if number == 1 else 's'} will be sent again.")
+    out.print(f"{number} object{'' if number == 1 else 's'} will be sent again.")
 
 
 @app.command()

@@ -153,7 +153,7 @@ def test_dead_letters_are_sent_again_when_asked_for(own_site: Site) -> None:
         assert (ended.code, ended.out) == (1, "")
         assert value in ended.err
         assert expected in ended.err
-    assert own_site.run("resend").out == "1 dead letter will be sent again.\n"
+    assert own_site.run("resend").out == "1 object will be sent again.\n"
     with own_site.scene() as scene:
         assert scene.outbox.dead_items() == []
 
