@@ -6,6 +6,7 @@ Names are those of PS3.6 annex A, written here by hand.
 from __future__ import annotations
 
 import io
+from datetime import timedelta
 
 import pytest
 from fastapi.testclient import TestClient
@@ -13,6 +14,8 @@ from rich.console import Console
 
 from tests.unit.web.reading import Page, opened
 from tests.unit.web.scene import Scene
+from triaged.store.commitments import Commitments
+from triaged.study.commitment import CommitmentReport
 from triaged.study.records import DeliveryState, Negotiated, ObjectKind
 from triaged.web.destinations import destinations
 from triaged.web.overview import overview
@@ -107,3 +110,17 @@ def test_what_was_refused_or_given_up_is_listed_with_the_reason_and_the_command(
     ]
     assert "triaged resend --destination pacs" in page.text
     assert not [tag for tag, _ in page.elements if tag == "img"]
+
+
+def test_what_was_asked_to_be_committed_is_counted_until_it_is(filled: Scene) -> None:
+    filled.settle(ObjectKind.SC, lambda item: filled.outbox.sent(item, now=filled.now))
+    commitments = Commitments(filled.database)
+    asked = commitments.uncommitted("pacs", ask_again_before=filled.now, limit=10, now=filled.now)
+    commitments.asked([item for item, _ in asked], "1.2.3", now=filled.now)
+    assert ["pacs", "1", "2", "2", "0", "0", "0"] in _page(filled).rows
+    report = CommitmentReport("1.2.3", tuple(reference for _, reference in asked[:1]))
+    filled.now += timedelta(minutes=1)
+    commitments.settle(report, now=filled.now, max_attempts=3)
+    assert ["pacs", "1", "2", "1", "0", "0", "0"] in _page(filled).rows
+    told = [row[3] for row in _page(filled, "/studies/1.2.826.0.1.3").rows if row[0] == "pacs"]
+    assert "sent at 2026-03-01 12:30:00 UTC , committed at 2026-03-01 12:31:00 UTC" in told
