@@ -163,7 +163,7 @@ def test_a_sop_class_that_the_peer_does_not_take_is_refused_and_the_rest_sent(
         outcomes = sender.send([strange, objects[1]], peer)
     why = (
         "Secondary Capture Image Storage is not accepted "
-        "(SOP class not supported; offered as Explicit VR Little Endian, Implicit VR Little Endian)"
+        "(SOP class not supported; offered as Explicit VR Little Endian, RLE Lossless, Implicit VR Little Endian)"
     )
     assert outcomes == [Refused(why, final=True), Sent()]
 
