@@ -85,9 +85,15 @@ def settle(dataset: Dataset) -> None:
     """
     if "ObservationDateTime" in dataset:
         dataset.ObservationDateTime = dataset.ContentDate + dataset.ContentTime
-    for element in list(dataset.iterall()):
-        if element.keyword == "ContinuityOfContent":
-            element.value = "SEPARATE"
+    _separate(dataset)
+
+
+def _separate(item: Dataset) -> None:
+    """Make a content item and all below it SEPARATE; nothing but content is touched, names stay undecoded."""
+    if "ContinuityOfContent" in item:
+        item.ContinuityOfContent = "SEPARATE"
+    for child in item.get("ContentSequence", ()):
+        _separate(child)
 
 
 def _series(uid: str, items: Sequence[Dataset]) -> Dataset:

@@ -7,15 +7,19 @@ from io import BytesIO
 from typing import Any
 
 import highdicom as hd
+import numpy as np
 import pytest
 from pydicom import dcmread
 from pydicom.dataset import Dataset
 
-from tests.unit.results.ct_study import standard_objects, standard_study
+from tests.unit.results.ct_study import placement, provenance, standard_objects, standard_study
+from triaged.imaging.volume import Mask, Volume
 from triaged.results.instance import ResultObject
 from triaged.results.provenance import Replaced
-from triaged.results.sr import flag_code
+from triaged.results.source import source_series
+from triaged.results.sr import flag_code, report
 from triaged.study.finding import QualityFlag
+from triaged.study.placement import TriageClass
 from triaged.study.records import ObjectKind
 
 
@@ -35,9 +39,9 @@ def report_on(**changes: Any) -> Dataset:
     return parsed(replace(study, reading=replace(study.reading, finding=finding)).report())
 
 
-def numbers(report: Dataset, group: int) -> dict[str, float]:
+def numbers(made: Dataset, group: int) -> dict[str, float]:
     """Return the numeric items of a measurement group by code, read without highdicom."""
-    (measurements,) = (item for item in report.ContentSequence if _name(item) == "126010")
+    (measurements,) = (item for item in made.ContentSequence if _name(item) == "126010")
     found = {}
     for item in measurements.ContentSequence[group].ContentSequence:
         if item.ValueType == "NUM":
@@ -69,13 +73,13 @@ def test_every_number_of_the_finding_is_there() -> None:
 
 
 def test_an_engine_without_probability_reports_none() -> None:
-    report = report_on(identification=None, identification_threshold=None)
-    assert not {"IDENTIFICATION", "IDENT_THRESHOLD"} & set(numbers(report, 0))
+    made = report_on(identification=None, identification_threshold=None)
+    assert not {"IDENTIFICATION", "IDENT_THRESHOLD"} & set(numbers(made, 0))
 
 
 def test_grade_class_and_every_quality_flag_are_coded() -> None:
-    report = report_on(quality=tuple(QualityFlag))
-    (measurements,) = (item for item in report.ContentSequence if _name(item) == "126010")
+    made = report_on(quality=tuple(QualityFlag))
+    (measurements,) = (item for item in made.ContentSequence if _name(item) == "126010")
     values = [
         item.ConceptCodeSequence[0].CodeMeaning
         for item in measurements.ContentSequence[0].ContentSequence
@@ -87,6 +91,64 @@ def test_grade_class_and_every_quality_flag_are_coded() -> None:
         "ACR Category 2 Actionable Finding",
         *(flag.value for flag in QualityFlag),
     ]
+
+
+@pytest.mark.parametrize(
+    ("triage_class", "category"),
+    [
+        ("E0", []),
+        ("A", ["RID49481"]),
+        ("B", ["RID49481"]),
+        ("C", ["RID49482"]),
+        ("D", ["RID49482"]),
+        ("U", []),
+        ("C'", []),
+        ("N", []),
+    ],
+)
+def test_a_category_is_suggested_where_something_was_found_and_nothing_is_ever_called_normal(
+    triage_class: str, category: list[str]
+) -> None:
+    study = standard_study()
+    placed = replace(placement(), triage_class=TriageClass(triage_class))
+    made_by, source = provenance(study.sources), source_series(study.sources, study.geometry)
+    made = parsed(report(study.sources[0], source, study.reading.finding, placed, None, (), made_by))
+    codes = [item.ConceptCodeSequence[0] for item in _tree(made) if item.ValueType == "CODE"]
+    assert [code.CodeValue for code in codes if code.CodingSchemeDesignator == "RADLEX"] == category
+    assert f"CLASS-{triage_class}" in [code.CodeValue for code in codes]
+
+
+def test_every_group_names_the_algorithm_in_full_and_every_number_by_name_and_version() -> None:
+    (measurements,) = (item for item in parsed(standard_report()).ContentSequence if _name(item) == "126010")
+    assert len(measurements.ContentSequence) == 4
+    for group in measurements.ContentSequence:
+        assert _algorithm(group) == {
+            "111001": "multitask-spatial-1",
+            "111003": "1.2",
+            "122405": "triaged",
+            "111002": f"sha256 {'5e' * 32}",
+            "111000": "123110",
+        }
+        for number in (item for item in group.ContentSequence if item.ValueType == "NUM"):
+            assert _algorithm(number) == {"111001": "multitask-spatial-1", "111003": "1.2"}
+
+
+def test_lungs_that_were_not_told_apart_have_one_share() -> None:
+    study = standard_study()
+    reading = study.reading
+    both = Mask(reading.right_lung.voxels | reading.left_lung.voxels, reading.right_lung.geometry)
+    none = Mask(np.zeros_like(both.voxels), both.geometry)
+    finding = replace(reading.finding, severity_right=None, severity_left=None, severity=0.05, severity_total=0.05)
+    single = replace(reading, finding=finding, right_lung=both, left_lung=none)
+    made = parsed(replace(study, reading=single).report())
+    assert numbers(made, 1) == pytest.approx({"118565006": both.volume_ml, "SHARE": 5.0}, abs=1e-3)
+
+
+def test_the_dense_part_has_a_group_of_its_own() -> None:
+    study = standard_study()
+    dense = np.where(study.reading.lesion.voxels, np.int16(-100), study.volume.voxels)
+    made = parsed(replace(study, volume=Volume(dense, study.volume.geometry)).report())
+    assert numbers(made, 4) == pytest.approx({"118565006": study.reading.lesion.volume_ml}, abs=1e-3)
 
 
 def test_quality_flags_keep_apart_when_their_codes_are_cut_to_sixteen_letters() -> None:
@@ -129,6 +191,21 @@ def test_highdicom_reads_the_groups_back() -> None:
     referenced = [group.reference_type.value for group in groups]
     assert referenced == ["121191"] * 3
     assert len(content.get_image_measurement_groups()) == 1
+
+
+def _algorithm(item: Dataset) -> dict[str, str]:
+    """Return the algorithm identification (TID 4019) below an item, by code of its concept."""
+    names = ("111000", "111001", "111002", "111003", "122405")
+    found = {}
+    for below in item.ContentSequence:
+        if _name(below) in names:
+            coded = below.ValueType == "CODE"
+            found[_name(below)] = str(below.ConceptCodeSequence[0].CodeValue if coded else below.TextValue)
+    return found
+
+
+def _tree(item: Dataset) -> list[Dataset]:
+    return [item, *(below for child in item.get("ContentSequence", []) for below in _tree(child))]
 
 
 def _name(item: Dataset) -> str:
