@@ -25,6 +25,7 @@ from pydicom.tag import BaseTag
 from pydicom.valuerep import PN_DELIMS
 
 _SPECIFIC_CHARACTER_SET = 0x00080005
+_UNDEFINED_LENGTH = 0xFFFFFFFF
 _LEFT_OVER = re.compile(r"\x1b(\$\)A)?")
 """pydicom leaves an unknown escape in the text, and that of ISO 2022 IR 58."""
 _MOST_READS = 200_000
@@ -109,6 +110,11 @@ class Elements:
         self.complete = complete
         character_set = self._bytes(_SPECIFIC_CHARACTER_SET)
         self._text_encodings = text_encodings if character_set is None else _encodings_of(character_set)
+
+    def is_cut(self) -> bool:
+        """Tell whether a value is shorter than its length says: the content ended within it."""
+        raw = (element for element in self._found.values() if isinstance(element, RawDataElement))
+        return any(len(element.value or b"") < element.length != _UNDEFINED_LENGTH for element in raw)
 
     def has(self, keyword: str) -> bool:
         """Tell whether the element is there with a value."""

@@ -105,14 +105,20 @@ def report_dataset(report: CommitmentReport) -> Dataset:
 
 
 def _read(content: bytes, transfer_syntax_uid: str) -> Elements:
-    return read_elements(content, _ENCODINGS[transfer_syntax_uid], last="ReferencedSOPSequence")
+    return _whole(read_elements(content, _ENCODINGS[transfer_syntax_uid], last="ReferencedSOPSequence"))
+
+
+def _whole(elements: Elements) -> Elements:
+    if elements.is_cut():
+        raise ValueError("expected a whole data set, found one that was cut")
+    return elements
 
 
 def _items(elements: Elements, keyword: str) -> Iterator[Elements]:
     for number, item in enumerate(elements.items(keyword)):
         if number == MOST_REFERENCES:
             raise ValueError(f"expected at most {MOST_REFERENCES} references, found more")
-        yield item
+        yield _whole(item)
 
 
 def _reference(item: Elements) -> Reference:

@@ -27,6 +27,7 @@ from triaged.dimse.negotiation import (
 from triaged.dimse.policy import answers_to
 
 CT_IMAGE = "1.2.840.10008.5.1.4.1.1.2"
+PUSH_MODEL = "1.2.840.10008.1.20.1"
 IMPLICIT, EXPLICIT = "1.2.840.10008.1.2", "1.2.840.10008.1.2.1"
 JPEG_LOSSLESS, MPEG2 = "1.2.840.10008.1.2.4.70", "1.2.840.10008.1.2.4.100"
 
@@ -178,6 +179,32 @@ def test_the_peer_may_only_be_the_one_who_sends(
     pdu.decode(encode_accept(request, answers, replies, max_pdu=262144))
     assert pdu.user_information is not None
     assert {(role.scu, role.scp) for role in pdu.user_information.role_selection.values()} == set(filter(None, [reply]))
+
+
+@pytest.mark.parametrize(
+    ("roles", "reply"),
+    [(None, None), ((True, False), (True, False)), ((False, True), (False, True)), ((True, True), (True, True))],
+)
+def test_storage_commitment_goes_both_ways_where_it_is_served(
+    roles: tuple[bool, bool] | None, reply: tuple[bool, bool] | None
+) -> None:
+    contexts = (proposed(1, PUSH_MODEL, (JPEG_LOSSLESS, IMPLICIT)), proposed(3, CT_IMAGE, (EXPLICIT,)))
+    proposal = {} if roles is None else {UID(PUSH_MODEL): roles, UID(CT_IMAGE): roles}
+    request = AssociationRequest(1, "", "", "", contexts, proposal)
+    answers, replies = answers_to(request, (PUSH_MODEL,))
+    assert (answers[0].result, answers[0].transfer_syntax) == (ContextResult.ACCEPTED, [IMPLICIT])
+    mine = [(role.scu_role, role.scp_role) for role in replies if role.sop_class_uid == PUSH_MODEL]
+    assert mine == ([] if reply is None else [reply])
+    assert all(not role.scp_role for role in replies if role.sop_class_uid == CT_IMAGE)
+    (declined, _), _ = answers_to(request)
+    assert declined.result == ContextResult.ABSTRACT_SYNTAX_NOT_SUPPORTED
+
+
+@pytest.mark.parametrize(("item", "limit"), [(b"\x51\0\0\4\0\0\x40\0", 16384), (b"\x51\0\0\2\0\0", 0), (b"", 0)])
+def test_the_longest_pdu_that_a_peer_takes_is_known_where_it_says_so(item: bytes, limit: int) -> None:
+    content = a_request()
+    content = content[: content.index(b"\x50\0\0")] + b"\x50\0" + len(item).to_bytes(2, "big") + item
+    assert decode_request(content).max_pdu == limit
 
 
 @pytest.mark.parametrize(
