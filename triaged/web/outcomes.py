@@ -86,6 +86,12 @@ def as_line(delivery: Delivery) -> DeliveryLine:
     )
 
 
+def as_lines(deliveries: Sequence[Delivery]) -> list[DeliveryLine]:
+    """Return the deliveries of a study for people: by destination, of the newest result first."""
+    ordered = sorted(deliveries, key=lambda each: (each.destination, -each.result_revision, each.item_id))
+    return [as_line(delivery) for delivery in ordered]
+
+
 def resend_commands(deliveries: Sequence[Delivery], *, study_uid: str | None = None) -> list[str]:
     """Return the commands that send refused and given-up deliveries again: one per destination that has any.
 

@@ -26,7 +26,7 @@ from triaged.study.placement import TriageClass
 from triaged.study.records import ObjectKind, WorklistEntry
 from triaged.web.destinations import destinations
 from triaged.web.entries import REVISION_WORDS, STATE_WORDS, STYLES, as_ended, as_row
-from triaged.web.outcomes import as_line, as_results, resend_commands
+from triaged.web.outcomes import as_line, as_lines, as_results, resend_commands
 from triaged.web.pictures import Picture, as_png, described
 
 _TEMPLATES = Path(__file__).parent / "templates"
@@ -112,7 +112,7 @@ class Pages:
             lost_pictures=sum(picture is None for _, picture in pictures),
             results=as_results(self._studies.results(uid)),
             decisions=self._studies.series_decisions(uid),
-            deliveries=[as_line(delivery) for delivery in deliveries],
+            deliveries=as_lines(deliveries),
             commands=resend_commands(deliveries, study_uid=uid),
             conflicts=[conflict for conflict in self._studies.conflicts() if conflict.study_uid == uid],
             moves=list(reversed(self._studies.moves(uid)))[:_MOST_LINES],

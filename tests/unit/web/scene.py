@@ -12,7 +12,7 @@ from fastapi import FastAPI
 from pydicom import Dataset, FileMetaDataset, dcmwrite
 from pydicom.uid import UID, Comprehensive3DSRStorage, ExplicitVRLittleEndian, SecondaryCaptureImageStorage
 
-from tests.unit.store.making import CT_IMAGE_STORAGE, NOON, at, instance, study_uid
+from tests.unit.store.making import CT_IMAGE_STORAGE, NOON, at, instance, next_set, study_uid
 from triaged.store.database import Database
 from triaged.store.outbox import Outbox
 from triaged.store.peers import Peers
@@ -87,6 +87,8 @@ class Scene:
             destinations=DESTINATIONS,
             model="ct-test",
             scheme="combined",
+            object_set=next_set(self.studies, claim, f"revision {claim.revision}"),
+            coronal_path=None,
             now=at(minutes + 0.5),
         )
 
