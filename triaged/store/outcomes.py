@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, assert_never
 
-from sqlalchemy import Connection, Row, bindparam, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, insert, update
 
 from triaged.store import order, schema
 from triaged.store.claims import owned_study
@@ -22,7 +22,7 @@ from triaged.study.finding import Finding
 from triaged.study.lifecycle import Event, State, after
 from triaged.study.placement import Placement
 from triaged.study.records import Claim, DerivedObject, ObjectKind, ObjectSet
-from triaged.study.uids import SeriesUID, derived_uid
+from triaged.study.uids import SeriesUID
 
 
 class Outcomes(Ledger):
@@ -40,9 +40,9 @@ class Outcomes(Ledger):
         destinations: Mapping[str, frozenset[ObjectKind]],
         model: str,
         scheme: str,
+        object_set: ObjectSet,
+        coronal_path: str | None,
         now: datetime,
-        object_set: ObjectSet | None = None,
-        coronal_path: str | None = None,
     ) -> None:
         """Publish what became of a claimed study, with one delivery for each object and destination that wants it.
 
@@ -63,7 +63,7 @@ class Outcomes(Ledger):
             state = after(State(study.state), event)
             result = _result_columns(assessment)
             named = {"worker": claim.worker, "outcome": state, "model": model, "scheme": scheme}
-            published = {"coronal_path": coronal_path, **_set_columns(object_set or _unnamed_set(connection, study))}
+            published = {"coronal_path": coronal_path, **_set_columns(object_set)}
             chosen_uid = None if chosen is None else chosen.value
             shown = {"triage_class": placement.triage_class, "reason": placement.reason}
             values = {**result, **named, **published, **shown, "chosen_series_uid": chosen_uid, "at": now}
@@ -133,15 +133,6 @@ def _set_columns(object_set: ObjectSet) -> dict[str, Any]:
         "set_revision": object_set.revision,
         "follows": object_set.follows,
     }
-
-
-def _unnamed_set(connection: Connection, study: Row[Any]) -> ObjectSet:
-    query = select(schema.result.c.set_revision, schema.result.c.object_set_uid).where(
-        schema.result.c.id == study.result_id
-    )
-    before = connection.execute(query).one_or_none()
-    uid = derived_uid("unnamed object set", study.study_uid, str(study.revision))
-    return ObjectSet("", uid, 1) if before is None else ObjectSet("", uid, before[0] + 1, before[1])
 
 
 def _write_result(connection: Connection, study: Row[Any], values: Mapping[str, Any]) -> int:

@@ -16,6 +16,7 @@ from triaged.study.records import (
     Instance,
     InstanceHeader,
     ObjectKind,
+    ObjectSet,
     Patient,
     ReceivedHeader,
 )
@@ -147,17 +148,36 @@ def derived(claim: Claim, kind: ObjectKind, *, number: int = 1) -> DerivedObject
     )
 
 
+def object_set(study: int | StudyUID, basis: str, *, follows: ObjectSet | None = None) -> ObjectSet:
+    """Return the set of a study that is made from `basis`, the first one or the one that follows another."""
+    uid = study_uid(study) if isinstance(study, int) else study
+    before = "" if follows is None else follows.uid
+    digest = hashlib.sha256(f"{uid} {basis} after {before}".encode()).digest()
+    name = f"2.25.{int.from_bytes(digest[:15], 'big')}"
+    return ObjectSet(basis, name, 1 if follows is None else follows.revision + 1, before)
+
+
+def next_set(studies: Studies, claim: Claim, basis: str) -> ObjectSet:
+    """Return the set as which a result of this basis is to be published: the one in force, or the next."""
+    published = studies.publication(claim.study_uid.value)
+    if published is not None and published.object_set.basis == basis:
+        return published.object_set
+    return object_set(claim.study_uid, basis, follows=None if published is None else published.object_set)
+
+
 def commit(
     studies: Studies,
     claim: Claim,
     *,
+    basis: str | None = None,
+    coronal_path: str | None = None,
     minutes: float = 2.0,
     where: Placement | None = None,
     severity: float = 0.54,
     objects: tuple[DerivedObject, ...] = (),
     destinations: dict[str, frozenset[ObjectKind]] | None = None,
 ) -> None:
-    """Commit a score for a claimed study, by default high on the list."""
+    """Commit a score for a claimed study, by default high on the list, and another one for each revision of it."""
     place = where or placement(
         minutes - 180, claim.study_uid, triage_class=TriageClass.SEVERE, reason="B severe — left lung 54 %, P .91"
     )
@@ -171,5 +191,7 @@ def commit(
         destinations=destinations or {},
         model="ct-test",
         scheme="combined",
+        object_set=next_set(studies, claim, basis or f"slices and requeues {claim.revision}"),
+        coronal_path=coronal_path,
         now=at(minutes),
     )

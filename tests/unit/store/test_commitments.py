@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from triaged.errors import StaleClaim
-from triaged.store.commitments import Commitments, QueuedReport
+from triaged.store.commitments import Commitments, Held, QueuedReport
 from triaged.store.database import Database
 from triaged.store.outbox import Outbox
 from triaged.store.studies import Studies
@@ -78,7 +78,7 @@ def test_what_was_received_is_held_with_its_class_and_path(database: Database, c
     kept = instance(1, 1)
     admit(Studies(database), kept)
     asked = [Reference(CT_IMAGE_STORAGE, kept.sop_instance_uid.value), Reference(CT_IMAGE_STORAGE, "1.2.3.4")]
-    assert commitments.held(asked) == {kept.sop_instance_uid.value: (CT_IMAGE_STORAGE, kept.path)}
+    assert commitments.held(asked) == {kept.sop_instance_uid.value: Held(CT_IMAGE_STORAGE, kept.path, kept.size_bytes)}
 
 
 def test_an_instance_that_came_twice_or_with_other_content_is_held(
@@ -88,7 +88,7 @@ def test_an_instance_that_came_twice_or_with_other_content_is_held(
     for content in ("as first sent", "as first sent", "other"):
         admit(Studies(database), instance(1, 1, content=content))
     asked = [Reference(CT_IMAGE_STORAGE, kept.sop_instance_uid.value)]
-    assert commitments.held(asked) == {kept.sop_instance_uid.value: (CT_IMAGE_STORAGE, kept.path)}
+    assert commitments.held(asked) == {kept.sop_instance_uid.value: Held(CT_IMAGE_STORAGE, kept.path, kept.size_bytes)}
 
 
 @pytest.mark.parametrize("sent_uid", ["1.02.3", "not a uid", "1.2.3\0", "1.2.3 "])
@@ -97,7 +97,9 @@ def test_an_instance_is_held_under_the_uid_that_its_sender_gave_it(
 ) -> None:
     kept = replace(instance(1, 1), sop_instance_uid=SOPInstanceUID.parse(sent_uid))
     admit(Studies(database), kept)
-    assert commitments.held([Reference(CT_IMAGE_STORAGE, sent_uid)]) == {sent_uid: (CT_IMAGE_STORAGE, kept.path)}
+    assert commitments.held([Reference(CT_IMAGE_STORAGE, sent_uid)]) == {
+        sent_uid: Held(CT_IMAGE_STORAGE, kept.path, kept.size_bytes)
+    }
 
 
 def test_of_two_instances_with_one_uid_the_one_of_the_class_that_is_asked_for_is_told(
@@ -112,8 +114,10 @@ def test_of_two_instances_with_one_uid_the_one_of_the_class_that_is_asked_for_is
     for kept in (first, other):
         admit(Studies(database), kept)
     uid = first.sop_instance_uid.value
-    assert commitments.held([Reference(MR_IMAGE_STORAGE, uid)]) == {uid: (MR_IMAGE_STORAGE, other.path)}
-    assert commitments.held([Reference("1.2.3", uid)]) == {uid: (CT_IMAGE_STORAGE, first.path)}
+    assert commitments.held([Reference(MR_IMAGE_STORAGE, uid)]) == {
+        uid: Held(MR_IMAGE_STORAGE, other.path, other.size_bytes)
+    }
+    assert commitments.held([Reference("1.2.3", uid)]) == {uid: Held(CT_IMAGE_STORAGE, first.path, first.size_bytes)}
 
 
 @pytest.mark.parametrize("sent_uid", ["1.2.77", "not a uid", ""])
@@ -122,7 +126,7 @@ def test_what_is_in_quarantine_is_held_where_its_sender_named_it(
 ) -> None:
     quarantine(database, sent_uid)
     held = commitments.held([Reference(CT_IMAGE_STORAGE, sent_uid)])
-    assert held == ({sent_uid: (CT_IMAGE_STORAGE, "quarantine/1")} if sent_uid else {})
+    assert held == ({sent_uid: Held(CT_IMAGE_STORAGE, "quarantine/1", 1)} if sent_uid else {})
     assert [each.sop_instance_uid_sent for each in Studies(database).quarantined()] == [sent_uid]
 
 
@@ -144,7 +148,7 @@ def quarantine(database: Database, sent_uid: str) -> None:
 def test_our_own_objects_are_held(database: Database, commitments: Commitments) -> None:
     item, _ = sent(database, 1, "pacs", minutes=0)
     held = commitments.held([reference(item)])
-    assert held == {item.object.sop_instance_uid: (item.object.sop_class_uid, item.object.path)}
+    assert held == {item.object.sop_instance_uid: Held(item.object.sop_class_uid, item.object.path, None)}
 
 
 def test_a_question_about_more_instances_than_a_statement_takes_is_answered(

@@ -14,12 +14,24 @@ from triaged.store.outbox import Outbox
 from triaged.store.studies import Studies
 from triaged.store.views import SeriesDecision
 from triaged.store.worklist import Worklist
-from triaged.study.assessment import Assessment, Failed, OutOfScope, Reason, ReasonCode
+from triaged.study.assessment import Failed, OutOfScope, Reason, ReasonCode
 from triaged.study.lifecycle import State
 from triaged.study.records import Claim, DeliveryState, ObjectKind
 from triaged.study.uids import SeriesUID
 
-from .making import admit, at, claimed, commit, derived, instance, make_ready, placement, study_uid
+from .making import (
+    admit,
+    at,
+    claimed,
+    commit,
+    derived,
+    instance,
+    make_ready,
+    next_set,
+    object_set,
+    placement,
+    study_uid,
+)
 
 PACS = {"pacs": frozenset({ObjectKind.SC, ObjectKind.SR}), "research": frozenset({ObjectKind.SEG})}
 
@@ -34,7 +46,7 @@ def results(database: Database) -> list[Any]:
         return list(connection.execute(select(schema.result).order_by(schema.result.c.id)))
 
 
-def decline(studies: Studies, claim: Claim, assessment: Assessment, *, minutes: float = 2.0) -> None:
+def decline(studies: Studies, claim: Claim, assessment: OutOfScope | Failed, *, minutes: float = 2.0) -> None:
     studies.commit(
         claim,
         assessment,
@@ -45,6 +57,8 @@ def decline(studies: Studies, claim: Claim, assessment: Assessment, *, minutes: 
         destinations=PACS,
         model="ct-test",
         scheme="combined",
+        object_set=next_set(studies, claim, assessment.reason.code),
+        coronal_path=None,
         now=at(minutes),
     )
 
@@ -85,7 +99,7 @@ def test_a_result_keeps_everything_that_was_found(studies: Studies, database: Da
     ],
 )
 def test_a_study_without_a_score_stays_on_the_list_with_its_reason(
-    studies: Studies, database: Database, assessment: Assessment, state: State, event: str
+    studies: Studies, database: Database, assessment: OutOfScope | Failed, state: State, event: str
 ) -> None:
     make_ready(studies, 1)
     decline(studies, claimed(studies), assessment)
@@ -182,6 +196,8 @@ def test_why_a_series_was_not_read_is_kept_for_every_series(studies: Studies) ->
         destinations={},
         model="ct-test",
         scheme="combined",
+        object_set=object_set(1, "missing slices"),
+        coronal_path=None,
         now=at(2),
     )
     assert set(studies.series_decisions(study_uid(1).value)) == {
