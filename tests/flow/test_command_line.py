@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.flow.pacs import EVERY_CLASS, IMPLICIT, SC, SC_MULTIFRAME, SEG, TEXT, listening
 from tests.unit.cli.site import Site, free_port, run_apart
 
 
@@ -57,6 +58,47 @@ def test_a_check_names_everything_that_is_wrong_and_ends_with_1(site: Site) -> N
         "destination pacs",
     ]
     assert f"no connection to 127.0.0.1 port {nobody}" in ended.out
+
+
+def _rows(out: str) -> dict[str, tuple[str, str]]:
+    """Return the rows of a check: whether it passed and what was found, by what was tried."""
+    cells = [re.split(r" *│ *", line) for line in out.splitlines() if line.startswith("│")]
+    return {each[2]: (each[1], each[3]) for each in cells}
+
+
+def _pacs(port: int, **more: object) -> dict[str, object]:
+    return {"name": "pacs", "ae_title": "PACS", "host": "127.0.0.1", "port": port} | more
+
+
+def test_a_check_says_of_each_object_whether_the_destination_takes_it_and_how(site: Site) -> None:
+    without = {uid: ones for uid, ones in EVERY_CLASS.items() if uid not in (SEG, SC_MULTIFRAME)}
+    with listening(without | {TEXT: (IMPLICIT,)}) as pacs:
+        site.configure(
+            destinations=[_pacs(pacs.port, objects=["sc", "sr", "seg", "text"], storage_commitment=True)],
+        )
+        ended = site.run("check")
+    rows = _rows(ended.out)
+    assert ended.code == 1
+    assert rows["destination pacs: sc"] == (
+        "ok",
+        "Secondary Capture Image Storage in Explicit VR Little Endian; "
+        "Multi-frame True Color Secondary Capture Image Storage is refused",
+    )
+    assert rows["destination pacs: sr"] == ("ok", "Comprehensive 3D SR Storage in Explicit VR Little Endian")
+    assert rows["destination pacs: text"] == ("ok", "Basic Text SR Storage in Implicit VR Little Endian")
+    assert rows["destination pacs: seg"][0] == "FAILED"
+    assert rows["destination pacs: seg"][1].startswith("Segmentation Storage is refused")
+    assert rows["destination pacs: storage commitment"][0] == "ok"
+
+
+def test_a_check_remembers_what_the_destination_said_where_there_is_a_store(site: Site, migrated_sqlite: Path) -> None:
+    with listening({SC: (IMPLICIT,)}) as pacs:
+        site.configure(destinations=[_pacs(pacs.port, objects=["sc"])])
+        site.fill(migrated_sqlite)
+        assert site.run("check").code == 0
+        told = json.loads(site.run("status", "--json").out)["destinations"]["pacs"]
+    assert told["accepted"]["Secondary Capture Image Storage"] == ["Implicit VR Little Endian"]
+    assert "Multi-frame True Color Secondary Capture Image Storage" in told["refused"]
 
 
 @pytest.mark.parametrize("section", ["dicom", "web"])

@@ -9,9 +9,10 @@ from collections.abc import Callable
 import structlog
 
 from triaged.config.network import DestinationSection
-from triaged.daemon.destinations import destination_of
+from triaged.daemon.destinations import commitment_options, destination_of
 from triaged.daemon.rooms import IDLE_S, Rooms, clock, or_wait
 from triaged.dimse.scu import DimseSender
+from triaged.steps.commitment import Committer, Reporter
 from triaged.steps.deliver import Courier, DeliveryOptions
 from triaged.steps.negotiate import Negotiator
 
@@ -60,7 +61,9 @@ def _errands(rooms: Rooms, name: str) -> list[Work]:
         negotiate_every_s=delivery.negotiate_every_s,
     )
     sender = DimseSender(rooms.config.dicom.ae_title, timeout_s=delivery.timeout_s)
-    return [_errand(rooms, section, sender, options, name) for section in rooms.config.destinations]
+    reporter = Reporter(rooms.commitments, sender, find_peer=rooms.config.dicom.peer, options=options, courier=name)
+    couriers = [_errand(rooms, section, sender, options, name) for section in rooms.config.destinations]
+    return [*couriers, lambda: reporter.report_next(clock=clock)]
 
 
 def _errand(
@@ -72,8 +75,11 @@ def _errand(
     courier = Courier(
         rooms.outbox, rooms.spool, sender, negotiator, destination=destination, options=options, courier=name
     )
-    return lambda: courier.deliver_next(clock=clock)
+    if not section.storage_commitment:
+        return lambda: courier.deliver_next(clock=clock)
+    committer = Committer(rooms.commitments, sender, peer=destination.peer, options=commitment_options(rooms.config))
+    return lambda: courier.deliver_next(clock=clock) or committer.request_next(clock=clock)
 
 
 def _released(rooms: Rooms, name: str) -> int:
-    return rooms.outbox.release(name)
+    return rooms.outbox.release(name) + rooms.commitments.release_reports(name)

@@ -7,8 +7,10 @@ from datetime import timedelta
 
 import structlog
 
+from triaged.daemon.destinations import commitment_options
 from triaged.daemon.rooms import Rooms, clock, pending_place
 from triaged.dimse.scp import Receiver, ScpOptions
+from triaged.steps.commitment import Desk
 from triaged.steps.intake import Intake
 from triaged.triage.scheme import Waiting
 
@@ -45,4 +47,5 @@ def _receiver(rooms: Rooms, name: str) -> Receiver:
         max_associations=dicom.max_associations,
         idle_timeout_s=dicom.idle_timeout_s,
     )
-    return Receiver(options, intake, clock=clock)
+    desk = Desk(rooms.commitments, rooms.spool, find_peer=dicom.peer, options=commitment_options(rooms.config))
+    return Receiver(options, intake, clock=clock, commitment=desk)

@@ -14,6 +14,7 @@ import structlog
 from triaged.config.settings import Config
 from triaged.errors import TryLater
 from triaged.steps.ports import PlacePending
+from triaged.store.commitments import Commitments
 from triaged.store.database import Database, migrate, open_database
 from triaged.store.outbox import Outbox
 from triaged.store.peers import Peers
@@ -45,6 +46,7 @@ class Rooms:
     outbox: Outbox
     worklist: Worklist
     peers: Peers
+    commitments: Commitments
 
 
 def open_rooms(config: Config) -> Rooms:
@@ -57,7 +59,7 @@ def open_rooms(config: Config) -> Rooms:
     database = open_database(config.database.url)
     migrate(database)
     spool = Spool(config.storage.path, config.storage.reserve_mb)
-    ledgers = Studies(database), Outbox(database), Worklist(database), Peers(database)
+    ledgers = Studies(database), Outbox(database), Worklist(database), Peers(database), Commitments(database)
     return Rooms(config, database, spool, *ledgers)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 
 from triaged.daemon.rooms import Rooms, clock
-from triaged.store.peers import Peers
 from triaged.web.app import WebOptions, create_app
 from triaged.web.server import run
 
@@ -23,6 +22,7 @@ def show(rooms: Rooms, stop: threading.Event) -> None:
         identification_threshold=config.triage.identification_threshold,
         refresh_s=config.web.refresh_s,
     )
-    peers = Peers(rooms.database)
-    app = create_app(rooms.worklist, rooms.studies, rooms.outbox, rooms.spool, peers, options=options, clock=clock)
+    app = create_app(
+        rooms.worklist, rooms.studies, rooms.outbox, rooms.spool, rooms.peers, options=options, clock=clock
+    )
     run(app, host=config.web.host, port=config.web.port, stop=stop)

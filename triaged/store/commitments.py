@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -19,17 +20,26 @@ from triaged.study.commitment import CommitmentReport, FailureReason, NotCommitt
 from triaged.study.records import DeliveryState
 from triaged.study.uids import SOPInstanceUID
 
-__all__ = ["Commitments", "QueuedReport"]
+__all__ = ["Commitments", "Held", "QueuedReport"]
 
 _AT_ONCE = 500
 """How many instances one query names; databases limit the parameters of a statement."""
 
 
+@dataclass(frozen=True, slots=True)
+class Held:
+    """An instance that is kept: its class, and a file that has to be whole; the size of our own objects is not kept."""
+
+    sop_class_uid: str
+    path: str
+    size_bytes: int | None
+
+
 class Commitments(Answers):
     """What is asked of us, what we ask, and what became of it."""
 
-    def held(self, references: Sequence[Reference]) -> Mapping[str, tuple[str, str]]:
-        """Return SOP class and path of what is kept, by the SOP Instance UIDs as they are asked for.
+    def held(self, references: Sequence[Reference]) -> Mapping[str, Held]:
+        """Return what is kept, by the SOP Instance UIDs as they are asked for.
 
         Also of what is in quarantine under that UID, and of our own objects. Where several instances have one UID, it
         is one of the class that is asked for, if there is any. What is not kept is not in the answer.
@@ -41,7 +51,7 @@ class Commitments(Answers):
         for each in references:
             kept = found.get(keys[each.sop_instance_uid], [])
             if kept:
-                fits = (one for one in kept if one[0] == each.sop_class_uid)
+                fits = (one for one in kept if one.sop_class_uid == each.sop_class_uid)
                 held[each.sop_instance_uid] = next(fits, kept[0])
         return held
 
@@ -102,14 +112,15 @@ def _key(sop_instance_uid: str) -> str:
     return SOPInstanceUID.parse(sop_instance_uid).value if sop_instance_uid.strip(" \0") else ""
 
 
-def _kept(connection: Connection, keys: Sequence[str]) -> dict[str, list[tuple[str, str]]]:
-    """Return class and path of all that is kept under these UIDs; received instances first, our own objects last."""
-    found: dict[str, list[tuple[str, str]]] = {}
+def _kept(connection: Connection, keys: Sequence[str]) -> dict[str, list[Held]]:
+    """Return all that is kept under these UIDs; received instances first, our own objects last."""
+    found: dict[str, list[Held]] = {}
     for query, key in _KEPT:
         for some in _in_parts(keys):
             for row in connection.execute(query.where(key.in_(some))):
                 sop_class = json.loads(row.image)["sop_class_uid"] if query is _RECEIVED else row.sop_class_uid
-                found.setdefault(row.sop_instance_uid, []).append((sop_class, row.path))
+                size = None if query is _OWN else row.size_bytes
+                found.setdefault(row.sop_instance_uid, []).append(Held(sop_class, row.path, size))
     return found
 
 
@@ -142,10 +153,12 @@ def _in_words(reason: int) -> str:
 
 _outbox, _derived, _instance, _quarantine = schema.outbox, schema.derived, schema.instance, schema.quarantine
 
-_RECEIVED = select(_instance.c.sop_instance_uid, _instance.c.image, _instance.c.path).order_by(_instance.c.id)
-_ASIDE = select(_quarantine.c.sop_instance_uid, _quarantine.c.sop_class_uid, _quarantine.c.path).order_by(
-    _quarantine.c.id
+_RECEIVED = select(_instance.c.sop_instance_uid, _instance.c.image, _instance.c.path, _instance.c.size_bytes).order_by(
+    _instance.c.id
 )
+_ASIDE = select(
+    _quarantine.c.sop_instance_uid, _quarantine.c.sop_class_uid, _quarantine.c.path, _quarantine.c.size_bytes
+).order_by(_quarantine.c.id)
 _OWN = select(_derived.c.sop_instance_uid, _derived.c.sop_class_uid, _derived.c.path)
 _KEPT: tuple[tuple[Any, Column[Any]], ...] = (
     (_RECEIVED, _instance.c.sop_instance_uid),

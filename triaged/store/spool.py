@@ -109,6 +109,21 @@ class Spool:
             raise ValueError(f"expected a path inside the spool, found one that leads out of it: {relative!r}")
         return path
 
+    def is_whole(self, relative: str, size_bytes: int | None) -> bool:
+        """Tell whether a kept file is there with as many bytes as were kept, or with any where that is not known.
+
+        Raises:
+            TryLater: the file system does not answer.
+        """
+        with storage_errors():
+            try:
+                with self.absolute(relative).open("rb") as file:
+                    meta_bytes = _meta_length(file.read(144))
+                    found = file.seek(0, os.SEEK_END)
+            except FileNotFoundError:
+                return False
+        return found > 0 if size_bytes is None else found in (size_bytes, size_bytes + meta_bytes)
+
     def sweep_parts(self, older_than: datetime) -> int:
         """Remove what dead receivers left half-written and nobody has touched since `older_than`; return how many."""
         swept = 0

@@ -1,0 +1,215 @@
+"""Storage commitment (PS3.4 annex J), both ways: what destinations keep of ours, and what we keep of our senders'.
+
+Nothing is ever said to be kept that is not: a row and its file, whole, on the disk. Knows no sockets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import assert_never
+
+import structlog
+
+from triaged.errors import StaleClaim
+from triaged.steps.deliver import DeliveryOptions, backoff_s
+from triaged.steps.ports import CommitmentPeer, Peer, Refused, SendOutcome, Sent, Unreachable
+from triaged.store.commitments import Commitments, QueuedReport
+from triaged.store.spool import Spool
+from triaged.study.commitment import CommitmentReport, CommitmentRequest, FailureReason, NotCommitted, Reference
+from triaged.study.uids import derived_uid
+
+log = structlog.get_logger()
+
+Clock = Callable[[], datetime]
+FindPeer = Callable[[str], Peer | None]
+"""Where a peer of this AE title is reached; None where nobody has said."""
+
+
+@dataclass(frozen=True, slots=True)
+class CommitmentOptions:
+    """`ask_again_s`: without an answer for so long, a destination is asked again.
+
+    `answer_s`: how long the association is held open for the answer, which may also come on one of the destination's.
+    `most`: how many instances one question names. `max_attempts`: how often an object is sent that is not committed.
+    """
+
+    ask_again_s: float = 900.0
+    answer_s: float = 5.0
+    most: int = 500
+    max_attempts: int = 10
+
+
+class Committer:
+    """Asks one destination whether it keeps what it was sent, one study at a time."""
+
+    def __init__(
+        self, commitments: Commitments, wire: CommitmentPeer, *, peer: Peer, options: CommitmentOptions
+    ) -> None:
+        self._commitments = commitments
+        self._wire = wire
+        self._peer = peer
+        self._options = options
+        self._not_before: datetime | None = None
+
+    def request_next(self, *, clock: Clock) -> bool:
+        """Ask for the objects of the study that has waited for longest; False when there is none, or not yet."""
+        now = clock()
+        if self._not_before is not None and now < self._not_before:
+            return False
+        again = now - timedelta(seconds=self._options.ask_again_s)
+        sent = self._commitments.uncommitted(self._peer.name, ask_again_before=again, limit=self._options.most, now=now)
+        if not sent:
+            return False
+        items = [item_id for item_id, _ in sent]
+        request = CommitmentRequest(
+            derived_uid("commitment", self._peer.name, now.isoformat(), *map(str, items)),
+            tuple(reference for _, reference in sent),
+        )
+        # Known before it is asked: the answer may come to the receiver before this association has ended.
+        self._commitments.asked(items, request.transaction_uid, now=now)
+        self._ask(request, clock)
+        return True
+
+    def _ask(self, request: CommitmentRequest, clock: Clock) -> None:
+        fields = {
+            "destination": self._peer.name,
+            "transaction_uid": request.transaction_uid,
+            "objects": len(request.references),
+        }
+        match self._wire.request_commitment(request, self._peer, wait_s=self._options.answer_s):
+            case CommitmentReport() as report:
+                settle(self._commitments, report, self._options, now=clock())
+            case Sent():
+                log.info("storage commitment asked for", **fields)
+            case Refused(reason=reason) | Unreachable(reason=reason):
+                self._not_before = clock() + timedelta(seconds=self._options.ask_again_s)
+                log.warning("storage commitment not asked for, will try again", why=reason, **fields)
+            case other:
+                assert_never(other)
+
+
+class Desk:
+    """Answers senders that ask us, and takes the answers of destinations that we asked."""
+
+    def __init__(
+        self, commitments: Commitments, spool: Spool, *, find_peer: FindPeer, options: CommitmentOptions
+    ) -> None:
+        self._commitments = commitments
+        self._spool = spool
+        self._find_peer = find_peer
+        self._options = options
+
+    def requested(self, request: CommitmentRequest, calling_ae_title: str, *, now: datetime) -> CommitmentReport | None:
+        """Return the report to send on this association, or None where it goes on one of our own later.
+
+        Raises:
+            TryLater: the store is away, so that nothing can be said.
+        """
+        report = self._judge(request)
+        known = self._find_peer(calling_ae_title) is not None
+        if known:
+            self._commitments.queue_report(calling_ae_title, report, now=now)
+        log.info(
+            "storage commitment answered",
+            calling_ae_title=calling_ae_title,
+            transaction_uid=request.transaction_uid,
+            committed=len(report.committed),
+            failed=len(report.failed),
+            on_own_association=known,
+        )
+        return None if known else report
+
+    def reported(self, report: CommitmentReport, *, now: datetime) -> None:
+        """Take what a destination answers to what we asked; an answer to nothing is ignored.
+
+        Raises:
+            TryLater: the store is away; the destination has to say it again.
+        """
+        settle(self._commitments, report, self._options, now=now)
+
+    def _judge(self, request: CommitmentRequest) -> CommitmentReport:
+        held = self._commitments.held(request.references)
+        committed: list[Reference] = []
+        failed: list[NotCommitted] = []
+        for reference in request.references:
+            kept = held.get(reference.sop_instance_uid)
+            if kept is None or not self._spool.is_whole(kept.path, kept.size_bytes):
+                failed.append(NotCommitted(reference, FailureReason.NO_SUCH_INSTANCE))
+            elif kept.sop_class_uid != reference.sop_class_uid:
+                failed.append(NotCommitted(reference, FailureReason.CLASS_INSTANCE_CONFLICT))
+            else:
+                committed.append(reference)
+        return CommitmentReport(request.transaction_uid, tuple(committed), tuple(failed))
+
+
+class Reporter:
+    """Takes answers to senders that want them on an association of ours; one that is away is tried again."""
+
+    def __init__(
+        self,
+        commitments: Commitments,
+        wire: CommitmentPeer,
+        *,
+        find_peer: FindPeer,
+        options: DeliveryOptions,
+        courier: str,
+    ) -> None:
+        self._commitments = commitments
+        self._wire = wire
+        self._find_peer = find_peer
+        self._options = options
+        self._courier = courier
+
+    def report_next(self, *, clock: Clock) -> bool:
+        """Send the answer that is due; False when none is."""
+        queued = self._commitments.claim_report(self._courier, lease_s=self._options.lease_s, now=clock())
+        if queued is None:
+            return False
+        peer = self._find_peer(queued.ae_title)
+        outcome = (
+            Refused("its AE title is no longer in dicom.peers", final=True)
+            if peer is None
+            else self._wire.report_commitment(queued.report, peer)
+        )
+        try:
+            self._settle(queued, outcome, clock())
+        except StaleClaim as stale:
+            log.warning("answer to storage commitment took longer than its lease", why=str(stale))
+        return True
+
+    def _settle(self, queued: QueuedReport, outcome: SendOutcome, now: datetime) -> None:
+        fields = {"ae_title": queued.ae_title, "transaction_uid": queued.report.transaction_uid}
+        match outcome:
+            case Sent():
+                self._commitments.report_sent(queued, now=now)
+                log.info("storage commitment reported", **fields)
+            case Refused(reason=reason, final=final) if final or queued.attempts >= self._options.max_attempts:
+                self._give_up(queued, reason, now, fields)
+            case Unreachable(reason=reason) if queued.attempts >= self._options.max_attempts:
+                self._give_up(queued, reason, now, fields)
+            case Refused(reason=reason) | Unreachable(reason=reason):
+                wait_s = backoff_s(queued.attempts, self._options)
+                again = now + timedelta(seconds=wait_s)
+                self._commitments.report_retry(queued, error=reason, next_attempt_at=again, now=now)
+                log.warning("storage commitment not reported, will try again", why=reason, wait_s=wait_s, **fields)
+            case _:
+                assert_never(outcome)
+
+    def _give_up(self, queued: QueuedReport, reason: str, now: datetime, fields: dict[str, str]) -> None:
+        self._commitments.report_dead(queued, error=reason, now=now)
+        log.error("storage commitment never reported", why=reason, attempts=queued.attempts, **fields)
+
+
+def settle(commitments: Commitments, report: CommitmentReport, options: CommitmentOptions, *, now: datetime) -> None:
+    """Record what a destination keeps; what it does not is sent again, so that its loss is seen and mended."""
+    committed, failed = commitments.settle(report, now=now, max_attempts=options.max_attempts)
+    log.info("storage commitment received", transaction_uid=report.transaction_uid, committed=committed, failed=failed)
+    for lost in report.failed if failed else ():
+        log.error(
+            "object not committed, will be sent again",
+            transaction_uid=report.transaction_uid,
+            sop_instance_uid=lost.reference.sop_instance_uid,
+            reason=f"{lost.reason:04X}H",
+        )
