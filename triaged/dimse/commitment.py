@@ -42,6 +42,10 @@ _ENCODINGS = {
 }
 
 
+class TooMany(ValueError):
+    """More references than are taken at once."""
+
+
 class EventType(IntEnum):
     """What an N-EVENT-REPORT says (PS3.4 section J.3.3.1.1)."""
 
@@ -59,6 +63,7 @@ def decode_request(content: bytes, transfer_syntax_uid: str) -> CommitmentReques
     """Return the question in an encoded Action Information.
 
     Raises:
+        TooMany: it names more instances than `MOST_REFERENCES`.
         ValueError: it is none, is not whole, or names nothing.
     """
     elements = _read(content, transfer_syntax_uid)
@@ -72,6 +77,7 @@ def decode_report(content: bytes, transfer_syntax_uid: str) -> CommitmentReport:
     """Return the answer in an encoded Event Information.
 
     Raises:
+        TooMany: it names more instances than `MOST_REFERENCES`.
         ValueError: it is none, is not whole, or names nothing.
     """
     elements = _read(content, transfer_syntax_uid)
@@ -117,7 +123,7 @@ def _whole(elements: Elements) -> Elements:
 def _items(elements: Elements, keyword: str) -> Iterator[Elements]:
     for number, item in enumerate(elements.items(keyword)):
         if number == MOST_REFERENCES:
-            raise ValueError(f"expected at most {MOST_REFERENCES} references, found more")
+            raise TooMany(f"expected at most {MOST_REFERENCES} references, found more")
         yield _whole(item)
 
 

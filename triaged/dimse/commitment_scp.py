@@ -69,7 +69,8 @@ class CommitmentService:
             said = decode(bytes(data_set), str(context.transfer_syntax))
         except ValueError as error:
             log.warning("storage commitment not understood", why=str(error), **self._who())
-            return Status.INVALID_ARGUMENT_VALUE, str(error)
+            too_many = isinstance(error, commitment.TooMany)
+            return Status.RESOURCE_LIMITATION if too_many else Status.INVALID_ARGUMENT_VALUE, str(error)
         try:
             if isinstance(said, CommitmentRequest):
                 self._requested(said, context)
