@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import shlex
 from datetime import timedelta
 from pathlib import Path
 
@@ -14,8 +15,10 @@ from tests.unit.results.ct_study import placement, provenance, standard_study
 from tests.unit.web.reading import Page, opened
 from tests.unit.web.scene import CLINIC_NOW, Scene
 from triaged.results.objects import reason_objects
+from triaged.store.views import Delivery
 from triaged.study.assessment import Reason, ReasonCode
-from triaged.study.records import ObjectKind, OutboxItem
+from triaged.study.records import DeliveryState, ObjectKind, OutboxItem
+from triaged.web.outcomes import as_line, resend_commands
 from triaged.web.pictures import described
 
 STUDY = "/studies/1.2.826.0.1.3"
@@ -140,3 +143,19 @@ def test_a_delivery_that_failed_waits_with_the_reason_and_one_given_up_keeps_it(
         ["picture (SC)", "waiting : last attempt: no route"],
         ["measurements (SR)", "given up : status 0xA900"],
     ]
+
+
+def test_pictures_refused_as_one_object_say_what_went_instead_and_are_not_to_be_sent_again() -> None:
+    as_one = _delivery(ObjectKind.SC_MULTIFRAME, DeliveryState.REFUSED, error="not accepted")
+    assert as_line(as_one).why == "not accepted (the single pictures went in its place)"
+    assert resend_commands([as_one]) == []
+
+
+def test_a_command_can_be_pasted_into_a_shell_whatever_a_destination_is_called() -> None:
+    odd = _delivery(ObjectKind.SEG, DeliveryState.DEAD, error="x", destination="pacs; rm -rf 'all'")
+    (command,) = resend_commands([odd, odd], study_uid="1.2.3")
+    assert shlex.split(command) == ["triaged", "resend", "--study", "1.2.3", "--destination", "pacs; rm -rf 'all'"]
+
+
+def _delivery(kind: ObjectKind, state: DeliveryState, *, error: str, destination: str = "pacs") -> Delivery:
+    return Delivery(1, "1.2.3", destination, "2.25.1", kind, state, 1, CLINIC_NOW, None, error)
