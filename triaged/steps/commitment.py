@@ -32,13 +32,15 @@ class CommitmentOptions:
     """`ask_again_s`: without an answer for so long, a destination is asked again.
 
     `answer_s`: how long the association is held open for the answer, which may also come on one of the destination's.
-    `most`: how many instances one question names. `max_attempts`: how often an object is sent that is not committed.
+    `most`: how many instances one question names. `max_attempts`: how often an object is sent that is not committed,
+    each time later than the last by `send_again_s`.
     """
 
     ask_again_s: float = 900.0
     answer_s: float = 5.0
     most: int = 500
     max_attempts: int = 10
+    send_again_s: float = 60.0
 
 
 class Committer:
@@ -204,7 +206,9 @@ class Reporter:
 
 def settle(commitments: Commitments, report: CommitmentReport, options: CommitmentOptions, *, now: datetime) -> None:
     """Record what a destination keeps; what it does not is sent again, so that its loss is seen and mended."""
-    committed, failed = commitments.settle(report, now=now, max_attempts=options.max_attempts)
+    committed, failed = commitments.settle(
+        report, max_attempts=options.max_attempts, wait_s=options.send_again_s, now=now
+    )
     log.info("storage commitment received", transaction_uid=report.transaction_uid, committed=committed, failed=failed)
     for lost in report.failed if failed else ():
         log.error(

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Column, Connection, bindparam, or_, select, update
@@ -79,12 +79,15 @@ class Commitments(Answers):
             for some in _in_parts(sorted(item_ids)):
                 connection.execute(_IS_UNCOMMITTED.where(_outbox.c.id.in_(some)), values)
 
-    def settle(self, report: CommitmentReport, *, max_attempts: int, now: datetime) -> tuple[int, int]:
+    def settle(
+        self, report: CommitmentReport, *, max_attempts: int, wait_s: float = 0.0, now: datetime
+    ) -> tuple[int, int]:
         """Record what a destination answered; return how many deliveries it keeps and how many it does not.
 
-        What it does not keep is sent again, with its reason as error, and given up when that was said `max_attempts`
-        times. An answer to nothing that was asked, or a second one to the same, changes nothing; nor does one that says
-        only that the transaction was known (0131H): it is asked again in another.
+        What it does not keep is sent again, with its reason as error, after `wait_s` for each time that this was said,
+        and given up when it was said `max_attempts` times. An answer to nothing that was asked, or a second one to the
+        same, changes nothing; nor does one that says only that the transaction was known (0131H): it is asked again in
+        another.
         """
         with self._database.begin() as connection:
             # The studies first, as in a commit, so that neither waits for the other.
@@ -99,7 +102,8 @@ class Commitments(Answers):
             for uid in failed:
                 failures = asked[uid].commitment_failures + 1
                 state = DeliveryState.DEAD if failures >= max_attempts else DeliveryState.PENDING
-                connection.execute(_SET, {"item": asked[uid].id, **_not_kept(state, failures, lost[uid], now)})
+                again = now + timedelta(seconds=wait_s * failures)
+                connection.execute(_SET, {"item": asked[uid].id, **_not_kept(state, failures, lost[uid], again)})
             for study_id in studies:
                 withdraw_superseded(connection, study_id, now=now)
             for uid in failed:
@@ -132,14 +136,14 @@ def _is_lost(answer: NotCommitted) -> bool:
     return answer.reason != FailureReason.DUPLICATE_TRANSACTION
 
 
-def _not_kept(state: DeliveryState, failures: int, reason: int, now: datetime) -> dict[str, Any]:
+def _not_kept(state: DeliveryState, failures: int, reason: int, again: datetime) -> dict[str, Any]:
     return {
         "state": state,
         "commitment_failures": failures,
         "commitment_uid": None,
         "commitment_asked_at": None,
         "sent_at": None,
-        "next_attempt_at": now,
+        "next_attempt_at": again,
         "error": f"sent, but the destination does not keep it: {_in_words(reason)}",
     }
 

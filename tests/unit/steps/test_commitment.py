@@ -209,6 +209,20 @@ def test_what_is_not_kept_is_sent_again_and_its_delivery_says_why(office: Office
     assert all("processing failure (0110H)" in (each.error or "") for each in office.deliveries())
 
 
+def test_a_pacs_that_keeps_nothing_is_sent_the_object_later_each_time_and_then_no_more(office: Office) -> None:
+    office.wire.answer = _none
+    office.score()
+    sent_in_minute = []
+    for minute in range(100):
+        while item := office.outbox.claim_due("courier", lease_s=60, now=office.now):
+            office.outbox.sent(item, now=office.now)
+            sent_in_minute.append(minute)
+        office.ask()
+        office.later(60)
+    assert sent_in_minute[::2] == sent_in_minute[1::2] == [0, 1, 3, 6, 10, 15, 21, 28, 36, 45]
+    assert {each.state for each in office.deliveries()} == {DeliveryState.DEAD}
+
+
 def test_a_pacs_that_cannot_be_asked_is_left_alone_for_a_while(office: Office) -> None:
     office.wire.answer = lambda _: Unreachable("connection refused")
     for study in (1, 2):
