@@ -19,6 +19,8 @@ from triaged.study.placement import TriageClass
 from triaged.study.records import DerivedObject, ObjectKind, ObjectSet, Prior, Publication
 
 _REPORTS = (ObjectKind.SR, ObjectKind.TEXT)
+_PRIORS_SEEN = 50
+"""So many are looked at for one with a date; of one identity there may be thousands where a site anonymises."""
 
 
 class Publications(Ledger):
@@ -46,7 +48,9 @@ class Publications(Ledger):
         one date by its time to the second; a study without a date has no prior, and is none.
         """
         with self._database.read() as connection:
-            row = connection.execute(_PRIOR, {"uid": study_uid}).first()
+            rows = connection.execute(_PRIORS, {"uid": study_uid}).all()
+        dated = (row for row in rows if _is_date(row.study_date) and _is_date(row.later_date))
+        row = next(dated, None)
         return None if row is None else _prior(row)
 
     def results(self, study_uid: str) -> list[ResultRecord]:
@@ -90,6 +94,10 @@ def _record(row: Row[Any], superseded_by: int | None) -> ResultRecord:
     )
 
 
+def _is_date(text: str) -> bool:
+    return len(text) == 8 and text.isascii() and text.isdecimal()
+
+
 def _prior(row: Row[Any]) -> Prior:
     return Prior(
         study_uid=row.study_uid,
@@ -128,15 +136,13 @@ def _second(time: Any) -> Any:
 
 
 _later = _study.alias("later")
-_PRIOR = (
-    select(_study.c.study_uid, _study.c.study_date, _result)
+_PRIORS = (
+    select(_study.c.study_uid, _study.c.study_date, _later.c.study_date.label("later_date"), _result)
     .join(_result, _result.c.id == _study.c.result_id)
     .join(_later, _later.c.patient_key == _study.c.patient_key)
     .where(
         _later.c.study_uid == bindparam("uid"),
         _study.c.id != _later.c.id,
-        func.length(_later.c.study_date) == 8,
-        func.length(_study.c.study_date) == 8,
         or_(
             _study.c.study_date < _later.c.study_date,
             (_study.c.study_date == _later.c.study_date)
@@ -147,5 +153,5 @@ _PRIOR = (
         _result.c.coronal_path.is_not(None),
     )
     .order_by(_study.c.study_date.desc(), _second(_study.c.study_time).desc(), _study.c.id.desc())
-    .limit(1)
+    .limit(_PRIORS_SEEN)
 )
