@@ -245,7 +245,7 @@ class Analyst:
             object_set=object_set(outcome.provenance),
             coronal_path=kept.coronal_path,
             destinations=self._destinations,
-            model=self.engine.name,
+            model=outcome.provenance.algorithm,
             scheme=self._triage.scheme.value,
             now=now,
         )
