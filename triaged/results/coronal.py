@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from triaged.results.display import resampled
-from triaged.results.projection import Direction, Image, Projection
+from triaged.results.projection import Cut, Direction, Image, Projection
 
 FORMAT = 1
 _GRID_MM = 1.5
@@ -29,6 +29,8 @@ def encode_coronal(view: Projection) -> bytes:
     affected = resampled(view.share * view.path_mm, view.spacing_mm, _GRID_MM)
     share = np.divide(affected, path, out=np.zeros_like(path), where=path > 0)
     spacing = [n * mm / m for n, mm, m in zip(view.path_mm.shape, view.spacing_mm, path.shape, strict=True)]
+    scale = [mm / fine for mm, fine in zip(view.spacing_mm, spacing, strict=True)]
+    cuts = [(cut.row * scale[0], cut.start * scale[1], cut.stop * scale[1]) for cut in view.cuts]
     stream = BytesIO()
     np.savez_compressed(
         stream,
@@ -38,6 +40,7 @@ def encode_coronal(view: Projection) -> bytes:
         lung_hu=_hu(view),
         share=_steps(share, _STEPS_OF_SHARE),
         path=_steps(path, _STEPS_PER_MM),
+        cuts=np.array(cuts, np.float64).reshape(-1, 3),
     )
     return stream.getvalue()
 
@@ -70,6 +73,7 @@ def _view(kept: Mapping[str, NDArray[Any]]) -> Projection:
         lung_hu=np.where(hu == _NO_LUNG_HU, np.float32(np.nan), hu).astype(np.float32),
         share=images["share"].astype(np.float32) / np.float32(_STEPS_OF_SHARE),
         path_mm=images["path"].astype(np.float32) / np.float32(_STEPS_PER_MM),
+        cuts=tuple(Cut(float(row), float(start), float(stop)) for row, start, stop in kept["cuts"]),
     )
 
 

@@ -1,4 +1,4 @@
-"""Lays out pictures with their text; knows nothing of DICOM. Text is plain ASCII: the bundled font has little more.
+"""Composes the pages of a result, all of one size, so that they can be frames of one object; knows nothing of DICOM.
 
 No patient attribute is ever drawn.
 """
@@ -8,41 +8,60 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-from PIL import Image as Pillow
-from PIL import ImageDraw, ImageFont
 from pydicom.dataset import Dataset
 
 from triaged.imaging.volume import Volume
-from triaged.results.colour import Palette, Picture, overlaid, plain, severity_colour
-from triaged.results.comparison import Earlier
+from triaged.results.colour import Palette, Picture, overlaid, plain
+from triaged.results.comparison import Earlier, change_rows, write_change
+from triaged.results.identity import sent_text
+from triaged.results.keyslices import KeySlice, draw_slice, field_mm, key_slices, locator, lungs_field
+from triaged.results.layout import (
+    AMBER,
+    CAPTION,
+    LARGE,
+    MARGIN,
+    NOTICE,
+    PAGE_HEIGHT,
+    PAGE_WIDTH,
+    TOP,
+    Heading,
+    Markers,
+    Sheet,
+)
+from triaged.results.legend import LEGEND_WIDTH, draw_legend
 from triaged.results.projection import Direction, Projection, cropped
 from triaged.results.provenance import Provenance
-from triaged.results.wording import Lines, reading_lines, reason_lines
+from triaged.results.wording import (
+    Lines,
+    other_engine,
+    percent,
+    reading_lines,
+    reason_lines,
+    revision_note,
+    slice_line,
+    written_date,
+)
+from triaged.results.zones import LungThirds, lung_thirds
 from triaged.study.assessment import Reason
 from triaged.study.finding import Reading
 from triaged.study.placement import Placement
 
-NOTICE = "CT-derived projection - AI triage, not for diagnosis"
-PAGE_WIDTH = 1024
-_MARGIN = 12
-_VIEW_WIDTH, _VIEW_HEIGHT = 496, 416
-_STRIP = 26
-_BAR_WIDTH = 74
-_BAR_LABELS = 90  # from this height on every level of the bar has room for its number
-_TEXT, _SMALL, _HEAD = 15, 14, 26
-_LINE = _TEXT + 5
-_HEAD_ROOM = _STRIP + 44
-_WHITE, _GREY, _AMBER = (255, 255, 255), (190, 190, 190), (255, 200, 90)
+__all__ = ["NOTICE", "PAGE_HEIGHT", "PAGE_WIDTH", "Page", "reason_pages", "result_pages"]
+
+_CORONAL, _SAGITTAL, _AXIAL = Markers("R", "L", "H", "F"), Markers("A", "P", "H", "F"), Markers("R", "L", "A", "P")
+_SIDE = 46  # room beside a view for the numbers of its thirds
+_LEFT = MARGIN + _SIDE
+_VIEW_WIDTH, _VIEW_HEIGHT = PAGE_WIDTH - 2 * _LEFT - LEGEND_WIDTH - MARGIN, 760
+_LOCATOR_MM = 1.3
+_FINEST_MM = 0.8  # finer pixels would show nothing more of a CT and double the bytes
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Page:
     """One picture: RGB `pixels`; `pixel_mm` and `orientation` (rows, columns) only where one kind of view fills it.
 
-    `slices` are the CT slices that it shows, as indices on the canonical volume; none for projections.
-
-    `key` tells apart pages of one name whose content differs although they were made from the same inputs.
+    `slices` are the CT slices that it shows, as indices on the canonical volume; none for projections. `key` tells
+    apart pages of one name whose content differs although they were made from the same inputs.
     """
 
     name: str
@@ -52,6 +71,16 @@ class Page:
     orientation: tuple[str, str] | None
     key: str = ""
     slices: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Style:
+    """What all pages of a result have in common."""
+
+    heading: Heading
+    palette: Palette
+    lines: Lines
+    thirds: tuple[LungThirds, ...]
 
 
 def result_pages(
@@ -64,154 +93,174 @@ def result_pages(
     *,
     palette: Palette = Palette.GREEN_RED,
     earlier: Earlier | None = None,
+    slice_names: Sequence[str] = (),
 ) -> tuple[Page, ...]:
-    """Return the pages of a scored study, all of one size: the summary, then each view by itself."""
-    coronal, *sagittals = views = cropped(tuple(views))
-    return (
-        summary_page(views, reading_lines(header, reading, placement, provenance)),
-        *view_pages(coronal),
-        *(view_pages(one)[1] for one in sagittals),
-    )
+    """Return the pages of a scored study: summary, each view by itself, key slices, and the change since `earlier`.
+
+    `views` are the uncut `projections` of the volume. `slice_names` are what a viewer calls each of its slices, so that
+    a reader can jump there.
+    """
+    coronal, *sagittals = shown = cropped(tuple(views))
+    lines = reading_lines(header, reading, placement, provenance, earlier.prior if earlier else None)
+    style = _Style(Heading(lines.headline, revision_note(provenance)), palette, lines, lung_thirds(reading))
+    pages = [
+        _summary(shown, style),
+        _view(coronal, style, "plain"),
+        *(_view(one, style, "severity") for one in (coronal, *sagittals)),
+        *_key_slices(volume, reading, views[0], style, slice_names),
+    ]
+    if earlier is not None:
+        pages.append(_comparison(header, coronal, reading, earlier, style, other_engine(earlier.prior, provenance)))
+    return tuple(pages)
 
 
 def reason_pages(header: Dataset, reason: Reason, placement: Placement, provenance: Provenance) -> tuple[Page, ...]:
     """Return the page of a study that has no score: the reason, and no picture of the patient."""
-    return (reason_page(reason_lines(header, reason, placement, provenance), f"{reason.code.value} {reason.detail}"),)
+    lines = reason_lines(header, reason, placement, provenance)
+    sheet = Sheet(Heading(lines.headline, revision_note(provenance), AMBER))
+    sheet.paragraph(lines.body, (MARGIN, TOP))
+    return (Page("reason", "Not scored", sheet.pixels, None, None, f"{reason.code.value} {reason.detail}"),)
 
 
-def summary_page(views: Sequence[Projection], lines: Lines) -> Page:
+def _summary(views: Sequence[Projection], style: _Style) -> Page:
     """Return the page to look at first: what, where and how much."""
     coronal, *sagittals = views
-    pixel_mm = _fitting_pixel_mm(coronal, sagittals)
+    pixel_mm = _summary_pixel_mm(coronal, sagittals)
+    sheet = Sheet(style.heading)
     grey = plain(coronal, pixel_mm)
-    top = [overlaid(coronal, pixel_mm, grey), grey]
-    bottom = [overlaid(one, pixel_mm, plain(one, pixel_mm)) for one in sagittals]
-    first, second = _HEAD_ROOM + _STRIP, _HEAD_ROOM + grey.shape[0] + 2 * _STRIP
-    text_at = (2 * _MARGIN + sum(one.shape[1] + _MARGIN for one in bottom), second - _STRIP + 4)
-    text = _wrapped(lines.body, PAGE_WIDTH - text_at[0] - _MARGIN)
-    below = max(second + bottom[0].shape[0], text_at[1] + len(text) * _LINE)
-    page = _canvas(PAGE_WIDTH, below + _STRIP)
-    draw = ImageDraw.Draw(page)
-    _notice(draw)
-    draw.text((_MARGIN, _STRIP + 8), lines.headline, font=_font(_HEAD), fill=_WHITE)
-    left = _MARGIN
-    for picture, caption in zip(top, ("Coronal, severity", "Coronal, plain"), strict=True):
-        _panel(page, draw, picture, (left, first), caption, Direction.CORONAL)
-        left += picture.shape[1] + _MARGIN
-    _bar(page, draw, (PAGE_WIDTH - _BAR_WIDTH, first), grey.shape[0])
-    left = _MARGIN
-    for picture, view in zip(bottom, sagittals, strict=True):
-        _panel(page, draw, picture, (left, second), view.direction.value.capitalize(), view.direction)
-        left += picture.shape[1] + _MARGIN
-    _write(draw, text, text_at)
-    return Page("summary", "Summary", np.asarray(page), None, None)
+    _draw_overlaid(sheet, coronal, grey, (MARGIN, TOP), pixel_mm, style.palette)
+    sheet.picture(grey, (2 * MARGIN + grey.shape[1], TOP), "Coronal, plain", _CORONAL)
+    draw_legend(sheet, (PAGE_WIDTH - LEGEND_WIDTH, TOP), grey.shape[0], style.palette)
+    left, top = MARGIN, TOP + grey.shape[0] + CAPTION + 8
+    for view in sagittals:
+        grey = plain(view, pixel_mm)
+        _draw_overlaid(sheet, view, grey, (left, top), pixel_mm, style.palette)
+        left += grey.shape[1] + MARGIN
+    sheet.paragraph(style.lines.body, (left + 4, top - CAPTION))
+    return Page("summary", "Summary", sheet.pixels, None, None)
 
 
-def view_pages(view: Projection) -> tuple[Page, Page]:
-    """Return one view by itself, plain and with severity in colour."""
-    height_mm, width_mm = (n * mm for n, mm in zip(view.path_mm.shape, view.spacing_mm, strict=True))
-    pixel_mm = max(width_mm / _VIEW_WIDTH, height_mm / _VIEW_HEIGHT, 0.5)
-    grey = plain(view, pixel_mm)
-    return (
-        _view_page(view, "plain", grey, pixel_mm, 0),
-        _view_page(view, "severity", overlaid(view, pixel_mm, grey), pixel_mm, _BAR_WIDTH),
-    )
+def _summary_pixel_mm(coronal: Projection, sagittals: Sequence[Projection]) -> float:
+    """Return the pixel that lets two coronal views stand side by side and leaves two fifths of the width for text."""
+    height_mm, width_mm = _size_mm(coronal)
+    beside = 2.0 * width_mm / (PAGE_WIDTH - LEGEND_WIDTH - 4 * MARGIN)
+    below = sum(_size_mm(one)[1] for one in sagittals) / (PAGE_WIDTH - 400.0 - 4 * MARGIN)
+    return max(beside, below, height_mm / 350.0, 0.3)
 
 
-def _view_page(view: Projection, style: str, picture: Picture, pixel_mm: float, bar: int) -> Page:
-    width = max(picture.shape[1] + bar + 2 * _MARGIN, 420)
-    page = _canvas(width, picture.shape[0] + 2 * _STRIP + _MARGIN)
-    draw = ImageDraw.Draw(page)
-    _notice(draw)
-    title = f"{view.direction.value.capitalize()}, {style}"
-    _panel(page, draw, picture, (_MARGIN, 2 * _STRIP), title, view.direction)
-    if bar:
-        _bar(page, draw, (width - bar, 2 * _STRIP), picture.shape[0])
+def _view(view: Projection, style: _Style, kind: str) -> Page:
+    """Return one view by itself, plain or with severity in colour."""
+    height_mm, width_mm = _size_mm(view)
+    pixel_mm = max(width_mm / _VIEW_WIDTH, height_mm / _VIEW_HEIGHT, _FINEST_MM)
+    sheet = Sheet(style.heading)
+    grey, at = plain(view, pixel_mm), (_LEFT, TOP)
+    title = f"{view.direction.value.capitalize()}, {kind}"
+    if kind == "plain":
+        sheet.picture(grey, at, title, _markers(view))
+    else:
+        _draw_overlaid(sheet, view, grey, at, pixel_mm, style.palette)
+        _write_thirds(sheet, view, style.thirds, (at[0], at[0] + grey.shape[1]), pixel_mm)
+        draw_legend(sheet, (PAGE_WIDTH - LEGEND_WIDTH, TOP), min(grey.shape[0], 440), style.palette)
     orientation = ("L", "F") if view.direction is Direction.CORONAL else ("P", "F")
-    return Page(f"{view.direction.value.replace(' ', '-')}-{style}", title, np.asarray(page), pixel_mm, orientation)
+    name = f"{view.direction.value.replace(' ', '-')}-{kind}"
+    return Page(name, title, sheet.pixels, pixel_mm, orientation)
 
 
-def reason_page(lines: Lines, key: str) -> Page:
-    """Return the page of a study that has no score: the reason, and no picture of the patient."""
-    text = _wrapped(lines.body, PAGE_WIDTH - 2 * _MARGIN)
-    top = _HEAD_ROOM + _STRIP
-    page = _canvas(PAGE_WIDTH, top + len(text) * _LINE + _STRIP)
-    draw = ImageDraw.Draw(page)
-    _notice(draw)
-    draw.text((_MARGIN, _STRIP + 8), lines.headline, font=_font(_HEAD), fill=_AMBER)
-    _write(draw, text, (_MARGIN, top))
-    return Page("reason", "Not scored", np.asarray(page), None, None, key)
+def _key_slices(
+    volume: Volume, reading: Reading, coronal: Projection, style: _Style, names: Sequence[str]
+) -> list[Page]:
+    profile = style.thirds[0].counts
+    for other in style.thirds[1:]:
+        profile = profile.with_other(other.counts)
+    field = lungs_field(reading)
+    chosen = key_slices(profile)
+    height_mm, width_mm = field_mm(volume, field)
+    pixel_mm = max(width_mm / ((PAGE_WIDTH - 3 * MARGIN) // 2), height_mm / 560.0, _FINEST_MM)
+    pages = []
+    for one in chosen:
+        name = names[one.index] if names else ""
+        pair = draw_slice(volume, reading, one.index, field, pixel_mm)
+        where = locator(coronal, one.index, _LOCATOR_MM)
+        words = slice_line(one, volume.geometry, name)
+        pixels = _key_slice(pair, where, one, words, style.heading)
+        title = f"Key slice, {one.third} third"
+        pages.append(Page(f"key-slice-{one.third}", title, pixels, pixel_mm, ("L", "P"), "", (one.index,)))
+    return pages
 
 
-def _fitting_pixel_mm(coronal: Projection, sagittals: Sequence[Projection]) -> float:
-    """Return the pixel that lets two coronal views stand side by side and leaves a third of the width for text."""
-    beside = 2.0 * coronal.path_mm.shape[1] * coronal.spacing_mm[1] / (PAGE_WIDTH - _BAR_WIDTH - 3 * _MARGIN)
-    below = sum(one.path_mm.shape[1] * one.spacing_mm[1] for one in sagittals) / (PAGE_WIDTH - 360.0 - 4 * _MARGIN)
-    tall = coronal.path_mm.shape[0] * coronal.spacing_mm[0] / 430.0
-    return float(max(beside, below, tall, 0.3))
+def _key_slice(
+    pair: tuple[Picture, Picture], where: Picture, chosen: KeySlice, words: Sequence[str], heading: Heading
+) -> Picture:
+    """Return a slice outlined and plain, and below it in words and as a line on the lungs where it lies."""
+    outlined, grey = pair
+    sheet = Sheet(heading)
+    sheet.picture(outlined, (MARGIN, TOP), f"Axial, {chosen.third} third; yellow: lesion, cyan: lungs", _AXIAL)
+    sheet.picture(grey, (2 * MARGIN + grey.shape[1], TOP), "The same, plain; window -1350 to 150 HU", _AXIAL)
+    level = TOP + grey.shape[0] + MARGIN
+    for line in words:
+        sheet.text((MARGIN, level), line, LARGE)
+        level += LARGE + 8
+    sheet.picture(where, (MARGIN, level + CAPTION), "Where it lies, seen from the front", Markers("R", "L", "", ""))
+    return sheet.pixels
 
 
-def _canvas(width: int, height: int) -> Pillow.Image:
-    return Pillow.new("RGB", (width, height))
+def _comparison(
+    header: Dataset, coronal: Projection, reading: Reading, earlier: Earlier, style: _Style, caution: str
+) -> Page:
+    """Return the coronal views of both studies side by side, at the same scale and in the same colours."""
+    (then,) = cropped((earlier.coronal,))
+    heights_mm, widths_mm = zip(_size_mm(then), _size_mm(coronal), strict=True)
+    pixel_mm = max(sum(widths_mm) / (PAGE_WIDTH - LEGEND_WIDTH - 4 * MARGIN), max(heights_mm) / 600.0, _FINEST_MM)
+    dates = written_date(earlier.prior.study_date), written_date(sent_text(header, "StudyDate"))
+    sheet = Sheet(style.heading)
+    left, lowest = MARGIN, TOP
+    for view, caption in ((then, f"Earlier: {dates[0]}"), (coronal, f"This study: {dates[1]}")):
+        grey = plain(view, pixel_mm)
+        _draw_overlaid(sheet, view, grey, (left, TOP), pixel_mm, style.palette, caption)
+        left += grey.shape[1] + MARGIN
+        lowest = max(lowest, TOP + grey.shape[0])
+    draw_legend(sheet, (PAGE_WIDTH - LEGEND_WIDTH, TOP), min(lowest - TOP, 440), style.palette)
+    below = write_change(sheet, change_rows(reading.finding, earlier.prior), dates, lowest + MARGIN)
+    sheet.paragraph(tuple(filter(None, (caution,))), (MARGIN, below + MARGIN))
+    return Page("comparison", "Change since the earlier study", sheet.pixels, pixel_mm, ("L", "F"))
 
 
-def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    return ImageFont.load_default(size=size)
-
-
-def _notice(draw: ImageDraw.ImageDraw) -> None:
-    draw.text((_MARGIN, 5), NOTICE, font=_font(_SMALL), fill=_AMBER)
-
-
-def _panel(
-    page: Pillow.Image, draw: ImageDraw.ImageDraw, picture: Picture, at: tuple[int, int], caption: str, way: Direction
+def _draw_overlaid(
+    sheet: Sheet,
+    view: Projection,
+    grey: Picture,
+    at: tuple[int, int],
+    pixel_mm: float,
+    palette: Palette,
+    caption: str = "",
 ) -> None:
-    height, width = picture.shape[:2]
-    x, y = at
-    page.paste(Pillow.fromarray(picture), at)
-    draw.text((x, y - 19), caption, font=_font(_SMALL), fill=_GREY)
-    start, end = ("R", "L") if way is Direction.CORONAL else ("A", "P")
-    _marker(draw, (x + 12, y + height // 2), start)
-    _marker(draw, (x + width - 12, y + height // 2), end)
-    _marker(draw, (x + width // 2, y + 12), "H")
-    _marker(draw, (x + width // 2, y + height - 12), "F")
+    """Draw a view with severity in colour and the borders of the lungs' thirds."""
+    words = caption or f"{view.direction.value.capitalize()}, severity"
+    sheet.picture(overlaid(view, pixel_mm, grey, palette), at, words, _markers(view))
+    rows_mm, columns_mm = view.spacing_mm
+    for cut in view.cuts:
+        start = at[0] + cut.start * columns_mm / pixel_mm, at[1] + cut.row * rows_mm / pixel_mm
+        sheet.dashes(start, (cut.stop - cut.start) * columns_mm / pixel_mm)
 
 
-def _marker(draw: ImageDraw.ImageDraw, at: tuple[int, int], letter: str) -> None:
-    draw.text(at, letter, font=_font(20), fill=_WHITE, anchor="mm", stroke_width=2, stroke_fill=(0, 0, 0))
+def _write_thirds(
+    sheet: Sheet, view: Projection, thirds: Sequence[LungThirds], edges: tuple[int, int], pixel_mm: float
+) -> None:
+    """Write the share of each third beside its lung: right lung at the image's left, any other at the right."""
+    own = [one for one in thirds if view.direction is not Direction.SAGITTAL_LEFT or one.name == "L"]
+    for number, one in enumerate(own[: len(view.cuts) // 2]):
+        lower, upper = (TOP + cut.row * view.spacing_mm[0] / pixel_mm for cut in view.cuts[2 * number : 2 * number + 2])
+        third = lower - upper
+        x, anchor = (edges[0] - 4, "rm") if one.name == "R" else (edges[1] + 4, "lm")
+        levels = lower + third / 2, (lower + upper) / 2, upper - third / 2
+        for level, share in zip(levels, one.counts.shares, strict=True):
+            sheet.beside((x, level), percent(share), anchor)
 
 
-def _bar(page: Pillow.Image, draw: ImageDraw.ImageDraw, at: tuple[int, int], height: int) -> None:
-    """Draw the bar from 0 to 100 % of the lung's depth affected, most at the top."""
-    x, y = at
-    draw.text((x, y - 19), "Affected", font=_font(_SMALL), fill=_GREY)
-    shares = np.linspace(1.0, 0.0, height, dtype=np.float32)
-    colours = np.round(severity_colour(shares)).astype(np.uint8)
-    page.paste(Pillow.fromarray(np.repeat(colours[:, None], 18, axis=1)), (x, y))
-    for percent in (0, 25, 50, 75, 100) if height >= _BAR_LABELS else (0, 100):
-        level = y + round((100 - percent) / 100 * (height - 1))
-        draw.line([(x, level), (x + 22, level)], fill=_WHITE)
-        beside = (x + 25, min(max(level, y + 7), y + height - 8))
-        draw.text(beside, f"{percent}%", font=_font(_SMALL), fill=_WHITE, anchor="lm")
+def _markers(view: Projection) -> Markers:
+    return _CORONAL if view.direction is Direction.CORONAL else _SAGITTAL
 
 
-def _write(draw: ImageDraw.ImageDraw, lines: Sequence[str], at: tuple[int, int]) -> None:
-    for number, text in enumerate(lines):
-        draw.text((at[0], at[1] + number * _LINE), text, font=_font(_TEXT), fill=_WHITE)
-
-
-def _wrapped(lines: Sequence[str], width: int) -> list[str]:
-    """Return the lines broken between words so that each fits the width."""
-    font = _font(_TEXT)
-    parts: list[str] = []
-    for text in lines:
-        current = ""
-        for word in text.split():
-            longer = f"{current} {word}".strip()
-            if current and font.getlength(longer) > width:
-                parts.append(current)
-                current = word
-            else:
-                current = longer
-        parts.append(current)
-    return parts
+def _size_mm(view: Projection) -> tuple[float, float]:
+    rows_mm, columns_mm = view.spacing_mm
+    return view.path_mm.shape[0] * rows_mm, view.path_mm.shape[1] * columns_mm

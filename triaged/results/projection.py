@@ -39,9 +39,9 @@ class Direction(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """Where a view shows the border of two thirds of a lung: `row` below the image's upper edge, from `start` to `stop`.
+    """Where a view shows the border of two thirds of a lung, from column `start` to `stop`; nowhere if they are equal.
 
-    All three count pixels of the view from its edges, with fractions.
+    Rows and columns count from the image's upper and left edge, in pixels of the view with fractions.
     """
 
     row: float
@@ -55,7 +55,7 @@ class Projection:
 
     `attenuation` is the line integral (no unit), `lung_hu` the mean HU of lung voxels on the ray (NaN without any),
     `share` the affected share of the lung on the ray in [0, 1], `path_mm` the length of lung that the ray meets and
-    `cuts` the borders of each lung's thirds.
+    `cuts` the borders of thirds: for each lung that of lower and middle third, then that of middle and upper third.
     """
 
     direction: Direction
@@ -172,13 +172,11 @@ def _ratio(part: Image, whole: Image, without: float) -> Image:
 
 def _cuts(lung: Region, profile: Counts, axis: int) -> list[Cut]:
     """Return the borders of a lung's thirds as wide as the lung is there."""
-    if not profile.lung.any():
-        return []
     cuts = []
     for height in profile.heights:
         occupied = np.flatnonzero(lung[min(int(height), lung.shape[0] - 1)].any(axis=axis - 1))
-        if occupied.size:
-            cuts.append(Cut(lung.shape[0] - height, float(occupied[0]), float(occupied[-1] + 1)))
+        start, stop = (float(occupied[0]), float(occupied[-1] + 1)) if occupied.size else (0.0, 0.0)
+        cuts.append(Cut(lung.shape[0] - height, start, stop))
     return cuts
 
 
@@ -245,6 +243,10 @@ def _cut(view: Projection, rows: slice) -> Projection:
             for cut in view.cuts
         ),
     )
+
+
+def _moved(cut: Cut, rows: int, columns: int) -> Cut:
+    return Cut(cut.row - rows, max(0.0, cut.start - columns), max(0.0, cut.stop - columns))
 
 
 def _extent(occupied: NDArray[np.bool_], margin: float) -> slice:

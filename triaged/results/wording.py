@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 
 from pydicom.dataset import Dataset
 
+from triaged.imaging.geometry import Geometry
 from triaged.results.identity import local_time, sent_text
+from triaged.results.keyslices import KeySlice
 from triaged.results.provenance import Provenance
-from triaged.results.zones import zone_shares
+from triaged.results.zones import AFFECTED_ZONE, lung_thirds
 from triaged.study.assessment import OUT_OF_SCOPE_CODES, Reason
 from triaged.study.finding import Finding, Reading
 from triaged.study.placement import Placement
+from triaged.study.records import Prior
 
 INTENDED_USE = "AI triage - not for diagnosis, first reading only"
-AFFECTED_ZONE = 0.3  # from this share on a third of a lung counts as affected
 _SIMPLE = {"\u2265": ">=", "\u2264": "<=", "\u2248": "~", "\u2014": "-", "\u2013": "-", "\u2212": "-"}
 
 
@@ -33,8 +36,10 @@ class Lines:
         return INTENDED_USE, *self.findings, *self.verdict, *self.origin
 
 
-def reading_lines(header: Dataset, reading: Reading, placement: Placement, provenance: Provenance) -> Lines:
-    """Return the words of a scored study."""
+def reading_lines(
+    header: Dataset, reading: Reading, placement: Placement, provenance: Provenance, prior: Prior | None = None
+) -> Lines:
+    """Return the words of a scored study, with the change since an earlier one where there is one."""
     finding = reading.finding
     return Lines(
         headline=_headline(finding),
@@ -43,11 +48,12 @@ def reading_lines(header: Dataset, reading: Reading, placement: Placement, prove
             _shares(finding),
             f"Computed CT-{finding.grade} (0 to 4), from the worse lung",
             _volumes(finding),
-            f"Dense, above -300 HU: {_percent(finding.dense_share)} of affected",
+            _density(finding),
             *_zones(reading),
-            *(f"Check: {flag.value}" for flag in finding.quality),
+            *(_change(finding, prior, provenance) if prior else ()),
+            *([f"Check: {', '.join(flag.value for flag in finding.quality)}"] if finding.quality else []),
         ),
-        verdict=(f"Class {placement.triage_class.value}: {_ascii(placement.reason)}",),
+        verdict=(f"Class {placement.triage_class.value}: {to_ascii(placement.reason)}",),
         origin=_origin(header, provenance),
     )
 
@@ -59,19 +65,56 @@ def reason_lines(header: Dataset, reason: Reason, placement: Placement, provenan
         headline=f"No score: {reason.code.value}",
         findings=(
             f"{outcome}. This says nothing about the patient: read as without AI.",
-            _ascii(reason.detail[:1].upper() + reason.detail[1:]),
+            to_ascii(reason.detail[:1].upper() + reason.detail[1:]),
         ),
-        verdict=(f"Class {placement.triage_class.value}: {_ascii(placement.reason)}",),
+        verdict=(f"Class {placement.triage_class.value}: {to_ascii(placement.reason)}",),
         origin=_origin(header, provenance),
     )
+
+
+def revision_note(provenance: Provenance) -> str:
+    """Return which revision of a study's results this is; empty for the first."""
+    number = provenance.revision
+    return f"Revision {number}, supersedes {number - 1}" if number > 1 else ""
+
+
+def written_date(sent: str) -> str:
+    """Return a DICOM date as people write it where it is one."""
+    try:
+        return date.fromisoformat(sent.strip()).isoformat() if len(sent.strip()) == 8 else "date not stated"
+    except ValueError:
+        return "date not stated"
+
+
+def points(now: float, then: float) -> str:
+    """Return the change of a share in percentage points, with its sign."""
+    change = round(100.0 * (now - then))
+    return f"{change:+d}" if change else "0"
+
+
+def other_engine(prior: Prior, provenance: Provenance) -> str:
+    """Say that another engine, or another version, read the earlier study; empty where it was the same."""
+    if prior.algorithm == provenance.algorithm:
+        return ""
+    return f"Earlier by {to_ascii(prior.algorithm)}: not the same reader, compare with care"
+
+
+def slice_line(chosen: KeySlice, geometry: Geometry, name: str) -> tuple[str, ...]:
+    """Return where a key slice lies in the series, and how much of the lung is affected on it."""
+    z_mm = float(geometry.position_mm((float(chosen.index), 0.0, 0.0))[2])
+    count = geometry.shape[0]
+    place = [f"Slice {count - chosen.index} of {count} from the head", *([name] if name else []), f"z {z_mm:.1f} mm"]
+    if chosen.share == 0.0:
+        return ", ".join(place), "No lesion in this third; its middle is shown"
+    return ", ".join(place), f"The largest lesion of this third: {percent(chosen.share)} of the lung on this slice"
 
 
 def _headline(finding: Finding) -> str:
     """Return which lung and how much, the grade and the probability: what is to be read in three seconds."""
     if finding.severity_right is None or finding.severity_left is None:
-        shares = f"Lungs {_percent(finding.severity_total)} affected"
+        shares = f"Lungs {percent(finding.severity_total)} affected"
     else:
-        shares = f"Right {_percent(finding.severity_right)}   Left {_percent(finding.severity_left)} affected"
+        shares = f"Right {percent(finding.severity_right)}   Left {percent(finding.severity_left)} affected"
     return "   ".join([shares, f"CT-{finding.grade}", *_probability(finding)])
 
 
@@ -98,10 +141,10 @@ def _identification(finding: Finding) -> str:
 
 
 def _shares(finding: Finding) -> str:
-    total = f"total {_percent(finding.severity_total)}"
+    total = f"total {percent(finding.severity_total)}"
     if finding.severity_right is None or finding.severity_left is None:
         return f"Lungs not told apart, {total}"
-    return f"Right {_percent(finding.severity_right)}, left {_percent(finding.severity_left)}, {total}"
+    return f"Right {percent(finding.severity_right)}, left {percent(finding.severity_left)}, {total}"
 
 
 def _volumes(finding: Finding) -> str:
@@ -111,23 +154,37 @@ def _volumes(finding: Finding) -> str:
     return f"Right {finding.right_lung_ml:.0f} mL, left {finding.left_lung_ml:.0f} mL, {affected}"
 
 
+def _density(finding: Finding) -> str:
+    dense = round(100.0 * finding.dense_share)
+    return f"Dense (above -300 HU) {dense} %, less dense {100 - dense} % of affected"
+
+
+def _change(finding: Finding, prior: Prior, provenance: Provenance) -> tuple[str, ...]:
+    parts = [f"total {points(finding.severity_total, prior.severity_total)} points"]
+    right, left = (finding.severity_right, prior.severity_right), (finding.severity_left, prior.severity_left)
+    for name, (now, then) in (("left", left), ("right", right)):
+        if now is not None and then is not None:
+            parts.insert(0, f"{name} {points(now, then)}")
+    volume = f"affected {finding.lesion_ml - prior.lesion_ml:+.0f} mL"
+    other = other_engine(prior, provenance)
+    since = f"Change since {written_date(prior.study_date)}: {', '.join(parts)}, {volume}"
+    return (since, other) if other else (since,)
+
+
 def _zones(reading: Reading) -> tuple[str, ...]:
-    lesion = reading.lesion.voxels
-    single = not reading.left_lung.voxels.any()
-    lungs = (("Lungs", reading.right_lung),) if single else (("R", reading.right_lung), ("L", reading.left_lung))
-    zones = [(name, zone_shares(lesion, mask.voxels)) for name, mask in lungs]
+    zones = [(thirds.name, thirds.counts.shares) for thirds in lung_thirds(reading)]
     lines = [
-        f"{name} thirds: upper {_percent(upper)}, middle {_percent(middle)}, lower {_percent(lower)}"
+        f"{name} thirds: upper {percent(upper)}, middle {percent(middle)}, lower {percent(lower)}"
         for name, (lower, middle, upper) in zones
     ]
     shares = [share for _, thirds in zones for share in thirds]
     affected = sum(share >= AFFECTED_ZONE for share in shares)
-    return (*lines, f"Thirds with {_percent(AFFECTED_ZONE)} or more: {affected} of {len(shares)}")
+    return (*lines, f"Thirds with {percent(AFFECTED_ZONE)} or more: {affected} of {len(shares)}")
 
 
 def _origin(header: Dataset, provenance: Provenance) -> tuple[str, ...]:
     series, thickness, kernel = (
-        _ascii(sent_text(header, keyword)) or "not stated"
+        to_ascii(sent_text(header, keyword)) or "not stated"
         for keyword in ("SeriesNumber", "SliceThickness", "ConvolutionKernel")
     )
     moment = local_time(header, provenance.assessed_at)
@@ -139,13 +196,13 @@ def _origin(header: Dataset, provenance: Provenance) -> tuple[str, ...]:
     )
 
 
-def _percent(share: float) -> str:
+def percent(share: float) -> str:
     if 0.0 < share < 0.01:
         return "<1 %"
     return f"{share * 100.0:.0f} %"
 
 
-def _ascii(text: str) -> str:
+def to_ascii(text: str) -> str:
     """Return text that the bundled font can draw."""
     for fancy, simple in _SIMPLE.items():
         text = text.replace(fancy, simple)
