@@ -26,6 +26,7 @@ ARTIFICIAL_INTELLIGENCE = Code("123110", "DCM", "Artificial Intelligence")
 MORPHOLOGICAL_OPERATIONS = Code("123104", "DCM", "Morphological Operations")
 PROCESSING_EQUIPMENT = Code("109102", "DCM", "Processing Equipment")
 SEGMENTATION = Code("113076", "DCM", "Segmentation")
+EXTRACTED_FRAMES = Code("113091", "DCM", "Spatially-related frames extracted from the volume")
 PIXEL_SUM = Code("113042", "DCM", "Pixel by pixel addition")
 SOURCE_IMAGE = Code("121322", "DCM", "Source image for image processing operation")
 

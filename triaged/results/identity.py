@@ -44,11 +44,15 @@ OPTIONAL = (
     "TimezoneOffsetFromUTC",
 )
 
-_SPELLINGS = (
-    (re.compile(r"ISO[ _-]?IR[ _-]?([0-9]+)", re.IGNORECASE), r"ISO_IR \1"),
-    (re.compile(r"ISO[ _-]2022[ _-]IR[ _-]([0-9]+)", re.IGNORECASE), r"ISO 2022 IR \1"),
-    (re.compile(r"UTF[ _-]?8|ISO[ _-]IR[ _-]192", re.IGNORECASE), "ISO_IR 192"),
-)
+_DEFAULT = "6"  # what holds where no character set is named
+_ALONE = frozenset({"ISO_IR 192", "GB18030", "GBK"})
+_OF_SEVERAL_BYTES = frozenset({"58", "87", "149", "159"})
+_OF_ONE_BYTE = frozenset({"6", "13", "100", "101", "109", "110", "126", "127", "138", "144", "148", "166"})
+"""Terms that pydicom knows of those in PS3.3 C.12.1.1.2, by their ISO-IR number but for those that stand alone."""
+_PARTS_OF_8859 = {"1": 100, "2": 101, "3": 109, "4": 110, "5": 144, "6": 127, "7": 126, "8": 138, "9": 148, "11": 166}
+_ISO_IR = re.compile(r"ISO[ _-]?(?:2022[ _-]?)?IR[ _-]?([0-9]+)")
+_ISO_8859 = re.compile(r"(?:ISO[ _-]?)?8859[ _-]([0-9]+)")
+_UTF_8 = re.compile(r"UTF[ _-]?8")
 _VALID = {
     "DA": re.compile(r"[12][0-9]{3}(0[1-9]|1[0-2])(0[1-9]|[12][0-9]|3[01])"),
     "TM": re.compile(r"([01][0-9]|2[0-3])([0-5][0-9](([0-5][0-9]|60)(\.[0-9]{1,6})?)?)?"),
@@ -108,21 +112,33 @@ def _repaired(source: Dataset, keyword: str) -> bytes:
 
 
 def _character_set(source: Dataset) -> str:
-    """Return Specific Character Set in the standard's spelling; empty where a term is unknown, which only misleads."""
-    terms = [_spelling(term.strip()) for term in sent_text(source, "SpecificCharacterSet").split("\\")]
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        try:
-            convert_encodings(terms if len(terms) > 1 else terms[0])
-        except (UserWarning, LookupError):
-            return ""
-    return "\\".join(terms)
+    """Return Specific Character Set by PS3.3 C.12.1.1.2, whatever its spelling; empty where a term says nothing known.
+
+    A wrong term would only mislead: a reader then falls back on the default, and the bytes are there as they were sent.
+    """
+    sent = sent_text(source, "SpecificCharacterSet").split("\\")
+    terms = [_iso_ir(term.strip().upper()) for term in sent]
+    if terms[0] in _ALONE:
+        return terms[0]
+    first, *others = terms
+    extensions = [one for one in others if one in _OF_SEVERAL_BYTES | _OF_ONE_BYTE]
+    if first in _OF_SEVERAL_BYTES:
+        first, extensions = "", [first, *extensions]
+    if first not in _OF_ONE_BYTE:
+        first = ""
+    if not extensions:
+        return f"ISO_IR {first}" if first not in ("", _DEFAULT) else ""
+    return "\\".join(f"ISO 2022 IR {one}" if one else "" for one in (first, *extensions))
 
 
-def _spelling(term: str) -> str:
-    for pattern, standard in _SPELLINGS:
-        if pattern.fullmatch(term):
-            return pattern.sub(standard, term)
+def _iso_ir(term: str) -> str:
+    """Return a term's ISO-IR number, or itself where it has none."""
+    if _UTF_8.fullmatch(term):
+        return "ISO_IR 192"
+    if match := _ISO_8859.fullmatch(term):
+        return str(_PARTS_OF_8859.get(match[1], ""))
+    if match := _ISO_IR.fullmatch(term):
+        return "ISO_IR 192" if match[1] == "192" else match[1]
     return term
 
 

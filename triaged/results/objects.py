@@ -9,11 +9,15 @@ from pydicom.dataset import Dataset
 
 from triaged.imaging.geometry import Geometry, Reorientation
 from triaged.imaging.volume import Volume
+from triaged.results.colour import Palette
+from triaged.results.comparison import Earlier
 from triaged.results.coronal import encode_coronal
 from triaged.results.instance import ResultObject
+from triaged.results.keyslices import slice_names
+from triaged.results.pages import reason_pages, result_pages
 from triaged.results.projection import cropped, projections
 from triaged.results.provenance import Provenance
-from triaged.results.sc import pictures, reason_picture
+from triaged.results.sc import pictures, reason_pictures
 from triaged.results.seg import segmentation, segments
 from triaged.results.source import single_frames, source_series
 from triaged.results.sr import report
@@ -40,11 +44,15 @@ def result_objects(
     reading: Reading,
     placement: Placement,
     provenance: Provenance,
+    *,
+    palette: Palette = Palette.GREEN_RED,
+    earlier: Earlier | None = None,
 ) -> Results:
     """Return segmentation, reports and pictures of one reading; equal arguments give equal bytes.
 
     `sources` are headers without pixels: one per slice in the order of `source_geometry`, or one multi-frame image.
     `volume` and the masks of `reading` lie on the canonical grid that `reorientation` made of the source's.
+    `earlier` is the study of the same patient to show beside this one.
 
     Raises:
         ValueError: the sources do not fit the geometry.
@@ -54,10 +62,15 @@ def result_objects(
     described = segments(volume, reading, provenance)
     masks = segmentation(header, source, source_geometry, reorientation, described, provenance) if described else None
     measurements = report(header, source, reading.finding, placement, masks, described, provenance)
-    words = text_report(header, source, reading_lines(header, reading, placement, provenance), provenance)
-    shown = pictures(header, source, volume, reading, placement, provenance)
-    coronal = encode_coronal(cropped(projections(volume, reading))[0])
-    return Results((*((masks,) if masks else ()), measurements, words, *shown), coronal)
+    lines = reading_lines(header, reading, placement, provenance, earlier.prior if earlier else None)
+    words = text_report(header, source, lines, provenance)
+    views = projections(volume, reading)
+    names = slice_names(sources, source, reorientation)
+    pages = result_pages(
+        header, volume, views, reading, placement, provenance, palette=palette, earlier=earlier, slice_names=names
+    )
+    shown = pictures(header, source, reorientation, pages, provenance)
+    return Results((*((masks,) if masks else ()), measurements, words, *shown), encode_coronal(cropped(views)[0]))
 
 
 def reason_objects(
@@ -71,6 +84,6 @@ def reason_objects(
     words = reason_lines(header, reason, placement, provenance)
     key = f"{reason.code.value} {reason.detail}"
     return (
-        reason_picture(header, source, reason, placement, provenance),
+        *reason_pictures(header, source, reason_pages(header, reason, placement, provenance), provenance),
         text_reason(header, source, words, provenance, key=key),
     )

@@ -1,27 +1,35 @@
-"""Writes pages as Secondary Capture images, which every archive shows; knows nothing of how a page is drawn."""
+"""Writes pages as Secondary Capture images, which every archive shows; knows nothing of how a page is drawn.
+
+The pictures of a result are there twice, one object for each page and one for all: a destination gets the one or the
+others, by what it takes.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-import numpy as np
 from pydicom.dataset import Dataset
-from pydicom.uid import ExplicitVRLittleEndian, RLELossless
 
-from triaged.imaging.volume import Volume
+from triaged.imaging.geometry import Reorientation
 from triaged.results import codes
+from triaged.results.capture import (
+    TRANSFER_SYNTAX,
+    Frame,
+    derived_by,
+    describe_capture,
+    describe_making,
+    encoded,
+    put_pixels,
+    shown_by,
+)
 from triaged.results.instance import PICTURE_SERIES, ResultObject, begin, finish
-from triaged.results.pages import NOTICE, Page, reason_page, summary_page, view_pages
-from triaged.results.projection import cropped, projections
-from triaged.results.provenance import Provenance
+from triaged.results.multiframe import multiframe_picture
+from triaged.results.pages import NOTICE, Page
+from triaged.results.provenance import Provenance, decimal
+from triaged.results.references import key_instances, source_item
 from triaged.results.source import SourceFrame, SourceSeries
-from triaged.results.wording import reading_lines, reason_lines
-from triaged.study.assessment import Reason
-from triaged.study.finding import Reading
-from triaged.study.placement import Placement
 
 SECONDARY_CAPTURE_STORAGE = "1.2.840.10008.5.1.4.1.1.7"
-_LONGEST_REFERENCE_LIST = 3
 
 # Laterality is to be absent for an unpaired part of the body and empty where the part is not known (C.7.3.1).
 _CHEST: Mapping[str, str | None] = {"BodyPartExamined": "CHEST"}
@@ -31,92 +39,69 @@ _UNKNOWN_PART: Mapping[str, str | None] = {"Laterality": None}
 def pictures(
     header: Dataset,
     source: SourceSeries,
-    volume: Volume,
-    reading: Reading,
-    placement: Placement,
+    reorientation: Reorientation,
+    pages: Sequence[Page],
     provenance: Provenance,
 ) -> tuple[ResultObject, ...]:
-    """Return the pages of a scored study as one series: the summary, then each view by itself."""
-    views = cropped(projections(volume, reading))
-    coronal, *sagittals = views
-    pages = [
-        summary_page(views, reading_lines(header, reading, placement, provenance)),
-        *view_pages(coronal),
-        *(view_pages(one)[1] for one in sagittals),
-    ]
-    return tuple(_capture(page, number, header, source, provenance, _CHEST) for number, page in enumerate(pages, 1))
+    """Return the pages of a scored study, one object each, and then the object that holds them all.
+
+    `reorientation` is what made the canonical volume, on which a page counts its slices, of the source's.
+
+    Raises:
+        ValueError: the pages differ in size.
+    """
+    frames = encoded(pages)
+    return (
+        *(
+            _capture(frame, number, header, source, shown_by(frame.page, source, reorientation), provenance, _CHEST)
+            for number, frame in enumerate(frames, 1)
+        ),
+        multiframe_picture(header, source, reorientation, frames, provenance),
+    )
 
 
-def reason_picture(
-    header: Dataset, source: SourceSeries, reason: Reason, placement: Placement, provenance: Provenance
-) -> ResultObject:
-    """Return the page of a study that has no score."""
-    page = reason_page(reason_lines(header, reason, placement, provenance), f"{reason.code.value} {reason.detail}")
-    return _capture(page, 1, header, source, provenance, _UNKNOWN_PART)
+def reason_pictures(
+    header: Dataset, source: SourceSeries, pages: Sequence[Page], provenance: Provenance
+) -> tuple[ResultObject, ...]:
+    """Return the pages of a study that has no score, one object each."""
+    return tuple(
+        _capture(frame, number, header, source, key_instances(source), provenance, _UNKNOWN_PART)
+        for number, frame in enumerate(encoded(pages), 1)
+    )
 
 
 def _capture(
-    page: Page,
+    frame: Frame,
     number: int,
     header: Dataset,
     source: SourceSeries,
+    shown: Sequence[SourceFrame],
     provenance: Provenance,
     part: Mapping[str, str | None],
 ) -> ResultObject:
+    page = frame.page
     dataset = Dataset()
     dataset.SOPClassUID = SECONDARY_CAPTURE_STORAGE
-    dataset.SOPInstanceUID = provenance.uid("sc", page.name, page.key)
+    dataset.SOPInstanceUID = provenance.uid(PICTURE_SERIES.kind.value, page.name, page.key)
     begin(dataset, header, source, PICTURE_SERIES, provenance)
+    describe_capture(dataset, header)
     dataset.InstanceNumber = number
-    dataset.ConversionType = "WSD"
-    dataset.ImageType = ["DERIVED", "SECONDARY"]
-    dataset.BurnedInAnnotation = "YES"
-    dataset.LossyImageCompression = "00"
     for keyword, value in part.items():
         setattr(dataset, keyword, value)
     dataset.PatientOrientation = list(page.orientation) if page.orientation else None
     dataset.ImageComments = f"{NOTICE}. {page.title}."
-    _describe_derivation(dataset, page, source, provenance)
-    _add_pixels(dataset, page)
-    dataset.compress(RLELossless, generate_instance_uid=False)
-    return finish(dataset, PICTURE_SERIES.kind, f"sc-{number}-{page.name}", RLELossless)
+    dataset.DerivationDescription = describe_making(f"View of a CT, {page.title}", provenance)
+    dataset.DerivationCodeSequence = codes.sequence(derived_by(page))
+    dataset.SourceImageSequence = codes.items(source_item(image) for image in shown)
+    _describe_scale(dataset, page)
+    put_pixels(dataset, [frame])
+    return finish(dataset, PICTURE_SERIES.kind, f"sc-{number}-{page.name}", TRANSFER_SYNTAX)
 
 
-def _describe_derivation(dataset: Dataset, page: Page, source: SourceSeries, provenance: Provenance) -> None:
-    dataset.DerivationDescription = f"Parallel projection of CT, {page.title}, {provenance.algorithm}. {NOTICE}."
-    dataset.DerivationCodeSequence = codes.sequence(codes.PIXEL_SUM)
-    dataset.SourceImageSequence = codes.items(_source_item(image) for image in _key_instances(source))
-    if page.pixel_mm is not None:
-        dataset.PixelSpacing = [f"{page.pixel_mm:.6f}"] * 2
-        dataset.PixelSpacingCalibrationType = "GEOMETRY"
-        dataset.PixelSpacingCalibrationDescription = "Parallel projection on the CT grid"
-
-
-def _add_pixels(dataset: Dataset, page: Page) -> None:
-    dataset.SamplesPerPixel = 3
-    dataset.PhotometricInterpretation = "RGB"
-    dataset.PlanarConfiguration = 0
-    dataset.Rows, dataset.Columns = page.pixels.shape[:2]
-    dataset.BitsAllocated = dataset.BitsStored = 8
-    dataset.HighBit = 7
-    dataset.PixelRepresentation = 0
-    dataset.ensure_file_meta()
-    dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    dataset.PixelData = np.ascontiguousarray(page.pixels).tobytes()
-    dataset["PixelData"].VR = "OB"
-
-
-def _key_instances(source: SourceSeries) -> tuple[SourceFrame, ...]:
-    """Return the first, middle and last instance: they name the series, and the report lists them all."""
-    images = source.instances
-    if len(images) <= _LONGEST_REFERENCE_LIST:
-        return images
-    return images[0], images[len(images) // 2], images[-1]
-
-
-def _source_item(image: SourceFrame) -> Dataset:
-    item = Dataset()
-    item.ReferencedSOPClassUID = image.sop_class_uid
-    item.ReferencedSOPInstanceUID = image.sop_instance_uid
-    item.PurposeOfReferenceCodeSequence = codes.sequence(codes.SOURCE_IMAGE)
-    return item
+def _describe_scale(dataset: Dataset, page: Page) -> None:
+    if page.pixel_mm is None:
+        return
+    dataset.PixelSpacing = [decimal(page.pixel_mm)] * 2
+    dataset.PixelSpacingCalibrationType = "GEOMETRY"
+    described = "A slice of the CT" if page.slices else "Parallel projection on the CT grid"
+    dataset.PixelSpacingCalibrationDescription = described

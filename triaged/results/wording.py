@@ -197,6 +197,7 @@ def _origin(header: Dataset, provenance: Provenance) -> tuple[str, ...]:
 
 
 def percent(share: float) -> str:
+    """Return a share as whole percent; what is there and rounds to nothing is told apart from nothing."""
     if 0.0 < share < 0.01:
         return "<1 %"
     return f"{share * 100.0:.0f} %"

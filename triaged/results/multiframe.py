@@ -1,0 +1,79 @@
+"""Writes the pages of a result as one Multi-frame True Color Secondary Capture image, page by page a frame.
+
+Knows nothing of how a page is drawn. It is what a destination gets that takes this class (PS3.3 A.8.5), in place of the
+single pictures, so it is a series of its own. Vectors number and label the frames (C.8.6.4). There is no scale, as it
+differs between frames, and no orientation; the page says both, and so do the single pictures.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pydicom.dataset import Dataset
+from pydicom.tag import Tag
+
+from triaged.imaging.geometry import Reorientation
+from triaged.results import codes
+from triaged.results.capture import (
+    TRANSFER_SYNTAX,
+    Frame,
+    derived_by,
+    describe_capture,
+    describe_making,
+    put_pixels,
+    shown_by,
+)
+from triaged.results.instance import MULTIFRAME_SERIES, ResultObject, begin, finish
+from triaged.results.pages import NOTICE, Page
+from triaged.results.provenance import Provenance
+from triaged.results.references import source_item
+from triaged.results.source import SourceSeries
+
+MULTIFRAME_TRUE_COLOR_STORAGE = "1.2.840.10008.5.1.4.1.1.7.4"
+_LONGEST_LABEL = 16
+
+
+def multiframe_picture(
+    header: Dataset,
+    source: SourceSeries,
+    reorientation: Reorientation,
+    frames: Sequence[Frame],
+    provenance: Provenance,
+) -> ResultObject:
+    """Return the pages as one object, in their order; `reorientation` is as for the single pictures.
+
+    Raises:
+        ValueError: the pages differ in size.
+    """
+    pages = [frame.page for frame in frames]
+    dataset = Dataset()
+    dataset.SOPClassUID = MULTIFRAME_TRUE_COLOR_STORAGE
+    dataset.SOPInstanceUID = provenance.uid(MULTIFRAME_SERIES.kind.value)
+    begin(dataset, header, source, MULTIFRAME_SERIES, provenance)
+    describe_capture(dataset, header)
+    dataset.InstanceNumber = 1
+    dataset.BodyPartExamined = "CHEST"
+    dataset.PatientOrientation = None
+    dataset.ImageComments = f"{NOTICE}. " + "; ".join(f"{n} {page.title}" for n, page in enumerate(pages, 1))
+    dataset.DerivationDescription = describe_making("Views of a CT", provenance)
+    dataset.DerivationCodeSequence = codes.sequence(*dict.fromkeys(derived_by(page) for page in pages))
+    shown = dict.fromkeys(image for page in pages for image in shown_by(page, source, reorientation))
+    dataset.SourceImageSequence = codes.items(source_item(image) for image in shown)
+    _describe_frames(dataset, pages)
+    put_pixels(dataset, frames)
+    return finish(dataset, MULTIFRAME_SERIES.kind, "sc-multiframe", TRANSFER_SYNTAX)
+
+
+def _describe_frames(dataset: Dataset, pages: Sequence[Page]) -> None:
+    dataset.NumberOfFrames = len(pages)
+    dataset.FrameIncrementPointer = [Tag("PageNumberVector"), Tag("FrameLabelVector")]
+    dataset.PageNumberVector = list(range(1, len(pages) + 1))
+    dataset.FrameLabelVector = [_label(page) for page in pages]
+    dataset.RepresentativeFrameNumber = 1
+
+
+def _label(page: Page) -> str:
+    """Return as many words of the title as a Short String, of 16 characters, holds."""
+    words = page.title.replace(",", "").split()
+    fitting = (" ".join(words[:count]) for count in range(len(words), 0, -1))
+    return next((label for label in fitting if len(label) <= _LONGEST_LABEL), page.name[:_LONGEST_LABEL])
