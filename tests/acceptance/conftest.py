@@ -148,11 +148,15 @@ def storescu(host: str, port: int, ae_title: str, folder: Path) -> None:
 
 @dataclass
 class Orthanc:
-    """An Orthanc in a folder of its own; it keeps what it has when it is stopped and started."""
+    """An Orthanc in a folder of its own; it keeps what it has when it is stopped and started.
+
+    `knows` is where it reaches peers by name: AE title, host, port.
+    """
 
     folder: Path
     dicom_port: int
     http_port: int
+    knows: dict[str, tuple[str, str, int]] = field(default_factory=dict)
     process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
@@ -167,7 +171,7 @@ class Orthanc:
             "StorageDirectory": str(self.folder / "storage"),
             "IndexDirectory": str(self.folder / "storage"),
             "DicomCheckCalledAet": False,
-            "DicomModalities": {},
+            "DicomModalities": self.knows,
         }
         path = self.folder / "orthanc.json"
         path.write_text(json.dumps(settings))
@@ -186,6 +190,12 @@ class Orthanc:
     def url(self) -> str:
         """Return the address of its REST interface."""
         return f"http://127.0.0.1:{self.http_port}"
+
+    def post(self, path: str, content: Any) -> Any:
+        """Post JSON, or bytes as they are, and return the JSON that it answers."""
+        data = content if isinstance(content, bytes) else json.dumps(content).encode()
+        with urllib.request.urlopen(urllib.request.Request(f"{self.url}{path}", data), timeout=60) as response:
+            return json.load(response)
 
     def instances(self) -> list[dict[str, Any]]:
         """Return what it holds."""

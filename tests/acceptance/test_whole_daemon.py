@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -14,9 +15,11 @@ from typing import Any
 import pydicom
 import pytest
 
-from tests.acceptance.conftest import Daemon, Orthanc, real_series, storescu, until
+from tests.acceptance.conftest import Daemon, Orthanc, get_json, real_series, storescu, until
 from triaged.lab.phantom.options import Severity
 from triaged.lab.phantom.study import phantom_study
+from triaged.store.database import open_database
+from triaged.store.outbox import Outbox
 
 MakeDaemon = Callable[..., Daemon]
 DESTINATION_KINDS = ["sc", "sr", "seg"]
@@ -130,6 +133,43 @@ def test_a_pacs_that_was_away_gets_its_objects_once_it_is_back(
     orthanc.start()
 
     until(lambda: {"SEG", "SR", "OT"} <= set(modalities(orthanc)), within_s=30, what="delivered after the outage")
+
+
+def test_a_pacs_confirms_that_it_keeps_every_object_and_we_confirm_what_it_sent(
+    make_daemon: MakeDaemon, phantoms: dict[str, Path], orthanc: Orthanc
+) -> None:
+    daemon = make_daemon(destinations=[destination(orthanc) | {"storage_commitment": True}])
+    settings = daemon.settings | {
+        "dicom": daemon.settings["dicom"]
+        | {"peers": [{"ae_title": "ORTHANC", "host": "127.0.0.1", "port": orthanc.dicom_port}]}
+    }
+    daemon.config.write_text(json.dumps(settings))
+    orthanc.knows = {"triaged": ("TRIAGED", "127.0.0.1", daemon.dicom_port)}
+    orthanc.start()
+    daemon.start()
+    sources = [orthanc.post("/instances", path.read_bytes())["ID"] for path in _files(phantoms["moderate"])]
+    orthanc.post("/modalities/triaged/store", sources)
+
+    transaction = orthanc.post("/modalities/triaged/storage-commitment", {"Resources": sources})["ID"]
+    url = f"{orthanc.url}/storage-commitment/{transaction}"
+    until(lambda: (get_json(url) or {}).get("Status") == "Success", within_s=30, what="we confirmed")
+
+    daemon.settled(studies=1, within_s=120)
+    uid = study_uid(phantoms["moderate"])
+    until(lambda: _all_committed(daemon, uid), within_s=60, what=f"the PACS confirmed\n{daemon.tail()}")
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.rglob("*") if path.is_file())
+
+
+def _all_committed(daemon: Daemon, study_uid: str) -> bool:
+    database = open_database(f"sqlite:///{daemon.folder / 'var/triaged.db'}")
+    try:
+        deliveries = Outbox(database).deliveries(study_uid)
+    finally:
+        database.close()
+    return len(deliveries) > 2 and all(each.committed_at for each in deliveries)
 
 
 def test_a_late_slice_scores_the_whole_study_again(make_daemon: MakeDaemon, phantoms: dict[str, Path]) -> None:
