@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pydicom
 import pytest
-from pydicom.uid import UID, DeflatedExplicitVRLittleEndian
+from pydicom.uid import UID, DeflatedExplicitVRLittleEndian, RLELossless
 from pynetdicom import evt
 
 from tests.wire.peers import dcmtk
@@ -60,10 +60,9 @@ def a_picture(path: Path, sop_class_uid: str, *, frames: int) -> Outgoing:
     dataset.BitsAllocated = dataset.BitsStored = 8
     dataset.HighBit = 7
     dataset.PixelData = np.random.default_rng(3).integers(0, 256, frames * 24 * 17 * 3, dtype=np.uint8).tobytes()
-    dataset["PixelData"].VR = "OB"
-    dataset.file_meta.TransferSyntaxUID = DeflatedExplicitVRLittleEndian
+    dataset.compress(RLELossless, generate_instance_uid=False)
     dataset.save_as(path, enforce_file_format=True)
-    return Outgoing(path, sop_class_uid, str(dataset.SOPInstanceUID), DEFLATED)
+    return Outgoing(path, sop_class_uid, str(dataset.SOPInstanceUID), RLE)
 
 
 def a_segmentation(path: Path) -> Outgoing:

@@ -1,6 +1,6 @@
 """Which transfer syntaxes our objects may go in, which of them first, and how an object is brought into another one.
 
-Knows no sockets. No conversion loses anything: deflated or inflated, explicit or implicit VR, into RLE and out of it.
+Knows no sockets. Every conversion is lossless: into deflated or inflated, explicit or implicit VR, and out of RLE.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from pydicom import Dataset, dcmread, dcmwrite
-from pydicom.uid import UID, RLELossless
+from pydicom.uid import UID
 
 from triaged.steps.ports import Outgoing
 
@@ -25,7 +25,7 @@ NAMES: Mapping[str, str] = MappingProxyType(
 )
 """How people name transfer syntaxes in settings -> Transfer Syntax UID."""
 
-_PICTURES = (DEFLATED, RLE, EXPLICIT, IMPLICIT)
+_PICTURES = (RLE, EXPLICIT, IMPLICIT, DEFLATED)
 _DOCUMENTS = (EXPLICIT, IMPLICIT, DEFLATED)
 
 WANTED: Mapping[str, tuple[str, ...]] = MappingProxyType(
@@ -45,16 +45,14 @@ _CONVERTIBLE = frozenset({EXPLICIT, DEFLATED, RLE})
 def ways_of(outgoing: Outgoing) -> tuple[str, ...]:
     """Return the transfer syntaxes in which an object may go, the most wanted first; none of them loses anything.
 
-    Without a wish of the destination: as it is stored, which is the smallest, else the next that keeps it small, else
-    uncompressed. An object in a syntax that we do not write goes as it is. The result is empty where the destination
-    wishes none of what is possible.
+    Without a wish of the destination: as it is stored, which is the smallest, else uncompressed. An object in a syntax
+    that we do not write goes as it is. The result is empty where the destination wishes none of what is possible.
     """
     own = outgoing.transfer_syntax_uid
-    wanted = WANTED.get(outgoing.sop_class_uid, _DOCUMENTS)
-    possible = dict.fromkeys((own, *wanted)) if own in _CONVERTIBLE else {own: None}
+    possible = dict.fromkeys((own, EXPLICIT, IMPLICIT, DEFLATED)) if own in _CONVERTIBLE else {own: None}
     if outgoing.transfer_syntaxes:
         return tuple(syntax for syntax in outgoing.transfer_syntaxes if syntax in possible)
-    return tuple(syntax for syntax in possible if syntax in (own, RLE, EXPLICIT, IMPLICIT))
+    return tuple(syntax for syntax in possible if syntax in (own, EXPLICIT, IMPLICIT))
 
 
 def proposals_for(outgoing: Outgoing) -> tuple[str, ...]:
@@ -75,9 +73,6 @@ def converted(path: Path, transfer_syntax_uid: str) -> Dataset:
     dataset = dcmread(path)
     if dataset.file_meta.TransferSyntaxUID.is_compressed:
         dataset.decompress(generate_instance_uid=False)
-    if transfer_syntax_uid == RLE:
-        # The plugin that pydicom would take first needs four times as long.
-        dataset.compress(RLELossless, encoding_plugin="pylibjpeg", generate_instance_uid=False)
     dataset.file_meta.TransferSyntaxUID = UID(transfer_syntax_uid)
     buffer = BytesIO()
     dcmwrite(buffer, dataset)
