@@ -177,6 +177,8 @@ class Analyst:
             reading=reading,
             placement=placement,
             provenance=provenance,
+            palette=self._options.palette,
+            earlier=earlier,
         )
         return _Outcome(assessment, choice, placement, provenance, results.objects, results.coronal)
 
