@@ -48,6 +48,8 @@ CT_IMAGE = "1.2.840.10008.5.1.4.1.1.2"
 IMPLICIT = "1.2.840.10008.1.2"
 EXPLICIT = "1.2.840.10008.1.2.1"
 DEADLINE_S = 20.0
+DCMTK_PATH = "/usr/local/bin:/usr/bin:/bin"
+"""Not the environment's: pynetdicom brings tools of the same names into it."""
 
 
 def clock() -> datetime:
@@ -76,12 +78,12 @@ def real(relative: str) -> list[Path]:
 
 def dcmtk(tool: str, *arguments: object) -> subprocess.CompletedProcess[str]:
     """Run one of DCMTK's tools to its end."""
-    if shutil.which(tool) is None:
+    if shutil.which(tool, path=DCMTK_PATH) is None:
         pytest.skip(f"DCMTK is not installed: {tool}")
     # Without TCP_NODELAY, DCMTK waits for a delayed acknowledgement with every instance.
     return subprocess.run(
         [tool, *map(str, arguments)],
-        env={**os.environ, "TCP_NODELAY": "1"},
+        env={**os.environ, "PATH": DCMTK_PATH, "TCP_NODELAY": "1"},
         capture_output=True,
         text=True,
         errors="replace",

@@ -1,7 +1,7 @@
 """Storage commitment on one association that a peer opened: it asks us what we keep, or answers what we asked it.
 
-PS3.4 annex J. Knows no store: what is kept is the desk's business. A report goes back on the same association where the
-desk has it at once; the peer's response to it may come at any time later, or never.
+PS3.4 annex J. Knows no store: what is kept, and to log it, is the desk's business. A report goes back on the same
+association where the desk has it at once; the peer's response to it may come at any time later, or never.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ class CommitmentService:
             if isinstance(said, CommitmentRequest):
                 self._requested(said, context)
             else:
-                self._reported(said)
+                self._desk.reported(said, now=self._clock())
         except TryLater as later:
             log.warning("storage commitment put off, the peer has to come again", why=str(later), **self._who())
             return Status.RESOURCE_LIMITATION, "cannot be kept now, try again later"
@@ -111,23 +111,6 @@ class CommitmentService:
         report = self._desk.requested(request, self._calling_ae_title, now=self._clock())
         if report is not None:
             self._report = self._encoded(report, context)
-        log.info(
-            "storage commitment requested",
-            transaction_uid=request.transaction_uid,
-            instances=len(request.references),
-            answered_here=report is not None,
-            **self._who(),
-        )
-
-    def _reported(self, report: CommitmentReport) -> None:
-        self._desk.reported(report, now=self._clock())
-        log.info(
-            "storage commitment reported",
-            transaction_uid=report.transaction_uid,
-            committed=len(report.committed),
-            failed=len(report.failed),
-            **self._who(),
-        )
 
     def _encoded(self, report: CommitmentReport, context: PresentationContextTuple) -> bytes:
         """Return a report as a request of ours, and remember that it waits for its response."""
