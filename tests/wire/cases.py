@@ -23,14 +23,18 @@ from tests.unit.results.ct_study import (
     provenance,
     put,
 )
-from triaged.imaging.volume import Mask
+from triaged.imaging.volume import Mask, Volume
+from triaged.results.comparison import Earlier
+from triaged.results.coronal import decode_coronal
 from triaged.results.instance import ResultObject
 from triaged.results.objects import reason_objects
 from triaged.results.provenance import Replaced
 from triaged.study.assessment import Reason, ReasonCode
 from triaged.study.finding import QualityFlag, Reading
+from triaged.study.records import Prior
 
 Change = Callable[[Dataset], None]
+COMPREHENSIVE_3D_SR, BASIC_TEXT_SR = "1.2.840.10008.5.1.4.1.1.88.34", "1.2.840.10008.5.1.4.1.1.88.11"
 
 CYRILLIC_NAME = "Иванова^Мария"
 JAPANESE_NAME = "Yamada^Tarou=山田^太郎=やまだ^たろう"
@@ -89,6 +93,26 @@ def invalid(header: Dataset) -> None:
     put(header, "PatientBirthDate", b"unknown ")
 
 
+def rich(header: Dataset) -> None:
+    """Send all that our objects copy where it is there, and a time zone."""
+    header.IssuerOfPatientID, header.PatientBirthTime = "HOSPITAL", "0102"
+    header.PatientComments, header.StudyDescription = "Walks with a stick", "CT chest"
+    header.PatientAge, header.PatientSize, header.PatientWeight = "065Y", "1.71", "68.5"
+    header.TimezoneOffsetFromUTC = "+0530"
+    header.SpecificCharacterSet = "ISO_IR 192"
+
+
+def of_dense_opacity() -> CtStudy:
+    """A study whose opacity has a core above -300 HU."""
+    study = ct_study()
+    voxels = study.volume.voxels.copy()
+    rows, columns = np.nonzero(study.reading.lesion.voxels.any(axis=0))
+    core = np.zeros(voxels.shape, bool)
+    core[:, int(rows.mean()) - 3 : int(rows.mean()) + 3, int(columns.mean()) - 3 : int(columns.mean()) + 3] = True
+    voxels[core & study.reading.lesion.voxels] = -100
+    return replace(study, volume=Volume(voxels, study.volume.geometry))
+
+
 def of_thresholding() -> CtStudy:
     """A study read without networks, with every remark on its quality that there is."""
     study = ct_study()
@@ -130,10 +154,13 @@ STUDIES: dict[str, Callable[[], CtStudy]] = {
     "bare": lambda: ct_study(change=bare),
     "empty": lambda: ct_study(change=empty),
     "invalid": lambda: ct_study(change=invalid),
+    "rich": lambda: ct_study(change=rich),
     "no lesion": lambda: ct_study(lesion_radius_mm=0.0),
+    "dense opacity": of_dense_opacity,
     "thresholding": of_thresholding,
     "single lung": of_a_single_lung,
     "revision 2": ct_study,
+    "with a prior": lambda: ct_study(change=without_accession_number),
 }
 """Every kind of study, by name."""
 
@@ -159,7 +186,8 @@ def study_of(kind: str) -> CtStudy:
 def objects_of(kind: str) -> tuple[ResultObject, ...]:
     """Return all result objects of a study of the matrix."""
     study = study_of(kind)
-    return study.objects(provenance=provenance(study.sources, **_provenance_of(kind)))
+    earlier = _earlier() if kind == "with a prior" else None
+    return study.objects(provenance=provenance(study.sources, **_provenance_of(kind)), earlier=earlier)
 
 
 def reason_objects_of(kind: str) -> tuple[ResultObject, ...]:
@@ -169,9 +197,34 @@ def reason_objects_of(kind: str) -> tuple[ResultObject, ...]:
     return reason_objects(study.sources[:1], reason, placement(), provenance(study.sources))
 
 
+def _earlier() -> Earlier:
+    """Return what a study of the same patient a month before was scored, and its view as the spool keeps it."""
+    shown = decode_coronal(ct_study(lesion_radius_mm=24.0).results().coronal)
+    prior = Prior(
+        study_uid=f"{ROOT}.70",
+        study_date="20260204",
+        object_set_uid=f"{ROOT}.71",
+        algorithm="multitask-spatial-1 1.2",
+        severity=0.03,
+        severity_right=0.03,
+        severity_left=0.0,
+        severity_total=0.015,
+        lesion_ml=58.0,
+        grade=1,
+        coronal_path="never read",
+    )
+    return Earlier(prior, shown)
+
+
 def _provenance_of(kind: str) -> dict[str, Any]:
     if kind == "revision 2":
-        return {"replaces": (Replaced("1.2.840.10008.5.1.4.1.1.88.34", f"{ROOT}.60", f"{ROOT}.61"),)}
+        replaced = (
+            Replaced(COMPREHENSIVE_3D_SR, f"{ROOT}.60", f"{ROOT}.61"),
+            Replaced(BASIC_TEXT_SR, f"{ROOT}.62", f"{ROOT}.63"),
+        )
+        return {"revision": 2, "follows": f"{ROOT}.64", "replaces": replaced}
+    if kind == "with a prior":
+        return {"compares": f"{ROOT}.71"}
     if kind == "thresholding":
         return {"engine": "threshold", "engine_version": "0.1.0", "model_sha256": "7d" * 32}
     return {}
