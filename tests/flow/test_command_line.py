@@ -91,6 +91,17 @@ def test_a_check_says_of_each_object_whether_the_destination_takes_it_and_how(si
     assert rows["destination pacs: storage commitment"][0] == "ok"
 
 
+def test_a_check_finds_a_destination_that_could_not_call_with_its_answer(site: Site) -> None:
+    with listening(EVERY_CLASS) as pacs:
+        site.configure(
+            dicom={"host": "127.0.0.1", "port": free_port(), "allowed_calling_ae_titles": ["CT1"]},
+            destinations=[_pacs(pacs.port, storage_commitment=True)],
+        )
+        passed, found = _rows(site.run("check").out)["destination pacs: storage commitment"]
+    assert passed == "FAILED"
+    assert "expected PACS among dicom.allowed_calling_ae_titles" in found
+
+
 def test_a_check_remembers_what_the_destination_said_where_there_is_a_store(site: Site, migrated_sqlite: Path) -> None:
     with listening({SC: (IMPLICIT,)}) as pacs:
         site.configure(destinations=[_pacs(pacs.port, objects=["sc"])])

@@ -163,9 +163,7 @@ def _destination(config: Config, section: DestinationSection) -> Iterator[Check]
     for wish in section.objects:
         yield _object(f"{name}: {wish}", section, wish, accepted)
     if section.storage_commitment:
-        answered = bool(accepted.get(STORAGE_COMMITMENT_PUSH_MODEL))
-        found = "is asked for" if answered else "is refused: nothing will confirm that the objects are kept"
-        yield Check(f"{name}: storage commitment", answered, found)
+        yield _commitment(f"{name}: storage commitment", config, section, accepted)
 
 
 def _echo(sender: DimseSender, peer: Peer) -> str:
@@ -204,6 +202,17 @@ def _store(config: Config) -> Iterator[Database | None]:
         yield database if schema_of(database) is Schema.CURRENT else None
     finally:
         database.close()
+
+
+def _commitment(what: str, config: Config, section: DestinationSection, accepted: Mapping[str, Sequence[str]]) -> Check:
+    """Say whether a destination can be asked what it keeps, and whether it may call us with its answer."""
+    allowed = config.dicom.allowed_calling_ae_titles
+    if not accepted.get(STORAGE_COMMITMENT_PUSH_MODEL):
+        return Check(what, False, "is refused: nothing will confirm that the objects are kept")
+    if allowed and section.ae_title not in allowed:
+        missing = f"expected {section.ae_title} among dicom.allowed_calling_ae_titles"
+        return Check(what, False, f"{missing}, or it cannot call with its answer; found {', '.join(allowed)}")
+    return Check(what, True, "is accepted; the answer may come here as a call of its own")
 
 
 def _object(what: str, section: DestinationSection, wish: ObjectName, accepted: Mapping[str, Sequence[str]]) -> Check:
