@@ -50,12 +50,6 @@ def evidence(source: SourceSeries, *others: ResultObject) -> tuple[Named, ...]:
     return (*images, *(Named(one.sop_class_uid, one.sop_instance_uid, one.series_instance_uid) for one in others))
 
 
-def predecessors(sop_class_uid: str, provenance: Provenance) -> tuple[Named, ...]:
-    """Return the reports that one of this SOP class supersedes."""
-    replaced = provenance.predecessors(sop_class_uid)
-    return tuple(Named(one.sop_class_uid, one.sop_instance_uid, one.series_instance_uid) for one in replaced)
-
-
 def references(study_instance_uid: str, named: Iterable[Named]) -> ItemSequence:
     """Return instances of one study as the Hierarchical SOP Instance Reference macro has them (C.17.2.1)."""
     series: dict[str, list[Dataset]] = {}
@@ -70,22 +64,38 @@ def references(study_instance_uid: str, named: Iterable[Named]) -> ItemSequence:
     return codes.items([study])
 
 
-def private_scheme() -> CodingSchemeIdentificationItem:
-    """Return what the private codes of a report are from (C.12.1.1.1)."""
-    return CodingSchemeIdentificationItem(
-        designator=codes.PRIVATE_SCHEME, name=codes.PRIVATE_SCHEME_NAME, responsible_organization=MANUFACTURER
-    )
+def describe_document(
+    dataset: Dataset, source: SourceSeries, rests_on: Iterable[Named], provenance: Provenance, *, missing: str = ""
+) -> None:
+    """Write the SR Document Series and General modules (C.17.1, C.17.2) of a document that nobody has verified.
 
-
-def settle(dataset: Dataset) -> None:
-    """Undo two defaults of highdicom: the clock's time, and containers that read on.
-
-    Equal inputs are to give equal bytes; and viewers leave out the names of measurements in a CONTINUOUS container
-    (PS3.3 C.17.3.2.2), so that only bare numbers are seen.
+    `rests_on` is the evidence, all of it in the source's study; `missing` says what the document lacks to be complete.
     """
-    if "ObservationDateTime" in dataset:
-        dataset.ObservationDateTime = dataset.ContentDate + dataset.ContentTime
-    _separate(dataset)
+    study = source.study_uid.value
+    dataset.ReferencedPerformedProcedureStepSequence = codes.items([])
+    dataset.InstanceNumber = 1
+    dataset.CompletionFlag = "PARTIAL" if missing else "COMPLETE"
+    if missing:
+        dataset.CompletionFlagDescription = missing[:64]
+    dataset.VerificationFlag = "UNVERIFIED"
+    dataset.PreliminaryFlag = "PRELIMINARY"
+    dataset.PerformedProcedureCodeSequence = codes.items([])
+    dataset.CodingSchemeIdentificationSequence = codes.items([_private_scheme()])
+    dataset.CurrentRequestedProcedureEvidenceSequence = references(study, rests_on)
+    replaced = provenance.predecessors(str(dataset.SOPClassUID))
+    if replaced:
+        named = (Named(one.sop_class_uid, one.sop_instance_uid, one.series_instance_uid) for one in replaced)
+        dataset.PredecessorDocumentsSequence = references(study, named)
+
+
+def write_content(dataset: Dataset, root: Dataset) -> None:
+    """Write a content tree, its containers SEPARATE.
+
+    Viewers leave out the names of measurements in a CONTINUOUS container, which is highdicom's default (PS3.3
+    C.17.3.2.2), so that only bare numbers are seen.
+    """
+    _separate(root)
+    dataset.update(root)
 
 
 def _separate(item: Dataset) -> None:
@@ -101,3 +111,10 @@ def _series(uid: str, items: Sequence[Dataset]) -> Dataset:
     series.ReferencedSOPSequence = codes.items(items)
     series.SeriesInstanceUID = uid
     return series
+
+
+def _private_scheme() -> CodingSchemeIdentificationItem:
+    """Return what the private codes of a report are from (C.12.1.1.1)."""
+    return CodingSchemeIdentificationItem(
+        designator=codes.PRIVATE_SCHEME, name=codes.PRIVATE_SCHEME_NAME, responsible_organization=MANUFACTURER
+    )

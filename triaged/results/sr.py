@@ -9,14 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import highdicom as hd
-from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.dataset import Dataset
 from pydicom.sr.codedict import codes as standard
 from pydicom.sr.coding import Code
-from pydicom.uid import ExplicitVRLittleEndian
 
 from triaged.results import codes
-from triaged.results.document import Named, evidence, observation_context, predecessors, private_scheme, settle
-from triaged.results.identity import REQUIRED
+from triaged.results.document import describe_document, evidence, observation_context, write_content
 from triaged.results.instance import REPORT_SERIES, ResultObject, begin, finish
 from triaged.results.provenance import MANUFACTURER, Provenance
 from triaged.results.seg import Segment
@@ -59,24 +57,12 @@ def report(
         imaging_measurements=groups,
         title=standard.DCM.ImagingMeasurementReport,
     )
-    replaced = predecessors(COMPREHENSIVE_3D_SR_STORAGE, provenance)
-    dataset = hd.sr.Comprehensive3DSR(
-        evidence=_stand_ins(source, segmentation),
-        content=content[0],
-        series_instance_uid=provenance.uid(REPORT_SERIES.kind.value, "series"),
-        series_number=REPORT_SERIES.series_number,
-        sop_instance_uid=provenance.report_uid,
-        instance_number=1,
-        manufacturer=MANUFACTURER,
-        is_complete=True,
-        is_final=False,
-        is_verified=False,
-        previous_versions=[_stand_in(one, source) for one in replaced] or None,
-        coding_schemes=[private_scheme()],
-        transfer_syntax_uid=ExplicitVRLittleEndian,
-    )
+    dataset = Dataset()
+    dataset.SOPClassUID = COMPREHENSIVE_3D_SR_STORAGE
+    dataset.SOPInstanceUID = provenance.report_uid
     begin(dataset, header, source, REPORT_SERIES, provenance)
-    settle(dataset)
+    describe_document(dataset, source, evidence(source, *([segmentation] if segmentation else [])), provenance)
+    write_content(dataset, content[0])
     return finish(dataset, REPORT_SERIES.kind, "sr")
 
 
@@ -165,22 +151,3 @@ def _tracking(label: str, uid: str) -> hd.sr.TrackingIdentifier:
 
 def _class_meaning(placement: Placement) -> str:
     return placement.triage_class.name.replace("_", " ").capitalize()
-
-
-def _stand_ins(source: SourceSeries, segmentation: ResultObject | None) -> list[Dataset]:
-    """Return stand-ins for every object the report rests on; patient and study come from `begin`."""
-    stand_ins = [_stand_in(one, source) for one in evidence(source, *([segmentation] if segmentation else []))]
-    for keyword in REQUIRED:
-        setattr(stand_ins[0], keyword, "")
-    return stand_ins
-
-
-def _stand_in(named: Named, source: SourceSeries) -> Dataset:
-    instance = Dataset()
-    instance.file_meta = FileMetaDataset()
-    instance.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    instance.SOPClassUID = named.sop_class_uid
-    instance.SOPInstanceUID = named.sop_instance_uid
-    instance.SeriesInstanceUID = named.series_instance_uid
-    instance.StudyInstanceUID = source.study_uid.value
-    return instance

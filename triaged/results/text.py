@@ -14,7 +14,7 @@ from pydicom.sr.codedict import codes as standard
 from pydicom.sr.coding import Code
 
 from triaged.results import codes
-from triaged.results.document import evidence, observation_context, predecessors, private_scheme, references, settle
+from triaged.results.document import describe_document, evidence, observation_context, write_content
 from triaged.results.instance import TEXT_SERIES, ResultObject, begin, finish
 from triaged.results.provenance import Provenance
 from triaged.results.source import SourceSeries
@@ -51,22 +51,8 @@ def _document(
     dataset.SOPClassUID = BASIC_TEXT_SR_STORAGE
     dataset.SOPInstanceUID = provenance.uid(*role)
     begin(dataset, header, source, TEXT_SERIES, provenance)
-    dataset.ReferencedPerformedProcedureStepSequence = codes.items([])
-    dataset.InstanceNumber = 1
-    dataset.CompletionFlag = "PARTIAL" if missing else "COMPLETE"
-    if missing:
-        dataset.CompletionFlagDescription = missing[:64]
-    dataset.VerificationFlag = "UNVERIFIED"
-    dataset.PreliminaryFlag = "PRELIMINARY"
-    dataset.PerformedProcedureCodeSequence = codes.items([])
-    dataset.CodingSchemeIdentificationSequence = codes.items([private_scheme()])
-    study = source.study_uid.value
-    dataset.CurrentRequestedProcedureEvidenceSequence = references(study, evidence(source))
-    replaced = predecessors(BASIC_TEXT_SR_STORAGE, provenance)
-    if replaced:
-        dataset.PredecessorDocumentsSequence = references(study, replaced)
-    dataset.update(_content(lines, provenance))
-    settle(dataset)
+    describe_document(dataset, source, evidence(source), provenance, missing=missing)
+    write_content(dataset, _content(lines, provenance))
     return finish(dataset, TEXT_SERIES.kind, "text")
 
 

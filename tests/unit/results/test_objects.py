@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
 
+import numpy as np
 import pytest
 from pydicom import dcmread
 from pydicom.dataset import Dataset
@@ -21,8 +22,10 @@ from tests.unit.results.ct_study import (
     standard_objects,
     standard_study,
 )
+from triaged.results.coronal import decode_coronal
 from triaged.results.instance import PRIVATE_CREATOR, PRIVATE_GROUP, ResultObject
 from triaged.results.objects import reason_objects
+from triaged.results.projection import Direction
 from triaged.study.assessment import Reason, ReasonCode
 from triaged.study.records import ObjectKind
 from triaged.study.uids import is_valid_uid
@@ -123,6 +126,15 @@ def test_sources_that_do_not_fit_the_grid_are_refused() -> None:
 
 def test_an_enhanced_ct_gives_the_same_kinds_of_objects() -> None:
     assert [one.name for one in enhanced_ct_study().objects()] == [one.name for one in standard_objects()]
+
+
+def test_the_coronal_view_is_kept_for_a_later_study_to_be_compared_with() -> None:
+    study = standard_study()
+    coronal = decode_coronal(study.results().coronal)
+    assert coronal.direction is Direction.CORONAL
+    volume_ml = float((coronal.path_mm * np.prod(coronal.spacing_mm)).sum()) / 1000.0
+    assert volume_ml == pytest.approx(study.reading.finding.lungs_ml, rel=0.01)
+    assert study.results().coronal == study.results(provenance=provenance(study.sources, revision=2)).coronal
 
 
 def test_a_study_without_score_gets_one_page_with_the_reason() -> None:
