@@ -29,6 +29,9 @@ from triaged.results.coronal import encode_coronal
 from triaged.results.objects import result_objects
 from triaged.results.pages import result_pages
 from triaged.results.projection import projections
+from triaged.results.sc import pictures
+from triaged.results.seg import segmentation, segments
+from triaged.results.source import source_series
 from triaged.study.finding import Reading
 
 REAL = Path(__file__).resolve().parents[3] / "shared" / "data" / "ct_series" / "covid_p001"
@@ -62,6 +65,13 @@ def measure(
     say(f"  {len(pages)} pages of {pages[0].pixels.shape[1]} x {pages[0].pixels.shape[0]} pixels")
     say(f"  coronal view kept in {len(timed('coronal view', lambda: encode_coronal(views[0])))} bytes")
     reorientation: Reorientation = canonical_reorientation(geometry)
+    source = source_series(headers, geometry)
+    timed("pictures encoded", lambda: pictures(headers[0], source, reorientation, pages, made_by))
+    regions = timed("segments", lambda: segments(volume, reading, made_by))
+    timed(
+        "segmentation encoded",
+        lambda: segmentation(headers[0], source, geometry, reorientation, regions, made_by),
+    )
     results = timed(
         "all objects",
         lambda: result_objects(headers, geometry, reorientation, volume, reading, placement(), made_by),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -25,6 +26,16 @@ def test_its_frames_are_the_single_pictures_in_their_order() -> None:
     assert made.NumberOfFrames == len(captures()) == len(pages())
     for frame, capture in zip(made.pixel_array, captures(), strict=True):
         np.testing.assert_array_equal(frame, capture.pixel_array)
+
+
+def test_simpleitk_decodes_the_pages_as_they_were_drawn(tmp_path: Path) -> None:
+    sitk = pytest.importorskip("SimpleITK")
+    drawn = np.stack([page.pixels for page in pages()])
+    singles = [one for one in standard_objects() if one.kind is ObjectKind.SC]
+    for one, expected in ((multiframe(), drawn), *zip(singles, drawn[:, None], strict=True)):
+        (tmp_path / "picture.dcm").write_bytes(one.part10)
+        found = sitk.GetArrayFromImage(sitk.ReadImage(str(tmp_path / "picture.dcm")))
+        np.testing.assert_array_equal(found.reshape(expected.shape), expected)
 
 
 def test_it_shares_no_uid_with_the_single_pictures_for_which_it_stands() -> None:
