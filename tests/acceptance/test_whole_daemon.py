@@ -7,7 +7,6 @@ import os
 import shutil
 import signal
 import socket
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ import pydicom
 import pytest
 
 from tests.acceptance.conftest import Daemon, Orthanc, get_json, real_series, storescu, until
+from tests.wire.judges import verdict
 from triaged.lab.phantom.options import Severity
 from triaged.lab.phantom.study import phantom_study
 from triaged.store.database import open_database
@@ -101,8 +101,7 @@ def test_results_reach_the_pacs_and_an_independent_judge_finds_no_error(
         path = tmp_path / f"{number}.dcm"
         path.write_bytes(orthanc.file(instance["ID"]))
         assert str(pydicom.dcmread(path, stop_before_pixels=True).StudyInstanceUID) == study_uid(phantoms["moderate"])
-        verdict = subprocess.run(["dciodvfy", "-new", str(path)], capture_output=True, text=True)
-        assert "Error" not in verdict.stderr + verdict.stdout
+        assert verdict(path) == []
 
 
 def test_a_pacs_that_takes_the_call_and_says_nothing_does_not_hold_up_the_end(
