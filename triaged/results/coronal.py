@@ -51,6 +51,8 @@ def decode_coronal(content: bytes) -> Projection:
     Raises:
         ValueError: the content is something else, or was cut short.
     """
+    if not zipfile.is_zipfile(BytesIO(content)):
+        raise ValueError(f"coronal view: expected an archive of its images, found {len(content)} other bytes")
     try:
         with np.load(BytesIO(content), allow_pickle=False) as kept:
             return _view(kept)

@@ -5,9 +5,11 @@ Text is plain ASCII: the bundled font has little more.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
+from math import ceil
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,12 +17,13 @@ from PIL import Image as Pillow
 from PIL import ImageDraw, ImageFont
 
 NOTICE = "CT-derived projection - AI triage, not for diagnosis"
-PAGE_WIDTH, PAGE_HEIGHT = 1024, 896
+PAGE_WIDTH, PAGE_HEIGHT = 1024, 800
 MARGIN = 12
 TOP = 98  # where pictures begin, below the notice, the headline and a caption
 CAPTION = 20
 SMALL, TEXT, LARGE, HEAD = 14, 15, 18, 26
 WHITE, GREY, AMBER = (255, 255, 255), (190, 190, 190), (255, 200, 90)
+_LONGEST_PART = 300  # letters of one word that are tried on a line
 _TEXT_SIZES = (17, 16, TEXT, SMALL)
 
 Colour = tuple[int, int, int]
@@ -129,11 +132,18 @@ def _wrapped(line: str, width: int, size: int) -> list[str]:
             parts.append(current)
             longer = word
         while fit_width(longer, size) > width and len(longer) > 1:
-            fits = next(n for n in range(len(longer) - 1, 0, -1) if n == 1 or fit_width(longer[:n], size) <= width)
+            fits = _fitting(longer, width, size)
             parts.append(longer[:fits])
             longer = longer[fits:]
         current = longer
     return [*parts, current]
+
+
+def _fitting(word: str, width: int, size: int) -> int:
+    """Return how many letters of a word fit the width, one at least."""
+    return max(
+        1, bisect_right(range(1, _LONGEST_PART), width, key=lambda letters: ceil(fit_width(word[:letters], size)))
+    )
 
 
 def _line_height(size: int) -> int:

@@ -51,9 +51,9 @@ __all__ = ["NOTICE", "PAGE_HEIGHT", "PAGE_WIDTH", "Page", "reason_pages", "resul
 _CORONAL, _SAGITTAL, _AXIAL = Markers("R", "L", "H", "F"), Markers("A", "P", "H", "F"), Markers("R", "L", "A", "P")
 _SIDE = 46  # room beside a view for the numbers of its thirds
 _LEFT = MARGIN + _SIDE
-_VIEW_WIDTH, _VIEW_HEIGHT = PAGE_WIDTH - 2 * _LEFT - LEGEND_WIDTH - MARGIN, 760
+_VIEW_WIDTH, _VIEW_HEIGHT = PAGE_WIDTH - 2 * _LEFT - LEGEND_WIDTH - MARGIN, 680
 _LOCATOR_MM = 1.3
-_FINEST_MM = 0.8  # finer pixels would show nothing more of a CT and double the bytes
+_FINEST_MM = 0.7  # finer pixels would show nothing more of a CT and double the bytes
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -145,7 +145,7 @@ def _summary_pixel_mm(coronal: Projection, sagittals: Sequence[Projection]) -> f
     height_mm, width_mm = _size_mm(coronal)
     beside = 2.0 * width_mm / (PAGE_WIDTH - LEGEND_WIDTH - 4 * MARGIN)
     below = sum(_size_mm(one)[1] for one in sagittals) / (PAGE_WIDTH - 400.0 - 4 * MARGIN)
-    return max(beside, below, height_mm / 350.0, 0.3)
+    return max(beside, below, height_mm / 310.0, 0.3)
 
 
 def _view(view: Projection, style: _Style, kind: str) -> Page:
@@ -210,7 +210,7 @@ def _comparison(
     """Return the coronal views of both studies side by side, at the same scale and in the same colours."""
     (then,) = cropped((earlier.coronal,))
     heights_mm, widths_mm = zip(_size_mm(then), _size_mm(coronal), strict=True)
-    pixel_mm = max(sum(widths_mm) / (PAGE_WIDTH - LEGEND_WIDTH - 4 * MARGIN), max(heights_mm) / 600.0, _FINEST_MM)
+    pixel_mm = max(sum(widths_mm) / (PAGE_WIDTH - LEGEND_WIDTH - 4 * MARGIN), max(heights_mm) / 500.0, 0.85)
     dates = written_date(earlier.prior.study_date), written_date(sent_text(header, "StudyDate"))
     sheet = Sheet(style.heading)
     left, lowest = MARGIN, TOP

@@ -156,7 +156,7 @@ def _volumes(finding: Finding) -> str:
 
 def _density(finding: Finding) -> str:
     dense = round(100.0 * finding.dense_share)
-    return f"Dense (above -300 HU) {dense} %, less dense {100 - dense} % of affected"
+    return f"Dense (above -300 HU) {dense} %, less dense {100 - dense} %"
 
 
 def _change(finding: Finding, prior: Prior, provenance: Provenance) -> tuple[str, ...]:

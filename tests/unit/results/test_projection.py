@@ -76,6 +76,32 @@ def test_the_map_holds_the_lungs_share_and_loses_nothing(axis: int) -> None:
     assert float((share * path).sum() / path.sum()) == pytest.approx(severity, abs=0.005)
 
 
+@pytest.mark.parametrize("depth_mm", [2.6, 6.5, 40.0])
+def test_the_map_holds_the_lungs_share_exactly_where_rays_are_short_too(depth_mm: float) -> None:
+    step_mm = 1.3
+    lung = np.zeros((12, 60, 20), bool)
+    lung[:, 10 : 10 + round(depth_mm / step_mm), :10] = True
+    lung[:, 5:55, 10:] = True  # beside it a lung of 65 mm
+    lesion = np.zeros_like(lung)
+    lesion[:4, :, :10] = True
+    lesion[:, 5:25, 15:] = True
+    share, path = lung_share(lesion, lung, 1, step_mm)
+    severity = np.count_nonzero(lesion & lung) / np.count_nonzero(lung)
+    assert float((share * path).sum() / path.sum()) == pytest.approx(severity, abs=1e-6)
+    assert share[0, 0] == 1.0
+
+
+def test_each_lungs_share_is_in_its_part_of_the_coronal_map() -> None:
+    study = standard_study()
+    lesion = study.reading.lesion.voxels
+    for lung, severity in (
+        (study.reading.right_lung, study.reading.finding.severity_right),
+        (study.reading.left_lung, study.reading.finding.severity_left),
+    ):
+        share, path = lung_share(lesion, lung.voxels, 1, study.volume.geometry.spacing_mm[1])
+        assert float((share * path).sum() / path.sum()) == pytest.approx(severity, abs=1e-6)
+
+
 def test_the_views_of_a_study_hold_each_lungs_severity() -> None:
     study = standard_study()
     finding = study.reading.finding
@@ -90,7 +116,7 @@ def test_the_views_of_a_study_hold_each_lungs_severity() -> None:
         (right, finding.severity_right),
         (left, finding.severity_left),
     ):
-        assert float((view.share * view.path_mm).sum() / view.path_mm.sum()) == pytest.approx(severity, abs=0.005)
+        assert float((view.share * view.path_mm).sum() / view.path_mm.sum()) == pytest.approx(severity, abs=1e-5)
 
 
 def test_a_ray_that_meets_little_lung_is_not_defined() -> None:
@@ -144,6 +170,34 @@ def test_resampling_keeps_the_mean_and_makes_square_pixels() -> None:
     assert float(fine.mean()) == pytest.approx(0.5, abs=0.01)
     assert fine[0, 0] == 0.0
     assert fine[-1, -1] == 1.0
+
+
+@pytest.mark.parametrize("position", ORIENTATIONS)
+def test_thirds_of_an_ellipsoid_are_cut_where_its_equation_says(position: str) -> None:
+    # A third of a ball's volume lies beyond 0.2261 of its radius from the centre: h^3 - 3 h + 2/3 = 0.
+    study = ct_study(position)
+    coronal, right, left = projections(study.volume, study.reading)
+    assert len(coronal.cuts) == 4
+    for view, cuts, height_mm in (
+        (coronal, coronal.cuts[:2], 105.0),
+        (coronal, coronal.cuts[2:], 100.0),
+        (right, right.cuts, 105.0),
+        (left, left.cuts, 100.0),
+    ):
+        middle = view.path_mm.shape[0] / 2.0
+        lower, upper = ((middle - cut.row) * view.spacing_mm[0] for cut in cuts)
+        assert lower == pytest.approx(-0.2261 * height_mm, abs=2.0)
+        assert upper == pytest.approx(0.2261 * height_mm, abs=2.0)
+
+
+def test_the_borders_of_thirds_are_as_wide_as_the_lung_and_move_with_the_cut_view() -> None:
+    study = standard_study()
+    for view in cropped(projections(study.volume, study.reading)):
+        for cut in view.cuts:
+            inside = np.flatnonzero(view.path_mm[int(cut.row)] > 0)
+            assert cut.start in inside
+            assert cut.stop - 1 in inside
+            assert not view.path_mm[int(cut.row), max(0, int(cut.start) - 1)]
 
 
 def test_thirds_have_equal_volume_and_are_told_from_below() -> None:
