@@ -30,7 +30,8 @@ from triaged.results.objects import result_objects
 from triaged.results.pages import result_pages
 from triaged.results.projection import projections
 from triaged.results.sc import pictures
-from triaged.results.seg import segmentation, segments
+from triaged.results.seg import segmentation
+from triaged.results.segments import segments
 from triaged.results.source import source_series
 from triaged.study.finding import Reading
 

@@ -24,7 +24,7 @@ from tests.wire.places import Extent, Flags, Pick, classic_slices, multi_frame_s
 from triaged.dicom.pixels import ReadSeries, read_series
 from triaged.imaging.volume import Mask
 from triaged.results.seg import segmentation
-from triaged.results.seg import segments as described_segments
+from triaged.results.segments import segments as described_segments
 from triaged.results.source import source_series
 from triaged.study.finding import Reading
 

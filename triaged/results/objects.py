@@ -18,7 +18,8 @@ from triaged.results.pages import reason_pages, result_pages
 from triaged.results.projection import cropped, projections
 from triaged.results.provenance import Provenance
 from triaged.results.sc import pictures, reason_pictures
-from triaged.results.seg import segmentation, segments
+from triaged.results.seg import segmentation
+from triaged.results.segments import segments
 from triaged.results.source import single_frames, source_series
 from triaged.results.sr import report
 from triaged.results.text import text_reason, text_report

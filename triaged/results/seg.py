@@ -15,57 +15,18 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
-from pydicom.sr.coding import Code
 from pydicom.uid import DeflatedExplicitVRLittleEndian
 
 from triaged.imaging.geometry import Geometry, Reorientation
-from triaged.imaging.volume import Mask, Volume
 from triaged.results import codes
 from triaged.results.instance import SEGMENTATION_SERIES, ResultObject, begin, finish
 from triaged.results.provenance import Provenance, algorithm_identification, decimal
 from triaged.results.references import derivation_item, describe_loss, image_item
+from triaged.results.segments import Segment
 from triaged.results.source import SourceSeries
-from triaged.study.finding import DENSE_HU, Reading
 from triaged.study.uids import is_valid_uid
 
 SEGMENTATION_STORAGE = "1.2.840.10008.5.1.4.1.1.66.4"
-
-
-@dataclass(frozen=True, slots=True)
-class Region:
-    """How a kind of region is named: `kind` is what it is, `site` the organ it is or lies in; people read the rest."""
-
-    label: str
-    description: str
-    category: Code
-    kind: Code
-    site: Code
-    cielab: tuple[int, int, int]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Segment:
-    """One region that has voxels; `number` counts from 1 without gaps, as the standard asks."""
-
-    number: int
-    region: Region
-    tracking_uid: str
-    mask: Mask
-
-    @property
-    def label(self) -> str:
-        """The region's name for people."""
-        return self.region.label
-
-    @property
-    def kind(self) -> Code:
-        """What the region is."""
-        return self.region.kind
-
-    @property
-    def site(self) -> Code:
-        """The organ that the region is or lies in."""
-        return self.region.site
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,39 +34,6 @@ class _Frame:
     segment: Segment
     slice_index: int
     bits: NDArray[np.bool_]
-
-
-_ANATOMY, _ABNORMAL = codes.ANATOMICAL_STRUCTURE, codes.ABNORMAL_STRUCTURE
-_NOT_SPLIT = "Both lungs, which could not be told apart"
-_LESION_IS = "Lung that the algorithm takes for affected"
-_DENSE_IS = f"Part of the lung opacity above {DENSE_HU} HU: told by density alone, no diagnosis of consolidation"
-
-_LUNGS = Region("Lungs", _NOT_SPLIT, _ANATOMY, codes.LUNG, codes.LUNG, (40000, 29000, 19000))
-_RIGHT = Region("Right lung", "Right lung", _ANATOMY, codes.RIGHT_LUNG, codes.RIGHT_LUNG, (40000, 29000, 19000))
-_LEFT = Region("Left lung", "Left lung", _ANATOMY, codes.LEFT_LUNG, codes.LEFT_LUNG, (40000, 36000, 22000))
-_OPACITY = Region("Lung opacity", _LESION_IS, _ABNORMAL, codes.LESION, codes.LUNG, (38000, 50000, 45000))
-_DENSE = Region(
-    f"Dense opacity (above {DENSE_HU} HU)", _DENSE_IS, _ABNORMAL, codes.CONSOLIDATION, codes.LUNG, (30000, 52000, 28000)
-)
-
-
-def segments(volume: Volume, reading: Reading, provenance: Provenance) -> tuple[Segment, ...]:
-    """Return the regions that have voxels; without two lungs told apart, one region stands for both.
-
-    The dense part of the opacity is told by the Hounsfield units of `volume`, as the finding's dense share is.
-    """
-    first = _RIGHT if reading.left_lung.voxels.any() else _LUNGS
-    named = (
-        (first, reading.right_lung),
-        (_LEFT, reading.left_lung),
-        (_OPACITY, reading.lesion),
-        (_DENSE, _dense_part(volume, reading.lesion)),
-    )
-    present = [(region, mask) for region, mask in named if mask.voxels.any()]
-    return tuple(
-        Segment(number, region, provenance.uid("tracking", region.kind.value), mask)
-        for number, (region, mask) in enumerate(present, start=1)
-    )
 
 
 def segmentation(
@@ -136,14 +64,6 @@ def segmentation(
     dataset.PixelData = _packed(frames)
     dataset["PixelData"].VR = "OB"
     return finish(dataset, SEGMENTATION_SERIES.kind, "seg", DeflatedExplicitVRLittleEndian)
-
-
-def _dense_part(volume: Volume, lesion: Mask) -> Mask:
-    dense = np.zeros(lesion.voxels.shape, dtype=np.bool_)
-    for hu, inside, found in zip(volume.voxels, lesion.voxels, dense, strict=True):
-        if inside.any():  # slices without lesion are never touched, and so take no memory
-            np.greater(hu, DENSE_HU, out=found, where=inside)
-    return Mask(dense, lesion.geometry)
 
 
 def _frames(described: tuple[Segment, ...], reorientation: Reorientation) -> Iterator[_Frame]:

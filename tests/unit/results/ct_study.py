@@ -27,7 +27,8 @@ from triaged.imaging.volume import Mask, Volume
 from triaged.results.instance import ResultObject
 from triaged.results.objects import Results, result_objects
 from triaged.results.provenance import Provenance
-from triaged.results.seg import segmentation, segments
+from triaged.results.seg import segmentation
+from triaged.results.segments import segments
 from triaged.results.source import source_series
 from triaged.results.sr import report
 from triaged.study.finding import Finding, Reading

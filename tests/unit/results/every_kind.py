@@ -19,7 +19,8 @@ from tests.unit.results.senders import Change
 from triaged.results.instance import ResultObject
 from triaged.results.pages import Page
 from triaged.results.sc import pictures
-from triaged.results.seg import segmentation, segments
+from triaged.results.seg import segmentation
+from triaged.results.segments import segments
 from triaged.results.source import source_series
 from triaged.results.sr import report
 from triaged.results.text import text_report

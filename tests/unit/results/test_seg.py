@@ -30,7 +30,8 @@ from triaged.imaging.volume import Mask, Volume
 from triaged.pipelines.measure import CtOptions, Lungs, Verdict, measure
 from triaged.pipelines.split import SplitMethod
 from triaged.results.instance import ResultObject
-from triaged.results.seg import segmentation, segments
+from triaged.results.seg import segmentation
+from triaged.results.segments import segments
 from triaged.results.source import source_series
 from triaged.study.finding import Acquisition
 from triaged.study.records import ObjectKind
