@@ -98,6 +98,18 @@ def test_what_was_refused_goes_when_the_pacs_has_learnt_to_take_it(house: House)
     assert _states(house)[ObjectKind.SEG] == {DeliveryState.SENT}
 
 
+def test_what_a_person_asks_for_again_is_not_refused_by_an_old_answer(house: House) -> None:
+    house.pacs.refuses = {SEG}
+    house.deliver()
+    house.triage(1, 0.3)
+    house.deliver()
+    house.pacs.refuses = set()
+    house.later(120)
+    house.outbox.resend(now=house.now)
+    house.deliver()
+    assert _states(house)[ObjectKind.SEG] == {DeliveryState.SENT}
+
+
 def test_pictures_that_went_one_by_one_do_not_go_again_as_one_object(house: House) -> None:
     def answer(outgoing: Outgoing) -> SendOutcome:
         return Refused("not accepted", final=True) if outgoing.sop_class_uid == SC_MULTIFRAME else Sent()

@@ -64,18 +64,29 @@ class Courier:
         item = self._outbox.claim_due(self._courier, destination=peer.name, lease_s=self._options.lease_s, now=clock())
         if item is None:
             return False
-        answer = self._negotiator.known()
-        if answer is not None and answer.refuses(item.object.sop_class_uid):
-            outcome: SendOutcome = Refused(refusal(answer, item.object.sop_class_uid), final=True)
-        else:
-            (outcome,) = self._sender.send([self._outgoing(item)], peer)
-            if isinstance(outcome, Refused):
-                self._ask_soon(clock())
         try:
-            self._settle(item, outcome, clock())
+            self._settle(item, self._offered(item, clock), clock())
         except StaleClaim as stale:
             log.warning("delivery took longer than its lease", why=str(stale), destination=item.destination)
         return True
+
+    def _offered(self, item: OutboxItem, clock: Callable[[], datetime]) -> SendOutcome:
+        """Return what the destination says to an object, which is not sent where it declines the class."""
+        sop_class_uid = item.object.sop_class_uid
+        answer = self._negotiator.known()
+        if answer is not None and answer.refuses(sop_class_uid):
+            # A person who asks for it again has perhaps just made the destination take it.
+            if clock() - answer.asked_at > timedelta(seconds=self._options.longest_wait_s):
+                asked = self._negotiator.ask(now=clock())
+                if isinstance(asked, Unreachable):
+                    return asked
+                answer = asked
+            if answer.refuses(sop_class_uid):
+                return Refused(refusal(answer, sop_class_uid), final=True)
+        (outcome,) = self._sender.send([self._outgoing(item)], self._destination.peer)
+        if isinstance(outcome, Refused):
+            self._ask_soon(clock())
+        return outcome
 
     def _negotiate_where_due(self, clock: Callable[[], datetime]) -> None:
         if self._ask_at is not None and clock() < self._ask_at:
