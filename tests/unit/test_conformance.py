@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator
 from typing import Any
 
@@ -23,10 +24,12 @@ from triaged.dimse.policy import ScpOptions, answers_to
 from triaged.dimse.requestor import outcome_of
 from triaged.dimse.syntaxes import WANTED
 from triaged.results import identity
+from triaged.steps import commitment as desk
 from triaged.steps.ports import Refused, Sent
 from triaged.study.commitment import STORAGE_COMMITMENT_PUSH_MODEL, FailureReason
 
 VERIFICATION = policy.VERIFICATION
+SERVICES = (STORAGE_COMMITMENT_PUSH_MODEL,)
 
 
 def test_every_storage_class_of_the_standard_is_listed() -> None:
@@ -52,6 +55,16 @@ def test_each_service_is_provided_and_used_as_the_overview_says() -> None:
     for row in listed:
         assert UID(row["UID"]).name == row["SOP Class"]
         assert _accepts(row["UID"], "1.2.840.10008.1.2") == (row["As provider (SCP)"] == "Yes")
+
+
+def test_the_roles_of_the_receiver_are_those_that_are_listed() -> None:
+    listed = {row["Abstract syntax"]: row for row in table("4.2-4")}
+    for uid in (VERIFICATION, STORAGE_COMMITMENT_PUSH_MODEL, *WANTED):
+        row = listed.get(UID(uid).name, listed["every class of table E-1"])
+        _, roles = answers_to(_request(uid, "1.2.840.10008.1.2", {UID(uid): (True, True)}), SERVICES)
+        provided_by_the_peer = [role.scp_role for role in roles]
+        assert provided_by_the_peer == [row["Role"] == "SCP, and SCU where the peer proposes to be SCP"], uid
+        assert (row["Extended negotiation"] == "Role selection") == any(provided_by_the_peer)
 
 
 def test_the_policies_are_the_defaults_of_the_receiver() -> None:
@@ -82,8 +95,11 @@ def test_every_status_of_the_receiver_is_listed() -> None:
 
 
 def test_every_reason_not_to_commit_is_listed() -> None:
-    listed = {(int(row["Failure reason"], 16), row["Name"]) for row in table("4.2-8")}
+    rows = table("4.2-8")
+    listed = {(int(row["Failure reason"], 16), row["Name"]) for row in rows}
     assert listed == {(one.value, one.name) for one in FailureReason}
+    given = {one.name for one in FailureReason if f"FailureReason.{one.name}" in inspect.getsource(desk)}
+    assert {row["Name"] for row in rows if row["Given by this program"] == "Yes"} == given
 
 
 def test_the_courier_proposes_what_is_listed_in_that_order() -> None:
@@ -153,11 +169,14 @@ def test_a_table_that_says_something_else_is_noticed() -> None:
 
 def _accepts(abstract_syntax: str, transfer_syntax: str) -> bool:
     """Ask the receiver's own negotiation."""
+    (answer,), _ = answers_to(_request(abstract_syntax, transfer_syntax, {}), SERVICES)
+    return answer.result == 0
+
+
+def _request(abstract_syntax: str, transfer_syntax: str, roles: dict[UID, tuple[bool, bool]]) -> AssociationRequest:
     context = build_context(abstract_syntax, transfer_syntax)
     context.context_id = 1
-    request = AssociationRequest(1, "TRIAGED", "PEER", APPLICATION_CONTEXT, (context,), {})
-    (answer,), _ = answers_to(request, (STORAGE_COMMITMENT_PUSH_MODEL,))
-    return answer.result == 0
+    return AssociationRequest(1, "TRIAGED", "PEER", APPLICATION_CONTEXT, (context,), roles)
 
 
 def _behaviours(number: str) -> Iterator[tuple[int, str]]:
