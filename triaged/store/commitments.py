@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Column, Connection, bindparam, or_, select, update
+from sqlalchemy import Column, Connection, bindparam, literal_column, or_, select, update
 
 from triaged.store import schema
 from triaged.store.answers import Answers, QueuedReport
@@ -65,12 +65,15 @@ class Commitments(Answers):
         del now
         parameters = {"to": destination, "before": ask_again_before}
         with self._database.read() as connection:
-            first = connection.execute(_UNCOMMITTED.limit(1), parameters).first()
+            first = connection.execute(_UNCOMMITTED.order_by(*_OLDEST_FIRST).limit(1), parameters).first()
             if first is None:
                 return ()
-            of_study = _UNCOMMITTED.where(_derived.c.study_id == first.study_id).limit(limit)
-            rows = connection.execute(of_study, parameters).all()
-        return tuple((row.id, Reference(row.sop_class_uid, row.sop_instance_uid)) for row in rows)
+            # By its objects, and in order only afterwards: else a database looks through what all studies wait for.
+            objects = select(_derived.c.id).where(_derived.c.study_id == first.study_id)
+            made = connection.execute(objects).scalars().all()
+            rows = connection.execute(_UNCOMMITTED.where(_outbox.c.derived_id.in_(made)), parameters).all()
+        oldest_first = sorted(rows, key=lambda row: (row.sent_at, row.id))
+        return tuple((row.id, Reference(row.sop_class_uid, row.sop_instance_uid)) for row in oldest_first[:limit])
 
     def asked(self, item_ids: Collection[int], transaction_uid: str, *, now: datetime) -> None:
         """Record in which transaction a destination is asked to keep these deliveries; an earlier one is forgotten."""
@@ -171,10 +174,11 @@ _KEPT: tuple[tuple[Any, Column[Any]], ...] = (
 )
 
 _SET = update(_outbox).where(_outbox.c.id == bindparam("item"))
-_is_uncommitted = (_outbox.c.state == DeliveryState.SENT.value) & _outbox.c.committed_at.is_(None)
+# The state as a literal, not a parameter: else SQLite cannot tell that the index of these rows is for them.
+_is_uncommitted = (_outbox.c.state == literal_column("'SENT'")) & _outbox.c.committed_at.is_(None)
 _IS_UNCOMMITTED = update(_outbox).where(_is_uncommitted)
 _UNCOMMITTED = (
-    select(_outbox.c.id, _derived.c.study_id, _derived.c.sop_class_uid, _derived.c.sop_instance_uid)
+    select(_outbox.c.id, _outbox.c.sent_at, _derived.c.study_id, _derived.c.sop_class_uid, _derived.c.sop_instance_uid)
     .join(_derived, _derived.c.id == _outbox.c.derived_id)
     .where(
         _is_uncommitted,
@@ -184,8 +188,8 @@ _UNCOMMITTED = (
             _outbox.c.commitment_asked_at < bindparam("before", type_=_outbox.c.commitment_asked_at.type),
         ),
     )
-    .order_by(_outbox.c.sent_at, _outbox.c.id)
 )
+_OLDEST_FIRST = (_outbox.c.sent_at, _outbox.c.id)
 _asked_in = _is_uncommitted & (_outbox.c.commitment_uid == bindparam("transaction"))
 _ASKED = (
     select(_outbox.c.id, _outbox.c.commitment_failures, _derived.c.sop_instance_uid)

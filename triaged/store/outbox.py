@@ -166,10 +166,13 @@ class Outbox(Ledger):
 
 def _first_in_force(connection: Connection, due: Select[Any], now: datetime) -> Row[Any] | None:
     """Return the first delivery that is due, locked; what was superseded while a courier died with it is withdrawn."""
-    locked = due.with_for_update(key_share=True, skip_locked=True, of=_outbox)
-    while (row := connection.execute(locked, {"now": now}).first()) is not None and row.is_superseded:
+    locked = due.with_for_update(key_share=True, skip_locked=True)
+    while (item_id := connection.execute(locked, {"now": now}).scalar()) is not None:
+        row = connection.execute(_DELIVERIES.where(_outbox.c.id == item_id)).one()
+        if not row.is_superseded:
+            return row
         withdraw_superseded(connection, row.study_id, now=now)
-    return row
+    return None
 
 
 def _settle(connection: Connection, item: OutboxItem, values: Mapping[str, Any]) -> None:
@@ -216,9 +219,11 @@ _DELIVERIES = (
     .join(_result, _result.c.id == _derived.c.result_id)
     .join(IN_FORCE, IN_FORCE.c.id == _study.c.result_id)
 )
+# Of deliveries alone, so that the index finds the first one, however many wait.
 _DUE = (
-    _DELIVERIES.where(
-        _outbox.c.state == DeliveryState.PENDING,
+    select(_outbox.c.id)
+    .where(
+        _outbox.c.state == DeliveryState.PENDING.value,
         _outbox.c.next_attempt_at <= _now,
         or_(_outbox.c.lease_expires_at.is_(None), _outbox.c.lease_expires_at <= _now),
     )
