@@ -33,11 +33,12 @@ _THIRDS = ("upper", "middle", "lower")
 
 @dataclass(frozen=True, slots=True)
 class KeySlice:
-    """One slice of the canonical volume that stands for a third of the lungs; `share` of the lung on it is affected."""
+    """One slice of the canonical volume that stands for a third of the lungs; on it are `affected` of `lung` voxels."""
 
     third: str
     index: int
-    share: float
+    affected: int
+    lung: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,7 @@ def key_slices(profile: Counts) -> tuple[KeySlice, ...]:
         affected = np.where((zone == third) & (profile.lung > 0), profile.affected, 0)
         middle = int(np.searchsorted(filled, (third + 0.5) / 3.0 * filled[-1]))
         index = int(affected.argmax()) if affected.any() else min(middle, filled.size - 1)
-        chosen.append(KeySlice(name, index, float(affected[index] / max(1, profile.lung[index]))))
+        chosen.append(KeySlice(name, index, int(affected[index]), int(profile.lung[index])))
     return tuple(chosen)
 
 

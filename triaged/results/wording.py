@@ -104,9 +104,11 @@ def slice_line(chosen: KeySlice, geometry: Geometry, name: str) -> tuple[str, ..
     z_mm = float(geometry.position_mm((float(chosen.index), 0.0, 0.0))[2])
     count = geometry.shape[0]
     place = [f"Slice {count - chosen.index} of {count} from the head", *([name] if name else []), f"z {z_mm:.1f} mm"]
-    if chosen.share == 0.0:
+    if not chosen.affected:
         return ", ".join(place), "No lesion in this third; its middle is shown"
-    return ", ".join(place), f"The largest lesion of this third: {percent(chosen.share)} of the lung on this slice"
+    area_cm2 = chosen.affected * geometry.spacing_mm[1] * geometry.spacing_mm[2] / 100.0
+    share = percent(chosen.affected / chosen.lung)
+    return ", ".join(place), f"Most lesion of this third: {area_cm2:.1f} cm2, {share} of the lung on this slice"
 
 
 def _headline(finding: Finding) -> str:

@@ -45,13 +45,13 @@ def test_each_third_shows_its_slice_with_the_most_lesion_and_they_descend(positi
     assert z_mm(study, upper.index) > z_mm(study, middle.index) > z_mm(study, lower.index)
     assert abs(z_mm(study, lower.index) - BALL_Z_MM) <= 8.0, "the ball is widest at its centre"
     assert -24.0 < z_mm(study, middle.index) < 0.0, "as near to the ball's centre as the middle third reaches"
-    assert lower.share > middle.share > upper.share == 0.0
+    assert lower.affected > middle.affected > upper.affected == 0
 
 
 def test_a_third_without_lesion_shows_the_middle_of_its_volume() -> None:
     counts = Counts(np.full(30, 100), np.zeros(30, int))
     assert [one.index for one in key_slices(counts)] == [24, 14, 4]
-    assert [one.share for one in key_slices(counts)] == [0.0, 0.0, 0.0]
+    assert [one.affected for one in key_slices(counts)] == [0, 0, 0]
 
 
 def test_very_few_slices_still_give_three_that_hold_lung() -> None:

@@ -100,10 +100,10 @@ def test_a_revision_says_what_it_supersedes() -> None:
 
 def test_a_key_slice_says_where_to_jump_to_and_a_third_without_lesion_that_it_has_none() -> None:
     geometry = standard_study().volume.geometry
-    place, found = slice_line(KeySlice("lower", 11, 0.2), geometry, "instance 12")
+    place, found = slice_line(KeySlice("lower", 11, 50, 250), geometry, "instance 12")
     assert place == "Slice 19 of 30 from the head, instance 12, z -238.0 mm"
-    assert found == "The largest lesion of this third: 20 % of the lung on this slice"
-    assert slice_line(KeySlice("upper", 20, 0.0), geometry, "")[1] == "No lesion in this third; its middle is shown"
+    assert found == "Most lesion of this third: 9.0 cm2, 20 % of the lung on this slice"  # 50 of 4 x 4.5 mm
+    assert slice_line(KeySlice("upper", 20, 0, 250), geometry, "")[1] == "No lesion in this third; its middle is shown"
 
 
 def test_no_patient_attribute_is_ever_drawn() -> None:
