@@ -35,12 +35,10 @@ class Slice:
     column_step_mm: Vector
     row_step_mm: Vector
 
-    def centres_mm(self) -> tuple[Vector, Vector, Vector]:
-        """Return x, y and z of every voxel's centre, each as an array of the slice's shape."""
-        rows, columns = np.indices(self.pixels.shape)
-        steps = zip(self.origin_mm, self.column_step_mm, self.row_step_mm, strict=True)
-        x, y, z = (start + columns * column + rows * row for start, column, row in steps)
-        return x, y, z
+    def x_mm(self) -> Vector:
+        """Return the x coordinate of every voxel's centre, as an array of the slice's shape."""
+        rows, columns = np.ogrid[: self.pixels.shape[0], : self.pixels.shape[1]]
+        return np.asarray(self.origin_mm[0] + columns * self.column_step_mm[0] + rows * self.row_step_mm[0])
 
 
 Pick = Callable[[Slice], Flags]

@@ -141,8 +141,8 @@ REGIONS: Mapping[str, Pick] = {
     for label, values in TISSUES.items()
 }
 AERATED: Mapping[str, Pick] = {
-    "Right lung": lambda one: _lung_like(one.pixels) & (one.centres_mm()[0] < MIDDLE_MM),
-    "Left lung": lambda one: _lung_like(one.pixels) & (one.centres_mm()[0] >= MIDDLE_MM),
+    "Right lung": lambda one: _lung_like(one.pixels) & (one.x_mm() < MIDDLE_MM),
+    "Left lung": lambda one: _lung_like(one.pixels) & (one.x_mm() >= MIDDLE_MM),
     "Lung opacity": lambda one: _affected(one.pixels),
     DENSE: lambda one: _affected(one.pixels) & (one.pixels > -300),
 }
