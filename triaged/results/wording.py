@@ -96,7 +96,8 @@ def other_engine(prior: Prior, provenance: Provenance) -> str:
     """Say that another engine, or another version, read the earlier study; empty where it was the same."""
     if prior.algorithm == provenance.algorithm:
         return ""
-    return f"Earlier by {to_ascii(prior.algorithm)}: not the same reader, compare with care"
+    then, now = to_ascii(prior.algorithm), to_ascii(provenance.algorithm)
+    return f"Earlier by {then}, now by {now}: compare with care"
 
 
 def slice_line(chosen: KeySlice, geometry: Geometry, name: str) -> tuple[str, ...]:

@@ -67,12 +67,12 @@ def test_the_six_thirds_are_told_and_those_from_thirty_percent_on_counted() -> N
 def test_the_change_is_told_in_points_and_millilitres() -> None:
     found = lines(earlier=prior(), severity_right=0.14, severity_left=0.01, severity_total=0.08, lesion_ml=220.0)
     assert "Change since 2026-02-01: right +12, left -3, total +5 points, affected +120 mL" in found.body
-    assert not any("same reader" in line for line in found.body)
+    assert not any("with care" in line for line in found.body)
 
 
 def test_an_earlier_study_that_another_version_read_is_to_be_compared_with_care() -> None:
     found = lines(earlier=prior(algorithm="threshold 0.1"))
-    assert "Earlier by threshold 0.1: not the same reader, compare with care" in found.body
+    assert "Earlier by threshold 0.1, now by multitask-spatial-1 1.2: compare with care" in found.body
 
 
 def test_lungs_that_were_not_told_apart_then_are_compared_as_one() -> None:
