@@ -26,8 +26,6 @@ from triaged.study.finding import QualityFlag
 from triaged.study.placement import TriageClass
 from triaged.study.records import ObjectKind
 
-pytestmark = pytest.mark.filterwarnings("ignore:The value length:UserWarning")  # pydicom counts the padding too
-
 ATTRIBUTES = {
     ObjectKind.SEG: "A.2-1",
     ObjectKind.SR: "A.3-1",

@@ -222,7 +222,7 @@ def _comparison(
     draw_legend(sheet, (PAGE_WIDTH - LEGEND_WIDTH, TOP), min(lowest - TOP, 440), style.palette)
     below = write_change(sheet, change_rows(reading.finding, earlier.prior), dates, lowest + MARGIN)
     sheet.paragraph(tuple(filter(None, (caution,))), (MARGIN, below + MARGIN))
-    return Page("comparison", "Change since the earlier study", sheet.pixels, pixel_mm, ("L", "F"))
+    return Page("comparison", "Comparison", sheet.pixels, pixel_mm, ("L", "F"))
 
 
 def _draw_overlaid(
