@@ -21,6 +21,7 @@ from triaged.dicom.attributes import DAMAGED
 from triaged.dicom.frames import Frame, frames_of
 from triaged.dicom.hounsfield import Plausibility, is_integral, to_hounsfield
 from triaged.dicom.placing import Placed, place
+from triaged.dicom.quiet import without_warnings
 from triaged.errors import TryLater, UnreadableStudy
 from triaged.imaging.geometry import Geometry, Reorientation, canonical_reorientation
 from triaged.imaging.volume import Volume
@@ -110,6 +111,22 @@ def read_header_only(path: Path) -> Dataset:
         ) from error
 
 
+def read_frame(path: Path, frame: Frame) -> NDArray[np.int32] | NDArray[np.float32]:
+    """Decode one frame of a file into Hounsfield units, rows and columns as the source has them.
+
+    Raises:
+        UnreadableStudy: the frame cannot be decoded, or has another size than its header says.
+        TryLater: the file could not be read from the disk.
+    """
+    header = read_header_only(path)
+    with without_warnings():
+        stored = next(_decoded(path, header, [frame.number - 1]), None)
+    if stored is None or stored.shape != (frame.rows, frame.columns):
+        found = "nothing" if stored is None else f"{stored.shape}"
+        raise _undecodable(path, f"{frame.rows} rows and {frame.columns} columns", found)
+    return to_hounsfield(stored, frame)
+
+
 def _empty(shape: tuple[int, int, int], frames: Sequence[Frame]) -> Voxels:
     if all(is_integral(frame) for frame in frames):
         return np.empty(shape, dtype=np.int16)
@@ -136,11 +153,14 @@ def _fill(source: NDArray[np.generic], placed: Placed, instances: Sequence[Path]
     plausibility.require()
 
 
-def _decoded(path: Path, header: Dataset) -> Iterator[NDArray[np.generic]]:
-    """Yield the stored values of every frame of a file, one at a time; only a deflated file is held as a whole."""
+def _decoded(path: Path, header: Dataset, indices: Sequence[int] | None = None) -> Iterator[NDArray[np.generic]]:
+    """Yield the stored values of frames of a file, of all unless told, one at a time.
+
+    Only a deflated file is held as a whole.
+    """
     try:
         deflated = header.file_meta.get("TransferSyntaxUID") == _DEFLATED
-        yield from iter_pixels(dcmread(path) if deflated else path, raw=True)
+        yield from iter_pixels(dcmread(path) if deflated else path, raw=True, indices=indices)
     except BaseException as error:
         # a panic in a decoder written in Rust (pylibjpeg-rle) is no Exception, and would take the worker down
         if not isinstance(error, DAMAGED) and type(error).__name__ != "PanicException":
