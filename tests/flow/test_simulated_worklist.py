@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from tests.lab.simulation.queueing import (
-    BY_SEVERITY,
+    STRICT,
     flagged,
     interrupting_waits,
     lindley,
@@ -24,7 +24,6 @@ from tests.lab.simulation.queueing import (
     waits,
 )
 from triaged.lab.simulation.desk import Interruption, replay
-from triaged.lab.simulation.disciplines import Strict
 from triaged.lab.simulation.site import Readers, days
 from triaged.lab.simulation.stream import Stream, draw_stream
 
@@ -72,7 +71,7 @@ def test_waits_without_interruption_are_reproduced_to_two_per_cent(row: tuple[fl
     load, _, sensitivity, specificity, fifo, _, _, *expected = row
     stream, readers, scale = drawn(row, 150_000)
     up = flagged(stream)
-    found = waits(stream, replay(stream, Strict(BY_SEVERITY), readers))
+    found = waits(stream, replay(stream, STRICT, readers))
     urgent = found[up].mean() * priority_waits(load, share_flagged(row))[0] / expected_by_path(stream)
     routine = found[~up].mean() * scale
     assert urgent == two_per_cent(expected[0])
@@ -87,7 +86,7 @@ def test_waits_with_interruption_are_reproduced_to_two_per_cent(row: tuple[float
     load, _, sensitivity, _, fifo, expected, expected_change, *_ = row
     stream, readers, scale = drawn(row, 40_000)
     up = flagged(stream)
-    found = waits(stream, replay(stream, Strict(BY_SEVERITY), readers, Interruption.BY_TIER))
+    found = waits(stream, replay(stream, STRICT, readers, Interruption.BY_TIER))
     urgent, routine = interrupting_waits(load, share_flagged(row))[0], found[~up].mean() * scale
     assert found[up].mean() == pytest.approx(urgent, rel=0.15)
     assert routine == two_per_cent(expected)

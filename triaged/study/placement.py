@@ -38,12 +38,38 @@ class OrderPriority(StrEnum):
     UNKNOWN = "UNKNOWN"
 
 
+class Override(StrEnum):
+    """What a reader decided about a study's place; who and when stands in the history of actions, never here.
+
+    PIN puts it into the emergency lane, RAISE and LOWER move it by one class.
+    """
+
+    NONE = "none"
+    PIN = "pin"
+    RAISE = "raise"
+    LOWER = "lower"
+
+
+class Trend(StrEnum):
+    """How the affected share of lung changed since an earlier study; the value is what users see.
+
+    NOT_COMPARED: there is an earlier study, and the two cannot be compared with each other.
+    """
+
+    PROGRESSION = "progression"
+    NO_PRIOR = "no prior"
+    NOT_COMPARED = "not compared"
+    STABLE = "stable"
+    REGRESSION = "regression"
+
+
 @dataclass(frozen=True, slots=True)
 class Placement:
     """Where a study stands and why.
 
-    `sort_key` is a fixed-width ASCII text: plain ascending byte order of it is the worklist. `effective_at` is the
-    arrival minus the class's head start. `reason` is one line for a radiologist, without patient attributes.
+    `sort_key` is a fixed-width ASCII text: plain ascending byte order of it is the worklist, as long as all keys were
+    made for one discipline. `effective_at` is the arrival minus the head start. `reason` is one line for a radiologist,
+    without patient attributes and without the name of who moved the study.
     """
 
     lane: Lane

@@ -1,17 +1,21 @@
-"""Turns a class and an arrival into a place on the list, with the reason for it; pure policy.
+"""Turns what is known of a study and its arrival into a place on the list, with the reason for it; pure policy.
 
-Must not know clocks or storage: the key changes only when the study's own class or arrival does, so that the list is
-the same for everybody and nobody starves (ordering specification, section 2.3.3).
+Must not know storage. In the default discipline the key changes only when something about the study itself does, so
+that the list is the same for everybody and nobody starves (ordering specification, section 2.3.3).
 """
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from collections.abc import Mapping
+from datetime import datetime
+from types import MappingProxyType
 from typing import Final
 
 from triaged.study.assessment import Assessed
-from triaged.study.placement import Lane, OrderPriority, Placement, TriageClass
+from triaged.study.placement import Lane, OrderPriority, Override, Placement, Trend, TriageClass
 from triaged.study.uids import StudyUID
+from triaged.triage.disciplines import Standing, effective_at, key
+from triaged.triage.follow_up import FollowUp, promoted
 from triaged.triage.reason import explain
 from triaged.triage.scheme import (
     Outcome,
@@ -22,16 +26,28 @@ from triaged.triage.scheme import (
     head_start_minutes,
 )
 
-ORIGIN: Final = datetime(1900, 1, 1, tzinfo=UTC)
-"""Times are counted from here; an effective arrival before 1970 stays positive."""
-MINUTE: Final = timedelta(minutes=1)
-MICROSECOND: Final = timedelta(microseconds=1)
 STEP: Final = 0.05
 """Scores closer than this do not decide between neighbours: repeated measurements differ by about 2 points."""
 STEPS: Final = round(1 / STEP)
-NO_PRIOR: Final = 1
-"""Rank of the trend between progression (0) and stable (2); comparison with earlier studies is not built yet."""
-CLASS_RANK: Final = {triage_class: rank for rank, triage_class in enumerate(TriageClass)}
+TREND_RANK: Final[Mapping[Trend, int]] = MappingProxyType(
+    {
+        Trend.PROGRESSION: 0,
+        Trend.NO_PRIOR: 1,
+        Trend.NOT_COMPARED: 1,
+        Trend.STABLE: 2,
+        Trend.REGRESSION: 3,
+    }
+)
+FIRST_STUDY_FIRST: Final[Mapping[Trend, int]] = MappingProxyType(
+    {
+        Trend.NO_PRIOR: 1,
+        Trend.PROGRESSION: 2,
+        Trend.NOT_COMPARED: 3,
+        Trend.STABLE: 4,
+        Trend.REGRESSION: 5,
+    }
+)
+"""The ranks where the list is to find infection: whether to isolate was answered for a patient who was here before."""
 
 
 def place(
@@ -40,25 +56,31 @@ def place(
     outcome: Outcome,
     order_priority: OrderPriority,
     options: TriageOptions,
+    *,
+    override: Override = Override.NONE,
+    follow_up: FollowUp | None = None,
+    now: datetime | None = None,
 ) -> Placement:
     """Return where a study stands and why.
 
-    `ready_at` is when the last instance had come, not when the images were acquired.
+    `ready_at` is when the last instance had come, not when the images were acquired. `follow_up` is None where the
+    patient has no earlier study. `now` counts only in disciplines that depend on the clock (`strict_cap`,
+    `accumulating`); without it the key is the one at `ready_at`.
 
     Raises:
-        ValueError: `ready_at` has no time zone.
+        ValueError: `ready_at` or `now` has no time zone.
     """
-    if ready_at.tzinfo is None:
-        raise ValueError(f"ready_at: expected a time with its zone, found {ready_at.isoformat()}")
-    triage_class = classify(outcome, order_priority, options)
-    lane = Lane.EMERGENCY if triage_class is TriageClass.EMERGENCY else Lane.ORDERED
-    effective_at = ready_at - MINUTE * head_start_minutes(triage_class, order_priority, options)
-    scores = (0, 0) if lane is Lane.EMERGENCY else _score_ranks(outcome, options)
-    key = (
-        f"{lane:d}:{(effective_at - ORIGIN) // MINUTE:09d}:{CLASS_RANK[triage_class]:d}:{NO_PRIOR:d}"
-        f":{scores[0]:02d}:{scores[1]:02d}:{(ready_at - ORIGIN) // MICROSECOND:017d}:{study_uid.value:-<64}"
+    for name, time in (("ready_at", ready_at), ("now", now)):
+        if time is not None and time.tzinfo is None:
+            raise ValueError(f"{name}: expected a time with its zone, found {time.isoformat()}")
+    standing = stand(outcome, order_priority, options, override=override, follow_up=follow_up)
+    return Placement(
+        standing.lane,
+        standing.triage_class,
+        effective_at(standing, ready_at),
+        key(standing, ready_at, study_uid, options, now=now or ready_at),
+        explain(standing.triage_class, outcome, order_priority, options, override, follow_up),
     )
-    return Placement(lane, triage_class, effective_at, key, explain(triage_class, outcome, order_priority, options))
 
 
 def place_pending(
@@ -67,9 +89,39 @@ def place_pending(
     waiting: Waiting,
     order_priority: OrderPriority,
     options: TriageOptions,
+    *,
+    override: Override = Override.NONE,
+    now: datetime | None = None,
 ) -> Placement:
     """Return the place of a study without a result: unscored from its first arrival, or from when it was ready."""
-    return place(study_uid, since, waiting, order_priority, options)
+    return place(study_uid, since, waiting, order_priority, options, override=override, now=now)
+
+
+def stand(
+    outcome: Outcome,
+    order_priority: OrderPriority,
+    options: TriageOptions,
+    *,
+    override: Override = Override.NONE,
+    follow_up: FollowUp | None = None,
+) -> Standing:
+    """Return all that decides between studies but for their arrivals; the same for studies of which the same is known.
+
+    In the emergency lane nothing counts but the arrival.
+    """
+    triage_class = TriageClass.EMERGENCY
+    if override is not Override.PIN:
+        triage_class = promoted(classify(outcome, order_priority, options), outcome, follow_up, options)
+    if triage_class is TriageClass.EMERGENCY:
+        return Standing(Lane.EMERGENCY, triage_class, 0)
+    minutes = head_start_minutes(triage_class, order_priority, options, override)
+    trend = _trend_rank(follow_up, options)
+    return Standing(Lane.ORDERED, triage_class, minutes, override, (trend, *_score_ranks(outcome, options)))
+
+
+def _trend_rank(follow_up: FollowUp | None, options: TriageOptions) -> int:
+    ranks = FIRST_STUDY_FIRST if options.scheme is Scheme.IDENTIFICATION else TREND_RANK
+    return ranks[Trend.NO_PRIOR if follow_up is None else follow_up.trend]
 
 
 def _score_ranks(outcome: Outcome, options: TriageOptions) -> tuple[int, int]:

@@ -11,8 +11,9 @@ from typing import Final, assert_never
 
 from triaged.study.assessment import Assessed, Failed, OutOfScope, ReasonCode
 from triaged.study.finding import Finding, QualityFlag
-from triaged.study.placement import OrderPriority, TriageClass
-from triaged.triage.scheme import Outcome, Scheme, TriageOptions, Waiting, flag_threshold
+from triaged.study.placement import OrderPriority, Override, Trend, TriageClass
+from triaged.triage.follow_up import BOTH, LEFT, PROGRESSION_PP, RIGHT, STABLE_PP, FollowUp, noise_pp, promoted, since
+from triaged.triage.scheme import Outcome, Scheme, TriageOptions, Waiting, classify, flag_threshold
 
 WORDS: Final = {
     TriageClass.EMERGENCY: "emergency",
@@ -24,33 +25,60 @@ WORDS: Final = {
     TriageClass.OPACITY_NOT_FLAGGED: "opacity, not flagged",
     TriageClass.NOT_FLAGGED: "not flagged",
 }
+BY_HAND: Final = {
+    Override.PIN: "pinned by hand",
+    Override.RAISE: "raised by hand",
+    Override.LOWER: "lowered by hand",
+}
+"""Says that a person moved the study; who it was stands in the history of actions."""
 BY_SEVERITY_ALONE: Final = {TriageClass.SUSPECTED_MODERATE: "moderate", TriageClass.SUSPECTED_MILD: "mild"}
 UNCERTAIN: Final = frozenset(QualityFlag) - {QualityFlag.SINGLE_LUNG, QualityFlag.ANISOTROPIC_SPLIT}
 """Circumstances in which the list shows a share with the sign for "about"."""
 DETAIL_LENGTH: Final = 160
 
 
-def explain(triage_class: TriageClass, outcome: Outcome, order_priority: OrderPriority, options: TriageOptions) -> str:
-    """Return the reason, such as "B severe — left lung 54 %, P 0.91 ≥ 0.62"."""
-    grounds = list(_grounds(triage_class, outcome, options))
+def explain(
+    triage_class: TriageClass,
+    outcome: Outcome,
+    order_priority: OrderPriority,
+    options: TriageOptions,
+    override: Override = Override.NONE,
+    follow_up: FollowUp | None = None,
+) -> str:
+    """Return the reason, such as "B severe — left lung 54 %, +12 points in 4 days, P 0.91 ≥ 0.62"."""
+    grounds = list(_grounds(triage_class, outcome, options, follow_up))
+    if override is not Override.NONE:
+        grounds.insert(0, BY_HAND[override])
     if order_priority in (OrderPriority.STAT, OrderPriority.HIGH):
         grounds.insert(0, f"{order_priority} order")
-    return f"{triage_class} {_word(triage_class, outcome, options)} — {', '.join(grounds)}"
+    return f"{triage_class} {_word(triage_class, outcome, options, follow_up)} — {', '.join(grounds)}"
 
 
-def _word(triage_class: TriageClass, outcome: Outcome, options: TriageOptions) -> str:
+def _word(triage_class: TriageClass, outcome: Outcome, options: TriageOptions, follow_up: FollowUp | None) -> str:
     match outcome:
         case Failed() | OutOfScope() if triage_class is TriageClass.SUSPECTED_MODERATE:
             return "suspected"
         case Failed() | OutOfScope() if triage_class is TriageClass.UNSCORED:
             return "not scored"
+        case Assessed() if _moved_up(triage_class, outcome, options, follow_up):
+            return "progressing"
         case Assessed() if options.scheme is Scheme.SEVERITY:
             return BY_SEVERITY_ALONE.get(triage_class, WORDS[triage_class])
         case _:
             return WORDS[triage_class]
 
 
-def _grounds(triage_class: TriageClass, outcome: Outcome, options: TriageOptions) -> Iterable[str]:
+def _moved_up(triage_class: TriageClass, outcome: Outcome, options: TriageOptions, follow_up: FollowUp | None) -> bool:
+    """Tell whether the class is one that the change since the earlier study gave, so that its name would mislead."""
+    if follow_up is None or not follow_up.grew:
+        return False
+    own = classify(outcome, OrderPriority.UNKNOWN, options)
+    return triage_class is not own and triage_class is promoted(own, outcome, follow_up, options)
+
+
+def _grounds(
+    triage_class: TriageClass, outcome: Outcome, options: TriageOptions, follow_up: FollowUp | None
+) -> Iterable[str]:
     match outcome:
         case Waiting():
             yield outcome.value
@@ -58,6 +86,8 @@ def _grounds(triage_class: TriageClass, outcome: Outcome, options: TriageOptions
             yield f"{_plain(reason.code)}: {_shortened(reason.detail)}"
         case Assessed(finding):
             yield _share(finding, options)
+            if follow_up is not None:
+                yield from _change(follow_up, _side(finding), options)
             yield from _probability(triage_class, finding, options)
         case _:
             assert_never(outcome)
@@ -80,8 +110,25 @@ def _share(finding: Finding, options: TriageOptions) -> str:
 
 def _side(finding: Finding) -> str:
     if finding.severity_left is None or finding.severity_right is None:
-        return "lungs"
-    return "left lung" if finding.severity_left > finding.severity_right else "right lung"
+        return BOTH
+    return LEFT if finding.severity_left > finding.severity_right else RIGHT
+
+
+def _change(follow_up: FollowUp, worse_side: str, options: TriageOptions) -> Iterable[str]:
+    """Yield the change since the earlier study; the lung is named where it is not the worse one."""
+    if follow_up.limited is not None:
+        yield follow_up.limited
+        return
+    if follow_up.delta_pp is None or follow_up.trend is Trend.STABLE:
+        yield f"stable over {since(follow_up.days)}"
+        return
+    lung = "" if follow_up.lung == worse_side else f"{follow_up.lung} "
+    size = _rounded(abs(follow_up.delta_pp), [STABLE_PP, noise_pp(options), PROGRESSION_PP], digits=0)
+    sign = "+" if follow_up.delta_pp > 0 else "−"
+    unit = "point" if size == "1" else "points"
+    yield f"{lung}{sign}{size} {unit} in {since(follow_up.days)}"
+    if follow_up.within_noise:
+        yield "within noise"
 
 
 def _probability(triage_class: TriageClass, finding: Finding, options: TriageOptions) -> Iterable[str]:

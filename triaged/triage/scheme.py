@@ -6,13 +6,15 @@ specification, section 2.3.2; head starts are minutes.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import assert_never
+from math import isfinite
+from typing import Final, assert_never
 
 from triaged.study.assessment import Assessed, Assessment, Failed, OutOfScope, ReasonCode
 from triaged.study.finding import Finding, QualityFlag
-from triaged.study.placement import OrderPriority, TriageClass
+from triaged.study.placement import OrderPriority, Override, TriageClass
 
 
 class Scheme(StrEnum):
@@ -21,6 +23,16 @@ class Scheme(StrEnum):
     IDENTIFICATION = "identification"
     SEVERITY = "severity"
     COMBINED = "combined"
+
+
+class Discipline(StrEnum):
+    """How classes and arrivals make one order; see `triaged.triage.disciplines`."""
+
+    HEAD_START = "head_start"
+    FIFO = "fifo"
+    STRICT = "strict"
+    STRICT_CAP = "strict_cap"
+    ACCUMULATING = "accumulating"
 
 
 class Waiting(StrEnum):
@@ -34,6 +46,8 @@ class Waiting(StrEnum):
 Outcome = Assessment | Waiting
 """All that the order of a study can rest on."""
 
+REPEAT_SD_PP: Final = 1.0
+"""Measured for ct-open 2.0.0, rounded up: 0.95 over 17 thicknesses and kernels of one chest (`docs/ordering.md`)."""
 RELIED_ON_WITH_RESERVE = frozenset({QualityFlag.THICK_SLICES, QualityFlag.CONTRAST, QualityFlag.PAEDIATRIC})
 """Circumstances for which the probability has not been validated (ordering specification, section 2.3.4)."""
 
@@ -79,10 +93,12 @@ class TriageOptions:
 
     `tau` is the probability from which a study is flagged; None takes the one that the model package was calibrated
     for. `s1` to `s4` are shares of lung volume. `relied_on_with_reserve`: with one of these circumstances a probability
-    may still flag a study, but its being low no longer counts as knowledge.
+    may still flag a study, but its being low no longer counts as knowledge. `repeat_sd_pp` is how far, as a standard
+    deviation in percentage points, the severity of one anatomy scatters when it is scanned again. `strict_cap_min` is
+    for the discipline of that name only.
 
     Raises:
-        ValueError: `tau` is no probability or the shares do not rise.
+        ValueError: `tau` is no probability, the shares do not rise, or a number that cannot be negative is.
     """
 
     scheme: Scheme = Scheme.COMBINED
@@ -93,8 +109,14 @@ class TriageOptions:
     s4: float = 0.75
     head_starts: HeadStarts = field(default_factory=HeadStarts)
     relied_on_with_reserve: frozenset[QualityFlag] = RELIED_ON_WITH_RESERVE
+    repeat_sd_pp: float = REPEAT_SD_PP
+    discipline: Discipline = Discipline.HEAD_START
+    strict_cap_min: float = 240.0
 
     def __post_init__(self) -> None:
+        for name, value in (("repeat_sd_pp", self.repeat_sd_pp), ("strict_cap_min", self.strict_cap_min)):
+            if not (isfinite(value) and value >= 0):
+                raise ValueError(f"{name}: expected a number of at least 0, found {value}")
         if self.tau is not None and not 0.0 < self.tau < 1.0:
             raise ValueError(f"tau: expected a probability between 0 and 1, found {self.tau}")
         if not 0.0 < self.s1 < self.s2 < self.s3 < self.s4 <= 1.0:
@@ -137,13 +159,22 @@ def flag_threshold(finding: Finding, options: TriageOptions) -> float | None:
     return finding.identification_threshold if options.tau is None else options.tau
 
 
-def head_start_minutes(triage_class: TriageClass, order_priority: OrderPriority, options: TriageOptions) -> int:
-    """Return by how many minutes a study is read as if it had arrived earlier."""
+def head_start_minutes(
+    triage_class: TriageClass,
+    order_priority: OrderPriority,
+    options: TriageOptions,
+    override: Override = Override.NONE,
+) -> int:
+    """Return by how many minutes a study is read as if it had arrived earlier.
+
+    RAISE gives it the next longer head start that any class has, LOWER the next shorter one; the class keeps its name.
+    Where there is none, at the two ends, nothing changes.
+    """
     if triage_class is TriageClass.EMERGENCY:
         return 0
-    starts = options.head_starts
+    starts, own = options.head_starts, _own_head_starts(options)
     extra = starts.high_order if order_priority is OrderPriority.HIGH else 0
-    return min(_own_head_start(triage_class, options) + extra, starts.cap)
+    return min(_stepped(own[triage_class], override, own.values()) + extra, starts.cap)
 
 
 def _scored(finding: Finding, options: TriageOptions) -> TriageClass:
@@ -168,7 +199,19 @@ def _below_severe_by_severity(severity: float, options: TriageOptions) -> Triage
     return TriageClass.SUSPECTED_MILD if severity >= options.s1 else TriageClass.NOT_FLAGGED
 
 
-def _own_head_start(triage_class: TriageClass, options: TriageOptions) -> int:
+def _stepped(own: int, override: Override, all_starts: Collection[int]) -> int:
+    match override:
+        case Override.RAISE:
+            return min((minutes for minutes in all_starts if minutes > own), default=own)
+        case Override.LOWER:
+            return max((minutes for minutes in all_starts if minutes < own), default=own)
+        case Override.NONE | Override.PIN:
+            return own
+        case _:
+            assert_never(override)
+
+
+def _own_head_starts(options: TriageOptions) -> dict[TriageClass, int]:
     starts = options.head_starts
     mild = {
         Scheme.IDENTIFICATION: starts.suspected_mild_identification,
@@ -183,7 +226,7 @@ def _own_head_start(triage_class: TriageClass, options: TriageOptions) -> int:
         TriageClass.UNSCORED: starts.unscored,
         TriageClass.OPACITY_NOT_FLAGGED: starts.opacity_not_flagged,
         TriageClass.NOT_FLAGGED: starts.not_flagged,
-    }[triage_class]
+    }
 
 
 def _demand_rising(name: str, **head_starts: int) -> None:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from triaged.lab.simulation.arrivals import HourlyPoisson, OrderShares
 from triaged.lab.simulation.desk import Timeline
+from triaged.lab.simulation.disciplines import all_disciplines
 from triaged.lab.simulation.durations import Duration, Exponential, Fixed
 from triaged.lab.simulation.site import Case, Readers, Site, Truth
 from triaged.lab.simulation.stream import Stream
@@ -20,6 +21,7 @@ from triaged.triage.scheme import Scheme, TriageOptions
 READING_MIN = 10.0
 AT_ONCE = Fixed(0.0)
 BY_SEVERITY = TriageOptions(scheme=Scheme.SEVERITY)
+FIRST_COME, HEAD_START, STRICT, STRICT_CAP, ACCUMULATING = all_disciplines(BY_SEVERITY)
 Floats = NDArray[Any]
 
 

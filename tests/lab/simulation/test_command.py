@@ -47,11 +47,11 @@ def test_assumed_cases_have_the_prevalence_and_accuracy_asked_for() -> None:
 
 
 def test_the_orders_asked_for_are_compared_with_first_come_first(config: str) -> None:
-    ended = run("simulate", "--config", config, *BRIEF, "--discipline", "triaged", "--load", "0.9")
+    ended = run("simulate", "--config", config, *BRIEF, "--discipline", "head_start", "--load", "0.9")
     assert ended.code == 0, ended.err
     assert "load 0.90" in ended.out
     assert "fifo" in ended.out
-    assert "triaged" in ended.out
+    assert "head_start" in ended.out
     assert "strict" not in ended.out
     assert "conservation law" in ended.out
 
@@ -78,7 +78,7 @@ def test_a_trace_and_an_evaluation_take_the_place_of_chance_and_assumption(confi
 def test_an_unknown_order_is_refused_with_those_that_there_are(config: str) -> None:
     ended = run("simulate", "--config", config, "--discipline", "alphabetical")
     assert (ended.code, ended.out) == (2, "")
-    assert "expected fifo, triaged, strict, strict_cap, accumulating, found alphabetical" in ended.err
+    assert "expected fifo, head_start, strict, strict_cap, accumulating, found alphabetical" in ended.err
 
 
 @pytest.mark.parametrize("text", ["", "[]", '{"cases": [{"case": "a"}]}', '{"cases": [{"outcome": "lost"}]}'])

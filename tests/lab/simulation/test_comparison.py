@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from tests.lab.simulation.queueing import BY_SEVERITY, scored
+from tests.lab.simulation.queueing import BY_SEVERITY, FIRST_COME, HEAD_START, scored
 from triaged.errors import ConfigError
 from triaged.lab.simulation.arrivals import Arrived, Trace
 from triaged.lab.simulation.comparison import Comparison, Plan, compare, plan_over
 from triaged.lab.simulation.desk import Timeline
-from triaged.lab.simulation.disciplines import FirstCome, Triaged, all_disciplines
+from triaged.lab.simulation.disciplines import all_disciplines
 from triaged.lab.simulation.gates import gates
 from triaged.lab.simulation.replicated import Replicated, mean_of, ratio_of
 from triaged.lab.simulation.site import Case, Site, Truth, busy_site, days
@@ -43,12 +43,12 @@ def compared() -> Comparison:
 
 
 def verdict_of(asked: str, comparison: Comparison, cases: tuple[Case, ...]) -> Verdict:
-    (found,) = [criterion for criterion in gates(comparison, "triaged", cases) if asked in criterion.asked]
+    (found,) = [criterion for criterion in gates(comparison, "head_start", cases) if asked in criterion.asked]
     return found.verdict
 
 
 def test_severe_studies_wait_less_and_all_studies_together_as_long_as_before() -> None:
-    waits = compared().waits["triaged"]
+    waits = compared().waits["head_start"]
     assert waits[SEVERE_AND_WORSE].change_min.value < 0
     assert waits[Truth.NORMAL].change_min.value > 0
     assert waits[ALL].mean_ratio.value == pytest.approx(1.0, abs=0.03)
@@ -63,7 +63,7 @@ def test_first_come_first_differs_in_nothing_from_itself() -> None:
 
 
 def test_nobody_is_overtaken_over_more_than_the_longest_head_start() -> None:
-    assert compared().waits["triaged"][ALL].overtaken_span_min <= 241
+    assert compared().waits["head_start"][ALL].overtaken_span_min <= 241
 
 
 def test_strict_classes_help_most_and_harm_most() -> None:
@@ -74,9 +74,9 @@ def test_strict_classes_help_most_and_harm_most() -> None:
 
 def test_the_same_seed_gives_the_same_figures_and_another_does_not() -> None:
     small = replace(BRIEF, replications=2, measured_min=days(0.5))
-    again = [compare(site(), [Triaged(BY_SEVERITY)], small) for _ in range(2)]
+    again = [compare(site(), [HEAD_START], small) for _ in range(2)]
     assert repr(again[0]) == repr(again[1])
-    assert repr(compare(site(), [Triaged(BY_SEVERITY)], replace(small, seed=9))) != repr(again[0])
+    assert repr(compare(site(), [HEAD_START], replace(small, seed=9))) != repr(again[0])
 
 
 def test_gates_pass_an_order_that_serves_severe_studies() -> None:
@@ -86,7 +86,7 @@ def test_gates_pass_an_order_that_serves_severe_studies() -> None:
 
 
 def test_gates_do_not_pass_an_order_that_does_nothing() -> None:
-    renamed = Comparison(compared().load, BRIEF, {"triaged": compared().waits["fifo"]})
+    renamed = Comparison(compared().load, BRIEF, {"head_start": compared().waits["fifo"]})
     assert verdict_of("severe and critical: mean wait", renamed, mixture(10)) is Verdict.DOES_NOT_MEET
 
 
@@ -96,11 +96,11 @@ def test_gates_that_rest_on_few_cases_say_nothing_however_much_was_simulated() -
 
 def test_a_list_that_is_not_busy_is_not_asked_for_half_the_wait() -> None:
     idle = Comparison(0.5, BRIEF, compared().waits)
-    assert not [each for each in gates(idle, "triaged", mixture(10)) if "severe and critical" in each.asked]
+    assert not [each for each in gates(idle, "head_start", mixture(10)) if "severe and critical" in each.asked]
 
 
 def test_an_overloaded_list_starves() -> None:
-    comparison = compare(site(load=1.6), [Triaged(BY_SEVERITY)], replace(BRIEF, replications=2, longest_min=240.0))
+    comparison = compare(site(load=1.6), [HEAD_START], replace(BRIEF, replications=2, longest_min=240.0))
     assert verdict_of("nobody waits longer", comparison, mixture(10)) is Verdict.DOES_NOT_MEET
 
 
@@ -160,4 +160,7 @@ def test_only_an_interval_on_one_side_of_the_limit_says_something(
 
 
 def test_all_orders_come_with_first_come_first_once() -> None:
-    assert list(compare(site(), [FirstCome(), Triaged()], replace(BRIEF, replications=2)).waits) == ["fifo", "triaged"]
+    assert list(compare(site(), [FIRST_COME, HEAD_START], replace(BRIEF, replications=2)).waits) == [
+        "fifo",
+        "head_start",
+    ]

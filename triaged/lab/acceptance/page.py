@@ -18,7 +18,7 @@ code{overflow-wrap:anywhere}.meets::before{content:"✓ "}.fails::before{content
 .fails{font-weight:bold}.few{color:#555}svg text{font:13px system-ui,sans-serif}
 """
 MARKS: Final = {"meets": "meets", "does not meet": "fails", "too few cases to say": "few"}
-SHADES: Final = {"fifo": "#777", "triaged": "#0b6", "strict": "#36c", "strict_cap": "#90c", "accumulating": "#c60"}
+SHADES: Final = {"fifo": "#777", "head_start": "#0b6", "strict": "#36c", "strict_cap": "#90c", "accumulating": "#c60"}
 BAR, GAP, LEFT, WIDE = 12, 10, 150, 520
 
 

@@ -12,7 +12,7 @@ from typing import Final
 from triaged.lab.evaluation.row import Row
 from triaged.lab.simulation.arrivals import Trace
 from triaged.lab.simulation.comparison import Comparison, Plan, compare, plan_over
-from triaged.lab.simulation.disciplines import Triaged, all_disciplines
+from triaged.lab.simulation.disciplines import DaemonOrder, all_disciplines
 from triaged.lab.simulation.evaluated import Drawn, simulated_cases, with_tau
 from triaged.lab.simulation.gates import gates
 from triaged.lab.simulation.site import DAY_AND_NIGHT, Readers, Site, busy_site
@@ -54,7 +54,9 @@ def run_trial(rows: Sequence[Row], options: TriageOptions, setting: Setting) -> 
         return None
     site, plan = _site(drawn, setting)
     comparison = compare(site, all_disciplines(options), plan)
-    return Trial(comparison, gates(comparison, "triaged", drawn.cases), tuple(_remarks(drawn, setting, site)))
+    return Trial(
+        comparison, gates(comparison, options.discipline.value, drawn.cases), tuple(_remarks(drawn, setting, site))
+    )
 
 
 def severe_wait(rows: Sequence[Row], options: TriageOptions, setting: Setting, tau: float) -> float:
@@ -64,8 +66,8 @@ def severe_wait(rows: Sequence[Row], options: TriageOptions, setting: Setting, t
     if not drawn.cases:
         return float("nan")
     site, plan = _site(drawn, setting)
-    brief = replace(plan, replications=min(BRIEF, plan.replications))
-    return compare(site, [Triaged(policy)], brief).waits["triaged"][SEVERE_AND_WORSE].mean_min.value
+    brief, order = replace(plan, replications=min(BRIEF, plan.replications)), DaemonOrder(policy)
+    return compare(site, [order], brief).waits[order.name][SEVERE_AND_WORSE].mean_min.value
 
 
 def _site(drawn: Drawn, setting: Setting) -> tuple[Site, Plan]:

@@ -19,7 +19,7 @@ from triaged.lab.simulation.arrivals import poisson_day, read_trace
 from triaged.lab.simulation.assumed import Accuracy, assumed_cases
 from triaged.lab.simulation.comparison import Comparison, GroupWaits, Plan, compare, plan_over
 from triaged.lab.simulation.desk import Interruption
-from triaged.lab.simulation.disciplines import Discipline, all_disciplines
+from triaged.lab.simulation.disciplines import DaemonOrder, all_disciplines
 from triaged.lab.simulation.evaluated import read_rows, simulated_cases
 from triaged.lab.simulation.gates import FEWEST_CASES, gates
 from triaged.lab.simulation.plots import waits_plot
@@ -61,16 +61,17 @@ def simulate(job: Job, options: TriageOptions, console: Console) -> None:
     comparison = compare(site, chosen, plan, job.interruption)
     console.print(_title(comparison, site, job))
     console.print(_table(comparison))
-    if "triaged" in comparison.waits:
-        console.print(_gates(comparison, cases, job))
+    if options.discipline.value in comparison.waits:
+        console.print(_gates(comparison, options.discipline.value, cases, job))
     if job.plot is not None:
         job.plot.parent.mkdir(parents=True, exist_ok=True)
         job.plot.write_bytes(waits_plot(comparison))
         console.print(escape(str(job.plot)))
 
 
-def _chosen(names: Sequence[str], options: TriageOptions) -> list[Discipline]:
+def _chosen(names: Sequence[str], options: TriageOptions) -> list[DaemonOrder]:
     known = {discipline.name: discipline for discipline in all_disciplines(options)}
+    names = [name.strip() for text in names for name in text.split(",")]
     unknown = [name for name in names if name not in known]
     if unknown:
         raise ConfigError(f"--discipline: expected {', '.join(known)}, found {', '.join(unknown)}")
@@ -129,9 +130,9 @@ def _figures(waits: GroupWaits) -> tuple[str, ...]:
     )
 
 
-def _gates(comparison: Comparison, cases: tuple[Case, ...], job: Job) -> Table:
+def _gates(comparison: Comparison, order: str, cases: tuple[Case, ...], job: Job) -> Table:
     """Return the gates; assumed cases stand for as many as are asked for, since nobody evaluated any."""
     table = Table("Asked of the daemon's order", "Found", "Verdict")
-    for gate in gates(comparison, "triaged", cases if job.evaluation is not None else cases * FEWEST_CASES):
+    for gate in gates(comparison, order, cases if job.evaluation is not None else cases * FEWEST_CASES):
         table.add_row(escape(gate.asked), escape(gate.found), gate.verdict.value)
     return table

@@ -16,11 +16,12 @@ from numpy.typing import NDArray
 from triaged.errors import ConfigError
 from triaged.lab.simulation.arrivals import DAY_MIN, Trace
 from triaged.lab.simulation.desk import Interruption, replay
-from triaged.lab.simulation.disciplines import Discipline, FirstCome
+from triaged.lab.simulation.disciplines import ReadingOrder, ordered
 from triaged.lab.simulation.replicated import Replicated, mean_of, ratio_of
 from triaged.lab.simulation.site import Site
 from triaged.lab.simulation.stream import Stream, draw_stream
 from triaged.lab.simulation.waits import GROUPS, Summary, summaries, waits_of
+from triaged.triage.scheme import Discipline, TriageOptions
 
 COLUMNS = MappingProxyType({field.name: index for index, field in enumerate(fields(Summary))})
 
@@ -92,12 +93,13 @@ def plan_over(trace: Trace, plan: Plan) -> Plan:
 
 def compare(
     site: Site,
-    disciplines: Sequence[Discipline],
+    disciplines: Sequence[ReadingOrder],
     plan: Plan,
     interruption: Interruption = Interruption.NEVER,
 ) -> Comparison:
     """Return how every group fares under first come first and under the disciplines given."""
-    compared: list[Discipline] = [FirstCome(), *(each for each in disciplines if not isinstance(each, FirstCome))]
+    first_come = ordered(Discipline.FIFO, TriageOptions())
+    compared = [first_come, *(each for each in disciplines if each.name != first_come.name)]
     measured = np.array(
         [_replication(site, compared, plan, number, interruption) for number in range(plan.replications)]
     )
@@ -109,7 +111,7 @@ def compare(
 
 
 def _replication(
-    site: Site, disciplines: Sequence[Discipline], plan: Plan, number: int, interruption: Interruption
+    site: Site, disciplines: Sequence[ReadingOrder], plan: Plan, number: int, interruption: Interruption
 ) -> NDArray[np.float64]:
     """Return the summaries by order, group and column."""
     end_min = plan.warm_up_min + plan.measured_min
@@ -121,7 +123,7 @@ def _replication(
 def _rows(
     site: Site,
     stream: Stream,
-    discipline: Discipline,
+    discipline: ReadingOrder,
     inside: NDArray[np.bool_],
     plan: Plan,
     interruption: Interruption,

@@ -13,7 +13,7 @@ from typing import Final
 
 import numpy as np
 
-from triaged.lab.simulation.disciplines import Discipline
+from triaged.lab.simulation.disciplines import ReadingOrder
 from triaged.lab.simulation.durations import Minutes
 from triaged.lab.simulation.queues import Move
 from triaged.lab.simulation.site import Readers
@@ -40,7 +40,7 @@ class Timeline:
 
 def replay(
     stream: Stream,
-    discipline: Discipline,
+    discipline: ReadingOrder,
     readers: Readers,
     interruption: Interruption = Interruption.NEVER,
 ) -> Timeline:
@@ -67,7 +67,7 @@ def replay(
 class _Desk:
     """Who waits, who is being read, and how many readers there are."""
 
-    def __init__(self, stream: Stream, discipline: Discipline, interruption: Interruption) -> None:
+    def __init__(self, stream: Stream, discipline: ReadingOrder, interruption: Interruption) -> None:
         self.started: list[float] = [NEVER] * len(stream)
         self.finished: list[float] = [NEVER] * len(stream)
         self.unread = len(stream)

@@ -1,45 +1,32 @@
-"""The orders of reading that are compared: first come first, the daemon's own, and the alternatives of section 2.3.3.
+"""The orders of reading that are compared: those that a site can choose, by the very sort keys that the daemon stores.
 
-Classes come from `triaged.triage.scheme`, and `Triaged` reads by the very sort key that the daemon stores. In every
-order STAT studies come first among themselves in the order of arrival, as they do at a site without triage.
+Must not make keys of its own. In every order STAT studies come first among themselves in the order of arrival, as they
+do at a site without triage.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from types import MappingProxyType
 from typing import Final, Protocol
 
-from triaged.lab.simulation.queues import AT_ONCE, AccumulatingQueue, Key, KeyQueue, Move, Queue
+from triaged.lab.simulation.queues import Growing, GrowingQueue, Key, KeyQueue, Move, Queue
 from triaged.lab.simulation.stream import Stream
-from triaged.study.placement import OrderPriority, TriageClass
+from triaged.study.placement import Lane, OrderPriority, TriageClass
 from triaged.study.uids import StudyUID
-from triaged.triage.ordering import place
-from triaged.triage.scheme import Outcome, TriageOptions, Waiting, classify
+from triaged.triage.disciplines import RATES, Standing, due_again, key, tier
+from triaged.triage.ordering import stand
+from triaged.triage.scheme import Discipline, Outcome, TriageOptions, Waiting
 
 MIDNIGHT: Final = datetime(2025, 1, 1, tzinfo=UTC)
 """The midnight from which simulated minutes count; any would do."""
-TIERS: Final = MappingProxyType({triage_class: tier for tier, triage_class in enumerate(TriageClass)})
-OVERDUE: Final = 0.5
-"""Between the tier of emergencies and all others."""
-RATES: Final = MappingProxyType(
-    {
-        TriageClass.EMERGENCY: AT_ONCE,
-        TriageClass.CRITICAL: 8.0,
-        TriageClass.SEVERE: 6.0,
-        TriageClass.SUSPECTED_MODERATE: 4.0,
-        TriageClass.SUSPECTED_MILD: 3.0,
-        TriageClass.UNSCORED: 2.0,
-        TriageClass.OPACITY_NOT_FLAGGED: 2.0,
-        TriageClass.NOT_FLAGGED: 1.0,
-    }
-)
-"""How fast each class gains priority (a proposal; the specification compares 4:2:1)."""
+MINUTE: Final = timedelta(minutes=1)
+CLASS_BY_CLASS: Final = frozenset({Discipline.STRICT, Discipline.STRICT_CAP})
+ENDLESS: Final = float("inf")
 
 
-class Discipline(Protocol):
+class ReadingOrder(Protocol):
     """An order of reading."""
 
     @property
@@ -56,107 +43,90 @@ class Discipline(Protocol):
         ...
 
 
-class _ByKey:
-    """Reads the least key first."""
+@dataclass(frozen=True, slots=True)
+class DaemonOrder:
+    """The order in which a daemon with these options has its list read; `rates` are those of ACCUMULATING."""
 
-    __slots__ = ()
+    options: TriageOptions
+    rates: Mapping[TriageClass, float] = field(default_factory=lambda: RATES)
+
+    @property
+    def name(self) -> str:
+        """What tables call it: the discipline."""
+        return self.options.discipline.value
+
+    def moves(self, stream: Stream) -> Iterator[Move]:
+        """Yield the place while waiting for analysis, the one with the outcome, and those that the clock brings."""
+        known: dict[tuple[int, OrderPriority], Standing] = {}
+        arrived = stream.arrived_min.tolist()
+        for at_min, until_min, study, outcome in self._outcomes(stream):
+            told = id(outcome), stream.priorities[study]
+            standing = known.get(told)
+            if standing is None:
+                standing = known[told] = stand(outcome, stream.priorities[study], self.options)
+            uid = f"2.25.{study + 1}"
+            since = _Waiting(standing, _time(arrived[study]), StudyUID(uid, uid), self.options, self.rates)
+            yield self._move(at_min, study, since)
+            if self.options.discipline is Discipline.STRICT_CAP:
+                yield from self._overdue(at_min, until_min, study, since)
 
     def queue(self) -> Queue:
         """Return an empty list that reads the least key first."""
-        return KeyQueue()
+        return GrowingQueue() if self.options.discipline is Discipline.ACCUMULATING else KeyQueue()
+
+    def _outcomes(self, stream: Stream) -> Iterator[tuple[float, float, int, Outcome]]:
+        """Yield (from minute, until minute, study, what is known of it); first come first asks for no outcome."""
+        times = zip(stream.arrived_min.tolist(), stream.scored_min.tolist(), strict=True)
+        for study, ((arrived, scored), outcome) in enumerate(zip(times, stream.outcomes, strict=True)):
+            if self.options.discipline is Discipline.FIFO:
+                yield arrived, ENDLESS, study, Waiting.ANALYSIS
+                continue
+            if scored > arrived:
+                yield arrived, scored, study, Waiting.ANALYSIS
+            yield scored, ENDLESS, study, outcome
+
+    def _move(self, at_min: float, study: int, waiting: _Waiting) -> Move:
+        standing = waiting.standing
+        text: Key = waiting.key_at(at_min)
+        if self.options.discipline is Discipline.ACCUMULATING:
+            text = Growing((standing.lane, tier(standing)), waiting.arrival, waiting.key_at)
+        rank = tier(standing) if self.options.discipline in CLASS_BY_CLASS else min(1, tier(standing))
+        return Move(at_min, study, text, rank)
+
+    def _overdue(self, at_min: float, until_min: float, study: int, waiting: _Waiting) -> Iterator[Move]:
+        due = due_again(waiting.standing, waiting.ready_at, self.options, now=_time(at_min))
+        if due is not None and (due_min := (due - MIDNIGHT) / MINUTE) < until_min:
+            yield self._move(due_min, study, waiting)._replace(tier=int(Lane.ORDERED))
 
 
 @dataclass(frozen=True, slots=True)
-class FirstCome(_ByKey):
-    """First come first, whatever was computed."""
+class _Waiting:
+    """One study that waits, with all that its key depends on but for the clock."""
 
-    name: str = "fifo"
+    standing: Standing
+    ready_at: datetime
+    study_uid: StudyUID
+    options: TriageOptions
+    rates: Mapping[TriageClass, float]
 
-    def moves(self, stream: Stream) -> Iterator[Move]:
-        """Yield one place for each study."""
-        for study, (arrived, priority) in enumerate(zip(stream.arrived_min.tolist(), stream.priorities, strict=True)):
-            lane = 0 if priority is OrderPriority.STAT else 1
-            yield Move(arrived, study, (lane, arrived), lane)
+    @property
+    def arrival(self) -> tuple[datetime, str]:
+        return self.ready_at, self.study_uid.value
 
-
-@dataclass(frozen=True, slots=True)
-class Triaged(_ByKey):
-    """The daemon's own order: effective arrival under a scheme, by the daemon's sort key."""
-
-    options: TriageOptions = field(default_factory=TriageOptions)
-    name: str = "triaged"
-
-    def moves(self, stream: Stream) -> Iterator[Move]:
-        """Yield the place while waiting for analysis, and the one with the outcome."""
-        for at_min, study, outcome in _outcomes(stream):
-            uid = f"2.25.{study + 1}"
-            arrived_at = MIDNIGHT + timedelta(minutes=float(stream.arrived_min[study]))
-            placement = place(StudyUID(uid, uid), arrived_at, outcome, stream.priorities[study], self.options)
-            yield Move(at_min, study, placement.sort_key, int(placement.lane))
+    def key_at(self, now_min: float) -> str:
+        return key(self.standing, self.ready_at, self.study_uid, self.options, now=_time(now_min), rates=self.rates)
 
 
-@dataclass(frozen=True, slots=True)
-class Strict(_ByKey):
-    """Class by class, first come first within each; the last class may starve."""
-
-    options: TriageOptions = field(default_factory=TriageOptions)
-    name: str = "strict"
-
-    def moves(self, stream: Stream) -> Iterator[Move]:
-        """Yield the place while waiting for analysis, and the one with the outcome."""
-        for at_min, study, outcome in _outcomes(stream):
-            tier = TIERS[classify(outcome, stream.priorities[study], self.options)]
-            yield Move(at_min, study, (tier, float(stream.arrived_min[study])), tier)
+def ordered(discipline: Discipline, options: TriageOptions, rates: Mapping[TriageClass, float] = RATES) -> DaemonOrder:
+    """Return the order of a discipline under a policy, whichever discipline the policy names."""
+    return DaemonOrder(replace(options, discipline=discipline), rates)
 
 
-@dataclass(frozen=True, slots=True)
-class StrictWithCap(_ByKey):
-    """Class by class, but whoever waited for `cap_min` comes next after the emergencies (Baltruschat et al. 2020)."""
-
-    options: TriageOptions = field(default_factory=TriageOptions)
-    cap_min: float = 240.0
-    name: str = "strict_cap"
-
-    def moves(self, stream: Stream) -> Iterator[Move]:
-        """Yield the places of the strict order until the study is overdue, and then the last one."""
-        arrived = stream.arrived_min.tolist()
-        for move in Strict(self.options).moves(stream):
-            if move.tier == 0 or move.at_min < arrived[move.study] + self.cap_min:
-                yield move
-        for study, (at_min, priority) in enumerate(zip(arrived, stream.priorities, strict=True)):
-            if priority is not OrderPriority.STAT:
-                yield Move(at_min + self.cap_min, study, (OVERDUE, at_min), 1)
-
-
-@dataclass(frozen=True, slots=True)
-class Accumulating:
-    """Every study gains priority while it waits, at the rate of its class."""
-
-    options: TriageOptions = field(default_factory=TriageOptions)
-    rates: Mapping[TriageClass, float] = field(default_factory=lambda: RATES)
-    name: str = "accumulating"
-
-    def moves(self, stream: Stream) -> Iterator[Move]:
-        """Yield the rate while waiting for analysis, and the one with the outcome."""
-        for at_min, study, outcome in _outcomes(stream):
-            triage_class = classify(outcome, stream.priorities[study], self.options)
-            key: Key = (self.rates[triage_class], float(stream.arrived_min[study]))
-            yield Move(at_min, study, key, 0 if triage_class is TriageClass.EMERGENCY else 1)
-
-    def queue(self) -> Queue:
-        """Return an empty list on which priorities grow."""
-        return AccumulatingQueue()
-
-
-def all_disciplines(options: TriageOptions) -> tuple[Discipline, ...]:
+def all_disciplines(options: TriageOptions) -> tuple[DaemonOrder, ...]:
     """Return every order under one policy, the one that all are compared with first."""
-    return FirstCome(), Triaged(options), Strict(options), StrictWithCap(options), Accumulating(options)
+    others = [each for each in Discipline if each is not Discipline.FIFO]
+    return tuple(ordered(each, options) for each in (Discipline.FIFO, *others))
 
 
-def _outcomes(stream: Stream) -> Iterator[tuple[float, int, Outcome]]:
-    """Yield (minute, study, what is known of it), for each study at its arrival and when it is scored."""
-    times = zip(stream.arrived_min.tolist(), stream.scored_min.tolist(), strict=True)
-    for study, ((arrived, scored), outcome) in enumerate(zip(times, stream.outcomes, strict=True)):
-        if scored > arrived:
-            yield arrived, study, Waiting.ANALYSIS
-        yield scored, study, outcome
+def _time(minute: float) -> datetime:
+    return MIDNIGHT + timedelta(minutes=minute)

@@ -5,13 +5,12 @@ Must not know classes or times of reading: an order arrives as keys.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Hashable
 from heapq import heappop, heappush
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 Key = Any
 """What a queue compares; all keys of one queue are of one kind."""
-AT_ONCE: Final = float("inf")
-"""The rate of a study that is always first."""
 
 
 class Move(NamedTuple):
@@ -67,36 +66,44 @@ class KeyQueue:
         return study in self._keys
 
 
-class AccumulatingQueue:
-    """Takes the study whose priority, its rate by the time since it came, is highest (Stanford et al. 2014).
+class Growing(NamedTuple):
+    """A key that depends on the clock.
 
-    Keys are (rate, minute of arrival). With the rate `AT_ONCE` a study is before all others, the first come first.
+    Within one `group` the order never changes and is that of `since`; between groups `key_at` a minute decides, the
+    least first.
     """
 
-    def __init__(self) -> None:
-        self._heaps: dict[float, list[tuple[float, int]]] = {}
-        self._rates: dict[int, float] = {}
+    group: Hashable
+    since: Any
+    key_at: Callable[[float], Any]
 
-    def put(self, study: int, key: tuple[float, float]) -> None:
-        """Let a study wait with this rate since its arrival."""
-        rate, arrived_min = key
-        self._rates[study] = rate
-        heappush(self._heaps.setdefault(rate, []), (arrived_min, study))
+
+class GrowingQueue:
+    """Takes the study whose key is the least at the moment, by looking at the first of every group."""
+
+    def __init__(self) -> None:
+        self._heaps: dict[Hashable, list[tuple[Any, int]]] = {}
+        self._keys: dict[int, Growing] = {}
+
+    def put(self, study: int, key: Growing) -> None:
+        """Let a study wait with this key."""
+        self._keys[study] = key
+        heappush(self._heaps.setdefault(key.group, []), (key.since, study))
 
     def take(self, now_min: float) -> int | None:
-        """Return the study with the highest priority now."""
-        best: tuple[float, float] | None = None
-        for rate, heap in self._heaps.items():
-            while heap and self._rates.get(heap[0][1]) != rate:
-                heappop(heap)
-            if heap:
-                priority = AT_ONCE if rate == AT_ONCE else rate * (now_min - heap[0][0])
-                best = max(best or (priority, rate), (priority, rate))
-        if best is None:
+        """Return the study with the least key now."""
+        firsts = [study for group in self._heaps if (study := self._first(group)) is not None]
+        if not firsts:
             return None
-        _, study = heappop(self._heaps[best[1]])
-        del self._rates[study]
+        study = min(firsts, key=lambda each: self._keys[each].key_at(now_min))
+        heappop(self._heaps[self._keys.pop(study).group])
         return study
 
+    def _first(self, group: Hashable) -> int | None:
+        heap = self._heaps[group]
+        while heap and ((key := self._keys.get(heap[0][1])) is None or key.group != group):
+            heappop(heap)
+        return heap[0][1] if heap else None
+
     def __contains__(self, study: int) -> bool:
-        return study in self._rates
+        return study in self._keys
