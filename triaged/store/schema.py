@@ -20,8 +20,10 @@ from sqlalchemy import (
 
 from triaged.store.columns import BYTE_ORDERED, WHOLE, Instant, PeerText, metadata
 from triaged.store.schema_deliveries import commitment_report, negotiated, outbox
+from triaged.store.schema_people import account, session, sign_in_attempt
 
 __all__ = [
+    "account",
     "association",
     "association_study",
     "commitment_report",
@@ -37,6 +39,8 @@ __all__ = [
     "reorder",
     "result",
     "series_decision",
+    "session",
+    "sign_in_attempt",
     "study",
 ]
 
