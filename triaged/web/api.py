@@ -6,6 +6,7 @@ from http import HTTPStatus
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
+from fastapi.responses import StreamingResponse
 from starlette.exceptions import HTTPException
 from typing_extensions import TypedDict
 
@@ -16,6 +17,7 @@ from triaged.store.spool import Spool
 from triaged.store.studies import Studies
 from triaged.store.worklist import Worklist
 from triaged.web.entries import WorklistItem, as_json
+from triaged.web.news import News
 from triaged.web.overview import Overview, overview
 
 MOST_ROWS = 1000
@@ -34,8 +36,8 @@ class Health(TypedDict):
     problems: list[str]
 
 
-def router(worklist: Worklist, studies: Studies, outbox: Outbox, spool: Spool, peers: Peers) -> APIRouter:
-    """Return the routes under `/api`, and `/health`."""
+def router(worklist: Worklist, studies: Studies, outbox: Outbox, spool: Spool, peers: Peers, news: News) -> APIRouter:
+    """Return the routes under `/api`, `/events` and `/health`."""
     routes = APIRouter(tags=["worklist"])
 
     @routes.get("/api/worklist", summary="The worklist in reading order")
@@ -57,6 +59,17 @@ def router(worklist: Worklist, studies: Studies, outbox: Outbox, spool: Spool, p
     @routes.get("/api/version", summary="Whether the worklist has changed")
     def version() -> Version:
         return {"version": worklist.version()}
+
+    @routes.get(
+        "/events",
+        summary="Whether the worklist has changed, told at once",
+        response_class=StreamingResponse,
+        responses={200: {"content": {"text/event-stream": {}}}, 503: {"description": "Too many listen already."}},
+    )
+    async def events() -> Response:
+        if news.is_full:
+            raise HTTPException(HTTPStatus.SERVICE_UNAVAILABLE, "too many pages are open: ask /api/version instead")
+        return StreamingResponse(news.stream(), media_type="text/event-stream")
 
     @routes.get("/api/status", summary="How many studies and deliveries stand where")
     def status() -> Overview:

@@ -22,7 +22,9 @@ from triaged.store.peers import Peers
 from triaged.store.spool import Spool
 from triaged.store.studies import Studies
 from triaged.store.worklist import Worklist
-from triaged.web import api, pages
+from triaged.web import api, pages, viewing
+from triaged.web.news import News
+from triaged.web.slices import Slices
 
 _HERE = Path(__file__).parent
 _POLICY = (
@@ -64,7 +66,9 @@ def create_app(
     """Return the application: pages for people, `/api` for programs, `/health` for whoever watches."""
     app = FastAPI(title="triaged", docs_url=None, redoc_url=None, openapi_url="/api/openapi.json")
     app.mount("/static", StaticFiles(directory=_HERE / "static"), name="static")
-    app.include_router(api.router(worklist, studies, outbox, spool, peers))
+    app.state.news = News(worklist.version)
+    app.include_router(api.router(worklist, studies, outbox, spool, peers, app.state.news))
+    app.include_router(viewing.router(Slices(studies, spool)))
     shown = pages.Pages(worklist, studies, outbox, spool, peers, clock=clock, refresh_s=options.refresh_s)
     app.include_router(
         pages.router(

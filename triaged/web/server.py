@@ -10,6 +10,9 @@ from fastapi import FastAPI
 
 from triaged.errors import ConfigError
 
+_LAST_ANSWERS_S = 10
+"""How long a request that is being answered may hold up the end."""
+
 
 def run(app: FastAPI, *, host: str, port: int, stop: threading.Event) -> None:
     """Answer requests until `stop` is set; signals are the caller's business.
@@ -18,12 +21,20 @@ def run(app: FastAPI, *, host: str, port: int, stop: threading.Event) -> None:
         ConfigError: the address cannot be listened on.
     """
     with listening_socket(host, port) as listener:
-        config = uvicorn.Config(app, log_level="warning", access_log=False, server_header=False, lifespan="off")
+        config = uvicorn.Config(
+            app,
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            lifespan="off",
+            timeout_graceful_shutdown=_LAST_ANSWERS_S,
+        )
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, args=([listener],), name="web", daemon=True)
         thread.start()
         while thread.is_alive() and not stop.wait(0.5):
             pass
+        app.state.news.close()  # a stream that never ends would keep the server from ending
         server.should_exit = True
         thread.join()
 

@@ -8,28 +8,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tests.unit.results.ct_study import ORIENTATIONS, SHAPE, SPACING_MM, CtStudy, ct_study, encoded, enhanced_ct_study
+from tests.unit.dicom.written import written_study
+from tests.unit.results.ct_study import ORIENTATIONS, SHAPE, CtStudy, ct_study, enhanced_ct_study
 from triaged.dicom.slices import read_regions, read_slices
 from triaged.errors import UnreadableStudy
-
-
-def _written(study: CtStudy, folder: Path) -> list[Path]:
-    """Write the study with its pixels, in an order that is nobody's; return the files."""
-    stored = study.reorientation.undo(study.volume.voxels) + 1024
-    frames_down = len(study.sources) == 1
-    paths = []
-    for number, header in enumerate(study.sources):
-        header.PixelData = (stored[::-1] if frames_down else stored[number]).astype(np.uint16).tobytes()
-        header.BitsAllocated, header.BitsStored, header.HighBit, header.PixelRepresentation = 16, 16, 15, 0
-        header.SamplesPerPixel, header.PhotometricInterpretation = 1, "MONOCHROME2"
-        header.RescaleSlope, header.RescaleIntercept = 1, -1024
-        if frames_down:
-            header.ImageOrientationPatient, header.PixelSpacing = [1, 0, 0, 0, 1, 0], list(SPACING_MM[1:])
-        header["PixelData"].VR = "OW"
-        path = folder / f"{(number * 7) % 97:02d}-{number}.dcm"
-        path.write_bytes(encoded(header))
-        paths.append(path)
-    return sorted(paths)
 
 
 def _lesion(study: CtStudy) -> NDArray[np.bool_]:
@@ -40,7 +22,7 @@ def _lesion(study: CtStudy) -> NDArray[np.bool_]:
 @pytest.mark.parametrize("position", list(ORIENTATIONS))
 def test_slices_come_from_head_to_feet_and_upright_however_the_patient_lay(position: str, tmp_path: Path) -> None:
     study = ct_study(position)
-    stack = read_slices(_written(study, tmp_path))
+    stack = read_slices(written_study(study, tmp_path))
     heights = [one.position_mm for one in stack.slices]
     assert heights == sorted(heights, reverse=True)
     for index in (0, 11, SHAPE[0] - 1):
@@ -50,7 +32,7 @@ def test_slices_come_from_head_to_feet_and_upright_however_the_patient_lay(posit
 @pytest.mark.parametrize("position", list(ORIENTATIONS))
 def test_the_lesion_lies_on_the_slices_on_which_it_was_drawn(position: str, tmp_path: Path) -> None:
     study = ct_study(position)
-    stack = read_slices(_written(study, tmp_path))
+    stack = read_slices(written_study(study, tmp_path))
     (tmp_path / "seg").write_bytes(study.segmentation().part10)
     regions = read_regions(tmp_path / "seg", "Lung opacity")
     expected = _lesion(study)
@@ -63,7 +45,7 @@ def test_the_lesion_lies_on_the_slices_on_which_it_was_drawn(position: str, tmp_
 
 def test_a_frame_of_a_multi_frame_image_is_a_slice_too(tmp_path: Path) -> None:
     study = enhanced_ct_study()
-    stack = read_slices(_written(study, tmp_path))
+    stack = read_slices(written_study(study, tmp_path))
     assert [one.number for one in stack.slices] == list(range(1, SHAPE[0] + 1))  # stored from head to foot
     np.testing.assert_array_equal(stack.hounsfield(3), study.volume.voxels[::-1][3])
     (tmp_path / "seg").write_bytes(study.segmentation().part10)
@@ -86,7 +68,7 @@ def test_a_file_that_is_no_segmentation_is_refused_with_the_reason(content: byte
 
 def test_a_slice_that_lost_its_pixels_is_refused_and_the_others_are_not(tmp_path: Path) -> None:
     study = ct_study()
-    paths = _written(study, tmp_path)
+    paths = written_study(study, tmp_path)
     stack = read_slices(paths)
     damaged = stack.slices[4]
     damaged.path.write_bytes(damaged.path.read_bytes()[:-100])

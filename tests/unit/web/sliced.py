@@ -1,0 +1,69 @@
+"""A study whose CT files and segmentation are really there, to be scrolled through."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from pydicom.uid import UID, DeflatedExplicitVRLittleEndian
+
+from tests.unit.dicom.written import written_study
+from tests.unit.results.ct_study import ct_study
+from tests.unit.store.making import admit, at, instance, next_set, study_uid
+from tests.unit.web.scene import DESTINATIONS, OPTIONS, Scene, found, picture_bytes
+from triaged.results.seg import SEGMENTATION_STORAGE
+from triaged.study.assessment import Assessed
+from triaged.study.placement import OrderPriority
+from triaged.study.records import DerivedObject, ObjectKind, Patient
+from triaged.triage.ordering import place, place_pending
+from triaged.triage.scheme import Waiting
+
+
+def sliced(scene: Scene, number: int, folder: Path, *, minutes: float = 0.0, name: str = "Roe^Jane") -> str:
+    """Let the analytic study arrive with all its files and be scored; return its Study Instance UID."""
+    uid, study = study_uid(number), ct_study()
+    patient = Patient(name, f"P-{number}", "19560412", "F", f"A-{number}", "20260301", "115900", "CT thorax")
+    folder.mkdir()
+    pending = place_pending(uid, at(minutes), Waiting.SLICES, OrderPriority.ROUTINE, OPTIONS)
+    paths = written_study(study, folder)
+    for index, path in enumerate(paths):
+        kept = scene.spool.keep_derived(uid.value, path.name, path.read_bytes())
+        admit(
+            scene.studies,
+            replace(instance(number, index), path=kept.path),
+            minutes=minutes,
+            where=pending,
+            patient=patient,
+        )
+    scene.studies.complete(uid, len(paths), placement=pending, cause="whole", now=at(minutes))
+    claim = scene.studies.claim_next("worker-1", lease_s=60, now=at(minutes))
+    assert claim is not None
+    assert claim.study_uid == uid
+    made = study.segmentation()
+    kept = scene.spool.keep_derived(uid.value, "seg.dcm", made.part10)
+    region = DerivedObject(
+        f"2.25.{number}1",
+        SEGMENTATION_STORAGE,
+        str(DeflatedExplicitVRLittleEndian),
+        ObjectKind.SEG,
+        kept.path,
+        kept.sha256,
+    )
+    kept = scene.spool.keep_derived(uid.value, "sc.dcm", picture_bytes(UID(f"2.25.{number}2"), "Summary"))
+    picture = replace(region, sop_instance_uid=f"2.25.{number}2", kind=ObjectKind.SC, path=kept.path)
+    assessment = Assessed(found(0.31, 0.0, 0.9))
+    scene.studies.commit(
+        claim,
+        assessment,
+        placement=place(uid, claim.ready_at, assessment, claim.order_priority, OPTIONS),
+        chosen=claim.series[0].series_uid,
+        not_chosen=(),
+        objects=[picture, region],
+        destinations=DESTINATIONS,
+        model="ct-test",
+        scheme="combined",
+        object_set=next_set(scene.studies, claim, f"revision {claim.revision}"),
+        coronal_path=None,
+        now=at(minutes + 0.5),
+    )
+    return uid.value

@@ -1,0 +1,113 @@
+"""Scrolling through a study: what the pictures show, against the analytic chest, and what is kept in memory."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from fastapi.testclient import TestClient
+from PIL import Image
+
+from tests.unit.results.ct_study import SHAPE, SPACING_MM, ct_study
+from tests.unit.web.scene import Scene
+from tests.unit.web.sliced import sliced
+from triaged.web.slices import Pictures
+
+AT = "/api/studies/1.2.826.0.1.3/slices"
+
+
+@pytest.fixture
+def viewer(scene: Scene, tmp_path: Path) -> Iterator[TestClient]:
+    """A browser before the store with the analytic study."""
+    sliced(scene, 3, tmp_path / "files")
+    with TestClient(scene.app()) as client:
+        yield client
+
+
+def _list(viewer: TestClient) -> Any:
+    answer = viewer.get(AT)
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+def test_the_list_names_every_slice_from_head_to_feet_and_where_lesion_is(viewer: TestClient) -> None:
+    found = _list(viewer)
+    assert (found["rows"], found["columns"]) == SHAPE[1:]
+    assert (found["row_mm"], found["column_mm"]) == SPACING_MM[1:]
+    heights = [one["position_mm"] for one in found["slices"]]
+    np.testing.assert_allclose(np.diff(heights), -SPACING_MM[0], atol=1e-3)
+    lesion = ct_study().source_masks["lesion"].sum(axis=(1, 2))[::-1]
+    assert [one["lesion"] for one in found["slices"]] == lesion.tolist()
+
+
+def test_a_slice_is_shown_in_the_lung_window(viewer: TestClient) -> None:
+    index = 15
+    answer = viewer.get(f"{AT}/{index}.jpg")
+    assert answer.headers["content-type"] == "image/jpeg"
+    grey = np.asarray(Image.open(io.BytesIO(answer.content)), np.float64)
+    hu = ct_study().volume.voxels[::-1][index].astype(np.float64)
+    expected = np.clip((hu + 1350.0) / 1500.0, 0, 1) * 255.0  # centre -600 HU, width 1500 HU
+    assert np.abs(grey - expected).mean() < 4.0  # lossy
+
+
+def test_the_contour_is_the_rim_of_the_lesion_and_everything_else_is_transparent(viewer: TestClient) -> None:
+    lesion = ct_study().source_masks["lesion"][::-1]
+    largest = int(lesion.sum(axis=(1, 2)).argmax())
+    answer = viewer.get(f"{AT}/{largest}/contour.png")
+    assert answer.headers["content-type"] == "image/png"
+    picture = np.asarray(Image.open(io.BytesIO(answer.content)).convert("RGBA"))
+    drawn = picture[..., 3] > 0
+    region = lesion[largest]
+    assert drawn.any()
+    assert not (drawn & ~region).any()
+    rows, columns = np.nonzero(region)
+    assert drawn[rows.min()].any()
+    assert drawn[:, columns.max()].any()
+    assert not drawn[rows.min() + 2 : rows.max() - 1, (columns.min() + columns.max()) // 2].any()
+    assert (picture[drawn][:, :3] == (255, 210, 0)).all()
+
+
+def test_a_slice_without_lesion_has_no_contour(viewer: TestClient) -> None:
+    assert viewer.get(f"{AT}/0/contour.png").status_code == 204
+
+
+@pytest.mark.parametrize(
+    "path", [f"{AT}/{SHAPE[0]}.jpg", f"{AT}/-1.jpg", f"{AT}/{SHAPE[0]}/contour.png", "/api/studies/1.2.3/slices"]
+)
+def test_what_is_not_there_is_said_to_be_not_there(viewer: TestClient, path: str) -> None:
+    answer = viewer.get(path)
+    assert answer.status_code == 404
+    assert "slice" in answer.json()["detail"] or "result" in answer.json()["detail"]
+
+
+def test_a_damaged_slice_costs_that_slice_alone(scene: Scene, tmp_path: Path) -> None:
+    sliced(scene, 3, tmp_path / "files")
+    for one in scene.studies.instances("1.2.826.0.1.3")[:1]:
+        path = scene.spool.absolute(one.path)
+        path.write_bytes(path.read_bytes()[:-50])
+    with TestClient(scene.app()) as client:
+        statuses = [client.get(f"{AT}/{index}.jpg").status_code for index in range(SHAPE[0])]
+    assert sorted(statuses) == [200] * (SHAPE[0] - 1) + [404]
+
+
+def test_a_study_without_a_result_has_no_slices_to_show(filled: Scene) -> None:
+    with TestClient(filled.app()) as client:
+        for number in (5, 9):
+            answer = client.get(f"/api/studies/1.2.826.0.1.{number}/slices")
+            assert answer.status_code == 404
+            assert "expected a result" in answer.json()["detail"]
+
+
+def test_pictures_in_memory_have_a_bound_and_the_oldest_go_first() -> None:
+    pictures = Pictures(100)
+    for index in range(4):
+        pictures.keep(("a", index), b"x" * 30)
+        pictures.get(("a", 0))
+    assert [pictures.get(("a", index)) is not None for index in range(4)] == [True, False, True, True]
+    assert pictures.size_bytes == 90
+    pictures.keep(("a", 9), b"x" * 200)
+    assert pictures.size_bytes == 0

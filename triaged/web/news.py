@@ -1,0 +1,90 @@
+"""Tells open pages at once that the list has changed, as server-sent events (WHATWG HTML, 9.2).
+
+One question to the store serves every browser, and nobody asks it while no page is open. A browser costs one
+coroutine, never a thread. Knows no rows: an event carries the token of the list and nothing else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable
+
+from starlette.concurrency import run_in_threadpool
+
+from triaged.errors import TryLater
+
+EVERY_S = 0.7
+HEARTBEAT_S = 15.0
+MOST_LISTENERS = 200
+
+
+class News:
+    """The changes of one list; used on one event loop, but `close` from anywhere."""
+
+    def __init__(
+        self, version: Callable[[], str], *, every_s: float = EVERY_S, heartbeat_s: float = HEARTBEAT_S
+    ) -> None:
+        self._ask = version
+        self._every_s = every_s
+        self._heartbeat_s = heartbeat_s
+        self._listeners: set[asyncio.Event] = set()
+        self._version: str | None = None
+        self._watching: asyncio.Task[None] | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._closed = False
+
+    @property
+    def listeners(self) -> int:
+        """Return how many browsers listen."""
+        return len(self._listeners)
+
+    @property
+    def is_full(self) -> bool:
+        """Tell whether one more browser has to ask now and then instead."""
+        return self._closed or len(self._listeners) >= MOST_LISTENERS
+
+    async def stream(self) -> AsyncIterator[str]:
+        """Yield events until the listener hangs up or the server ends: the token now, then each new one."""
+        self._loop = asyncio.get_running_loop()
+        woken = asyncio.Event()
+        self._listeners.add(woken)
+        if self._watching is None or self._watching.done():
+            self._watching = self._loop.create_task(self._watch())
+        told: str | None = None
+        try:
+            yield "retry: 2000\n\n"
+            while not self._closed:
+                if self._version is not None and self._version != told:
+                    told = self._version
+                    yield f"event: version\ndata: {json.dumps(told)}\n\n"
+                try:
+                    await asyncio.wait_for(woken.wait(), self._heartbeat_s)
+                except TimeoutError:
+                    yield ": still here\n\n"  # finds out who has hung up, and keeps proxies from doing so
+                woken.clear()
+        finally:
+            self._listeners.discard(woken)
+
+    def close(self) -> None:
+        """End every stream, so that the server can stop."""
+        self._closed = True
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._wake)
+
+    async def _watch(self) -> None:
+        """Ask for the token again and again while anybody listens."""
+        while self._listeners and not self._closed:
+            try:
+                version = await run_in_threadpool(self._ask)
+            except TryLater:
+                version = None  # the pages say themselves that the store is away
+            if version is not None and version != self._version:
+                self._version = version
+                self._wake()
+            await asyncio.sleep(self._every_s)
+        self._version = None
+
+    def _wake(self) -> None:
+        for woken in self._listeners:
+            woken.set()
