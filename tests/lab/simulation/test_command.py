@@ -75,6 +75,20 @@ def test_a_trace_and_an_evaluation_take_the_place_of_chance_and_assumption(confi
         assert np.asarray(image.convert("L")).std() > 20
 
 
+def test_harm_ranking_and_gates_are_printed_for_orders_named_in_one_go(config: str) -> None:
+    orders = "head_start, strict,strict_cap,accumulating,fifo"
+    ended = run("simulate", "--config", config, *BRIEF, "--sensitivity", "0.2", "--discipline", orders)
+    assert ended.code == 0, ended.err
+    for said in ("Harm to", "missed", "strict_cap", "accumulating", "Severe within", "Asked of the daemon"):
+        assert said in ended.out
+
+
+def test_no_gate_is_judged_of_an_order_that_was_not_simulated(config: str) -> None:
+    ended = run("simulate", "--config", config, *BRIEF, "--discipline", "fifo")
+    assert ended.code == 0, ended.err
+    assert "Asked of the daemon" not in ended.out
+
+
 def test_an_unknown_order_is_refused_with_those_that_there_are(config: str) -> None:
     ended = run("simulate", "--config", config, "--discipline", "alphabetical")
     assert (ended.code, ended.out) == (2, "")

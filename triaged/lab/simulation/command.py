@@ -12,18 +12,19 @@ from typing import Final
 
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
 from triaged.errors import ConfigError
 from triaged.lab.simulation.arrivals import poisson_day, read_trace
 from triaged.lab.simulation.assumed import Accuracy, assumed_cases
-from triaged.lab.simulation.comparison import Comparison, GroupWaits, Plan, compare, plan_over
+from triaged.lab.simulation.comparison import Comparison, Plan, compare, plan_over
 from triaged.lab.simulation.desk import Interruption
 from triaged.lab.simulation.disciplines import DaemonOrder, all_disciplines
 from triaged.lab.simulation.evaluated import read_rows, simulated_cases
 from triaged.lab.simulation.gates import FEWEST_CASES, gates
 from triaged.lab.simulation.plots import waits_plot
 from triaged.lab.simulation.site import MOSTLY_ROUTINE, Case, Readers, Site, busy_site
+from triaged.lab.simulation.tables import gates_table, harm_table, ranking_table, waits_table
+from triaged.lab.simulation.verdict import Criterion
 from triaged.triage.scheme import TriageOptions
 
 CHANCE: Final = "poisson"
@@ -50,7 +51,7 @@ class Job:
 
 
 def simulate(job: Job, options: TriageOptions, console: Console) -> None:
-    """Simulate and print waits by order and group, then the gates of the daemon's order.
+    """Simulate and print waits by order and group, what they cost the others, and the gates of the daemon's order.
 
     Raises:
         ConfigError: a file, or the name of an order, cannot be used.
@@ -60,12 +61,14 @@ def simulate(job: Job, options: TriageOptions, console: Console) -> None:
     site, plan = _site(job, cases)
     comparison = compare(site, chosen, plan, job.interruption)
     console.print(_title(comparison, site, job))
-    console.print(_table(comparison))
-    if options.discipline.value in comparison.waits:
-        console.print(_gates(comparison, options.discipline.value, cases, job))
+    for table in (waits_table, harm_table, ranking_table):
+        console.print(table(comparison))
+    criteria = _criteria(comparison, options, cases, job)
+    if criteria:
+        console.print(gates_table(criteria))
     if job.plot is not None:
         job.plot.parent.mkdir(parents=True, exist_ok=True)
-        job.plot.write_bytes(waits_plot(comparison))
+        job.plot.write_bytes(waits_plot(comparison, criteria))
         console.print(escape(str(job.plot)))
 
 
@@ -105,34 +108,14 @@ def _title(comparison: Comparison, site: Site, job: Job) -> str:
     )
 
 
-def _table(comparison: Comparison) -> Table:
-    names = ("What", "Order", "n", "Mean wait", "Median", "95 %", "Longest", "In target", "Change", "Overtaken")
-    table = Table(*names, "Starved")
-    orders = list(comparison.waits.items())
-    for group in orders[0][1]:
-        for order, waits in orders:
-            if waits[group].studies:
-                table.add_row(group, order, *_figures(waits[group]), end_section=order == orders[-1][0])
-    return table
+def _criteria(
+    comparison: Comparison, options: TriageOptions, cases: tuple[Case, ...], job: Job
+) -> tuple[Criterion, ...]:
+    """Return the gates of the daemon's order, none where it was not simulated.
 
-
-def _figures(waits: GroupWaits) -> tuple[str, ...]:
-    return (
-        str(waits.studies),
-        f"{waits.mean_min:.1f}",
-        f"{waits.median_min.value:.1f}",
-        f"{waits.p95_min.value:.1f}",
-        f"{waits.max_min:.0f}",
-        f"{waits.inside_target.value:.2f}",
-        f"{waits.change_min:.1f}",
-        f"{waits.overtaken.value:.2f}",
-        str(waits.starved),
-    )
-
-
-def _gates(comparison: Comparison, order: str, cases: tuple[Case, ...], job: Job) -> Table:
-    """Return the gates; assumed cases stand for as many as are asked for, since nobody evaluated any."""
-    table = Table("Asked of the daemon's order", "Found", "Verdict")
-    for gate in gates(comparison, order, cases if job.evaluation is not None else cases * FEWEST_CASES):
-        table.add_row(escape(gate.asked), escape(gate.found), gate.verdict.value)
-    return table
+    Assumed cases stand for as many as are asked for, since nobody evaluated any.
+    """
+    order = options.discipline.value
+    if order not in comparison.waits:
+        return ()
+    return gates(comparison, order, cases if job.evaluation is not None else cases * FEWEST_CASES)

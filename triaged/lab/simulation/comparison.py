@@ -6,8 +6,8 @@ intervals come from the replications.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from types import MappingProxyType
 
 import numpy as np
@@ -17,13 +17,14 @@ from triaged.errors import ConfigError
 from triaged.lab.simulation.arrivals import DAY_MIN, Trace
 from triaged.lab.simulation.desk import Interruption, replay
 from triaged.lab.simulation.disciplines import ReadingOrder, ordered
+from triaged.lab.simulation.ranking import ranking_of
 from triaged.lab.simulation.replicated import Replicated, mean_of, ratio_of
 from triaged.lab.simulation.site import Site
-from triaged.lab.simulation.stream import Stream, draw_stream
-from triaged.lab.simulation.waits import GROUPS, Summary, summaries, waits_of
+from triaged.lab.simulation.stream import draw_stream
+from triaged.lab.simulation.waits import TOLD_APART, Summary, summaries, waits_of
 from triaged.triage.scheme import Discipline, TriageOptions
 
-COLUMNS = MappingProxyType({field.name: index for index, field in enumerate(fields(Summary))})
+COLUMNS = MappingProxyType({column.name: index for index, column in enumerate(fields(Summary))})
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +69,21 @@ class GroupWaits:
 
 
 @dataclass(frozen=True, slots=True)
+class RankQuality:
+    """How good the list looked under one order; see `triaged.lab.simulation.ranking`."""
+
+    recall: Replicated
+    area: Replicated
+
+
+@dataclass(frozen=True, slots=True)
 class Comparison:
-    """Waits by order of reading and by group (`triaged.lab.simulation.waits.GROUPS`); the first order is FIFO."""
+    """Waits by order of reading and by group (`triaged.lab.simulation.waits.TOLD_APART`); the first order is FIFO."""
 
     load: float
     plan: Plan
     waits: Mapping[str, Mapping[str, GroupWaits]]
+    rankings: Mapping[str, RankQuality] = field(default_factory=dict)
 
 
 def plan_over(trace: Trace, plan: Plan) -> Plan:
@@ -97,40 +107,43 @@ def compare(
     plan: Plan,
     interruption: Interruption = Interruption.NEVER,
 ) -> Comparison:
-    """Return how every group fares under first come first and under the disciplines given."""
-    first_come = ordered(Discipline.FIFO, TriageOptions())
+    """Return how every group fares under first come first and under the disciplines given, all of one policy."""
+    policy = disciplines[0].options if disciplines else TriageOptions()
+    first_come = ordered(Discipline.FIFO, policy)
     compared = [first_come, *(each for each in disciplines if each.name != first_come.name)]
-    measured = np.array(
-        [_replication(site, compared, plan, number, interruption) for number in range(plan.replications)]
-    )
+    drawn = [_replication(site, compared, plan, number, interruption) for number in range(plan.replications)]
+    measured = np.array([waits for waits, _ in drawn])
+    ranked = np.array([ranks for _, ranks in drawn])
     tables = (
-        {name: _group(measured[:, order, group], measured[:, 0, group]) for group, name in enumerate(GROUPS)}
+        {name: _group(measured[:, order, group], measured[:, 0, group]) for group, name in enumerate(TOLD_APART)}
         for order in range(len(compared))
     )
-    return Comparison(site.load, plan, {each.name: table for each, table in zip(compared, tables, strict=True)})
+    return Comparison(
+        site.load,
+        plan,
+        {each.name: table for each, table in zip(compared, tables, strict=True)},
+        {
+            each.name: RankQuality(mean_of(ranked[:, order, 0]), mean_of(ranked[:, order, 1]))
+            for order, each in enumerate(compared)
+        },
+    )
 
 
 def _replication(
     site: Site, disciplines: Sequence[ReadingOrder], plan: Plan, number: int, interruption: Interruption
-) -> NDArray[np.float64]:
-    """Return the summaries by order, group and column."""
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the summaries by order, group and column, and the two figures of the ranking by order."""
     end_min = plan.warm_up_min + plan.measured_min
     stream = draw_stream(site, end_min + plan.cool_down_min, np.random.default_rng([plan.seed, number]))
     inside = (stream.arrived_min >= plan.warm_up_min) & (stream.arrived_min <= end_min)
-    return np.array([list(_rows(site, stream, each, inside, plan, interruption)) for each in disciplines])
-
-
-def _rows(
-    site: Site,
-    stream: Stream,
-    discipline: ReadingOrder,
-    inside: NDArray[np.bool_],
-    plan: Plan,
-    interruption: Interruption,
-) -> Iterator[list[float]]:
-    waits = waits_of(stream, replay(stream, discipline, site.readers, interruption))
-    for summary in summaries(stream, waits, inside, plan.longest_min).values():
-        yield [getattr(summary, column) for column in COLUMNS]
+    rows, ranks = [], []
+    for discipline in disciplines:
+        timeline = replay(stream, discipline, site.readers, interruption)
+        found = summaries(stream, waits_of(stream, timeline), inside, plan.longest_min, disciplines[0].options)
+        rows.append([[getattr(found[name], column) for column in COLUMNS] for name in TOLD_APART])
+        ranking = ranking_of(stream, timeline, plan.warm_up_min, end_min)
+        ranks.append([ranking.recall, ranking.area])
+    return np.array(rows), np.array(ranks)
 
 
 def _group(found: NDArray[np.float64], fifo: NDArray[np.float64]) -> GroupWaits:

@@ -34,6 +34,11 @@ class ReadingOrder(Protocol):
         """What tables call it."""
         ...
 
+    @property
+    def options(self) -> TriageOptions:
+        """The policy under which classes come about."""
+        ...
+
     def moves(self, stream: Stream) -> Iterator[Move]:
         """Yield every place that every study ever gets, in any order; a study's first is at its arrival."""
         ...

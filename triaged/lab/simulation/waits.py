@@ -19,6 +19,8 @@ from triaged.lab.simulation.desk import Timeline
 from triaged.lab.simulation.durations import Minutes
 from triaged.lab.simulation.site import TARGETS_MIN, Truth
 from triaged.lab.simulation.stream import Stream
+from triaged.study.placement import OrderPriority, TriageClass
+from triaged.triage.scheme import TriageOptions, classify
 
 SEVERE_AND_WORSE: Final = "severe and worse"
 ALL: Final = "all"
@@ -26,7 +28,11 @@ GROUPS: Final[Mapping[str, frozenset[Truth]]] = MappingProxyType(
     {truth.value: frozenset({truth}) for truth in Truth}
     | {SEVERE_AND_WORSE: frozenset({Truth.CRITICAL, Truth.SEVERE}), ALL: frozenset(Truth)}
 )
-"""What is told apart, by name: each class, and two that pool several."""
+"""What is told apart by what it is, by name: each class, and two that pool several."""
+MISSED: Final = "missed"
+"""Studies with the disease that were scored and put forward by nothing: what waits longest where a list is ordered."""
+DISEASED: Final = frozenset({Truth.CRITICAL, Truth.SEVERE, Truth.MODERATE, Truth.MILD})
+TOLD_APART: Final = (*GROUPS, MISSED)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -72,14 +78,28 @@ def waits_of(stream: Stream, timeline: Timeline) -> Waits:
     return Waits(turnaround - stream.reading_min, turnaround, _overtaken(timeline.started_min), span)
 
 
-def summaries(stream: Stream, waits: Waits, measured: NDArray[np.bool_], longest_min: float) -> dict[str, Summary]:
-    """Return the waits of each group among the `measured` studies; longer ones than `longest_min` count as starved."""
+def missed(stream: Stream, options: TriageOptions) -> NDArray[np.bool_]:
+    """Return which studies a policy misses: they have the disease and end as not flagged."""
+    classes = {id(each): classify(each, OrderPriority.ROUTINE, options) for each in stream.outcomes}
+    pairs = zip(stream.truths, stream.outcomes, strict=True)
+    found = (truth in DISEASED and classes[id(each)] is TriageClass.NOT_FLAGGED for truth, each in pairs)
+    return np.fromiter(found, dtype=bool, count=len(stream))
+
+
+def summaries(
+    stream: Stream, waits: Waits, measured: NDArray[np.bool_], longest_min: float, options: TriageOptions
+) -> dict[str, Summary]:
+    """Return the waits of each group among the `measured` studies; longer ones than `longest_min` count as starved.
+
+    What is missed is what the policy of `options` misses, whatever the order of reading.
+    """
     targets = np.array([TARGETS_MIN[truth] for truth in stream.truths])
     inside = waits.wait_min <= targets
     found = {}
     for name, truths in GROUPS.items():
         chosen = measured & np.array([truth in truths for truth in stream.truths], dtype=bool)
         found[name] = _summary(waits, chosen, inside, longest_min)
+    found[MISSED] = _summary(waits, measured & missed(stream, options), inside, longest_min)
     return found
 
 
