@@ -53,3 +53,7 @@ class UnknownStudy(TriagedError):
 
 class UnknownDestination(TriagedError):
     """Tell whoever asked: no destination has this name."""
+
+
+class ActionRefused(TriagedError):
+    """Tell the reader: as the study stands this cannot be done; the message says how it stands, and with whom."""

@@ -5,12 +5,14 @@ Knows no sockets and no files: the bytes are already durable in the spool when a
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, exists, insert, select, update
 
 from triaged.store import order, schema
+from triaged.store.actions import hand_of, record_action, set_hand
 from triaged.store.database import Ledger
 from triaged.store.rows import (
     PATIENT_FIELDS,
@@ -18,23 +20,20 @@ from triaged.store.rows import (
     insert_unless_there,
     known_study,
     locked_study,
+    more_urgent,
     patient_key,
+    patient_of,
     record_event,
+    search_text,
     sent_text,
 )
+from triaged.store.standings import Where, placed
 from triaged.store.views import ConflictKind
 from triaged.study.lifecycle import Event, State, after
 from triaged.study.placement import OrderPriority, Placement
-from triaged.study.records import Admission, Instance, ReceivedHeader
-
-_URGENCY = (
-    OrderPriority.STAT,
-    OrderPriority.HIGH,
-    OrderPriority.MEDIUM,
-    OrderPriority.ROUTINE,
-    OrderPriority.LOW,
-    OrderPriority.UNKNOWN,
-)
+from triaged.study.reading import PROGRAM, ActionKind, Hand, ReadState
+from triaged.study.records import Admission, Instance, Patient, ReceivedHeader
+from triaged.study.standing import Standing
 
 
 class Arrivals(Ledger):
@@ -46,13 +45,14 @@ class Arrivals(Ledger):
         header: ReceivedHeader,
         association_id: int | None,
         *,
-        placement: Placement,
+        placement: Where,
         now: datetime,
     ) -> Admission:
         """Write the row of a durable instance, and its study's revision, in one transaction.
 
-        `placement` is where the study stands if it is new. A study that is on the list already takes it only where it
-        is higher, so that nothing sinks before it is scored again (ordering specification, 2.3.4).
+        `placement` is where the study stands now. One that is on the list already takes that only where it is higher,
+        so that nothing sinks before it is scored again (ordering specification, 2.3.4). One that is done comes back
+        onto the list: whoever read it has not seen this instance.
 
         Raises:
             TryLater: the database is away; nothing was written, and the sender has to be told so.
@@ -77,9 +77,11 @@ def _is_derived(connection: Connection, instance: Instance) -> bool:
 
 
 def _first_of_study(
-    connection: Connection, instance: Instance, header: ReceivedHeader, placement: Placement, now: datetime
+    connection: Connection, instance: Instance, header: ReceivedHeader, where: Where, now: datetime
 ) -> bool:
     """Insert the study of its first instance; False where another receiver was a moment faster."""
+    standing = Standing(instance.study_uid, now, now, State.RECEIVING, header.order_priority)
+    placement = where if isinstance(where, Placement) else where(standing)
     values = {
         "study_uid": instance.study_uid.value,
         "study_uid_sent": sent_text(instance.study_uid),
@@ -92,13 +94,13 @@ def _first_of_study(
         "conflicts": 0,
         "attempts": 0,
         **{name: getattr(header.patient, name) for name in PATIENT_FIELDS},
-        "patient_key": patient_key(header.patient.patient_id, header.patient.patient_birth_date),
+        **_found_by(header.patient),
         **order.placement_columns(placement),
     }
     study_id = insert_unless_there(connection, schema.study, values, key=["study_uid"])
     if study_id is None:
         return False
-    order.enter(connection, study_id, placement, cause=f"received: {placement.reason}", now=now)
+    order.enter(connection, study_id, placement.sort_key, cause=f"received: {placement.reason}", now=now)
     record_event(
         connection,
         study_id,
@@ -118,7 +120,7 @@ def _next_of_study(
     instance: Instance,
     header: ReceivedHeader,
     association_id: int | None,
-    placement: Placement,
+    where: Where,
     now: datetime,
 ) -> Admission:
     facts = connection.execute(
@@ -135,8 +137,7 @@ def _next_of_study(
         _conflict(connection, study, instance, ConflictKind.OTHER_CONTENT, detail, now)
         return Admission.CONFLICT
     _reopen(connection, study, instance, header, now)
-    if order.higher(study, placement):
-        order.place(connection, study, placement, cause=f"received: {placement.reason}", now=now)
+    _raise(connection, study, header, where, now)
     return _new_instance(connection, study, instance, None, now)
 
 
@@ -152,7 +153,7 @@ def _reopen(connection: Connection, study: Row[Any], instance: Instance, header:
         "instances": study.instances + 1,
         "worker": None,
         "lease_expires_at": None,
-        "order_priority": min(OrderPriority(study.order_priority), header.order_priority, key=_URGENCY.index),
+        "order_priority": more_urgent(OrderPriority(study.order_priority), header.order_priority),
         **_blanks_filled(study, header),
     }
     connection.execute(_REOPEN, values)
@@ -168,12 +169,32 @@ def _reopen(connection: Connection, study: Row[Any], instance: Instance, header:
     )
 
 
+def _raise(connection: Connection, study: Row[Any], header: ReceivedHeader, where: Where, now: datetime) -> None:
+    """Place a study higher where it now belongs there, and bring one that is done back onto the list."""
+    urgency = more_urgent(OrderPriority(study.order_priority), header.order_priority)
+    placement = placed(connection, study, where, now=now, state=State.RECEIVING, order_priority=urgency)
+    is_higher = order.higher(study, placement)
+    if is_higher:
+        order.place(connection, study, placement, cause=f"received: {placement.reason}", now=now)
+    if study.read_state == ReadState.DONE:
+        record_action(connection, study, ActionKind.REOPENED, PROGRAM, detail=_UNSEEN, now=now)
+        set_hand(connection, study.id, Hand(override=hand_of(study).override))
+        key = placement.sort_key if is_higher else study.sort_key
+        order.enter(connection, study.id, key, cause=_UNSEEN, now=now)
+
+
 def _blanks_filled(study: Row[Any], header: ReceivedHeader) -> dict[str, str | None]:
     """Return the patient attributes that were empty in all earlier instances and are not in this one."""
     sent = {name: getattr(header.patient, name) for name in PATIENT_FIELDS if not getattr(study, name)}
-    filled: dict[str, str | None] = {name: value for name, value in sent.items() if value}
-    identity = [filled.get(name) or getattr(study, name) for name in ("patient_id", "patient_birth_date")]
-    return {**filled, "patient_key": patient_key(*identity)} if filled else filled
+    filled: dict[str, Any] = {name: value for name, value in sent.items() if value}
+    return {**filled, **_found_by(Patient(**{**asdict(patient_of(study)), **filled}))} if filled else filled
+
+
+def _found_by(patient: Patient) -> dict[str, str | None]:
+    return {
+        "patient_key": patient_key(patient.patient_id, patient.patient_birth_date),
+        "search_text": search_text(patient.patient_name, patient.patient_id, patient.accession_number),
+    }
 
 
 def _new_instance(
@@ -230,6 +251,7 @@ def _conflict(
     )
 
 
+_UNSEEN = "an image came after it was done"
 _instance, _study, _derived, _link = schema.instance, schema.study, schema.derived, schema.association_study
 
 _CONFLICT_KEY = ("study_id", "sop_instance_uid", "sha256", "kind")

@@ -11,9 +11,10 @@ from triaged.errors import StaleClaim, UnknownStudy
 from triaged.store import order, schema
 from triaged.store.database import Database, Ledger
 from triaged.store.rows import known_study, locked_study, record_event, select_instances, series_by_study, study_uid_of
+from triaged.store.standings import Where, placed
 from triaged.store.views import Arrival
 from triaged.study.lifecycle import Event, State, after
-from triaged.study.placement import OrderPriority, Placement
+from triaged.study.placement import OrderPriority
 from triaged.study.records import Candidate, Series
 from triaged.study.uids import StudyUID
 
@@ -42,7 +43,7 @@ class Completion(Ledger):
         self._read_before = series
         return [_candidate(row, associations.get(row.id), series[row.id, row.revision]) for row in studies]
 
-    def complete(self, study_uid: StudyUID, revision: int, *, placement: Placement, cause: str, now: datetime) -> None:
+    def complete(self, study_uid: StudyUID, revision: int, *, placement: Where, cause: str, now: datetime) -> None:
         """Make a study READY, if it still is what the decision was made on.
 
         A study that has a result keeps its place until it is scored again, unless the new one is higher; one that
@@ -60,8 +61,9 @@ class Completion(Ledger):
             ready_at = now if study.ready_at is None else study.ready_at
             values = {"state": state, "ready_at": ready_at, "attempts": 0, "not_before": None}
             connection.execute(update(schema.study).where(schema.study.c.id == study.id), values)
-            if study.result_id is None or order.higher(study, placement):
-                order.place(connection, study, placement, cause=cause, now=now)
+            place = placed(connection, study, placement, now=now, state=state, since=ready_at)
+            if study.result_id is None or order.higher(study, place):
+                order.place(connection, study, place, cause=cause, now=now)
             record_event(
                 connection,
                 study.id,
@@ -73,7 +75,7 @@ class Completion(Ledger):
                 now=now,
             )
 
-    def requeue(self, study_uid: str, *, placement: Placement, now: datetime) -> None:
+    def requeue(self, study_uid: str, *, placement: Where, now: datetime) -> None:
         """Have a study that has a result scored again; it does not sink meanwhile.
 
         The revision grows, so that a result still on its way from before is stale.
@@ -89,8 +91,9 @@ class Completion(Ledger):
             revision = study.revision + 1
             values = {"state": state, "revision": revision, "attempts": 0, "not_before": None}
             connection.execute(update(schema.study).where(schema.study.c.id == study.id), values)
-            if order.higher(study, placement):
-                order.place(connection, study, placement, cause="requeued", now=now)
+            place = placed(connection, study, placement, now=now, state=state)
+            if order.higher(study, place):
+                order.place(connection, study, place, cause="requeued", now=now)
             record_event(
                 connection,
                 study.id,

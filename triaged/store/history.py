@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import Row, Select, and_, bindparam, func, select
+from sqlalchemy import Row, Select, func, select
 
 from triaged.store import schema
 from triaged.store.database import Ledger
+from triaged.store.moves import moves_of
 from triaged.store.rows import select_instances, series_by_study
 from triaged.store.views import Conflict, ConflictKind, HistoryEvent, Move, Quarantined, SeriesDecision
 from triaged.study.lifecycle import State
@@ -31,15 +32,8 @@ class History(Ledger):
 
     def moves(self, study_uid: str) -> list[Move]:
         """Return every change of a study's position, the oldest first."""
-        entered = select(func.min(schema.reorder.c.id), schema.study.c.id).join_from(schema.study, schema.reorder)
         with self._database.read() as connection:
-            found = connection.execute(
-                entered.where(schema.study.c.study_uid == study_uid).group_by(schema.study.c.id)
-            ).one_or_none()
-            if found is None:
-                return []
-            rows = connection.execute(_MOVES, {"since": found[0], "study": found[1]}).all()
-        return [Move(study_uid, row.at, row.cause, row.cause_study_uid, row.before, row.after) for row in rows]
+            return moves_of(connection, study_uid)
 
     def counts(self) -> Mapping[State, int]:
         """Return how many studies are in each state, also where there are none."""
@@ -120,15 +114,3 @@ def derived_object(row: Any) -> DerivedObject:
 def _event(study_uid: str, row: Row[Any]) -> HistoryEvent:
     before = None if row.state_before is None else State(row.state_before)
     return HistoryEvent(study_uid, row.at, row.event, before, State(row.state_after), row.revision, row.detail)
-
-
-_reorder, _move = schema.reorder, schema.move
-# From each change since the study came, straight to the study's own row in it.
-_MOVES = (
-    select(_move.c.before, _move.c.after, _reorder.c.at, _reorder.c.cause)
-    .add_columns(schema.study.c.study_uid.label("cause_study_uid"))
-    .join_from(_reorder, _move, and_(_move.c.reorder_id == _reorder.c.id, _move.c.study_id == bindparam("study")))
-    .join(schema.study, schema.study.c.id == _reorder.c.study_id)
-    .where(_reorder.c.id >= bindparam("since"))
-    .order_by(_reorder.c.id)
-)

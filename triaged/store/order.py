@@ -1,20 +1,27 @@
-"""Positions on the list: the one place that changes a sort key, and the history of what that moved.
+"""Positions on the open list: the one place that changes a sort key, and the record of what that changed.
 
-The list is `SELECT … FROM study ORDER BY sort_key`. A change writes one row in `reorder`, and one in `move` for every
-study whose position it changed. Knows no policy: where a study belongs comes as a `Placement`.
+The open list is `SELECT … FROM study WHERE read_state <> 'DONE' ORDER BY sort_key`. A change writes one row in
+`reorder`; where it moved all the other studies follows from it (`triaged.store.moves`). Knows no policy: where a study
+belongs comes as a `Placement`.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_left, insort
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, func, insert, literal, select, text, update
+from sqlalchemy import Connection, Row, bindparam, func, insert, select, text, update
 
 from triaged.store import schema
 from triaged.study.placement import Placement
+from triaged.study.reading import ReadState
 
 _ORDER_LOCK = 7226940162
+
+IS_OPEN = text("study.read_state <> 'DONE'")
+"""Spelled as in the index of the open list, with the value in the text, so that both databases use that index."""
 
 
 def placement_columns(placement: Placement) -> dict[str, Any]:
@@ -28,35 +35,65 @@ def placement_columns(placement: Placement) -> dict[str, Any]:
     }
 
 
-def enter(connection: Connection, study_id: int, placement: Placement, *, cause: str, now: datetime) -> None:
-    """Record that a study, just inserted with this placement, came onto the list."""
+def enter(connection: Connection, study_id: int, sort_key: str, *, cause: str, now: datetime) -> None:
+    """Record that a study, whose row already says so, came onto the open list with this key."""
     _lock_order(connection)
-    position = _position(connection, placement.sort_key)
-    reorder_id = _record(connection, study_id, None, position, cause=cause, now=now)
-    connection.execute(_DISPLACE_BEHIND, _shift(reorder_id, study_id, position, 1, placement.sort_key))
+    _record(connection, study_id, None, _position(connection, sort_key), cause=cause, now=now)
+
+
+def leave(connection: Connection, study: Row[Any], *, cause: str, now: datetime) -> None:
+    """Record that a study left the open list; it keeps its key, by which it comes back to its place."""
+    _lock_order(connection)
+    _record(connection, study.id, _position(connection, study.sort_key), None, cause=cause, now=now)
 
 
 def place(connection: Connection, study: Row[Any], placement: Placement, *, cause: str, now: datetime) -> None:
-    """Give a study, whose row is locked, its new place, and record every change of position that follows."""
-    if placement.sort_key == study.sort_key:
+    """Give a study, whose row is locked, its new place, and record what that changed; nothing where it is done."""
+    if placement.sort_key == study.sort_key or study.read_state == ReadState.DONE:
         _set(connection, study.id, placement)
         return
     _lock_order(connection)
     before = _position(connection, study.sort_key)
     _set(connection, study.id, placement)
     after = _position(connection, placement.sort_key)
-    if after == before:
+    if after != before:
+        _record(connection, study.id, before, after, cause=cause, now=now)
+
+
+def place_all(connection: Connection, placements: Mapping[int, Placement], *, cause: str, now: datetime) -> None:
+    """Give every study its new place, in one change that is told as one; their rows are locked.
+
+    Their old and their new keys need not be comparable.
+    """
+    if not placements:
         return
-    reorder_id = _record(connection, study.id, before, after, cause=cause, now=now)
-    up = after < before
-    first, shift = (after, 1) if up else (before + 1, -1)
-    low, high = sorted((study.sort_key, placement.sort_key))
-    connection.execute(_DISPLACE_BETWEEN, _shift(reorder_id, study.id, first, shift, low) | {"high": high})
+    _lock_order(connection)
+    rows = connection.execute(_OPEN_IDS).all()
+    connection.execute(
+        _PLACE, [{"study": study_id, **placement_columns(each)} for study_id, each in placements.items()]
+    )
+    after = connection.execute(_OPEN_IDS).all()
+    _record_all(connection, [row.id for row in rows], [row.id for row in after], cause=cause, now=now)
 
 
 def higher(study: Row[Any], placement: Placement) -> bool:
     """Tell whether a placement is above the one that a study has."""
     return bool(placement.sort_key < study.sort_key)
+
+
+def steps_between(before: Sequence[int], after: Sequence[int]) -> Iterable[tuple[int, int, int]]:
+    """Yield (study, position before, position after), one upward step for each that passes others, from the top.
+
+    `before` and `after` are the same studies in two orders. Each position counts what the steps before it changed.
+    """
+    original = {study: index for index, study in enumerate(before)}
+    placed: list[int] = []
+    for index, study in enumerate(after):
+        # What was placed from below has been put above: it pushed down what stood higher than it.
+        behind = len(placed) - bisect_left(placed, original[study])
+        if original[study] + behind != index:
+            yield study, original[study] + behind + 1, index + 1
+        insort(placed, original[study])
 
 
 def _lock_order(connection: Connection) -> None:
@@ -76,36 +113,30 @@ def _set(connection: Connection, study_id: int, placement: Placement) -> None:
     connection.execute(_PLACE, {"study": study_id, **placement_columns(placement)})
 
 
-def _record(connection: Connection, study_id: int, before: int | None, after: int, *, cause: str, now: datetime) -> int:
-    values = {"study_id": study_id, "at": now, "cause": cause}
-    reorder_id = int(connection.execute(_REORDER, values).scalar_one())
-    connection.execute(_MOVE, {"reorder_id": reorder_id, "study_id": study_id, "before": before, "after": after})
-    return reorder_id
+def _record(
+    connection: Connection, study_id: int, before: int | None, after: int | None, *, cause: str, now: datetime
+) -> None:
+    values = {"study_id": study_id, "at": now, "cause": cause, "before": before, "after": after}
+    connection.execute(_REORDER, values)
 
 
-def _shift(reorder_id: int, study_id: int, first: int, shift: int, low: str) -> dict[str, Any]:
-    """Return parameters: the displaced studies stood at `first`, `first` + 1 …, and each moved by `shift`."""
-    return {"reorder": reorder_id, "self": study_id, "first": first, "shift": shift, "low": low}
+def _record_all(
+    connection: Connection, before: Sequence[int], after: Sequence[int], *, cause: str, now: datetime
+) -> None:
+    steps = list(steps_between(before, after))
+    if not steps:
+        return
+    together = int(connection.execute(_LAST_REORDER).scalar_one()) + 1
+    rows = [
+        {"study_id": study, "at": now, "cause": cause, "before": was, "after": then, "together": together}
+        for study, was, then in steps
+    ]
+    connection.execute(_REORDER, rows)
 
 
-_COUNT_ABOVE = select(func.count()).select_from(schema.study).where(schema.study.c.sort_key < bindparam("key"))
-_PLACE = update(schema.study).where(schema.study.c.id == bindparam("study"))
-_REORDER = insert(schema.reorder).returning(schema.reorder.c.id)
-_MOVE = insert(schema.move)
-
-_before = (
-    bindparam("first", type_=schema.move.c.after.type)
-    + func.row_number().over(order_by=schema.study.c.sort_key)
-    - literal(1)
-)
-_behind = select(
-    bindparam("reorder", type_=schema.move.c.reorder_id.type),
-    schema.study.c.id,
-    _before,
-    _before + bindparam("shift", type_=schema.move.c.after.type),
-).where(schema.study.c.sort_key > bindparam("low"), schema.study.c.id != bindparam("self"))
-_COLUMNS = ["reorder_id", "study_id", "before", "after"]
-_DISPLACE_BEHIND = insert(schema.move).from_select(_COLUMNS, _behind)
-_DISPLACE_BETWEEN = insert(schema.move).from_select(
-    _COLUMNS, _behind.where(schema.study.c.sort_key < bindparam("high"))
-)
+_study = schema.study
+_COUNT_ABOVE = select(func.count()).select_from(_study).where(_study.c.sort_key < bindparam("key"), IS_OPEN)
+_OPEN_IDS = select(_study.c.id).where(IS_OPEN).order_by(_study.c.sort_key)
+_PLACE = update(_study).where(_study.c.id == bindparam("study"))
+_REORDER = insert(schema.reorder)
+_LAST_REORDER = select(func.coalesce(func.max(schema.reorder.c.id), 0))

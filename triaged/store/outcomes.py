@@ -17,10 +17,11 @@ from triaged.store.claims import owned_study
 from triaged.store.database import Ledger
 from triaged.store.publishing import publish, withdraw_superseded
 from triaged.store.rows import record_event
+from triaged.store.standings import Where, placed
 from triaged.study.assessment import Assessed, Assessment, Failed, OutOfScope
 from triaged.study.finding import Finding
 from triaged.study.lifecycle import Event, State, after
-from triaged.study.placement import Placement
+from triaged.study.placement import Override
 from triaged.study.records import Claim, DerivedObject, ObjectKind, ObjectSet
 from triaged.study.uids import SeriesUID
 
@@ -33,7 +34,7 @@ class Outcomes(Ledger):
         claim: Claim,
         assessment: Assessment,
         *,
-        placement: Placement,
+        placement: Where,
         not_chosen: Sequence[tuple[SeriesUID, str]],
         chosen: SeriesUID | None,
         objects: Sequence[DerivedObject],
@@ -46,9 +47,11 @@ class Outcomes(Ledger):
     ) -> None:
         """Publish what became of a claimed study, with one delivery for each object and destination that wants it.
 
-        Earlier results keep their rows and are marked as superseded. An object that an earlier run has published
-        (same UID) is not published twice; where its delivery was given up, it is tried again. Pictures go as one object
-        to a destination that wants both kinds and is known to accept it, else as single ones.
+        The study's place is decided here, with what readers and other lists said of it while it was analysed; the
+        result itself says what was found, whatever they said. Earlier results keep their rows and are marked as
+        superseded. An object that an earlier run has published (same UID) is not published twice; where its delivery
+        was given up, it is tried again. Pictures go as one object to a destination that wants both kinds and is known
+        to accept it, else as single ones.
 
         What has not been sent of an earlier set, and no courier is sending, is withdrawn, also where the new set has no
         objects: nobody is to get a score that the list no longer shows. `coronal_path` is where the spool keeps the
@@ -65,12 +68,15 @@ class Outcomes(Ledger):
             named = {"worker": claim.worker, "outcome": state, "model": model, "scheme": scheme}
             published = {"coronal_path": coronal_path, **_set_columns(object_set)}
             chosen_uid = None if chosen is None else chosen.value
-            shown = {"triage_class": placement.triage_class, "reason": placement.reason}
+            known = {"state": state, "assessment": assessment}
+            by_itself = placed(connection, study, placement, now=now, override=Override.NONE, **known)
+            shown = {"triage_class": by_itself.triage_class, "reason": by_itself.reason}
             values = {**result, **named, **published, **shown, "chosen_series_uid": chosen_uid, "at": now}
             result_id = _write_result(connection, study, values)
             _write_decisions(connection, result_id, chosen, not_chosen)
             publish(connection, study.id, result_id, objects, destinations, now=now)
-            order.place(connection, study, placement, cause=placement.reason, now=now)
+            place = placed(connection, study, placement, now=now, **known)
+            order.place(connection, study, place, cause=place.reason, now=now)
             _write_study(connection, study.id, state, result_id, result)
             withdraw_superseded(connection, study.id, now=now)
             record_event(
@@ -80,7 +86,7 @@ class Outcomes(Ledger):
                 before=State(study.state),
                 after=state,
                 revision=study.revision,
-                detail=placement.reason,
+                detail=place.reason,
                 now=now,
             )
 

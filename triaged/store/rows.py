@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from datetime import datetime
@@ -15,12 +16,22 @@ from sqlalchemy.dialects import postgresql, sqlite
 from triaged.errors import UnknownStudy
 from triaged.store import schema
 from triaged.study.lifecycle import State
+from triaged.study.placement import OrderPriority
 from triaged.study.records import Instance, InstanceHeader, Patient, Series
 from triaged.study.uids import SeriesUID, SOPInstanceUID, StudyUID
 
 UID = TypeVar("UID", StudyUID, SeriesUID, SOPInstanceUID)
 
 PATIENT_FIELDS = tuple(field.name for field in fields(Patient))
+_URGENCY = (
+    OrderPriority.STAT,
+    OrderPriority.HIGH,
+    OrderPriority.MEDIUM,
+    OrderPriority.ROUTINE,
+    OrderPriority.LOW,
+    OrderPriority.UNKNOWN,
+)
+_SEPARATORS = {ord("^"): " ", ord("="): " ", 0: " "}
 _HEADER_DEFAULTS = {field.name: field.default for field in fields(InstanceHeader)}
 
 
@@ -63,6 +74,17 @@ def patient_key(patient_id: str, patient_birth_date: str) -> str | None:
     """
     known = patient_id.strip(), patient_birth_date.strip()
     return hashlib.sha256("\x1f".join(known).encode("utf-8", "replace")).hexdigest() if all(known) else None
+
+
+def search_text(*parts: str) -> str:
+    """Return texts as people may look for them: without case, accents, and the separators of DICOM names."""
+    plain = unicodedata.normalize("NFKD", " ".join(parts).translate(_SEPARATORS)).casefold()
+    return " ".join("".join(each for each in plain if not unicodedata.combining(each)).split())
+
+
+def more_urgent(one: OrderPriority, other: OrderPriority) -> OrderPriority:
+    """Return the more urgent one of two that are said of one study."""
+    return min(one, other, key=_URGENCY.index)
 
 
 def study_uid_of(row: Row[Any]) -> StudyUID:

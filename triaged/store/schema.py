@@ -20,10 +20,12 @@ from sqlalchemy import (
 
 from triaged.store.columns import BYTE_ORDERED, WHOLE, Instant, PeerText, metadata
 from triaged.store.schema_deliveries import commitment_report, negotiated, outbox
+from triaged.store.schema_history import action, event, reorder
 from triaged.store.schema_people import account, session, sign_in_attempt
 
 __all__ = [
     "account",
+    "action",
     "association",
     "association_study",
     "commitment_report",
@@ -32,7 +34,6 @@ __all__ = [
     "event",
     "instance",
     "metadata",
-    "move",
     "negotiated",
     "outbox",
     "quarantine",
@@ -45,6 +46,8 @@ __all__ = [
 ]
 
 _OPEN = text("closed_at IS NULL")
+_UNREAD = text("read_state <> 'DONE'")
+_READ = text("read_state = 'DONE'")
 
 study = Table(
     "study",
@@ -89,6 +92,32 @@ study = Table(
     Column("study_description", PeerText, nullable=False),
     # The same for studies of one patient (`patient_key`), of one length whatever a peer sends; none where unknown.
     Column("patient_key", Text, index=True),
+    # Name, ID and accession number as `search_text` makes them, in which people look for a study.
+    Column("search_text", PeerText, nullable=False, server_default=""),
+    # In whose hands the study is; `action` has how it came there.
+    Column(
+        "override",
+        Text,
+        CheckConstraint("override IN ('none', 'pin', 'raise', 'lower')", name="override_is_known"),
+        nullable=False,
+        server_default="none",
+    ),
+    Column(
+        "read_state",
+        Text,
+        CheckConstraint("read_state IN ('UNREAD', 'READING', 'DONE')", name="read_state_is_known"),
+        nullable=False,
+        server_default="UNREAD",
+    ),
+    Column("read_by", PeerText),
+    Column(
+        "read_at",
+        Instant,
+        CheckConstraint(
+            "(read_state = 'UNREAD') = (read_by IS NULL) AND (read_by IS NULL) = (read_at IS NULL)",
+            name="read_means_by_somebody",
+        ),
+    ),
     CheckConstraint(
         "state IN ('RECEIVING', 'READY', 'ANALYSING', 'TRIAGED', 'OUT_OF_SCOPE', 'FAILED')", name="state_is_known"
     ),
@@ -98,6 +127,8 @@ study = Table(
     ),
     CheckConstraint("state = 'RECEIVING' OR ready_at IS NOT NULL", name="ready_has_a_time"),
     Index("ix_study_state_sort_key", "state", "sort_key"),
+    Index("ix_study_open", "sort_key", sqlite_where=_UNREAD, postgresql_where=_UNREAD),
+    Index("ix_study_done", "read_at", sqlite_where=_READ, postgresql_where=_READ),
 )
 
 instance = Table(
@@ -170,19 +201,6 @@ quarantine = Table(
     Column("sop_instance_uid", Text, index=True),
 )
 
-event = Table(
-    "event",
-    metadata,
-    Column("id", WHOLE, primary_key=True),
-    Column("study_id", WHOLE, ForeignKey("study.id"), nullable=False, index=True),
-    Column("at", Instant, nullable=False),
-    Column("event", Text, nullable=False),
-    Column("state_before", Text),
-    Column("state_after", Text, nullable=False),
-    Column("revision", Integer, nullable=False),
-    Column("detail", Text, nullable=False),
-)
-
 result = Table(
     "result",
     metadata,
@@ -244,27 +262,4 @@ derived = Table(
     Column("kind", Text, nullable=False),
     Column("path", Text, nullable=False),
     Column("sha256", Text, nullable=False),
-)
-
-# One row for each time the order changed: which study's change it was, and why.
-reorder = Table(
-    "reorder",
-    metadata,
-    Column("id", WHOLE, primary_key=True),
-    Column("study_id", WHOLE, ForeignKey("study.id"), nullable=False, index=True),
-    Column("at", Instant, nullable=False),
-    Column("cause", Text, nullable=False),
-)
-
-# One row for each study whose position that changed, up to all of them. So the key begins with the change (rows are
-# only ever added at the end; an index by study would touch a page for each), and no foreign key has them checked one by
-# one: they come from one INSERT … SELECT on the studies themselves.
-move = Table(
-    "move",
-    metadata,
-    Column("reorder_id", WHOLE, primary_key=True, autoincrement=False),
-    Column("study_id", WHOLE, primary_key=True, autoincrement=False),
-    Column("before", Integer),
-    Column("after", Integer, nullable=False),
-    sqlite_with_rowid=False,
 )

@@ -14,9 +14,27 @@ from triaged.study.placement import OrderPriority, TriageClass
 from triaged.study.records import DeliveryState, ObjectKind
 
 
+class Shown(StrEnum):
+    """Which studies of the list: those still to be read, those that were, or both."""
+
+    OPEN = "open"
+    DONE = "done"
+    ALL = "all"
+
+
+class Order(StrEnum):
+    """In which order: that of the list, or the one in which studies were ready (before that: arrived)."""
+
+    TRIAGE = "triage"
+    ARRIVAL = "arrival"
+
+
 @dataclass(frozen=True, slots=True)
 class HistoryEvent:
-    """One line of a study's history; `event` is a lifecycle event or CONFLICT, `before` is None at its birth."""
+    """One line of a study's history; `before` is None at its birth.
+
+    `event` is a lifecycle event, CONFLICT, ORDER_PRIORITY, or PLACED_AGAIN.
+    """
 
     study_uid: str
     at: datetime
@@ -29,7 +47,7 @@ class HistoryEvent:
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """One change of a study's position on the list (1 is first); `before` is None where it entered.
+    """One change of a study's position on the open list (1 is first); None: it was not on it, or is no longer.
 
     `cause_study_uid` is the study whose change made it move: itself, or the one that passed it.
     """
@@ -39,7 +57,7 @@ class Move:
     cause: str
     cause_study_uid: str
     before: int | None
-    after: int
+    after: int | None
 
 
 class ConflictKind(StrEnum):

@@ -6,51 +6,96 @@ Reads only. The order is the sort key's and nothing else's.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Row, func, select
+from sqlalchemy import Row, Select, Table, func, select, text
 
 from triaged.store import schema
 from triaged.store.database import Ledger
-from triaged.store.rows import patient_of
-from triaged.store.views import Ended
+from triaged.store.order import IS_OPEN
+from triaged.store.rows import patient_of, search_text
+from triaged.store.views import Ended, Order, Shown
 from triaged.study.lifecycle import State
-from triaged.study.placement import Lane, TriageClass
+from triaged.study.placement import Lane, Override, TriageClass
+from triaged.study.reading import ReadState
 from triaged.study.records import WorklistEntry
 
 _study = schema.study
-_ENTRIES = select(_study, schema.result.c.set_revision).outerjoin(
-    schema.result, schema.result.c.id == _study.c.result_id
-)
 _LATE_COMMITS = 1000
-"""How many event numbers back a transaction may still be open that the change token must notice."""
+"""How many row numbers back a transaction may still be open that the change token must notice."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Which studies of the list are asked for.
+
+    `search` finds every one of its words somewhere in the patient's name or ID or the accession number, whatever their
+    case and accents. No classes: all classes.
+    """
+
+    shown: Shown = Shown.OPEN
+    search: str = ""
+    classes: frozenset[TriageClass] = frozenset()
 
 
 class Worklist(Ledger):
     """The list, as pages and commands show it."""
 
-    def entries(self, limit: int = 1000, offset: int = 0) -> list[WorklistEntry]:
-        """Return a stretch of the list from the top, after skipping `offset` entries."""
-        query = _ENTRIES.order_by(_study.c.sort_key).limit(limit).offset(offset)
+    def entries(
+        self,
+        limit: int = 1000,
+        offset: int = 0,
+        *,
+        shown: Shown = Shown.OPEN,
+        order: Order = Order.TRIAGE,
+        search: str = "",
+        classes: frozenset[TriageClass] = frozenset(),
+    ) -> list[WorklistEntry]:
+        """Return a stretch of a part of the list from its top, after skipping `offset` entries of that part.
+
+        `search` finds every one of its words somewhere in the patient's name or ID or the accession number, whatever
+        their case and accents; no classes are all classes. Positions are those on the open list, whatever part of it
+        and in whichever order it is shown. Of those that are DONE the last read comes first.
+        """
+        part = Part(shown, search, classes)
+        plain = part == Part() and order is Order.TRIAGE
+        query = _ordered(_narrowed(_ENTRIES if plain else _NUMBERED, part), shown, order)
         with self._database.read() as connection:
-            rows = connection.execute(query).all()
-        return [_entry(row, position) for position, row in enumerate(rows, start=offset + 1)]
+            rows = connection.execute(query.limit(limit).offset(offset)).all()
+        if plain:
+            return [_entry(row, position) for position, row in enumerate(rows, start=offset + 1)]
+        return [_entry(row, row.position or 0) for row in rows]
+
+    def order(self) -> list[str]:
+        """Return the Study Instance UIDs of the open list from its top, as they are at one moment."""
+        query = select(_study.c.study_uid).where(IS_OPEN).order_by(_study.c.sort_key)
+        with self._database.read() as connection:
+            return list(connection.execute(query).scalars())
+
+    def entries_at(self, places: Mapping[str, int]) -> list[WorklistEntry]:
+        """Return studies by their UIDs, each at the position that it has in `places`, in the order of these."""
+        with self._database.read() as connection:
+            rows = connection.execute(_ENTRIES.where(_study.c.study_uid.in_(list(places)))).all()
+        return [_entry(row, places[row.study_uid]) for row in sorted(rows, key=lambda row: places[row.study_uid])]
 
     def entry(self, study_uid: str) -> WorklistEntry | None:
-        """Return one study with its position, or None where it is not on the list."""
-        above = schema.study.alias("above")
-        position = select(func.count()).where(above.c.sort_key < schema.study.c.sort_key).scalar_subquery() + 1
-        query = _ENTRIES.add_columns(position.label("position")).where(_study.c.study_uid == study_uid)
+        """Return one study with its position, or None where it is not known; also one that is done."""
         with self._database.read() as connection:
-            row = connection.execute(query).one_or_none()
-        return None if row is None else _entry(row, row.position)
+            row = connection.execute(_ENTRIES.where(_study.c.study_uid == study_uid)).one_or_none()
+            if row is None:
+                return None
+            above = 0
+            if row.read_state != ReadState.DONE:
+                above = connection.execute(_COUNT.where(_study.c.sort_key <= row.sort_key, IS_OPEN)).scalar_one()
+        return _entry(row, above)
 
     def ended(self, limit: int = 1000) -> list[Ended]:
         """Return the studies that could not be read or are out of scope, in the order of the list."""
         columns = (_study.c.study_uid, _study.c.state, _study.c.reason)
-        since = func.coalesce(_study.c.ready_at, _study.c.first_instance_at, type_=_study.c.ready_at.type)
         query = (
-            select(*columns, since.label("since"))
+            select(*columns, _since.label("since"))
             .where(_study.c.state.in_((State.FAILED, State.OUT_OF_SCOPE)))
             .order_by(_study.c.sort_key)
             .limit(limit)
@@ -59,30 +104,50 @@ class Worklist(Ledger):
             rows = connection.execute(query).all()
         return [Ended(row.study_uid, State(row.state), row.reason, row.since) for row in rows]
 
-    def total(self) -> int:
-        """Return how many studies are on the list."""
+    def total(
+        self, *, shown: Shown = Shown.OPEN, search: str = "", classes: frozenset[TriageClass] = frozenset()
+    ) -> int:
+        """Return how many studies a part of the list has, by default the open list."""
         with self._database.read() as connection:
-            return int(connection.execute(select(func.count()).select_from(schema.study)).scalar_one())
+            return int(connection.execute(_narrowed(_COUNT, Part(shown, search, classes))).scalar_one())
 
     def version(self) -> str:
         """Return a token that changes whenever the list does; equal tokens mean that nothing has to be read again.
 
-        Every change writes an event. The highest number alone would miss, on PostgreSQL, a transaction that took a
-        lower number and committed later; the count of the last numbers does not.
+        Every change writes an event, or an action where a reader made it. The highest numbers alone would miss, on
+        PostgreSQL, a transaction that took a lower number and committed later; the count of the last numbers does not.
         """
-        highest = func.coalesce(func.max(schema.event.c.id), 0)
-        recent = select(highest.label("highest")).cte("newest")
-        query = select(
-            recent.c.highest,
-            select(func.count())
-            .select_from(schema.event)
-            .where(schema.event.c.id > recent.c.highest - _LATE_COMMITS)
-            .scalar_subquery()
-            .label("recent"),
-        )
         with self._database.read() as connection:
-            row = connection.execute(query).one()
-        return f"{row.highest}-{row.recent}"
+            return "-".join(str(number) for query in _NEWEST for number in connection.execute(query).one())
+
+
+def _narrowed(query: Select[Any], part: Part) -> Select[Any]:
+    match part.shown:
+        case Shown.OPEN:
+            query = query.where(IS_OPEN)
+        case Shown.DONE:
+            query = query.where(_IS_DONE)
+        case Shown.ALL:
+            pass
+    if part.classes:
+        query = query.where(_study.c.triage_class.in_(sorted(part.classes)))
+    for word in search_text(part.search).split():
+        query = query.where(_study.c.search_text.contains(word, autoescape=True))
+    return query
+
+
+def _ordered(query: Select[Any], shown: Shown, order: Order) -> Select[Any]:
+    if order is Order.ARRIVAL:
+        return query.order_by(_since, _study.c.id)
+    if shown is Shown.DONE:
+        return query.order_by(_study.c.read_at.desc(), _study.c.id.desc())
+    return query.order_by(_study.c.sort_key)
+
+
+def _newest(table: Table) -> Select[Any]:
+    highest = select(func.coalesce(func.max(table.c.id), 0).label("highest")).cte("newest")
+    recent = select(func.count()).select_from(table).where(table.c.id > highest.c.highest - _LATE_COMMITS)
+    return select(highest.c.highest, recent.scalar_subquery().label("recent"))
 
 
 def _entry(row: Row[Any], position: int) -> WorklistEntry:
@@ -105,4 +170,21 @@ def _entry(row: Row[Any], position: int) -> WorklistEntry:
         quality=tuple(json.loads(row.quality)) if row.quality else (),
         patient=patient_of(row),
         result_revision=row.set_revision,
+        override=Override(row.override),
+        read_state=ReadState(row.read_state),
+        read_by=row.read_by or "",
+        read_at=row.read_at,
     )
+
+
+_IS_DONE = text("study.read_state = 'DONE'")
+_since = func.coalesce(_study.c.ready_at, _study.c.first_instance_at, type_=_study.c.ready_at.type)
+_COUNT = select(func.count()).select_from(_study)
+_ENTRIES = select(_study, schema.result.c.set_revision).outerjoin(
+    schema.result, schema.result.c.id == _study.c.result_id
+)
+_numbers = (
+    select(_study.c.id, func.row_number().over(order_by=_study.c.sort_key).label("position")).where(IS_OPEN).subquery()
+)
+_NUMBERED = _ENTRIES.add_columns(_numbers.c.position).outerjoin(_numbers, _numbers.c.id == _study.c.id)
+_NEWEST = (_newest(schema.event), _newest(schema.action))

@@ -8,7 +8,8 @@ from datetime import datetime
 from enum import StrEnum
 
 from triaged.study.lifecycle import State
-from triaged.study.placement import Lane, OrderPriority, TriageClass
+from triaged.study.placement import Lane, OrderPriority, Override, TriageClass
+from triaged.study.reading import ReadState
 from triaged.study.uids import SeriesUID, SOPInstanceUID, StudyUID
 
 
@@ -254,6 +255,9 @@ class WorklistEntry:
 
     `revision` grows with everything that may change the result; `result_revision` counts the sets of results that were
     published, of which the last is in force, and is None before the first.
+
+    `position` counts the studies that are not done, from 1; it is 0 for one that is done. `read_by` reads it, or has
+    read it, since `read_at`.
     """
 
     study_instance_uid: str
@@ -274,3 +278,7 @@ class WorklistEntry:
     quality: tuple[str, ...]
     patient: Patient
     result_revision: int | None = None
+    override: Override = Override.NONE
+    read_state: ReadState = ReadState.UNREAD
+    read_by: str = ""
+    read_at: datetime | None = None
