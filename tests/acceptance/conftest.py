@@ -21,6 +21,8 @@ import pydicom
 import pytest
 from pydicom.uid import JPEGLosslessSV1
 
+from tests.wire.peers import DCMTK_ENVIRONMENT
+
 REAL_DATA = Path(__file__).parents[3] / "shared" / "data"
 
 
@@ -142,7 +144,7 @@ def storescu(host: str, port: int, ae_title: str, folder: Path) -> None:
     lossless = pydicom.dcmread(first, stop_before_pixels=True).file_meta.TransferSyntaxUID == JPEGLosslessSV1
     proposal = "--propose-lossless" if lossless else "--propose-uncompr"
     command = ["storescu", "-aec", ae_title, proposal, "+sd", "+r", host, str(port), str(folder)]
-    run = subprocess.run(command, env=os.environ | {"TCP_NODELAY": "1"}, capture_output=True, text=True, timeout=300)
+    run = subprocess.run(command, env=DCMTK_ENVIRONMENT, capture_output=True, text=True, timeout=300)
     assert run.returncode == 0, run.stdout + run.stderr
 
 

@@ -8,7 +8,6 @@ to the order takes. Other machines and loads move the seconds; compare ratios.
 from __future__ import annotations
 
 import dataclasses
-import os
 import re
 import socket
 import subprocess
@@ -20,6 +19,7 @@ from pathlib import Path
 from numpy.typing import NDArray
 
 from tests.acceptance.conftest import Daemon, free_port, storescu
+from tests.wire.peers import DCMTK_ENVIRONMENT
 from triaged.imaging.geometry import Scalar
 from triaged.lab.phantom.dicom_writer import write_study
 from triaged.lab.phantom.generate import generate
@@ -69,9 +69,7 @@ def storescp_seconds(folder: Path, study: Path) -> float:
     """Return how long DCMTK's storescp takes to receive the study."""
     port, kept = free_port(), folder / "storescp"
     kept.mkdir()
-    server = subprocess.Popen(
-        ["storescp", "--fork", "-B", "-od", str(kept), str(port)], env=os.environ | {"TCP_NODELAY": "1"}
-    )
+    server = subprocess.Popen(["storescp", "--fork", "-B", "-od", str(kept), str(port)], env=DCMTK_ENVIRONMENT)
     try:
         _wait_for(port)
         started = time.perf_counter()

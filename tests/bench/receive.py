@@ -16,12 +16,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.wire.peers import CT_IMAGE, EXPLICIT, a_slice, receiver_process
+from tests.wire.peers import CT_IMAGE, DCMTK_ENVIRONMENT, EXPLICIT, a_slice, receiver_process
 from triaged.dicom.part10 import file_meta
 from triaged.store.database import migrate, open_database
 
 _PIXELS = os.urandom(512 * 512 * 2)
-_NO_DELAY = {**os.environ, "TCP_NODELAY": "1"}
 
 
 def main() -> None:
@@ -66,7 +65,7 @@ def _rate(shares: list[list[Path]], port: int) -> float:
 
 def _client(paths: list[Path], port: int) -> subprocess.Popen[bytes]:
     command = ["storescu", "-R", "--max-send-pdu", "131072", "127.0.0.1", str(port), *map(str, paths)]
-    return subprocess.Popen(command, env=_NO_DELAY)
+    return subprocess.Popen(command, env=DCMTK_ENVIRONMENT)
 
 
 @contextmanager
@@ -86,9 +85,9 @@ def _storescp(folder: Path) -> Iterator[int]:
         free.bind(("127.0.0.1", 0))
         port = int(free.getsockname()[1])
     command = ["storescp", "--fork", "-B", "--max-pdu", "131072", "-od", str(folder), str(port)]
-    process = subprocess.Popen(command, env=_NO_DELAY)
+    process = subprocess.Popen(command, env=DCMTK_ENVIRONMENT)
     try:
-        while subprocess.run(["echoscu", "127.0.0.1", str(port)], env=_NO_DELAY, check=False).returncode:
+        while subprocess.run(["echoscu", "127.0.0.1", str(port)], env=DCMTK_ENVIRONMENT, check=False).returncode:
             time.sleep(0.05)
         yield port
     finally:

@@ -30,7 +30,7 @@ from sqlalchemy import text
 
 from triaged.dimse.scp import Receiver, ScpOptions
 from triaged.steps.intake import Intake
-from triaged.steps.ports import Peer
+from triaged.steps.ports import Peer, WorklistDesk
 from triaged.store.database import Database, open_database
 from triaged.store.spool import Spool
 from triaged.store.studies import Studies
@@ -50,6 +50,8 @@ EXPLICIT = "1.2.840.10008.1.2.1"
 DEADLINE_S = 20.0
 DCMTK_PATH = "/usr/local/bin:/usr/bin:/bin"
 """Not the environment's: pynetdicom brings tools of the same names into it."""
+DCMTK_ENVIRONMENT = {**os.environ, "PATH": DCMTK_PATH, "TCP_NODELAY": "1"}
+"""Without TCP_NODELAY, DCMTK waits for a delayed acknowledgement with every instance."""
 
 
 def clock() -> datetime:
@@ -80,10 +82,9 @@ def dcmtk(tool: str, *arguments: object) -> subprocess.CompletedProcess[str]:
     """Run one of DCMTK's tools to its end."""
     if shutil.which(tool, path=DCMTK_PATH) is None:
         pytest.skip(f"DCMTK is not installed: {tool}")
-    # Without TCP_NODELAY, DCMTK waits for a delayed acknowledgement with every instance.
     return subprocess.run(
         [tool, *map(str, arguments)],
-        env={**os.environ, "PATH": DCMTK_PATH, "TCP_NODELAY": "1"},
+        env=DCMTK_ENVIRONMENT,
         capture_output=True,
         text=True,
         errors="replace",
@@ -161,13 +162,16 @@ def receiving(
     reserve_mb: int = 0,
     intake: Intake | None = None,
     desk: Desk | None = None,
+    worklist: WorklistDesk | None = None,
     **options: Any,
 ) -> Iterator[Ours]:
     """Our receiver in this process, on a port that the system chose."""
     database = open_database(url)
     spool = Spool(folder / "spool", reserve_mb)
     intake = intake or Intake(Studies(database), spool, place_pending=place, receiver="receiver-1")
-    receiver = Receiver(ScpOptions("TRIAGED", "127.0.0.1", 0, **options), intake, clock=clock, commitment=desk)
+    receiver = Receiver(
+        ScpOptions("TRIAGED", "127.0.0.1", 0, **options), intake, clock=clock, commitment=desk, worklist=worklist
+    )
     try:
         yield Ours(receiver.start(), database, spool, folder / "spool")
     finally:
