@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from http import HTTPStatus
 from pathlib import Path
 
@@ -17,25 +18,28 @@ from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 
 from triaged.errors import TryLater
+from triaged.store.accounts import Accounts
 from triaged.store.outbox import Outbox
 from triaged.store.peers import Peers
 from triaged.store.spool import Spool
 from triaged.store.studies import Studies
 from triaged.store.worklist import Worklist
-from triaged.web import api, pages, viewing
+from triaged.web import api, pages, signin, viewing
+from triaged.web.access import Access, Refuse, is_for_programs
+from triaged.web.identity import AccessOptions, Mode
 from triaged.web.news import News
 from triaged.web.slices import Slices
 
 _HERE = Path(__file__).parent
 _POLICY = (
     "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
 _HEADERS = {
     "Content-Security-Policy": _POLICY,
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
-    "Referrer-Policy": "no-referrer",
+    "Referrer-Policy": "same-origin",  # without it browsers say `Origin: null` when they send our own forms
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
@@ -44,13 +48,15 @@ _HEADERS = {
 @dataclass(frozen=True, slots=True)
 class WebOptions:
     """What pages say about this daemon: `address` is where a sender reaches it, `identification_threshold` the site's
-    own or None for the model's."""
+    own or None for the model's, `viewer_url` where the site's viewer shows a study, with names in braces, or empty."""
 
     address: str
     scheme: str
     identification_threshold: float | None = None
     refresh_s: float = 5.0
     rows_per_page: int = 100
+    access: AccessOptions = AccessOptions()
+    viewer_url: str = ""
 
 
 def create_app(
@@ -59,6 +65,7 @@ def create_app(
     outbox: Outbox,
     spool: Spool,
     peers: Peers,
+    accounts: Accounts,
     *,
     options: WebOptions,
     clock: Callable[[], datetime],
@@ -69,7 +76,8 @@ def create_app(
     app.state.news = News(worklist.version)
     app.include_router(api.router(worklist, studies, outbox, spool, peers, app.state.news))
     app.include_router(viewing.router(Slices(studies, spool)))
-    shown = pages.Pages(worklist, studies, outbox, spool, peers, clock=clock, refresh_s=options.refresh_s)
+    rooms = (worklist, studies, outbox, spool, peers)
+    shown = pages.Pages(*rooms, clock=clock, refresh_s=options.refresh_s, viewer_url=options.viewer_url)
     app.include_router(
         pages.router(
             shown,
@@ -77,11 +85,16 @@ def create_app(
             rows_per_page=options.rows_per_page,
         )
     )
-    _guard(app, shown)
+    access = options.access
+    if access.mode is Mode.ACCOUNTS:
+        app.include_router(signin.router(accounts, shown, options=access, clock=clock))
+    refuse = partial(_problem, shown)
+    app.add_middleware(Access, options=access, accounts=accounts, clock=clock, refuse=refuse)
+    _guard(app, refuse)
     return app
 
 
-def _guard(app: FastAPI, shown: pages.Pages) -> None:
+def _guard(app: FastAPI, refuse: Refuse) -> None:
     """Add the headers that keep other sites and the browser's cache out, and pages for what goes wrong."""
 
     @app.middleware("http")
@@ -94,15 +107,15 @@ def _guard(app: FastAPI, shown: pages.Pages) -> None:
 
     @app.exception_handler(TryLater)
     def store_away(request: Request, error: Exception) -> Response:
-        return _problem(request, shown, HTTPStatus.SERVICE_UNAVAILABLE, str(error))
+        return refuse(request, HTTPStatus.SERVICE_UNAVAILABLE, str(error))
 
     @app.exception_handler(HTTPException)
     def refused(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
-        return _problem(request, shown, HTTPStatus(error.status_code), str(error.detail))
+        return refuse(request, HTTPStatus(error.status_code), str(error.detail))
 
 
-def _problem(request: Request, shown: pages.Pages, status: HTTPStatus, words: str) -> Response:
-    if request.url.path.startswith("/api/"):
+def _problem(shown: pages.Pages, request: Request, status: HTTPStatus, words: str) -> Response:
+    if is_for_programs(request):
         return JSONResponse({"detail": words}, status_code=status)
     return shown.problem(request, status, words)

@@ -65,7 +65,8 @@ WorklistItem = TypedDict(
 class Row:
     """One row for people; every text is ready to be shown, and nothing in it is markup.
 
-    `result_revision` is 0 before the first result.
+    `lungs` has name, share in words, and percent from 0 to 100 of each lung that has a number. `result_revision` is 0
+    before the first result.
     """
 
     uid: str
@@ -82,6 +83,7 @@ class Row:
     identification: str
     right: str
     left: str
+    lungs: tuple[tuple[str, str, int], ...]
     grade: str
     quality: tuple[str, ...]
     state: str
@@ -140,6 +142,7 @@ def as_row(entry: WorklistEntry, *, now: datetime) -> Row:
         identification=NOTHING if entry.identification is None else f"{entry.identification:.2f}",
         right=_share(entry.severity if one_share else entry.severity_right, about),
         left="both lungs" if one_share else _share(entry.severity_left, about),
+        lungs=_lungs(entry, about),
         grade=NOTHING if entry.grade is None else f"computed CT-{entry.grade}",
         quality=tuple(flag.replace("-", " ") for flag in entry.quality),
         state=STATE_WORDS[entry.state],
@@ -179,6 +182,13 @@ def duration(span: timedelta) -> str:
 
 def _share(share: float | None, about: str) -> str:
     return NOTHING if share is None else as_share(share, about)
+
+
+def _lungs(entry: WorklistEntry, about: str) -> tuple[tuple[str, str, int], ...]:
+    named = (("right lung", entry.severity_right), ("left lung", entry.severity_left))
+    if entry.severity_right is None and entry.severity_left is None:
+        named = (("both lungs", entry.severity), ("", None))
+    return tuple((name, as_share(share, about), round(100 * share)) for name, share in named if share is not None)
 
 
 def _moment(patient: Patient) -> str:

@@ -5,12 +5,14 @@ Knows no DICOM network, no settings and no clock. Every text is escaped by the t
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from http import HTTPStatus
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Self
+from urllib.parse import quote
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import HTMLResponse
@@ -28,6 +30,8 @@ from triaged.web.destinations import destinations
 from triaged.web.entries import REVISION_WORDS, STATE_WORDS, STYLES, as_ended, as_row
 from triaged.web.outcomes import as_line, as_lines, as_results, resend_commands
 from triaged.web.pictures import Picture, as_png, described
+from triaged.web.timeline import timeline
+from triaged.web.visitor import Visitor, visitor
 
 _TEMPLATES = Path(__file__).parent / "templates"
 _MOST_LINES = 200
@@ -65,6 +69,7 @@ class Pages:
         *,
         clock: Callable[[], datetime],
         refresh_s: float,
+        viewer_url: str = "",
     ) -> None:
         self._worklist = worklist
         self._studies = studies
@@ -73,10 +78,18 @@ class Pages:
         self._peers = peers
         self._clock = clock
         self._refresh_s = refresh_s
+        self._visitor = Visitor()
+        self._viewer_url = viewer_url
         self._templates = Environment(
             loader=FileSystemLoader(_TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True
         )
         self._templates.filters["moment"] = _moment
+
+    def seen_by(self, visitor: Visitor) -> Self:
+        """Return the same pages as somebody sees them who is named on them."""
+        seen = copy.copy(self)
+        seen._visitor = visitor
+        return seen
 
     def worklist(self, number: int, rows_per_page: int, legend: Legend) -> Response:
         """Return one page of the list, the first being 1."""
@@ -103,6 +116,7 @@ class Pages:
         entry = self._entry(uid)
         deliveries = self._outbox.deliveries(uid)
         pictures = self._pictures(uid)
+        decisions = self._studies.series_decisions(uid)
         return self._page(
             "study",
             version=version,
@@ -111,12 +125,13 @@ class Pages:
             pictures=[(uid, picture) for uid, picture in pictures if picture is not None],
             lost_pictures=sum(picture is None for _, picture in pictures),
             results=as_results(self._studies.results(uid)),
-            decisions=self._studies.series_decisions(uid),
+            decisions=decisions,
             deliveries=as_lines(deliveries),
             commands=resend_commands(deliveries, study_uid=uid),
             conflicts=[conflict for conflict in self._studies.conflicts() if conflict.study_uid == uid],
-            moves=list(reversed(self._studies.moves(uid)))[:_MOST_LINES],
-            events=list(reversed(self._studies.events(uid)))[:_MOST_LINES],
+            history=timeline(self._studies.events(uid), self._studies.moves(uid), _MOST_LINES),
+            can_scroll=any(decision.chosen for decision in decisions),
+            viewer_url=viewer_address(self._viewer_url, uid, entry.patient.accession_number),
         )
 
     def picture(self, uid: str, sop_instance_uid: str) -> Response:
@@ -146,8 +161,14 @@ class Pages:
 
     def problem(self, request: Request, status: HTTPStatus, words: str) -> Response:
         """Return a page that says what went wrong; it asks nothing of the store."""
-        del request
-        return self._page("problem", status=status, version="", title=status.phrase, words=words)
+        seen = self.seen_by(visitor(request))
+        return seen._page("problem", status=status, version="", title=status.phrase, words=words)
+
+    def sign_in(
+        self, request: Request, *, wanted: str, words: str = "", status: HTTPStatus = HTTPStatus.OK
+    ) -> Response:
+        """Return the form for signing in; `words` say why it is shown again, `wanted` where to go afterwards."""
+        return self.seen_by(visitor(request))._page("sign_in", status=status, wanted=wanted, words=words)
 
     def _entry(self, uid: str) -> WorklistEntry:
         entry = self._worklist.entry(uid)
@@ -162,7 +183,7 @@ class Pages:
 
     def _page(self, name: str, status: HTTPStatus = HTTPStatus.OK, **values: object) -> Response:
         template = self._templates.get_template(f"{name}.html")
-        html = template.render(page=name, refresh_s=self._refresh_s, **values)
+        html = template.render(page=name, refresh_s=self._refresh_s, visitor=self._visitor, **values)
         # A name can hold what no encoding can (lone surrogates); it must not cost the page.
         return HTMLResponse(html.encode("utf-8", "replace"), status_code=status)
 
@@ -172,22 +193,31 @@ def router(shown: Pages, *, legend: Legend, rows_per_page: int) -> APIRouter:
     routes = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 
     @routes.get("/")
-    def worklist(page: Annotated[int, Query(ge=1, le=2**24)] = 1) -> Response:
-        return shown.worklist(page, rows_per_page, legend)
+    def worklist(request: Request, page: Annotated[int, Query(ge=1, le=2**24)] = 1) -> Response:
+        return shown.seen_by(visitor(request)).worklist(page, rows_per_page, legend)
 
     @routes.get("/studies/{uid}")
-    def study(uid: str) -> Response:
-        return shown.study(uid)
+    def study(request: Request, uid: str) -> Response:
+        return shown.seen_by(visitor(request)).study(uid)
 
     @routes.get("/studies/{uid}/pictures/{sop_instance_uid}.png")
     def picture(uid: str, sop_instance_uid: str) -> Response:
         return shown.picture(uid, sop_instance_uid)
 
     @routes.get("/status")
-    def status() -> Response:
-        return shown.status()
+    def status(request: Request) -> Response:
+        return shown.seen_by(visitor(request)).status()
 
     return routes
+
+
+def viewer_address(template: str, study_uid: str, accession_number: str) -> str:
+    """Return where the site's viewer shows a study; empty where the template is, or asks for what the study lacks."""
+    accession_number = accession_number.strip()
+    if not template or ("{accession_number}" in template and not accession_number):
+        return ""
+    address = template.replace("{study_instance_uid}", quote(study_uid, safe=""))
+    return address.replace("{accession_number}", quote(accession_number, safe="", errors="replace"))
 
 
 def _moment(at: datetime) -> str:

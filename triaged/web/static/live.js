@@ -1,0 +1,96 @@
+// Tells a page that the list has changed: at once by server-sent events, or by asking now and then where those do not
+// come. A page that nobody looks at does not listen. Knows nothing of what a page shows.
+"use strict";
+
+const RECONNECT_MS = 30000;
+
+/** Call `changed(version)` with each new token of the list, and `lost()` when the daemon does not answer. */
+export function listen({ shown, changed, lost }) {
+  const every = Number(document.body.dataset.refresh) * 1000;
+  let source = null;
+  let polling = null;
+  let reconnecting = null;
+
+  function heard(version) {
+    if (version !== shown()) changed(version);
+  }
+
+  async function ask() {
+    try {
+      const answer = await fetch("/api/version", { cache: "no-store" });
+      if (!answer.ok) throw new Error(String(answer.status));
+      heard(String((await answer.json()).version));
+    } catch {
+      lost();
+    }
+  }
+
+  function poll() {
+    if (polling === null) polling = setInterval(ask, every);
+  }
+
+  function stopPolling() {
+    clearInterval(polling);
+    polling = null;
+  }
+
+  function connect() {
+    clearTimeout(reconnecting);
+    source = new EventSource("/events");
+    source.addEventListener("open", stopPolling);
+    source.addEventListener("version", (event) => heard(JSON.parse(event.data)));
+    source.addEventListener("error", () => {
+      poll();
+      if (source !== null && source.readyState === EventSource.CLOSED) reconnecting = setTimeout(connect, RECONNECT_MS);
+    });
+  }
+
+  function disconnect() {
+    clearTimeout(reconnecting);
+    stopPolling();
+    source?.close();
+    source = null;
+  }
+
+  document.addEventListener("visibilitychange", () => (document.hidden ? disconnect() : connect()));
+  window.addEventListener("pagehide", disconnect);
+  window.addEventListener("pageshow", (event) => { if (event.persisted) connect(); });
+  connect();
+}
+
+/** Say something to everybody, also to who listens to the page instead of looking at it. */
+export function say(words) {
+  const news = document.getElementById("news");
+  if (news.textContent !== words) news.textContent = words;
+}
+
+/** Return another page, or this one as it is now. */
+export async function page(url) {
+  const answer = await fetch(url, { cache: "no-store", headers: { Accept: "text/html" } });
+  if (!answer.ok) throw new Error(String(answer.status));
+  return new DOMParser().parseFromString(await answer.text(), "text/html");
+}
+
+/** Give every moment on the page the time of this place as its title. */
+export function localTimes(within) {
+  for (const time of within.querySelectorAll("time[datetime]")) {
+    time.title = new Date(time.dateTime).toLocaleString();
+  }
+}
+
+/** Run `work` for the latest call alone, with a pause between two runs. */
+export function throttled(work, pause) {
+  let running = false;
+  let again = false;
+  return async function run() {
+    again = true;
+    if (running) return;
+    running = true;
+    while (again) {
+      again = false;
+      await work();
+      await new Promise((resolve) => { setTimeout(resolve, pause); });
+    }
+    running = false;
+  };
+}
