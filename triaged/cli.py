@@ -160,23 +160,13 @@ def worklist(
 def requeue(study_instance_uid: str, config: ConfigFile = DEFAULT_CONFIG) -> None:
     """Have a study read again; it keeps its place until the new result is there."""
     settings = _load(config)
+    from triaged.steps.placing import placing
     from triaged.store.studies import Studies
-    from triaged.study.uids import StudyUID
-    from triaged.triage.ordering import place_pending
-    from triaged.triage.scheme import Waiting
 
     with _database(settings) as database:
-        studies = Studies(database)
-        arrival = studies.arrival(study_instance_uid)
-        place = place_pending(
-            StudyUID.parse(arrival.study_uid),
-            arrival.at,
-            Waiting.ANALYSIS,
-            arrival.order_priority,
-            settings.triage.options(),
-        )
-        studies.requeue(arrival.study_uid, placement=place, now=datetime.now(UTC))
-    out.print(f"{arrival.study_uid} waits for analysis again.")
+        place = placing(settings.triage.options())
+        Studies(database).requeue(study_instance_uid, placement=place, now=datetime.now(UTC))
+    out.print(f"{study_instance_uid} waits for analysis again.")
 
 
 @app.command()

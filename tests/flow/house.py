@@ -25,6 +25,7 @@ from triaged.steps.deliver import Courier, DeliveryOptions
 from triaged.steps.intake import Intake, Offer
 from triaged.steps.intake import Sender as CallingPeer
 from triaged.steps.negotiate import Destination, Negotiator, wanted_of
+from triaged.steps.placing import placing
 from triaged.steps.ports import Negotiation, Outgoing, Peer, Prober, Sender, SendOutcome, Sent, Unreachable
 from triaged.store.database import Database
 from triaged.store.outbox import Outbox
@@ -34,15 +35,13 @@ from triaged.store.studies import Studies
 from triaged.store.worklist import Worklist
 from triaged.study.completeness import CompletionOptions
 from triaged.study.finding import Acquisition, Finding, Reading
-from triaged.study.placement import OrderPriority, Placement
 from triaged.study.records import Admission, Claim, ObjectKind, WorklistEntry
 from triaged.study.scope import ScopeOptions
-from triaged.study.uids import StudyUID
-from triaged.triage.ordering import place_pending
-from triaged.triage.scheme import Scheme, TriageOptions, Waiting
+from triaged.triage.scheme import Scheme, TriageOptions
 
 START = datetime(2026, 3, 1, 8, 0, tzinfo=UTC)
 TRIAGE = TriageOptions(scheme=Scheme.SEVERITY)
+_PLACING = placing(TRIAGE)
 EVERY_KIND = frozenset(ObjectKind)
 
 
@@ -125,8 +124,8 @@ class House:
         self.studies, self.outbox, self.worklist = Studies(database), Outbox(database), Worklist(database)
         self.peers = Peers(database)
         self.spool = Spool(folder / "spool", reserve_mb=0)
-        self._intake = Intake(self.studies, self.spool, place_pending=_pending, receiver="receiver")
-        self._assembler = Assembler(self.studies, options=CompletionOptions(), place_pending=_pending)
+        self._intake = Intake(self.studies, self.spool, placing=_PLACING, receiver="receiver")
+        self._assembler = Assembler(self.studies, options=CompletionOptions(), placing=_PLACING)
         self._courier = self.courier(self.pacs)
 
     def courier(self, wire: Wire, *, port: int = 104, transfer_syntaxes: tuple[str, ...] = ()) -> Courier:
@@ -215,9 +214,7 @@ class House:
 
     def requeue(self, study: int) -> None:
         """Have a study scored again, as an administrator would."""
-        arrival = self.studies.arrival(f"1.2.{study}")
-        placement = _pending(StudyUID.parse(arrival.study_uid), arrival.at, arrival.order_priority)
-        self.studies.requeue(arrival.study_uid, placement=placement, now=self.now)
+        self.studies.requeue(f"1.2.{study}", placement=_PLACING, now=self.now)
 
     def deliver(self, courier: Courier | None = None) -> int:
         """Deliver all that is due; return how many objects were tried."""
@@ -247,10 +244,6 @@ class House:
     def order(self) -> list[int]:
         """Return the list as study numbers."""
         return [int(entry.study_instance_uid.rpartition(".")[2]) for entry in self.worklist.entries()]
-
-
-def _pending(study_uid: StudyUID, since: datetime, order_priority: OrderPriority) -> Placement:
-    return place_pending(study_uid, since, Waiting.SLICES, order_priority, TRIAGE)
 
 
 def encoded(path: Path) -> bytes:

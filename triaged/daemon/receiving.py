@@ -8,11 +8,10 @@ from datetime import timedelta
 import structlog
 
 from triaged.daemon.destinations import commitment_options
-from triaged.daemon.rooms import Rooms, clock, pending_place
+from triaged.daemon.rooms import Rooms, clock, policy
 from triaged.dimse.scp import Receiver, ScpOptions
 from triaged.steps.commitment import Desk
 from triaged.steps.intake import Intake
-from triaged.triage.scheme import Waiting
 
 log = structlog.get_logger()
 
@@ -37,8 +36,7 @@ def receive(rooms: Rooms, name: str, stop: threading.Event) -> None:
 
 def _receiver(rooms: Rooms, name: str) -> Receiver:
     dicom = rooms.config.dicom
-    place_pending = pending_place(rooms.config, Waiting.SLICES)
-    intake = Intake(rooms.studies, rooms.spool, place_pending=place_pending, receiver=name)
+    intake = Intake(rooms.studies, rooms.spool, placing=policy(rooms.config), receiver=name)
     options = ScpOptions(
         ae_title=dicom.ae_title,
         host=dicom.host,

@@ -9,10 +9,9 @@ from datetime import UTC
 import structlog
 from apscheduler.schedulers.background import BackgroundScheduler
 
-from triaged.daemon.rooms import Rooms, away_is_no_error, clock, pending_place
+from triaged.daemon.rooms import Rooms, away_is_no_error, clock, policy
 from triaged.steps.assemble import Assembler
 from triaged.study.completeness import CompletionOptions
-from triaged.triage.scheme import Waiting
 
 log = structlog.get_logger()
 
@@ -26,7 +25,7 @@ def tick(rooms: Rooms, stop: threading.Event) -> None:
     options = CompletionOptions(
         settle_s=completion.settle_s, quiet_s=completion.quiet_s, max_wait_s=completion.max_wait_s
     )
-    assembler = Assembler(rooms.studies, options=options, place_pending=pending_place(rooms.config, Waiting.ANALYSIS))
+    assembler = Assembler(rooms.studies, options=options, placing=policy(rooms.config))
     # The scheduler's defaults would drop a tick that is more than a second late.
     scheduler = BackgroundScheduler(
         timezone=UTC, job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1}

@@ -21,6 +21,7 @@ from triaged.results.colour import Palette
 from triaged.results.instance import ResultObject
 from triaged.results.objects import reason_objects, result_objects
 from triaged.results.provenance import Provenance
+from triaged.steps.placing import placing
 from triaged.steps.publish import Kept, Publisher, object_set
 from triaged.store.spool import Spool
 from triaged.store.studies import Studies
@@ -103,6 +104,7 @@ class Analyst:
         self._worker = worker
         self._scope = scope
         self._triage = triage
+        self._placing = placing(triage)
         self._options = options
         self._destinations = destinations
 
@@ -215,6 +217,7 @@ class Analyst:
         return None
 
     def _place(self, claim: Claim, assessment: Assessment) -> Placement:
+        """Return the place that the images alone give, as the objects say it; `commit` decides the one on the list."""
         return place(claim.study_uid, claim.ready_at, assessment, claim.order_priority, self._triage)
 
     def _provenance(self, claim: Claim, chosen: Series | None, *, outcome: str = "", compares: str = "") -> Provenance:
@@ -240,7 +243,7 @@ class Analyst:
         self._studies.commit(
             claim,
             outcome.assessment,
-            placement=outcome.placement,
+            placement=self._placing,
             chosen=chosen,
             not_chosen=outcome.choice.declined,
             objects=kept.objects,

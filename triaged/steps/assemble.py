@@ -7,10 +7,10 @@ from datetime import datetime
 import structlog
 
 from triaged.errors import StaleClaim
-from triaged.steps.ports import PlacePending
 from triaged.store.studies import Studies
 from triaged.study.completeness import Cause, Complete, CompletionOptions, Wait, decide
 from triaged.study.records import Candidate
+from triaged.study.standing import Placing
 
 log = structlog.get_logger()
 
@@ -25,10 +25,10 @@ WORDS = {
 class Assembler:
     """Moves complete studies from RECEIVING to READY, as often as the clock calls `tick`."""
 
-    def __init__(self, studies: Studies, *, options: CompletionOptions, place_pending: PlacePending) -> None:
+    def __init__(self, studies: Studies, *, options: CompletionOptions, placing: Placing) -> None:
         self._studies = studies
         self._options = options
-        self._place_pending = place_pending
+        self._placing = placing
 
     def tick(self, *, now: datetime) -> int:
         """Complete every study that is whole or has waited long enough; return how many became READY."""
@@ -46,10 +46,9 @@ class Assembler:
             case Wait():
                 return False
             case Complete(cause=cause):
-                placement = self._place_pending(candidate.study_uid, now, candidate.order_priority)
                 try:
                     self._studies.complete(
-                        candidate.study_uid, candidate.revision, placement=placement, cause=WORDS[cause], now=now
+                        candidate.study_uid, candidate.revision, placement=self._placing, cause=WORDS[cause], now=now
                     )
                 except StaleClaim:
                     return False  # another slice arrived since; the next tick looks again

@@ -15,10 +15,10 @@ import structlog
 from triaged.dicom.header import holds_header, read_header
 from triaged.dicom.part10 import file_meta
 from triaged.errors import UnreadableInstance
-from triaged.steps.ports import PlacePending
 from triaged.store.spool import KeptFile, PartFile, Spool
 from triaged.store.studies import Studies
 from triaged.study.records import Admission, Instance, ReceivedHeader
+from triaged.study.standing import Placing
 from triaged.study.uids import derived_uid
 
 log = structlog.get_logger()
@@ -50,10 +50,10 @@ class Offer:
 class Intake:
     """Keeps instances. One is shared by all associations of a receiver; safe to use from several threads."""
 
-    def __init__(self, studies: Studies, spool: Spool, *, place_pending: PlacePending, receiver: str) -> None:
+    def __init__(self, studies: Studies, spool: Spool, *, placing: Placing, receiver: str) -> None:
         self._studies = studies
         self._spool = spool
-        self._place_pending = place_pending
+        self._placing = placing
         self._receiver = receiver
 
     def open_association(self, *, peer: str, calling_ae_title: str, now: datetime) -> Sender:
@@ -145,8 +145,7 @@ class Intake:
             received_at=now,
             image=header.image,
         )
-        placement = self._place_pending(header.study_uid, now, header.order_priority)
-        admission = self._studies.admit(instance, header, sender.association_id, placement=placement, now=now)
+        admission = self._studies.admit(instance, header, sender.association_id, placement=self._placing, now=now)
         if admission is Admission.OWN:
             self._spool.discard(kept)
             log.info("own object came back, ignored", study_instance_uid=header.study_uid.value)

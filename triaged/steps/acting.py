@@ -1,0 +1,62 @@
+"""What readers do with studies, as the pages call it: one policy for all of them, one line of log for each."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import structlog
+
+from triaged.store.actions import Actions
+from triaged.study.reading import Action, ActionKind
+from triaged.study.standing import Placing
+
+log = structlog.get_logger()
+
+
+class Readers:
+    """Reading, done, pinned, raised, lowered, and each of it undone; safe to share between threads."""
+
+    def __init__(self, actions: Actions, *, placing: Placing) -> None:
+        self._actions = actions
+        self._placing = placing
+
+    def act(self, study_uid: str, kind: ActionKind, person: str, *, now: datetime, detail: str = "") -> Action:
+        """Do something with a study; `detail` is the reason that the person gives, or empty.
+
+        The same person doing the same again at once changes nothing and gets the first action.
+
+        Raises:
+            UnknownStudy: there is no such study.
+            ActionRefused: it cannot be done as the study stands, or somebody else reads it; the message says who.
+            TryLater: the store is away.
+        """
+        action = self._actions.act(study_uid, kind, person, detail=detail, placing=self._placing, now=now)
+        _log(action)
+        return action
+
+    def undo(self, study_uid: str, person: str, *, now: datetime, action_id: int | None = None) -> Action:
+        """Take back the last action on a study, whoever did it: the study stands again as it did before.
+
+        With `action_id` only that action, and only while it is the last one.
+
+        Raises:
+            UnknownStudy: there is no such study.
+            ActionRefused: there is nothing to take back, or somebody else reads the study.
+            TryLater: the store is away.
+        """
+        action = self._actions.undo(study_uid, person, action_id=action_id, placing=self._placing, now=now)
+        _log(action)
+        return action
+
+    def actions(self, study_uid: str) -> list[Action]:
+        """Return everything that was done with a study, the oldest first.
+
+        Raises:
+            TryLater: the store is away.
+        """
+        return self._actions.actions(study_uid)
+
+
+def _log(action: Action) -> None:
+    """Tell what was done to which study; by whom stands in its history."""
+    log.info("reader acted", study_instance_uid=action.study_uid, action=action.kind.value, action_id=action.action_id)
