@@ -32,12 +32,13 @@ class Part:
     """Which studies of the list are asked for.
 
     `search` finds every one of its words somewhere in the patient's name or ID or the accession number, whatever their
-    case and accents. No classes: all classes.
+    case and accents. No classes, no states: all of them.
     """
 
     shown: Shown = Shown.OPEN
     search: str = ""
     classes: frozenset[TriageClass] = frozenset()
+    states: frozenset[State] = frozenset()
 
 
 class Worklist(Ledger):
@@ -52,14 +53,15 @@ class Worklist(Ledger):
         order: Order = Order.TRIAGE,
         search: str = "",
         classes: frozenset[TriageClass] = frozenset(),
+        states: frozenset[State] = frozenset(),
     ) -> list[WorklistEntry]:
         """Return a stretch of a part of the list from its top, after skipping `offset` entries of that part.
 
         `search` finds every one of its words somewhere in the patient's name or ID or the accession number, whatever
-        their case and accents; no classes are all classes. Positions are those on the open list, whatever part of it
-        and in whichever order it is shown. Of those that are DONE the last read comes first.
+        their case and accents; no classes and no states are all of them. Positions are those on the open list,
+        whatever part of it and in whichever order it is shown. Of those that are DONE the last read comes first.
         """
-        part = Part(shown, search, classes)
+        part = Part(shown, search, classes, states)
         plain = part == Part() and order is Order.TRIAGE
         query = _ordered(_narrowed(_ENTRIES if plain else _NUMBERED, part), shown, order)
         with self._database.read() as connection:
@@ -105,11 +107,16 @@ class Worklist(Ledger):
         return [Ended(row.study_uid, State(row.state), row.reason, row.since) for row in rows]
 
     def total(
-        self, *, shown: Shown = Shown.OPEN, search: str = "", classes: frozenset[TriageClass] = frozenset()
+        self,
+        *,
+        shown: Shown = Shown.OPEN,
+        search: str = "",
+        classes: frozenset[TriageClass] = frozenset(),
+        states: frozenset[State] = frozenset(),
     ) -> int:
         """Return how many studies a part of the list has, by default the open list."""
         with self._database.read() as connection:
-            return int(connection.execute(_narrowed(_COUNT, Part(shown, search, classes))).scalar_one())
+            return int(connection.execute(_narrowed(_COUNT, Part(shown, search, classes, states))).scalar_one())
 
     def version(self) -> str:
         """Return a token that changes whenever the list does; equal tokens mean that nothing has to be read again.
@@ -131,6 +138,8 @@ def _narrowed(query: Select[Any], part: Part) -> Select[Any]:
             pass
     if part.classes:
         query = query.where(_study.c.triage_class.in_(sorted(part.classes)))
+    if part.states:
+        query = query.where(_study.c.state.in_(sorted(part.states)))
     for word in search_text(part.search).split():
         query = query.where(_study.c.search_text.contains(word, autoescape=True))
     return query
@@ -158,6 +167,7 @@ def _entry(row: Row[Any], position: int) -> WorklistEntry:
         triage_class=TriageClass(row.triage_class),
         reason=row.reason,
         identification=row.identification,
+        identification_threshold=row.identification_threshold,
         severity=row.severity,
         severity_left=row.severity_left,
         severity_right=row.severity_right,
@@ -180,7 +190,7 @@ def _entry(row: Row[Any], position: int) -> WorklistEntry:
 _IS_DONE = text("study.read_state = 'DONE'")
 _since = func.coalesce(_study.c.ready_at, _study.c.first_instance_at, type_=_study.c.ready_at.type)
 _COUNT = select(func.count()).select_from(_study)
-_ENTRIES = select(_study, schema.result.c.set_revision).outerjoin(
+_ENTRIES = select(_study, schema.result.c.set_revision, schema.result.c.identification_threshold).outerjoin(
     schema.result, schema.result.c.id == _study.c.result_id
 )
 _numbers = (

@@ -257,7 +257,7 @@ class WorklistEntry:
     published, of which the last is in force, and is None before the first.
 
     `position` counts the studies that are not done, from 1; it is 0 for one that is done. `read_by` reads it, or has
-    read it, since `read_at`.
+    read it, since `read_at`. `identification_threshold` is the model's own, from which a study counts as suspected.
     """
 
     study_instance_uid: str
@@ -282,3 +282,4 @@ class WorklistEntry:
     read_state: ReadState = ReadState.UNREAD
     read_by: str = ""
     read_at: datetime | None = None
+    identification_threshold: float | None = None

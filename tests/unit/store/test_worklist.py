@@ -111,3 +111,20 @@ def test_the_history_is_told_from_its_end(studies: Studies) -> None:
     assert [event.event for event in studies.events(study_uid(1).value, limit=2)] == ["INSTANCE_ADDED", "COMPLETE"]
     assert studies.events("9.9") == []
     assert studies.moves("9.9") == []
+
+
+def test_studies_in_some_states_are_asked_for_by_them_and_keep_their_positions(
+    studies: Studies, worklist: Worklist
+) -> None:
+    for number in (1, 2, 3):
+        make_ready(studies, number, minutes=number)
+    admit(studies, instance(4, 1), minutes=2.5)
+    commit(studies, claimed(studies, minutes=4), minutes=5, where=placement(9, study_uid(1)))
+    both = frozenset({State.RECEIVING, State.TRIAGED})
+    assert [(one.state, one.position) for one in worklist.entries(states=both)] == [
+        (State.RECEIVING, 2),
+        (State.TRIAGED, 4),
+    ]
+    assert worklist.total(states=both) == 2
+    scored = worklist.entries(states=frozenset({State.TRIAGED}))
+    assert [(one.identification, one.identification_threshold) for one in scored] == [(0.91, 0.5)]
