@@ -10,6 +10,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from triaged.config.access import AccessSection
 from triaged.config.network import DeliverySection, DestinationSection, DicomSection, WebSection
 from triaged.config.values import (
     Count,
@@ -174,6 +175,7 @@ class Config(Section):
     database: DatabaseSection = DatabaseSection()
     destinations: Annotated[tuple[DestinationSection, ...], Field(strict=False)] = ()
     web: WebSection = WebSection()
+    access: AccessSection = AccessSection()
     triage: TriageSection = TriageSection()
     models: ModelsSection = ModelsSection()
     inference: InferenceSection = InferenceSection()
@@ -191,4 +193,5 @@ class Config(Section):
             raise wrong("destinations with different names", key="destinations")
         if self.dicom.port == self.web.port:
             raise wrong("another port than dicom.port", key="web")
+        self.access.fits(self.web)
         return self

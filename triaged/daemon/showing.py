@@ -21,8 +21,16 @@ def show(rooms: Rooms, stop: threading.Event) -> None:
         scheme=config.triage.scheme.value,
         identification_threshold=config.triage.identification_threshold,
         refresh_s=config.web.refresh_s,
+        access=config.access.options(config.web),
     )
     app = create_app(
-        rooms.worklist, rooms.studies, rooms.outbox, rooms.spool, rooms.peers, options=options, clock=clock
+        rooms.worklist,
+        rooms.studies,
+        rooms.outbox,
+        rooms.spool,
+        rooms.peers,
+        rooms.accounts,
+        options=options,
+        clock=clock,
     )
     run(app, host=config.web.host, port=config.web.port, stop=stop)

@@ -6,7 +6,7 @@ Knows no DICOM network, no settings and no clock: all of that comes as arguments
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from http import HTTPStatus
@@ -55,7 +55,7 @@ class WebOptions:
     identification_threshold: float | None = None
     refresh_s: float = 5.0
     rows_per_page: int = 100
-    access: AccessOptions = AccessOptions()
+    access: AccessOptions = field(default_factory=AccessOptions)
     viewer_url: str = ""
 
 

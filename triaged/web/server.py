@@ -26,6 +26,7 @@ def run(app: FastAPI, *, host: str, port: int, stop: threading.Event) -> None:
             log_level="warning",
             access_log=False,
             server_header=False,
+            proxy_headers=False,  # whom to believe is the application's business
             lifespan="off",
             timeout_graceful_shutdown=_LAST_ANSWERS_S,
         )

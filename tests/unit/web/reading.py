@@ -42,3 +42,9 @@ def opened(client: TestClient, path: str) -> Page:
     assert answer.status_code == 200, answer.text
     assert answer.headers["content-type"] == "text/html; charset=utf-8"
     return Page(answer.text)
+
+
+def csrf(client: TestClient) -> str:
+    """Return the token that pages give to their scripts and forms."""
+    (body,) = (attributes for tag, attributes in opened(client, "/").elements if tag == "body")
+    return body["data-csrf"] or ""

@@ -13,8 +13,10 @@ from pydicom import Dataset, FileMetaDataset, dcmwrite
 from pydicom.uid import UID, Comprehensive3DSRStorage, ExplicitVRLittleEndian, SecondaryCaptureImageStorage
 
 from tests.unit.store.making import CT_IMAGE_STORAGE, NOON, at, instance, next_set, study_uid
+from triaged.store.accounts import Accounts
 from triaged.store.database import Database
 from triaged.store.outbox import Outbox
+from triaged.store.passwords import Cost
 from triaged.store.peers import Peers
 from triaged.store.spool import Spool
 from triaged.store.studies import Studies
@@ -27,8 +29,10 @@ from triaged.study.uids import SeriesUID
 from triaged.triage.ordering import place, place_pending
 from triaged.triage.scheme import Scheme, TriageOptions, Waiting
 from triaged.web.app import WebOptions, create_app
+from triaged.web.identity import LOCAL_HOSTS, AccessOptions
 
 OPTIONS = TriageOptions(scheme=Scheme.COMBINED)
+OPEN = AccessOptions(hosts=LOCAL_HOSTS | {"testserver"})
 CLINIC_NOW = NOON + timedelta(minutes=30)
 TITLES = ("Summary", "Coronal, plain")
 DESTINATIONS = {"pacs": frozenset({ObjectKind.SC, ObjectKind.SR})}
@@ -47,11 +51,12 @@ class Scene:
         self.outbox = Outbox(self.database)
         self.worklist = Worklist(self.database)
         self.peers = Peers(self.database)
+        self.accounts = Accounts(self.database, cost=Cost(ln=4, r=1, p=1))
 
-    def app(self, *, rows_per_page: int = 100) -> FastAPI:
-        """Return the application."""
-        options = WebOptions("TRIAGED at 127.0.0.1:11112", "combined", rows_per_page=rows_per_page)
-        rooms = (self.worklist, self.studies, self.outbox, self.spool, self.peers)
+    def app(self, *, rows_per_page: int = 100, access: AccessOptions = OPEN) -> FastAPI:
+        """Return the application, open to the tests' browser unless `access` says otherwise."""
+        options = WebOptions("TRIAGED at 127.0.0.1:11112", "combined", rows_per_page=rows_per_page, access=access)
+        rooms = (self.worklist, self.studies, self.outbox, self.spool, self.peers, self.accounts)
         return create_app(*rooms, options=options, clock=lambda: self.now)
 
     def arrive(

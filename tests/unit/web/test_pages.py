@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from fastapi.testclient import TestClient
 
-from tests.unit.web.reading import Page, opened
+from tests.unit.web.reading import Page, csrf, opened
 from tests.unit.web.scene import Scene
 from triaged.study.lifecycle import State
 
@@ -175,6 +175,7 @@ def test_studies_without_a_score_are_listed_in_their_order_and_only_as_many_as_a
 def test_the_pages_change_nothing(browser: TestClient, filled: Scene) -> None:
     before = filled.worklist.version()
     for path in ("/", "/status", "/studies/1.2.826.0.1.3"):
-        assert browser.post(path).status_code == 405
-        assert browser.delete(path).status_code == 405
+        ours = {"X-CSRF-Token": csrf(browser)}
+        assert browser.post(path, headers=ours).status_code == 405
+        assert browser.delete(path, headers=ours).status_code == 405
     assert filled.worklist.version() == before

@@ -1,0 +1,123 @@
+"""Signing in and out, with the form for it; who may be let in is the store's business."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import re
+from collections.abc import Callable
+from datetime import datetime
+from http import HTTPStatus
+from typing import Final
+
+import structlog
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import HTMLResponse, RedirectResponse
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+
+from triaged.store.accounts import Accounts, SignedIn, TooMany, Wrong
+from triaged.web.access import SIGN_IN
+from triaged.web.identity import AccessOptions, address_of, is_secure, session_cookie
+from triaged.web.pages import Pages
+from triaged.web.visitor import form, visitor
+
+log = structlog.get_logger()
+
+_SIGN_OUT: Final = "/sign-out"
+_MOST_AT_ONCE = 2
+"""Each check of a password takes memory and a core on purpose; the list must stay readable meanwhile."""
+_MOST_WAITING = 20
+_MOST_TEXT = 1024
+_PATH = re.compile(r"/(?![/\\])[!-\[\]-~]*")
+"""Printable ASCII that begins with one slash and holds no backslash: browsers read both `//` and `/\\` as a host."""
+
+
+def safe_path(wanted: str) -> str:
+    """Return a path of ours to go on with after signing in: what a link asks for, or the list.
+
+    A link may come from anywhere; it must not be able to send somebody who just signed in to another site.
+    """
+    ours = _PATH.fullmatch(wanted) and not wanted.startswith((SIGN_IN, _SIGN_OUT))
+    return wanted if ours else "/"
+
+
+def router(accounts: Accounts, shown: Pages, *, options: AccessOptions, clock: Callable[[], datetime]) -> APIRouter:
+    """Return the routes `/sign-in` and `/sign-out`."""
+    routes = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
+    turns = _Turns()
+
+    @routes.get(SIGN_IN)
+    def ask(request: Request, next: str = "/") -> Response:
+        if visitor(request).person is not None:
+            return RedirectResponse(safe_path(next), HTTPStatus.SEE_OTHER)
+        return shown.sign_in(request, wanted=safe_path(next))
+
+    @routes.post(SIGN_IN)
+    async def sign_in(request: Request) -> Response:
+        fields, address = form(request), address_of(request)
+        name, password = fields.get("name", "")[:_MOST_TEXT], fields.get("password", "")[:_MOST_TEXT]
+        wanted, browser = safe_path(fields.get("next", "/")), request.state.browser
+        async with turns:
+            outcome = await run_in_threadpool(
+                accounts.sign_in, name, password, address=address, browser=browser, now=clock()
+            )
+        match outcome:
+            case SignedIn(token=token, person=known):
+                log.info("signed in", account=known.name, address=address)
+                return _begun(request, options, token, wanted)
+            case Wrong():
+                log.warning("sign-in failed", address=address)
+                words, status = "Name or password is wrong.", HTTPStatus.UNAUTHORIZED
+                return shown.sign_in(request, wanted=wanted, words=words, status=status)
+            case TooMany(wait=wait):
+                log.warning("sign-in refused after too many failures", address=address, wait_s=wait.total_seconds())
+                return _told_to_wait(shown, request, wanted, math.ceil(wait.total_seconds()))
+
+    @routes.post(_SIGN_OUT)
+    def sign_out(request: Request) -> Response:
+        cookie = session_cookie(options, request)
+        accounts.sign_out(request.cookies.get(cookie, ""), now=clock())
+        response = RedirectResponse(SIGN_IN, HTTPStatus.SEE_OTHER)
+        response.delete_cookie(cookie, httponly=True, samesite="lax", secure=is_secure(options, request))
+        return response
+
+    return routes
+
+
+class _Turns:
+    """Lets a few in at a time, keeps some waiting, and sends away the rest."""
+
+    def __init__(self) -> None:
+        self._free = asyncio.Semaphore(_MOST_AT_ONCE)
+        self._waiting = 0
+
+    async def __aenter__(self) -> None:
+        if self._waiting >= _MOST_WAITING:
+            raise HTTPException(HTTPStatus.SERVICE_UNAVAILABLE, "Too many people sign in at once: try again soon.")
+        self._waiting += 1
+        try:
+            await self._free.acquire()
+        finally:
+            self._waiting -= 1
+
+    async def __aexit__(self, *_error: object) -> None:
+        self._free.release()
+
+
+def _begun(request: Request, options: AccessOptions, token: str, wanted: str) -> Response:
+    response = RedirectResponse(wanted, HTTPStatus.SEE_OTHER)
+    secure = is_secure(options, request)
+    response.set_cookie(session_cookie(options, request), token, httponly=True, samesite="lax", secure=secure)
+    return response
+
+
+def _told_to_wait(shown: Pages, request: Request, wanted: str, wait_s: int) -> Response:
+    minutes = math.ceil(wait_s / 60)
+    words = (
+        f"Too many sign-ins failed here. Wait {minutes} {'minute' if minutes == 1 else 'minutes'}, or use a browser in "
+        "which you have signed in before. Who is signed in stays so."
+    )
+    response = shown.sign_in(request, wanted=wanted, words=words, status=HTTPStatus.TOO_MANY_REQUESTS)
+    response.headers["Retry-After"] = str(wait_s)
+    return response

@@ -1,0 +1,75 @@
+"""Who asks for a page, as the handlers see it; how they came to be known is not said here.
+
+Knows no store and no settings.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+
+from fastapi import Request
+from starlette.exceptions import HTTPException
+
+from triaged.study.people import Person, Role
+
+
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """Somebody who asks: `person` None where it is not known who; `csrf` is what a form of ours has to bring back.
+
+    `can_sign_out` is False where this program did not sign them in.
+    """
+
+    person: Person | None = None
+    csrf: str = ""
+    can_sign_out: bool = False
+
+
+def visitor(request: Request) -> Visitor:
+    """Return who asks; nobody in particular on the few paths that are for everybody."""
+    known: Visitor = getattr(request.state, "visitor", Visitor())
+    return known
+
+
+def person(request: Request) -> Person:
+    """Return the person who asks, for a handler that acts in their name.
+
+    Raises:
+        HTTPException: it is not known who asks.
+    """
+    known = visitor(request).person
+    if known is None:
+        raise HTTPException(HTTPStatus.UNAUTHORIZED, "Sign in first.")
+    return known
+
+
+def administrator(request: Request) -> Person:
+    """Return the person who asks, for what only administrators may do.
+
+    Raises:
+        HTTPException: somebody else asks.
+    """
+    known = person(request)
+    if known.role is not Role.ADMINISTRATOR:
+        raise HTTPException(HTTPStatus.FORBIDDEN, "Only an administrator may do this.")
+    return known
+
+
+def form(request: Request) -> Mapping[str, str]:
+    """Return the fields of the form that was sent, each once; empty where none was."""
+    fields: Mapping[str, str] = getattr(request.state, "form", {})
+    return fields
+
+
+def csrf_token(secret: str) -> str:
+    """Return what pages carry for a browser that keeps `secret` in a cookie: it proves that they were ours."""
+    return hmac.new(secret.encode(), b"triaged csrf", hashlib.sha256).hexdigest()
+
+
+def is_token(sent: str, expected: str) -> bool:
+    """Compare two tokens in a time that does not depend on how near they are."""
+    return bool(expected) and hmac.compare_digest(sent.encode("utf-8", "replace"), expected.encode())
