@@ -13,8 +13,10 @@ import structlog
 
 from triaged.config.settings import Config
 from triaged.errors import TryLater
-from triaged.steps.ports import PlacePending
+from triaged.steps.acting import Readers
+from triaged.steps.placing import placing
 from triaged.store.accounts import Accounts
+from triaged.store.actions import Actions
 from triaged.store.commitments import Commitments
 from triaged.store.database import Database, migrate, open_database
 from triaged.store.outbox import Outbox
@@ -22,10 +24,7 @@ from triaged.store.peers import Peers
 from triaged.store.spool import Spool
 from triaged.store.studies import Studies
 from triaged.store.worklist import Worklist
-from triaged.study.placement import OrderPriority, Placement
-from triaged.study.uids import StudyUID
-from triaged.triage.ordering import place_pending
-from triaged.triage.scheme import Waiting
+from triaged.study.standing import Placing
 
 log = structlog.get_logger()
 
@@ -70,14 +69,14 @@ def clock() -> datetime:
     return datetime.now(UTC)
 
 
-def pending_place(config: Config, waiting: Waiting) -> PlacePending:
-    """Return the policy for studies without a score."""
-    options = config.triage.options()
+def policy(config: Config) -> Placing:
+    """Return what decides where a study stands."""
+    return placing(config.triage.options())
 
-    def place(study_uid: StudyUID, since: datetime, order_priority: OrderPriority) -> Placement:
-        return place_pending(study_uid, since, waiting, order_priority, options)
 
-    return place
+def readers(rooms: Rooms) -> Readers:
+    """Return what takes the actions of readers."""
+    return Readers(Actions(rooms.database), placing=policy(rooms.config))
 
 
 def or_wait(work: Callable[[], Result], stop: threading.Event) -> Result | None:
