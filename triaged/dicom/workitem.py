@@ -19,6 +19,7 @@ from pydicom.sequence import Sequence
 from triaged.dicom.matching import Known
 from triaged.study.lifecycle import State
 from triaged.study.placement import TriageClass
+from triaged.study.reading import ReadState
 from triaged.study.records import WorklistEntry
 from triaged.study.uids import derived_uid
 
@@ -41,6 +42,11 @@ PRIORITIES: Mapping[TriageClass, str] = MappingProxyType(
     }
 )
 """Scheduled Procedure Step Priority (0074,1200); what has no score is never below what was not flagged."""
+
+STATES: Mapping[ReadState, str] = MappingProxyType(
+    {ReadState.UNREAD: "SCHEDULED", ReadState.READING: "IN PROGRESS", ReadState.DONE: "COMPLETED"}
+)
+"""Procedure Step State (0074,1000)."""
 
 _LONGEST_LABEL = 64
 _INTERPRETATION = ("110005", "DCM", "Interpretation")
@@ -167,7 +173,7 @@ _VALUES: Mapping[str, Callable[[WorklistEntry], Value]] = MappingProxyType(
         "ScheduledHumanPerformersSequence": _no_items,
         "InputReadinessState": _readiness,
         "ReferencedRequestSequence": lambda entry: [_request(entry)],
-        "ProcedureStepState": lambda _entry: "SCHEDULED",
+        "ProcedureStepState": lambda entry: STATES[entry.read_state],
         "ScheduledProcedureStepPriority": lambda entry: PRIORITIES[entry.triage_class],
         "WorklistLabel": lambda _entry: WORKLIST_LABEL,
         "ProcedureStepLabel": _label,

@@ -19,6 +19,7 @@ from pynetdicom.presentation import PresentationContextTuple
 from triaged.dimse import negotiation
 from triaged.dimse.command import CommandField, Request, Response, Status, decode_command, encode_response
 from triaged.dimse.commitment_scp import CommitmentService
+from triaged.dimse.find_scp import UPS_CLASSES, QueryService
 from triaged.dimse.link import Link, PeerGone
 from triaged.dimse.message import Aborted, Message, ProtocolError
 from triaged.dimse.negotiation import (
@@ -28,10 +29,10 @@ from triaged.dimse.negotiation import (
     PduType,
     Rejection,
 )
-from triaged.dimse.policy import VERIFICATION, ScpOptions, answers_to, rejection_of
+from triaged.dimse.policy import VERIFICATION, ScpOptions, answers_to, may_query, rejection_of
 from triaged.errors import TryLater
 from triaged.steps.intake import Intake, Offer, Sender
-from triaged.steps.ports import CommitmentDesk
+from triaged.steps.ports import CommitmentDesk, WorklistDesk
 from triaged.study.commitment import STORAGE_COMMITMENT_PUSH_MODEL
 
 log = structlog.get_logger()
@@ -65,6 +66,7 @@ class Acceptor:
         clock: Callable[[], datetime],
         slots: threading.Semaphore,
         desk: CommitmentDesk | None = None,
+        worklist: WorklistDesk | None = None,
     ) -> None:
         self._link = link
         self._peer = peer
@@ -74,6 +76,8 @@ class Acceptor:
         self._slots = slots
         self._desk = desk
         self._commitment: CommitmentService | None = None
+        self._worklist = worklist if may_query(peer, options) else None
+        self._query: QueryService | None = None
         self._has_slot = False
         self._was_accepted = False
         self._calling_ae_title = ""
@@ -164,7 +168,8 @@ class Acceptor:
             raise ProtocolError(AbortReason.INVALID_PARAMETER, str(error)) from None
 
     def _accept(self, request: AssociationRequest) -> None:
-        contexts, roles = answers_to(request, () if self._desk is None else (STORAGE_COMMITMENT_PUSH_MODEL,))
+        services = () if self._desk is None else (STORAGE_COMMITMENT_PUSH_MODEL,)
+        contexts, roles = answers_to(request, services if self._worklist is None else (*services, *UPS_CLASSES))
         self._was_accepted = True
         self._calling_ae_title = request.calling_ae_title
         accepted = [context.as_tuple for context in contexts if context.result == ContextResult.ACCEPTED]
@@ -178,6 +183,14 @@ class Acceptor:
                 calling_ae_title=request.calling_ae_title,
                 max_pdu=request.max_pdu,
                 clock=self._clock,
+            )
+        if self._worklist is not None:
+            self._query = QueryService(
+                self._worklist,
+                self._link,
+                peer=self._peer,
+                calling_ae_title=request.calling_ae_title,
+                max_pdu=request.max_pdu,
             )
         self._link.write(negotiation.encode_accept(request, contexts, roles, max_pdu=self._options.max_pdu))
         log.info(
@@ -227,8 +240,8 @@ class Acceptor:
         except Exception:  # a bug of ours must become a failure status, never silence and never Success
             self._refused += 1
             log.exception("request refused because of a bug", peer=self._peer)
-            is_store = command.command_field == CommandField.C_STORE_RQ
-            status = Status.CANNOT_UNDERSTAND if is_store else Status.PROCESSING_FAILURE
+            is_composite = command.command_field in (CommandField.C_STORE_RQ, CommandField.C_FIND_RQ)
+            status = Status.CANNOT_UNDERSTAND if is_composite else Status.PROCESSING_FAILURE
             comment = "internal error, see the log of the receiver"
         report = self._commitment.take_report() if self._commitment is not None else b""
         return encode_response(command, context.context_id, status, comment=comment) + report
@@ -237,17 +250,20 @@ class Acceptor:
         self, request: Request, context: PresentationContextTuple, content: Iterator[bytes]
     ) -> tuple[Status, str]:
         is_commitment = context.abstract_syntax == STORAGE_COMMITMENT_PUSH_MODEL
+        is_query = context.abstract_syntax in UPS_CLASSES
         match request.command_field:
             case CommandField.C_ECHO_RQ:
                 return Status.SUCCESS, ""
             case CommandField.C_STORE_RQ if (
-                request.has_data_set and not is_commitment and context.abstract_syntax != VERIFICATION
+                request.has_data_set and not (is_commitment or is_query) and context.abstract_syntax != VERIFICATION
             ):
                 return self._store(request, context, content)
             case CommandField.C_STORE_RQ:
                 return Status.CANNOT_UNDERSTAND, "expected a data set on a storage context"
             case CommandField.N_ACTION_RQ | CommandField.N_EVENT_REPORT_RQ if is_commitment and self._commitment:
                 return self._commitment.perform(request, context, content)
+            case CommandField.C_FIND_RQ if is_query and self._query:
+                return self._query.perform(request, context, content)
             case _:
                 return Status.UNRECOGNIZED_OPERATION, "this service is not offered on this context"
 

@@ -37,6 +37,7 @@ class CommandField(IntEnum):
     """Requests that are known here."""
 
     C_STORE_RQ = 0x0001
+    C_FIND_RQ = 0x0020
     C_ECHO_RQ = 0x0030
     N_EVENT_REPORT_RQ = 0x0100
     N_ACTION_RQ = 0x0130
@@ -47,7 +48,7 @@ _TYPE_IDS = {CommandField.N_EVENT_REPORT_RQ: "EventTypeID", CommandField.N_ACTIO
 
 
 class Status(IntEnum):
-    """Statuses that the receiver answers (PS3.4 table B.2-1, PS3.7 section 10.1.4.1.10 and annex C)."""
+    """Statuses that the receiver answers (PS3.4 tables B.2-1 and CC.2.8-2, PS3.7 section 10.1.4.1.10 and annex C)."""
 
     SUCCESS = 0x0000
     PROCESSING_FAILURE = 0x0110
@@ -59,12 +60,19 @@ class Status(IntEnum):
     UNRECOGNIZED_OPERATION = 0x0211
     RESOURCE_LIMITATION = 0x0213
     OUT_OF_RESOURCES = 0xA700
+    IDENTIFIER_DOES_NOT_MATCH = 0xA900
     CANNOT_UNDERSTAND = 0xC000
+    CANCELLED = 0xFE00
+    PENDING = 0xFF00
+    PENDING_WITH_UNSUPPORTED_KEYS = 0xFF01
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One request of a peer; `type_id` is the Event or Action Type ID of those that have one."""
+    """One request of a peer; `type_id` is the Event or Action Type ID of those that have one.
+
+    The `message_id` of a C-CANCEL is that of the request which it ends.
+    """
 
     command_field: int
     message_id: int
@@ -99,7 +107,8 @@ def decode_command(command_set: bytes) -> Request | Response:
     elements = read_elements(command_set, IMPLICIT_LITTLE_ENDIAN, last="ActionTypeID")
     command_field = elements.unsigned("CommandField")
     is_response = command_field is not None and command_field & _RESPONSE
-    message_id = elements.unsigned("MessageIDBeingRespondedTo" if is_response else "MessageID")
+    names_another = is_response or command_field == CommandField.C_CANCEL_RQ
+    message_id = elements.unsigned("MessageIDBeingRespondedTo" if names_another else "MessageID")
     if command_field is None or (message_id is None and command_field != CommandField.C_CANCEL_RQ):
         raise ValueError("expected a command set with Command Field and Message ID, found one without")
     has_data_set = elements.unsigned("CommandDataSetType") != _NO_DATA_SET
@@ -153,8 +162,24 @@ def encode_event_report(request: Request, context_id: int, event_information: by
         "AffectedSOPInstanceUID": request.sop_instance_uid,
         "EventTypeID": request.type_id or 0,
     }
+    return _with_data_set(context_id, values, event_information, max_pdu=max_pdu)
+
+
+def encode_match(request: Request, context_id: int, status: int, identifier: bytes, *, max_pdu: int) -> bytes:
+    """Return a pending C-FIND response with its data set, in PDUs of the length that the peer takes."""
+    values: Values = {
+        "AffectedSOPClassUID": request.sop_class_uid,
+        "CommandField": request.command_field | _RESPONSE,
+        "MessageIDBeingRespondedTo": request.message_id,
+        "CommandDataSetType": _SOME_DATA_SET,
+        "Status": status,
+    }
+    return _with_data_set(context_id, values, identifier, max_pdu=max_pdu)
+
+
+def _with_data_set(context_id: int, values: Values, content: bytes, *, max_pdu: int) -> bytes:
     length = max(_SHORTEST_PDU, min(max_pdu or _LONGEST_PDU, _LONGEST_PDU)) - _VALUE_HEADER
-    fragments = [event_information[start : start + length] for start in range(0, len(event_information), length)]
+    fragments = [content[start : start + length] for start in range(0, len(content), length)]
     return b"".join(
         [
             _p_data(context_id, _LAST_OF_COMMAND + _command_set(values)),

@@ -49,6 +49,12 @@ class Link:
             raise PeerGone(f"nothing received for {timeout_s:g} s")
         return self._wake not in ready
 
+    def has_input(self) -> bool:
+        """Tell whether something can be read now: the peer speaks, or is gone."""
+        poll = select.poll()
+        poll.register(self._socket, select.POLLIN)
+        return bool(poll.poll(0))
+
     def read(self, length: int) -> bytes:
         """Return exactly `length` bytes; at most `CHUNK`.
 

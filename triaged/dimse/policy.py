@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from ipaddress import ip_address
 
 from pydicom.uid import UID
 from pynetdicom.pdu_primitives import SCP_SCU_RoleSelectionNegotiation
@@ -53,14 +54,23 @@ def rejection_of(request: AssociationRequest, options: ScpOptions) -> Rejection 
     return None
 
 
+def may_query(peer: str, options: ScpOptions) -> bool:
+    """Tell whether a peer that has an association may ask for the worklist, which holds names.
+
+    Who may store need not be known; who may read has to be: by the list of titles, or by being on this machine.
+    """
+    return bool(options.allowed_calling_ae_titles) or ip_address(peer.partition("%")[0]).is_loopback
+
+
 @without_warnings()
 def answers_to(
     request: AssociationRequest, services: Collection[str] = ()
 ) -> tuple[list[PresentationContext], list[SCP_SCU_RoleSelectionNegotiation]]:
     """Return the answers to the proposed contexts and to the roles proposed with them.
 
-    We are the SCP of verification and of storage. Storage commitment, where it is among the `services`, goes both ways:
-    a peer asks us as SCU, or answers what we asked it as SCP, and says which by the role that it proposes.
+    We are the SCP of verification and of storage, and of `services` besides. Storage commitment, where it is among
+    them, goes both ways: a peer asks us as SCU, or answers what we asked it as SCP, and says which by the role that it
+    proposes.
     """
     contexts: list[PresentationContext] = []
     roles: dict[UID | None, SCP_SCU_RoleSelectionNegotiation] = {}
@@ -84,8 +94,8 @@ def _offer_for(proposed: PresentationContext, services: Collection[str]) -> list
     An empty list says that we know nothing of the SOP class.
     """
     abstract_syntax = proposed.abstract_syntax or UID("")
-    goes_both_ways = abstract_syntax == STORAGE_COMMITMENT_PUSH_MODEL and abstract_syntax in services
-    if abstract_syntax == VERIFICATION or goes_both_ways:
+    goes_both_ways = abstract_syntax == STORAGE_COMMITMENT_PUSH_MODEL
+    if abstract_syntax == VERIFICATION or abstract_syntax in services:
         takes: tuple[str, ...] = _UNCOMPRESSED
     elif is_storage(abstract_syntax):
         takes = tuple(ACCEPTED_TRANSFER_SYNTAXES)

@@ -21,7 +21,7 @@ from triaged.dimse.link import Link
 from triaged.dimse.policy import ScpOptions
 from triaged.errors import ConfigError, TryLater
 from triaged.steps.intake import Intake, Sender
-from triaged.steps.ports import CommitmentDesk
+from triaged.steps.ports import CommitmentDesk, WorklistDesk
 
 __all__ = ["Receiver", "ScpOptions"]
 
@@ -45,7 +45,7 @@ class _Served:
 class Receiver:
     """Receives DICOM instances. `start` returns the port, `stop` returns when no thread of it is left.
 
-    Storage commitment is offered where there is a desk for it.
+    Storage commitment and queries for the worklist are offered where there is a desk for them.
     """
 
     def __init__(
@@ -55,11 +55,13 @@ class Receiver:
         *,
         clock: Callable[[], datetime],
         commitment: CommitmentDesk | None = None,
+        worklist: WorklistDesk | None = None,
     ) -> None:
         self._options = options
         self._intake = intake
         self._clock = clock
         self._commitment = commitment
+        self._worklist = worklist
         self._slots = threading.Semaphore(options.max_associations)
         self._lock = threading.Lock()
         self._served: set[_Served] = set()
@@ -132,7 +134,14 @@ class Receiver:
             return
         link = Link(connection, wake=self._awake, timeout_s=self._options.idle_timeout_s)
         acceptor = Acceptor(
-            link, peer, self._options, self._intake, clock=self._clock, slots=self._slots, desk=self._commitment
+            link,
+            peer,
+            self._options,
+            self._intake,
+            clock=self._clock,
+            slots=self._slots,
+            desk=self._commitment,
+            worklist=self._worklist,
         )
         served = _Served(threading.Thread(target=lambda: self._serve(served, acceptor), name=f"peer {peer}"), link)
         with self._lock:

@@ -6,12 +6,15 @@ shapes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
+from pydicom import Dataset
+
+from triaged.dicom.matching import Query
 from triaged.study.commitment import CommitmentReport, CommitmentRequest
 from triaged.study.placement import OrderPriority, Placement
 from triaged.study.uids import StudyUID
@@ -114,6 +117,18 @@ class CommitmentDesk(Protocol):
 
     def reported(self, report: CommitmentReport, *, now: datetime) -> None:
         """Take what a peer answers to what we asked; an answer to nothing is ignored."""
+        ...
+
+
+class WorklistDesk(Protocol):
+    """Answers who asks for the worklist."""
+
+    def find(self, query: Query) -> Iterator[Dataset]:
+        """Return what matches, row by row in the order of the list, each with what the query asks for.
+
+        Raises:
+            TryLater: the store is away, from the first row or from one in between.
+        """
         ...
 
 

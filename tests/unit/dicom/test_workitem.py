@@ -15,6 +15,7 @@ from pydicom.uid import UID
 from triaged.dicom.workitem import KNOWN, PRIORITIES, Named, Workitem, workitem_uid
 from triaged.study.lifecycle import State
 from triaged.study.placement import Lane, TriageClass
+from triaged.study.reading import ReadState
 from triaged.study.records import Patient, WorklistEntry
 
 ENTRY = WorklistEntry(
@@ -69,6 +70,15 @@ def test_a_study_that_still_arrives_is_not_ready_and_waits_since_its_first_slice
     step = Workitem(replace(ENTRY, state=State.RECEIVING, ready_at=None)).dataset()
     assert step.InputReadinessState == "INCOMPLETE"
     assert step.ScheduledProcedureStepStartDateTime == "20260301120000.000000+0000"
+
+
+def test_a_study_that_is_read_is_in_progress_and_then_completed() -> None:
+    states = [Workitem(replace(ENTRY, read_state=each)).dataset().ProcedureStepState for each in ReadState]
+    assert dict(zip(ReadState, states, strict=True)) == {
+        ReadState.UNREAD: "SCHEDULED",
+        ReadState.READING: "IN PROGRESS",
+        ReadState.DONE: "COMPLETED",
+    }
 
 
 def test_an_attribute_alone_is_the_same_as_in_the_whole() -> None:

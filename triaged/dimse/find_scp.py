@@ -1,0 +1,140 @@
+"""Queries for the worklist on one association that a peer opened: C-FIND of Unified Procedure Steps (PS3.4 CC.2.8).
+
+Knows no store and no attribute: what matches is the desk's business. Responses leave as the desk finds them, some at a
+time, and between them the peer may say that it has enough.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from io import BytesIO
+
+import structlog
+from pydicom import Dataset
+from pydicom.uid import UID
+from pynetdicom import dsutils
+from pynetdicom.presentation import PresentationContextTuple
+
+from triaged.dicom.matching import Query, query_of
+from triaged.dicom.quiet import without_warnings
+from triaged.dicom.workitem import KNOWN
+from triaged.dimse.command import CommandField, Request, Response, Status, decode_command, encode_match
+from triaged.dimse.link import Link
+from triaged.dimse.message import Message, ProtocolError
+from triaged.dimse.negotiation import AbortReason
+from triaged.errors import TryLater
+from triaged.steps.ports import WorklistDesk
+
+log = structlog.get_logger()
+
+UPS_PULL = "1.2.840.10008.5.1.4.34.6.3"
+UPS_QUERY = "1.2.840.10008.5.1.4.34.6.5"
+UPS_CLASSES = (UPS_QUERY, UPS_PULL)
+"""Classes with which a peer may ask: Query, which is this service and no more; and Pull, of which only this is here."""
+
+Answer = tuple[Status, str]
+_LONGEST_IDENTIFIER = 256 * 1024
+_WRITE_AT_ONCE = 32 * 1024
+_DAMAGED = (ArithmeticError, AttributeError, EOFError, LookupError, NotImplementedError, OSError, TypeError, ValueError)
+
+
+class QueryService:
+    """Answers queries on one association, one after the other."""
+
+    def __init__(self, desk: WorklistDesk, link: Link, *, peer: str, calling_ae_title: str, max_pdu: int) -> None:
+        self._desk = desk
+        self._link = link
+        self._peer = peer
+        self._calling_ae_title = calling_ae_title
+        self._max_pdu = max_pdu
+
+    def perform(self, request: Request, context: PresentationContextTuple, content: Iterator[bytes]) -> Answer:
+        """Send a response for everything that matches, and return the status of the last one.
+
+        Raises:
+            ProtocolError, Aborted, PeerGone: the peer is not there to the end, or says what it may not say now.
+        """
+        if request.sop_class_uid != context.abstract_syntax or not request.has_data_set:
+            return Status.IDENTIFIER_DOES_NOT_MATCH, "expected an identifier, and the SOP class of its context"
+        try:
+            query = _decoded(b"".join(_limited(content)), context.transfer_syntax)
+        except ValueError as error:
+            log.warning("query not understood", why=str(error), **self._who())
+            return Status.IDENTIFIER_DOES_NOT_MATCH, str(error)
+        answered = 0
+        try:
+            for responses, number in self._responses(query, request, context):
+                self._link.write(responses)
+                answered += number
+                if self._link.has_input() and self._is_cancelled(request):
+                    log.info("query cancelled", answered=answered, **self._who())
+                    return Status.CANCELLED, ""
+        except TryLater as later:
+            log.warning("query put off, the peer has to ask again", why=str(later), **self._who())
+            return Status.OUT_OF_RESOURCES, "the worklist cannot be read now, try again later"
+        log.info("query answered", answered=answered, **self._who())
+        return Status.SUCCESS, ""
+
+    def _responses(
+        self, query: Query, request: Request, context: PresentationContextTuple
+    ) -> Iterator[tuple[bytes, int]]:
+        """Return encoded responses some at a time, with their number."""
+        status = Status.PENDING if query == query.known(KNOWN) else Status.PENDING_WITH_UNSUPPORTED_KEYS
+        gathered, number = b"", 0
+        for found in self._desk.find(query):
+            identifier = _encoded(found, context.transfer_syntax)
+            gathered += encode_match(request, context.context_id, status, identifier, max_pdu=self._max_pdu)
+            number += 1
+            if len(gathered) >= _WRITE_AT_ONCE:
+                yield gathered, number
+                gathered, number = b"", 0
+        if gathered:
+            yield gathered, number
+
+    def _is_cancelled(self, request: Request) -> bool:
+        """Read what the peer says in between; it may cancel what is being answered, or what has been answered before.
+
+        Raises:
+            ProtocolError: it asks for something else, which has not been negotiated (PS3.7 annex D.3.3.3).
+        """
+        message = Message(self._link, *self._link.read_pdu_header())
+        try:
+            command = decode_command(message.command_set())
+        except ValueError as error:
+            raise ProtocolError(AbortReason.NOT_SPECIFIED, str(error)) from None
+        if isinstance(command, Response) or command.command_field != CommandField.C_CANCEL_RQ:
+            raise ProtocolError(AbortReason.NOT_SPECIFIED, "a message while a query is answered")
+        return command.message_id == request.message_id
+
+    def _who(self) -> dict[str, str]:
+        return {"peer": self._peer, "calling_ae_title": self._calling_ae_title}
+
+
+def _limited(content: Iterator[bytes]) -> Iterator[bytes]:
+    """Return an identifier's pieces.
+
+    Raises:
+        ValueError: it is longer than any that is meant seriously.
+    """
+    length = 0
+    for piece in content:
+        length += len(piece)
+        if length > _LONGEST_IDENTIFIER:
+            raise ValueError(f"expected an identifier of at most {_LONGEST_IDENTIFIER} bytes, found a longer one")
+        yield piece
+
+
+@without_warnings()
+def _decoded(content: bytes, syntax: UID) -> Query:
+    try:
+        return query_of(dsutils.decode(BytesIO(content), syntax.is_implicit_VR, syntax.is_little_endian))
+    except _DAMAGED as error:
+        raise ValueError(f"expected an identifier: {error}") from None
+
+
+@without_warnings()
+def _encoded(found: Dataset, syntax: UID) -> bytes:
+    encoded = dsutils.encode(found, syntax.is_implicit_VR, syntax.is_little_endian)
+    if encoded is None:
+        raise ValueError("expected a response that can be encoded")
+    return encoded
