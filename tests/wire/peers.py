@@ -40,8 +40,8 @@ from triaged.study.commitment import (
     FailureReason,
     NotCommitted,
 )
-from triaged.study.placement import Lane, OrderPriority, Placement, TriageClass
-from triaged.study.uids import StudyUID
+from triaged.study.placement import Lane, Placement, TriageClass
+from triaged.study.standing import Standing
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
 CT_IMAGE = "1.2.840.10008.5.1.4.1.1.2"
@@ -58,8 +58,9 @@ def clock() -> datetime:
     return datetime.now(UTC)
 
 
-def place(study_uid: StudyUID, since: datetime, order_priority: OrderPriority) -> Placement:
-    return Placement(Lane.ORDERED, TriageClass.UNSCORED, since, f"{since.isoformat()} {study_uid}", "waiting")
+def place(standing: Standing) -> Placement:
+    key = f"{standing.since.isoformat()} {standing.study_uid}"
+    return Placement(Lane.ORDERED, TriageClass.UNSCORED, standing.since, key, "waiting")
 
 
 def eventually(true: Callable[[], object], what: str) -> None:
@@ -168,7 +169,7 @@ def receiving(
     """Our receiver in this process, on a port that the system chose."""
     database = open_database(url)
     spool = Spool(folder / "spool", reserve_mb)
-    intake = intake or Intake(Studies(database), spool, place_pending=place, receiver="receiver-1")
+    intake = intake or Intake(Studies(database), spool, placing=place, receiver="receiver-1")
     receiver = Receiver(
         ScpOptions("TRIAGED", "127.0.0.1", 0, **options), intake, clock=clock, commitment=desk, worklist=worklist
     )
