@@ -3,6 +3,7 @@
 "use strict";
 
 const RECONNECT_MS = 30000;
+const SIGNED_IN_MS = 60000;
 
 /** Call `changed(version)` with each new token of the list, and `lost()` when the daemon does not answer. */
 export function listen({ shown, changed, lost }) {
@@ -18,6 +19,7 @@ export function listen({ shown, changed, lost }) {
   async function ask() {
     try {
       const answer = await fetch("/api/version", { cache: "no-store" });
+      leaveIfSignedOut(answer);
       if (!answer.ok) throw new Error(String(answer.status));
       heard(String((await answer.json()).version));
     } catch {
@@ -56,6 +58,7 @@ export function listen({ shown, changed, lost }) {
   window.addEventListener("pagehide", disconnect);
   window.addEventListener("pageshow", (event) => { if (event.persisted) connect(); });
   connect();
+  setInterval(ask, SIGNED_IN_MS);  // a session can end while nothing else happens
 }
 
 /** Say something to everybody, also to who listens to the page instead of looking at it. */
@@ -64,9 +67,16 @@ export function say(words) {
   if (news.textContent !== words) news.textContent = words;
 }
 
-/** Return another page, or this one as it is now. */
+/** Leave a page that may not be seen any more: the session has ended, and patients are named on it. */
+function leaveIfSignedOut(answer) {
+  if (answer.status === 401) location.reload();
+}
+
+/** Return another page, or this one as it is now; it does not count as something that a person did. */
 export async function page(url) {
-  const answer = await fetch(url, { cache: "no-store", headers: { Accept: "text/html" } });
+  const headers = { Accept: "text/html", "Triaged-Unattended": "1" };
+  const answer = await fetch(url, { cache: "no-store", headers });
+  leaveIfSignedOut(answer);
   if (!answer.ok) throw new Error(String(answer.status));
   return new DOMParser().parseFromString(await answer.text(), "text/html");
 }
