@@ -65,6 +65,8 @@ def _event(event: HistoryEvent, number: int) -> Line:
 def _move(move: Move) -> Line:
     if move.before is None:
         what = f"came onto the list at place {move.after}"
+    elif move.after is None:
+        what = f"left the list at place {move.before}"
     else:
         what = f"moved {'up' if move.after < move.before else 'down'} from place {move.before} to {move.after}"
     of_another = move.cause_study_uid != move.study_uid
