@@ -69,6 +69,7 @@ def _ranking(axes: Any, comparison: Comparison) -> None:
         axes.bar([place - 0.2, place + 0.2], [quality.recall.value, quality.area.value], 0.36, color=_colour(place))
     axes.axhline(0.5, color="#333", linewidth=0.8, linestyle=":")
     axes.set_ylim(0, 1)
+    axes.set_xlim(-0.5, len(comparison.rankings) - 0.5)
     axes.set_xticks(range(len(comparison.rankings)), list(comparison.rankings), rotation=60, ha="right", fontsize=8)
     axes.set_title(f"severe in the first {FIRST_ROWS} rows | area (0.5 chance)", fontsize=10)
 
