@@ -18,13 +18,14 @@ from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 
 from triaged.errors import TryLater
+from triaged.steps.worklist_query import WorklistQuery
 from triaged.store.accounts import Accounts
 from triaged.store.outbox import Outbox
 from triaged.store.peers import Peers
 from triaged.store.spool import Spool
 from triaged.store.studies import Studies
 from triaged.store.worklist import Worklist
-from triaged.web import api, pages, signin, viewing
+from triaged.web import api, pages, signin, viewing, workitems
 from triaged.web.access import Access, Refuse, is_for_programs
 from triaged.web.identity import AccessOptions, Mode
 from triaged.web.news import News
@@ -75,6 +76,7 @@ def create_app(
     app.mount("/static", StaticFiles(directory=_HERE / "static"), name="static")
     app.state.news = News(worklist.version)
     app.include_router(api.router(worklist, studies, outbox, spool, peers, app.state.news))
+    app.include_router(workitems.router(WorklistQuery(worklist)))
     app.include_router(viewing.router(Slices(studies, spool)))
     rooms = (worklist, studies, outbox, spool, peers)
     shown = pages.Pages(*rooms, clock=clock, refresh_s=options.refresh_s, viewer_url=options.viewer_url)
