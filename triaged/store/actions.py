@@ -126,18 +126,20 @@ def set_hand(connection: Connection, study_id: int, hand: Hand) -> None:
 def _hand_over(
     connection: Connection, study: Row[Any], after: Hand, placing: Placing, *, cause: str, now: datetime
 ) -> None:
-    """Give a study into other hands, with what follows for the order; an override counts from now on."""
+    """Give a study into other hands, with what follows for the order.
+
+    One that comes back gets its place anew: meanwhile the policy may have changed, and keys of two do not compare.
+    """
     set_hand(connection, study.id, after)
-    key = study.sort_key
-    if after.override != study.override:
-        placement = placing(standing_of(connection, study, now=now, override=after.override))
-        order.place(connection, study, placement, cause=cause, now=now)
-        key = placement.sort_key
     was_open, is_open = study.read_state != ReadState.DONE, after.state is not ReadState.DONE
     if was_open and not is_open:
         order.leave(connection, study, cause=cause, now=now)
-    elif is_open and not was_open:
-        order.enter(connection, study.id, key, cause=cause, now=now)
+        return
+    if after.override != study.override or not was_open:
+        placement = placing(standing_of(connection, study, now=now, override=after.override))
+        order.place(connection, study, placement, cause=cause, now=now)
+        if not was_open:
+            order.enter(connection, study.id, placement.sort_key, cause=cause, now=now)
 
 
 def _last(connection: Connection, study: Row[Any]) -> Row[Any] | None:

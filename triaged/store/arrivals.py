@@ -173,14 +173,13 @@ def _raise(connection: Connection, study: Row[Any], header: ReceivedHeader, wher
     """Place a study higher where it now belongs there, and bring one that is done back onto the list."""
     urgency = more_urgent(OrderPriority(study.order_priority), header.order_priority)
     placement = placed(connection, study, where, now=now, state=State.RECEIVING, order_priority=urgency)
-    is_higher = order.higher(study, placement)
-    if is_higher:
+    is_done = study.read_state == ReadState.DONE
+    if is_done or order.higher(study, placement):
         order.place(connection, study, placement, cause=f"received: {placement.reason}", now=now)
-    if study.read_state == ReadState.DONE:
+    if is_done:
         record_action(connection, study, ActionKind.REOPENED, PROGRAM, detail=_UNSEEN, now=now)
         set_hand(connection, study.id, Hand(override=hand_of(study).override))
-        key = placement.sort_key if is_higher else study.sort_key
-        order.enter(connection, study.id, key, cause=_UNSEEN, now=now)
+        order.enter(connection, study.id, placement.sort_key, cause=_UNSEEN, now=now)
 
 
 def _blanks_filled(study: Row[Any], header: ReceivedHeader) -> dict[str, str | None]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from datetime import UTC, datetime, timedelta
 
+from triaged.store.standings import Where
 from triaged.store.studies import Studies
 from triaged.study.assessment import Assessed
 from triaged.study.finding import Finding, QualityFlag
@@ -92,7 +93,7 @@ def admit(
     what: Instance,
     *,
     minutes: float = 0.0,
-    where: Placement | None = None,
+    where: Where | None = None,
     association_id: int | None = None,
     priority: OrderPriority = OrderPriority.ROUTINE,
     patient: Patient = PATIENT,
@@ -172,7 +173,7 @@ def commit(
     basis: str | None = None,
     coronal_path: str | None = None,
     minutes: float = 2.0,
-    where: Placement | None = None,
+    where: Where | None = None,
     severity: float = 0.54,
     objects: tuple[DerivedObject, ...] = (),
     destinations: dict[str, frozenset[ObjectKind]] | None = None,

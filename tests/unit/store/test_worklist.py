@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-import pytest
+from dataclasses import replace
 
-from triaged.store.database import Database
+import pytest
+from sqlalchemy import text
+
+from triaged.store.actions import Actions
+from triaged.store.database import Database, open_database
 from triaged.store.studies import Studies
+from triaged.store.views import Order, Shown
 from triaged.store.worklist import Worklist
 from triaged.study.lifecycle import State
-from triaged.study.placement import Lane, TriageClass
+from triaged.study.placement import Lane, Placement, TriageClass
+from triaged.study.reading import ActionKind
+from triaged.study.standing import Standing
 
-from .making import admit, at, claimed, commit, instance, make_ready, placement, study_uid
+from .making import PATIENT, admit, at, claimed, commit, instance, make_ready, placement, study_uid
 
 
 @pytest.fixture
@@ -128,3 +135,105 @@ def test_studies_in_some_states_are_asked_for_by_them_and_keep_their_positions(
     assert worklist.total(states=both) == 2
     scored = worklist.entries(states=frozenset({State.TRIAGED}))
     assert [(one.identification, one.identification_threshold) for one in scored] == [(0.91, 0.5)]
+
+
+NAMES = {1: "Müller^Anna^^Dr.", 2: "Mueller^Otto", 3: "Иванов^Пётр", 4: "Yamada^Tarou=山田^太郎", 5: "50%_off^'; --"}
+
+
+@pytest.fixture
+def named(studies: Studies) -> Studies:
+    """Studies of people whose names come from everywhere; the later ones came first."""
+    for number, name in NAMES.items():
+        patient = replace(PATIENT, patient_name=name, patient_id=f"ID-{number}", accession_number=f"A/{number}\\7")
+        admit(
+            studies, instance(number, 1), minutes=-number, where=placement(number, study_uid(number)), patient=patient
+        )
+    return studies
+
+
+@pytest.mark.parametrize(
+    ("search", "found"),
+    [
+        ("", [1, 2, 3, 4, 5]),
+        ("muller", [1]),
+        ("MÜLLER anna", [1]),
+        ("anna müller", [1]),
+        ("mueller", [2]),
+        ("ИВАНОВ", [3]),
+        ("петр", [3]),
+        ("пётр", [3]),
+        ("太郎", [4]),
+        ("id-3", [3]),
+        ("a/4\\7", [4]),
+        ("%", [5]),
+        ("_", [5]),
+        ("50%_off ';", [5]),
+        ("anna otto", []),
+        ("\\", [1, 2, 3, 4, 5]),
+        ("\0\ud800", []),
+    ],
+)
+def test_a_search_finds_every_word_and_takes_none_as_a_pattern(
+    named: Studies, worklist: Worklist, search: str, found: list[int]
+) -> None:
+    entries = worklist.entries(search=search)
+    assert [entry.study_instance_uid for entry in entries] == [study_uid(number).value for number in found]
+    assert [entry.position for entry in entries] == found  # that on the whole list
+    assert worklist.total(search=search) == len(found)
+
+
+def test_a_study_is_found_by_what_a_later_instance_told(studies: Studies, worklist: Worklist) -> None:
+    admit(studies, instance(1, 1), patient=replace(PATIENT, patient_name=""))
+    assert worklist.entries(search="roe") == []
+    admit(studies, instance(1, 2), patient=PATIENT)
+    assert len(worklist.entries(search="roe")) == 1
+
+
+def test_the_list_in_the_order_of_arrival_keeps_the_positions(named: Studies, worklist: Worklist) -> None:
+    entries = worklist.entries(order=Order.ARRIVAL)
+    assert [entry.position for entry in entries] == [5, 4, 3, 2, 1]
+    assert worklist.entries(limit=2, offset=1, order=Order.ARRIVAL) == entries[1:3]
+
+
+def test_only_the_classes_that_are_asked_for_are_shown(studies: Studies, worklist: Worklist) -> None:
+    for number, triage_class in enumerate(("A", "B", "N", "B"), start=1):
+        where = placement(number, study_uid(number), triage_class=TriageClass(triage_class))
+        admit(studies, instance(number, 1), where=where)
+    wanted = frozenset({TriageClass.SEVERE, TriageClass.NOT_FLAGGED})
+    assert [entry.position for entry in worklist.entries(classes=wanted)] == [2, 3, 4]
+    assert worklist.total(classes=wanted) == 3
+
+
+def test_of_the_studies_that_are_done_the_last_read_comes_first(
+    named: Studies, worklist: Worklist, database: Database
+) -> None:
+    for minutes, number in enumerate((3, 1, 5)):
+        uid = study_uid(number).value
+        Actions(database).act(uid, ActionKind.DONE, "ann", placing=_nowhere_else, now=at(minutes))
+    done = worklist.entries(shown=Shown.DONE)
+    assert [entry.study_instance_uid for entry in done] == [study_uid(number).value for number in (5, 1, 3)]
+    assert [entry.position for entry in worklist.entries(shown=Shown.ALL)] == [0, 1, 0, 2, 0]
+    assert [entry.position for entry in worklist.entries(shown=Shown.ALL, search="mueller")] == [1]
+    assert worklist.order() == [study_uid(number).value for number in (2, 4)]
+    assert worklist.entries_at({study_uid(4).value: 2, study_uid(2).value: 1}) == worklist.entries()
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "SELECT count(*) FROM study WHERE sort_key < 'x' AND study.read_state <> 'DONE'",
+        "SELECT * FROM study WHERE study.read_state <> 'DONE' ORDER BY sort_key LIMIT 100",
+        "SELECT * FROM study WHERE study.read_state = 'DONE' ORDER BY read_at DESC LIMIT 100",
+    ],
+)
+def test_what_is_done_costs_the_open_list_nothing(sqlite_url: str, query: str) -> None:
+    database = open_database(sqlite_url)
+    with database.read() as connection:
+        plan = " ".join(row.detail for row in connection.execute(text(f"EXPLAIN QUERY PLAN {query}")))
+    database.close()
+    assert "ix_study_open" in plan or "ix_study_done" in plan
+    assert "TEMP B-TREE" not in plan
+
+
+def _nowhere_else(_: Standing) -> Placement:
+    raise AssertionError("what is done gets no new place")
