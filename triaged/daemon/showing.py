@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 
-from triaged.daemon.rooms import Rooms, clock
+from triaged.daemon.rooms import Rooms, clock, readers
 from triaged.web.app import WebOptions, create_app
 from triaged.web.server import run
 
@@ -30,6 +30,7 @@ def show(rooms: Rooms, stop: threading.Event) -> None:
         rooms.spool,
         rooms.peers,
         rooms.accounts,
+        readers(rooms),
         options=options,
         clock=clock,
     )

@@ -18,6 +18,7 @@ from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 
 from triaged.errors import TryLater
+from triaged.steps.acting import Readers
 from triaged.steps.worklist_query import WorklistQuery
 from triaged.store.accounts import Accounts
 from triaged.store.outbox import Outbox
@@ -25,7 +26,7 @@ from triaged.store.peers import Peers
 from triaged.store.spool import Spool
 from triaged.store.studies import Studies
 from triaged.store.worklist import Worklist
-from triaged.web import api, pages, signin, viewing, workitems
+from triaged.web import actions, api, pages, signin, viewing, workitems
 from triaged.web.access import Access, Refuse, is_for_programs
 from triaged.web.identity import AccessOptions, Mode
 from triaged.web.news import News
@@ -67,6 +68,7 @@ def create_app(
     spool: Spool,
     peers: Peers,
     accounts: Accounts,
+    readers: Readers,
     *,
     options: WebOptions,
     clock: Callable[[], datetime],
@@ -78,7 +80,8 @@ def create_app(
     app.include_router(api.router(worklist, studies, outbox, spool, peers, app.state.news))
     app.include_router(workitems.router(WorklistQuery(worklist)))
     app.include_router(viewing.router(Slices(studies, spool)))
-    rooms = (worklist, studies, outbox, spool, peers)
+    app.include_router(actions.router(readers, clock))
+    rooms = (worklist, studies, outbox, spool, peers, readers)
     shown = pages.Pages(*rooms, clock=clock, refresh_s=options.refresh_s, viewer_url=options.viewer_url)
     app.include_router(
         pages.router(

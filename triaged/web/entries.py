@@ -13,8 +13,10 @@ from typing_extensions import TypedDict
 from triaged.store.views import Ended
 from triaged.study.lifecycle import State
 from triaged.study.placement import TriageClass
+from triaged.study.reading import ReadState
 from triaged.study.records import Patient, WorklistEntry
 from triaged.triage.reason import UNCERTAIN
+from triaged.web.offers import OVERRIDE_WORDS, reading_words
 
 NOTHING = "–"
 STATE_WORDS = {
@@ -66,7 +68,7 @@ class Row:
     """One row for people; every text is ready to be shown, and nothing in it is markup.
 
     `lungs` has name, share in words, and percent from 0 to 100 of each lung that has a number. `result_revision` is 0
-    before the first result.
+    before the first result. `override` and `reading` are empty where no reader did anything.
     """
 
     uid: str
@@ -81,12 +83,17 @@ class Row:
     study: str
     order: str
     identification: str
+    threshold: str
     right: str
     left: str
     lungs: tuple[tuple[str, str, int], ...]
     grade: str
     quality: tuple[str, ...]
     state: str
+    override: str
+    reading: str
+    is_being_read: bool
+    reading_since: datetime | None
     result_revision: int
 
 
@@ -119,8 +126,8 @@ def as_json(entry: WorklistEntry) -> WorklistItem:
     }
 
 
-def as_row(entry: WorklistEntry, *, now: datetime) -> Row:
-    """Return a row for people, as it reads at `now`."""
+def as_row(entry: WorklistEntry, *, now: datetime, threshold: float | None = None) -> Row:
+    """Return a row for people, as it reads at `now`; `threshold` is the site's own, None for the model's."""
     head, separator, why = entry.reason.partition(" — ")
     since = entry.ready_at or entry.first_instance_at
     about = "≈" if {flag.value for flag in UNCERTAIN}.intersection(entry.quality) else ""
@@ -140,12 +147,17 @@ def as_row(entry: WorklistEntry, *, now: datetime) -> Row:
             entry.patient.accession_number, f"{entry.instances} instance{'' if entry.instances == 1 else 's'}"
         ),
         identification=NOTHING if entry.identification is None else f"{entry.identification:.2f}",
+        threshold=_compared(entry.identification, entry.identification_threshold if threshold is None else threshold),
         right=_share(entry.severity if one_share else entry.severity_right, about),
         left="both lungs" if one_share else _share(entry.severity_left, about),
         lungs=_lungs(entry, about),
         grade=NOTHING if entry.grade is None else f"computed CT-{entry.grade}",
         quality=tuple(flag.replace("-", " ") for flag in entry.quality),
         state=STATE_WORDS[entry.state],
+        override=OVERRIDE_WORDS[entry.override],
+        reading=reading_words(entry),
+        is_being_read=entry.read_state is ReadState.READING,
+        reading_since=entry.read_at,
         result_revision=entry.result_revision or 0,
     )
 
@@ -178,6 +190,12 @@ def duration(span: timedelta) -> str:
     if minutes < 24 * 60:
         return f"{minutes // 60} h {minutes % 60:02d} min"
     return f"{minutes // 1440} d {minutes % 1440 // 60} h"
+
+
+def _compared(probability: float | None, threshold: float | None) -> str:
+    if probability is None or threshold is None:
+        return ""
+    return f"{'≥' if probability >= threshold else '<'} {threshold:.4g}"
 
 
 def _share(share: float | None, about: str) -> str:

@@ -19,18 +19,22 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.exceptions import HTTPException
 
+from triaged.steps.acting import Readers
 from triaged.store.outbox import Outbox
 from triaged.store.peers import Peers
 from triaged.store.spool import Spool
 from triaged.store.studies import Studies
+from triaged.store.views import Order, Shown
 from triaged.store.worklist import Worklist
 from triaged.study.placement import TriageClass
 from triaged.study.records import ObjectKind, WorklistEntry
 from triaged.web.destinations import destinations
-from triaged.web.entries import REVISION_WORDS, STATE_WORDS, STYLES, as_ended, as_row
+from triaged.web.entries import REVISION_WORDS, STATE_WORDS, STYLES, Row, as_ended, as_row
+from triaged.web.offers import Offer, last_undoable, offers
 from triaged.web.outcomes import as_line, as_lines, as_results, resend_commands
 from triaged.web.pictures import Picture, as_png, described
 from triaged.web.timeline import timeline
+from triaged.web.view import View, view_of
 from triaged.web.visitor import Visitor, visitor
 
 _TEMPLATES = Path(__file__).parent / "templates"
@@ -66,6 +70,7 @@ class Pages:
         outbox: Outbox,
         spool: Spool,
         peers: Peers,
+        readers: Readers,
         *,
         clock: Callable[[], datetime],
         refresh_s: float,
@@ -76,6 +81,7 @@ class Pages:
         self._outbox = outbox
         self._spool = spool
         self._peers = peers
+        self._readers = readers
         self._clock = clock
         self._refresh_s = refresh_s
         self._visitor = Visitor()
@@ -91,37 +97,56 @@ class Pages:
         seen._visitor = visitor
         return seen
 
-    def worklist(self, number: int, rows_per_page: int, legend: Legend) -> Response:
-        """Return one page of the list, the first being 1."""
+    def worklist(self, view: View, rows_per_page: int, legend: Legend) -> Response:
+        """Return one page of a part of the list."""
         version = self._worklist.version()
-        total = self._worklist.total()
-        entries = self._worklist.entries(rows_per_page, (number - 1) * rows_per_page)
+        of_list = self._worklist.total()
+        total = self._worklist.total(shown=view.shown, search=view.search, classes=view.classes, states=view.states)
+        pages = max(1, -(-total // rows_per_page))
+        number = min(view.number, pages)
+        entries = self._worklist.entries(
+            rows_per_page,
+            (number - 1) * rows_per_page,
+            shown=view.shown,
+            order=view.order,
+            search=view.search,
+            classes=view.classes,
+            states=view.states,
+        )
         return self._page(
             "worklist",
             version=version,
+            view=view,
+            of_list=of_list,
             total=total,
             number=number,
-            pages=max(1, -(-total // rows_per_page)),
-            rows=[as_row(entry, now=self._clock()) for entry in entries],
+            pages=pages,
+            rows=[(self._row(entry, legend.threshold), self._offers(entry)) for entry in entries],
             revision_words=REVISION_WORDS,
-            classes=[(STYLES[member], member.value, _CLASS_WORDS[member]) for member in TriageClass],
+            classes=[(STYLES[member], member, _CLASS_WORDS[member]) for member in TriageClass],
+            states=STATE_WORDS,
+            orders=Order,
+            shown=Shown,
             scheme=legend.scheme,
             threshold=legend.threshold,
             address=legend.address,
         )
 
-    def study(self, uid: str) -> Response:
+    def study(self, uid: str, legend: Legend) -> Response:
         """Return what is known of one study, and how it came to its place."""
         version = self._worklist.version()
         entry = self._entry(uid)
         deliveries = self._outbox.deliveries(uid)
         pictures = self._pictures(uid)
         decisions = self._studies.series_decisions(uid)
+        actions = self._readers.actions(uid)
         return self._page(
             "study",
             version=version,
             total=self._worklist.total(),
-            row=as_row(entry, now=self._clock()),
+            row=self._row(entry, legend.threshold),
+            offers=self._offers(entry),
+            last=last_undoable(actions),
             pictures=[(uid, picture) for uid, picture in pictures if picture is not None],
             lost_pictures=sum(picture is None for _, picture in pictures),
             results=as_results(self._studies.results(uid)),
@@ -129,7 +154,7 @@ class Pages:
             deliveries=as_lines(deliveries),
             commands=resend_commands(deliveries, study_uid=uid),
             conflicts=[conflict for conflict in self._studies.conflicts() if conflict.study_uid == uid],
-            history=timeline(self._studies.events(uid), self._studies.moves(uid), _MOST_LINES),
+            history=timeline(self._studies.events(uid), self._studies.moves(uid), actions, _MOST_LINES),
             can_scroll=any(decision.chosen for decision in decisions),
             viewer_url=viewer_address(self._viewer_url, uid, entry.patient.accession_number),
         )
@@ -170,6 +195,13 @@ class Pages:
         """Return the form for signing in; `words` say why it is shown again, `wanted` where to go afterwards."""
         return self.seen_by(visitor(request))._page("sign_in", status=status, wanted=wanted, words=words)
 
+    def _row(self, entry: WorklistEntry, threshold: float | None) -> Row:
+        return as_row(entry, now=self._clock(), threshold=threshold)
+
+    def _offers(self, entry: WorklistEntry) -> tuple[Offer, ...]:
+        known = self._visitor.person
+        return () if known is None else offers(entry, known.name)
+
     def _entry(self, uid: str) -> WorklistEntry:
         entry = self._worklist.entry(uid)
         if entry is None:
@@ -193,12 +225,21 @@ def router(shown: Pages, *, legend: Legend, rows_per_page: int) -> APIRouter:
     routes = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 
     @routes.get("/")
-    def worklist(request: Request, page: Annotated[int, Query(ge=1, le=2**24)] = 1) -> Response:
-        return shown.seen_by(visitor(request)).worklist(page, rows_per_page, legend)
+    def worklist(
+        request: Request,
+        page: Annotated[int, Query(ge=1, le=2**24)] = 1,
+        show: str = "",
+        order: str = "",
+        q: str = "",
+        chosen: Annotated[list[str] | None, Query(alias="class")] = None,
+        state: Annotated[list[str] | None, Query()] = None,
+    ) -> Response:
+        view = view_of(show=show, order=order, search=q, classes=chosen or [], states=state or [], number=page)
+        return shown.seen_by(visitor(request)).worklist(view, rows_per_page, legend)
 
     @routes.get("/studies/{uid}")
     def study(request: Request, uid: str) -> Response:
-        return shown.seen_by(visitor(request)).study(uid)
+        return shown.seen_by(visitor(request)).study(uid, legend)
 
     @routes.get("/studies/{uid}/pictures/{sop_instance_uid}.png")
     def picture(uid: str, sop_instance_uid: str) -> Response:

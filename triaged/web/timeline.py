@@ -1,18 +1,21 @@
-"""Everything that happened to one study as one list for people: events of its life and changes of its place.
+"""Everything that happened to one study as one list for people: events of its life, changes of its place, and
+what readers did.
 
 Knows values only: no server, no store, no markup.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
 
 from triaged.store.views import HistoryEvent, Move
 from triaged.study.lifecycle import Event
+from triaged.study.reading import Action, ActionKind
 from triaged.web.entries import STATE_WORDS
+from triaged.web.offers import ACTION_WORDS
 
 _EVENT_WORDS = {
     Event.COMPLETE.value: "complete",
@@ -24,6 +27,8 @@ _EVENT_WORDS = {
     Event.LEASE_EXPIRED.value: "analysis was interrupted",
     Event.REQUEUED.value: "asked to be read again",
     "CONFLICT": "contradicting instance kept aside",
+    "ORDER_PRIORITY": "the order's priority changed",
+    "PLACED_AGAIN": "placed again",
 }
 
 
@@ -38,13 +43,18 @@ class Line:
     other_uid: str = ""
 
 
-def timeline(events: Sequence[HistoryEvent], moves: Sequence[Move], most: int) -> list[Line]:
+def timeline(events: Sequence[HistoryEvent], moves: Sequence[Move], actions: Sequence[Action], most: int) -> list[Line]:
     """Return the last `most` lines, the newest first; of one moment, what happened stands above what it moved.
 
     Instances that came one after the other are one line, of the last of them.
     """
     runs = [list(run) for _, run in groupby(events, key=_kind)]
-    lines = [*map(_move, moves), *(_event(run[-1], len(run)) for run in runs)]
+    kinds = {action.action_id: action.kind for action in actions}
+    lines = [
+        *map(_move, moves),
+        *(_action(each, kinds) for each in actions),
+        *(_event(run[-1], len(run)) for run in runs),
+    ]
     return sorted(lines, key=lambda line: line.at)[::-1][:most]
 
 
@@ -60,6 +70,13 @@ def _event(event: HistoryEvent, number: int) -> Line:
     changed = event.before is not event.after
     state = f"now {STATE_WORDS[event.after]}" if changed and STATE_WORDS[event.after] != what else ""
     return Line(event.at, "event", what, "; ".join(filter(None, (event.detail, state))))
+
+
+def _action(action: Action, kinds: Mapping[int, ActionKind]) -> Line:
+    what = f"{action.person} {ACTION_WORDS[action.kind]}"
+    if action.undoes is not None and action.undoes in kinds:
+        return Line(action.at, "action", f"{what}: {ACTION_WORDS[kinds[action.undoes]]}", "")
+    return Line(action.at, "action undone" if action.undone else "action", what, action.detail)
 
 
 def _move(move: Move) -> Line:

@@ -13,7 +13,10 @@ from pydicom import Dataset, FileMetaDataset, dcmwrite
 from pydicom.uid import UID, Comprehensive3DSRStorage, ExplicitVRLittleEndian, SecondaryCaptureImageStorage
 
 from tests.unit.store.making import CT_IMAGE_STORAGE, NOON, at, instance, next_set, study_uid
+from triaged.steps.acting import Readers
+from triaged.steps.placing import placing
 from triaged.store.accounts import Accounts
+from triaged.store.actions import Actions
 from triaged.store.database import Database
 from triaged.store.outbox import Outbox
 from triaged.store.passwords import Cost
@@ -51,12 +54,13 @@ class Scene:
         self.outbox = Outbox(self.database)
         self.worklist = Worklist(self.database)
         self.peers = Peers(self.database)
+        self.readers = Readers(Actions(self.database), placing=placing(OPTIONS))
         self.accounts = Accounts(self.database, cost=Cost(ln=4, r=1, p=1))
 
     def app(self, *, rows_per_page: int = 100, access: AccessOptions = OPEN) -> FastAPI:
         """Return the application, open to the tests' browser unless `access` says otherwise."""
         options = WebOptions("TRIAGED at 127.0.0.1:11112", "combined", rows_per_page=rows_per_page, access=access)
-        rooms = (self.worklist, self.studies, self.outbox, self.spool, self.peers, self.accounts)
+        rooms = (self.worklist, self.studies, self.outbox, self.spool, self.peers, self.accounts, self.readers)
         return create_app(*rooms, options=options, clock=lambda: self.now)
 
     def arrive(

@@ -1,0 +1,84 @@
+"""What a person can do with a study as it stands, and how what was done reads; knows values only.
+
+Whether it may really be done is decided when it is done: what a page offers can be old.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from triaged.study.placement import Override
+from triaged.study.reading import Action, ActionKind, ReadState
+from triaged.study.records import WorklistEntry
+
+ACTION_WORDS = {
+    ActionKind.READING: "began to read it",
+    ActionKind.RELEASED: "stopped reading it",
+    ActionKind.DONE: "marked it as done",
+    ActionKind.REOPENED: "put it back onto the list",
+    ActionKind.PINNED: "pinned it to the top",
+    ActionKind.RAISED: "raised it",
+    ActionKind.LOWERED: "lowered it",
+    ActionKind.RESTORED: "gave it back the place of its class",
+    ActionKind.UNDONE: "took back",
+}
+OVERRIDE_WORDS = {
+    Override.NONE: "",
+    Override.PIN: "pinned",
+    Override.RAISE: "raised",
+    Override.LOWER: "lowered",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """One button: what it does, its text, what it means, and the name by which a key finds it (`act`)."""
+
+    kind: ActionKind
+    act: str
+    label: str
+    title: str
+
+
+_PLACES = (
+    (Override.PIN, ActionKind.PINNED, "pin", "Pin", "Pin to the top, before everything but other emergencies (p)"),
+    (Override.RAISE, ActionKind.RAISED, "raise", "Raise", "Raise by one class (+)"),
+    (Override.LOWER, ActionKind.LOWERED, "lower", "Lower", "Lower by one class (-)"),
+)
+
+
+def offers(entry: WorklistEntry, person: str) -> tuple[Offer, ...]:
+    """Return what a person can do with a study, the most usual first."""
+    if entry.read_state is ReadState.DONE:
+        return (Offer(ActionKind.REOPENED, "done", "Put back", "Put back onto the list (d)"), _UNDO)
+    if entry.read_state is ReadState.READING and entry.read_by != person:
+        return (Offer(ActionKind.READING, "reading", "Take over", f"Take over from {entry.read_by} (r)"),)
+    if entry.read_state is ReadState.READING:
+        first = Offer(ActionKind.RELEASED, "reading", "Stop reading", "Stop reading; it stays on the list (r)")
+    else:
+        first = Offer(ActionKind.READING, "reading", "Reading", "I read this now; others see it (r)")
+    done = Offer(ActionKind.DONE, "done", "Done", "Read; it leaves the list, and stays under done (d)")
+    touched = entry.read_state is not ReadState.UNREAD or entry.override is not Override.NONE
+    return (first, done, *(_place(entry, *each) for each in _PLACES), *((_UNDO,) if touched else ()))
+
+
+def reading_words(entry: WorklistEntry) -> str:
+    """Return who reads a study or has read it; empty where nobody has."""
+    if entry.read_state is ReadState.UNREAD:
+        return ""
+    return f"{'being read' if entry.read_state is ReadState.READING else 'done'} by {entry.read_by}"
+
+
+def last_undoable(actions: Sequence[Action]) -> Action | None:
+    """Return the action that the next undo takes back."""
+    return next((one for one in reversed(actions) if one.undoes is None and not one.undone), None)
+
+
+def _place(entry: WorklistEntry, override: Override, kind: ActionKind, act: str, label: str, title: str) -> Offer:
+    if entry.override is override:
+        return Offer(ActionKind.RESTORED, act, f"Not {OVERRIDE_WORDS[override]}", "Give back the place of its class")
+    return Offer(kind, act, label, title)
+
+
+_UNDO = Offer(ActionKind.UNDONE, "undo", "Undo", "Take back what was done last (u)")
