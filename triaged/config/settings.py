@@ -12,19 +12,8 @@ from pydantic import Field, model_validator
 
 from triaged.config.access import AccessSection
 from triaged.config.network import DeliverySection, DestinationSection, DicomSection, WebSection
-from triaged.config.values import (
-    Count,
-    DatabaseUrl,
-    Minutes,
-    ResolvedPath,
-    Seconds,
-    Section,
-    Share,
-    Wait,
-    refused,
-    wrong,
-)
-from triaged.triage.scheme import HeadStarts, Scheme, TriageOptions
+from triaged.config.triage import TriageSection
+from triaged.config.values import Count, DatabaseUrl, ResolvedPath, Seconds, Section, Wait, wrong
 
 PROJECT_FOLDER = Path(__file__).resolve().parents[2]
 THRESHOLD_ENGINE = "threshold"
@@ -41,81 +30,6 @@ class DatabaseSection(Section):
     """Where the state of studies is kept."""
 
     url: DatabaseUrl = "sqlite:///var/triaged.db"
-
-
-class CutOffsSection(Section):
-    """Severity shares that separate the classes: mild from `s1`, moderate `s2`, severe `s3`, critical `s4`."""
-
-    s1: Share = 0.01
-    s2: Share = 0.25
-    s3: Share = 0.50
-    s4: Share = 0.75
-
-    @model_validator(mode="after")
-    def _rise(self) -> Self:
-        if not 0 < self.s1 < self.s2 < self.s3 < self.s4:
-            raise wrong("rising shares, 0 < s1 < s2 < s3 < s4")
-        return self
-
-
-class HeadStartsSection(Section):
-    """Minutes by which a class stands earlier than it arrived; `suspected_mild` depends on the scheme unless given."""
-
-    critical: Minutes = 240
-    severe: Minutes = 180
-    suspected_moderate: Minutes = 120
-    suspected_mild: Minutes | None = None
-    unscored: Minutes = 45
-    opacity_not_flagged: Minutes = 60
-    not_flagged: Minutes = 0
-    high_order: Minutes = 120
-    cap: Minutes = 240
-
-    @model_validator(mode="after")
-    def _keep_the_order_safe(self) -> Self:
-        try:
-            self.options()
-        except ValueError as error:
-            raise refused(error) from None
-        return self
-
-    def options(self) -> HeadStarts:
-        """Return what the scheme needs.
-
-        Raises:
-            ValueError: more disease would come later than less.
-        """
-        given = self.model_dump(exclude={"suspected_mild"})
-        if self.suspected_mild is not None:
-            for scheme in Scheme:
-                given[f"suspected_mild_{scheme.value}"] = self.suspected_mild
-        return HeadStarts(**given)
-
-
-class TriageSection(Section):
-    """The scheme that turns scores into an order."""
-
-    scheme: Annotated[Scheme, Field(strict=False)] = Scheme.SEVERITY
-    identification_threshold: Annotated[float, Field(gt=0, lt=1)] | None = None
-    cut_offs: CutOffsSection = CutOffsSection()
-    grade_cut_offs: Annotated[tuple[Share, Share, Share, Share], Field(strict=False)] = (0.01, 0.25, 0.50, 0.75)
-    head_start_min: HeadStartsSection = HeadStartsSection()
-
-    @model_validator(mode="after")
-    def _grades_rise(self) -> Self:
-        if list(self.grade_cut_offs) != sorted(set(self.grade_cut_offs)) or self.grade_cut_offs[0] <= 0:
-            raise wrong("four rising shares above 0", key="grade_cut_offs")
-        return self
-
-    def options(self) -> TriageOptions:
-        """Return what the scheme needs."""
-        shares = self.cut_offs.model_dump()
-        return TriageOptions(
-            scheme=self.scheme,
-            tau=self.identification_threshold,
-            head_starts=self.head_start_min.options(),
-            **shares,
-        )
 
 
 class ModelsSection(Section):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from hashlib import sha256
 from importlib.metadata import version
 
@@ -23,6 +24,7 @@ from triaged.steps.analyse import AnalyseOptions, Analyst, Engine
 from triaged.study.records import Claim
 from triaged.study.scope import ScopeOptions
 from triaged.study.uids import derived_uid
+from triaged.triage.scheme import Discipline, described
 
 log = structlog.get_logger()
 
@@ -106,7 +108,7 @@ def engine_and_pipeline(config: Config) -> tuple[Engine, Pipeline]:
         ModelRefused: the package is not what its manifest says, or the device asked for is not there.
     """
     options = CtOptions(grade_cut_offs=config.triage.grade_cut_offs)
-    settings = sha256(repr((config.triage.options(), options, config.pictures)).encode()).hexdigest()[:12]
+    settings = _settings_digest(config, options)
     software = version("triaged")
     if config.models.ct == THRESHOLD_ENGINE:
         digest = sha256(f"threshold {software}".encode()).hexdigest()
@@ -119,6 +121,12 @@ def engine_and_pipeline(config: Config) -> tuple[Engine, Pipeline]:
     digest = _model_sha256(manifest)
     engine = Engine(manifest.name, manifest.version, digest, manifest.device_uid, software, settings)
     return engine, CtPipeline(networks, options)
+
+
+def _settings_digest(config: Config, options: CtOptions) -> str:
+    """Return one digest of what alters a result; in which order studies are read does not."""
+    triage = replace(config.triage.options(), discipline=Discipline.HEAD_START, strict_cap_min=0)
+    return sha256(repr((described(triage), options, config.pictures)).encode()).hexdigest()[:12]
 
 
 def _model_sha256(manifest: Manifest) -> str:

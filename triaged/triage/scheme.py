@@ -6,8 +6,9 @@ specification, section 2.3.2; head starts are minutes.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from math import isfinite
 from typing import Final, assert_never
@@ -123,6 +124,12 @@ class TriageOptions:
         if not 0.0 < self.s1 < self.s2 < self.s3 < self.s4 <= 1.0:
             found = ", ".join(str(share) for share in (self.s1, self.s2, self.s3, self.s4))
             raise ValueError(f"s1 to s4: expected rising shares in (0, 1], found {found}")
+
+
+def described(options: TriageOptions) -> str:
+    """Return the policy as a text that is equal exactly where the policies are, in every process."""
+    values = asdict(options) | {"relied_on_with_reserve": sorted(options.relied_on_with_reserve)}
+    return json.dumps(values, sort_keys=True)
 
 
 def classify(outcome: Outcome, order_priority: OrderPriority, options: TriageOptions) -> TriageClass:

@@ -104,6 +104,18 @@ def test_an_unknown_key_is_named_with_its_line_and_the_nearest_known_key(tmp_pat
         ("triage:\n  cut_offs: {s2: 0.6}", ":2: triage.cut_offs: expected rising shares, 0 < s1 < s2 < s3 < s4"),
         ("triage:\n  grade_cut_offs: [0.1, 0.2, 0.3, 0.2]", ":2: triage.grade_cut_offs: expected four rising shares"),
         ("triage:\n  identification_threshold: 1.2", ":2: triage.identification_threshold: expected less than 1"),
+        (
+            "triage:\n  discipline: lifo",
+            ":2: triage.discipline: expected 'head_start', 'fifo', 'strict', 'strict_cap' or",
+        ),
+        ("triage:\n  guard:\n    failures: 1.5", ":3: triage.guard.failures: expected less than 1, found 1.5"),
+        ("triage:\n  guard:\n    lag: 5", ":3: triage.guard.lag: unknown key; did you mean lag_min?"),
+        ("triage:\n  guard: {window: 5}", ":2: triage.guard.window: expected at least 10, found 5"),
+        ("triage:\n  prevalence: 3", ":2: triage.prevalence: expected at most 1, found 3"),
+        (
+            "triage:\n  operating_point: {sensitivity: 0.9}",
+            ":2: triage.operating_point.specificity: expected this key, found none",
+        ),
         ("completion:\n  quiet_s: 1", ":1: completion: expected settle_s <= quiet_s <= max_wait_s"),
         ("delivery:\n  first_wait_s: 90", ":1: delivery.longest_wait_s: expected at least first_wait_s"),
         ("delivery:\n  negotiate_every_s: 0", ":2: delivery.negotiate_every_s: expected more than 0.0, found 0"),

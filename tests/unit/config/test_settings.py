@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -10,11 +11,13 @@ from ruamel.yaml import YAML
 
 from triaged.config.network import DestinationSection, DicomSection
 from triaged.config.reading import load
-from triaged.config.settings import Config, TriageSection
+from triaged.config.settings import Config
+from triaged.config.triage import GuardSection, TriageSection
 from triaged.steps.ports import Peer
 from triaged.study.placement import OrderPriority, TriageClass
 from triaged.study.records import ObjectKind
-from triaged.triage.scheme import Scheme, head_start_minutes
+from triaged.triage.guard import GuardOptions
+from triaged.triage.scheme import Discipline, Scheme, TriageOptions, head_start_minutes
 
 
 def test_the_configuration_is_frozen() -> None:
@@ -38,6 +41,19 @@ def test_cut_offs_and_threshold_reach_the_scheme() -> None:
         {"identification_threshold": 0.4, "cut_offs": {"s1": 0.02, "s2": 0.06, "s3": 0.29, "s4": 0.83}}
     ).options()
     assert (options.tau, options.s1, options.s2, options.s3, options.s4) == (0.4, 0.02, 0.06, 0.29, 0.83)
+
+
+def test_discipline_cap_and_noise_reach_the_scheme_and_leave_the_order_as_it_is_by_default() -> None:
+    assert TriageSection().options() == TriageOptions(scheme=Scheme.SEVERITY)
+    given = {"discipline": "strict_cap", "strict_cap_min": 60, "repeat_sd_points": 2.5}
+    options = TriageSection.model_validate(given).options()
+    assert (options.discipline, options.strict_cap_min, options.repeat_sd_pp) == (Discipline.STRICT_CAP, 60, 2.5)
+
+
+def test_the_guard_s_limits_reach_it_and_a_short_window_is_judged_when_it_is_full() -> None:
+    assert GuardSection().options() == GuardOptions()
+    options = GuardSection.model_validate({"window": 20, "failures": 0.2, "lag_min": 30}).options()
+    assert (options.window, options.fewest, options.failures, options.lag) == (20, 20, 0.2, timedelta(minutes=30))
 
 
 def test_a_postgresql_url_gets_the_driver_that_is_installed(tmp_path: Path) -> None:
