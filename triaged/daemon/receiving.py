@@ -12,6 +12,7 @@ from triaged.daemon.rooms import Rooms, clock, policy
 from triaged.dimse.scp import Receiver, ScpOptions
 from triaged.steps.commitment import Desk
 from triaged.steps.intake import Intake
+from triaged.steps.worklist_query import WorklistQuery
 
 log = structlog.get_logger()
 
@@ -46,4 +47,4 @@ def _receiver(rooms: Rooms, name: str) -> Receiver:
         idle_timeout_s=dicom.idle_timeout_s,
     )
     desk = Desk(rooms.commitments, rooms.spool, find_peer=dicom.peer, options=commitment_options(rooms.config))
-    return Receiver(options, intake, clock=clock, commitment=desk)
+    return Receiver(options, intake, clock=clock, commitment=desk, worklist=WorklistQuery(rooms.worklist))

@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterable, Iterator
 from http import HTTPStatus
 from itertools import chain, islice
-from typing import Final
+from typing import Any, Final
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import StreamingResponse
@@ -28,7 +28,10 @@ MEDIA_TYPE: Final = "application/dicom+json"
 _ACCEPTED = frozenset({MEDIA_TYPE, "application/json", "application/*", "*/*"})
 _MOST_PARAMETERS = 100
 _DEEPEST = 4
-_STEPS = {200: {"content": {MEDIA_TYPE: {}}}, 406: {"description": f"Only {MEDIA_TYPE} can be had."}}
+_STEPS: dict[int | str, dict[str, Any]] = {
+    200: {"content": {MEDIA_TYPE: {}}},
+    406: {"description": f"Only {MEDIA_TYPE} can be had."},
+}
 
 
 def router(steps: WorklistQuery) -> APIRouter:
