@@ -106,12 +106,12 @@ def test_an_unknown_key_is_named_with_its_line_and_the_nearest_known_key(tmp_pat
         ("triage:\n  identification_threshold: 1.2", ":2: triage.identification_threshold: expected less than 1"),
         (
             "triage:\n  discipline: lifo",
-            ":2: triage.discipline: expected 'head_start', 'fifo', 'strict', 'strict_cap' or",
+            ":2: triage.discipline: expected 'head_start', 'fifo', 'strict',",
         ),
-        ("triage:\n  guard:\n    failures: 1.5", ":3: triage.guard.failures: expected less than 1, found 1.5"),
+        ("triage:\n  guard:\n    failures: 1.5", ":3: triage.guard.failures: expected less than 1.0, found 1.5"),
         ("triage:\n  guard:\n    lag: 5", ":3: triage.guard.lag: unknown key; did you mean lag_min?"),
         ("triage:\n  guard: {window: 5}", ":2: triage.guard.window: expected at least 10, found 5"),
-        ("triage:\n  prevalence: 3", ":2: triage.prevalence: expected at most 1, found 3"),
+        ("triage:\n  prevalence: 3", ":2: triage.prevalence: expected at most 1.0, found 3"),
         (
             "triage:\n  operating_point: {sensitivity: 0.9}",
             ":2: triage.operating_point.specificity: expected this key, found none",
