@@ -201,6 +201,8 @@ def _sayable(name: str) -> str:
 
 
 def _is_known(connection: Connection, account_id: int, browser: str, now: datetime) -> bool:
+    if not browser:
+        return False
     query = select(schema.session.c.id).where(
         schema.session.c.account_id == account_id,
         schema.session.c.browser_hash == _digest(browser),

@@ -109,7 +109,8 @@ class Access:
     def _turn_away(self, request: Request, unknown: Unknown) -> Response:
         """Lead a person to the form, and tell a program."""
         if self._options.mode is Mode.ACCOUNTS and request.method in _SAFE and not is_for_programs(request):
-            wanted = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+            query = request.scope["query_string"].decode("latin-1")
+            wanted = request.scope["path"] + (f"?{query}" if query else "")
             target = SIGN_IN if wanted == "/" else f"{SIGN_IN}?next={quote(wanted, safe='/')}"
             return RedirectResponse(target, HTTPStatus.SEE_OTHER)
         status = HTTPStatus.FORBIDDEN if unknown.forbidden else HTTPStatus.UNAUTHORIZED
@@ -153,12 +154,12 @@ class Access:
 
 
 def _is_attended(request: Request) -> bool:
-    return request.url.path not in _UNATTENDED_PATHS and UNATTENDED not in request.headers
+    return request.scope["path"] not in _UNATTENDED_PATHS and UNATTENDED not in request.headers
 
 
 def is_for_programs(request: Request) -> bool:
     """Tell whether an answer is read by a program, also by a page's own script, which cannot show a form instead."""
-    path = request.url.path
+    path = request.scope["path"]
     return path.startswith("/api/") or path == "/events" or UNATTENDED in request.headers
 
 
@@ -167,7 +168,7 @@ def _is_foreign(request: Request, origin: str | None) -> bool:
     if request.headers.get("Sec-Fetch-Site", "same-origin") != "same-origin":
         return True
     said = request.headers.get("Origin")
-    own = origin or f"{request.url.scheme}://{request.headers.get('Host', '')}"
+    own = origin or f"{request.scope['scheme']}://{request.headers.get('Host', '')}"
     return said is not None and said.lower() != own.lower()
 
 

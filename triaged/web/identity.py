@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Final, assert_never
+from urllib.parse import urlsplit
 
 from starlette.requests import HTTPConnection
 
@@ -111,7 +112,7 @@ class Identity:
         A site can have its name point to 127.0.0.1 and so read from a browser here what it is shown (DNS rebinding);
         its name is then in the Host header.
         """
-        if (asked.url.hostname or "") in self._options.hosts:
+        if _called(asked) in self._options.hosts:
             return LOCAL
         return Unknown(
             "The list is open to this machine alone, by the name 127.0.0.1 or localhost. For other names set "
@@ -181,6 +182,18 @@ def plain(host: str) -> str:
         return host
     mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
     return str(mapped or address)
+
+
+def _called(asked: HTTPConnection) -> str:
+    """Return the name by which a browser called us, without the port; nothing where it cannot be told.
+
+    Not `url.hostname`: that is our own address where the header is malformed.
+    """
+    hosts = asked.headers.getlist("Host")
+    try:
+        return (len(hosts) == 1 and urlsplit(f"//{hosts[0]}").hostname) or ""
+    except ValueError:
+        return ""
 
 
 def _prefix(options: AccessOptions, asked: HTTPConnection) -> str:

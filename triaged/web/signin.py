@@ -45,7 +45,7 @@ def safe_path(wanted: str) -> str:
 def router(accounts: Accounts, shown: Pages, *, options: AccessOptions, clock: Callable[[], datetime]) -> APIRouter:
     """Return the routes `/sign-in` and `/sign-out`."""
     routes = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
-    turns = _Turns()
+    turns = Turns()
 
     @routes.get(SIGN_IN)
     def ask(request: Request, next: str = "/") -> Response:
@@ -64,6 +64,7 @@ def router(accounts: Accounts, shown: Pages, *, options: AccessOptions, clock: C
             )
         match outcome:
             case SignedIn(token=token, person=known):
+                await run_in_threadpool(leave, request)
                 log.info("signed in", account=known.name, address=address)
                 return _begun(request, options, token, wanted)
             case Wrong():
@@ -76,24 +77,28 @@ def router(accounts: Accounts, shown: Pages, *, options: AccessOptions, clock: C
 
     @routes.post(_SIGN_OUT)
     def sign_out(request: Request) -> Response:
-        cookie = session_cookie(options, request)
-        accounts.sign_out(request.cookies.get(cookie, ""), now=clock())
+        leave(request)
         response = RedirectResponse(SIGN_IN, HTTPStatus.SEE_OTHER)
-        response.delete_cookie(cookie, httponly=True, samesite="lax", secure=is_secure(options, request))
+        secure = is_secure(options, request)
+        response.delete_cookie(session_cookie(options, request), httponly=True, samesite="lax", secure=secure)
         return response
+
+    def leave(request: Request) -> None:
+        accounts.sign_out(request.cookies.get(session_cookie(options, request), ""), now=clock())
 
     return routes
 
 
-class _Turns:
+class Turns:
     """Lets a few in at a time, keeps some waiting, and sends away the rest."""
 
-    def __init__(self) -> None:
-        self._free = asyncio.Semaphore(_MOST_AT_ONCE)
+    def __init__(self, at_once: int = _MOST_AT_ONCE, waiting: int = _MOST_WAITING) -> None:
+        self._free = asyncio.Semaphore(at_once)
+        self._most_waiting = waiting
         self._waiting = 0
 
     async def __aenter__(self) -> None:
-        if self._waiting >= _MOST_WAITING:
+        if self._free.locked() and self._waiting >= self._most_waiting:
             raise HTTPException(HTTPStatus.SERVICE_UNAVAILABLE, "Too many people sign in at once: try again soon.")
         self._waiting += 1
         try:
