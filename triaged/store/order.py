@@ -1,8 +1,9 @@
 """Positions on the open list: the one place that changes a sort key, and the record of what that changed.
 
 The open list is `SELECT … FROM study WHERE read_state <> 'DONE' ORDER BY sort_key`. A change writes one row in
-`reorder`; where it moved all the other studies follows from it (`triaged.store.moves`). Knows no policy: where a study
-belongs comes as a `Placement`.
+`reorder`; where it moved all the other studies follows from it (`triaged.store.moves`). Every change of a class goes
+through here too, and is announced to who wants to be told. Knows no policy: where a study belongs comes as a
+`Placement`.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, bindparam, func, insert, select, text, update
 
 from triaged.store import schema
+from triaged.store.pushing import announce, announce_all
 from triaged.study.placement import Placement
 from triaged.study.reading import ReadState
 
@@ -47,8 +49,20 @@ def leave(connection: Connection, study: Row[Any], *, cause: str, now: datetime)
     _record(connection, study.id, _position(connection, study.sort_key), None, cause=cause, now=now)
 
 
-def place(connection: Connection, study: Row[Any], placement: Placement, *, cause: str, now: datetime) -> None:
-    """Give a study, whose row is locked, its new place, and record what that changed; nothing where it is done."""
+def place(
+    connection: Connection,
+    study: Row[Any],
+    placement: Placement,
+    *,
+    cause: str,
+    now: datetime,
+    result_id: int | None = None,
+) -> None:
+    """Give a study, whose row is locked, its new place, and record what that changed; nothing where it is done.
+
+    `result_id` is the result that brings the place, where it is one that nobody has been told of.
+    """
+    announce(connection, study, placement, result_id=result_id, now=now)
     if placement.sort_key == study.sort_key or study.read_state == ReadState.DONE:
         _set(connection, study.id, placement)
         return
@@ -68,6 +82,7 @@ def place_all(connection: Connection, placements: Mapping[int, Placement], *, ca
     if not placements:
         return
     _lock_order(connection)
+    announce_all(connection, placements, now=now)
     rows = connection.execute(_OPEN_IDS).all()
     connection.execute(
         _PLACE, [{"study": study_id, **placement_columns(each)} for study_id, each in placements.items()]

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, assert_never
 
-from sqlalchemy import Connection, Row, bindparam, insert, update
+from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
 from triaged.store import order, schema
 from triaged.store.claims import owned_study
@@ -76,7 +76,8 @@ class Outcomes(Ledger):
             _write_decisions(connection, result_id, chosen, not_chosen)
             publish(connection, study.id, result_id, objects, destinations, now=now)
             place = placed(connection, study, placement, now=now, **known)
-            order.place(connection, study, place, cause=place.reason, now=now)
+            news = result_id if _is_news(connection, study, object_set) else None
+            order.place(connection, study, place, cause=place.reason, now=now, result_id=news)
             _write_study(connection, study.id, state, result_id, result)
             withdraw_superseded(connection, study.id, now=now)
             record_event(
@@ -141,6 +142,11 @@ def _set_columns(object_set: ObjectSet) -> dict[str, Any]:
     }
 
 
+def _is_news(connection: Connection, study: Row[Any], object_set: ObjectSet) -> bool:
+    """Tell whether a result is another one than the study had; the same one made again is told to nobody."""
+    return connection.execute(_SET_BEFORE, {"result": study.result_id}).scalar_one_or_none() != object_set.uid
+
+
 def _write_result(connection: Connection, study: Row[Any], values: Mapping[str, Any]) -> int:
     insertion = insert(schema.result).values(study_id=study.id, revision=study.revision, **values)
     result_id = int(connection.execute(insertion.returning(schema.result.c.id)).scalar_one())
@@ -176,3 +182,6 @@ def _write_study(
     values = {"state": state, "worker": None, "lease_expires_at": None, "result_id": result_id}
     statement = update(schema.study).where(schema.study.c.id == bindparam("study"))
     connection.execute(statement, {"study": study_id, **values, **{name: result.get(name) for name in shown}})
+
+
+_SET_BEFORE = select(schema.result.c.object_set_uid).where(schema.result.c.id == bindparam("result"))

@@ -19,7 +19,7 @@ from sqlalchemy import (
 )
 
 from triaged.store.columns import BYTE_ORDERED, WHOLE, Instant, PeerText, metadata
-from triaged.store.schema_deliveries import commitment_report, negotiated, outbox
+from triaged.store.schema_deliveries import commitment_report, negotiated, outbox, push, push_receiver
 from triaged.store.schema_history import action, event, reorder
 from triaged.store.schema_people import account, session, sign_in_attempt
 
@@ -36,6 +36,8 @@ __all__ = [
     "metadata",
     "negotiated",
     "outbox",
+    "push",
+    "push_receiver",
     "quarantine",
     "reorder",
     "result",

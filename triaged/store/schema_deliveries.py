@@ -1,4 +1,4 @@
-"""The tables of what leaves: deliveries, what destinations accept, and answers about what we keep.
+"""The tables of what leaves: deliveries, what destinations accept, answers about what we keep, and pushes.
 
 They are part of the one schema, which has their names too. Knows no queries.
 """
@@ -11,6 +11,7 @@ from triaged.store.columns import WHOLE, Instant, PeerText, metadata
 
 _ASKED = text("commitment_uid IS NOT NULL")
 _UNCOMMITTED = text("state = 'SENT' AND committed_at IS NULL")
+_UNTOLD = text("state IN ('PENDING', 'DEAD', 'REFUSED')")
 
 outbox = Table(
     "outbox",
@@ -71,4 +72,41 @@ commitment_report = Table(
     CheckConstraint("state IN ('PENDING', 'SENT', 'DEAD')", name="state_is_known"),
     CheckConstraint("(state = 'SENT') = (sent_at IS NOT NULL)", name="sent_has_a_time"),
     Index("ix_commitment_report_state_next_attempt_at", "state", "next_attempt_at"),
+)
+
+# Who is told of changes, and of which: a list of occasions in JSON.
+push_receiver = Table(
+    "push_receiver",
+    metadata,
+    Column("receiver", Text, primary_key=True),
+    Column("occasions", Text, nullable=False),
+)
+
+# One row for each change and receiver, written in the transaction that makes the change.
+push = Table(
+    "push",
+    metadata,
+    Column("id", WHOLE, primary_key=True),
+    Column("study_id", WHOLE, ForeignKey("study.id"), nullable=False),
+    Column("receiver", Text, nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("occasion", Text, nullable=False),
+    # The class that the receiver was told last, and the one that it is told.
+    Column("class_before", Text, nullable=False),
+    Column("class_after", Text, nullable=False),
+    Column("reason", PeerText, nullable=False),
+    Column("result_id", WHOLE, ForeignKey("result.id")),
+    Column("state", Text, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("next_attempt_at", Instant, nullable=False),
+    Column("courier", Text),
+    Column("lease_expires_at", Instant),
+    Column("sent_at", Instant),
+    Column("error", PeerText),
+    CheckConstraint("occasion IN ('class_change', 'result')", name="occasion_is_known"),
+    CheckConstraint("state IN ('PENDING', 'SENT', 'DEAD', 'REFUSED', 'WITHDRAWN')", name="state_is_known"),
+    CheckConstraint("(state = 'SENT') = (sent_at IS NOT NULL)", name="sent_has_a_time"),
+    Index("ix_push_state_receiver_next_attempt_at", "state", "receiver", "next_attempt_at"),
+    Index("ix_push_study_id", "study_id"),
+    Index("ix_push_untold", "study_id", "receiver", sqlite_where=_UNTOLD, postgresql_where=_UNTOLD),
 )

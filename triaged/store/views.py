@@ -147,6 +147,23 @@ class Delivery:
 
 
 @dataclass(frozen=True, slots=True)
+class PushDelivery:
+    """One change of a study on its way to one receiver."""
+
+    number: int
+    study_uid: str
+    receiver: str
+    at: datetime
+    class_before: TriageClass
+    class_after: TriageClass
+    state: DeliveryState
+    attempts: int
+    next_attempt_at: datetime
+    sent_at: datetime | None
+    error: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class ResultRecord:
     """One set of results of a study, in force where `superseded_by_revision` is None.
 
