@@ -13,7 +13,7 @@ from typing import TypeVar, cast
 from triaged.dicom.elements import Elements, read_elements, sniff_encoding
 from triaged.dicom.quiet import without_warnings
 from triaged.errors import UnreadableInstance
-from triaged.study.placement import OrderPriority
+from triaged.study.placement import URGENCY, OrderPriority
 from triaged.study.records import InstanceHeader, Patient, ReceivedHeader
 from triaged.study.uids import SeriesUID, SOPInstanceUID, StudyUID
 
@@ -26,15 +26,6 @@ _INFLATE_AT_MOST = 64 * 1024 * 1024
 
 _LAST = "PerFrameFunctionalGroupsSequence"
 """The last attribute that is looked at."""
-
-_URGENCY = (
-    OrderPriority.STAT,
-    OrderPriority.HIGH,
-    OrderPriority.MEDIUM,
-    OrderPriority.ROUTINE,
-    OrderPriority.LOW,
-    OrderPriority.UNKNOWN,
-)
 
 _Position = tuple[float, float, float]
 _Orientation = tuple[float, float, float, float, float, float]
@@ -105,7 +96,7 @@ def _order_priority(elements: Elements) -> OrderPriority:
     candidates = [elements.text("RequestedProcedurePriority")]
     candidates += [item.text("RequestedProcedurePriority") for item in elements.items("RequestAttributesSequence")]
     known = [OrderPriority(text.upper()) for text in candidates if text and text.upper() in set(OrderPriority)]
-    return min(known, key=_URGENCY.index, default=OrderPriority.UNKNOWN)
+    return min(known, key=URGENCY.index, default=OrderPriority.UNKNOWN)
 
 
 def _patient(elements: Elements) -> Patient:

@@ -16,21 +16,13 @@ from sqlalchemy.dialects import postgresql, sqlite
 from triaged.errors import UnknownStudy
 from triaged.store import schema
 from triaged.study.lifecycle import State
-from triaged.study.placement import OrderPriority
+from triaged.study.placement import URGENCY, OrderPriority
 from triaged.study.records import Instance, InstanceHeader, Patient, Series
 from triaged.study.uids import SeriesUID, SOPInstanceUID, StudyUID
 
 UID = TypeVar("UID", StudyUID, SeriesUID, SOPInstanceUID)
 
 PATIENT_FIELDS = tuple(field.name for field in fields(Patient))
-_URGENCY = (
-    OrderPriority.STAT,
-    OrderPriority.HIGH,
-    OrderPriority.MEDIUM,
-    OrderPriority.ROUTINE,
-    OrderPriority.LOW,
-    OrderPriority.UNKNOWN,
-)
 _SEPARATORS = {ord("^"): " ", ord("="): " ", 0: " "}
 _HEADER_DEFAULTS = {field.name: field.default for field in fields(InstanceHeader)}
 
@@ -84,7 +76,7 @@ def search_text(*parts: str) -> str:
 
 def more_urgent(one: OrderPriority, other: OrderPriority) -> OrderPriority:
     """Return the more urgent one of two that are said of one study."""
-    return min(one, other, key=_URGENCY.index)
+    return min(one, other, key=URGENCY.index)
 
 
 def study_uid_of(row: Row[Any]) -> StudyUID:

@@ -38,6 +38,17 @@ class OrderPriority(StrEnum):
     UNKNOWN = "UNKNOWN"
 
 
+URGENCY = (
+    OrderPriority.STAT,
+    OrderPriority.HIGH,
+    OrderPriority.MEDIUM,
+    OrderPriority.ROUTINE,
+    OrderPriority.LOW,
+    OrderPriority.UNKNOWN,
+)
+"""From the most urgent; where several things are said of one order, the most urgent counts."""
+
+
 class Override(StrEnum):
     """What a reader decided about a study's place; who and when stands in the history of actions, never here.
 
