@@ -41,7 +41,7 @@ ROOMS_OF_LIBRARIES = {
     "onnxscript": {"lab"},
     "matplotlib": {"lab"},
     "nibabel": {"lab"},
-    "typer": {"cli.py", "lab/commands.py", "lab/package_options.py", "lab/phantom/command.py"},
+    "typer": {"cli.py", "user_commands.py", "lab/commands.py", "lab/package_options.py", "lab/phantom/command.py"},
     "socket": {"dimse", "web", "daemon", "lab"},
     "subprocess": {"daemon"},
 }

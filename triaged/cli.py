@@ -23,6 +23,7 @@ from rich.table import Column, Table
 from triaged.errors import ConfigError, TriagedError, UnknownDestination
 from triaged.lab.commands import app as model_app
 from triaged.lab.phantom.command import phantom
+from triaged.user_commands import app as user_app
 
 if TYPE_CHECKING:
     from triaged.config.settings import Config
@@ -37,6 +38,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(model_app)
+app.add_typer(user_app)
 app.command()(phantom)
 out = Console(highlight=False, width=None if sys.stdout.isatty() else 160)
 

@@ -23,12 +23,15 @@ from triaged.errors import ConfigError, TriagedError, TryLater
 from triaged.inference.onnx import load_package
 from triaged.steps.negotiate import SOP_CLASSES, Destination, Negotiator
 from triaged.steps.ports import Negotiation, Peer, Refused, Sent, Unreachable
+from triaged.store.accounts import Accounts
 from triaged.store.database import Database, Schema, open_database, schema_of
 from triaged.store.outbox import Outbox
 from triaged.store.peers import Peers
 from triaged.store.spool import Spool
 from triaged.study.commitment import STORAGE_COMMITMENT_PUSH_MODEL
+from triaged.study.people import Role
 from triaged.study.records import Negotiated, ObjectKind
+from triaged.web.identity import Mode
 
 _CONNECT_S = 5.0
 
@@ -48,6 +51,7 @@ def check(config: Config) -> Iterator[Check]:
     yield _try("dicom", lambda: _dicom(config))
     yield _try("web", lambda: _address("web", config.web.host, config.web.port))
     yield _try("database", lambda: _database(config))
+    yield _try("access", lambda: _access(config))
     yield _try("storage", lambda: _spool(config))
     yield _try(f"models.ct {config.models.ct}", lambda: _model(config))
     for destination in config.destinations:
@@ -128,6 +132,21 @@ def _database(config: Config) -> str:
                 raise ConfigError("expected a schema that this version knows, found one from another version")
     finally:
         database.close()
+
+
+def _access(config: Config) -> str:
+    """Say who can see the list; an administrator has to be among those who sign in."""
+    access = config.access
+    if access.mode is Mode.OPEN:
+        return f"open to everybody at this machine, by http://{config.web.host}:{config.web.port}"
+    if access.mode is Mode.PROXY:
+        return f"whom {', '.join(access.proxies)} names in the header {access.person_header}"
+    with _store(config) as database:
+        accounts = [] if database is None else Accounts(database).all()
+    administrators = sum(account.person.role is Role.ADMINISTRATOR for account in accounts)
+    if not administrators:
+        raise ConfigError("expected an account to sign in with: triaged user add NAME --role administrator; found none")
+    return f"{len(accounts)} account(s), {administrators} of an administrator"
 
 
 def _spool(config: Config) -> str:

@@ -15,7 +15,7 @@ import pytest
 
 from tests.unit.cli.site import Site, run
 
-COMMANDS = ("serve", "demo", "check", "status", "worklist", "requeue", "resend", "phantom")
+COMMANDS = ("serve", "demo", "check", "status", "worklist", "requeue", "resend", "phantom", "user")
 
 
 @pytest.fixture(scope="module")

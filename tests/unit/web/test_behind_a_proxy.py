@@ -76,7 +76,8 @@ def test_two_names_are_none(filled: Scene) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", [b"<script>", b"Doe\xef\xbf\xbd", b"triaged", b"local", b"*", b"D\xe2\x80\xaeoe", b"x" * 65, b"\x85", b"a,b&c"]
+    "name",
+    [b"<script>", b"Doe\xef\xbf\xbd", b"triaged", b"local", b"*", b"D\xe2\x80\xaeoe", b"x" * 65, b"\x85", b"a,b&c"],
 )
 def test_a_hostile_name_is_refused(filled: Scene, name: bytes) -> None:
     status, text = _asked(filled, [(b"X-Person", name), (b"X-Groups", b"radiology")])
