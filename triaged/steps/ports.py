@@ -132,6 +132,22 @@ class WorklistDesk(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Order:
+    """By what another list knows the order of a study; either may be empty. Never logged."""
+
+    accession_number: str
+    study_instance_uid: str
+
+
+class OrderPriorityPeer(Protocol):
+    """Asks a peer how urgent an order is."""
+
+    def ask(self, order: Order, peer: Peer) -> OrderPriority | Unreachable | None:
+        """Return the most urgent priority that the peer knows for it, or None; never raises for what a peer does."""
+        ...
+
+
 class Sender(Protocol):
     """Sends objects to a peer by C-STORE."""
 

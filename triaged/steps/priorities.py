@@ -1,0 +1,91 @@
+"""Looks up on another list how urgent the order of a complete study is, and moves the study if it is more urgent.
+
+Beside everything else: nothing waits for it, and where the other list is away the study stands as its images say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import structlog
+
+from triaged.steps.ports import Order, OrderPriorityPeer, Peer, Unreachable
+from triaged.store.priorities import Priorities, Unasked
+from triaged.store.standings import Standings
+from triaged.study.placement import OrderPriority
+from triaged.study.standing import Placing
+
+log = structlog.get_logger()
+
+Clock = Callable[[], datetime]
+
+
+@dataclass(frozen=True, slots=True)
+class LookUpOptions:
+    """`source` is what the history calls the other list; `retry_s`: the wait after it was away.
+
+    `look_back_s`: a study that has been complete for longer is no longer asked about, so that a list that comes back
+    after a day is asked about what still waits, and not about all that was ever kept.
+    """
+
+    source: str
+    retry_s: float = 30.0
+    look_back_s: float = 3600.0
+
+
+class OrderLookUp:
+    """Asks about one study after the other, each once."""
+
+    def __init__(
+        self,
+        priorities: Priorities,
+        standings: Standings,
+        wire: OrderPriorityPeer,
+        *,
+        peer: Peer,
+        placing: Placing,
+        options: LookUpOptions,
+    ) -> None:
+        self._priorities = priorities
+        self._standings = standings
+        self._wire = wire
+        self._peer = peer
+        self._placing = placing
+        self._options = options
+        self._not_before: datetime | None = None
+
+    def ask_next(self, *, clock: Clock) -> bool:
+        """Ask about the study that has just been completed; False when there is none, or the other list is away.
+
+        Raises:
+            TryLater: the store is away.
+        """
+        now = clock()
+        if self._not_before is not None and now < self._not_before:
+            return False
+        unasked = self._priorities.unasked(ready_since=now - timedelta(seconds=self._options.look_back_s))
+        if unasked is None:
+            return False
+        uid = unasked.study_uid
+        order = Order(unasked.accession_number, uid.value if uid.was_valid else "")
+        answer = self._wire.ask(order, self._peer)
+        if isinstance(answer, Unreachable):
+            self._not_before = clock() + timedelta(seconds=self._options.retry_s)
+            log.warning(
+                "urgency of an order not known, will ask again", study_instance_uid=uid.value, why=answer.reason
+            )
+            return False
+        self._take(unasked, answer, clock())
+        return True
+
+    def _take(self, unasked: Unasked, answer: OrderPriority | None, now: datetime) -> None:
+        uid, source = unasked.study_uid, self._options.source
+        moved = False
+        if answer is not None:
+            moved = self._standings.prioritise(uid.value, answer, self._placing, cause=source, now=now)
+        # Last, so that a crash in between has it asked again instead of forgotten.
+        said = "nothing" if answer is None else answer.value
+        self._priorities.asked(uid, detail=f"{source}: {said}", now=now)
+        log.info("urgency of an order asked for", study_instance_uid=uid.value, answer=said, moved=moved)
