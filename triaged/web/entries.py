@@ -6,7 +6,7 @@ Knows values only: no server, no store, no markup.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from typing_extensions import TypedDict
 
@@ -16,7 +16,7 @@ from triaged.study.placement import TriageClass
 from triaged.study.reading import ReadState
 from triaged.study.records import Patient, WorklistEntry
 from triaged.triage.reason import UNCERTAIN
-from triaged.web.offers import OVERRIDE_WORDS, reading_words
+from triaged.web.offers import OVERRIDE_WORDS, duration, reading_words
 
 NOTHING = "–"
 STATE_WORDS = {
@@ -155,7 +155,7 @@ def as_row(entry: WorklistEntry, *, now: datetime, threshold: float | None = Non
         quality=tuple(flag.replace("-", " ") for flag in entry.quality),
         state=STATE_WORDS[entry.state],
         override=OVERRIDE_WORDS[entry.override],
-        reading=reading_words(entry),
+        reading=reading_words(entry, now=now),
         is_being_read=entry.read_state is ReadState.READING,
         reading_since=entry.read_at,
         result_revision=entry.result_revision or 0,
@@ -180,16 +180,6 @@ def person_name(sent: str) -> str:
 def as_share(share: float, about: str = "") -> str:
     """Return a share of a lung in percent; what is there is never rounded to nothing."""
     return "<1 %" if 0 < share < 0.01 else f"{about}{100 * share:.0f} %"
-
-
-def duration(span: timedelta) -> str:
-    """Return a span in the two largest units that say something."""
-    minutes = max(0, int(span.total_seconds() // 60))
-    if minutes < 60:
-        return f"{minutes} min"
-    if minutes < 24 * 60:
-        return f"{minutes // 60} h {minutes % 60:02d} min"
-    return f"{minutes // 1440} d {minutes % 1440 // 60} h"
 
 
 def _compared(probability: float | None, threshold: float | None) -> str:

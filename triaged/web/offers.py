@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from triaged.study.placement import Override
 from triaged.study.reading import Action, ActionKind, ReadState
@@ -63,11 +64,24 @@ def offers(entry: WorklistEntry, person: str) -> tuple[Offer, ...]:
     return (first, done, *(_place(entry, *each) for each in _PLACES), *((_UNDO,) if touched else ()))
 
 
-def reading_words(entry: WorklistEntry) -> str:
-    """Return who reads a study or has read it; empty where nobody has."""
-    if entry.read_state is ReadState.UNREAD:
+def reading_words(entry: WorklistEntry, *, now: datetime) -> str:
+    """Return who reads a study or has read it, and since when; empty where nobody has."""
+    if entry.read_state is ReadState.UNREAD or entry.read_at is None:
         return ""
-    return f"{'being read' if entry.read_state is ReadState.READING else 'done'} by {entry.read_by}"
+    ago = duration(now - entry.read_at)
+    if entry.read_state is ReadState.READING:
+        return f"being read by {entry.read_by} for {ago}"
+    return f"done by {entry.read_by} {ago} ago"
+
+
+def duration(span: timedelta) -> str:
+    """Return a span in the two largest units that say something."""
+    minutes = max(0, int(span.total_seconds() // 60))
+    if minutes < 60:
+        return f"{minutes} min"
+    if minutes < 24 * 60:
+        return f"{minutes // 60} h {minutes % 60:02d} min"
+    return f"{minutes // 1440} d {minutes % 1440 // 60} h"
 
 
 def last_undoable(actions: Sequence[Action]) -> Action | None:

@@ -6,7 +6,8 @@ from datetime import timedelta
 
 import pytest
 
-from triaged.web.entries import duration, person_name
+from triaged.web.entries import person_name
+from triaged.web.offers import duration
 
 
 @pytest.mark.parametrize(

@@ -61,6 +61,8 @@ document.addEventListener("keydown", key);
 document.addEventListener("submit", (event) => {
   if (!event.target.matches(".offers") || event.submitter === null) return;
   event.preventDefault();
+  // A click is no choice of a row: only the keyboard's focus keeps a row in its place.
+  if (!event.submitter.matches(":focus-visible")) event.submitter.blur();
   send(event.target, event.submitter);
 });
 document.getElementById("help-open")?.addEventListener("click", () => help.showModal());

@@ -2,14 +2,15 @@
 "use strict";
 
 /**
- * Return the order to show: `held` rows keep the place that they have in `before`, the others take the places that are
- * left in the order of `next`. A held row that is no longer in `next` stays too, until nobody holds it.
+ * Return the order to show: `held` rows keep the place that they have among those rows of `before` that are still
+ * there, the others take the places that are left in the order of `next`. A held row that is no longer in `next` stays too, until nobody holds it.
  */
 export function arranged(next, before, held) {
+  const listed = new Set(next);
   const rest = next.filter((uid) => !held.has(uid));
   const order = [];
   let at = 0;
-  before.forEach((uid, index) => {
+  before.filter((uid) => held.has(uid) || listed.has(uid)).forEach((uid, index) => {
     if (!held.has(uid)) return;
     while (order.length < index && at < rest.length) order.push(rest[at++]);
     order.push(uid);

@@ -17,10 +17,16 @@ let pointerIn = false;
 
 /** Return the rows that must stay where they are. */
 function held() {
-  const found = new Set(rows().filter((row) => row.dataset.reading === "yes" || row.contains(document.activeElement)));
+  const listed = new Set(latest.map(uidOf));
+  const now = rows();
+  const found = new Set(now.filter((row) => row.contains(document.activeElement)));
+  for (const row of now) if (row.dataset.reading === "yes" && listed.has(uidOf(row))) found.add(row);
   const under = body().querySelector("tr:hover");
   if (under) found.add(under);
-  if (pointerIn || under) rows().filter((row) => row.getBoundingClientRect().top >= headEnd()).slice(0, TOP_ROWS).forEach((row) => found.add(row));
+  if (pointerIn || under) {
+    const end = headEnd();
+    now.filter((row) => row.getBoundingClientRect().top >= end).slice(0, TOP_ROWS).forEach((row) => found.add(row));
+  }
   return found;
 }
 
@@ -152,6 +158,8 @@ export const refreshed = throttled(refresh, PAUSE_MS);
 localTimes(document);
 watchPointer();
 document.addEventListener("focusout", () => setTimeout(() => {
-  if (body() !== null && !body().contains(document.activeElement) && !body().matches(":hover")) arrange();
+  if (body() === null) return;
+  const left = !body().contains(document.activeElement) && !body().matches(":hover");
+  if (left || body().querySelector("tr.gone") !== null) arrange();
 }));
 listen({ shown: () => main().dataset.version, changed: refreshed, lost });
