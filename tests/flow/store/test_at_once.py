@@ -13,13 +13,18 @@ from sqlalchemy import select, text
 
 from tests.unit.store.making import admit, at, instance, make_ready, placement, study_uid
 from tests.unit.store.test_outbox import publish
+from triaged.errors import ActionRefused
 from triaged.store import schema
+from triaged.store.actions import Actions
 from triaged.store.database import Database, migrate, open_database
 from triaged.store.outbox import Outbox
 from triaged.store.studies import Studies
+from triaged.store.views import Shown
 from triaged.store.worklist import Worklist
 from triaged.study.lifecycle import State
-from triaged.study.placement import Lane
+from triaged.study.placement import Lane, Override, Placement
+from triaged.study.reading import ActionKind
+from triaged.study.standing import Standing
 
 
 @pytest.fixture
@@ -164,6 +169,63 @@ def _admit_many(url: str, first: int, gate: Barrier) -> None:
         if number % 3 == 0:
             admit(studies, instance(number, 2), where=placement(-number, study_uid(number), lane=Lane.EMERGENCY))
     database.close()
+
+
+def _act_much(url: str, reader: str, gate: Barrier, found: Queue[list[int]]) -> None:
+    database = open_database(url)
+    actions = Actions(database)
+    database.is_alive()
+    gate.wait()
+    done = []
+    for turn in range(40):
+        kind = _KINDS[turn * (3 if reader == "ann" else 5) % len(_KINDS)]
+        uid = study_uid(1 + turn % 4).value
+        try:
+            if turn % 6 == 5:
+                done.append(actions.undo(uid, reader, placing=_place, now=at(50 + turn)).action_id)
+            else:
+                done.append(actions.act(uid, kind, reader, placing=_place, now=at(50 + turn)).action_id)
+        except ActionRefused:
+            continue
+    found.put(done)
+    database.close()
+
+
+def _place(standing: Standing) -> Placement:
+    lane = Lane.EMERGENCY if standing.override is Override.PIN else Lane.ORDERED
+    shift = {Override.RAISE: -10, Override.LOWER: 10}.get(standing.override, 0)
+    return placement((standing.since - at(0)).total_seconds() / 60 + shift, standing.study_uid, lane=lane)
+
+
+_KINDS = [kind for kind in ActionKind if kind is not ActionKind.UNDONE]
+
+
+def test_readers_who_act_at_once_while_studies_come_leave_one_consistent_history(
+    database: Database, database_url: str
+) -> None:
+    studies, worklist, actions = Studies(database), Worklist(database), Actions(database)
+    for number in range(1, 5):
+        admit(studies, instance(number, 1), minutes=number, where=_place)
+    spawn = multiprocessing.get_context("spawn")
+    gate, found = spawn.Barrier(3), spawn.Queue()
+    processes = [spawn.Process(target=_act_much, args=(database_url, name, gate, found)) for name in ("ann", "bob")]
+    processes.append(spawn.Process(target=_admit_many, args=(database_url, 101, gate)))
+    for process in processes:
+        process.start()
+    done = [action for _ in range(2) for action in found.get(timeout=120)]
+    for process in processes:
+        process.join(120)
+    assert [process.exitcode for process in processes] == [0, 0, 0]
+    assert len(done) > 10
+    entries = worklist.entries(shown=Shown.ALL)
+    assert sorted(entry.position for entry in entries if entry.position) == list(range(1, worklist.total() + 1))
+    for entry in entries:
+        moves = [(move.before, move.after) for move in studies.moves(entry.study_instance_uid)]
+        assert [before for before, _ in moves] == [None, *(after for _, after in moves[:-1])]
+        assert (moves[-1][1] or 0) == entry.position
+    told = [each for number in range(1, 5) for each in actions.actions(study_uid(number).value)]
+    assert {each.action_id for each in told} == set(done)
+    assert {each.undoes for each in told if each.undoes} == {each.action_id for each in told if each.undone}
 
 
 def test_positions_are_exact_when_processes_change_the_order_at_once(database: Database, database_url: str) -> None:

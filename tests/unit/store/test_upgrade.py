@@ -8,14 +8,18 @@ from pathlib import Path
 import pytest
 from alembic import command
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 
 from triaged.store import database as databases
+from triaged.store.actions import Actions
 from triaged.store.commitments import Commitments, Held
 from triaged.store.database import Database, Schema, migrate, open_database, schema_of
 from triaged.store.outbox import Outbox
 from triaged.store.studies import Studies
 from triaged.store.worklist import Worklist
 from triaged.study.commitment import Reference
+from triaged.study.placement import Lane, Override, Placement, TriageClass
+from triaged.study.reading import ActionKind, ReadState
 from triaged.study.records import DeliveryState, DerivedObject, ObjectKind
 from triaged.study.uids import is_valid_uid
 
@@ -43,6 +47,19 @@ ROWS = [
     " patient_name, patient_id, patient_birth_date, patient_sex, accession_number, study_date, study_time,"
     " study_description) VALUES (1, '1.2.826.0.1.1', 'TRIAGED', 2, 'ROUTINE', :then, :then, :then, 1, 0, 1, 1, 'B',"
     " :then, '1:0', 'B severe', 2, 0.5, 'Roe^Jane', 'P-1', '19700101', 'F', 'A-1', '20250101', '1159', 'Thorax')",
+    "INSERT INTO study SELECT 2, '1.2.826.0.1.7', NULL, state, revision, order_priority, first_instance_at,"
+    " last_instance_at, ready_at, instances, conflicts, worker, lease_expires_at, attempts, not_before, lane,"
+    " triage_class, effective_at, '1:1', reason, NULL, NULL, NULL, NULL, NULL, NULL, NULL, 'Müller^Otto', 'P-2',"
+    " patient_birth_date, patient_sex, 'A-2', '20240101', study_time, study_description FROM study",
+    # The second study came first, and the first one passed it, with a row for each that moved.
+    *(
+        f"INSERT INTO reorder (id, study_id, at, cause) VALUES ({number}, {study}, :then, '{cause}')"
+        for number, study, cause in [(1, 2, "came"), (2, 1, "came"), (3, 1, "severe")]
+    ),
+    *(
+        f"INSERT INTO move VALUES ({change}, {study}, {before}, {after})"
+        for change, study, before, after in [(1, 2, "NULL", 1), (2, 1, "NULL", 2), (3, 1, 2, 1), (3, 2, 1, 2)]
+    ),
     *(
         "INSERT INTO result (id, study_id, revision, at, worker, outcome, severity, quality, model, scheme,"
         f" triage_class, reason) VALUES ({number}, 1, {number}, :then, 'w', 'TRIAGED', 0.{3 + number}, '[]', 'old',"
@@ -93,7 +110,7 @@ def old(database_url: str, tmp_path: Path) -> Iterator[Database]:
             connection.execute(text(row), {name: value for name, value in TIMES.items() if f":{name}" in row})
     if not is_sqlite:  # rows with numbers of their own do not advance the sequences
         with database.begin() as connection:
-            for table in ("study", "result", "derived", "outbox"):
+            for table in ("study", "result", "derived", "outbox", "reorder"):
                 connection.execute(text(f"SELECT setval(pg_get_serial_sequence('{table}', 'id'), 100)"))
     assert schema_of(database) is Schema.OLDER
     yield database
@@ -108,7 +125,7 @@ def upgraded(old: Database) -> Database:
 
 
 def test_nothing_is_lost_and_the_list_numbers_the_results(upgraded: Database) -> None:
-    (entry,) = Worklist(upgraded).entries()
+    entry, _ = Worklist(upgraded).entries()
     assert (entry.study_instance_uid, entry.severity, entry.result_revision) == (STUDY, 0.5, 2)
     assert [
         (each.revision, each.severity, each.superseded_by_revision) for each in Studies(upgraded).results(STUDY)
@@ -116,6 +133,31 @@ def test_nothing_is_lost_and_the_list_numbers_the_results(upgraded: Database) ->
         (1, 0.4, 2),
         (2, 0.5, None),
     ]
+
+
+def test_old_moves_are_told_as_before_and_new_ones_follow_them(upgraded: Database) -> None:
+    studies, other = Studies(upgraded), study_uid(7).value
+    admit(studies, instance(3, 1), where=Placement(Lane.EMERGENCY, TriageClass.EMERGENCY, at(0), "0:0", "STAT order"))
+    told = [(move.before, move.after, move.cause, move.cause_study_uid) for move in studies.moves(other)]
+    assert told == [
+        (None, 1, "came", other),
+        (1, 2, "severe", STUDY),
+        (2, 3, "received: STAT order", study_uid(3).value),
+    ]
+    assert [(move.before, move.after) for move in studies.moves(STUDY)] == [(None, 2), (2, 1), (1, 2)]
+
+
+def test_old_studies_are_unread_and_can_be_searched_and_acted_on(upgraded: Database) -> None:
+    (entry,) = Worklist(upgraded).entries(search="muller a-2")
+    assert (entry.position, entry.read_state, entry.override) == (2, ReadState.UNREAD, Override.NONE)
+    actions = Actions(upgraded)
+    actions.act(STUDY, ActionKind.DONE, "ann", placing=lambda _: placement(0, STUDY), now=at(0))
+    assert [each.position for each in Worklist(upgraded).entries()] == [1]
+
+
+def test_old_events_cannot_be_changed_any_more(upgraded: Database) -> None:
+    with pytest.raises(DBAPIError, match="history is never changed"), upgraded.begin() as connection:
+        connection.execute(text("DELETE FROM reorder"))
 
 
 def test_an_old_result_is_a_set_of_its_own_whose_report_the_next_one_names(upgraded: Database) -> None:
