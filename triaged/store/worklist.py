@@ -63,12 +63,13 @@ class Worklist(Ledger):
         """
         part = Part(shown, search, classes, states)
         plain = part == Part() and order is Order.TRIAGE
-        query = _ordered(_narrowed(_ENTRIES if plain else _NUMBERED, part), shown, order)
+        unnumbered = plain or shown is Shown.DONE
+        query = _ordered(_narrowed(_ENTRIES if unnumbered else _NUMBERED, part), shown, order)
         with self._database.read() as connection:
             rows = connection.execute(query.limit(limit).offset(offset)).all()
         if plain:
             return [_entry(row, position) for position, row in enumerate(rows, start=offset + 1)]
-        return [_entry(row, row.position or 0) for row in rows]
+        return [_entry(row, 0 if unnumbered else row.position or 0) for row in rows]
 
     def order(self) -> list[str]:
         """Return the Study Instance UIDs of the open list from its top, as they are at one moment."""
