@@ -98,6 +98,14 @@ class Accounts(Ledger):
             _end(connection, schema.session.c.account_id == found.id, now)
         return True
 
+    def end_sessions(self, name: str, *, now: datetime) -> bool:
+        """Sign somebody out everywhere; False where nobody has this name."""
+        with self._database.begin() as connection:
+            found = _account(connection, name)
+            if found is not None:
+                _end(connection, schema.session.c.account_id == found.id, now)
+        return found is not None
+
     def remove(self, name: str) -> bool:
         """Remove an account with its sessions; False where there is none."""
         with self._database.begin() as connection:

@@ -26,7 +26,7 @@ from triaged.store.peers import Peers
 from triaged.store.spool import Spool
 from triaged.store.studies import Studies
 from triaged.store.worklist import Worklist
-from triaged.web import actions, api, pages, signin, viewing, workitems
+from triaged.web import actions, api, pages, people, signin, viewing, workitems
 from triaged.web.access import Access, Refuse, is_for_programs
 from triaged.web.identity import AccessOptions, Mode
 from triaged.web.news import News
@@ -93,6 +93,7 @@ def create_app(
     access = options.access
     if access.mode is Mode.ACCOUNTS:
         app.include_router(signin.router(accounts, shown, options=access, clock=clock))
+        app.include_router(people.router(accounts, shown, clock=clock))
     refuse = partial(_problem, shown)
     app.add_middleware(Access, options=access, accounts=accounts, clock=clock, refuse=refuse)
     _guard(app, refuse)

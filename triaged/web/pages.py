@@ -6,7 +6,7 @@ Knows no DICOM network, no settings and no clock. Every text is escaped by the t
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from http import HTTPStatus
@@ -20,6 +20,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.exceptions import HTTPException
 
 from triaged.steps.acting import Readers
+from triaged.store.accounts import Account
 from triaged.store.outbox import Outbox
 from triaged.store.peers import Peers
 from triaged.store.spool import Spool
@@ -194,6 +195,10 @@ class Pages:
     ) -> Response:
         """Return the form for signing in; `words` say why it is shown again, `wanted` where to go afterwards."""
         return self.seen_by(visitor(request))._page("sign_in", status=status, wanted=wanted, words=words)
+
+    def people(self, request: Request, accounts: Sequence[Account]) -> Response:
+        """Return the page of who may sign in."""
+        return self.seen_by(visitor(request))._page("people", version="", accounts=accounts)
 
     def _row(self, entry: WorklistEntry, threshold: float | None) -> Row:
         return as_row(entry, now=self._clock(), threshold=threshold)

@@ -28,6 +28,11 @@ class Visitor:
     csrf: str = ""
     can_sign_out: bool = False
 
+    @property
+    def sees_people(self) -> bool:
+        """Tell whether there are accounts, and this is somebody who may see them."""
+        return self.can_sign_out and self.person is not None and self.person.role is Role.ADMINISTRATOR
+
 
 def visitor(request: Request) -> Visitor:
     """Return who asks; nobody in particular on the few paths that are for everybody."""
