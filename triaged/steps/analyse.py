@@ -18,9 +18,11 @@ from triaged.dicom.pixels import ReadSeries, read_header_only, read_series
 from triaged.errors import StaleClaim, TryLater, UnreadableStudy
 from triaged.pipelines.pipeline import Pipeline
 from triaged.results.colour import Palette
+from triaged.results.comparison import Earlier
 from triaged.results.instance import ResultObject
 from triaged.results.objects import reason_objects, result_objects
 from triaged.results.provenance import Provenance
+from triaged.steps.following import Followed, followed
 from triaged.steps.placing import placing
 from triaged.steps.publish import Kept, Publisher, object_set
 from triaged.store.spool import Spool
@@ -28,9 +30,11 @@ from triaged.store.studies import Studies
 from triaged.study.assessment import Assessed, Assessment, Failed, OutOfScope, Reason, ReasonCode, unreadable
 from triaged.study.finding import Reading
 from triaged.study.placement import Placement
-from triaged.study.records import Claim, ObjectKind, Series
+from triaged.study.records import Claim, ObjectKind, Prior, Series
 from triaged.study.scope import Choice, ScopeOptions, choose
+from triaged.study.standing import Compared
 from triaged.study.uids import SeriesUID
+from triaged.triage.follow_up import FollowUp
 from triaged.triage.ordering import place
 from triaged.triage.scheme import TriageOptions
 
@@ -69,6 +73,11 @@ class Engine:
     software_version: str
     settings_digest: str
 
+    @property
+    def algorithm(self) -> str:
+        """Name and version, by which results of the same engine are known."""
+        return f"{self.name} {self.version}"
+
 
 @dataclass(frozen=True, slots=True)
 class _Outcome:
@@ -78,6 +87,7 @@ class _Outcome:
     provenance: Provenance
     objects: Sequence[ResultObject] = ()
     coronal: bytes | None = None
+    compared: Compared | None = None
 
 
 class Analyst:
@@ -167,10 +177,11 @@ class Analyst:
 
     def _assessed(self, claim: Claim, choice: Choice, read: ReadSeries, reading: Reading) -> _Outcome:
         assessment = Assessed(reading.finding)
-        placement = self._place(claim, assessment)
-        earlier = self._publisher.earlier(claim.study_uid)
-        compares = "" if earlier is None else earlier.prior.object_set_uid
-        provenance = self._provenance(claim, choice.chosen, compares=compares)
+        prior = self._publisher.prior(claim.study_uid)
+        follows = followed(reading.finding, prior, self.engine.algorithm, self._triage)
+        placement = self._place(claim, assessment, None if follows is None else follows.follow_up)
+        earlier = self._publisher.drawn(prior, claim.study_uid)
+        provenance = self._provenance(claim, choice.chosen, compares=_compares(prior, earlier, follows))
         results = result_objects(
             sources=read.headers,
             source_geometry=read.source_geometry,
@@ -182,7 +193,8 @@ class Analyst:
             palette=self._options.palette,
             earlier=earlier,
         )
-        return _Outcome(assessment, choice, placement, provenance, results.objects, results.coronal)
+        compared = None if follows is None else follows.compared
+        return _Outcome(assessment, choice, placement, provenance, results.objects, results.coronal, compared)
 
     def _given_up(self, claim: Claim) -> _Outcome:
         """Return a failure without looking at the study again, whichever part of it broke every attempt."""
@@ -216,9 +228,10 @@ class Analyst:
                 continue
         return None
 
-    def _place(self, claim: Claim, assessment: Assessment) -> Placement:
+    def _place(self, claim: Claim, assessment: Assessment, follow_up: FollowUp | None = None) -> Placement:
         """Return the place that the images alone give, as the objects say it; `commit` decides the one on the list."""
-        return place(claim.study_uid, claim.ready_at, assessment, claim.order_priority, self._triage)
+        priority = claim.order_priority
+        return place(claim.study_uid, claim.ready_at, assessment, priority, self._triage, follow_up=follow_up)
 
     def _provenance(self, claim: Claim, chosen: Series | None, *, outcome: str = "", compares: str = "") -> Provenance:
         instances = chosen.instances if chosen else claim.series[0].instances
@@ -252,5 +265,13 @@ class Analyst:
             destinations=self._destinations,
             model=outcome.provenance.algorithm,
             scheme=self._triage.scheme.value,
+            compared=outcome.compared,
             now=now,
         )
+
+
+def _compares(prior: Prior | None, earlier: Earlier | None, follows: Followed | None) -> str:
+    """Return what of an earlier study alters the objects: its pictures, or its scores alone where they are lost."""
+    if prior is None or (earlier is None and follows is None):
+        return ""
+    return prior.object_set_uid if earlier is not None else f"{prior.object_set_uid} without its view"

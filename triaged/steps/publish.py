@@ -17,9 +17,10 @@ from triaged.results.comparison import Earlier
 from triaged.results.coronal import decode_coronal
 from triaged.results.instance import ResultObject
 from triaged.results.provenance import Provenance, Replaced
+from triaged.steps.following import chosen
 from triaged.store.spool import Spool
 from triaged.store.studies import Studies
-from triaged.study.records import DerivedObject, ObjectKind, ObjectSet
+from triaged.study.records import DerivedObject, ObjectKind, ObjectSet, Prior
 from triaged.study.uids import StudyUID
 
 log = structlog.get_logger()
@@ -56,12 +57,15 @@ class Publisher:
         replaces = self._replaced(published.reports)
         return replace(provenance, revision=before.revision + 1, follows=before.uid, replaces=replaces)
 
-    def earlier(self, study_uid: StudyUID) -> Earlier | None:
-        """Return the last scored study of the same patient with its view; None where there is none to be drawn.
+    def prior(self, study_uid: StudyUID) -> Prior | None:
+        """Return the earlier study of the same patient that this one is compared with, or None."""
+        return chosen(self._studies.priors(study_uid.value))
 
-        A view that is broken or gone costs the comparison, never the study.
+    def drawn(self, prior: Prior | None, study_uid: StudyUID) -> Earlier | None:
+        """Return an earlier study with its view; None where there is none to be drawn.
+
+        A view that is broken or gone costs the picture of the comparison, never the study.
         """
-        prior = self._studies.prior(study_uid.value)
         if prior is None:
             return None
         try:

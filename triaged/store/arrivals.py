@@ -27,7 +27,7 @@ from triaged.store.rows import (
     search_text,
     sent_text,
 )
-from triaged.store.standings import Where, placed
+from triaged.store.standings import Where, is_trusted, placed
 from triaged.store.views import ConflictKind
 from triaged.study.lifecycle import Event, State, after
 from triaged.study.placement import OrderPriority, Placement
@@ -80,7 +80,8 @@ def _first_of_study(
     connection: Connection, instance: Instance, header: ReceivedHeader, where: Where, now: datetime
 ) -> bool:
     """Insert the study of its first instance; False where another receiver was a moment faster."""
-    standing = Standing(instance.study_uid, now, now, State.RECEIVING, header.order_priority)
+    trusted = is_trusted(connection)
+    standing = Standing(instance.study_uid, now, now, State.RECEIVING, header.order_priority, trusted=trusted)
     placement = where if isinstance(where, Placement) else where(standing)
     values = {
         "study_uid": instance.study_uid.value,

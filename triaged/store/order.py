@@ -34,6 +34,7 @@ def placement_columns(placement: Placement) -> dict[str, Any]:
         "effective_at": placement.effective_at,
         "sort_key": placement.sort_key,
         "reason": placement.reason,
+        "due_again_at": placement.due_again_at,
     }
 
 

@@ -23,6 +23,7 @@ from triaged.study.finding import Finding
 from triaged.study.lifecycle import Event, State, after
 from triaged.study.placement import Override
 from triaged.study.records import Claim, DerivedObject, ObjectKind, ObjectSet
+from triaged.study.standing import Compared
 from triaged.study.uids import SeriesUID
 
 
@@ -44,6 +45,7 @@ class Outcomes(Ledger):
         object_set: ObjectSet,
         coronal_path: str | None,
         now: datetime,
+        compared: Compared | None = None,
     ) -> None:
         """Publish what became of a claimed study, with one delivery for each object and destination that wants it.
 
@@ -55,7 +57,7 @@ class Outcomes(Ledger):
 
         What has not been sent of an earlier set, and no courier is sending, is withdrawn, also where the new set has no
         objects: nobody is to get a score that the list no longer shows. `coronal_path` is where the spool keeps the
-        view with which a later study of the patient is compared.
+        view with which a later study of the patient is compared, `compared` how this one follows an earlier one.
 
         Raises:
             StaleClaim: the study changed or somebody else owns it; nothing was written.
@@ -66,9 +68,10 @@ class Outcomes(Ledger):
             state = after(State(study.state), event)
             result = _result_columns(assessment)
             named = {"worker": claim.worker, "outcome": state, "model": model, "scheme": scheme}
-            published = {"coronal_path": coronal_path, **_set_columns(object_set)}
+            published = {"coronal_path": coronal_path, **_set_columns(object_set), **_compared_columns(compared)}
             chosen_uid = None if chosen is None else chosen.value
-            known = {"state": state, "assessment": assessment}
+            comparison = None if compared is None else compared.comparison
+            known = {"state": state, "assessment": assessment, "comparison": comparison}
             by_itself = placed(connection, study, placement, now=now, override=Override.NONE, **known)
             shown = {"triage_class": by_itself.triage_class, "reason": by_itself.reason}
             values = {**result, **named, **published, **shown, "chosen_series_uid": chosen_uid, "at": now}
@@ -145,6 +148,16 @@ def _set_columns(object_set: ObjectSet) -> dict[str, Any]:
 def _is_news(connection: Connection, study: Row[Any], object_set: ObjectSet) -> bool:
     """Tell whether a result is another one than the study had; the same one made again is told to nobody."""
     return connection.execute(_SET_BEFORE, {"result": study.result_id}).scalar_one_or_none() != object_set.uid
+
+
+def _compared_columns(compared: Compared | None) -> dict[str, Any]:
+    if compared is None:
+        return {}
+    return {
+        "prior_result_id": compared.prior_result_id,
+        "trend": compared.trend,
+        "change_points": compared.change_points,
+    }
 
 
 def _write_result(connection: Connection, study: Row[Any], values: Mapping[str, Any]) -> int:

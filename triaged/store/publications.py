@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Row, bindparam, func, or_, select
 from triaged.store import schema
 from triaged.store.database import Ledger
 from triaged.store.history import derived_object
+from triaged.store.moments import interval
 from triaged.store.views import ResultRecord
 from triaged.study.lifecycle import State
 from triaged.study.placement import TriageClass
@@ -42,16 +43,18 @@ class Publications(Ledger):
         )
 
     def prior(self, study_uid: str) -> Prior | None:
-        """Return the last scored study of the same patient before this one, of which a view is kept.
+        """Return the last scored study of the same patient before this one, of which a view is kept."""
+        return next(iter(self.priors(study_uid)), None)
+
+    def priors(self, study_uid: str) -> list[Prior]:
+        """Return the scored studies of the same patient before this one, of which a view is kept, the last one first.
 
         The same patient: the same Patient ID and birth date, neither of them empty. Before: by the study's date, and on
-        one date by its time to the second; a study without a date has no prior, and is none.
+        one date by its time to the second; a study without a date has no prior, and is none. Only the last few.
         """
         with self._database.read() as connection:
             rows = connection.execute(_PRIORS, {"uid": study_uid}).all()
-        dated = (row for row in rows if _is_date(row.study_date) and _is_date(row.later_date))
-        row = next(dated, None)
-        return None if row is None else _prior(row)
+        return [_prior(row) for row in rows if _is_date(row.study_date) and _is_date(row.later_date)]
 
     def results(self, study_uid: str) -> list[ResultRecord]:
         """Return every set of results of a study, the oldest first; the last one is in force.
@@ -111,6 +114,9 @@ def _prior(row: Row[Any]) -> Prior:
         lesion_ml=row.lesion_ml,
         grade=row.grade,
         coronal_path=row.coronal_path,
+        lungs_ml=row.lungs_ml,
+        interval=interval((row.later_date, row.later_time), (row.study_date, row.study_time)),
+        result_id=row.id,
     )
 
 
@@ -137,7 +143,14 @@ def _second(time: Any) -> Any:
 
 _later = _study.alias("later")
 _PRIORS = (
-    select(_study.c.study_uid, _study.c.study_date, _later.c.study_date.label("later_date"), _result)
+    select(
+        _study.c.study_uid,
+        _study.c.study_date,
+        _study.c.study_time,
+        _later.c.study_date.label("later_date"),
+        _later.c.study_time.label("later_time"),
+        _result,
+    )
     .join(_result, _result.c.id == _study.c.result_id)
     .join(_later, _later.c.patient_key == _study.c.patient_key)
     .where(

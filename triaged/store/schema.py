@@ -20,7 +20,7 @@ from sqlalchemy import (
 
 from triaged.store.columns import BYTE_ORDERED, WHOLE, Instant, PeerText, metadata
 from triaged.store.schema_deliveries import commitment_report, negotiated, outbox, push, push_receiver
-from triaged.store.schema_history import action, event, reorder
+from triaged.store.schema_history import action, event, policy, reorder
 from triaged.store.schema_people import account, session, sign_in_attempt
 
 __all__ = [
@@ -36,6 +36,7 @@ __all__ = [
     "metadata",
     "negotiated",
     "outbox",
+    "policy",
     "push",
     "push_receiver",
     "quarantine",
@@ -50,6 +51,7 @@ __all__ = [
 _OPEN = text("closed_at IS NULL")
 _UNREAD = text("read_state <> 'DONE'")
 _READ = text("read_state = 'DONE'")
+_DUE = text("due_again_at IS NOT NULL")
 
 study = Table(
     "study",
@@ -76,6 +78,8 @@ study = Table(
     Column("effective_at", Instant, nullable=False),
     Column("sort_key", BYTE_ORDERED, nullable=False, unique=True),
     Column("reason", Text, nullable=False),
+    # When time alone changes the key; none in an order that needs no clock.
+    Column("due_again_at", Instant),
     # The result in force; the row in `result` has all of it.
     Column("result_id", WHOLE),
     Column("identification", Float),
@@ -131,6 +135,7 @@ study = Table(
     Index("ix_study_state_sort_key", "state", "sort_key"),
     Index("ix_study_open", "sort_key", sqlite_where=_UNREAD, postgresql_where=_UNREAD),
     Index("ix_study_done", "read_at", sqlite_where=_READ, postgresql_where=_READ),
+    Index("ix_study_due_again", "due_again_at", sqlite_where=_DUE, postgresql_where=_DUE),
 )
 
 instance = Table(
@@ -240,6 +245,10 @@ result = Table(
     Column("set_revision", Integer, nullable=False, server_default="1"),
     Column("follows", Text, nullable=False, server_default=""),
     Column("coronal_path", Text),
+    # The earlier result that this one was compared with, and how: the trend, and the change in percentage points.
+    Column("prior_result_id", WHOLE),
+    Column("trend", Text),
+    Column("change_points", Float),
     # One revision has one published result, whatever crashes and whoever comes back late.
     UniqueConstraint("study_id", "revision"),
 )

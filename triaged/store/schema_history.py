@@ -1,12 +1,12 @@
-"""The tables of what happened: events, changes of the order, actions of people. Rows are added and never changed.
+"""The tables of what happened: events, changes of the order, of its policy, actions of people.
 
-The database itself refuses to change or delete them. They are part of the one schema, which has their names too. Knows
-no queries.
+Rows are added and never changed: the database itself refuses to change or delete them. They are part of the one schema,
+which has their names too. Knows no queries.
 """
 
 from __future__ import annotations
 
-from sqlalchemy import Column, Connection, ForeignKey, Integer, Table, Text, text
+from sqlalchemy import Boolean, Column, Connection, ForeignKey, Integer, Table, Text, text
 from sqlalchemy.event import listen
 
 from triaged.store.columns import WHOLE, Instant, PeerText, metadata
@@ -57,6 +57,19 @@ action = Table(
     Column("read_at_before", Instant),
 )
 
+# What the order rests on: one row for each change, of which the last holds. `settings` is the policy as text, `reasons`
+# a list in JSON of why the order is not trusted, empty while it is.
+policy = Table(
+    "policy",
+    metadata,
+    Column("id", WHOLE, primary_key=True),
+    Column("at", Instant, nullable=False),
+    Column("settings", Text, nullable=False),
+    Column("trusted", Boolean, nullable=False),
+    Column("reasons", Text, nullable=False),
+    Column("cause", PeerText, nullable=False),
+)
+
 _REFUSE = (
     "CREATE OR REPLACE FUNCTION triaged_refuse_change() RETURNS trigger LANGUAGE plpgsql AS "
     "$$ BEGIN RAISE EXCEPTION 'history is never changed: %', TG_TABLE_NAME; END $$"
@@ -81,5 +94,5 @@ def refuse_changes(table: Table, connection: Connection, **_: object) -> None:
     connection.execute(text(_ON_POSTGRESQL.format(table=table.name)))
 
 
-for _table in (event, reorder, action):
+for _table in (event, reorder, action, policy):
     listen(_table, "after_create", refuse_changes)

@@ -6,6 +6,7 @@ Knows no policy: who asks brings it along. It decides within the transaction, on
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -14,13 +15,14 @@ from sqlalchemy import Connection, Row, bindparam, select, update
 from triaged.errors import UnknownStudy
 from triaged.store import order, schema
 from triaged.store.database import Ledger
+from triaged.store.moments import interval
 from triaged.store.rows import known_study, more_urgent, record_event, study_uid_of
 from triaged.study.assessment import Assessed, Assessment, Failed, OutOfScope, Reason, ReasonCode
 from triaged.study.finding import Finding, QualityFlag
 from triaged.study.lifecycle import State
 from triaged.study.placement import OrderPriority, Override, Placement
 from triaged.study.reading import ReadState
-from triaged.study.standing import Placing, Standing
+from triaged.study.standing import Comparison, EarlierFinding, Placing, Standing
 
 Where = Placement | Placing
 """A place that is the same however the study stands, or the policy that decides once that is known."""
@@ -76,13 +78,29 @@ class Standings(Ledger):
         For a change of the policy itself: their keys from before need not be comparable with those from now.
         """
         with self._database.begin() as connection:
-            rows = connection.execute(_ALL_OPEN).all()
-            placements = {row.id: placing(standing_of(connection, row, now=now)) for row in rows}
-            changed = [row for row in rows if not _is_at(row, placements[row.id])]
-            order.place_all(connection, {row.id: placements[row.id] for row in changed}, cause=cause, now=now)
-            for row in changed:
-                _record(connection, row, "PLACED_AGAIN", cause, now=now)
-        return len(changed)
+            return place_all_in(connection, placing, cause=cause, now=now)
+
+    def place_due(self, placing: Placing, *, cause: str, now: datetime) -> int:
+        """Give the open studies a new place whose place time alone has changed, as one change; return how many.
+
+        Where they moved to stands in the record of the order, and nothing in the history of each study: nothing
+        happened to it.
+        """
+        with self._database.read() as connection:
+            if connection.execute(_ANY_DUE, {"now": now}).first() is None:
+                return 0
+        with self._database.begin() as connection:
+            rows = connection.execute(_ALL_DUE, {"now": now}).all()
+            _place_rows(connection, rows, placing, cause=cause, now=now)
+        return len(rows)
+
+
+def place_all_in(connection: Connection, placing: Placing, *, cause: str, now: datetime) -> int:
+    """Do what `Standings.place_all_again` does, within a transaction."""
+    changed = _place_rows(connection, connection.execute(_ALL_OPEN).all(), placing, cause=cause, now=now)
+    for row in changed:
+        _record(connection, row, "PLACED_AGAIN", cause, now=now)
+    return len(changed)
 
 
 def standing_of(connection: Connection, study: Row[Any], *, now: datetime, **changed: Any) -> Standing:
@@ -96,8 +114,16 @@ def standing_of(connection: Connection, study: Row[Any], *, now: datetime, **cha
         "override": Override(study.override),
     }
     if "assessment" not in changed and study.result_id is not None:
-        changed["assessment"] = assessment_of(connection.execute(_RESULT, {"result": study.result_id}).one())
+        result = connection.execute(_RESULT, {"result": study.result_id}).one()
+        changed = {**_found(connection, study, result), **changed}
+    if "trusted" not in changed:
+        changed["trusted"] = is_trusted(connection)
     return Standing(**{**values, **changed})
+
+
+def is_trusted(connection: Connection) -> bool:
+    """Tell whether studies are read in the order that the scores give, as the guard decided last."""
+    return connection.execute(_TRUSTED).scalar_one_or_none() is not False
 
 
 def placed(connection: Connection, study: Row[Any], where: Where, *, now: datetime, **changed: Any) -> Placement:
@@ -111,6 +137,31 @@ def assessment_of(result: Row[Any]) -> Assessment:
         return Assessed(_finding(result))
     reason = Reason(ReasonCode(result.reason_code), result.reason_detail)
     return OutOfScope(reason) if result.outcome == State.OUT_OF_SCOPE else Failed(reason)
+
+
+def _found(connection: Connection, study: Row[Any], result: Row[Any]) -> dict[str, Any]:
+    """Return what a result says of the study, and what it was compared with."""
+    found: dict[str, Any] = {"assessment": assessment_of(result)}
+    if result.prior_result_id is not None:
+        prior = connection.execute(_PRIOR, {"result": result.prior_result_id}).one()
+        found["comparison"] = _comparison(study, result, prior)
+    return found
+
+
+def _comparison(study: Row[Any], result: Row[Any], prior: Row[Any]) -> Comparison | None:
+    times = interval((study.study_date, study.study_time), (prior.study_date, prior.study_time))
+    if times is None:
+        return None
+    earlier = EarlierFinding(
+        at=times[1],
+        algorithm=prior.model,
+        severity=prior.severity,
+        severity_right=prior.severity_right,
+        severity_left=prior.severity_left,
+        severity_total=prior.severity_total,
+        lungs_ml=prior.lungs_ml,
+    )
+    return Comparison(times[0], result.model, earlier)
 
 
 def _finding(result: Row[Any]) -> Finding:
@@ -141,6 +192,17 @@ def _place_again(connection: Connection, study: Row[Any], placing: Placing, *, c
     return True
 
 
+def _place_rows(
+    connection: Connection, rows: Sequence[Row[Any]], placing: Placing, *, cause: str, now: datetime
+) -> list[Row[Any]]:
+    """Give the studies of these locked rows their places, as one change; return the rows of those that had another."""
+    trusted = is_trusted(connection)
+    placements = {row.id: placing(standing_of(connection, row, now=now, trusted=trusted)) for row in rows}
+    changed = [row for row in rows if not _is_at(row, placements[row.id])]
+    order.place_all(connection, {row.id: placements[row.id] for row in changed}, cause=cause, now=now)
+    return changed
+
+
 def _is_at(study: Row[Any], placement: Placement) -> bool:
     found = {name: getattr(study, name) for name in order.placement_columns(placement)}
     return found == order.placement_columns(placement)
@@ -156,8 +218,17 @@ def _record(connection: Connection, study: Row[Any], event: str, detail: str, *,
 _study, _result = schema.study, schema.result
 _STUDY = select(_study).where(_study.c.study_uid == bindparam("uid"))
 _RESULT = select(_result).where(_result.c.id == bindparam("result"))
+_PRIOR = (
+    select(_result, _study.c.study_date, _study.c.study_time)
+    .join(_study, _study.c.id == _result.c.study_id)
+    .where(_result.c.id == bindparam("result"))
+)
+_TRUSTED = select(schema.policy.c.trusted).order_by(schema.policy.c.id.desc()).limit(1)
 _PRIORITISE = update(_study).where(_study.c.id == bindparam("study"))
 # In the order of their rows, as everybody locks who locks several.
 _ALL_OPEN = (
     select(_study).where(_study.c.read_state != ReadState.DONE).order_by(_study.c.id).with_for_update(key_share=True)
 )
+_due = _study.c.due_again_at <= bindparam("now", type_=_study.c.due_again_at.type)
+_ALL_DUE = _ALL_OPEN.where(_due)
+_ANY_DUE = select(_study.c.id).where(_due, order.IS_OPEN).limit(1)

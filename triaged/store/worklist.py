@@ -18,7 +18,7 @@ from triaged.store.order import IS_OPEN
 from triaged.store.rows import patient_of, search_text
 from triaged.store.views import Ended, Order, Shown
 from triaged.study.lifecycle import State
-from triaged.study.placement import Lane, Override, TriageClass
+from triaged.study.placement import Lane, Override, Trend, TriageClass
 from triaged.study.reading import ReadState
 from triaged.study.records import WorklistEntry
 
@@ -185,17 +185,20 @@ def _entry(row: Row[Any], position: int) -> WorklistEntry:
         read_state=ReadState(row.read_state),
         read_by=row.read_by or "",
         read_at=row.read_at,
+        trend=Trend(row.trend or Trend.NO_PRIOR),
+        change_points=row.change_points,
     )
 
 
 _IS_DONE = text("study.read_state = 'DONE'")
 _since = func.coalesce(_study.c.ready_at, _study.c.first_instance_at, type_=_study.c.ready_at.type)
 _COUNT = select(func.count()).select_from(_study)
-_ENTRIES = select(_study, schema.result.c.set_revision, schema.result.c.identification_threshold).outerjoin(
-    schema.result, schema.result.c.id == _study.c.result_id
-)
+_result = schema.result
+_ENTRIES = select(
+    _study, _result.c.set_revision, _result.c.identification_threshold, _result.c.trend, _result.c.change_points
+).outerjoin(_result, _result.c.id == _study.c.result_id)
 _numbers = (
     select(_study.c.id, func.row_number().over(order_by=_study.c.sort_key).label("position")).where(IS_OPEN).subquery()
 )
 _NUMBERED = _ENTRIES.add_columns(_numbers.c.position).outerjoin(_numbers, _numbers.c.id == _study.c.id)
-_NEWEST = (_newest(schema.event), _newest(schema.action))
+_NEWEST = (_newest(schema.event), _newest(schema.action), _newest(schema.policy))

@@ -80,7 +80,8 @@ class Placement:
 
     `sort_key` is a fixed-width ASCII text: plain ascending byte order of it is the worklist, as long as all keys were
     made for one discipline. `effective_at` is the arrival minus the head start. `reason` is one line for a radiologist,
-    without patient attributes and without the name of who moved the study.
+    without patient attributes and without the name of who moved the study. `due_again_at` is when time alone changes
+    the key, None where it never does.
     """
 
     lane: Lane
@@ -88,3 +89,4 @@ class Placement:
     effective_at: datetime
     sort_key: str
     reason: str
+    due_again_at: datetime | None = None

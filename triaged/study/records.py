@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from triaged.study.lifecycle import State
-from triaged.study.placement import Lane, OrderPriority, Override, TriageClass
+from triaged.study.placement import Lane, OrderPriority, Override, Trend, TriageClass
 from triaged.study.reading import ReadState
 from triaged.study.uids import SeriesUID, SOPInstanceUID, StudyUID
 
@@ -193,6 +193,8 @@ class Prior:
     """The last scored study of the same patient before another one, for comparison; shares in [0, 1], volume in mL.
 
     `coronal_path` is the coronal projection as the spool keeps it; `algorithm` is name and version of the engine.
+    `interval` is when the other study was made and when this one was, by the clock of the site; None where either does
+    not say. `result_id` is the store's number of the result that these values are of.
     """
 
     study_uid: str
@@ -206,6 +208,9 @@ class Prior:
     lesion_ml: float
     grade: int
     coronal_path: str
+    lungs_ml: float | None = None
+    interval: tuple[datetime, datetime] | None = None
+    result_id: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,6 +263,8 @@ class WorklistEntry:
 
     `position` counts the studies that are not done, from 1; it is 0 for one that is done. `read_by` reads it, or has
     read it, since `read_at`. `identification_threshold` is the model's own, from which a study counts as suspected.
+    `trend` and `change_points` are since the patient's earlier study, in percentage points of the lung that changed
+    more, None where there is nothing to compare.
     """
 
     study_instance_uid: str
@@ -283,3 +290,5 @@ class WorklistEntry:
     read_by: str = ""
     read_at: datetime | None = None
     identification_threshold: float | None = None
+    trend: Trend = Trend.NO_PRIOR
+    change_points: float | None = None

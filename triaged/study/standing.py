@@ -8,8 +8,51 @@ from datetime import datetime
 
 from triaged.study.assessment import Assessment
 from triaged.study.lifecycle import State
-from triaged.study.placement import OrderPriority, Override, Placement
+from triaged.study.placement import OrderPriority, Override, Placement, Trend
 from triaged.study.uids import StudyUID
+
+
+@dataclass(frozen=True, slots=True)
+class EarlierFinding:
+    """What an earlier study of the patient showed; shares in [0, 1] of lung volume.
+
+    `at` is when it was made, as for the present one. `algorithm` is name and version of what read it. Per-lung shares
+    are None where the lungs were not told apart, `lungs_ml` where the volume was not kept.
+    """
+
+    at: datetime
+    algorithm: str
+    severity: float
+    severity_right: float | None
+    severity_left: float | None
+    severity_total: float
+    lungs_ml: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """An earlier study beside the present one, which was made `at` and read by `algorithm`.
+
+    Both times are on the clock of the site's scanners: only the time between them means something.
+    """
+
+    at: datetime
+    algorithm: str
+    earlier: EarlierFinding
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """What is kept with a result of how the study follows an earlier one.
+
+    `change_points` is in percentage points of the lung that changed more, positive where it grew; None where the two do
+    not compare. `prior_result_id` is the store's number of the earlier result.
+    """
+
+    prior_result_id: int
+    comparison: Comparison
+    trend: Trend
+    change_points: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +61,8 @@ class Standing:
 
     `since` is the time from which it counts as waiting: when it was ready first, before that its first instance.
     `assessment` is the result in force, None before the first one; where `state` says that the study is received or
-    analysed again, it is the one from before. `override` is what a reader decided.
+    analysed again, it is the one from before. `override` is what a reader decided. `comparison` is with the study that
+    the result was compared with when it was made. `trusted` is False while the guard has given up the order.
     """
 
     study_uid: StudyUID
@@ -28,6 +72,8 @@ class Standing:
     order_priority: OrderPriority
     assessment: Assessment | None = None
     override: Override = Override.NONE
+    comparison: Comparison | None = None
+    trusted: bool = True
 
 
 Placing = Callable[[Standing], Placement]

@@ -14,6 +14,7 @@ from typing import Final
 from triaged.study.assessment import Assessed
 from triaged.study.finding import Finding
 from triaged.study.placement import OrderPriority, Trend, TriageClass
+from triaged.study.standing import EarlierFinding
 from triaged.triage.scheme import Outcome, TriageOptions, head_start_minutes
 
 DAY: Final = timedelta(days=1)
@@ -34,23 +35,6 @@ ONE_UP: Final = {
     TriageClass.SEVERE: TriageClass.CRITICAL,
 }
 LEFT, RIGHT, BOTH = "left lung", "right lung", "lungs"
-
-
-@dataclass(frozen=True, slots=True)
-class EarlierFinding:
-    """What an earlier study of the patient showed; shares in [0, 1] of lung volume.
-
-    `at` is when it was made, as for the present one. `algorithm` is name and version of what read it. Per-lung shares
-    are None where the lungs were not told apart, `lungs_ml` where the volume was not kept.
-    """
-
-    at: datetime
-    algorithm: str
-    severity: float
-    severity_right: float | None
-    severity_left: float | None
-    severity_total: float
-    lungs_ml: float | None
 
 
 @dataclass(frozen=True, slots=True)

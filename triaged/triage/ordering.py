@@ -14,7 +14,7 @@ from typing import Final
 from triaged.study.assessment import Assessed
 from triaged.study.placement import Lane, OrderPriority, Override, Placement, Trend, TriageClass
 from triaged.study.uids import StudyUID
-from triaged.triage.disciplines import Standing, effective_at, key
+from triaged.triage.disciplines import Standing, due_again, effective_at, key
 from triaged.triage.follow_up import FollowUp, promoted
 from triaged.triage.reason import explain
 from triaged.triage.scheme import (
@@ -80,6 +80,7 @@ def place(
         effective_at(standing, ready_at),
         key(standing, ready_at, study_uid, options, now=now or ready_at),
         explain(standing.triage_class, outcome, order_priority, options, override, follow_up),
+        due_again(standing, ready_at, options, now=now or ready_at),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 
@@ -61,6 +62,9 @@ def test_the_last_scored_study_before_is_told_with_its_scores(studies: Studies) 
         lesion_ml=1200.0,
         grade=3,
         coronal_path="studies/view.npz",
+        lungs_ml=4900.0,
+        interval=(datetime(2026, 3, 1, 11, 59, tzinfo=UTC), datetime(2026, 2, 28, 11, 59, tzinfo=UTC)),
+        result_id=2,
     )
     assert prior_of(studies, 1) is None
 

@@ -13,7 +13,8 @@ from tests.unit.triage.cases import NOON, finding, scored, uid, unread
 from triaged.study.assessment import Assessed, ReasonCode
 from triaged.study.finding import Finding
 from triaged.study.placement import OrderPriority, Override, Placement, Trend
-from triaged.triage.follow_up import EarlierFinding, FollowUp, compare, latest, noise_pp
+from triaged.study.standing import EarlierFinding
+from triaged.triage.follow_up import FollowUp, compare, latest, noise_pp
 from triaged.triage.ordering import place
 from triaged.triage.scheme import Scheme, TriageOptions
 

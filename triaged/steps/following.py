@@ -1,0 +1,59 @@
+"""Chooses the earlier study that a new one is compared with, and what is kept of the comparison with the result.
+
+Knows no storage; how the change counts is the policy's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from triaged.study.finding import Finding
+from triaged.study.placement import Trend
+from triaged.study.records import Prior
+from triaged.study.standing import Compared, Comparison, EarlierFinding
+from triaged.triage.follow_up import FollowUp, compare, latest
+from triaged.triage.scheme import TriageOptions
+
+
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """How a study follows an earlier one, for its place, and as the store keeps it."""
+
+    follow_up: FollowUp
+    compared: Compared
+
+
+def chosen(priors: Sequence[Prior]) -> Prior | None:
+    """Return the earlier study that is shown beside a new one, of the patient's earlier ones, the last one first.
+
+    The last that counts as followed; where none does, the last of all, for the pictures only.
+    """
+    fitting = (each for each in priors if each.interval and latest([_finding(each)], each.interval[0]))
+    return next(fitting, priors[0] if priors else None)
+
+
+def followed(finding: Finding, prior: Prior | None, algorithm: str, options: TriageOptions) -> Followed | None:
+    """Return the change since an earlier study; None where there is none, or not from 6 hours to 90 days before."""
+    if prior is None or prior.interval is None:
+        return None
+    at = prior.interval[0]
+    follow_up = compare(finding, at, algorithm, _finding(prior), options)
+    if follow_up is None:
+        return None
+    points = None if follow_up.trend is Trend.NOT_COMPARED else follow_up.delta_pp
+    comparison = Comparison(at, algorithm, _finding(prior))
+    return Followed(follow_up, Compared(prior.result_id, comparison, follow_up.trend, points))
+
+
+def _finding(prior: Prior) -> EarlierFinding:
+    assert prior.interval is not None
+    return EarlierFinding(
+        at=prior.interval[1],
+        algorithm=prior.algorithm,
+        severity=prior.severity,
+        severity_right=prior.severity_right,
+        severity_left=prior.severity_left,
+        severity_total=prior.severity_total,
+        lungs_ml=prior.lungs_ml,
+    )
