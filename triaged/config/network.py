@@ -9,7 +9,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from triaged.config.values import AETitle, Count, Host, Port, Section, Wait, wrong
+from triaged.config.values import AETitle, Count, Host, Port, Section, ViewerUrl, Wait, wrong
 from triaged.steps.ports import Peer
 from triaged.study.records import ObjectKind
 
@@ -76,11 +76,12 @@ class DestinationSection(PeerSection):
 
 
 class WebSection(Section):
-    """Where the worklist page is served, and how often an open page asks for news."""
+    """Where the worklist page is served, how often a page without events asks for news, and where the viewer is."""
 
     host: Host = "127.0.0.1"
     port: Port = 8080
     refresh_s: Annotated[float, Field(ge=1, le=3600)] = 5.0
+    viewer_url: ViewerUrl | None = None
 
 
 class DeliverySection(Section):

@@ -7,9 +7,13 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo
 from pydantic_core import PydanticCustomError
+
+VIEWER_NAMES = ("study_instance_uid", "accession_number")
+"""What the address of a study in the site's viewer can be made of."""
 
 
 class Section(BaseModel):
@@ -54,8 +58,23 @@ def _database_url(url: str, info: ValidationInfo) -> str:
     raise wrong("sqlite:///FILE or postgresql://USER:PASSWORD@HOST:PORT/DATABASE")
 
 
+def _viewer_url(url: str) -> str:
+    """Return a template of a viewer's address; what it may name stands in braces."""
+    plain = url
+    for name in VIEWER_NAMES:
+        plain = plain.replace(f"{{{name}}}", "x")
+    parts = urlsplit(plain)
+    odd = any(character in "{}" or character.isspace() or not character.isprintable() for character in plain)
+    host = urlsplit(url).netloc
+    if parts.scheme not in ("http", "https") or not parts.hostname or odd or "{" in host or plain == url:
+        names = " or ".join(f"{{{name}}}" for name in VIEWER_NAMES)
+        raise wrong(f"an address that begins with http:// or https://, with {names} after the host")
+    return url
+
+
 AETitle = Annotated[str, AfterValidator(_ae_title)]
 Host = Annotated[str, AfterValidator(_host)]
+ViewerUrl = Annotated[str, AfterValidator(_viewer_url)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 Count = Annotated[int, Field(ge=1)]
 Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]

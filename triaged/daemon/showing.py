@@ -22,6 +22,7 @@ def show(rooms: Rooms, stop: threading.Event) -> None:
         identification_threshold=config.triage.identification_threshold,
         refresh_s=config.web.refresh_s,
         access=config.access.options(config.web),
+        viewer_url=config.web.viewer_url or "",
     )
     app = create_app(
         rooms.worklist,

@@ -9,7 +9,7 @@ import pytest
 from pydantic import ValidationError
 from ruamel.yaml import YAML
 
-from triaged.config.network import DestinationSection, DicomSection
+from triaged.config.network import DestinationSection, DicomSection, WebSection
 from triaged.config.reading import load
 from triaged.config.settings import Config
 from triaged.config.triage import GuardSection, TriageSection
@@ -90,3 +90,33 @@ def test_the_configuration_of_the_containers_is_valid(tmp_path: Path) -> None:
     assert config.storage.path == Path("/var/lib/triaged/spool")
     assert config.database.url == "sqlite:////var/lib/triaged/triaged.db"
     assert [destination.host for destination in config.destinations] == ["orthanc"]
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://pacs.example/viewer?StudyInstanceUIDs={study_instance_uid}",
+        "http://127.0.0.1:8042/a/{accession_number}#{study_instance_uid}",
+    ],
+)
+def test_the_viewer_is_reached_by_an_address_with_names_in_braces(url: str) -> None:
+    assert WebSection.model_validate({"viewer_url": url}).viewer_url == url
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "javascript:alert('{study_instance_uid}')",
+        "//pacs.example/{study_instance_uid}",
+        "https:///{study_instance_uid}",
+        "https://{study_instance_uid}/",
+        "https://pacs.example/",
+        "https://pacs.example/{patient_name}/{study_instance_uid}",
+        "https://pacs.example/{study_instance_uid",
+        "https://pacs.example/a b/{study_instance_uid}",
+    ],
+)
+def test_an_address_that_is_none_or_names_what_there_is_not_is_refused(url: str) -> None:
+    with pytest.raises(ValidationError, match="http"):
+        WebSection.model_validate({"viewer_url": url})

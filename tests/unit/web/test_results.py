@@ -19,6 +19,7 @@ from triaged.store.views import Delivery
 from triaged.study.assessment import Reason, ReasonCode
 from triaged.study.records import DeliveryState, ObjectKind, OutboxItem
 from triaged.web.outcomes import as_line, resend_commands
+from triaged.web.pages import viewer_address
 from triaged.web.pictures import described
 
 STUDY = "/studies/1.2.826.0.1.3"
@@ -159,3 +160,13 @@ def test_a_command_can_be_pasted_into_a_shell_whatever_a_destination_is_called()
 
 def _delivery(kind: ObjectKind, state: DeliveryState, *, error: str, destination: str = "pacs") -> Delivery:
     return Delivery(1, "1.2.3", destination, "2.25.1", kind, state, 1, CLINIC_NOW, None, error)
+
+
+def test_a_study_is_linked_to_the_site_s_viewer_by_what_names_it() -> None:
+    template = "https://pacs.example/v?s={study_instance_uid}&a={accession_number}"
+    assert viewer_address(template, "1.2.3", "A/1 &{study_instance_uid}") == (
+        "https://pacs.example/v?s=1.2.3&a=A%2F1%20%26%7Bstudy_instance_uid%7D"
+    )
+    assert viewer_address(template, "1.2.3", "\udcff") == "https://pacs.example/v?s=1.2.3&a=%3F"
+    assert viewer_address(template, "1.2.3", " ") == "", "the viewer is asked for what the study has not"
+    assert viewer_address("", "1.2.3", "A-1") == ""
