@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -85,3 +86,10 @@ def test_somebody_has_a_study_exactly_while_it_is_read_or_done(kinds: list[tuple
         except ActionRefused:
             assert hand is before
         assert (hand.state is ReadState.UNREAD) == (hand.person == "") == (hand.at is None)
+
+
+def test_the_page_that_people_read_names_every_action() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "lifecycle.md").read_text(encoding="utf-8")
+    section = page.partition("## Reading by people")[2].partition("\n## ")[0]
+    rows = [line.split("|")[1].strip() for line in section.splitlines() if line.startswith("|")]
+    assert sorted(kind for row in rows[2:] for kind in row.split(", ") if kind.isupper()) == sorted(ActionKind)
