@@ -6,7 +6,7 @@ shapes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -16,11 +16,7 @@ from pydicom import Dataset
 
 from triaged.dicom.matching import Query
 from triaged.study.commitment import CommitmentReport, CommitmentRequest
-from triaged.study.placement import OrderPriority, Placement
-from triaged.study.uids import StudyUID
-
-PlacePending = Callable[[StudyUID, datetime, OrderPriority], Placement]
-"""Where a study stands that arrived, or was complete, at this time and has no score yet."""
+from triaged.study.placement import OrderPriority
 
 
 @dataclass(frozen=True, slots=True)
