@@ -75,6 +75,28 @@ class DestinationSection(PeerSection):
         return frozenset(kinds)
 
 
+class OrderPrioritySection(Section):
+    """Where else it is said how urgent an order is: in the images' header only, or on another list too."""
+
+    source: Literal["header", "mwl", "ups"] = "header"
+    ae_title: AETitle | None = None
+    host: Host | None = None
+    port: Port | None = None
+    timeout_s: Wait = 5.0
+
+    @model_validator(mode="after")
+    def _has_an_address(self) -> Self:
+        if self.source != "header" and self.peer() is None:
+            raise wrong("ae_title, host and port of the list that is asked")
+        return self
+
+    def peer(self) -> Peer | None:
+        """Return what is asked, or None where nothing is."""
+        if self.source == "header" or self.ae_title is None or self.host is None or self.port is None:
+            return None
+        return Peer("order priority", self.ae_title, self.host, self.port)
+
+
 class WebSection(Section):
     """Where the worklist page is served, how often a page without events asks for news, and where the viewer is."""
 

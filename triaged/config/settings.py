@@ -11,7 +11,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from triaged.config.access import AccessSection
-from triaged.config.network import DeliverySection, DestinationSection, DicomSection, WebSection
+from triaged.config.network import DeliverySection, DestinationSection, DicomSection, OrderPrioritySection, WebSection
 from triaged.config.triage import TriageSection
 from triaged.config.values import Count, DatabaseUrl, ResolvedPath, Seconds, Section, Wait, wrong
 
@@ -88,6 +88,7 @@ class Config(Section):
     storage: StorageSection = StorageSection()
     database: DatabaseSection = DatabaseSection()
     destinations: Annotated[tuple[DestinationSection, ...], Field(strict=False)] = ()
+    order_priority: OrderPrioritySection = OrderPrioritySection()
     web: WebSection = WebSection()
     access: AccessSection = AccessSection()
     triage: TriageSection = TriageSection()

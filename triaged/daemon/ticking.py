@@ -10,13 +10,18 @@ import structlog
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from triaged.daemon.rooms import Rooms, away_is_no_error, clock, policy
+from triaged.dimse.priority_scu import OrderPriorities, Source
 from triaged.steps.assemble import Assembler
+from triaged.steps.priorities import LookUpOptions, OrderLookUp
+from triaged.store.priorities import Priorities
+from triaged.store.standings import Standings
 from triaged.study.completeness import CompletionOptions
 
 log = structlog.get_logger()
 
 _TICK_S = 0.5
 _REAP_S = 5.0
+_ASK_S = 1.0
 
 
 def tick(rooms: Rooms, stop: threading.Event) -> None:
@@ -32,10 +37,30 @@ def tick(rooms: Rooms, stop: threading.Event) -> None:
     )
     scheduler.add_job(_quietly(lambda: assembler.tick(now=clock())), "interval", seconds=_TICK_S)
     scheduler.add_job(_quietly(lambda: assembler.reap(now=clock())), "interval", seconds=_REAP_S)
+    look_up = _look_up(rooms)
+    if look_up is not None:  # a job of its own, in a thread of its own: a slow list holds up nothing else
+        scheduler.add_job(_quietly(lambda: _ask(look_up, stop)), "interval", seconds=_ASK_S)
     scheduler.start()
     log.info("ticking", every_s=_TICK_S)
     stop.wait()
     scheduler.shutdown(wait=True)
+
+
+def _look_up(rooms: Rooms) -> OrderLookUp | None:
+    """Return what asks another list how urgent orders are, or None where only the images are to say so."""
+    section = rooms.config.order_priority
+    peer = section.peer()
+    if peer is None:
+        return None
+    wire = OrderPriorities(rooms.config.dicom.ae_title, Source(section.source), timeout_s=section.timeout_s)
+    ledgers = Priorities(rooms.database), Standings(rooms.database)
+    options = LookUpOptions(section.source)
+    return OrderLookUp(*ledgers, wire, peer=peer, placing=policy(rooms.config), options=options)
+
+
+def _ask(look_up: OrderLookUp, stop: threading.Event) -> None:
+    while not stop.is_set() and look_up.ask_next(clock=clock):
+        pass
 
 
 def _quietly(work: Callable[[], object]) -> Callable[[], None]:

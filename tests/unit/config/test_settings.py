@@ -9,7 +9,7 @@ import pytest
 from pydantic import ValidationError
 from ruamel.yaml import YAML
 
-from triaged.config.network import DestinationSection, DicomSection, WebSection
+from triaged.config.network import DestinationSection, DicomSection, OrderPrioritySection, WebSection
 from triaged.config.reading import load
 from triaged.config.settings import Config
 from triaged.config.triage import GuardSection, TriageSection
@@ -120,3 +120,13 @@ def test_the_viewer_is_reached_by_an_address_with_names_in_braces(url: str) -> N
 def test_an_address_that_is_none_or_names_what_there_is_not_is_refused(url: str) -> None:
     with pytest.raises(ValidationError, match="http"):
         WebSection.model_validate({"viewer_url": url})
+
+
+def test_another_list_is_asked_how_urgent_orders_are_only_where_it_is_named() -> None:
+    address = {"ae_title": "RIS", "host": "10.0.0.9", "port": 104}
+    assert OrderPrioritySection().peer() is None
+    assert OrderPrioritySection.model_validate(address).peer() is None
+    asked = OrderPrioritySection.model_validate({"source": "mwl", **address}).peer()
+    assert asked == Peer("order priority", "RIS", "10.0.0.9", 104)
+    with pytest.raises(ValidationError, match="ae_title, host and port"):
+        OrderPrioritySection.model_validate({"source": "ups", "host": "10.0.0.9"})
