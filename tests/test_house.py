@@ -42,7 +42,10 @@ ROOMS_OF_LIBRARIES = {
     "matplotlib": {"lab"},
     "nibabel": {"lab"},
     "typer": {"cli.py", "user_commands.py", "lab/commands.py", "lab/package_options.py", "lab/phantom/command.py"},
-    "socket": {"dimse", "web", "daemon", "lab"},
+    "hl7": {"push"},
+    "http": {"push", "web"},
+    "ssl": {"push"},
+    "socket": {"dimse", "web", "push", "daemon", "lab"},
     "subprocess": {"daemon"},
 }
 """Each library that reaches out of the process, and the one room that may use it."""

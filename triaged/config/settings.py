@@ -12,6 +12,7 @@ from pydantic import Field, model_validator
 
 from triaged.config.access import AccessSection
 from triaged.config.network import DeliverySection, DestinationSection, DicomSection, OrderPrioritySection, WebSection
+from triaged.config.pushing import PushSection
 from triaged.config.triage import TriageSection
 from triaged.config.values import Count, DatabaseUrl, ResolvedPath, Seconds, Section, Wait, wrong
 
@@ -88,6 +89,7 @@ class Config(Section):
     storage: StorageSection = StorageSection()
     database: DatabaseSection = DatabaseSection()
     destinations: Annotated[tuple[DestinationSection, ...], Field(strict=False)] = ()
+    pushes: Annotated[tuple[PushSection, ...], Field(strict=False)] = ()
     order_priority: OrderPrioritySection = OrderPrioritySection()
     web: WebSection = WebSection()
     access: AccessSection = AccessSection()
@@ -106,6 +108,9 @@ class Config(Section):
         names = [destination.name for destination in self.destinations]
         if len(set(names)) != len(names):
             raise wrong("destinations with different names", key="destinations")
+        names += [push.name for push in self.pushes]
+        if len(set(names)) != len(names):
+            raise wrong("names that differ from each other and from those of destinations", key="pushes")
         if self.dicom.port == self.web.port:
             raise wrong("another port than dicom.port", key="web")
         self.access.fits(self.web)

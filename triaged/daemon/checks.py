@@ -14,8 +14,10 @@ from functools import partial
 from pathlib import Path
 
 from triaged.config.network import DestinationSection, ObjectName
+from triaged.config.pushing import PushSection
 from triaged.config.settings import THRESHOLD_ENGINE, Config
 from triaged.daemon.destinations import destination_of
+from triaged.daemon.pushing import receiver_of
 from triaged.daemon.rooms import clock
 from triaged.dimse.scu import DimseSender
 from triaged.dimse.syntaxes import named
@@ -56,6 +58,8 @@ def check(config: Config) -> Iterator[Check]:
     yield _try(f"models.ct {config.models.ct}", lambda: _model(config))
     for destination in config.destinations:
         yield from _destination(config, destination)
+    for push in config.pushes:
+        yield _try(f"push {push.name}", partial(_push, config, push))
 
 
 def demand_free_addresses(config: Config) -> None:
@@ -183,6 +187,17 @@ def _destination(config: Config, section: DestinationSection) -> Iterator[Check]
         yield _object(f"{name}: {wish}", section, wish, accepted)
     if section.storage_commitment:
         yield _commitment(f"{name}: storage commitment", config, section, accepted)
+
+
+def _push(config: Config, section: PushSection) -> str:
+    host, port = section.where()
+    match receiver_of(section, config).reach():
+        case Sent():
+            told = "is told who the patient is" if section.names_patient() else "is not told who the patient is"
+            tls = ", its certificate is valid" if section.is_encrypted() else ", not encrypted"
+            return f"{host}:{port} can be reached{tls}; it {told}"
+        case Unreachable(reason=reason):
+            raise TryLater(f"expected somebody at {host}:{port}, found: {reason}")
 
 
 def _echo(sender: DimseSender, peer: Peer) -> str:

@@ -1,4 +1,4 @@
-"""The courier's process: result objects to every destination, and answers to senders that asked what we keep."""
+"""The courier's process: result objects to destinations, changes of class to receivers, and answers about what we keep."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import structlog
 
 from triaged.config.network import DestinationSection
 from triaged.daemon.destinations import commitment_options, destination_of
+from triaged.daemon.pushing import push_errands
 from triaged.daemon.rooms import IDLE_S, Rooms, clock, or_wait
 from triaged.dimse.scu import DimseSender
 from triaged.steps.commitment import Committer, Reporter
@@ -27,9 +28,10 @@ Work = Callable[[], bool]
 
 
 def deliver(rooms: Rooms, name: str, stop: threading.Event) -> None:
-    """Serve every destination from a thread of its own, so that one that hangs delays nobody else.
+    """Serve every destination and receiver from a thread of its own, so that one that hangs delays nobody else.
 
     Raises:
+        ConfigError: a receiver's secret or certificates cannot be read.
         RuntimeError: a thread ended by a bug of ours; the supervisor starts the role again.
     """
     errands = _errands(rooms, name)
@@ -52,7 +54,7 @@ def _run(errand: Work, stop: threading.Event) -> None:
 
 
 def _errands(rooms: Rooms, name: str) -> list[Work]:
-    """Return the work of each thread: one destination, or the answers to senders."""
+    """Return the work of each thread: one destination, one receiver of changes, or the answers to senders."""
     delivery = rooms.config.delivery
     options = DeliveryOptions(
         first_wait_s=delivery.first_wait_s,
@@ -63,7 +65,7 @@ def _errands(rooms: Rooms, name: str) -> list[Work]:
     sender = DimseSender(rooms.config.dicom.ae_title, timeout_s=delivery.timeout_s)
     reporter = Reporter(rooms.commitments, sender, find_peer=rooms.config.dicom.peer, options=options, courier=name)
     couriers = [_errand(rooms, section, sender, options, name) for section in rooms.config.destinations]
-    return [*couriers, lambda: reporter.report_next(clock=clock)]
+    return [*couriers, *push_errands(rooms, name, options), lambda: reporter.report_next(clock=clock)]
 
 
 def _errand(

@@ -1,0 +1,69 @@
+"""Receivers of changes as the settings name them, and the work of telling each; for the courier and the check."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from triaged.config.pushing import PushSection
+from triaged.config.settings import Config
+from triaged.daemon.rooms import Rooms, clock
+from triaged.errors import ConfigError
+from triaged.push.connection import Address, verifying
+from triaged.push.mllp import MllpReceiver
+from triaged.push.oru import Ends
+from triaged.push.webhook import WebhookReceiver
+from triaged.steps.deliver import DeliveryOptions
+from triaged.steps.push import Pusher, Receiver
+from triaged.store.pushes import Pushes
+
+
+def receiver_of(section: PushSection, config: Config) -> Receiver:
+    """Return what tells a receiver.
+
+    Raises:
+        ConfigError: its secret or its certificates cannot be read.
+    """
+    address = Address(*section.where(), verifying(section.ca_file) if section.is_encrypted() else None)
+    timeout_s, names_patient = config.delivery.timeout_s, section.names_patient()
+    if section.kind == "hl7":
+        ends = Ends(
+            section.sending_application,
+            section.sending_facility,
+            section.receiving_application,
+            section.receiving_facility,
+        )
+        return MllpReceiver(address, ends, timeout_s, names_patient)
+    secret = b"" if section.secret_file is None else _secret(section.secret_file)
+    return WebhookReceiver(address, section.target(), timeout_s, secret, names_patient)
+
+
+def push_errands(rooms: Rooms, name: str, options: DeliveryOptions) -> list[Callable[[], bool]]:
+    """Let the receivers of the settings, and no others, be told from now on; return the work for each.
+
+    Raises:
+        ConfigError: a secret or certificates cannot be read.
+    """
+    sections = rooms.config.pushes
+    receivers = {section.name: receiver_of(section, rooms.config) for section in sections}
+    pushes = Pushes(rooms.database)
+    pushes.subscribe({section.name: section.occasions() for section in sections})
+    pushes.release(name)
+    return [_errand(pushes, receiver, each, options, name) for each, receiver in receivers.items()]
+
+
+def _errand(
+    pushes: Pushes, receiver: Receiver, name: str, options: DeliveryOptions, courier: str
+) -> Callable[[], bool]:
+    pusher = Pusher(pushes, receiver, name=name, options=options, courier=courier)
+    return lambda: pusher.push_next(clock=clock)
+
+
+def _secret(path: Path) -> bytes:
+    try:
+        secret = path.read_bytes().strip()
+    except OSError as error:
+        raise ConfigError(f"secret_file: expected a readable file, found {path}: {error.strerror}") from None
+    if not secret:
+        raise ConfigError(f"secret_file: expected a secret, found {path} empty")
+    return secret

@@ -1,0 +1,57 @@
+"""Connections to receivers: with a limit of time for all of it, and TLS that verifies who is there."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from dataclasses import dataclass
+from pathlib import Path
+
+from triaged.errors import ConfigError
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a receiver is; `tls` is None for a connection in the clear."""
+
+    host: str
+    port: int
+    tls: ssl.SSLContext | None = None
+
+
+def verifying(ca_file: Path | None) -> ssl.SSLContext:
+    """Return TLS that takes only a valid certificate for the host's name, from the site's own authority where given.
+
+    Raises:
+        ConfigError: the file holds no certificates.
+    """
+    try:
+        return ssl.create_default_context(cafile=None if ca_file is None else str(ca_file))
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"ca_file: expected certificates in PEM, found {ca_file}: {said(error)}") from None
+
+
+def connect(address: Address, timeout_s: float) -> socket.socket:
+    """Return a connection on which no single step takes longer than `timeout_s`.
+
+    Raises:
+        OSError: nobody is there, or it is somebody else.
+    """
+    plain = socket.create_connection((address.host, address.port), timeout_s)
+    if address.tls is None:
+        return plain
+    try:
+        return address.tls.wrap_socket(plain, server_hostname=address.host)
+    except (OSError, ValueError):
+        plain.close()
+        raise
+
+
+def said(error: Exception) -> str:
+    """Return in words why there is no connection, without what was sent on it."""
+    if isinstance(error, TimeoutError):
+        return "no answer in time"
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"its certificate is not valid: {error.verify_message}"
+    words = error.strerror if isinstance(error, OSError) else None
+    return words or type(error).__name__

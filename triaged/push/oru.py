@@ -1,0 +1,193 @@
+"""A change of class as an HL7 v2.5.1 message ORU^R01 (chapter 7.3.1), in UTF-8; docs/pushes.md says what stands where.
+
+Every value is preliminary: no radiologist has verified it. Knows no sockets and no settings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import assert_never
+
+from triaged.push.escaping import paragraph, person_name, plain
+from triaged.study.assessment import Assessed, Failed, OutOfScope
+from triaged.study.finding import Finding
+from triaged.study.placement import OrderPriority, TriageClass
+from triaged.study.push import Change, Push, Scored
+from triaged.study.records import Patient
+from triaged.triage.reason import WORDS
+
+SCHEME = "99TRIAGED"
+_PRIORITIES = {
+    OrderPriority.STAT: "S",
+    OrderPriority.HIGH: "A",
+    OrderPriority.MEDIUM: "R",
+    OrderPriority.ROUTINE: "R",
+    OrderPriority.LOW: "R",
+}
+"""Table 0485 knows nothing below routine."""
+_SEXES = {"M": "M", "F": "F", "O": "O"}
+_NOTE = "Computed by software, not verified by a radiologist."
+_PERCENT = "%^percent^UCUM"
+_PROBABILITY = "1^no units^UCUM"
+
+
+@dataclass(frozen=True, slots=True)
+class Ends:
+    """What the two ends of the line call themselves (MSH-3 to MSH-6)."""
+
+    sending_application: str = "TRIAGED"
+    sending_facility: str = ""
+    receiving_application: str = ""
+    receiving_facility: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Observation:
+    """What an OBX segment says: `value` is escaped already."""
+
+    kind: str
+    identifier: str
+    value: str
+    units: str = ""
+
+
+def control_id(push: Push) -> str:
+    """Return the message's number, the same in every attempt, so that a receiver can tell that it has it already."""
+    return str(push.number)
+
+
+def oru_r01(push: Push, patient: Patient | None, ends: Ends, *, now: datetime) -> bytes:
+    """Return the message, without its frame; without a patient it says nothing that names one."""
+    change = push.change
+    segments = [
+        _msh(push, ends, now),
+        _pid(patient),
+        _obr(change, patient),
+        _segment("NTE", 1, "", _NOTE),
+        *_tq1(change.order_priority),
+        *(_obx(number, change, each) for number, each in enumerate(_observations(change), start=1)),
+    ]
+    return "".join(f"{segment}\r" for segment in segments).encode("utf-8", "replace")
+
+
+def _msh(push: Push, ends: Ends, now: datetime) -> str:
+    names = (ends.sending_application, ends.sending_facility, ends.receiving_application, ends.receiving_facility)
+    # MSH-15 and MSH-16 are empty: one answer, from the application (original mode, chapter 2.9.2).
+    kind = ("ORU^R01^ORU_R01", control_id(push), "P", "2.5.1")
+    return _segment("MSH", "^~\\&", *map(plain, names), _moment(now), "", *kind, *[""] * 5, "UNICODE UTF-8")
+
+
+def _pid(patient: Patient | None) -> str:
+    if patient is None:
+        return _segment("PID", 1)
+    birth_date = patient.patient_birth_date if _is_digits(patient.patient_birth_date, 8) else ""
+    sex = _SEXES.get(patient.patient_sex.strip().upper(), "U" if patient.patient_sex.strip() else "")
+    return _segment(
+        "PID", 1, "", plain(patient.patient_id.strip()), "", person_name(patient.patient_name), "", birth_date, sex
+    )
+
+
+def _obr(change: Change, patient: Patient | None) -> str:
+    """Return what was ordered: the accession number as the filler's order number (OBR-3), and in OBR-18."""
+    accession = "" if patient is None else plain(patient.accession_number.strip())
+    fields = {
+        1: "1",
+        3: accession,
+        4: f"CT-TRIAGE^Chest CT triage^{SCHEME}",
+        7: "" if patient is None else _study_moment(patient),
+        18: accession,
+        22: _moment(change.at),
+        24: "CT",
+        25: "P",
+    }
+    return _segment("OBR", *(fields.get(number, "") for number in range(1, max(fields) + 1)))
+
+
+def _tq1(priority: OrderPriority) -> Iterator[str]:
+    if priority in _PRIORITIES:
+        yield _segment("TQ1", 1, *[""] * 7, _PRIORITIES[priority])
+
+
+def _observations(change: Change) -> Iterator[_Observation]:
+    yield _class("CLASS^Triage class", change.class_after)
+    yield _class("CLASS-BEFORE^Triage class before", change.class_before)
+    yield _Observation("TX", f"REASON^Why it stands there^{SCHEME}", paragraph(change.reason))
+    yield _Observation("ST", "113014^Study^DCM", plain(change.study_uid.sent))
+    if change.result is not None:
+        yield from _of_result(change.result)
+
+
+def _class(identifier: str, triage_class: TriageClass) -> _Observation:
+    value = f"{plain(triage_class.value)}^{plain(WORDS[triage_class])}^{SCHEME}"
+    return _Observation("CWE", f"{identifier}^{SCHEME}", value)
+
+
+def _of_result(result: Scored) -> Iterator[_Observation]:
+    yield _Observation("NM", f"REVISION^Revision of the result^{SCHEME}", str(result.revision))
+    yield _Observation("ST", f"ALGORITHM^Algorithm^{SCHEME}", plain(result.algorithm))
+    match result.assessment:
+        case Assessed(finding=finding):
+            yield from _of_finding(finding)
+        case OutOfScope(reason=reason) | Failed(reason=reason):
+            value = f"{plain(reason.code.value)}^{plain(reason.detail)}^{SCHEME}"
+            yield _Observation("CWE", f"NO-SCORE^Why there is no score^{SCHEME}", value)
+        case _:
+            assert_never(result.assessment)
+
+
+def _of_finding(finding: Finding) -> Iterator[_Observation]:
+    probabilities = {
+        "IDENTIFICATION^Probability of COVID-19": finding.identification,
+        "THRESHOLD^Probability from which it is flagged": finding.identification_threshold,
+    }
+    shares = {
+        "SEVERITY^Affected share of the worse lung": finding.severity,
+        "SEVERITY-RIGHT^Affected share of the right lung": finding.severity_right,
+        "SEVERITY-LEFT^Affected share of the left lung": finding.severity_left,
+        "SEVERITY-TOTAL^Affected share of both lungs": finding.severity_total,
+    }
+    for name, probability in probabilities.items():
+        if probability is not None:
+            yield _Observation("NM", f"{name}^{SCHEME}", f"{probability:.3f}", _PROBABILITY)
+    for name, share in shares.items():
+        if share is not None:
+            yield _Observation("NM", f"{name}^{SCHEME}", f"{100 * share:.1f}", _PERCENT)
+    for flag in finding.quality:
+        words = f"{plain(flag.value)}^{plain(flag.value.replace('-', ' '))}^{SCHEME}"
+        yield _Observation("CWE", f"QUALITY^Read with reserve^{SCHEME}", words)
+
+
+def _obx(number: int, change: Change, what: _Observation) -> str:
+    at = change.at if change.result is None else change.result.at
+    value = (what.kind, what.identifier, "", what.value, what.units)
+    return _segment("OBX", number, *value, "", "", "", "", "P", "", "", _moment(at))
+
+
+def _segment(name: str, *fields: str | int) -> str:
+    return "|".join([name, *_trimmed(map(str, fields))])
+
+
+def _trimmed(fields: Iterable[str]) -> list[str]:
+    """Leave out empty fields at the end."""
+    kept = list(fields)
+    while kept and not kept[-1]:
+        kept.pop()
+    return kept
+
+
+def _moment(at: datetime) -> str:
+    return f"{at.astimezone(UTC):%Y%m%d%H%M%S}+0000"
+
+
+def _study_moment(patient: Patient) -> str:
+    """Return when the study was made, in the site's own time, as far as the images say it to the minute or better."""
+    if not _is_digits(patient.study_date, 8):
+        return ""
+    time = patient.study_time.partition(".")[0]
+    return patient.study_date + (time if _is_digits(time, 4) or _is_digits(time, 6) else "")
+
+
+def _is_digits(text: str, length: int) -> bool:
+    return len(text) == length and text.isascii() and text.isdecimal()
