@@ -1,0 +1,129 @@
+"""How fast the list is there: `-m tests.bench.page [STUDIES]`, by default 10,000 open studies, with a real Chromium.
+
+First paint is what the browser itself measures (Paint Timing) from the moment the address is asked for, with nothing of
+an earlier visit kept; beside it, when all rows of the page were there (DOMContentLoaded). Chromium and the server share
+the machine's cores. Last, an urgent study comes, and the time until an open page shows it at its place is measured.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import statistics
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from playwright.sync_api import Browser, Page, sync_playwright
+from sqlalchemy import insert
+
+from tests.browser.serving import served
+from tests.unit.store.making import at, placement, study_uid
+from tests.unit.web.scene import Scene
+from triaged.store import schema
+from triaged.store.database import migrate, open_database
+from triaged.store.order import placement_columns
+from triaged.store.rows import PATIENT_FIELDS, search_text
+from triaged.store.spool import Spool
+from triaged.study.placement import OrderPriority, TriageClass
+from triaged.study.records import Patient
+
+_REPEATS = 7
+_CLASSES = [member for member in TriageClass if member is not TriageClass.EMERGENCY]
+
+
+def main() -> None:
+    """Print the median and the worst of each, in milliseconds."""
+    number = int(sys.argv[1]) if len(sys.argv) > 1 else 10_000
+    with tempfile.TemporaryDirectory() as folder:
+        database = open_database(f"sqlite:///{folder}/bench.db")
+        migrate(database)
+        scene = Scene(database, Spool(Path(folder) / "spool", reserve_mb=0))
+        _fill(scene, number)
+        scene.now = at(number + 1)
+        with served(scene.app()) as address, sync_playwright() as driver:
+            program = shutil.which("chromium") or "chromium"
+            arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
+            browser = driver.chromium.launch(executable_path=program, args=arguments)
+            _paints(browser, address)
+            _paints(browser, f"{address}/?order=arrival")
+            _paints(browser, f"{address}/?q=roe%20{number // 2}")
+            _paints(browser, f"{address}/?page={number // 200}")
+            _moves(browser, address, scene, number)
+            browser.close()
+        database.close()
+
+
+def _fill(scene: Scene, number: int) -> None:
+    rows = []
+    for k in range(1, number + 1):
+        patient = Patient(f"Roe^Jane {k}", f"P-{k}", "19560412", "F", f"A-{k}", "20260301", "115900", "CT thorax")
+        share = (k * 37 % 100) / 100
+        made = placement(k, study_uid(k), triage_class=_CLASSES[k % 7], reason=f"right lung {share:.0%}, P 0.91 ≥ 0.62")
+        rows.append(
+            {
+                "study_uid": study_uid(k).value,
+                "state": "TRIAGED",
+                "revision": 1,
+                "order_priority": "ROUTINE",
+                "first_instance_at": at(k),
+                "last_instance_at": at(k),
+                "ready_at": at(k),
+                "instances": 300,
+                "conflicts": 0,
+                "attempts": 0,
+                "identification": 0.91,
+                "severity": share,
+                "severity_right": share,
+                "severity_left": share / 2,
+                "grade": 2,
+                "search_text": search_text(f"{patient.patient_name} {patient.patient_id} {patient.accession_number}"),
+                **{name: getattr(patient, name) for name in PATIENT_FIELDS},
+                **placement_columns(made),
+            }
+        )
+    with scene.database.begin() as connection:
+        connection.execute(insert(schema.study), rows)
+
+
+def _paints(browser: Browser, address: str) -> None:
+    painted, complete = [], []
+    for _ in range(_REPEATS):
+        context = browser.new_context(viewport={"width": 1400, "height": 900})
+        page = context.new_page()
+        page.goto(address)
+        page.wait_for_selector("#worklist tbody tr")
+        painted.append(_first_paint(page))
+        complete.append(page.evaluate("performance.getEntriesByType('navigation')[0].domContentLoadedEventEnd"))
+        context.close()
+    part = address.partition("/?")[2]
+    _tell(f"first paint of /{part}", painted)
+    _tell(f"all rows of /{part}", complete)
+
+
+def _first_paint(page: Page) -> float:
+    page.wait_for_function("() => performance.getEntriesByName('first-contentful-paint').length > 0")
+    found: float = page.evaluate("performance.getEntriesByName('first-contentful-paint')[0].startTime")
+    return found
+
+
+def _moves(browser: Browser, address: str, scene: Scene, number: int) -> None:
+    page = browser.new_page()
+    with page.expect_response("**/events"):
+        page.goto(address)
+    taken = []
+    for k in range(_REPEATS):
+        begun = time.perf_counter()
+        scene.arrive(2 * number + k, minutes=number + k, priority=OrderPriority.STAT)
+        page.wait_for_selector(f'#worklist tr[data-uid="{study_uid(2 * number + k)}"]')
+        taken.append(1000 * (time.perf_counter() - begun))
+    _tell("an urgent study comes, until a page shows it", taken)
+
+
+def _tell(name: str, taken: list[float]) -> None:
+    sys.stdout.write(f"{name:45} median {statistics.median(taken):7.0f} ms   worst {max(taken):7.0f} ms\n")
+
+
+if __name__ == "__main__":
+    main()
