@@ -12,7 +12,7 @@ from typing_extensions import TypedDict
 
 from triaged.store.views import Ended
 from triaged.study.lifecycle import State
-from triaged.study.placement import TriageClass
+from triaged.study.placement import Trend, TriageClass
 from triaged.study.reading import ReadState
 from triaged.study.records import Patient, WorklistEntry
 from triaged.triage.reason import UNCERTAIN
@@ -42,6 +42,8 @@ STYLES = {
     TriageClass.NOT_FLAGGED: "not-flagged",
 }
 
+_TREND_SIGNS = {Trend.PROGRESSION: "▲", Trend.STABLE: "▬", Trend.REGRESSION: "▼"}
+
 WorklistItem = TypedDict(
     "WorklistItem",
     {
@@ -68,7 +70,8 @@ class Row:
     """One row for people; every text is ready to be shown, and nothing in it is markup.
 
     `lungs` has name, share in words, and percent from 0 to 100 of each lung that has a number. `result_revision` is 0
-    before the first result. `override` and `reading` are empty where no reader did anything.
+    before the first result. `trend` is empty without an earlier study, `override` and
+    `reading` where no reader did anything.
     """
 
     uid: str
@@ -88,6 +91,7 @@ class Row:
     left: str
     lungs: tuple[tuple[str, str, int], ...]
     grade: str
+    trend: str
     quality: tuple[str, ...]
     state: str
     override: str
@@ -152,6 +156,7 @@ def as_row(entry: WorklistEntry, *, now: datetime, threshold: float | None = Non
         left="both lungs" if one_share else _share(entry.severity_left, about),
         lungs=_lungs(entry, about),
         grade=NOTHING if entry.grade is None else f"computed CT-{entry.grade}",
+        trend=_trend(entry),
         quality=tuple(flag.replace("-", " ") for flag in entry.quality),
         state=STATE_WORDS[entry.state],
         override=OVERRIDE_WORDS[entry.override],
@@ -180,6 +185,15 @@ def person_name(sent: str) -> str:
 def as_share(share: float, about: str = "") -> str:
     """Return a share of a lung in percent; what is there is never rounded to nothing."""
     return "<1 %" if 0 < share < 0.01 else f"{about}{100 * share:.0f} %"
+
+
+def _trend(entry: WorklistEntry) -> str:
+    """Return how the study changed since the patient's earlier one, by a sign and in words; empty without one."""
+    if entry.trend is Trend.NO_PRIOR:
+        return ""
+    if entry.trend is Trend.NOT_COMPARED or entry.change_points is None:
+        return "earlier study, not compared"
+    return f"{_TREND_SIGNS[entry.trend]} {entry.trend}, {round(entry.change_points) or 0:+d} points"
 
 
 def _compared(probability: float | None, threshold: float | None) -> str:

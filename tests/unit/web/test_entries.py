@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
-from triaged.web.entries import person_name
+from tests.unit.web.scene import Scene
+from triaged.study.placement import Trend
+from triaged.web.entries import as_row, person_name
 from triaged.web.offers import duration
 
 
@@ -44,3 +47,21 @@ def test_a_person_name_reads_as_people_write_it(sent: str, shown: str) -> None:
 )
 def test_a_wait_is_given_in_the_units_that_matter(minutes: float, shown: str) -> None:
     assert duration(timedelta(minutes=minutes)) == shown
+
+
+@pytest.mark.parametrize(
+    ("trend", "points", "shown"),
+    [
+        (Trend.NO_PRIOR, None, ""),
+        (Trend.PROGRESSION, 12.4, "▲ progression, +12 points"),
+        (Trend.REGRESSION, -7.6, "▼ regression, -8 points"),
+        (Trend.STABLE, -0.2, "▬ stable, +0 points"),
+        (Trend.NOT_COMPARED, None, "earlier study, not compared"),
+    ],
+)
+def test_the_trend_is_told_by_a_sign_and_in_words(
+    filled: Scene, trend: Trend, points: float | None, shown: str
+) -> None:
+    entry = filled.worklist.entry("1.2.826.0.1.3")
+    assert entry is not None
+    assert as_row(replace(entry, trend=trend, change_points=points), now=filled.now).trend == shown
