@@ -19,29 +19,34 @@ from pydicom.uid import ExplicitVRLittleEndian
 from tests.unit.dicom.factory import write_series
 from triaged.dimse.syntaxes import WANTED
 from triaged.imaging.volume import Mask, Volume
+from triaged.steps.acting import Readers
 from triaged.steps.analyse import AnalyseOptions, Analyst, Engine
 from triaged.steps.assemble import Assembler
 from triaged.steps.deliver import Courier, DeliveryOptions
+from triaged.steps.guarding import Keeper
 from triaged.steps.intake import Intake, Offer
 from triaged.steps.intake import Sender as CallingPeer
 from triaged.steps.negotiate import Destination, Negotiator, wanted_of
 from triaged.steps.placing import placing
 from triaged.steps.ports import Negotiation, Outgoing, Peer, Prober, Sender, SendOutcome, Sent, Unreachable
+from triaged.store.actions import Actions
 from triaged.store.database import Database
 from triaged.store.outbox import Outbox
 from triaged.store.peers import Peers
+from triaged.store.policies import Policies
 from triaged.store.spool import Spool
+from triaged.store.standings import Standings
 from triaged.store.studies import Studies
 from triaged.store.worklist import Worklist
 from triaged.study.completeness import CompletionOptions
 from triaged.study.finding import Acquisition, Finding, Reading
 from triaged.study.records import Admission, Claim, ObjectKind, WorklistEntry
 from triaged.study.scope import ScopeOptions
+from triaged.triage.guard import GuardOptions
 from triaged.triage.scheme import Scheme, TriageOptions
 
 START = datetime(2026, 3, 1, 8, 0, tzinfo=UTC)
 TRIAGE = TriageOptions(scheme=Scheme.SEVERITY)
-_PLACING = placing(TRIAGE)
 EVERY_KIND = frozenset(ObjectKind)
 
 
@@ -115,7 +120,8 @@ class Wire(Sender, Prober, Protocol):
 class House:
     """All rooms on one store."""
 
-    def __init__(self, database: Database, folder: Path) -> None:
+    def __init__(self, database: Database, folder: Path, triage: TriageOptions = TRIAGE) -> None:
+        self.database, self.triage_options, self._placing = database, triage, placing(triage)
         self.now = START
         self.folder = folder
         self.pipeline = FakePipeline()
@@ -124,8 +130,8 @@ class House:
         self.studies, self.outbox, self.worklist = Studies(database), Outbox(database), Worklist(database)
         self.peers = Peers(database)
         self.spool = Spool(folder / "spool", reserve_mb=0)
-        self._intake = Intake(self.studies, self.spool, placing=_PLACING, receiver="receiver")
-        self._assembler = Assembler(self.studies, options=CompletionOptions(), placing=_PLACING)
+        self._intake = Intake(self.studies, self.spool, placing=self._placing, receiver="receiver")
+        self._assembler = Assembler(self.studies, options=CompletionOptions(), placing=self._placing)
         self._courier = self.courier(self.pacs)
 
     def courier(self, wire: Wire, *, port: int = 104, transfer_syntaxes: tuple[str, ...] = ()) -> Courier:
@@ -195,7 +201,7 @@ class House:
             engine=Engine("fake", "1", "ab" * 32, "2.25.1", "0", "settings"),
             worker=worker,
             scope=ScopeOptions(),
-            triage=TRIAGE,
+            triage=self.triage_options,
             options=AnalyseOptions(),
             destinations={"pacs": self.wanted},
         )
@@ -214,7 +220,16 @@ class House:
 
     def requeue(self, study: int) -> None:
         """Have a study scored again, as an administrator would."""
-        self.studies.requeue(f"1.2.{study}", placement=_PLACING, now=self.now)
+        self.studies.requeue(f"1.2.{study}", placement=self._placing, now=self.now)
+
+    def keeper(self, guard: GuardOptions | None = None, reference: float | None = None) -> Keeper:
+        """Return what the clock keeps the list under the policy with, as after a start."""
+        policies, standings = Policies(self.database), Standings(self.database)
+        return Keeper(policies, standings, triage=self.triage_options, guard=guard, reference=reference)
+
+    def readers(self) -> Readers:
+        """Return what takes the actions of readers."""
+        return Readers(Actions(self.database), placing=self._placing)
 
     def deliver(self, courier: Courier | None = None) -> int:
         """Deliver all that is due; return how many objects were tried."""

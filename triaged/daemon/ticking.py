@@ -1,4 +1,7 @@
-"""The clock's process: decides again and again which studies are complete, and takes back what dead workers held."""
+"""The clock's process: decides again and again which studies are complete, and takes back what dead workers held.
+
+It also keeps the list under the policy in force, for all processes.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,9 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from triaged.daemon.rooms import Rooms, away_is_no_error, clock, policy
 from triaged.dimse.priority_scu import OrderPriorities, Source
 from triaged.steps.assemble import Assembler
+from triaged.steps.guarding import Keeper
 from triaged.steps.priorities import LookUpOptions, OrderLookUp
+from triaged.store.policies import Policies
 from triaged.store.priorities import Priorities
 from triaged.store.standings import Standings
 from triaged.study.completeness import CompletionOptions
@@ -21,6 +26,8 @@ log = structlog.get_logger()
 
 _TICK_S = 0.5
 _REAP_S = 5.0
+_TIME_S = 5.0
+_LOOK_S = 60.0
 _ASK_S = 1.0
 
 
@@ -40,6 +47,9 @@ def tick(rooms: Rooms, stop: threading.Event) -> None:
     look_up = _look_up(rooms)
     if look_up is not None:  # a job of its own, in a thread of its own: a slow list holds up nothing else
         scheduler.add_job(_quietly(lambda: _ask(look_up, stop)), "interval", seconds=_ASK_S)
+    keeper = _keeper(rooms)
+    scheduler.add_job(_quietly(lambda: keeper.tick(now=clock())), "interval", seconds=_TIME_S)
+    scheduler.add_job(_quietly(lambda: keeper.look(now=clock())), "interval", seconds=_LOOK_S, next_run_time=clock())
     scheduler.start()
     log.info("ticking", every_s=_TICK_S)
     stop.wait()
@@ -61,6 +71,17 @@ def _look_up(rooms: Rooms) -> OrderLookUp | None:
 def _ask(look_up: OrderLookUp, stop: threading.Event) -> None:
     while not stop.is_set() and look_up.ask_next(clock=clock):
         pass
+
+
+def _keeper(rooms: Rooms) -> Keeper:
+    section = rooms.config.triage
+    return Keeper(
+        Policies(rooms.database),
+        Standings(rooms.database),
+        triage=section.options(),
+        guard=section.guard.options() if section.guard.enabled else None,
+        reference=section.guard.reference_share,
+    )
 
 
 def _quietly(work: Callable[[], object]) -> Callable[[], None]:

@@ -9,10 +9,10 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Select, func, insert, select, text
+from sqlalchemy import Connection, Row, Select, func, insert, select, text
 
 from triaged.store import schema
 from triaged.store.database import Ledger
@@ -75,6 +75,11 @@ class Policies(Ledger):
                 return None
             return place_all_in(connection, placing, cause=cause, now=now)
 
+    def changes(self) -> list[PolicyInForce]:
+        """Return everything that the order rested on, the oldest first."""
+        with self._database.read() as connection:
+            return [_policy(row) for row in connection.execute(_ALL)]
+
     def last_assessments(self, most: int) -> list[Assessment]:
         """Return the last results in force that were scored or could not be read, the newest last."""
         with self._database.read() as connection:
@@ -88,10 +93,25 @@ class Policies(Ledger):
         return timedelta(0) if oldest is None else max(timedelta(0), now - oldest)
 
 
+def warnings(connection: Connection) -> list[str]:
+    """Return in words what readers of the list have to know of its order beside the list itself; mostly nothing."""
+    policy = _in_force(connection)
+    if policy is None or policy.trusted:
+        return []
+    since = f"{policy.at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+    return [
+        f"Not ordered by findings since {since}: studies stand as they arrived, emergencies and pinned ones first. "
+        f"Why: {reason}."
+        for reason in policy.reasons
+    ]
+
+
 def _in_force(connection: Connection) -> PolicyInForce | None:
     row = connection.execute(_LAST).one_or_none()
-    if row is None:
-        return None
+    return None if row is None else _policy(row)
+
+
+def _policy(row: Row[Any]) -> PolicyInForce:
     return PolicyInForce(row.at, row.settings, row.trusted, tuple(json.loads(row.reasons)), row.cause)
 
 
@@ -115,6 +135,7 @@ def _last_results(most: int) -> Select[Any]:
 
 
 _study, _result = schema.study, schema.result
+_ALL = select(schema.policy).order_by(schema.policy.c.id)
 _LAST = select(schema.policy).order_by(schema.policy.c.id.desc()).limit(1)
 _OLDEST_WITHOUT_RESULT = select(func.min(_study.c.ready_at)).where(
     _study.c.state.in_((State.READY, State.ANALYSING)), _study.c.result_id.is_(None)

@@ -15,6 +15,7 @@ from sqlalchemy import Row, Select, Table, func, select, text
 from triaged.store import schema
 from triaged.store.database import Ledger
 from triaged.store.order import IS_OPEN
+from triaged.store.policies import warnings
 from triaged.store.rows import patient_of, search_text
 from triaged.store.views import Ended, Order, Shown
 from triaged.study.lifecycle import State
@@ -118,6 +119,11 @@ class Worklist(Ledger):
         """Return how many studies a part of the list has, by default the open list."""
         with self._database.read() as connection:
             return int(connection.execute(_narrowed(_COUNT, Part(shown, search, classes, states))).scalar_one())
+
+    def banner(self) -> list[str]:
+        """Return what readers have to know of the order beside the list itself, in words; mostly nothing."""
+        with self._database.read() as connection:
+            return warnings(connection)
 
     def version(self) -> str:
         """Return a token that changes whenever the list does; equal tokens mean that nothing has to be read again.

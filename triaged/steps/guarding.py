@@ -1,0 +1,99 @@
+"""Keeps the list under the site's policy: after a change of settings, as time passes, and while it can be trusted.
+
+Knows no clock and no settings file. All of it is decided once, in the store, for every process.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import structlog
+
+from triaged.steps.placing import placing
+from triaged.store.policies import Policies, PolicyInForce
+from triaged.store.standings import Standings
+from triaged.triage.guard import Guarded, GuardOptions, Trust, observe, watch
+from triaged.triage.scheme import TriageOptions, described
+
+log = structlog.get_logger()
+
+CHANGED = "settings changed"
+"""What the history says of studies that have another place since the settings are others."""
+RESTORED = "the order by findings is trusted again"
+PASSED = "time passed"
+SETTLED = "came while the policy changed"
+
+
+class Keeper:
+    """Places studies anew when something beside them changed, as often as the clock calls.
+
+    `guard` is None where the site has switched the guard off; `reference` is the share of scored studies that is
+    usually put forward, None where it is not known.
+    """
+
+    def __init__(
+        self,
+        policies: Policies,
+        standings: Standings,
+        *,
+        triage: TriageOptions,
+        guard: GuardOptions | None,
+        reference: float | None,
+    ) -> None:
+        self._policies = policies
+        self._standings = standings
+        self._triage = triage
+        self._settings = described(triage)
+        self._placing = placing(triage)
+        self._guard = guard
+        self._reference = reference
+        self._adopted = False
+        self._settling = False
+
+    def tick(self, *, now: datetime) -> int:
+        """Place anew what time alone moves; return how many studies that were."""
+        return self._standings.place_due(self._placing, cause=PASSED, now=now)
+
+    def look(self, *, now: datetime) -> None:
+        """Adopt the settings once, and look whether the order can be trusted.
+
+        What another process placed by the old policy while this one changed it is placed again at the next look.
+
+        Raises:
+            TryLater: the store is away; the next look does it.
+        """
+        if self._settling:
+            self._standings.place_all_again(self._placing, cause=SETTLED, now=now)
+            self._settling = False
+        if not self._adopted:
+            self._adopt(now)
+        self._watch(now)
+
+    def _adopt(self, now: datetime) -> None:
+        """Place the list under these settings, once for each start, so that two daemons never argue about them."""
+        moved = self._policies.adopt(self._settings, self._placing, cause=CHANGED, now=now)
+        self._adopted = True
+        if moved is not None:
+            self._settling = True
+            log.info("settings of the order adopted", studies_placed_again=moved)
+
+    def _watch(self, now: datetime) -> None:
+        in_force = self._policies.in_force()
+        guarded = self._guarded(in_force, now)
+        cause = f"the order by findings is not trusted: {'; '.join(guarded.reasons)}" if guarded.reasons else RESTORED
+        moved = self._policies.trust(self._settings, guarded.reasons, self._placing, cause=cause, now=now)
+        if moved is None:
+            return
+        self._settling = True
+        if guarded.trust is Trust.ORDERED:
+            log.info("order trusted again", studies_placed_again=moved)
+        else:
+            log.warning("order given up for that of arrival", why=list(guarded.reasons), studies_placed_again=moved)
+
+    def _guarded(self, in_force: PolicyInForce | None, now: datetime) -> Guarded:
+        if self._guard is None:
+            return Guarded(Trust.ORDERED, ())
+        before = Trust.ORDERED if in_force is None or in_force.trusted else Trust.FALLEN_BACK
+        assessments = self._policies.last_assessments(self._guard.window)
+        observed = observe(assessments, self._policies.lag(now=now), self._triage, self._guard)
+        return watch(observed, self._reference, before, self._guard)
