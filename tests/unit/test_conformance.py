@@ -7,8 +7,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from fastapi.routing import APIRoute
 from pydicom import Dataset
 from pydicom._uid_dict import UID_dictionary
+from pydicom.datadict import dictionary_description, dictionary_VR
 from pydicom.uid import UID
 from pynetdicom.presentation import build_context
 
@@ -17,8 +19,10 @@ from triaged.config.network import DestinationSection
 from triaged.config.settings import Config
 from triaged.dicom.accepted import ACCEPTED_TRANSFER_SYNTAXES, is_storage
 from triaged.dicom.part10 import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
-from triaged.dimse import commitment_scu, policy, scu
+from triaged.dicom.workitem import KNOWN, PRIORITIES, WORKLIST_LABEL
+from triaged.dimse import commitment_scu, policy, priority_scu, scu
 from triaged.dimse.command import Status
+from triaged.dimse.find_scp import UPS_CLASSES
 from triaged.dimse.negotiation import APPLICATION_CONTEXT, AbortReason, AssociationRequest, Rejection
 from triaged.dimse.policy import ScpOptions, answers_to
 from triaged.dimse.requestor import outcome_of
@@ -27,9 +31,11 @@ from triaged.results import identity
 from triaged.steps import commitment as desk
 from triaged.steps.ports import Refused, Sent
 from triaged.study.commitment import STORAGE_COMMITMENT_PUSH_MODEL, FailureReason
+from triaged.web import workitems
 
 VERIFICATION = policy.VERIFICATION
-SERVICES = (STORAGE_COMMITMENT_PUSH_MODEL,)
+SERVICES = (STORAGE_COMMITMENT_PUSH_MODEL, *UPS_CLASSES)
+ASKED = {sop_class for classes in priority_scu.CLASSES.values() for sop_class in classes}
 
 
 def test_every_storage_class_of_the_standard_is_listed() -> None:
@@ -42,7 +48,7 @@ def test_the_transfer_syntaxes_of_storage_are_those_that_are_decoded() -> None:
     assert {row["UID"]: row["Transfer Syntax"] for row in table("4.2-6")} == dict(ACCEPTED_TRANSFER_SYNTAXES)
 
 
-@pytest.mark.parametrize("uid", [VERIFICATION, STORAGE_COMMITMENT_PUSH_MODEL])
+@pytest.mark.parametrize("uid", [VERIFICATION, *SERVICES])
 def test_messages_without_images_come_in_the_transfer_syntaxes_that_are_listed(uid: str) -> None:
     listed = {row["UID"] for row in table("4.2-5")}
     assert {syntax for syntax in {*ACCEPTED_TRANSFER_SYNTAXES, *listed} if _accepts(uid, syntax)} == listed
@@ -51,15 +57,15 @@ def test_messages_without_images_come_in_the_transfer_syntaxes_that_are_listed(u
 def test_each_service_is_provided_and_used_as_the_overview_says() -> None:
     listed = [row for row in table("1-1") if row["UID"]]
     used = {row["UID"] for row in listed if row["As user (SCU)"] in ("Yes", "Option")}
-    assert used == {*WANTED, VERIFICATION, STORAGE_COMMITMENT_PUSH_MODEL}
+    assert used == {*WANTED, VERIFICATION, STORAGE_COMMITMENT_PUSH_MODEL, *ASKED}
     for row in listed:
         assert UID(row["UID"]).name == row["SOP Class"]
-        assert _accepts(row["UID"], "1.2.840.10008.1.2") == (row["As provider (SCP)"] == "Yes")
+        assert _accepts(row["UID"], "1.2.840.10008.1.2") == (row["As provider (SCP)"] in ("Yes", "In part"))
 
 
 def test_the_roles_of_the_receiver_are_those_that_are_listed() -> None:
     listed = {row["Abstract syntax"]: row for row in table("4.2-4")}
-    for uid in (VERIFICATION, STORAGE_COMMITMENT_PUSH_MODEL, *WANTED):
+    for uid in (VERIFICATION, *SERVICES, *WANTED):
         row = listed.get(UID(uid).name, listed["every class of table E-1"])
         _, roles = answers_to(_request(uid, "1.2.840.10008.1.2", {UID(uid): (True, True)}), SERVICES)
         provided_by_the_peer = [role.scp_role for role in roles]
@@ -92,6 +98,33 @@ def test_every_status_of_the_receiver_is_listed() -> None:
     assert {(int(row["Status"], 16), row["Name"]) for row in table("4.2-7")} == {
         (one.value, one.name) for one in Status
     }
+
+
+def test_every_attribute_of_a_procedure_step_is_listed() -> None:
+    listed = {(row["Tag"], row["Attribute"], row["VR"]) for row in table("4.2-9")}
+    known = {
+        (f"({tag >> 16:04X},{tag & 0xFFFF:04X})", dictionary_description(tag), dictionary_VR(tag)) for tag in KNOWN
+    }
+    assert listed == known
+    values = {row["Attribute"]: row["Value"] for row in table("4.2-9")}
+    for priority in ("HIGH", "MEDIUM", "LOW"):
+        classes = ", ".join(member for member, given in PRIORITIES.items() if given == priority)
+        assert f"{priority}: {classes}" in values["Scheduled Procedure Step Priority"]
+    assert values["Worklist Label"] == WORKLIST_LABEL
+
+
+def test_other_lists_are_asked_with_the_classes_that_are_listed() -> None:
+    listed = [(row["`order_priority.source`"], row["UID"], row["Abstract syntax"]) for row in table("4.3-4")]
+    asked = [(f"`{source}`", uid, UID(uid).name) for source, classes in priority_scu.CLASSES.items() for uid in classes]
+    assert listed == asked
+
+
+def test_the_worklist_service_answers_where_it_is_listed() -> None:
+    routes = workitems.router(None).routes  # type: ignore[arg-type]
+    paths = {route.path for route in routes if isinstance(route, APIRoute)}
+    listed = {row["Request"] for row in table("4.4-1")}
+    assert {f"GET {path.replace('{sop_instance_uid}', '{workitem}')}" for path in paths} == listed
+    assert {row["Media type"] for row in table("4.4-1")} == {workitems.MEDIA_TYPE}
 
 
 def test_every_reason_not_to_commit_is_listed() -> None:

@@ -38,7 +38,7 @@ class Source(StrEnum):
     UNIFIED_PROCEDURE_STEPS = "ups"
 
 
-_CLASSES = {
+CLASSES = {
     Source.MODALITY_WORKLIST: (MODALITY_WORKLIST,),
     Source.UNIFIED_PROCEDURE_STEPS: (UPS_QUERY, UPS_PULL, UPS_WATCH),
 }
@@ -63,12 +63,12 @@ class OrderPriorities:
         questions = [keyword for keyword, value in _keys_of(order).items() if value]
         if not questions:
             return None
-        proposals = dict.fromkeys(_CLASSES[self._source], (EXPLICIT, IMPLICIT))
+        proposals = dict.fromkeys(CLASSES[self._source], (EXPLICIT, IMPLICIT))
         with self._requestor.association(peer, proposals) as association:
             if isinstance(association, Unreachable):
                 return association
             accepted = {str(context.abstract_syntax) for context in association.accepted_contexts}
-            sop_class = next((each for each in _CLASSES[self._source] if each in accepted), None)
+            sop_class = next((each for each in CLASSES[self._source] if each in accepted), None)
             if sop_class is None:
                 return Unreachable("the peer accepts none of the classes of its list")
             for keyword in questions:
