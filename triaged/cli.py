@@ -174,24 +174,29 @@ def requeue(study_instance_uid: str, config: ConfigFile = DEFAULT_CONFIG) -> Non
 @app.command()
 def resend(
     config: ConfigFile = DEFAULT_CONFIG,
-    study: Annotated[str | None, typer.Option(metavar="UID", help="Only the objects of this study.")] = None,
-    destination: Annotated[str | None, typer.Option(metavar="NAME", help="Only to this destination.")] = None,
+    study: Annotated[str | None, typer.Option(metavar="UID", help="Only what is of this study.")] = None,
+    destination: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Only to this destination or receiver.")
+    ] = None,
 ) -> None:
-    """Try again to deliver the result objects that were refused or given up."""
+    """Try again to deliver the result objects, and to tell the changes, that were refused or given up."""
     settings = _load(config)
     from triaged.store.outbox import Outbox
     from triaged.store.studies import Studies
 
     with _database(settings) as database:
         outbox = Outbox(database)
-        known = {each.name for each in settings.destinations} | set(outbox.counts())
+        known = {each.name for each in settings.destinations} | {each.name for each in settings.pushes}
+        known |= {*outbox.counts(), *outbox.pushes.counts()}
         if destination is not None and destination not in known:
             names = ", ".join(sorted(known)) or "none at all"
             raise UnknownDestination(f"expected a destination (there is: {names}), found {destination}")
         if study is not None:
             Studies(database).arrival(study)
-        number = outbox.resend(study, destination, now=datetime.now(UTC))
-    out.print(f"{number} object{'' if number == 1 else 's'} will be sent again.")
+        now = datetime.now(UTC)
+        number, changes = outbox.resend(study, destination, now=now), outbox.pushes.resend(study, destination, now=now)
+    told = f" {changes} change{'' if changes == 1 else 's'} will be told again." if changes else ""
+    out.print(f"{number} object{'' if number == 1 else 's'} will be sent again.{told}")
 
 
 @app.command()

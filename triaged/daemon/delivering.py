@@ -1,4 +1,4 @@
-"""The courier's process: result objects to destinations, changes of class to receivers, and answers about what we keep."""
+"""The courier's process: result objects to destinations, changes of class to receivers, answers about what we keep."""
 
 from __future__ import annotations
 

@@ -66,8 +66,10 @@ class Pusher:
             case Refused(reason=reason, final=True):
                 self._pushes.refused(push, error=reason, now=now)
                 log.error("push refused, the reason stands on the status page", **fields)
-            case Refused(reason=reason) | Unreachable(reason=reason):
+            case Refused(reason=reason):
                 self._try_again(push, reason, now, fields)
+            case Unreachable(reason=reason):
+                self._try_again(push, reason, now, fields | {"why": reason})
             case _:
                 assert_never(outcome)
 

@@ -16,6 +16,7 @@ from triaged.store import schema
 from triaged.store.database import Ledger
 from triaged.store.history import derived_object
 from triaged.store.publishing import HAS_GIVEN_WAY, IN_FORCE, IS_SUPERSEDED, give_way, withdraw_superseded
+from triaged.store.pushes import Pushes
 from triaged.store.rows import known_study
 from triaged.store.views import Delivery
 from triaged.study.records import DeliveryState, ObjectKind, OutboxItem
@@ -23,6 +24,11 @@ from triaged.study.records import DeliveryState, ObjectKind, OutboxItem
 
 class Outbox(Ledger):
     """What the couriers write, and the administrator's resend."""
+
+    @property
+    def pushes(self) -> Pushes:
+        """Return the changes that receivers are told; they leave by the same door."""
+        return Pushes(self._database)
 
     def claim_due(
         self, courier: str, *, destination: str | None = None, lease_s: float, now: datetime

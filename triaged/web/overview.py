@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from typing_extensions import TypedDict
 
 from triaged.store.outbox import Outbox
@@ -14,14 +16,17 @@ _MOST = 100_000
 
 
 class Overview(TypedDict):
-    """Counts: of studies by state, of deliveries by destination and state, and of what only a person can settle.
+    """Counts: of studies by state, of deliveries by destination and state, of changes that receivers are told by
+    receiver and state, and of what only a person can settle.
 
-    `uncommitted` is what was sent and asked for storage commitment without an answer yet; `destinations` is what each
-    answered when it was last asked what it accepts.
+    `dead_letters` and `refused` are of both, `withdrawn` of result objects alone: that a change gives way to a newer
+    one is nothing to look at. `uncommitted` is what was sent and asked for storage commitment without an answer yet;
+    `destinations` is what each answered when it was last asked what it accepts.
     """
 
     studies: dict[str, int]
     deliveries: dict[str, dict[str, int]]
+    pushes: dict[str, dict[str, int]]
     uncommitted: dict[str, int]
     destinations: dict[str, Accepts]
     dead_letters: int
@@ -37,18 +42,21 @@ def overview(studies: Studies, outbox: Outbox, peers: Peers) -> Overview:
     Raises:
         TryLater: the database is away.
     """
-    deliveries = outbox.counts()
+    deliveries, pushes = outbox.counts(), outbox.pushes.counts()
+    leaving = [*deliveries.values(), *pushes.values()]
     return {
         "studies": {state.value: number for state, number in studies.counts().items()},
-        "deliveries": {
-            name: {state.value: number for state, number in states.items()}
-            for name, states in sorted(deliveries.items())
-        },
+        "deliveries": _by_name(deliveries),
+        "pushes": _by_name(pushes),
         "uncommitted": dict(sorted(outbox.awaiting_commitment().items())),
         "destinations": {answer.destination: accepts(answer) for answer in peers.all()},
-        "dead_letters": sum(states[DeliveryState.DEAD] for states in deliveries.values()),
-        "refused": sum(states[DeliveryState.REFUSED] for states in deliveries.values()),
+        "dead_letters": sum(states[DeliveryState.DEAD] for states in leaving),
+        "refused": sum(states[DeliveryState.REFUSED] for states in leaving),
         "withdrawn": sum(states[DeliveryState.WITHDRAWN] for states in deliveries.values()),
         "quarantined": len(studies.quarantined(_MOST)),
         "conflicts": len(studies.conflicts(_MOST)),
     }
+
+
+def _by_name(counts: Mapping[str, Mapping[DeliveryState, int]]) -> dict[str, dict[str, int]]:
+    return {name: {state.value: number for state, number in states.items()} for name, states in sorted(counts.items())}

@@ -34,6 +34,7 @@ from triaged.web.entries import REVISION_WORDS, STATE_WORDS, STYLES, Row, as_end
 from triaged.web.offers import Offer, last_undoable, offers
 from triaged.web.outcomes import as_line, as_lines, as_results, resend_commands
 from triaged.web.pictures import Picture, as_png, described
+from triaged.web.receivers import as_untold, receivers
 from triaged.web.timeline import timeline
 from triaged.web.view import View, view_of
 from triaged.web.visitor import Visitor, visitor
@@ -179,6 +180,8 @@ class Pages:
             destinations=destinations(self._outbox.counts(), self._outbox.awaiting_commitment(), self._peers.all()),
             free_mb=self._spool.free_mb(),
             failures=[as_ended(study, now=self._clock()) for study in self._worklist.ended(_MOST_LINES)],
+            receivers=receivers(self._outbox.pushes.counts()),
+            untold=[as_untold(push) for push in self._outbox.pushes.undelivered(_MOST_LINES)],
             undelivered=[as_line(delivery) for delivery in undelivered],
             commands=resend_commands(undelivered),
             quarantined=self._studies.quarantined(_MOST_LINES),

@@ -33,6 +33,9 @@ def overview_table(counts: Overview) -> Table:
     for name, states in counts["deliveries"].items():
         for state, number in states.items():
             table.add_row(escape(_printable(f"objects for {name} {state}")), str(number))
+    for name, states in counts["pushes"].items():
+        for state, number in states.items():
+            table.add_row(escape(_printable(f"changes for {name} {state}")), str(number))
     for name, number in counts["uncommitted"].items():
         table.add_row(escape(_printable(f"objects for {name} not yet committed")), str(number))
     for what in ("dead_letters", "refused", "withdrawn", "quarantined", "conflicts"):
