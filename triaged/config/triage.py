@@ -12,7 +12,7 @@ from pydantic import Field, model_validator
 
 from triaged.config.values import Minutes, Section, Share, refused, wrong
 from triaged.triage.guard import GuardOptions
-from triaged.triage.prevalence import OperatingPoint
+from triaged.triage.prevalence import OperatingPoint, Worth, worth
 from triaged.triage.scheme import REPEAT_SD_PP, Discipline, HeadStarts, Scheme, TriageOptions
 
 _FEWEST = 50
@@ -120,6 +120,12 @@ class TriageSection(Section):
         if list(self.grade_cut_offs) != sorted(set(self.grade_cut_offs)) or self.grade_cut_offs[0] <= 0:
             raise wrong("four rising shares above 0", key="grade_cut_offs")
         return self
+
+    def worth(self) -> Worth | None:
+        """Return what a flag is worth at the site; None where the site does not say how often the disease is there."""
+        if self.prevalence is None:
+            return None
+        return worth(self.prevalence, None if self.operating_point is None else self.operating_point.value())
 
     def options(self) -> TriageOptions:
         """Return what the scheme needs."""

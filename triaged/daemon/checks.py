@@ -56,10 +56,24 @@ def check(config: Config) -> Iterator[Check]:
     yield _try("access", lambda: _access(config))
     yield _try("storage", lambda: _spool(config))
     yield _try(f"models.ct {config.models.ct}", lambda: _model(config))
+    yield Check("triage.discipline", True, _order(config))
+    if (worth := config.triage.worth()) is not None:
+        yield Check("triage.prevalence", True, worth.said())
     for destination in config.destinations:
         yield from _destination(config, destination)
     for push in config.pushes:
         yield _try(f"push {push.name}", partial(_push, config, push))
+
+
+def _order(config: Config) -> str:
+    """Say in which order the list is read, and what the guard can judge."""
+    guard = config.triage.guard
+    if not guard.enabled:
+        return f"{config.triage.discipline}; nothing guards the order"
+    flagged = (
+        "" if guard.reference_share is not None else "; the flagged share is not judged, its usual value is not set"
+    )
+    return f"{config.triage.discipline}, guarded{flagged}"
 
 
 def demand_free_addresses(config: Config) -> None:

@@ -38,6 +38,15 @@ class Worth:
     warning: str = ""
     action: str = ""
 
+    def said(self) -> str:
+        """Return all of it in one sentence."""
+        if self.warning:
+            return f"{self.warning}; {self.action}"
+        if self.predictive_value is None or self.flagged is None:
+            return "nothing is ever flagged"
+        value, flagged = _percent(self.predictive_value), _percent(self.flagged)
+        return f"{value} of flagged studies have the disease, and {flagged} of the list is flagged"
+
 
 def worth(prevalence: float, measured: OperatingPoint | None) -> Worth:
     """Return what a flag is worth at a site, with a warning and what to do where it is worth little or unknown.

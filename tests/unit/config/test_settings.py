@@ -56,6 +56,23 @@ def test_the_guard_s_limits_reach_it_and_a_short_window_is_judged_when_it_is_ful
     assert (options.window, options.fewest, options.failures, options.lag) == (20, 20, 0.2, timedelta(minutes=30))
 
 
+@pytest.mark.parametrize(
+    ("keys", "said"),
+    [
+        ({}, ""),
+        ({"prevalence": 0.02}, "is unknown: sensitivity and specificity were not measured"),
+        ({"prevalence": 0.02, "operating_point": {"sensitivity": 0.95, "specificity": 0.73}}, "only 6.7 % of flagged"),
+        ({"prevalence": 0.5, "operating_point": {"sensitivity": 0.9, "specificity": 0.9}}, "90 % of flagged studies"),
+    ],
+)
+def test_a_site_that_says_how_common_the_disease_is_hears_what_a_flag_is_worth(
+    keys: dict[str, object], said: str
+) -> None:
+    """0.5 x 0.9 / (0.5 x 0.9 + 0.5 x 0.1) = 90 %; 6.7 % is the example of the ordering specification, 2.3.6."""
+    worth = TriageSection.model_validate(keys).worth()
+    assert said in ("" if worth is None else worth.said())
+
+
 def test_a_postgresql_url_gets_the_driver_that_is_installed(tmp_path: Path) -> None:
     path = tmp_path / "config.yaml"
     path.write_text("database: {url: 'postgresql://me:secret@db:5432/triage'}\n", encoding="utf-8")
