@@ -49,7 +49,7 @@ def test_the_status_page_says_what_receivers_were_told_and_why_one_refused(told:
     assert ["pager", "2", "0", "0", "0", "0"] in page.rows
     (untold,) = [row for row in page.rows if row[0] == "ris" and "→" in row[1]]
     assert untold[1].endswith("→ C'")
-    assert untold[2] == f"refused: {HOSTILE}"
+    assert untold[2] == f"refused : {HOSTILE}"
     assert "triaged resend --destination NAME" in page.text
 
 
