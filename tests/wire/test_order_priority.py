@@ -6,6 +6,7 @@ import os
 import shutil
 import socket
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,7 +20,10 @@ from pydicom.uid import UID, ExplicitVRLittleEndian, generate_uid
 from pynetdicom import AE, evt
 
 from tests.unit.store.making import admit, instance, placement, study_uid
-from tests.wire.peers import DCMTK_PATH, eventually, receiving
+from tests.wire.peers import DCMTK_PATH, clock, eventually, receiving
+from triaged.config.settings import Config
+from triaged.daemon.rooms import open_rooms, policy
+from triaged.daemon.ticking import tick
 from triaged.dimse.priority_scu import MODALITY_WORKLIST, OrderPriorities, Source
 from triaged.steps.ports import Order, Peer, Unreachable
 from triaged.steps.worklist_query import WorklistQuery
@@ -242,3 +246,34 @@ def test_a_list_that_says_nothing_costs_no_more_than_the_time_out() -> None:
         began = time.monotonic()
         assert isinstance(impatient.ask(Order("A-1", ""), peer), Unreachable)
         assert time.monotonic() - began < 20.0, "a deadline, not a measurement"
+
+
+def test_the_clock_looks_up_what_is_complete_and_ends_when_told(tmp_path: Path, sqlite_url: str) -> None:
+    def urgent(event: evt.Event) -> Iterator[tuple[int, Dataset]]:
+        asked = event.identifier
+        yield 0xFF00, dataset(AccessionNumber=asked.AccessionNumber, RequestedProcedurePriority="STAT")
+
+    with answering(urgent) as peer:
+        address = {"ae_title": "RIS", "host": peer.host, "port": peer.port}
+        settings = {
+            "database": {"url": sqlite_url},
+            "storage": {"path": tmp_path / "spool", "reserve_mb": 0},
+            "order_priority": {"source": "mwl", **address},
+        }
+        rooms, stop = open_rooms(Config.model_validate(settings)), threading.Event()
+        for number in (1, 2):
+            admit(rooms.studies, instance(number, 1))
+        rooms.studies.complete(study_uid(2), 1, placement=policy(rooms.config), cause="whole", now=clock())
+        ticking = threading.Thread(target=tick, args=(rooms, stop))
+        ticking.start()
+        try:
+            eventually(lambda: first_of(rooms.worklist) == (study_uid(2).value, TriageClass.EMERGENCY), "the answer")
+        finally:
+            stop.set()
+            ticking.join()
+            rooms.database.close()
+
+
+def first_of(worklist: Worklist) -> tuple[str, TriageClass]:
+    first = worklist.entries(1)[0]
+    return first.study_instance_uid, first.triage_class

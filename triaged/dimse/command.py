@@ -162,11 +162,12 @@ def encode_event_report(request: Request, context_id: int, event_information: by
         "AffectedSOPInstanceUID": request.sop_instance_uid,
         "EventTypeID": request.type_id or 0,
     }
-    return _with_data_set(context_id, values, event_information, max_pdu=max_pdu)
+    command = _p_data(context_id, _LAST_OF_COMMAND + _command_set(values))
+    return command + encode_data_set(context_id, event_information, max_pdu=max_pdu)
 
 
-def encode_match(request: Request, context_id: int, status: int, identifier: bytes, *, max_pdu: int) -> bytes:
-    """Return a pending C-FIND response with its data set, in PDUs of the length that the peer takes."""
+def encode_match(request: Request, context_id: int, status: int) -> bytes:
+    """Return the command of a pending C-FIND response; it is the same for every match, whose data set follows."""
     values: Values = {
         "AffectedSOPClassUID": request.sop_class_uid,
         "CommandField": request.command_field | _RESPONSE,
@@ -174,15 +175,15 @@ def encode_match(request: Request, context_id: int, status: int, identifier: byt
         "CommandDataSetType": _SOME_DATA_SET,
         "Status": status,
     }
-    return _with_data_set(context_id, values, identifier, max_pdu=max_pdu)
+    return _p_data(context_id, _LAST_OF_COMMAND + _command_set(values))
 
 
-def _with_data_set(context_id: int, values: Values, content: bytes, *, max_pdu: int) -> bytes:
+def encode_data_set(context_id: int, content: bytes, *, max_pdu: int) -> bytes:
+    """Return an encoded data set in PDUs of the length that the peer takes."""
     length = max(_SHORTEST_PDU, min(max_pdu or _LONGEST_PDU, _LONGEST_PDU)) - _VALUE_HEADER
     fragments = [content[start : start + length] for start in range(0, len(content), length)]
     return b"".join(
         [
-            _p_data(context_id, _LAST_OF_COMMAND + _command_set(values)),
             *(_p_data(context_id, _DATA + fragment) for fragment in fragments[:-1]),
             _p_data(context_id, _LAST_OF_DATA + fragments[-1]),
         ]

@@ -18,7 +18,7 @@ from pynetdicom.presentation import PresentationContextTuple
 from triaged.dicom.matching import Query, query_of
 from triaged.dicom.quiet import without_warnings
 from triaged.dicom.workitem import KNOWN
-from triaged.dimse.command import CommandField, Request, Response, Status, decode_command, encode_match
+from triaged.dimse.command import CommandField, Request, Response, Status, decode_command, encode_data_set, encode_match
 from triaged.dimse.link import Link
 from triaged.dimse.message import Message, ProtocolError
 from triaged.dimse.negotiation import AbortReason
@@ -80,10 +80,11 @@ class QueryService:
     ) -> Iterator[tuple[bytes, int]]:
         """Return encoded responses some at a time, with their number."""
         status = Status.PENDING if query == query.known(KNOWN) else Status.PENDING_WITH_UNSUPPORTED_KEYS
+        command = encode_match(request, context.context_id, status)
         gathered, number = b"", 0
         for found in self._desk.find(query):
             identifier = _encoded(found, context.transfer_syntax)
-            gathered += encode_match(request, context.context_id, status, identifier, max_pdu=self._max_pdu)
+            gathered += command + encode_data_set(context.context_id, identifier, max_pdu=self._max_pdu)
             number += 1
             if len(gathered) >= _WRITE_AT_ONCE:
                 yield gathered, number
