@@ -16,6 +16,7 @@ def show(rooms: Rooms, stop: threading.Event) -> None:
         ConfigError: the address cannot be listened on.
     """
     config = rooms.config
+    worth = config.triage.worth()
     options = WebOptions(
         address=f"{config.dicom.ae_title} on port {config.dicom.port}",
         scheme=config.triage.scheme.value,
@@ -23,6 +24,8 @@ def show(rooms: Rooms, stop: threading.Event) -> None:
         refresh_s=config.web.refresh_s,
         access=config.access.options(config.web),
         viewer_url=config.web.viewer_url or "",
+        discipline=config.triage.discipline,
+        worth="" if worth is None else worth.said(),
     )
     app = create_app(
         rooms.worklist,

@@ -26,9 +26,11 @@ from triaged.store.peers import Peers
 from triaged.store.spool import Spool
 from triaged.store.studies import Studies
 from triaged.store.worklist import Worklist
+from triaged.triage.scheme import Discipline
 from triaged.web import actions, api, pages, people, signin, viewing, workitems
 from triaged.web.access import Access, Refuse, is_for_programs
 from triaged.web.identity import AccessOptions, Mode
+from triaged.web.legend import Legend
 from triaged.web.news import News
 from triaged.web.slices import Slices
 
@@ -59,6 +61,8 @@ class WebOptions:
     rows_per_page: int = 100
     access: AccessOptions = field(default_factory=AccessOptions)
     viewer_url: str = ""
+    discipline: Discipline = Discipline.HEAD_START
+    worth: str = ""
 
 
 def create_app(
@@ -86,7 +90,13 @@ def create_app(
     app.include_router(
         pages.router(
             shown,
-            legend=pages.Legend(options.address, options.scheme, options.identification_threshold),
+            legend=Legend(
+                options.address,
+                options.scheme,
+                options.identification_threshold,
+                options.discipline,
+                options.worth,
+            ),
             rows_per_page=options.rows_per_page,
         )
     )

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from http import HTTPStatus
 from pathlib import Path
@@ -31,6 +30,7 @@ from triaged.study.placement import TriageClass
 from triaged.study.records import ObjectKind, WorklistEntry
 from triaged.web.destinations import destinations
 from triaged.web.entries import REVISION_WORDS, STATE_WORDS, STYLES, Row, as_ended, as_row
+from triaged.web.legend import CLASS_WORDS, ORDER_WORDS, Legend
 from triaged.web.offers import Offer, last_undoable, offers
 from triaged.web.outcomes import as_line, as_lines, as_results, resend_commands
 from triaged.web.pictures import Picture, as_png, described
@@ -41,25 +41,6 @@ from triaged.web.visitor import Visitor, visitor
 
 _TEMPLATES = Path(__file__).parent / "templates"
 _MOST_LINES = 200
-_CLASS_WORDS = {
-    TriageClass.EMERGENCY: "emergency order (STAT): a lane of its own, before everything else",
-    TriageClass.CRITICAL: "critical: most of one lung",
-    TriageClass.SEVERE: "severe: half of one lung or more",
-    TriageClass.SUSPECTED_MODERATE: "moderate, or lungs that could not be told from what surrounds them",
-    TriageClass.SUSPECTED_MILD: "mild",
-    TriageClass.UNSCORED: "no score: still waiting, out of scope, or could not be read",
-    TriageClass.OPACITY_NOT_FLAGGED: "a moderate share without suspicion of COVID-19",
-    TriageClass.NOT_FLAGGED: "not flagged",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Legend:
-    """What the worklist page says about the order; `threshold` None means the model's own."""
-
-    address: str
-    scheme: str
-    threshold: float | None
 
 
 class Pages:
@@ -125,13 +106,16 @@ class Pages:
             pages=pages,
             rows=[(self._row(entry, legend.threshold), self._offers(entry)) for entry in entries],
             revision_words=REVISION_WORDS,
-            classes=[(STYLES[member], member, _CLASS_WORDS[member]) for member in TriageClass],
+            classes=[(STYLES[member], member, CLASS_WORDS[member]) for member in TriageClass],
             states=STATE_WORDS,
             orders=Order,
             shown=Shown,
             scheme=legend.scheme,
             threshold=legend.threshold,
             address=legend.address,
+            order_words=ORDER_WORDS[legend.discipline],
+            worth=legend.worth,
+            banner=self._worklist.banner(),
         )
 
     def study(self, uid: str, legend: Legend) -> Response:

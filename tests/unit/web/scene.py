@@ -6,6 +6,7 @@ import io
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 import numpy as np
 from fastapi import FastAPI
@@ -57,9 +58,10 @@ class Scene:
         self.readers = Readers(Actions(self.database), placing=placing(OPTIONS))
         self.accounts = Accounts(self.database, cost=Cost(ln=4, r=1, p=1))
 
-    def app(self, *, rows_per_page: int = 100, access: AccessOptions = OPEN) -> FastAPI:
-        """Return the application, open to the tests' browser unless `access` says otherwise."""
-        options = WebOptions("TRIAGED at 127.0.0.1:11112", "combined", rows_per_page=rows_per_page, access=access)
+    def app(self, *, rows_per_page: int = 100, access: AccessOptions = OPEN, **says: Any) -> FastAPI:
+        """Return the application, open to the tests' browser unless `access` says otherwise; `says` are its options."""
+        address = "TRIAGED at 127.0.0.1:11112"
+        options = WebOptions(address, "combined", rows_per_page=rows_per_page, access=access, **says)
         rooms = (self.worklist, self.studies, self.outbox, self.spool, self.peers, self.accounts, self.readers)
         return create_app(*rooms, options=options, clock=lambda: self.now)
 

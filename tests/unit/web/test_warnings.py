@@ -1,0 +1,52 @@
+"""What the list says of its own order: when it is not trusted, how it comes about, and what a flag is worth."""
+
+from __future__ import annotations
+
+import pytest
+from fastapi.testclient import TestClient
+
+from tests.unit.store.making import at
+from tests.unit.web.reading import opened
+from tests.unit.web.scene import OPTIONS, Scene
+from triaged.steps.placing import placing
+from triaged.store.policies import Policies
+from triaged.triage.prevalence import worth
+from triaged.triage.scheme import Discipline, described
+
+WHY = "the oldest study without a result has waited 16 minutes (at most 15)"
+
+
+def test_an_order_that_is_not_trusted_says_so_and_why_until_it_is_again(filled: Scene, browser: TestClient) -> None:
+    assert "Not ordered by findings" not in opened(browser, "/").text
+    policies, policy = Policies(filled.database), placing(OPTIONS)
+    policies.trust(described(OPTIONS), [WHY], policy, cause="not trusted", now=at(60))
+    shown = opened(browser, "/")
+    assert "Not ordered by findings since 2026-03-01 13:00 UTC" in shown.text
+    assert f"Why: {WHY}." in shown.text
+    arrivals = opened(browser, "/?order=arrival").rows[1:]
+    emergencies = sum(row[1] == "E0 emergency" for row in arrivals)
+    ordered = [row[4] for row in shown.rows[1:]]
+    assert ordered[emergencies:] == [row[4] for row in arrivals if row[1] != "E0 emergency"]
+    policies.trust(described(OPTIONS), [], policy, cause="trusted again", now=at(70))
+    assert "Not ordered by findings" not in opened(browser, "/").text
+
+
+@pytest.mark.parametrize(
+    ("discipline", "said"),
+    [
+        (Discipline.HEAD_START, "less the head start of its class"),
+        (Discipline.FIFO, "as they arrived"),
+        (Discipline.STRICT, "the last class waits for all others"),
+        (Discipline.STRICT_CAP, "for as long as the site allows"),
+        (Discipline.ACCUMULATING, "counts more in a more urgent class"),
+    ],
+)
+def test_the_legend_tells_the_order_that_is_in_force(filled: Scene, discipline: Discipline, said: str) -> None:
+    browser = TestClient(filled.app(discipline=discipline))
+    assert said in opened(browser, "/").text
+
+
+def test_the_legend_says_what_a_flag_is_worth_where_the_site_asks(filled: Scene, browser: TestClient) -> None:
+    assert "worth" not in opened(browser, "/").text
+    unknown = TestClient(filled.app(worth=worth(0.02, None).said()))
+    assert "how often a flag is right is unknown" in opened(unknown, "/").text
