@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import pairwise
@@ -15,7 +14,7 @@ from tests.unit.triage.cases import finding
 from triaged.steps.guarding import Keeper
 from triaged.steps.placing import placing
 from triaged.store.actions import Actions
-from triaged.store.database import Database, open_database
+from triaged.store.database import Database
 from triaged.store.policies import Policies
 from triaged.store.standings import Standings
 from triaged.store.studies import Studies
@@ -62,13 +61,6 @@ def drawn(seed: int) -> list[Drawn]:
         )
         for number in range(1, STUDIES + 1)
     ]
-
-
-@pytest.fixture
-def database(sqlite_url: str) -> Iterator[Database]:
-    found = open_database(sqlite_url)
-    yield found
-    found.close()
 
 
 def store(database: Database, studies: list[Drawn]) -> None:
