@@ -168,7 +168,9 @@ def test_who_waited_for_the_cap_is_next_though_nothing_happened_to_the_study(
     house.triage(2, 0.75)
     assert (keeper.tick(now=house.now), house.order()) == (0, [2, 1])
     house.later(10 * MINUTE)
+    version = house.worklist.version()
     assert (keeper.tick(now=house.now), house.order()) == (1, [1, 2])
+    assert house.worklist.version() != version, "else open pages would not be told"
     assert keeper.tick(now=house.now) == 0
     assert events(house, 1, "PLACED_AGAIN") == []
     assert [move.cause for move in house.studies.moves("1.2.1")][-1] == "time passed"

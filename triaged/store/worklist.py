@@ -128,8 +128,9 @@ class Worklist(Ledger):
     def version(self) -> str:
         """Return a token that changes whenever the list does; equal tokens mean that nothing has to be read again.
 
-        Every change writes an event, or an action where a reader made it. The highest numbers alone would miss, on
-        PostgreSQL, a transaction that took a lower number and committed later; the count of the last numbers does not.
+        Every change writes an event, an action where a reader made it, or only the change of the order where time alone
+        made it. The highest numbers alone would miss, on PostgreSQL, a transaction that took a lower number and
+        committed later; the count of the last numbers does not.
         """
         with self._database.read() as connection:
             return "-".join(str(number) for query in _NEWEST for number in connection.execute(query).one())
@@ -207,4 +208,4 @@ _numbers = (
     select(_study.c.id, func.row_number().over(order_by=_study.c.sort_key).label("position")).where(IS_OPEN).subquery()
 )
 _NUMBERED = _ENTRIES.add_columns(_numbers.c.position).outerjoin(_numbers, _numbers.c.id == _study.c.id)
-_NEWEST = (_newest(schema.event), _newest(schema.action), _newest(schema.policy))
+_NEWEST = tuple(_newest(table) for table in (schema.event, schema.action, schema.policy, schema.reorder))

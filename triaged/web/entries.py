@@ -60,9 +60,14 @@ WorklistItem = TypedDict(
         "state": str,
         "ready_at": str | None,
         "revision": int,
+        "trend": str,
+        "change_points": float | None,
     },
 )
-"""One row for programs: shares and probabilities in [0, 1], null where there is no score, no patient attribute."""
+"""One row for programs: shares and probabilities in [0, 1], null where there is no score, no patient attribute.
+
+`trend` is since the patient's earlier study, `change_points` in percentage points of the lung that changed more.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +132,8 @@ def as_json(entry: WorklistEntry) -> WorklistItem:
         "state": entry.state.value,
         "ready_at": entry.ready_at.isoformat() if entry.ready_at else None,
         "revision": entry.revision,
+        "trend": entry.trend.value,
+        "change_points": entry.change_points,
     }
 
 

@@ -28,6 +28,8 @@ KEYS = {
     "state",
     "ready_at",
     "revision",
+    "trend",
+    "change_points",
 }
 PATIENT_KEYS = ("name", "patient", "birth", "accession", "Muster", "P-1")
 
@@ -57,6 +59,8 @@ def test_a_scored_study_has_its_numbers_and_a_failed_one_has_null_and_never_zero
         "state": "TRIAGED",
         "ready_at": "2026-03-01T12:09:00+00:00",
         "revision": 1,
+        "trend": "no prior",
+        "change_points": None,
     }
     failed = by_uid["1.2.826.0.1.5"]
     assert failed["state"] == "FAILED"
