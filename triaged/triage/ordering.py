@@ -121,8 +121,11 @@ def stand(
 
 
 def _trend_rank(follow_up: FollowUp | None, options: TriageOptions) -> int:
+    """Return the rank of the change since an earlier study; one within the noise counts as none."""
     ranks = FIRST_STUDY_FIRST if options.scheme is Scheme.IDENTIFICATION else TREND_RANK
-    return ranks[Trend.NO_PRIOR if follow_up is None else follow_up.trend]
+    if follow_up is None:
+        return ranks[Trend.NO_PRIOR]
+    return ranks[Trend.STABLE if follow_up.within_noise else follow_up.trend]
 
 
 def _score_ranks(outcome: Outcome, options: TriageOptions) -> tuple[int, int]:

@@ -213,15 +213,24 @@ def test_between_equals_progression_is_read_first_then_first_studies_then_stable
     assert sorted([*keys, first_study]) == [first_study, *keys]
     assert key_with(Trend.NOT_COMPARED, scheme) == first_study
     rising = place(
-        uid(1), NOON, scored(0.3, 0.9), ROUTINE, TriageOptions(scheme=scheme), follow_up=change(0.3, 0.288)
+        uid(1), NOON, scored(0.3, 0.9), ROUTINE, TriageOptions(scheme=scheme), follow_up=change(0.3, 0.26)
     ).sort_key
     assert rising < first_study
+
+
+@pytest.mark.parametrize("then", [0.288, 0.312])
+@pytest.mark.parametrize("scheme", Scheme)
+def test_between_equals_a_change_within_the_noise_counts_as_none(scheme: Scheme, then: float) -> None:
+    found = place(
+        uid(1), NOON, scored(0.3, 0.9), ROUTINE, TriageOptions(scheme=scheme), follow_up=change(0.3, then)
+    ).sort_key
+    assert found == key_with(Trend.STABLE, scheme)
 
 
 def test_where_infection_is_looked_for_first_studies_come_before_follow_ups_of_their_class() -> None:
     identification = Scheme.IDENTIFICATION
     first_study = place(uid(1), NOON, scored(0.3, 0.9), ROUTINE, TriageOptions(scheme=identification)).sort_key
-    rising = followed(0.3, 0.288, p=0.9, scheme=identification).sort_key
+    rising = followed(0.3, 0.26, p=0.9, scheme=identification).sort_key
     others = [key_with(trend, identification) for trend in (Trend.NOT_COMPARED, Trend.STABLE, Trend.REGRESSION)]
     assert sorted([*others, rising, first_study]) == [first_study, rising, *others]
 
