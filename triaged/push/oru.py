@@ -45,12 +45,13 @@ class Ends:
 
 @dataclass(frozen=True, slots=True)
 class _Observation:
-    """What an OBX segment says: `value` is escaped already."""
+    """What an OBX segment says: `value` is escaped already; `sub_id` tells those of one identifier apart (OBX-4)."""
 
     kind: str
     identifier: str
     value: str
     units: str = ""
+    sub_id: str = ""
 
 
 def control_id(push: Push) -> str:
@@ -154,14 +155,14 @@ def _of_finding(finding: Finding) -> Iterator[_Observation]:
     for name, share in shares.items():
         if share is not None:
             yield _Observation("NM", f"{name}^{SCHEME}", f"{100 * share:.1f}", _PERCENT)
-    for flag in finding.quality:
+    for number, flag in enumerate(finding.quality, start=1):
         words = f"{plain(flag.value)}^{plain(flag.value.replace('-', ' '))}^{SCHEME}"
-        yield _Observation("CWE", f"QUALITY^Read with reserve^{SCHEME}", words)
+        yield _Observation("CWE", f"QUALITY^Read with reserve^{SCHEME}", words, sub_id=str(number))
 
 
 def _obx(number: int, change: Change, what: _Observation) -> str:
     at = change.at if change.result is None else change.result.at
-    value = (what.kind, what.identifier, "", what.value, what.units)
+    value = (what.kind, what.identifier, what.sub_id, what.value, what.units)
     return _segment("OBX", number, *value, "", "", "", "", "P", "", "", _moment(at))
 
 

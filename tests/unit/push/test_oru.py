@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import hl7
@@ -11,14 +12,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from triaged.push.oru import Ends, oru_r01
-from triaged.study.assessment import Failed, OutOfScope, Reason, ReasonCode
+from triaged.study.assessment import Assessed, Failed, OutOfScope, Reason, ReasonCode
+from triaged.study.finding import QualityFlag
 from triaged.study.placement import OrderPriority, TriageClass
 from triaged.study.push import Scored
 from triaged.study.records import Patient
 from triaged.triage.reason import WORDS
 
-from .changes import NOW, PATIENT, RESULT, push
+from .changes import FINDING, NOW, PATIENT, RESULT, push
 
+PAGE = Path(__file__).parents[3] / "docs" / "pushes.md"
 ENDS = Ends("TRIAGED", "CLINIC", "RIS", "HOSPITAL")
 BY_HAND = [
     "MSH|^~\\&|TRIAGED|CLINIC|RIS|HOSPITAL|20260301120607+0000||ORU^R01^ORU_R01|42|P|2.5.1||||||UNICODE UTF-8",
@@ -41,7 +44,7 @@ BY_HAND = [
     "OBX|11|NM|SEVERITY-LEFT^Affected share of the left lung^99TRIAGED||54.0|%^percent^UCUM|||||P|||"
     "20260301120400+0000",
     "OBX|12|NM|SEVERITY-TOTAL^Affected share of both lungs^99TRIAGED||30.0|%^percent^UCUM|||||P|||20260301120400+0000",
-    "OBX|13|CWE|QUALITY^Read with reserve^99TRIAGED||thick-slices^thick slices^99TRIAGED||||||P|||20260301120400+0000",
+    "OBX|13|CWE|QUALITY^Read with reserve^99TRIAGED|1|thick-slices^thick slices^99TRIAGED||||||P|||20260301120400+0000",
 ]
 
 
@@ -160,6 +163,21 @@ def test_a_study_without_a_score_is_told_with_its_reason_and_without_numbers(
     told = values(message(result=Scored(1, RESULT.at, "ct-test", ended)))
     assert told["NO-SCORE"] == "no-lungs^expected two lungs, found none | at all^99TRIAGED"
     assert not [code for code in told if code.startswith(("SEVERITY", "IDENTIFICATION"))]
+
+
+def test_every_observation_can_be_told_from_every_other() -> None:
+    finding = replace(FINDING, quality=(QualityFlag.THICK_SLICES, QualityFlag.CONTRAST))
+    observations = message(result=replace(RESULT, assessment=Assessed(finding))).segments("OBX")
+    keys = [(str(obx[3]), str(obx[4])) for obx in observations]
+    assert len(set(keys)) == len(keys)
+    assert [str(obx[1]) for obx in observations] == [str(number) for number in range(1, len(observations) + 1)]
+
+
+def test_the_page_for_administrators_names_every_observation() -> None:
+    page = PAGE.read_text(encoding="utf-8")
+    scoreless = Failed(Reason(ReasonCode.NO_LUNGS, "none"))
+    for code in {*values(message()), *values(message(result=replace(RESULT, assessment=scoreless)))}:
+        assert f"`{code}`" in page, code
 
 
 def test_a_change_before_any_result_has_no_result() -> None:

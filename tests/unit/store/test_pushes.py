@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import random
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
@@ -13,6 +16,7 @@ from triaged.store.database import Database
 from triaged.store.pushes import Pushes
 from triaged.store.standings import Standings
 from triaged.store.studies import Studies
+from triaged.store.worklist import Worklist
 from triaged.study.assessment import Assessed
 from triaged.study.placement import OrderPriority, Override, Placement, TriageClass
 from triaged.study.push import Occasion, Push, Scored
@@ -274,6 +278,50 @@ def test_who_is_not_subscribed_any_more_is_told_nothing_new(database: Database, 
     pushes.subscribe({})
     moved(database, N, minutes=4)
     assert len(pushes.pushes(study_uid(1).value)) == 2
+
+
+def test_whatever_happens_at_once_every_study_is_told_in_order_and_to_the_end(
+    database: Database, pushes: Pushes
+) -> None:
+    studies, changed = (1, 2), threading.Event()
+    for study in studies:
+        scored(database, study, minutes=study)
+    told: dict[str, list[tuple[TriageClass, TriageClass]]] = {study_uid(study).value: [] for study in studies}
+    being_told: set[str] = set()
+
+    def tell(courier: str, luck: random.Random) -> None:
+        while True:
+            last_round = changed.is_set()
+            push = pushes.claim_due(courier, receiver="ris", lease_s=60, now=at(10))
+            if push is None:
+                if last_round and not pushes.counts()["ris"][DeliveryState.PENDING]:
+                    return
+                continue
+            uid = push.change.study_uid.value
+            assert uid not in being_told, "two couriers tell one study at once"
+            being_told.add(uid)
+            arrived = luck.random() < 0.6
+            if arrived:
+                told[uid].append((push.change.class_before, push.change.class_after))
+            being_told.remove(uid)
+            if arrived:
+                pushes.sent(push, now=at(10))
+            else:
+                pushes.retry(push, error="away", next_attempt_at=at(10), now=at(10))
+
+    with ThreadPoolExecutor(3) as couriers:
+        running = [couriers.submit(tell, f"courier-{number}", random.Random(number)) for number in range(3)]
+        luck = random.Random(7)
+        for _ in range(80):
+            moved(database, luck.choice([A, B, N]), minutes=9, study=luck.choice(studies))
+        changed.set()
+        for each in running:
+            each.result(timeout=60)
+    entries = {entry.study_instance_uid: entry.triage_class for entry in Worklist(database).entries()}
+    for uid, changes in told.items():
+        assert changes[0][0] is U
+        assert changes[-1][1] is entries[uid]
+        assert [before for before, _ in changes[1:]] == [after for _, after in changes[:-1]]
 
 
 def again(database: Database, triage_class: TriageClass, *, minutes: float, basis: str | None = None) -> None:
