@@ -151,10 +151,12 @@ def worklist(
     from triaged.web.tables import worklist_table
 
     with _database(_load(config)) as database:
-        entries = Worklist(database).entries(limit)
+        entries, warnings = Worklist(database).entries(limit), Worklist(database).banner()
     if as_json:
         print(json.dumps([row_for_programs(entry) for entry in entries], indent=2))
     else:
+        for warning in warnings:
+            out.print(escape(warning))
         out.print(worklist_table(entries, now=datetime.now(UTC)))
 
 

@@ -82,6 +82,14 @@ def test_what_shrank_never_sinks_below_the_class_of_what_is_seen(house: House) -
     assert (house.entry(2).trend, house.entry(2).change_points) == (Trend.REGRESSION, -25.0)
 
 
+def test_an_earlier_study_whose_view_is_lost_still_counts(house: House) -> None:
+    house.triage(1, 0.25, patient_id="P")
+    (view,) = (house.folder / "spool").rglob("*.coronal.npz")
+    view.unlink()
+    house.triage(2, 0.375, patient_id="P")
+    assert (house.entry(2).trend, house.entry(2).triage_class) == (Trend.PROGRESSION, TriageClass.SEVERE)
+
+
 def test_a_study_of_the_same_hour_is_no_earlier_one_and_the_one_before_it_is(house: House) -> None:
     """Both are of one day without a time that tells them apart by six hours; the first is of the day before."""
     house.triage(1, 0.25, patient_id="P")

@@ -9,11 +9,16 @@ import json
 import re
 import shutil
 import sqlite3
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from tests.unit.cli.site import Site, run
+from tests.unit.web.scene import OPTIONS
+from triaged.steps.placing import placing
+from triaged.store.policies import Policies
+from triaged.triage.scheme import described
 
 COMMANDS = ("serve", "demo", "check", "status", "worklist", "requeue", "resend", "phantom", "user")
 
@@ -156,6 +161,17 @@ def test_dead_letters_are_sent_again_when_asked_for(own_site: Site) -> None:
     assert own_site.run("resend").out == "1 object will be sent again.\n"
     with own_site.scene() as scene:
         assert scene.outbox.dead_items() == []
+
+
+def test_the_list_says_above_its_rows_that_its_order_is_not_trusted(own_site: Site) -> None:
+    with own_site.scene() as scene:
+        policies, policy = Policies(scene.database), placing(OPTIONS)
+        policies.trust(described(OPTIONS), ["too many failed"], policy, cause="not trusted", now=datetime.now(UTC))
+    said, table = own_site.run("worklist").out.split("┏", 1)
+    assert "Not ordered by findings" in said
+    assert "Why: too many failed." in " ".join(said.split())
+    assert "Not ordered by findings" not in table
+    assert isinstance(json.loads(own_site.run("worklist", "--json").out), list)
 
 
 def test_a_check_of_a_good_site_passes(new_site: Site) -> None:
