@@ -53,7 +53,7 @@ def filled(scene: Scene) -> Scene:
 @pytest.fixture
 def address(scene: Scene) -> Iterator[str]:
     """Where the application is served while the test runs."""
-    with served(scene.app()) as where:
+    with served(scene.app(refresh_s=1.0)) as where:
         yield where
 
 
