@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+import re
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.unit.triage.cases import NOON, scored, uid
+from triaged.config.triage import TriageSection
 from triaged.study.placement import OrderPriority, Override, TriageClass
 from triaged.triage.disciplines import RATES, due_again
 from triaged.triage.follow_up import LONGEST, PROGRESSION_PP, RATE_PP_PER_DAY, SHORTEST, VOLUME_RATIOS, noise_pp
@@ -101,6 +104,16 @@ def test_limits_of_the_guard(row: int, observed: object) -> None:
             step = 0.02 * limit * outwards
             assert watch(observed(limit - step), 0.2, before, GUARD).trust is Trust.ORDERED
             assert watch(observed(limit + step), 0.2, before, GUARD).trust is Trust.FALLEN_BACK
+
+
+def test_every_setting_that_the_page_names_is_one() -> None:
+    named = [key for row in rows("Switching, and what happens then") for key in re.findall(r"`([a-z_.]+)", row[1])]
+    assert len(named) >= 8
+    for key in named:
+        section: Any = TriageSection
+        for part in key.split("."):
+            assert part in section.model_fields, key
+            section = section.model_fields[part].annotation
 
 
 def test_the_worked_example_of_a_rare_disease() -> None:
