@@ -20,7 +20,7 @@ from sqlalchemy import insert
 
 from tests.browser.serving import served
 from tests.unit.store.making import at, placement, study_uid
-from tests.unit.web.scene import Scene
+from tests.web.scene import Scene
 from triaged.store import schema
 from triaged.store.database import migrate, open_database
 from triaged.store.order import placement_columns

@@ -14,7 +14,7 @@ import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests.browser.serving import served
-from tests.unit.web.scene import CLINIC_NOW, Scene, clinic
+from tests.web.scene import CLINIC_NOW, Scene, clinic
 from triaged.store.database import open_database
 from triaged.store.spool import Spool
 

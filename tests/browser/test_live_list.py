@@ -7,7 +7,7 @@ from datetime import timedelta
 from playwright.sync_api import Page, expect
 
 from tests.browser.looking import opened, order, pointer_away, row, top_of, until_shown
-from tests.unit.web.scene import Scene
+from tests.web.scene import Scene
 from triaged.study.placement import OrderPriority
 from triaged.study.reading import ActionKind
 

@@ -9,8 +9,8 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.serving import served
-from tests.unit.web.scene import Scene
-from tests.unit.web.visiting import ACCOUNTS, PASSWORD, READER
+from tests.web.scene import Scene
+from tests.web.visiting import ACCOUNTS, PASSWORD, READER
 
 STUDY = "/studies/1.2.826.0.1.3"
 

@@ -14,7 +14,7 @@ from pynetdicom import AE
 from sqlalchemy import text
 
 from tests.unit.store.making import admit, at, instance, study_uid
-from tests.unit.web.scene import OPTIONS, Scene, found
+from tests.web.scene import OPTIONS, Scene, found
 from tests.wire.peers import IMPLICIT, receiving
 from triaged.steps.worklist_query import WorklistQuery
 from triaged.store.database import open_database

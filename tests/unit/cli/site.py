@@ -21,7 +21,7 @@ from unittest import mock
 import structlog
 from rich.console import Console
 
-from tests.unit.web.scene import Scene, clinic
+from tests.web.scene import Scene, clinic
 from triaged import cli
 from triaged.store.database import open_database
 from triaged.store.spool import Spool

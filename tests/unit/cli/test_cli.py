@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.unit.cli.site import Site, run
-from tests.unit.web.scene import OPTIONS
+from tests.web.scene import OPTIONS
 from triaged.steps.placing import placing
 from triaged.store.policies import Policies
 from triaged.triage.scheme import described

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from tests.unit.web.reading import opened
-from tests.unit.web.scene import OPEN, Scene
+from tests.web.reading import opened
+from tests.web.scene import OPEN, Scene
 from triaged.study.placement import Override
 from triaged.study.reading import ActionKind, ReadState
 from triaged.web.offers import offers

@@ -12,8 +12,8 @@ from fastapi.testclient import TestClient
 from PIL import Image
 
 from tests.unit.results.ct_study import placement, provenance, standard_study
-from tests.unit.web.reading import Page, opened
-from tests.unit.web.scene import CLINIC_NOW, Scene
+from tests.web.reading import Page, opened
+from tests.web.scene import CLINIC_NOW, Scene
 from triaged.results.objects import reason_objects
 from triaged.store.views import Delivery
 from triaged.study.assessment import Reason, ReasonCode

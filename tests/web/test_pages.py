@@ -7,8 +7,8 @@ from datetime import timedelta
 import pytest
 from fastapi.testclient import TestClient
 
-from tests.unit.web.reading import Page, csrf, opened
-from tests.unit.web.scene import Scene
+from tests.web.reading import Page, csrf, opened
+from tests.web.scene import Scene
 from triaged.study.lifecycle import State
 
 HOSTILE = "<script>alert('x')</script>, <b>Bobby</b>"

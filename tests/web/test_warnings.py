@@ -6,8 +6,8 @@ import pytest
 from fastapi.testclient import TestClient
 
 from tests.unit.store.making import at
-from tests.unit.web.reading import opened
-from tests.unit.web.scene import OPTIONS, Scene
+from tests.web.reading import opened
+from tests.web.scene import OPTIONS, Scene
 from triaged.steps.placing import placing
 from triaged.store.policies import Policies
 from triaged.triage.prevalence import worth

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from fastapi.testclient import TestClient
 
-from tests.unit.web.reading import csrf, opened
-from tests.unit.web.scene import Scene
-from tests.unit.web.visiting import ACCOUNTS, PASSWORD, READER, sign_in, visit
+from tests.web.reading import csrf, opened
+from tests.web.scene import Scene
+from tests.web.visiting import ACCOUNTS, PASSWORD, READER, sign_in, visit
 
 
 @pytest.fixture

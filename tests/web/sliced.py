@@ -10,7 +10,7 @@ from pydicom.uid import UID, DeflatedExplicitVRLittleEndian
 from tests.unit.dicom.written import written_study
 from tests.unit.results.ct_study import ct_study
 from tests.unit.store.making import admit, at, instance, next_set, study_uid
-from tests.unit.web.scene import DESTINATIONS, OPTIONS, Scene, found, picture_bytes
+from tests.web.scene import DESTINATIONS, OPTIONS, Scene, found, picture_bytes
 from triaged.results.seg import SEGMENTATION_STORAGE
 from triaged.study.assessment import Assessed
 from triaged.study.placement import OrderPriority

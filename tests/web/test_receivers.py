@@ -8,8 +8,8 @@ import pytest
 from fastapi.testclient import TestClient
 from rich.console import Console
 
-from tests.unit.web.reading import Page, opened
-from tests.unit.web.scene import Scene
+from tests.web.reading import Page, opened
+from tests.web.scene import Scene
 from triaged.store.standings import Standings
 from triaged.study.placement import Lane, Placement, TriageClass
 from triaged.study.push import Occasion

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from fastapi.testclient import TestClient
 
-from tests.unit.web.scene import Scene
+from tests.web.scene import Scene
 from triaged.errors import TryLater
 from triaged.store.database import Database
 from triaged.store.spool import Spool

@@ -11,9 +11,9 @@ import pytest
 from fastapi.testclient import TestClient
 from httpx2 import Response
 
-from tests.unit.web.reading import csrf
-from tests.unit.web.scene import CLINIC_NOW, Scene
-from tests.unit.web.visiting import ACCOUNTS, PASSWORD, READER, fields, sign_in, visit
+from tests.web.reading import csrf
+from tests.web.scene import CLINIC_NOW, Scene
+from tests.web.visiting import ACCOUNTS, PASSWORD, READER, fields, sign_in, visit
 from triaged.errors import TryLater
 from triaged.store.accounts import Accounts
 from triaged.web.identity import LOCAL_HOSTS, AccessOptions

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.web.scene import Scene
+from tests.web.scene import Scene
 from triaged.errors import ConfigError
 from triaged.web.server import listening_socket, run
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from fastapi.testclient import TestClient
 
-from tests.unit.web.reading import csrf
-from tests.unit.web.scene import Scene
-from tests.unit.web.visiting import ACCOUNTS, fields, sign_in, visit
+from tests.web.reading import csrf
+from tests.web.scene import Scene
+from tests.web.visiting import ACCOUNTS, fields, sign_in, visit
 from triaged.store.attempts import MOST_OF_AN_ADDRESS
 from triaged.study.people import Role
 from triaged.web.identity import AccessOptions, Mode, ProxyWord

@@ -13,8 +13,8 @@ from fastapi.testclient import TestClient
 from PIL import Image
 
 from tests.unit.results.ct_study import SHAPE, SPACING_MM, ct_study
-from tests.unit.web.scene import Scene
-from tests.unit.web.sliced import sliced
+from tests.web.scene import Scene
+from tests.web.sliced import sliced
 from triaged.web.slices import Pictures
 
 AT = "/api/studies/1.2.826.0.1.3/slices"

@@ -14,7 +14,7 @@ from typing import cast
 import pytest
 from fastapi import FastAPI
 
-from tests.unit.web.scene import Scene
+from tests.web.scene import Scene
 from triaged.errors import TryLater
 from triaged.web import news as news_room
 from triaged.web.news import News

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from fastapi.testclient import TestClient
 
-from tests.unit.web.scene import CLINIC_NOW, Scene, clinic
+from tests.unit.conftest import durable_sqlite as durable_sqlite
+from tests.web.scene import CLINIC_NOW, Scene, clinic
 from triaged.store.database import Database, open_database
 from triaged.store.spool import Spool
 

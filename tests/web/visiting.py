@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from fastapi.testclient import TestClient
 from httpx2 import Response
 
-from tests.unit.web.reading import Page
-from tests.unit.web.scene import Scene
+from tests.web.reading import Page
+from tests.web.scene import Scene
 from triaged.study.people import Person, Role
 from triaged.web.identity import AccessOptions, Mode
 

@@ -6,7 +6,7 @@ import pytest
 from fastapi.testclient import TestClient
 from pydicom import Dataset
 
-from tests.unit.web.scene import Scene
+from tests.web.scene import Scene
 from triaged.dicom.workitem import workitem_uid
 from triaged.errors import TryLater
 

@@ -12,8 +12,8 @@ import pytest
 from fastapi.testclient import TestClient
 from rich.console import Console
 
-from tests.unit.web.reading import Page, opened
-from tests.unit.web.scene import Scene
+from tests.web.reading import Page, opened
+from tests.web.scene import Scene
 from triaged.store.commitments import Commitments
 from triaged.study.commitment import CommitmentReport
 from triaged.study.records import DeliveryState, Negotiated, ObjectKind

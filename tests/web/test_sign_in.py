@@ -10,9 +10,9 @@ import pytest
 from starlette.exceptions import HTTPException
 from structlog.testing import capture_logs
 
-from tests.unit.web.reading import Page, csrf
-from tests.unit.web.scene import Scene
-from tests.unit.web.visiting import ACCOUNTS, PASSWORD, fields, sign_in, visit
+from tests.web.reading import Page, csrf
+from tests.web.scene import Scene
+from tests.web.visiting import ACCOUNTS, PASSWORD, fields, sign_in, visit
 from triaged.store.attempts import MOST_OF_AN_ACCOUNT, MOST_OF_AN_ADDRESS
 from triaged.web.signin import Turns, safe_path
 
