@@ -11,8 +11,8 @@ import resource
 import sys
 import time
 
-from tests.unit.pipelines.bodies import ADULT, Ball, Chest, draw, grid
-from tests.unit.pipelines.networks import AnswersAtOnce
+from tests.pipelines.bodies import ADULT, Ball, Chest, draw, grid
+from tests.pipelines.networks import AnswersAtOnce
 from triaged.pipelines.ct import CtPipeline
 from triaged.pipelines.measure import CtOptions
 from triaged.pipelines.pipeline import Pipeline

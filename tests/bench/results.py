@@ -18,8 +18,8 @@ from typing import TypeVar
 from PIL import Image as Pillow
 from pydicom.dataset import Dataset
 
-from tests.unit.pipelines.bodies import ADULT, Ball, Chest, draw, grid
-from tests.unit.results.ct_study import placement, provenance
+from tests.pipelines.bodies import ADULT, Ball, Chest, draw, grid
+from tests.results.ct_study import placement, provenance
 from triaged.dicom.pixels import read_series
 from triaged.imaging.geometry import Geometry, Reorientation, canonical_reorientation
 from triaged.imaging.volume import Volume

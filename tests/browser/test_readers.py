@@ -7,7 +7,7 @@ from pathlib import Path
 from playwright.sync_api import Dialog, Page, expect
 
 from tests.browser.looking import ROWS, opened, order, pointer_away, row, until_shown
-from tests.unit.results.ct_study import SHAPE, ct_study
+from tests.results.ct_study import SHAPE, ct_study
 from tests.web.scene import Scene
 from tests.web.sliced import sliced
 from triaged.study.reading import ActionKind

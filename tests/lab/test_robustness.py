@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import pytest
 
-from tests.unit.pipelines.bodies import ADULT, LUNG_ML, Ball, Chest, draw, grid
+from tests.pipelines.bodies import ADULT, LUNG_ML, Ball, Chest, draw, grid
 from triaged.errors import UnreadableStudy
 from triaged.imaging.volume import Mask, Volume
 from triaged.lab.protocols import Protocol

@@ -14,7 +14,7 @@ import pydicom
 import pytest
 import SimpleITK as sitk
 
-from tests.unit.pipelines.bodies import ADULT
+from tests.pipelines.bodies import ADULT
 from triaged.imaging.geometry import Geometry
 from triaged.imaging.volume import Volume
 from triaged.pipelines.measure import CtOptions

@@ -13,7 +13,7 @@ pytest.importorskip("nibabel", reason="the lab needs nibabel: pip install triage
 from typer.testing import CliRunner
 
 from tests.lab.evaluation.scans import Scan, save, scan
-from tests.unit.pipelines.bodies import Ball
+from tests.pipelines.bodies import Ball
 from triaged.cli import app
 from triaged.lab.metrics import METRICS, read_metrics
 

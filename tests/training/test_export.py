@@ -19,8 +19,8 @@ pytest.importorskip("onnxscript", reason="the lab needs onnxscript: pip install 
 import onnx
 from onnx import numpy_helper
 
+from tests.pipelines.bodies import ADULT, LUNG_ML, Ball, Chest, draw, ellipsoid, grid
 from tests.training.chests import write_series
-from tests.unit.pipelines.bodies import ADULT, LUNG_ML, Ball, Chest, draw, ellipsoid, grid
 from triaged.errors import ConfigError, ModelRefused
 from triaged.imaging.window import to_unit
 from triaged.inference.manifest import Code, Manifest, Thresholds

@@ -11,7 +11,7 @@ import pytest
 from fastapi.testclient import TestClient
 from PIL import Image
 
-from tests.unit.results.ct_study import placement, provenance, standard_study
+from tests.results.ct_study import placement, provenance, standard_study
 from tests.web.reading import Page, opened
 from tests.web.scene import CLINIC_NOW, Scene
 from triaged.results.objects import reason_objects

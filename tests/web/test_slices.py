@@ -12,7 +12,7 @@ import pytest
 from fastapi.testclient import TestClient
 from PIL import Image
 
-from tests.unit.results.ct_study import SHAPE, SPACING_MM, ct_study
+from tests.results.ct_study import SHAPE, SPACING_MM, ct_study
 from tests.web.scene import Scene
 from tests.web.sliced import sliced
 from triaged.web.slices import Pictures

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from pydicom.dataset import Dataset
 
-from tests.unit.results.ct_study import (
+from tests.results.ct_study import (
     ORIENTATIONS,
     ROOT,
     CtStudy,

@@ -15,7 +15,7 @@ import pytest
 from pydicom import dcmread
 from pydicom.datadict import dictionary_description, dictionary_keyword
 
-from tests.unit.results.ct_study import placement, provenance, standard_study
+from tests.results.ct_study import placement, provenance, standard_study
 from tests.unit.statement import Row, literals, table
 from tests.wire.cases import REASONS, STUDIES, objects_of, reason_objects_of, study_of
 from tests.wire.inventory import Path, Usage, attributes_of, codes_of, content_of

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.results.ct_study import enhanced_ct_study, standard_objects
-from tests.unit.results.test_seg import dense_study
+from tests.results.ct_study import enhanced_ct_study, standard_objects
+from tests.results.test_seg import dense_study
 from tests.wire.judges import complaints, needs_dciodvfy, verdict
 from triaged.results.instance import ResultObject
 from triaged.study.records import ObjectKind

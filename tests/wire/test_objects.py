@@ -13,7 +13,7 @@ import pytest
 from numpy.typing import NDArray
 from pydicom import dcmread
 
-from tests.unit.results.ct_study import encoded, standard_objects
+from tests.results.ct_study import encoded, standard_objects
 from tests.wire.cases import REASONS, STUDIES, objects_of, reason_objects_of
 from tests.wire.judges import (
     DEFLATED,

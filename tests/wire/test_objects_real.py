@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 from pydicom import dcmread
 
-from tests.unit.results.ct_study import placement, provenance
+from tests.results.ct_study import placement, provenance
 from tests.wire.judges import complaints, needs_dciodvfy, needs_dcmtk
 from tests.wire.peers import real
 from triaged.dicom.pixels import ReadOptions, ReadSeries, read_series

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from pydicom import Dataset, dcmread
 
-from tests.unit.results.ct_study import ROOT, ct_study
+from tests.results.ct_study import ROOT, ct_study
 from tests.wire.cases import CYRILLIC_NAME, JAPANESE_NAME, Change, cyrillic, japanese
 from tests.wire.orthanc import DicomWeb, dicom_web
 from triaged.dimse.scu import DimseSender

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tests.unit.results.ct_study import provenance, standard_study
+from tests.results.ct_study import provenance, standard_study
 from tests.wire import ct_files
 from tests.wire.ct_files import Scan, write_classic, write_enhanced
 from tests.wire.judges import needs_dcmtk

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from tests.lab.evaluation.scans import BALL, Scan, nibabel, save, scan
-from tests.unit.pipelines.bodies import LUNG_ML, Ball
-from tests.unit.pipelines.networks import AnswersAtOnce
+from tests.pipelines.bodies import LUNG_ML, Ball
+from tests.pipelines.networks import AnswersAtOnce
 from triaged.errors import UnreadableStudy
 from triaged.imaging.volume import Volume
 from triaged.lab.evaluation.cases import BadCase, Case

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from tests.results.ct_study import ORIENTATIONS, SHAPE, CtStudy, ct_study, enhanced_ct_study
 from tests.unit.dicom.written import written_study
-from tests.unit.results.ct_study import ORIENTATIONS, SHAPE, CtStudy, ct_study, enhanced_ct_study
 from triaged.dicom.slices import read_regions, read_slices
 from triaged.errors import UnreadableStudy
 

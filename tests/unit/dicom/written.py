@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tests.unit.results.ct_study import SPACING_MM, CtStudy, encoded
+from tests.results.ct_study import SPACING_MM, CtStudy, encoded
 
 
 def written_study(study: CtStudy, folder: Path) -> list[Path]:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.unit.pipelines.bodies import LUNG_ML, Chest, ellipsoid, grid
+from tests.pipelines.bodies import LUNG_ML, Chest, ellipsoid, grid
 from triaged.imaging.resample import in_plane_grid
 from triaged.pipelines.native import lesion_on, lungs_on
 from triaged.pipelines.split import LEFT, RIGHT, Split, SplitMethod

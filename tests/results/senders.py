@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from pydicom.dataset import Dataset
 
-from tests.unit.results.ct_study import put
+from tests.results.ct_study import put
 
 Change = Callable[[Dataset], None]
 

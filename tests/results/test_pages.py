@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tests.unit.results.ct_study import ORIENTATIONS, CtStudy, ct_study, placement, provenance, standard_study
+from tests.results.ct_study import ORIENTATIONS, CtStudy, ct_study, placement, provenance, standard_study
 from triaged.imaging.volume import Mask
 from triaged.results.colour import OUTLINE, Palette
 from triaged.results.keyslices import LESION

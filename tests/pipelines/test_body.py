@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tests.unit.pipelines.bodies import BODY_MM, Chest, axes_mm, cut, draw, ellipsoid, grid
+from tests.pipelines.bodies import BODY_MM, Chest, axes_mm, cut, draw, ellipsoid, grid
 from triaged.imaging.geometry import Box
 from triaged.imaging.volume import Volume
 from triaged.pipelines.body import within_body

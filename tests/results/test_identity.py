@@ -11,9 +11,9 @@ from pydicom import dcmread
 from pydicom.dataset import Dataset
 from pydicom.tag import Tag
 
-from tests.unit.results.ct_study import ct_study, encoded, inflated, put
-from tests.unit.results.every_kind import every_kind, sent, written
-from tests.unit.results.senders import CARELESS, IDENTIFYING, SCRIPTS, WRONG, signed
+from tests.results.ct_study import ct_study, encoded, inflated, put
+from tests.results.every_kind import every_kind, sent, written
+from tests.results.senders import CARELESS, IDENTIFYING, SCRIPTS, WRONG, signed
 from triaged.results.identity import REQUIRED, copy_identity, local_time, sent_bytes
 from triaged.results.instance import ResultObject
 

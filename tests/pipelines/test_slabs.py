@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tests.unit.pipelines.bodies import grid
+from tests.pipelines.bodies import grid
 from triaged.imaging.geometry import Box
 from triaged.imaging.volume import Volume
 from triaged.pipelines.slabs import Slabs, slabs_of

@@ -11,7 +11,7 @@ import pytest
 from pydicom import dcmread
 from pydicom.dataset import Dataset
 
-from tests.unit.results.ct_study import (
+from tests.results.ct_study import (
     ROOT,
     ct_study,
     enhanced_ct_study,

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from pydicom import dcmread
 from pydicom.dataset import Dataset
 
-from tests.unit.results.ct_study import (
+from tests.results.ct_study import (
     CENTRE_MM,
     ORIENTATIONS,
     CtStudy,

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from pydicom.dataset import Dataset
 
-from tests.unit.results.ct_study import provenance, standard_objects, standard_study
-from tests.unit.results.test_sc import BOTTOM, TOP, captures, dataset_of, pages, pictures_of, small_page
+from tests.results.ct_study import provenance, standard_objects, standard_study
+from tests.results.test_sc import BOTTOM, TOP, captures, dataset_of, pages, pictures_of, small_page
 from triaged.results.instance import ResultObject
 from triaged.study.records import ObjectKind
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tests.unit.pipelines.bodies import AIR, Chest, axes_mm, draw, grid
+from tests.pipelines.bodies import AIR, Chest, axes_mm, draw, grid
 from triaged.imaging.volume import Volume
 from triaged.pipelines.airway import central_airway
 

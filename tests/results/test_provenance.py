@@ -8,8 +8,8 @@ import pytest
 from pydicom import dcmread
 from pydicom.dataset import Dataset
 
-from tests.unit.results.ct_study import provenance, standard_study
-from tests.unit.results.every_kind import every_kind
+from tests.results.ct_study import provenance, standard_study
+from tests.results.every_kind import every_kind
 from triaged.pipelines.threshold import ENGINE
 from triaged.results.provenance import Provenance, add_equipment, algorithm_identification
 from triaged.study.records import ObjectKind

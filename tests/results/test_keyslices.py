@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tests.unit.results.ct_study import (
+from tests.results.ct_study import (
     CENTRE_MM,
     ORIENTATIONS,
     SHAPE,

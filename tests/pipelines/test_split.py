@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tests.unit.pipelines.bodies import axes_mm, ellipsoid, grid, mask_of
+from tests.pipelines.bodies import axes_mm, ellipsoid, grid, mask_of
 from triaged.imaging.geometry import Geometry
 from triaged.pipelines.split import LEFT, RIGHT, Split, SplitMethod, split
 

@@ -12,7 +12,7 @@ import pytest
 from pydicom import dcmread
 from pydicom.dataset import Dataset
 
-from tests.unit.results.ct_study import placement, provenance, standard_objects, standard_study
+from tests.results.ct_study import placement, provenance, standard_objects, standard_study
 from triaged.imaging.volume import Mask, Volume
 from triaged.results.instance import ResultObject
 from triaged.results.provenance import Replaced

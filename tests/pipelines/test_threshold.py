@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tests.unit.pipelines.bodies import ADULT, BODY_MM, LUNG_ML, LUNG_MM, Ball, Chest, draw, ellipsoid, grid
+from tests.pipelines.bodies import ADULT, BODY_MM, LUNG_ML, LUNG_MM, Ball, Chest, draw, ellipsoid, grid
 from triaged.errors import UnreadableStudy
 from triaged.imaging.volume import Volume
 from triaged.pipelines.measure import CtOptions

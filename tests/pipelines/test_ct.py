@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tests.unit.pipelines.bodies import ADULT, LUNG_ML, Ball, Chest, draw, ellipsoid, grid
-from tests.unit.pipelines.networks import THRESHOLDS, AnswersAtOnce, manifest
+from tests.pipelines.bodies import ADULT, LUNG_ML, Ball, Chest, draw, ellipsoid, grid
+from tests.pipelines.networks import THRESHOLDS, AnswersAtOnce, manifest
 from triaged.errors import ModelRefused, UnreadableStudy
 from triaged.imaging.volume import Volume
 from triaged.pipelines.ct import CtOptions, CtPipeline

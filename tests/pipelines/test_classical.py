@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from tests.unit.pipelines.bodies import Ball, Chest, cut, draw, ellipsoid, grid
+from tests.pipelines.bodies import Ball, Chest, cut, draw, ellipsoid, grid
 from triaged.imaging.geometry import Box
 from triaged.imaging.volume import Volume
 from triaged.pipelines.airway import central_airway

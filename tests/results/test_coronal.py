@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tests.unit.results.ct_study import standard_study
+from tests.results.ct_study import standard_study
 from triaged.results.coronal import decode_coronal, encode_coronal
 from triaged.results.projection import Direction, Projection, projections
 

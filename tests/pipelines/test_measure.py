@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tests.unit.pipelines.bodies import ADULT
+from tests.pipelines.bodies import ADULT
 from triaged.errors import UnreadableStudy
 from triaged.imaging.geometry import Geometry
 from triaged.imaging.volume import Mask, Volume

@@ -7,8 +7,8 @@ from functools import cache
 import numpy as np
 import pytest
 
-from tests.unit.results.ct_study import CtStudy, ct_study, placement, provenance, standard_study
-from tests.unit.results.test_wording import prior
+from tests.results.ct_study import CtStudy, ct_study, placement, provenance, standard_study
+from tests.results.test_wording import prior
 from triaged.results.colour import OUTLINE
 from triaged.results.comparison import Earlier, change_rows
 from triaged.results.coronal import decode_coronal, encode_coronal

@@ -12,7 +12,7 @@ import pytest
 from pydicom import dcmread
 from pydicom.dataset import Dataset
 
-from tests.unit.results.ct_study import (
+from tests.results.ct_study import (
     ORIENTATIONS,
     CtStudy,
     ct_study,

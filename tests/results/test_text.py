@@ -10,7 +10,7 @@ import pytest
 from pydicom import dcmread
 from pydicom.dataset import Dataset
 
-from tests.unit.results.ct_study import placement, provenance, standard_study
+from tests.results.ct_study import placement, provenance, standard_study
 from triaged.results.instance import ResultObject
 from triaged.results.provenance import Replaced
 from triaged.results.source import source_series

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from pydicom.dataset import Dataset
 
-from tests.unit.results.ct_study import placement, provenance, put, standard_study
+from tests.results.ct_study import placement, provenance, put, standard_study
 from triaged.results.keyslices import KeySlice
 from triaged.results.wording import Lines, points, reading_lines, reason_lines, revision_note, slice_line, written_date
 from triaged.study.assessment import Reason, ReasonCode

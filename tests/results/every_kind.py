@@ -14,8 +14,8 @@ from pydicom import dcmread
 from pydicom.charset import convert_encodings, default_encoding
 from pydicom.dataset import Dataset
 
-from tests.unit.results.ct_study import encoded, inflated, placement, provenance, standard_study
-from tests.unit.results.senders import Change
+from tests.results.ct_study import encoded, inflated, placement, provenance, standard_study
+from tests.results.senders import Change
 from triaged.results.instance import ResultObject
 from triaged.results.pages import Page
 from triaged.results.sc import pictures

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tests.unit.results.ct_study import ORIENTATIONS, ct_study, standard_study
+from tests.results.ct_study import ORIENTATIONS, ct_study, standard_study
 from triaged.imaging.geometry import Geometry
 from triaged.imaging.volume import Mask, Volume
 from triaged.results.display import radiograph, resampled, smooth_share
