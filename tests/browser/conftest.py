@@ -21,7 +21,7 @@ from triaged.store.spool import Spool
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")  # its event loop must not outlive these tests: others run loops of their own
 def chromium() -> Iterator[Browser]:
     """The browser, started once."""
     found = next(filter(None, map(shutil.which, _NAMES)), None)
