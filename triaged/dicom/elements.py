@@ -32,7 +32,7 @@ _MOST_READS = 200_000
 """A read takes an element's header or its value. A header of 1000 frames needs half of it; a hostile one made of empty
 items would take a hundred times its length in memory."""
 
-_DAMAGED = (
+DAMAGED = (
     ArithmeticError,
     AssertionError,
     AttributeError,
@@ -44,7 +44,7 @@ _DAMAGED = (
     ValueError,
     struct.error,
 )
-"""What pydicom raises at bytes that are no data elements."""
+"""What pydicom raises at bytes that are no data elements, and at values that are none when it converts them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +87,7 @@ def read_elements(content: bytes, encoding: Encoding, *, last: str) -> Elements:
             stream, not encoding.explicit, encoding.little_endian, stop_when=is_past_the_last
         ):
             found.setdefault(int(element.tag), element)
-    except _DAMAGED:
+    except DAMAGED:
         complete = False
     return Elements(found, [default_encoding], complete=complete or stream.is_exhausted)
 
@@ -201,7 +201,7 @@ def _items_of(element: RawDataElement, text_encodings: list[str]) -> Iterator[Da
     while stream.tell() < len(content):
         try:
             item = read_sequence_item(stream, element.is_implicit_VR, element.is_little_endian, text_encodings)
-        except _DAMAGED:
+        except DAMAGED:
             return
         if item is None:
             return

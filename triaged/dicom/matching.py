@@ -19,6 +19,7 @@ from pydicom.multival import MultiValue
 from pydicom.sequence import Sequence
 from pydicom.tag import BaseTag
 
+from triaged.dicom.elements import DAMAGED
 from triaged.dicom.moments import covers, span_of, zone_of
 from triaged.dicom.quiet import without_warnings
 
@@ -26,8 +27,6 @@ _SPECIFIC_CHARACTER_SET, _TIMEZONE_OFFSET = 0x00080005, 0x00080201
 _HAVE_WILDCARDS = frozenset({"AE", "CS", "LO", "LT", "PN", "SH", "ST", "UC", "UR", "UT"})
 _MOMENTS = frozenset({"DA", "DT"})
 _MOST_KEYS, _DEEPEST = 256, 4
-_DAMAGED = (ArithmeticError, AttributeError, EOFError, LookupError, NotImplementedError, OSError, TypeError, ValueError)
-"""What pydicom raises at values that are none; it converts each when it is asked for."""
 
 Known = Mapping[int, Collection[int]]
 """Tags of attributes, each with the tags that its items have; empty where it is no sequence."""
@@ -96,7 +95,7 @@ def query_of(identifier: Dataset) -> Query:
         zone = zone_of(str(offset.value)) if offset is not None and offset.value else UTC
         query = Query(tuple(_keys(identifier, depth=0)), zone)
         _check(query.keys, zone)
-    except _DAMAGED as error:
+    except DAMAGED as error:
         raise ValueError(f"expected an identifier that can be understood, found another ({error})") from None
     return query
 

@@ -15,6 +15,7 @@ from pydicom.uid import UID
 from pynetdicom import dsutils
 from pynetdicom.presentation import PresentationContextTuple
 
+from triaged.dicom.elements import DAMAGED
 from triaged.dicom.matching import Query, query_of
 from triaged.dicom.quiet import without_warnings
 from triaged.dicom.workitem import KNOWN
@@ -35,7 +36,6 @@ UPS_CLASSES = (UPS_QUERY, UPS_PULL)
 Answer = tuple[Status, str]
 _LONGEST_IDENTIFIER = 256 * 1024
 _WRITE_AT_ONCE = 32 * 1024
-_DAMAGED = (ArithmeticError, AttributeError, EOFError, LookupError, NotImplementedError, OSError, TypeError, ValueError)
 
 
 class QueryService:
@@ -129,7 +129,7 @@ def _limited(content: Iterator[bytes]) -> Iterator[bytes]:
 def _decoded(content: bytes, syntax: UID) -> Query:
     try:
         return query_of(dsutils.decode(BytesIO(content), syntax.is_implicit_VR, syntax.is_little_endian))
-    except _DAMAGED as error:
+    except DAMAGED as error:
         raise ValueError(f"expected an identifier: {error}") from None
 
 
