@@ -16,7 +16,7 @@ from sqlalchemy import bindparam, or_, select, update
 from triaged.errors import StaleClaim
 from triaged.store import schema
 from triaged.store.database import Ledger
-from triaged.store.rows import insert_unless_there
+from triaged.store.rows import insert_unless_there, release_held
 from triaged.study.commitment import CommitmentReport, NotCommitted, Reference
 from triaged.study.records import DeliveryState
 from triaged.study.uids import derived_uid
@@ -62,9 +62,8 @@ class Answers(Ledger):
 
     def release_reports(self, courier: str) -> int:
         """Make due again what a courier of this name was sending when it died; return how many answers."""
-        free = update(_report).values(courier=None, lease_expires_at=None)
         with self._database.begin() as connection:
-            return connection.execute(free.where(_report.c.courier == courier)).rowcount
+            return release_held(connection, _report, courier)
 
     def report_sent(self, queued: QueuedReport, *, now: datetime) -> None:
         """Record that the peer has its answer.

@@ -17,7 +17,7 @@ from triaged.store.database import Ledger
 from triaged.store.history import derived_object
 from triaged.store.publishing import HAS_GIVEN_WAY, IN_FORCE, IS_SUPERSEDED, give_way, withdraw_superseded
 from triaged.store.pushes import Pushes
-from triaged.store.rows import known_study
+from triaged.store.rows import known_study, release_held
 from triaged.store.views import Delivery
 from triaged.study.records import DeliveryState, ObjectKind, OutboxItem
 
@@ -51,10 +51,8 @@ class Outbox(Ledger):
 
         A courier that starts calls this: waiting for the lease to run out would only delay the object.
         """
-        held = update(_outbox).where(_outbox.c.state == DeliveryState.PENDING, _outbox.c.courier == bindparam("holder"))
         with self._database.begin() as connection:
-            free = held.values(courier=None, lease_expires_at=None)
-            return connection.execute(free, {"holder": courier}).rowcount
+            return release_held(connection, _outbox, courier)
 
     def sent(self, item: OutboxItem, *, now: datetime) -> None:
         """Record that the destination has the object.

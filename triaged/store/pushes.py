@@ -17,7 +17,7 @@ from triaged.errors import StaleClaim
 from triaged.store import schema
 from triaged.store.database import Ledger
 from triaged.store.pushing import give_way_to_newer
-from triaged.store.rows import insert_or_replace, known_study, patient_of, study_uid_of
+from triaged.store.rows import insert_or_replace, known_study, patient_of, release_held, study_uid_of
 from triaged.store.standings import assessment_of
 from triaged.store.views import PushDelivery
 from triaged.study.placement import OrderPriority, TriageClass
@@ -64,10 +64,8 @@ class Pushes(Ledger):
 
     def release(self, courier: str) -> int:
         """Make due again what a courier of this name was telling when it died; return how many pushes."""
-        held = update(_push).where(_push.c.state == DeliveryState.PENDING, _push.c.courier == bindparam("holder"))
         with self._database.begin() as connection:
-            free = held.values(courier=None, lease_expires_at=None)
-            return connection.execute(free, {"holder": courier}).rowcount
+            return release_held(connection, _push, courier)
 
     def sent(self, push: Push, *, now: datetime) -> None:
         """Record that the receiver took it.

@@ -6,6 +6,7 @@ They are part of the one schema, which has their names too. Knows no queries.
 from __future__ import annotations
 
 from sqlalchemy import CheckConstraint, Column, ForeignKey, Index, Integer, Table, Text, UniqueConstraint, text
+from sqlalchemy.schema import SchemaItem
 
 from triaged.store.columns import WHOLE, Instant, PeerText, metadata
 
@@ -13,20 +14,29 @@ _ASKED = text("commitment_uid IS NOT NULL")
 _UNCOMMITTED = text("state = 'SENT' AND committed_at IS NULL")
 _UNTOLD = text("state IN ('PENDING', 'DEAD', 'REFUSED')")
 
+
+def _on_its_way() -> list[SchemaItem]:
+    """Return the columns of what a courier takes to a peer: how far it is, who holds it, and why it is not there."""
+    return [
+        Column("state", Text, nullable=False),
+        Column("attempts", Integer, nullable=False),
+        Column("next_attempt_at", Instant, nullable=False),
+        Column("courier", Text),
+        Column("lease_expires_at", Instant),
+        Column("sent_at", Instant),
+        Column("error", PeerText),
+        CheckConstraint("(state = 'SENT') = (sent_at IS NOT NULL)", name="sent_has_a_time"),
+    ]
+
+
 outbox = Table(
     "outbox",
     metadata,
     Column("id", WHOLE, primary_key=True),
     Column("derived_id", WHOLE, ForeignKey("derived.id"), nullable=False),
     Column("destination", Text, nullable=False),
-    Column("state", Text, nullable=False),
-    Column("attempts", Integer, nullable=False),
     Column("created_at", Instant, nullable=False),
-    Column("next_attempt_at", Instant, nullable=False),
-    Column("courier", Text),
-    Column("lease_expires_at", Instant),
-    Column("sent_at", Instant),
-    Column("error", PeerText),
+    *_on_its_way(),
     # The transaction in which the destination was last asked to keep the object, and when it said that it does.
     Column("commitment_uid", Text),
     Column("commitment_asked_at", Instant),
@@ -35,7 +45,6 @@ outbox = Table(
     Column("commitment_failures", Integer, nullable=False, server_default="0"),
     UniqueConstraint("derived_id", "destination"),
     CheckConstraint("state IN ('PENDING', 'SENT', 'DEAD', 'REFUSED', 'WITHDRAWN')", name="state_is_known"),
-    CheckConstraint("(state = 'SENT') = (sent_at IS NOT NULL)", name="sent_has_a_time"),
     CheckConstraint("committed_at IS NULL OR state = 'SENT'", name="committed_was_sent"),
     Index("ix_outbox_state_destination_next_attempt_at", "state", "destination", "next_attempt_at"),
     Index("ix_outbox_commitment_uid", "commitment_uid", sqlite_where=_ASKED, postgresql_where=_ASKED),
@@ -61,16 +70,9 @@ commitment_report = Table(
     Column("ae_title", PeerText, nullable=False),
     # CommitmentReport in JSON, which can hold what a text column cannot.
     Column("report", Text, nullable=False),
-    Column("state", Text, nullable=False),
-    Column("attempts", Integer, nullable=False),
     Column("created_at", Instant, nullable=False),
-    Column("next_attempt_at", Instant, nullable=False),
-    Column("courier", Text),
-    Column("lease_expires_at", Instant),
-    Column("sent_at", Instant),
-    Column("error", PeerText),
+    *_on_its_way(),
     CheckConstraint("state IN ('PENDING', 'SENT', 'DEAD')", name="state_is_known"),
-    CheckConstraint("(state = 'SENT') = (sent_at IS NOT NULL)", name="sent_has_a_time"),
     Index("ix_commitment_report_state_next_attempt_at", "state", "next_attempt_at"),
 )
 
@@ -96,16 +98,9 @@ push = Table(
     Column("class_after", Text, nullable=False),
     Column("reason", PeerText, nullable=False),
     Column("result_id", WHOLE, ForeignKey("result.id")),
-    Column("state", Text, nullable=False),
-    Column("attempts", Integer, nullable=False),
-    Column("next_attempt_at", Instant, nullable=False),
-    Column("courier", Text),
-    Column("lease_expires_at", Instant),
-    Column("sent_at", Instant),
-    Column("error", PeerText),
+    *_on_its_way(),
     CheckConstraint("occasion IN ('class_change', 'result')", name="occasion_is_known"),
     CheckConstraint("state IN ('PENDING', 'SENT', 'DEAD', 'REFUSED', 'WITHDRAWN')", name="state_is_known"),
-    CheckConstraint("(state = 'SENT') = (sent_at IS NOT NULL)", name="sent_has_a_time"),
     Index("ix_push_state_receiver_next_attempt_at", "state", "receiver", "next_attempt_at"),
     Index("ix_push_study_id", "study_id"),
     Index("ix_push_untold", "study_id", "receiver", sqlite_where=_UNTOLD, postgresql_where=_UNTOLD),
