@@ -32,13 +32,19 @@ def _objects(house: House, study: int = 1) -> dict[ObjectKind, list[pydicom.Data
     return found
 
 
-def _score_with_a_late_slice(house: House) -> None:
+def _scored_but_for_one_slice(house: House) -> bytes:
+    """Have a study scored as far as it came; return the slice that did not."""
     slices = house.series(1, count=11)
     house.send(slices[:10])
     house.later(2)
     house.assemble()
     house.score()
-    _let_the_late_slice_come(house, slices[10])
+    return slices[10]
+
+
+def _score_with_a_late_slice(house: House) -> None:
+    late = _scored_but_for_one_slice(house)
+    _let_the_late_slice_come(house, late)
 
 
 def _let_the_late_slice_come(house: House, content: bytes) -> None:
@@ -58,13 +64,9 @@ def _predecessors(report: pydicom.Dataset) -> list[str]:
 
 
 def test_each_report_of_a_second_revision_names_the_earlier_one_of_its_kind(house: House) -> None:
-    slices = house.series(1, count=11)
-    house.send(slices[:10])
-    house.later(2)
-    house.assemble()
-    house.score()
+    late = _scored_but_for_one_slice(house)
     first = _objects(house)
-    _let_the_late_slice_come(house, slices[10])
+    _let_the_late_slice_come(house, late)
     second = _objects(house)
     for kind in (ObjectKind.SR, ObjectKind.TEXT):
         assert [_predecessors(report) for report in first[kind]] == [[]]
@@ -72,13 +74,9 @@ def test_each_report_of_a_second_revision_names_the_earlier_one_of_its_kind(hous
 
 
 def test_every_series_of_a_second_revision_says_which_it_is_and_has_uids_of_its_own(house: House) -> None:
-    slices = house.series(1, count=11)
-    house.send(slices[:10])
-    house.later(2)
-    house.assemble()
-    house.score()
+    late = _scored_but_for_one_slice(house)
     first = [made for kind in _objects(house).values() for made in kind]
-    _let_the_late_slice_come(house, slices[10])
+    _let_the_late_slice_come(house, late)
     second = [made for kind in _objects(house).values() for made in kind]
     assert not any("rev" in made.SeriesDescription for made in first)
     assert all("rev 2" in made.SeriesDescription for made in second)
@@ -96,14 +94,10 @@ def test_the_list_knows_which_result_is_superseded_by_which(house: House) -> Non
 
 def test_what_was_superseded_before_it_was_sent_is_never_sent(house: House) -> None:
     house.pacs.answer = lambda _: Unreachable("connection refused")
-    slices = house.series(1, count=11)
-    house.send(slices[:10])
-    house.later(2)
-    house.assemble()
-    house.score()
+    late = _scored_but_for_one_slice(house)
     earlier = {made.sop_instance_uid for made in house.studies.derived(STUDY)}
     house.deliver()
-    _let_the_late_slice_come(house, slices[10])
+    _let_the_late_slice_come(house, late)
     house.pacs.answer = lambda _: Sent()
     house.later(60)
     house.deliver()
@@ -137,12 +131,8 @@ def test_a_worker_that_is_killed_before_it_publishes_leaves_nothing_that_a_secon
     def killed(*arguments: object, **more: object) -> None:
         raise KeyboardInterrupt
 
-    slices = house.series(1, count=11)
-    house.send(slices[:10])
-    house.later(2)
-    house.assemble()
-    house.score()
-    house.send([slices[10]])
+    late = _scored_but_for_one_slice(house)
+    house.send([late])
     house.later(2)
     house.assemble()
     with monkeypatch.context() as patched:
@@ -185,15 +175,11 @@ def test_a_prior_whose_picture_cannot_be_read_costs_the_comparison_and_not_the_s
 
 
 def test_an_earlier_report_whose_file_is_gone_does_not_stop_the_next(house: House) -> None:
-    slices = house.series(1, count=11)
-    house.send(slices[:10])
-    house.later(2)
-    house.assemble()
-    house.score()
+    late = _scored_but_for_one_slice(house)
     for made in house.studies.derived(STUDY):
         if made.kind in (ObjectKind.SR, ObjectKind.TEXT):
             house.spool.absolute(made.path).unlink()
-    _let_the_late_slice_come(house, slices[10])
+    _let_the_late_slice_come(house, late)
     assert house.entry(1).state is State.TRIAGED
     (report,) = house.reports(1)
     assert _predecessors(report) == []

@@ -23,6 +23,7 @@ from tests.results.ct_study import (
     provenance,
     put,
 )
+from tests.results.senders import invalid
 from triaged.imaging.volume import Mask, Volume
 from triaged.results.comparison import Earlier
 from triaged.results.coronal import decode_coronal
@@ -82,15 +83,6 @@ def empty(header: Dataset) -> None:
         put(header, keyword, b"")
     for keyword in ("PatientName", "PatientID", "PatientBirthDate", "PatientSex"):
         put(header, keyword, b"")
-
-
-def invalid(header: Dataset) -> None:
-    put(header, "SeriesInstanceUID", b"6f1ed3b2-8a3e-4b5a-9f50-0d3a6a8a6a11")
-    put(header, "FrameOfReferenceUID", b"0.00.1")
-    put(header, "SOPInstanceUID", f"instance {int(header.InstanceNumber):03d} ".encode())
-    put(header, "StudyDate", b"2026-3-4")
-    put(header, "PatientSex", b"X ")
-    put(header, "PatientBirthDate", b"unknown ")
 
 
 def rich(header: Dataset) -> None:

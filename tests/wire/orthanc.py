@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
-import socket
-import subprocess
-import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator
@@ -18,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from tests.wire.peers import eventually
+from tests.wire.peers import orthanc_process
 from triaged.steps.ports import Peer
 
 PLUGIN = Path("/usr/share/orthanc/plugins/libOrthancDicomWeb.so")
@@ -53,42 +49,19 @@ class DicomWeb:
 @contextmanager
 def dicom_web(folder: Path) -> Iterator[DicomWeb]:
     """Start an Orthanc, wait until it answers, and stop it at the end; skip where there is none."""
-    program = shutil.which("Orthanc", path="/usr/sbin:/usr/bin:/usr/local/bin")
-    if program is None or not PLUGIN.exists():
-        pytest.skip("Orthanc with its DICOMweb plugin is not installed")
-    dicom_port, http_port = _free_port(), _free_port()
+    if not PLUGIN.exists():
+        pytest.skip("Orthanc's DICOMweb plugin is not installed")
     settings = {
-        "DicomAet": "ORTHANC",
-        "DicomPort": dicom_port,
-        "HttpPort": http_port,
-        "RemoteAccessAllowed": False,
-        "AuthenticationEnabled": False,
-        "StorageDirectory": str(folder / "storage"),
-        "IndexDirectory": str(folder / "storage"),
         "DicomCheckCalledAet": False,
         "DicomModalities": {},
         "DefaultEncoding": "Utf8",  # in which it answers a query; its own default, Latin 1, drops other letters
         "Plugins": [str(PLUGIN)],
         "DicomWeb": {"Enable": True, "Root": "/dicom-web/"},
     }
-    (folder / "orthanc.json").write_text(json.dumps(settings))
-    with (folder / "orthanc.log").open("wb") as log:
-        process = subprocess.Popen([program, str(folder / "orthanc.json")], stdout=log, stderr=log)
-    web = DicomWeb(Peer("orthanc", "ORTHANC", "127.0.0.1", dicom_port), f"http://127.0.0.1:{http_port}/dicom-web")
-    try:
-        eventually(lambda: process.poll() is not None or _answers(web), "Orthanc to answer")
-        assert process.poll() is None, (folder / "orthanc.log").read_text(errors="replace")[-2000:]
+    with orthanc_process(folder, settings) as there:
+        web = DicomWeb(there.peer, f"{there.url}/dicom-web")
+        assert web.query("studies") == []
         yield web
-    finally:
-        process.terminate()
-        process.wait(20)
-
-
-def _answers(web: DicomWeb) -> bool:
-    try:
-        return web.query("studies") == []
-    except (urllib.error.URLError, ConnectionError, TimeoutError):
-        return False
 
 
 def _get(address: str, accept: str) -> tuple[str, bytes]:
@@ -101,9 +74,3 @@ def _parts(content_type: str, content: bytes) -> list[bytes]:
     boundary = str(message_from_bytes(f"Content-Type: {content_type}\r\n\r\n".encode()).get_boundary())
     pieces = (b"\r\n" + content).split(b"\r\n--" + boundary.encode())[1:-1]
     return [piece.split(b"\r\n\r\n", 1)[1] for piece in pieces]
-
-
-def _free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])

@@ -251,15 +251,23 @@ class Orthanc:
 @contextmanager
 def orthanc(folder: Path, our_port: int) -> Iterator[Orthanc]:
     """Orthanc on ports that were free a moment ago; everything of it is in a folder."""
-    if shutil.which("Orthanc") is None:
-        pytest.skip("Orthanc is not installed")
     folder.mkdir()
+    ours = {"AET": "TRIAGED", "Host": "127.0.0.1", "Port": our_port, "AllowStorageCommitment": True}
+    with orthanc_process(folder, {"DicomModalities": {"triaged": ours}}) as there:
+        yield there
+
+
+@contextmanager
+def orthanc_process(folder: Path, settings: dict[str, Any]) -> Iterator[Orthanc]:
+    """An Orthanc with these settings besides its ports and folders, once it answers; skip where there is none."""
+    program = shutil.which("Orthanc", path=f"/usr/sbin:{DCMTK_PATH}")
+    if program is None:
+        pytest.skip("Orthanc is not installed")
     with socket.socket() as first, socket.socket() as second:
         first.bind(("127.0.0.1", 0))
         second.bind(("127.0.0.1", 0))
         dicom_port, http_port = first.getsockname()[1], second.getsockname()[1]
-    ours = {"AET": "TRIAGED", "Host": "127.0.0.1", "Port": our_port, "AllowStorageCommitment": True}
-    settings = {
+    common = {
         "DicomAet": "ORTHANC",
         "DicomPort": dicom_port,
         "HttpPort": http_port,
@@ -267,14 +275,14 @@ def orthanc(folder: Path, our_port: int) -> Iterator[Orthanc]:
         "AuthenticationEnabled": False,
         "StorageDirectory": str(folder / "storage"),
         "IndexDirectory": str(folder / "storage"),
-        "DicomModalities": {"triaged": ours},
     }
-    (folder / "orthanc.json").write_text(json.dumps(settings))
+    (folder / "orthanc.json").write_text(json.dumps(common | settings))
     with (folder / "orthanc.log").open("wb") as log:
-        process = subprocess.Popen(["Orthanc", str(folder / "orthanc.json")], stdout=log, stderr=log)
+        process = subprocess.Popen([program, str(folder / "orthanc.json")], stdout=log, stderr=log)
+    there = Orthanc(dicom_port, f"http://127.0.0.1:{http_port}")
     try:
-        there = Orthanc(dicom_port, f"http://127.0.0.1:{http_port}")
-        eventually(there.is_up, "Orthanc to answer")
+        eventually(lambda: process.poll() is not None or there.is_up(), "Orthanc to answer")
+        assert process.poll() is None, (folder / "orthanc.log").read_text(errors="replace")[-2000:]
         yield there
     finally:
         process.terminate()
