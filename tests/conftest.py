@@ -18,8 +18,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from triaged.store.database import Database, migrate, open_database
-from triaged.store.spool import Spool
+from triaged.spool.files import Spool
+from triaged.store.tables.database import Database, migrate, open_database
 
 _numbers = itertools.count()
 _UNIT = Path(__file__).parent / "unit"

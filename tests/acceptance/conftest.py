@@ -72,7 +72,9 @@ class Daemon:
         """Start the daemon and wait until it receives and shows."""
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "triaged.cli", "serve", "--config", str(self.config)], stdout=log, stderr=log
+                [sys.executable, "-m", "triaged.cli", "serve", "--config", str(self.config)],
+                stdout=log,
+                stderr=log,
             )
         until(self.answers, within_s=60, what=f"daemon answers\n{self.tail()}")
 

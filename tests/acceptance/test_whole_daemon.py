@@ -18,8 +18,8 @@ from tests.acceptance.conftest import Daemon, Orthanc, get_json, real_series, st
 from tests.wire.judges import verdict
 from triaged.lab.phantom.options import Severity
 from triaged.lab.phantom.study import phantom_study
-from triaged.store.database import open_database
-from triaged.store.outbox import Outbox
+from triaged.store.couriers.outbox import Outbox
+from triaged.store.tables.database import open_database
 
 MakeDaemon = Callable[..., Daemon]
 DESTINATION_KINDS = ["sc", "sr", "seg"]

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from triaged.lab.package_commands import Trial, tabulate_drift
+from triaged.lab.packages.commands import Trial, tabulate_drift
 
 PROJECT = Path(__file__).parents[2]
 REAL = PROJECT.parent / "shared" / "data" / "ct_series" / "covid_p001"

@@ -21,11 +21,11 @@ from sqlalchemy import insert
 from tests.browser.serving import served
 from tests.unit.store.making import at, placement, study_uid
 from tests.web.scene import Scene
-from triaged.store import schema
-from triaged.store.database import migrate, open_database
-from triaged.store.order import placement_columns
-from triaged.store.rows import PATIENT_FIELDS, search_text
-from triaged.store.spool import Spool
+from triaged.spool.files import Spool
+from triaged.store.listing.order import placement_columns
+from triaged.store.tables import schema
+from triaged.store.tables.database import migrate, open_database
+from triaged.store.tables.rows import PATIENT_FIELDS, search_text
 from triaged.study.placement import OrderPriority, TriageClass
 from triaged.study.records import Patient
 

@@ -21,16 +21,18 @@ from pydicom.dataset import Dataset
 from triaged.config.reading import load
 from triaged.config.settings import Config
 from triaged.daemon.working import engine_and_pipeline
-from triaged.dicom.pixels import ReadSeries, read_header_only, read_series
+from triaged.dicom.files import read_header_only
 from triaged.errors import UnreadableStudy
-from triaged.pipelines.pipeline import Pipeline
-from triaged.results.colour import Palette
-from triaged.results.comparison import Earlier
-from triaged.results.coronal import decode_coronal, encode_coronal
+from triaged.exams.ct.decoding.series import ReadSeries, read_series
+from triaged.exams.ct.pictures.colour import Palette
+from triaged.exams.ct.pictures.comparison import Earlier
+from triaged.exams.ct.pictures.coronal import decode_coronal, encode_coronal
+from triaged.exams.ct.pictures.keyslices import slice_names
+from triaged.exams.ct.pictures.pages import reason_pages, result_pages
+from triaged.exams.ct.pictures.projection import projections
+from triaged.exams.ct.pipelines.pipeline import Pipeline
 from triaged.results.identity import sent_text
-from triaged.results.keyslices import slice_names
-from triaged.results.pages import Page, reason_pages, result_pages
-from triaged.results.projection import projections
+from triaged.results.page import Page
 from triaged.results.provenance import Provenance
 from triaged.results.source import source_series
 from triaged.steps.analyse import Engine

@@ -11,12 +11,12 @@ import resource
 import sys
 import time
 
-from tests.pipelines.bodies import ADULT, Ball, Chest, draw, grid
-from tests.pipelines.networks import AnswersAtOnce
-from triaged.pipelines.ct import CtPipeline
-from triaged.pipelines.measure import CtOptions
-from triaged.pipelines.pipeline import Pipeline
-from triaged.pipelines.threshold import ThresholdPipeline
+from tests.exams.pipelines.bodies import ADULT, Ball, Chest, draw, grid
+from tests.exams.pipelines.networks import AnswersAtOnce
+from triaged.exams.ct.pipelines.measure import CtOptions
+from triaged.exams.ct.pipelines.networks import CtPipeline
+from triaged.exams.ct.pipelines.pipeline import Pipeline
+from triaged.exams.ct.pipelines.threshold import ThresholdPipeline
 
 SPACING_MM = (1.0, 0.7, 0.7)
 SIZE_MM = (300.0, 358.4, 358.4)

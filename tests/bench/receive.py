@@ -18,7 +18,7 @@ from pathlib import Path
 
 from tests.wire.peers import CT_IMAGE, DCMTK_ENVIRONMENT, EXPLICIT, a_slice, receiver_process
 from triaged.dicom.part10 import file_meta
-from triaged.store.database import migrate, open_database
+from triaged.store.tables.database import migrate, open_database
 
 _PIXELS = os.urandom(512 * 512 * 2)
 

@@ -18,20 +18,20 @@ from typing import TypeVar
 from PIL import Image as Pillow
 from pydicom.dataset import Dataset
 
-from tests.pipelines.bodies import ADULT, Ball, Chest, draw, grid
+from tests.exams.pipelines.bodies import ADULT, Ball, Chest, draw, grid
 from tests.results.ct_study import placement, provenance
-from triaged.dicom.pixels import read_series
+from triaged.exams.ct.decoding.series import read_series
+from triaged.exams.ct.objects import result_objects
+from triaged.exams.ct.pictures.coronal import encode_coronal
+from triaged.exams.ct.pictures.pages import result_pages
+from triaged.exams.ct.pictures.projection import projections
+from triaged.exams.ct.pipelines.measure import CtOptions
+from triaged.exams.ct.pipelines.threshold import ThresholdPipeline
+from triaged.exams.ct.segments import segments
 from triaged.imaging.geometry import Geometry, Reorientation, canonical_reorientation
 from triaged.imaging.volume import Volume
-from triaged.pipelines.measure import CtOptions
-from triaged.pipelines.threshold import ThresholdPipeline
-from triaged.results.coronal import encode_coronal
-from triaged.results.objects import result_objects
-from triaged.results.pages import result_pages
-from triaged.results.projection import projections
 from triaged.results.sc import pictures
 from triaged.results.seg import segmentation
-from triaged.results.segments import segments
 from triaged.results.source import source_series
 from triaged.study.finding import Reading
 

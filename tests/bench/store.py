@@ -16,15 +16,15 @@ from collections.abc import Callable
 from sqlalchemy import insert, text
 
 from tests.unit.store.making import PATIENT, admit, at, instance, placement, study_uid
-from triaged.store import schema
-from triaged.store.actions import Actions
-from triaged.store.database import Database, migrate, open_database
-from triaged.store.order import placement_columns
-from triaged.store.rows import PATIENT_FIELDS, search_text
-from triaged.store.standings import Standings
-from triaged.store.studies import Studies
-from triaged.store.views import Order, Shown
-from triaged.store.worklist import Worklist
+from triaged.store.listing.actions import Actions
+from triaged.store.listing.order import placement_columns
+from triaged.store.listing.standings import Standings
+from triaged.store.listing.worklist import Worklist
+from triaged.store.studies.ledger import Studies
+from triaged.store.tables import schema
+from triaged.store.tables.database import Database, migrate, open_database
+from triaged.store.tables.rows import PATIENT_FIELDS, search_text
+from triaged.store.tables.views import Order, Shown
 from triaged.study.placement import Lane, Override, Placement
 from triaged.study.reading import ActionKind
 from triaged.study.standing import Placing, Standing

@@ -15,8 +15,8 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests.browser.serving import served
 from tests.web.scene import CLINIC_NOW, Scene, clinic
-from triaged.store.database import open_database
-from triaged.store.spool import Spool
+from triaged.spool.files import Spool
+from triaged.store.tables.database import open_database
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
 

@@ -18,7 +18,10 @@ from pydicom.uid import ExplicitVRLittleEndian
 
 from tests.unit.dicom.factory import write_series
 from triaged.dimse.syntaxes import WANTED
+from triaged.exams.ct.choice import ScopeOptions
+from triaged.exams.ct.completeness import is_whole
 from triaged.imaging.volume import Mask, Volume
+from triaged.spool.files import Spool
 from triaged.steps.acting import Readers
 from triaged.steps.analyse import AnalyseOptions, Analyst, Engine
 from triaged.steps.assemble import Assembler
@@ -29,19 +32,17 @@ from triaged.steps.intake import Sender as CallingPeer
 from triaged.steps.negotiate import Destination, Negotiator, wanted_of
 from triaged.steps.placing import placing
 from triaged.steps.ports import Negotiation, Outgoing, Peer, Prober, Sender, SendOutcome, Sent, Unreachable
-from triaged.store.actions import Actions
-from triaged.store.database import Database
-from triaged.store.outbox import Outbox
-from triaged.store.peers import Peers
-from triaged.store.policies import Policies
-from triaged.store.spool import Spool
-from triaged.store.standings import Standings
-from triaged.store.studies import Studies
-from triaged.store.worklist import Worklist
+from triaged.store.couriers.outbox import Outbox
+from triaged.store.couriers.peers import Peers
+from triaged.store.listing.actions import Actions
+from triaged.store.listing.policies import Policies
+from triaged.store.listing.standings import Standings
+from triaged.store.listing.worklist import Worklist
+from triaged.store.studies.ledger import Studies
+from triaged.store.tables.database import Database
 from triaged.study.completeness import CompletionOptions
 from triaged.study.finding import Acquisition, Finding, Reading
 from triaged.study.records import Admission, Claim, ObjectKind, WorklistEntry
-from triaged.study.scope import ScopeOptions
 from triaged.triage.guard import GuardOptions
 from triaged.triage.scheme import Scheme, TriageOptions
 
@@ -131,7 +132,7 @@ class House:
         self.peers = Peers(database)
         self.spool = Spool(folder / "spool", reserve_mb=0)
         self._intake = Intake(self.studies, self.spool, placing=self._placing, receiver="receiver")
-        self._assembler = Assembler(self.studies, options=CompletionOptions(), placing=self._placing)
+        self._assembler = Assembler(self.studies, is_whole=is_whole, options=CompletionOptions(), placing=self._placing)
         self._courier = self.courier(self.pacs)
 
     def courier(self, wire: Wire, *, port: int = 104, transfer_syntaxes: tuple[str, ...] = ()) -> Courier:

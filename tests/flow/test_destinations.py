@@ -14,7 +14,7 @@ from tests.flow.house import House
 from tests.flow.pacs import EVERY_CLASS, IMPLICIT, SC, SC_MULTIFRAME, SEG, SR, TEXT, Pacs, listening
 from triaged.dimse.scu import DimseSender
 from triaged.steps.ports import Outgoing, Refused, SendOutcome, Sent, Unreachable
-from triaged.store.database import open_database
+from triaged.store.tables.database import open_database
 from triaged.study.records import DeliveryState, ObjectKind
 
 

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from tests.flow.house import House, encoded
+from triaged.exams.ct.choice import Choice
 from triaged.steps.ports import Outgoing, Refused, SendOutcome, Sent, Unreachable
-from triaged.store.database import Database
+from triaged.store.tables.database import Database
 from triaged.study.lifecycle import State
 from triaged.study.placement import TriageClass
 from triaged.study.records import Admission, DeliveryState
-from triaged.study.scope import Choice
 
 SEG_STORAGE = "1.2.840.10008.5.1.4.1.1.66.4"
 

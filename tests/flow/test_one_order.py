@@ -13,12 +13,12 @@ from tests.unit.store.making import NOON, image, instance, next_set, study_uid
 from tests.unit.triage.cases import finding
 from triaged.steps.guarding import Keeper
 from triaged.steps.placing import placing
-from triaged.store.actions import Actions
-from triaged.store.database import Database
-from triaged.store.policies import Policies
-from triaged.store.standings import Standings
-from triaged.store.studies import Studies
-from triaged.store.worklist import Worklist
+from triaged.store.listing.actions import Actions
+from triaged.store.listing.policies import Policies
+from triaged.store.listing.standings import Standings
+from triaged.store.listing.worklist import Worklist
+from triaged.store.studies.ledger import Studies
+from triaged.store.tables.database import Database
 from triaged.study.assessment import Assessed, Assessment, Failed, Reason, ReasonCode
 from triaged.study.placement import OrderPriority, Override
 from triaged.study.reading import ActionKind

@@ -10,8 +10,8 @@ import pytest
 from tests.flow.house import TRIAGE, House
 from triaged.steps.acting import Readers
 from triaged.steps.placing import placing
-from triaged.store.actions import Actions
-from triaged.store.database import open_database
+from triaged.store.listing.actions import Actions
+from triaged.store.tables.database import open_database
 from triaged.study.lifecycle import State
 from triaged.study.placement import Override, TriageClass
 from triaged.study.reading import PROGRAM, ActionKind, ReadState

@@ -10,7 +10,7 @@ import pytest
 
 from tests.flow.house import House
 from triaged.steps.ports import Sent, Unreachable
-from triaged.store.database import open_database
+from triaged.store.tables.database import open_database
 from triaged.study.lifecycle import State
 from triaged.study.records import DeliveryState, ObjectKind
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests.flow.house import TRIAGE, House
-from triaged.store.database import Database, open_database
-from triaged.store.policies import Policies
+from triaged.store.listing.policies import Policies
+from triaged.store.tables.database import Database, open_database
 from triaged.study.placement import Override, Trend, TriageClass
 from triaged.study.reading import ActionKind
 from triaged.triage.guard import GuardOptions

@@ -10,10 +10,10 @@ import pytest
 from pydicom import dcmread
 
 from triaged.dicom.header import read_header
+from triaged.exams.ct.choice import ScopeOptions, choose
+from triaged.exams.ct.completeness import is_whole
 from triaged.study.assessment import ReasonCode
-from triaged.study.completeness import is_whole
 from triaged.study.records import Instance, Series
-from triaged.study.scope import ScopeOptions, choose
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
 FAILING = DATA / "interop" / "dicom2nifti_failing"

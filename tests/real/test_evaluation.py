@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 import SimpleITK
 
+from triaged.exams.ct.pipelines.measure import CtOptions
+from triaged.exams.ct.pipelines.threshold import ThresholdPipeline
 from triaged.lab.evaluation.cases import Case
 from triaged.lab.evaluation.run import rows
-from triaged.pipelines.measure import CtOptions
-from triaged.pipelines.threshold import ThresholdPipeline
 
 FOLDER = Path(__file__).parents[3] / "shared" / "data" / "interop" / "cip_copdgene"
 

@@ -11,8 +11,8 @@ import pytest
 
 from tests.real.test_readings import DATA, present
 from triaged.errors import ConfigError
+from triaged.exams.ct.pipelines.split import LEFT, RIGHT
 from triaged.lab.sources.normals import read_normal
-from triaged.pipelines.split import LEFT, RIGHT
 
 
 def test_infected_slices_are_counted_from_the_head() -> None:

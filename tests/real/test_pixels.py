@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from pydicom import dcmread
 
-from triaged.dicom.pixels import ReadOptions, read_series
 from triaged.errors import UnreadableStudy
+from triaged.exams.ct.decoding.series import ReadOptions, read_series
 from triaged.study.assessment import ReasonCode
 
 DATA = Path(__file__).parents[3] / "shared" / "data"

@@ -14,11 +14,11 @@ import pydicom
 import pytest
 import SimpleITK as sitk
 
-from tests.pipelines.bodies import ADULT
+from tests.exams.pipelines.bodies import ADULT
+from triaged.exams.ct.pipelines.measure import CtOptions
+from triaged.exams.ct.pipelines.threshold import ThresholdPipeline
 from triaged.imaging.geometry import Geometry
 from triaged.imaging.volume import Volume
-from triaged.pipelines.measure import CtOptions
-from triaged.pipelines.threshold import ThresholdPipeline
 from triaged.study.finding import Reading
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data"

@@ -22,13 +22,13 @@ from pydicom.sequence import Sequence as ItemSequence
 from pydicom.tag import Tag
 from pydicom.uid import UID, DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian
 
+from triaged.exams.ct.objects import Results, result_objects
+from triaged.exams.ct.segments import segments
 from triaged.imaging.geometry import Geometry, Reorientation, canonical_reorientation
 from triaged.imaging.volume import Mask, Volume
 from triaged.results.instance import ResultObject
-from triaged.results.objects import Results, result_objects
 from triaged.results.provenance import Provenance
 from triaged.results.seg import segmentation
-from triaged.results.segments import segments
 from triaged.results.source import source_series
 from triaged.results.sr import report
 from triaged.study.finding import Finding, Reading

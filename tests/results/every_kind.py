@@ -16,15 +16,15 @@ from pydicom.dataset import Dataset
 
 from tests.results.ct_study import encoded, inflated, placement, provenance, standard_study
 from tests.results.senders import Change
+from triaged.exams.ct.pictures.wording import reading_lines
+from triaged.exams.ct.segments import segments
 from triaged.results.instance import ResultObject
-from triaged.results.pages import Page
+from triaged.results.page import Page
 from triaged.results.sc import pictures
 from triaged.results.seg import segmentation
-from triaged.results.segments import segments
 from triaged.results.source import source_series
 from triaged.results.sr import report
 from triaged.results.text import text_report
-from triaged.results.wording import reading_lines
 
 
 def sent(change: Change) -> Dataset:

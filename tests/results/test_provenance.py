@@ -10,7 +10,7 @@ from pydicom.dataset import Dataset
 
 from tests.results.ct_study import provenance, standard_study
 from tests.results.every_kind import every_kind
-from triaged.pipelines.threshold import ENGINE
+from triaged.exams.ct.pipelines.threshold import ENGINE
 from triaged.results.provenance import Provenance, add_equipment, algorithm_identification
 from triaged.study.records import ObjectKind
 

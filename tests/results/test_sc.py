@@ -22,10 +22,12 @@ from tests.results.ct_study import (
     standard_objects,
     standard_study,
 )
+from triaged.exams.ct.pictures.pages import result_pages
+from triaged.exams.ct.pictures.projection import projections
 from triaged.imaging.geometry import Reorientation
 from triaged.results.instance import ResultObject
-from triaged.results.pages import NOTICE, Page, result_pages
-from triaged.results.projection import projections
+from triaged.results.layout import NOTICE
+from triaged.results.page import Page
 from triaged.results.references import frames_at
 from triaged.results.sc import pictures
 from triaged.results.source import source_series

@@ -25,13 +25,13 @@ from tests.results.ct_study import (
     provenance,
     standard_study,
 )
+from triaged.exams.ct.pipelines.measure import CtOptions, Lungs, Verdict, measure
+from triaged.exams.ct.pipelines.split import SplitMethod
+from triaged.exams.ct.segments import segments
 from triaged.imaging.geometry import Geometry, Reorientation
 from triaged.imaging.volume import Mask, Volume
-from triaged.pipelines.measure import CtOptions, Lungs, Verdict, measure
-from triaged.pipelines.split import SplitMethod
 from triaged.results.instance import ResultObject
 from triaged.results.seg import segmentation
-from triaged.results.segments import segments
 from triaged.results.source import source_series
 from triaged.study.finding import Acquisition
 from triaged.study.records import ObjectKind

@@ -11,11 +11,12 @@ from pydicom import dcmread
 from pydicom.dataset import Dataset
 
 from tests.results.ct_study import placement, provenance, standard_study
+from triaged.exams.ct.pictures.wording import reading_lines
 from triaged.results.instance import ResultObject
 from triaged.results.provenance import Replaced
 from triaged.results.source import source_series
 from triaged.results.text import text_reason, text_report
-from triaged.results.wording import INTENDED_USE, Lines, reading_lines, reason_lines
+from triaged.results.wording import INTENDED_USE, Lines, reason_lines
 from triaged.study.assessment import Reason, ReasonCode
 from triaged.study.records import ObjectKind
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from triaged.lab.sampling import GeneratedSeries, read_series
+from triaged.lab.training.sampling import GeneratedSeries, read_series
 
 SHAPE = (12, 40, 48)
 

@@ -7,7 +7,7 @@ pytest.importorskip("torch", reason="the lab needs torch: pip install triaged[la
 
 import torch
 
-from triaged.lab.comparators import ResNet50, ResNetBaseline, UNet2d, UNet3d, pool_along
+from triaged.lab.networks.comparators import ResNet50, ResNetBaseline, UNet2d, UNet3d, pool_along
 
 
 def parameters(*networks: torch.nn.Module) -> int:

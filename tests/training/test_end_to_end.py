@@ -12,10 +12,10 @@ pytest.importorskip("nibabel", reason="the lab needs nibabel: pip install triage
 
 from typer.testing import CliRunner
 
+from tests.exams.pipelines.bodies import Ball
 from tests.lab.evaluation.scans import Scan, save, scan
-from tests.pipelines.bodies import Ball
-from triaged.cli import app
-from triaged.lab.metrics import METRICS, read_metrics
+from triaged.cli.program import app
+from triaged.lab.training.metrics import METRICS, read_metrics
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*LeafSpec:FutureWarning")
 

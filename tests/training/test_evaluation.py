@@ -9,7 +9,7 @@ import numpy as np
 from typer.testing import CliRunner
 
 from tests.lab.evaluation.scans import save
-from triaged.cli import app
+from triaged.cli.program import app
 from triaged.imaging.geometry import Geometry
 from triaged.lab.phantom.generate import generate
 from triaged.lab.phantom.options import PhantomOptions

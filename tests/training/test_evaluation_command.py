@@ -8,7 +8,7 @@ from pathlib import Path
 from typer.testing import CliRunner
 
 from tests.lab.evaluation.scans import save, scan
-from triaged.cli import app
+from triaged.cli.program import app
 
 
 def test_a_list_becomes_figures_and_a_page(tmp_path: Path) -> None:

@@ -19,30 +19,21 @@ pytest.importorskip("onnxscript", reason="the lab needs onnxscript: pip install 
 import onnx
 from onnx import numpy_helper
 
-from tests.pipelines.bodies import ADULT, LUNG_ML, Ball, Chest, draw, ellipsoid, grid
+from tests.exams.pipelines.bodies import ADULT, LUNG_ML, Ball, Chest, draw, ellipsoid, grid
 from tests.training.chests import write_series
 from triaged.errors import ConfigError, ModelRefused
+from triaged.exams.ct.pipelines.measure import CtOptions
+from triaged.exams.ct.pipelines.networks import CtPipeline
 from triaged.imaging.window import to_unit
 from triaged.inference.manifest import Code, Manifest, Thresholds
 from triaged.inference.onnx import OnnxCtNetworks, load_package
 from triaged.inference.predictor import LesionMaps
-from triaged.lab import quantise
-from triaged.lab.checkpoints import CHECKPOINT
-from triaged.lab.export import round_weights
-from triaged.lab.networks import LungNetwork, MultitaskSpatial1, pool_series
-from triaged.lab.packaging import (
-    CODES,
-    SETTLED,
-    Exported,
-    TorchNetworks,
-    difference,
-    export,
-    read_label,
-    read_trained,
-    sample_slices,
-)
-from triaged.pipelines.ct import CtPipeline
-from triaged.pipelines.measure import CtOptions
+from triaged.lab.networks.multitask import LungNetwork, MultitaskSpatial1, pool_series
+from triaged.lab.packages import quantise
+from triaged.lab.packages.export import round_weights
+from triaged.lab.packages.packaging import CODES, Exported, TorchNetworks, difference, export, read_label, sample_slices
+from triaged.lab.training.checkpoints import CHECKPOINT
+from triaged.lab.training.trained import SETTLED, read_trained
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*LeafSpec:FutureWarning")
 

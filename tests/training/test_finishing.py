@@ -11,13 +11,13 @@ import torch
 from typer.testing import CliRunner
 
 from tests.training.test_training import write_phantom
-from triaged.cli import app
+from triaged.cli.program import app
 from triaged.errors import ConfigError
-from triaged.lab.networks import LungNetwork, MultitaskSpatial1
-from triaged.lab.packaging import read_trained
-from triaged.lab.sampling import GeneratedSeries, mixed, read_series
-from triaged.lab.train_order import Source
-from triaged.lab.train_run import read_sources
+from triaged.lab.networks.multitask import LungNetwork, MultitaskSpatial1
+from triaged.lab.training.order import Source
+from triaged.lab.training.run import read_sources
+from triaged.lab.training.sampling import GeneratedSeries, mixed, read_series
+from triaged.lab.training.trained import read_trained
 
 
 @pytest.fixture

@@ -13,8 +13,7 @@ pytest.importorskip("onnxscript", reason="the lab needs onnxscript: pip install 
 
 from triaged.errors import ConfigError
 from triaged.inference.pyramid import CELLS_IN_PLANE, pool_over_slices
-from triaged.lab.checkpoints import CHECKPOINT
-from triaged.lab.networks import (
+from triaged.lab.networks.multitask import (
     EncoderDecoder,
     LungNetwork,
     Multitask,
@@ -23,7 +22,8 @@ from triaged.lab.networks import (
     pool_in_plane,
     pool_series,
 )
-from triaged.lab.packaging import read_trained
+from triaged.lab.training.checkpoints import CHECKPOINT
+from triaged.lab.training.trained import read_trained
 
 
 def parameters(network: torch.nn.Module) -> int:

@@ -14,13 +14,22 @@ import torch
 
 from tests.training.chests import series
 from triaged.errors import ConfigError
-from triaged.lab.comparator_tasks import draw_cube, emptied, masked_or_negative
-from triaged.lab.losses import cross_entropy, ranking_area
-from triaged.lab.networks import LungNetwork, Multitask
-from triaged.lab.paper import Case, Cases, PaperLungTask, PaperMultitaskTask, draw_case, padded, thinned, wrongness
-from triaged.lab.presets import PRESETS, PresetName, Subject, variant_level
-from triaged.lab.sampling import LESION, GeneratedSeries
-from triaged.lab.schedule import Schedule
+from triaged.lab.networks.multitask import LungNetwork, Multitask
+from triaged.lab.training.comparator_tasks import draw_cube, emptied, masked_or_negative
+from triaged.lab.training.losses import cross_entropy, ranking_area
+from triaged.lab.training.paper import (
+    Case,
+    Cases,
+    PaperLungTask,
+    PaperMultitaskTask,
+    draw_case,
+    padded,
+    thinned,
+    wrongness,
+)
+from triaged.lab.training.presets import PRESETS, PresetName, Subject, variant_level
+from triaged.lab.training.sampling import LESION, GeneratedSeries
+from triaged.lab.training.schedule import Schedule
 
 LN2 = math.log(2)
 

@@ -15,13 +15,13 @@ pytest.importorskip("onnxscript", reason="the lab needs onnxscript: pip install 
 
 from triaged.errors import ConfigError
 from triaged.inference.manifest import read_manifest
-from triaged.lab.identification import PooledSeries, fit_head
-from triaged.lab.networks import MultitaskSpatial1
-from triaged.lab.packaging import demand_prior, read_label
-from triaged.lab.paper import PAPER_POSITIVE_SHARE
-from triaged.lab.prior import at_prior, log_odds
-from triaged.lab.tasks import POSITIVE_SHARE
-from triaged.lab.train_order import RECORD
+from triaged.lab.networks.multitask import MultitaskSpatial1
+from triaged.lab.packages.packaging import demand_prior, read_label
+from triaged.lab.training.identification import PooledSeries, fit_head
+from triaged.lab.training.order import RECORD
+from triaged.lab.training.paper import PAPER_POSITIVE_SHARE
+from triaged.lab.training.prior import at_prior, log_odds
+from triaged.lab.training.tasks import POSITIVE_SHARE
 
 SHIPPED = Path(__file__).parents[2] / "onnx_models" / "ct-open"
 

@@ -15,13 +15,13 @@ import pytest
 from numpy.typing import NDArray
 from ruamel.yaml import YAML
 
+from triaged.exams.ct.pipelines.measure import CtOptions
+from triaged.exams.ct.pipelines.networks import CtPipeline
 from triaged.imaging.geometry import Geometry
 from triaged.imaging.volume import Volume
 from triaged.inference.onnx import OnnxCtNetworks, load_package
 from triaged.lab.phantom.generate import generate
 from triaged.lab.phantom.options import Disease, Phantom, PhantomOptions, Severity
-from triaged.pipelines.ct import CtPipeline
-from triaged.pipelines.measure import CtOptions
 from triaged.study.finding import Acquisition, Reading
 
 MODELS = Path(__file__).parents[2] / "onnx_models"

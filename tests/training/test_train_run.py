@@ -18,20 +18,20 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from tests.training.chests import write_series
-from triaged.cli import app
+from triaged.cli.program import app
 from triaged.errors import ConfigError
-from triaged.lab.checkpoints import CHECKPOINT, network_state, take_over
-from triaged.lab.interruption import Interruption
-from triaged.lab.loop import train
-from triaged.lab.metrics import METRICS, PICTURE, read_metrics
-from triaged.lab.networks import LungNetwork, Multitask
-from triaged.lab.place import CPU, Place, choose_place
-from triaged.lab.presets import PresetName, Subject
-from triaged.lab.sampling import read_series
-from triaged.lab.schedule import Schedule
-from triaged.lab.tasks import LungTask
-from triaged.lab.train_order import RECORD, Keeping, Order, Source, source_of
-from triaged.lab.train_run import read_folder, run
+from triaged.lab.networks.multitask import LungNetwork, Multitask
+from triaged.lab.training.checkpoints import CHECKPOINT, network_state, take_over
+from triaged.lab.training.interruption import Interruption
+from triaged.lab.training.loop import train
+from triaged.lab.training.metrics import METRICS, PICTURE, read_metrics
+from triaged.lab.training.order import RECORD, Keeping, Order, Source, source_of
+from triaged.lab.training.place import CPU, Place, choose_place
+from triaged.lab.training.presets import PresetName, Subject
+from triaged.lab.training.run import read_folder, run
+from triaged.lab.training.sampling import read_series
+from triaged.lab.training.schedule import Schedule
+from triaged.lab.training.tasks import LungTask
 
 PNG = b"\x89PNG\r\n\x1a\n"
 
@@ -251,7 +251,7 @@ def test_every_network_is_trained_on_cuda(subject: Subject, folders: tuple[Path,
 
 
 def order(out: Path, folders: tuple[Path, Path]) -> Order:
-    from triaged.lab.presets import recipe_of
+    from triaged.lab.training.presets import recipe_of
 
     recipe = recipe_of(Subject.LUNGS, PresetName.DEFAULT, steps=2, batch=2, width=1)
     kept = Keeping(out, "resume", (), 1)

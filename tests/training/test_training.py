@@ -9,12 +9,13 @@ pytest.importorskip("torch", reason="the lab needs torch: pip install triaged[la
 
 import torch
 
-from triaged.lab.appearance import vary_appearance
-from triaged.lab.identification import PooledSeries, fit_head, pooled_series, ranking
-from triaged.lab.losses import dice_coefficient, segmentation_loss
-from triaged.lab.networks import LungNetwork, MultitaskSpatial1
-from triaged.lab.normalisation import settle_normalisation
-from triaged.lab.sampling import (
+from triaged.lab.networks.multitask import LungNetwork, MultitaskSpatial1
+from triaged.lab.training.appearance import vary_appearance
+from triaged.lab.training.course import CHECKPOINT, LungTask, MultitaskTask, Schedule, train
+from triaged.lab.training.identification import PooledSeries, fit_head, pooled_series, ranking
+from triaged.lab.training.losses import dice_coefficient, segmentation_loss
+from triaged.lab.training.normalisation import settle_normalisation
+from triaged.lab.training.sampling import (
     IGNORED,
     LESION,
     LUNG,
@@ -23,7 +24,6 @@ from triaged.lab.sampling import (
     draw_slices,
     read_series,
 )
-from triaged.lab.training import CHECKPOINT, LungTask, MultitaskTask, Schedule, train
 
 
 def write_phantom(path: Path, disease: str) -> None:

@@ -8,7 +8,7 @@ from unittest import mock
 
 import pytest
 
-from triaged.store import sqlite
+from triaged.store.tables import sqlite
 
 Prepare = Callable[[Any, object], None]
 

@@ -12,8 +12,8 @@ from fastapi.testclient import TestClient
 
 from tests.unit.conftest import durable_sqlite as durable_sqlite
 from tests.web.scene import CLINIC_NOW, Scene, clinic
-from triaged.store.database import Database, open_database
-from triaged.store.spool import Spool
+from triaged.spool.files import Spool
+from triaged.store.tables.database import Database, open_database
 
 
 @pytest.fixture

@@ -14,17 +14,17 @@ from pydicom import Dataset, FileMetaDataset, dcmwrite
 from pydicom.uid import UID, Comprehensive3DSRStorage, ExplicitVRLittleEndian, SecondaryCaptureImageStorage
 
 from tests.unit.store.making import CT_IMAGE_STORAGE, NOON, at, instance, next_set, study_uid
+from triaged.spool.files import Spool
 from triaged.steps.acting import Readers
 from triaged.steps.placing import placing
-from triaged.store.accounts import Accounts
-from triaged.store.actions import Actions
-from triaged.store.database import Database
-from triaged.store.outbox import Outbox
-from triaged.store.passwords import Cost
-from triaged.store.peers import Peers
-from triaged.store.spool import Spool
-from triaged.store.studies import Studies
-from triaged.store.worklist import Worklist
+from triaged.store.couriers.outbox import Outbox
+from triaged.store.couriers.peers import Peers
+from triaged.store.listing.actions import Actions
+from triaged.store.listing.worklist import Worklist
+from triaged.store.people.accounts import Accounts
+from triaged.store.people.passwords import Cost
+from triaged.store.studies.ledger import Studies
+from triaged.store.tables.database import Database
 from triaged.study.assessment import Assessed, Assessment, Failed, OutOfScope, Reason, ReasonCode
 from triaged.study.finding import Finding, QualityFlag
 from triaged.study.placement import OrderPriority

@@ -15,7 +15,7 @@ from tests.web.reading import csrf
 from tests.web.scene import CLINIC_NOW, Scene
 from tests.web.visiting import ACCOUNTS, PASSWORD, READER, fields, sign_in, visit
 from triaged.errors import TryLater
-from triaged.store.accounts import Accounts
+from triaged.store.people.accounts import Accounts
 from triaged.web.identity import LOCAL_HOSTS, AccessOptions
 
 STUDY = "/studies/1.2.826.0.1.3"

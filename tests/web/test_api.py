@@ -11,8 +11,8 @@ from fastapi.testclient import TestClient
 
 from tests.web.scene import Scene
 from triaged.errors import TryLater
-from triaged.store.database import Database
-from triaged.store.spool import Spool
+from triaged.spool.files import Spool
+from triaged.store.tables.database import Database
 
 KEYS = {
     "study_instance_uid",

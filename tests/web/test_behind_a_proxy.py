@@ -8,7 +8,7 @@ from fastapi.testclient import TestClient
 from tests.web.reading import csrf
 from tests.web.scene import Scene
 from tests.web.visiting import ACCOUNTS, fields, sign_in, visit
-from triaged.store.attempts import MOST_OF_AN_ADDRESS
+from triaged.store.people.attempts import MOST_OF_AN_ADDRESS
 from triaged.study.people import Role
 from triaged.web.identity import AccessOptions, Mode, ProxyWord
 

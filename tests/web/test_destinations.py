@@ -14,12 +14,12 @@ from rich.console import Console
 
 from tests.web.reading import Page, opened
 from tests.web.scene import Scene
-from triaged.store.commitments import Commitments
+from triaged.cli.tables import destinations_table, overview_table
+from triaged.store.couriers.commitments import Commitments
 from triaged.study.commitment import CommitmentReport
 from triaged.study.records import DeliveryState, Negotiated, ObjectKind
 from triaged.web.destinations import destinations
 from triaged.web.overview import overview
-from triaged.web.tables import destinations_table, overview_table
 
 SC, SC_MULTIFRAME = "1.2.840.10008.5.1.4.1.1.7", "1.2.840.10008.5.1.4.1.1.7.4"
 SEG, SR, COMMITMENT = "1.2.840.10008.5.1.4.1.1.66.4", "1.2.840.10008.5.1.4.1.1.88.34", "1.2.840.10008.1.20.1"

@@ -10,12 +10,12 @@ from rich.console import Console
 
 from tests.web.reading import Page, opened
 from tests.web.scene import Scene
-from triaged.store.standings import Standings
+from triaged.cli.tables import overview_table
+from triaged.store.listing.standings import Standings
 from triaged.study.placement import Lane, Placement, TriageClass
 from triaged.study.push import Occasion
 from triaged.study.standing import Placing
 from triaged.web.overview import overview
-from triaged.web.tables import overview_table
 
 HOSTILE = "AE: unknown <script>alert(1)</script>"
 

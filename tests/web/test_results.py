@@ -14,8 +14,8 @@ from PIL import Image
 from tests.results.ct_study import placement, provenance, standard_study
 from tests.web.reading import Page, opened
 from tests.web.scene import CLINIC_NOW, Scene
-from triaged.results.objects import reason_objects
-from triaged.store.views import Delivery
+from triaged.exams.ct.objects import reason_objects
+from triaged.store.tables.views import Delivery
 from triaged.study.assessment import Reason, ReasonCode
 from triaged.study.records import DeliveryState, ObjectKind, OutboxItem
 from triaged.web.outcomes import as_line, resend_commands

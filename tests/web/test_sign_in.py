@@ -13,7 +13,7 @@ from structlog.testing import capture_logs
 from tests.web.reading import Page, csrf
 from tests.web.scene import Scene
 from tests.web.visiting import ACCOUNTS, PASSWORD, fields, sign_in, visit
-from triaged.store.attempts import MOST_OF_AN_ACCOUNT, MOST_OF_AN_ADDRESS
+from triaged.store.people.attempts import MOST_OF_AN_ACCOUNT, MOST_OF_AN_ADDRESS
 from triaged.web.signin import Turns, safe_path
 
 HOSTILE = "\"><script>alert('x')</script>"

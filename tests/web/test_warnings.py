@@ -9,7 +9,7 @@ from tests.unit.store.making import at
 from tests.web.reading import opened
 from tests.web.scene import OPTIONS, Scene
 from triaged.steps.placing import placing
-from triaged.store.policies import Policies
+from triaged.store.listing.policies import Policies
 from triaged.triage.prevalence import worth
 from triaged.triage.scheme import Discipline, described
 

@@ -113,5 +113,5 @@ def test_a_store_that_is_away_is_said_so(browser: TestClient, monkeypatch: pytes
     def away(_self: object) -> list[str]:
         raise TryLater("the database is away")
 
-    monkeypatch.setattr("triaged.store.worklist.Worklist.order", away)
+    monkeypatch.setattr("triaged.store.listing.worklist.Worklist.order", away)
     assert browser.get(PATH).status_code == 503

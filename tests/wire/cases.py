@@ -24,11 +24,11 @@ from tests.results.ct_study import (
     put,
 )
 from tests.results.senders import invalid
+from triaged.exams.ct.objects import reason_objects
+from triaged.exams.ct.pictures.comparison import Earlier
+from triaged.exams.ct.pictures.coronal import decode_coronal
 from triaged.imaging.volume import Mask, Volume
-from triaged.results.comparison import Earlier
-from triaged.results.coronal import decode_coronal
 from triaged.results.instance import ResultObject
-from triaged.results.objects import reason_objects
 from triaged.results.provenance import Replaced
 from triaged.study.assessment import Reason, ReasonCode
 from triaged.study.finding import QualityFlag, Reading

@@ -29,11 +29,11 @@ from pynetdicom.presentation import build_context
 from sqlalchemy import text
 
 from triaged.dimse.scp import Receiver, ScpOptions
+from triaged.spool.files import Spool
 from triaged.steps.intake import Intake
 from triaged.steps.ports import Peer, WorklistDesk
-from triaged.store.database import Database, open_database
-from triaged.store.spool import Spool
-from triaged.store.studies import Studies
+from triaged.store.studies.ledger import Studies
+from triaged.store.tables.database import Database, open_database
 from triaged.study.commitment import (
     CommitmentReport,
     CommitmentRequest,

@@ -13,10 +13,10 @@ from sqlalchemy import text
 
 from tests.wire.peers import Desk, clock, place
 from triaged.dimse.scp import Receiver, ScpOptions
+from triaged.spool.files import Spool
 from triaged.steps.intake import Intake
-from triaged.store.database import open_database
-from triaged.store.spool import Spool
-from triaged.store.studies import Studies
+from triaged.store.studies.ledger import Studies
+from triaged.store.tables.database import open_database
 
 
 def main() -> None:

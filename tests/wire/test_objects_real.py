@@ -13,9 +13,9 @@ from pydicom import dcmread
 from tests.results.ct_study import placement, provenance
 from tests.wire.judges import complaints, needs_dciodvfy, needs_dcmtk
 from tests.wire.peers import real
-from triaged.dicom.pixels import ReadOptions, ReadSeries, read_series
+from triaged.exams.ct.decoding.series import ReadOptions, ReadSeries, read_series
+from triaged.exams.ct.objects import Results, result_objects
 from triaged.imaging.volume import Mask
-from triaged.results.objects import Results, result_objects
 from triaged.study.finding import Finding, Reading
 from triaged.study.records import ObjectKind
 

@@ -16,9 +16,9 @@ from sqlalchemy import text
 from tests.unit.store.making import admit, at, instance, study_uid
 from tests.web.scene import OPTIONS, Scene, found
 from tests.wire.peers import IMPLICIT, receiving
+from triaged.spool.files import Spool
 from triaged.steps.worklist_query import WorklistQuery
-from triaged.store.database import open_database
-from triaged.store.spool import Spool
+from triaged.store.tables.database import open_database
 from triaged.study.assessment import Assessed, Assessment, Failed, OutOfScope, Reason, ReasonCode
 from triaged.study.placement import OrderPriority, TriageClass
 from triaged.triage.ordering import place

@@ -27,9 +27,9 @@ from triaged.daemon.ticking import tick
 from triaged.dimse.priority_scu import MODALITY_WORKLIST, OrderPriorities, Source
 from triaged.steps.ports import Order, Peer, Unreachable
 from triaged.steps.worklist_query import WorklistQuery
-from triaged.store.database import open_database
-from triaged.store.studies import Studies
-from triaged.store.worklist import Worklist
+from triaged.store.listing.worklist import Worklist
+from triaged.store.studies.ledger import Studies
+from triaged.store.tables.database import open_database
 from triaged.study.placement import OrderPriority, TriageClass
 
 UPS_PULL = "1.2.840.10008.5.1.4.34.6.3"

@@ -26,9 +26,9 @@ from triaged.push.webhook import WebhookReceiver
 from triaged.steps.deliver import DeliveryOptions
 from triaged.steps.ports import Refused, SendOutcome, Sent, Unreachable
 from triaged.steps.push import Pusher, Receiver
-from triaged.store.database import Database
-from triaged.store.pushes import Pushes
-from triaged.store.studies import Studies
+from triaged.store.couriers.pushes import Pushes
+from triaged.store.studies.ledger import Studies
+from triaged.store.tables.database import Database
 from triaged.study.push import Occasion
 from triaged.study.records import DeliveryState
 

@@ -37,11 +37,11 @@ from tests.wire.peers import (
     receiving,
 )
 from triaged.dimse.scu import DimseSender
+from triaged.spool.files import Spool
 from triaged.steps.intake import Intake
 from triaged.steps.ports import Outgoing, Peer, Sent
-from triaged.store.database import open_database
-from triaged.store.spool import Spool
-from triaged.store.studies import Studies
+from triaged.store.studies.ledger import Studies
+from triaged.store.tables.database import open_database
 from triaged.study.records import Admission
 from triaged.study.uids import SOPInstanceUID
 

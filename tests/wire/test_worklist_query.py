@@ -24,9 +24,9 @@ from triaged.dicom.matching import Query
 from triaged.dimse.policy import ScpOptions, may_query
 from triaged.errors import TryLater
 from triaged.steps.worklist_query import WorklistQuery
-from triaged.store.database import open_database
-from triaged.store.studies import Studies
-from triaged.store.worklist import Worklist
+from triaged.store.listing.worklist import Worklist
+from triaged.store.studies.ledger import Studies
+from triaged.store.tables.database import open_database
 from triaged.study.placement import Lane, TriageClass
 
 UPS_PULL, UPS_QUERY, UPS_WATCH = (f"1.2.840.10008.5.1.4.34.6.{number}" for number in (3, 5, 2))

@@ -11,7 +11,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from triaged.config.network import WebSection
 from triaged.config.values import Section, wrong
-from triaged.store.accounts import Lasting
+from triaged.store.people.accounts import Lasting
 from triaged.web.identity import ANYBODY, LOCAL_HOSTS, AccessOptions, Mode, ProxyWord
 
 

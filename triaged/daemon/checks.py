@@ -23,13 +23,13 @@ from triaged.dimse.scu import DimseSender
 from triaged.dimse.syntaxes import named
 from triaged.errors import ConfigError, TriagedError, TryLater
 from triaged.inference.onnx import load_package
+from triaged.spool.files import Spool
 from triaged.steps.negotiate import SOP_CLASSES, Destination, Negotiator
 from triaged.steps.ports import Negotiation, Peer, Refused, Sent, Unreachable
-from triaged.store.accounts import Accounts
-from triaged.store.database import Database, Schema, open_database, schema_of
-from triaged.store.outbox import Outbox
-from triaged.store.peers import Peers
-from triaged.store.spool import Spool
+from triaged.store.couriers.outbox import Outbox
+from triaged.store.couriers.peers import Peers
+from triaged.store.people.accounts import Accounts
+from triaged.store.tables.database import Database, Schema, open_database, schema_of
 from triaged.study.commitment import STORAGE_COMMITMENT_PUSH_MODEL
 from triaged.study.people import Role
 from triaged.study.records import Negotiated, ObjectKind

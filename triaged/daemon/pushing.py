@@ -15,7 +15,7 @@ from triaged.push.oru import Ends
 from triaged.push.webhook import WebhookReceiver
 from triaged.steps.deliver import DeliveryOptions
 from triaged.steps.push import Pusher, Receiver
-from triaged.store.pushes import Pushes
+from triaged.store.couriers.pushes import Pushes
 
 
 def receiver_of(section: PushSection, config: Config) -> Receiver:

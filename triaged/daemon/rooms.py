@@ -13,17 +13,17 @@ import structlog
 
 from triaged.config.settings import Config
 from triaged.errors import TryLater
+from triaged.spool.files import Spool
 from triaged.steps.acting import Readers
 from triaged.steps.placing import placing
-from triaged.store.accounts import Accounts
-from triaged.store.actions import Actions
-from triaged.store.commitments import Commitments
-from triaged.store.database import Database, migrate, open_database
-from triaged.store.outbox import Outbox
-from triaged.store.peers import Peers
-from triaged.store.spool import Spool
-from triaged.store.studies import Studies
-from triaged.store.worklist import Worklist
+from triaged.store.couriers.commitments import Commitments
+from triaged.store.couriers.outbox import Outbox
+from triaged.store.couriers.peers import Peers
+from triaged.store.listing.actions import Actions
+from triaged.store.listing.worklist import Worklist
+from triaged.store.people.accounts import Accounts
+from triaged.store.studies.ledger import Studies
+from triaged.store.tables.database import Database, migrate, open_database
 from triaged.study.standing import Placing
 
 log = structlog.get_logger()

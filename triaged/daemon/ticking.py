@@ -14,12 +14,13 @@ from apscheduler.schedulers.background import BackgroundScheduler
 
 from triaged.daemon.rooms import Rooms, away_is_no_error, clock, policy
 from triaged.dimse.priority_scu import OrderPriorities, Source
+from triaged.exams.ct.completeness import is_whole
 from triaged.steps.assemble import Assembler
 from triaged.steps.guarding import Keeper
 from triaged.steps.priorities import LookUpOptions, OrderLookUp
-from triaged.store.policies import Policies
-from triaged.store.priorities import Priorities
-from triaged.store.standings import Standings
+from triaged.store.listing.policies import Policies
+from triaged.store.listing.priorities import Priorities
+from triaged.store.listing.standings import Standings
 from triaged.study.completeness import CompletionOptions
 
 log = structlog.get_logger()
@@ -37,7 +38,7 @@ def tick(rooms: Rooms, stop: threading.Event) -> None:
     options = CompletionOptions(
         settle_s=completion.settle_s, quiet_s=completion.quiet_s, max_wait_s=completion.max_wait_s
     )
-    assembler = Assembler(rooms.studies, options=options, placing=policy(rooms.config))
+    assembler = Assembler(rooms.studies, is_whole=is_whole, options=options, placing=policy(rooms.config))
     # The scheduler's defaults would drop a tick that is more than a second late.
     scheduler = BackgroundScheduler(
         timezone=UTC, job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1}

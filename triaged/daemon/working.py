@@ -14,15 +14,15 @@ import structlog
 from triaged.config.settings import THRESHOLD_ENGINE, Config
 from triaged.daemon.rooms import IDLE_S, Rooms, away_is_no_error, clock, or_wait
 from triaged.errors import StaleClaim, TryLater
+from triaged.exams.ct.choice import ScopeOptions
+from triaged.exams.ct.pictures.colour import Palette
+from triaged.exams.ct.pipelines.networks import CtOptions, CtPipeline
+from triaged.exams.ct.pipelines.pipeline import Pipeline
+from triaged.exams.ct.pipelines.threshold import ThresholdPipeline
 from triaged.inference.manifest import Manifest
 from triaged.inference.onnx import load_package
-from triaged.pipelines.ct import CtOptions, CtPipeline
-from triaged.pipelines.pipeline import Pipeline
-from triaged.pipelines.threshold import ThresholdPipeline
-from triaged.results.colour import Palette
 from triaged.steps.analyse import AnalyseOptions, Analyst, Engine
 from triaged.study.records import Claim
-from triaged.study.scope import ScopeOptions
 from triaged.study.uids import derived_uid
 from triaged.triage.scheme import Discipline, described
 

@@ -1,6 +1,7 @@
 """Pools in-plane pyramid cells over the slices of a series: the second half of a separable 3-D maximum.
 
-Must not know which runtime produced the cells. `triaged.lab.networks` holds the first half and the direct form.
+Must not know which runtime produced the cells. `triaged.lab.networks.multitask` holds the first half and the direct
+form.
 """
 
 from typing import Final

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from triaged.lab.package_options import drift, export_package
-from triaged.lab.presets import PresetName, Subject, recipe_of
-from triaged.lab.train_order import Keeping, Order, source_of
+from triaged.lab.packages.options import drift, export_package
+from triaged.lab.training.order import Keeping, Order, source_of
+from triaged.lab.training.presets import PresetName, Subject, recipe_of
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -138,7 +138,7 @@ def train(
     """Train a network on folders of training series; Ctrl-C keeps a checkpoint, and the same command goes on."""
     from rich.console import Console
 
-    from triaged.lab.train_run import run
+    from triaged.lab.training.run import run
 
     recipe = recipe_of(subject, preset, steps=steps, batch=batch, rate=rate, width=width, patch_px=patch)
     sources, starts_from = tuple(map(source_of, data)), tuple(start_from or ())
@@ -172,8 +172,8 @@ def finish(
     """Settle the normalisation of trained networks and fit the identification head on whole series."""
     import torch
 
-    from triaged.lab.finishing import FinishOptions, fit_identification, settle
-    from triaged.lab.train_run import read_folder, read_sources
+    from triaged.lab.training.finishing import FinishOptions, fit_identification, settle
+    from triaged.lab.training.run import read_folder, read_sources
 
     torch.set_num_threads(threads)
     torch.manual_seed(seed)

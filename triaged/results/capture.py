@@ -14,7 +14,8 @@ from pydicom.uid import UID, RLELossless
 
 from triaged.imaging.geometry import Reorientation
 from triaged.results import codes
-from triaged.results.pages import NOTICE, Page
+from triaged.results.layout import NOTICE
+from triaged.results.page import Page
 from triaged.results.provenance import Provenance
 from triaged.results.references import describe_loss, frames_at, key_instances
 from triaged.results.source import SourceFrame, SourceSeries

@@ -24,7 +24,8 @@ from triaged.results.capture import (
     shown_by,
 )
 from triaged.results.instance import MULTIFRAME_SERIES, ResultObject, begin, finish
-from triaged.results.pages import NOTICE, Page
+from triaged.results.layout import NOTICE
+from triaged.results.page import Page
 from triaged.results.provenance import Provenance
 from triaged.results.references import source_item
 from triaged.results.source import SourceSeries

@@ -23,8 +23,9 @@ from triaged.results.capture import (
     shown_by,
 )
 from triaged.results.instance import PICTURE_SERIES, ResultObject, begin, finish
+from triaged.results.layout import NOTICE
 from triaged.results.multiframe import multiframe_picture
-from triaged.results.pages import NOTICE, Page
+from triaged.results.page import Page
 from triaged.results.provenance import Provenance, decimal
 from triaged.results.references import key_instances, source_item
 from triaged.results.source import SourceFrame, SourceSeries

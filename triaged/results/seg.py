@@ -22,7 +22,7 @@ from triaged.results import codes
 from triaged.results.instance import SEGMENTATION_SERIES, ResultObject, begin, finish
 from triaged.results.provenance import Provenance, algorithm_identification, decimal
 from triaged.results.references import derivation_item, describe_loss, image_item
-from triaged.results.segments import Segment
+from triaged.results.segment import Segment
 from triaged.results.source import SourceSeries
 from triaged.study.uids import is_valid_uid
 

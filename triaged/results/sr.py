@@ -17,7 +17,7 @@ from triaged.results import codes
 from triaged.results.document import describe_document, evidence, observation_context, write_content
 from triaged.results.instance import REPORT_SERIES, ResultObject, begin, finish
 from triaged.results.provenance import MANUFACTURER, Provenance
-from triaged.results.segments import Segment
+from triaged.results.segment import Segment
 from triaged.results.source import SourceSeries
 from triaged.study.finding import Finding, QualityFlag
 from triaged.study.placement import Placement, TriageClass

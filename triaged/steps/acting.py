@@ -6,7 +6,7 @@ from datetime import datetime
 
 import structlog
 
-from triaged.store.actions import Actions
+from triaged.store.listing.actions import Actions
 from triaged.study.reading import Action, ActionKind
 from triaged.study.standing import Placing
 

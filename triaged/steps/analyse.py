@@ -14,24 +14,25 @@ from typing import assert_never
 import structlog
 from pydicom.dataset import Dataset
 
-from triaged.dicom.pixels import ReadSeries, read_header_only, read_series
+from triaged.dicom.files import read_header_only
 from triaged.errors import StaleClaim, TryLater, UnreadableStudy
-from triaged.pipelines.pipeline import Pipeline
-from triaged.results.colour import Palette
-from triaged.results.comparison import Earlier
+from triaged.exams.ct.choice import Choice, ScopeOptions, choose
+from triaged.exams.ct.decoding.series import ReadSeries, read_series
+from triaged.exams.ct.objects import reason_objects, result_objects
+from triaged.exams.ct.pictures.colour import Palette
+from triaged.exams.ct.pictures.comparison import Earlier
+from triaged.exams.ct.pipelines.pipeline import Pipeline
 from triaged.results.instance import ResultObject
-from triaged.results.objects import reason_objects, result_objects
 from triaged.results.provenance import Provenance
+from triaged.spool.files import Spool
 from triaged.steps.following import Followed, followed
 from triaged.steps.placing import placing
 from triaged.steps.publish import Kept, Publisher, object_set
-from triaged.store.spool import Spool
-from triaged.store.studies import Studies
+from triaged.store.studies.ledger import Studies
 from triaged.study.assessment import Assessed, Assessment, Failed, OutOfScope, Reason, ReasonCode, unreadable
 from triaged.study.finding import Reading
 from triaged.study.placement import Placement
 from triaged.study.records import Claim, ObjectKind, Prior, Series
-from triaged.study.scope import Choice, ScopeOptions, choose
 from triaged.study.standing import Compared
 from triaged.study.uids import SeriesUID
 from triaged.triage.follow_up import FollowUp

@@ -7,8 +7,8 @@ from datetime import datetime
 import structlog
 
 from triaged.errors import StaleClaim
-from triaged.store.studies import Studies
-from triaged.study.completeness import Cause, Complete, CompletionOptions, Wait, decide
+from triaged.store.studies.ledger import Studies
+from triaged.study.completeness import Cause, Complete, CompletionOptions, IsWhole, Wait, decide
 from triaged.study.records import Candidate
 from triaged.study.standing import Placing
 
@@ -25,8 +25,9 @@ WORDS = {
 class Assembler:
     """Moves complete studies from RECEIVING to READY, as often as the clock calls `tick`."""
 
-    def __init__(self, studies: Studies, *, options: CompletionOptions, placing: Placing) -> None:
+    def __init__(self, studies: Studies, *, is_whole: IsWhole, options: CompletionOptions, placing: Placing) -> None:
         self._studies = studies
+        self._is_whole = is_whole
         self._options = options
         self._placing = placing
 
@@ -42,7 +43,7 @@ class Assembler:
         return reaped
 
     def _complete(self, candidate: Candidate, now: datetime) -> bool:
-        match decide(candidate, options=self._options, now=now):
+        match decide(candidate, self._is_whole, options=self._options, now=now):
             case Wait():
                 return False
             case Complete(cause=cause):

@@ -13,10 +13,10 @@ from typing import assert_never
 import structlog
 
 from triaged.errors import StaleClaim
+from triaged.spool.files import Spool
 from triaged.steps.deliver import DeliveryOptions, backoff_s
 from triaged.steps.ports import CommitmentPeer, Peer, Refused, SendOutcome, Sent, Unreachable
-from triaged.store.commitments import Commitments, QueuedReport
-from triaged.store.spool import Spool
+from triaged.store.couriers.commitments import Commitments, QueuedReport
 from triaged.study.commitment import CommitmentReport, CommitmentRequest, FailureReason, NotCommitted, Reference
 from triaged.study.uids import derived_uid
 

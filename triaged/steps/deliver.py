@@ -10,10 +10,10 @@ from typing import assert_never
 import structlog
 
 from triaged.errors import StaleClaim
+from triaged.spool.files import Spool
 from triaged.steps.negotiate import Destination, Negotiator, refusal
 from triaged.steps.ports import Outgoing, Refused, Sender, SendOutcome, Sent, Unreachable
-from triaged.store.outbox import Outbox
-from triaged.store.spool import Spool
+from triaged.store.couriers.outbox import Outbox
 from triaged.study.records import Negotiated, OutboxItem
 
 log = structlog.get_logger()

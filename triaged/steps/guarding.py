@@ -10,8 +10,8 @@ from datetime import datetime
 import structlog
 
 from triaged.steps.placing import placing
-from triaged.store.policies import Policies, PolicyInForce
-from triaged.store.standings import Standings
+from triaged.store.listing.policies import Policies, PolicyInForce
+from triaged.store.listing.standings import Standings
 from triaged.triage.guard import Guarded, GuardOptions, Trust, observe, watch
 from triaged.triage.scheme import TriageOptions, described
 

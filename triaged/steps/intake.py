@@ -15,8 +15,8 @@ import structlog
 from triaged.dicom.header import holds_header, read_header
 from triaged.dicom.part10 import file_meta
 from triaged.errors import UnreadableInstance
-from triaged.store.spool import KeptFile, PartFile, Spool
-from triaged.store.studies import Studies
+from triaged.spool.files import KeptFile, PartFile, Spool
+from triaged.store.studies.ledger import Studies
 from triaged.study.records import Admission, Instance, ReceivedHeader
 from triaged.study.standing import Placing
 from triaged.study.uids import derived_uid

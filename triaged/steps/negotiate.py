@@ -22,8 +22,8 @@ from pydicom.uid import (
 )
 
 from triaged.steps.ports import Negotiation, Peer, Prober, Unreachable
-from triaged.store.outbox import Outbox
-from triaged.store.peers import Peers
+from triaged.store.couriers.outbox import Outbox
+from triaged.store.couriers.peers import Peers
 from triaged.study.commitment import STORAGE_COMMITMENT_PUSH_MODEL
 from triaged.study.records import Negotiated, ObjectKind
 

@@ -12,8 +12,8 @@ from datetime import datetime, timedelta
 import structlog
 
 from triaged.steps.ports import Order, OrderPriorityPeer, Peer, Unreachable
-from triaged.store.priorities import Priorities, Unasked
-from triaged.store.standings import Standings
+from triaged.store.listing.priorities import Priorities, Unasked
+from triaged.store.listing.standings import Standings
 from triaged.study.placement import OrderPriority
 from triaged.study.standing import Placing
 

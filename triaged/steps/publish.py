@@ -11,15 +11,15 @@ from dataclasses import dataclass, replace
 
 import structlog
 
-from triaged.dicom.pixels import read_header_only
+from triaged.dicom.files import read_header_only
 from triaged.errors import TryLater, UnreadableStudy
-from triaged.results.comparison import Earlier
-from triaged.results.coronal import decode_coronal
+from triaged.exams.ct.pictures.comparison import Earlier
+from triaged.exams.ct.pictures.coronal import decode_coronal
 from triaged.results.instance import ResultObject
 from triaged.results.provenance import Provenance, Replaced
+from triaged.spool.files import Spool
 from triaged.steps.following import chosen
-from triaged.store.spool import Spool
-from triaged.store.studies import Studies
+from triaged.store.studies.ledger import Studies
 from triaged.study.records import DerivedObject, ObjectKind, ObjectSet, Prior
 from triaged.study.uids import StudyUID
 

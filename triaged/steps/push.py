@@ -11,7 +11,7 @@ import structlog
 from triaged.errors import StaleClaim
 from triaged.steps.deliver import DeliveryOptions, backoff_s
 from triaged.steps.ports import Refused, SendOutcome, Sent, Unreachable
-from triaged.store.pushes import Pushes
+from triaged.store.couriers.pushes import Pushes
 from triaged.study.push import Push
 
 log = structlog.get_logger()

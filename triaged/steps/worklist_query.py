@@ -13,7 +13,7 @@ from pydicom import Dataset
 
 from triaged.dicom.matching import Query
 from triaged.dicom.workitem import CHARACTER_SET, KNOWN, Named, Workitem, workitem_uid
-from triaged.store.worklist import Worklist
+from triaged.store.listing.worklist import Worklist
 from triaged.study.records import WorklistEntry
 
 _STRETCH = 200

@@ -6,13 +6,12 @@ C-STORE does not say when a study is complete. To be early is never wrong here, 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
 from triaged.study.records import Candidate, Series
-from triaged.study.scope import ScopeOptions, aim
 
 
 class Cause(StrEnum):
@@ -53,33 +52,22 @@ class Wait:
 Verdict = Complete | Wait
 
 
-def decide(
-    candidate: Candidate, *, options: CompletionOptions, now: datetime, scope: ScopeOptions | None = None
-) -> Verdict:
+IsWhole = Callable[[Sequence[Series]], bool]
+"""Tells whether the series to score has arrived in full; examinations know what that means for them."""
+
+
+def decide(candidate: Candidate, is_whole: IsWhole, *, options: CompletionOptions, now: datetime) -> Verdict:
     """Tell whether a study is complete at `now`, or until when to wait."""
     deadlines = [
         (candidate.last_instance_at + timedelta(seconds=options.quiet_s), Cause.QUIET),
         (_began_at(candidate, options) + timedelta(seconds=options.max_wait_s), Cause.MAX_WAIT),
     ]
-    if candidate.open_associations == 0 and is_whole(candidate.series, scope):
+    if candidate.open_associations == 0 and is_whole(candidate.series):
         deadlines.insert(0, (_settled_at(candidate, options), Cause.WHOLE))
     for deadline, cause in deadlines:
         if now >= deadline:
             return Complete(cause)
     return Wait(min(deadline for deadline, _ in deadlines))
-
-
-def is_whole(series: Sequence[Series], scope: ScopeOptions | None = None) -> bool:
-    """Tell whether the series to score has arrived as one volume.
-
-    That is a multi-frame image; or slices at even steps without gap or duplicate, as many as Images in Acquisition
-    (0020,1002) says where it is given. Slices missing at either end cannot be seen without that number.
-    """
-    target = aim(series, scope)
-    if target is None or target.fault is not None:
-        return False
-    expected = max((instance.image.images_in_acquisition or 0 for instance in target.slices), default=0)
-    return target.is_multi_frame or target.count >= expected
 
 
 def _settled_at(candidate: Candidate, options: CompletionOptions) -> datetime:

@@ -20,7 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from triaged.errors import TryLater
-from triaged.store.accounts import Accounts
+from triaged.store.people.accounts import Accounts
 from triaged.study.people import Person
 from triaged.web.identity import AccessOptions, Identity, Mode, Unknown, browser_cookie, is_secure, plain
 from triaged.web.visitor import Visitor, csrf_token, is_token

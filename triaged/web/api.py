@@ -11,11 +11,11 @@ from starlette.exceptions import HTTPException
 from typing_extensions import TypedDict
 
 from triaged.errors import TryLater
-from triaged.store.outbox import Outbox
-from triaged.store.peers import Peers
-from triaged.store.spool import Spool
-from triaged.store.studies import Studies
-from triaged.store.worklist import Worklist
+from triaged.spool.files import Spool
+from triaged.store.couriers.outbox import Outbox
+from triaged.store.couriers.peers import Peers
+from triaged.store.listing.worklist import Worklist
+from triaged.store.studies.ledger import Studies
 from triaged.web.entries import WorklistItem, as_json
 from triaged.web.news import News
 from triaged.web.overview import Overview, overview

@@ -18,14 +18,14 @@ from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 
 from triaged.errors import TryLater
+from triaged.spool.files import Spool
 from triaged.steps.acting import Readers
 from triaged.steps.worklist_query import WorklistQuery
-from triaged.store.accounts import Accounts
-from triaged.store.outbox import Outbox
-from triaged.store.peers import Peers
-from triaged.store.spool import Spool
-from triaged.store.studies import Studies
-from triaged.store.worklist import Worklist
+from triaged.store.couriers.outbox import Outbox
+from triaged.store.couriers.peers import Peers
+from triaged.store.listing.worklist import Worklist
+from triaged.store.people.accounts import Accounts
+from triaged.store.studies.ledger import Studies
 from triaged.triage.scheme import Discipline
 from triaged.web import actions, api, pages, people, signin, viewing, workitems
 from triaged.web.access import Access, Refuse, is_for_programs

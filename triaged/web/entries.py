@@ -10,7 +10,7 @@ from datetime import datetime
 
 from typing_extensions import TypedDict
 
-from triaged.store.views import Ended
+from triaged.store.tables.views import Ended
 from triaged.study.lifecycle import State
 from triaged.study.placement import Trend, TriageClass
 from triaged.study.reading import ReadState

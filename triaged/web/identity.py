@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 from starlette.requests import HTTPConnection
 
-from triaged.store.accounts import Accounts, Lasting
+from triaged.store.people.accounts import Accounts, Lasting
 from triaged.study.people import LOCAL, Person, Role, person_name
 
 LOCAL_HOSTS: Final = frozenset({"localhost", "127.0.0.1", "::1"})

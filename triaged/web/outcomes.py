@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from shlex import quote
 
-from triaged.store.views import Delivery, ResultRecord
+from triaged.store.tables.views import Delivery, ResultRecord
 from triaged.study.records import DeliveryState, ObjectKind
 from triaged.web.entries import NOTHING, STYLES, as_share
 

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 
 from typing_extensions import TypedDict
 
-from triaged.store.outbox import Outbox
-from triaged.store.peers import Peers
-from triaged.store.studies import Studies
+from triaged.store.couriers.outbox import Outbox
+from triaged.store.couriers.peers import Peers
+from triaged.store.studies.ledger import Studies
 from triaged.study.records import DeliveryState
 from triaged.web.destinations import Accepts, accepts
 

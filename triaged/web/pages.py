@@ -18,14 +18,14 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.exceptions import HTTPException
 
+from triaged.spool.files import Spool
 from triaged.steps.acting import Readers
-from triaged.store.accounts import Account
-from triaged.store.outbox import Outbox
-from triaged.store.peers import Peers
-from triaged.store.spool import Spool
-from triaged.store.studies import Studies
-from triaged.store.views import Order, Shown
-from triaged.store.worklist import Worklist
+from triaged.store.couriers.outbox import Outbox
+from triaged.store.couriers.peers import Peers
+from triaged.store.listing.worklist import Worklist
+from triaged.store.people.accounts import Account
+from triaged.store.studies.ledger import Studies
+from triaged.store.tables.views import Order, Shown
 from triaged.study.placement import TriageClass
 from triaged.study.records import ObjectKind, WorklistEntry
 from triaged.web.destinations import destinations

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 from starlette.exceptions import HTTPException
 
-from triaged.store.accounts import Accounts
+from triaged.store.people.accounts import Accounts
 from triaged.web.pages import Pages
 from triaged.web.visitor import administrator, form
 

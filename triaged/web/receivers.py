@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from triaged.store.views import PushDelivery
+from triaged.store.tables.views import PushDelivery
 from triaged.study.records import DeliveryState
 from triaged.web.outcomes import DELIVERY_WORDS
 

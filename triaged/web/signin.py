@@ -16,7 +16,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
-from triaged.store.accounts import Accounts, SignedIn, TooMany, Wrong
+from triaged.store.people.accounts import Accounts, SignedIn, TooMany, Wrong
 from triaged.web.access import SIGN_IN
 from triaged.web.identity import AccessOptions, address_of, is_secure, session_cookie
 from triaged.web.pages import Pages

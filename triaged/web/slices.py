@@ -16,13 +16,13 @@ from numpy.typing import NDArray
 from PIL import Image
 from typing_extensions import TypedDict
 
-from triaged.dicom.slices import SliceStack, read_regions, read_slices
 from triaged.errors import UnreadableStudy
+from triaged.exams.ct.decoding.slices import SliceStack, read_regions, read_slices
+from triaged.exams.ct.pictures.colour import edge
+from triaged.exams.ct.pictures.keyslices import LESION, LUNG_WINDOW_HU
 from triaged.imaging.window import to_unit
-from triaged.results.colour import edge
-from triaged.results.keyslices import LESION, LUNG_WINDOW_HU
-from triaged.store.spool import Spool
-from triaged.store.studies import Studies
+from triaged.spool.files import Spool
+from triaged.store.studies.ledger import Studies
 from triaged.study.records import ObjectKind
 
 MOST_STUDIES = 8

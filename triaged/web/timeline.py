@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
 
-from triaged.store.views import HistoryEvent, Move
+from triaged.store.tables.views import HistoryEvent, Move
 from triaged.study.lifecycle import Event
 from triaged.study.reading import Action, ActionKind
 from triaged.web.entries import STATE_WORDS

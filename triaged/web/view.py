@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import TypeVar
 from urllib.parse import urlencode
 
-from triaged.store.views import Order, Shown
+from triaged.store.tables.views import Order, Shown
 from triaged.study.lifecycle import State
 from triaged.study.placement import TriageClass
 

@@ -11,16 +11,16 @@ import psycopg
 import pytest
 from sqlalchemy import select, text
 
+from tests.unit.store.couriers.test_outbox import publish
 from tests.unit.store.making import admit, at, instance, make_ready, placement, study_uid
-from tests.unit.store.test_outbox import publish
 from triaged.errors import ActionRefused
-from triaged.store import schema
-from triaged.store.actions import Actions
-from triaged.store.database import Database, migrate, open_database
-from triaged.store.outbox import Outbox
-from triaged.store.studies import Studies
-from triaged.store.views import Shown
-from triaged.store.worklist import Worklist
+from triaged.store.couriers.outbox import Outbox
+from triaged.store.listing.actions import Actions
+from triaged.store.listing.worklist import Worklist
+from triaged.store.studies.ledger import Studies
+from triaged.store.tables import schema
+from triaged.store.tables.database import Database, migrate, open_database
+from triaged.store.tables.views import Shown
 from triaged.study.lifecycle import State
 from triaged.study.placement import Lane, Override, Placement
 from triaged.study.reading import ActionKind

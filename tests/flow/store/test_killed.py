@@ -25,11 +25,11 @@ from tests.unit.store.making import (
     make_ready,
     study_uid,
 )
-from triaged.store import outcomes
-from triaged.store.database import Database, open_database
-from triaged.store.spool import KeptFile, Spool
-from triaged.store.studies import Studies
-from triaged.store.worklist import Worklist
+from triaged.spool.files import KeptFile, Spool
+from triaged.store.listing.worklist import Worklist
+from triaged.store.studies import outcomes
+from triaged.store.studies.ledger import Studies
+from triaged.store.tables.database import Database, open_database
 from triaged.study.lifecycle import State
 from triaged.study.records import Admission, Instance
 

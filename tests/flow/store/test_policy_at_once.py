@@ -13,11 +13,11 @@ from tests.unit.store.making import NOON, study_uid
 from tests.unit.triage.cases import scored
 from triaged.errors import ActionRefused
 from triaged.steps.placing import placing
-from triaged.store.actions import Actions
-from triaged.store.database import open_database
-from triaged.store.policies import Policies
-from triaged.store.standings import Standings
-from triaged.store.worklist import Worklist
+from triaged.store.listing.actions import Actions
+from triaged.store.listing.policies import Policies
+from triaged.store.listing.standings import Standings
+from triaged.store.listing.worklist import Worklist
+from triaged.store.tables.database import open_database
 from triaged.study.placement import OrderPriority, Override
 from triaged.study.reading import ActionKind
 from triaged.triage.scheme import Discipline, described

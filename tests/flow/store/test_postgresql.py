@@ -8,11 +8,11 @@ from sqlalchemy import text
 
 from tests.unit.store.making import admit, at, instance
 from triaged.errors import TryLater
-from triaged.store import schema
-from triaged.store.database import Database, open_database
-from triaged.store.rows import record_event
-from triaged.store.studies import Studies
-from triaged.store.worklist import Worklist
+from triaged.store.listing.worklist import Worklist
+from triaged.store.studies.ledger import Studies
+from triaged.store.tables import schema
+from triaged.store.tables.database import Database, open_database
+from triaged.store.tables.rows import record_event
 from triaged.study.lifecycle import State
 
 

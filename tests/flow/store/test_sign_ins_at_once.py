@@ -6,10 +6,10 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 from tests.unit.store.making import NOON
-from triaged.store.accounts import Accounts, TooMany, Wrong
-from triaged.store.attempts import MOST_OF_AN_ACCOUNT
-from triaged.store.database import Database
-from triaged.store.passwords import Cost
+from triaged.store.people.accounts import Accounts, TooMany, Wrong
+from triaged.store.people.attempts import MOST_OF_AN_ACCOUNT
+from triaged.store.people.passwords import Cost
+from triaged.store.tables.database import Database
 from triaged.study.people import Person, Role
 
 GUESSERS = 8

@@ -15,14 +15,14 @@ from unittest import mock
 import pytest
 
 from tests.unit.store.making import CT_IMAGE_STORAGE, at, claimed, commit, derived, make_ready, placement, study_uid
-from tests.unit.store.test_pictures import EXPLICIT, MULTI_FRAME_TRUE_COLOR, pictures
+from tests.unit.store.studies.test_pictures import EXPLICIT, MULTI_FRAME_TRUE_COLOR, pictures
 from triaged.errors import StaleClaim
-from triaged.store import outbox as outboxes
-from triaged.store.commitments import Commitments
-from triaged.store.database import Database, open_database
-from triaged.store.outbox import Outbox
-from triaged.store.peers import Peers
-from triaged.store.studies import Studies
+from triaged.store.couriers import outbox as outboxes
+from triaged.store.couriers.commitments import Commitments
+from triaged.store.couriers.outbox import Outbox
+from triaged.store.couriers.peers import Peers
+from triaged.store.studies.ledger import Studies
+from triaged.store.tables.database import Database, open_database
 from triaged.study.commitment import CommitmentReport, Reference
 from triaged.study.records import ObjectKind
 

@@ -10,7 +10,7 @@ import nibabel as untyped_nibabel
 import numpy as np
 from numpy.typing import NDArray
 
-from tests.pipelines.bodies import Ball, Chest, draw, ellipsoid, grid
+from tests.exams.pipelines.bodies import Ball, Chest, draw, ellipsoid, grid
 from triaged.imaging.geometry import Geometry
 from triaged.imaging.volume import Volume
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tests.pipelines.bodies import ellipsoid, grid
+from tests.exams.pipelines.bodies import ellipsoid, grid
 from triaged.lab.evaluation.overlap import dice, lesion_count, surface_dice
 
 GRID = grid((2.0, 1.0, 1.0), (40.0, 40.0, 40.0))

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from triaged.exams.ct.pipelines.split import LEFT, RIGHT
 from triaged.imaging.geometry import Geometry
 from triaged.imaging.volume import Volume
 from triaged.lab.sources.normals import Normal
-from triaged.pipelines.split import LEFT, RIGHT
 
 SLICES, SIZE, SLICE_MM, PIXEL_MM = 20, 110, 6.0, 2.0
 LUNG_HU, TISSUE_HU, NOISE_HU = -850.0, 40.0, 25.0

@@ -8,13 +8,13 @@ import pytest
 from scipy import ndimage
 
 from tests.lab.sources.chest import LUNG_HU, NOISE_HU, PIXEL_MM, SLICE_MM, TISSUE_HU, small_chest, vessels
+from triaged.exams.ct.pipelines.split import LEFT, RIGHT
 from triaged.lab.sources.negatives import FREQUENCIES, other_change
 from triaged.lab.sources.opacity import Change, dependent_density, joined, viral_change
 from triaged.lab.sources.paste import paste, write_pasted
 from triaged.lab.sources.patches import draw_shares
 from triaged.lab.sources.scene import Scene, draw_scene
 from triaged.lab.sources.tissue import Tissue, measure_tissue, replace_air
-from triaged.pipelines.split import LEFT, RIGHT
 
 CHEST = small_chest()
 LUNGS = CHEST.labels > 0

@@ -22,9 +22,9 @@ import structlog
 from rich.console import Console
 
 from tests.web.scene import Scene, clinic
-from triaged import cli
-from triaged.store.database import open_database
-from triaged.store.spool import Spool
+from triaged.cli import program as cli
+from triaged.spool.files import Spool
+from triaged.store.tables.database import open_database
 
 
 @dataclass(frozen=True)

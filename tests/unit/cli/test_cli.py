@@ -17,7 +17,7 @@ import pytest
 from tests.unit.cli.site import Site, run
 from tests.web.scene import OPTIONS
 from triaged.steps.placing import placing
-from triaged.store.policies import Policies
+from triaged.store.listing.policies import Policies
 from triaged.triage.scheme import described
 
 COMMANDS = ("serve", "demo", "check", "status", "worklist", "requeue", "resend", "phantom", "user")

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.unit.cli.site import Ended, Site
-from triaged.store.accounts import Accounts, SignedIn, Wrong
-from triaged.store.passwords import Cost
+from triaged.store.people.accounts import Accounts, SignedIn, Wrong
+from triaged.store.people.passwords import Cost
 
 from ..store.making import NOON
 
@@ -19,7 +19,7 @@ PASSWORD = "four quiet lungs"
 @pytest.fixture
 def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
     """A site whose list asks who one is, and where a password is hashed in no time."""
-    monkeypatch.setattr("triaged.store.accounts.Cost", lambda: Cost(ln=4, r=1, p=1))
+    monkeypatch.setattr("triaged.store.people.accounts.Cost", lambda: Cost(ln=4, r=1, p=1))
     made = Site(tmp_path)
     made.configure(access={"mode": "accounts"})
     return made

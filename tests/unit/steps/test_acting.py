@@ -9,10 +9,10 @@ from tests.unit.store.making import admit, at, claimed, commit, instance, study_
 from triaged.errors import ActionRefused
 from triaged.steps.acting import Readers
 from triaged.steps.placing import placing
-from triaged.store.actions import Actions
-from triaged.store.database import Database
-from triaged.store.studies import Studies
-from triaged.store.worklist import Worklist
+from triaged.store.listing.actions import Actions
+from triaged.store.listing.worklist import Worklist
+from triaged.store.studies.ledger import Studies
+from triaged.store.tables.database import Database
 from triaged.study.placement import Override, TriageClass
 from triaged.study.reading import ActionKind
 from triaged.triage.scheme import Scheme, TriageOptions

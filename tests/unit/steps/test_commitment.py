@@ -10,15 +10,15 @@ from pathlib import Path
 import pytest
 
 from tests.unit.store.making import CT_IMAGE_STORAGE, admit, at, claimed, commit, derived, instance, make_ready
+from triaged.spool.files import Spool
 from triaged.steps.commitment import CommitmentOptions, Committer, Desk, Reporter
 from triaged.steps.deliver import DeliveryOptions
 from triaged.steps.ports import Peer, Refused, SendOutcome, Sent, Unreachable
-from triaged.store.commitments import Commitments
-from triaged.store.database import Database
-from triaged.store.outbox import Outbox
-from triaged.store.spool import Spool
-from triaged.store.studies import Studies
-from triaged.store.views import Delivery
+from triaged.store.couriers.commitments import Commitments
+from triaged.store.couriers.outbox import Outbox
+from triaged.store.studies.ledger import Studies
+from triaged.store.tables.database import Database
+from triaged.store.tables.views import Delivery
 from triaged.study.commitment import CommitmentReport, CommitmentRequest, NotCommitted, Reference
 from triaged.study.records import DeliveryState, Instance, ObjectKind
 

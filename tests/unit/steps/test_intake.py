@@ -19,10 +19,10 @@ from pydicom.filewriter import write_dataset
 from sqlalchemy import text
 
 from triaged.errors import TryLater
+from triaged.spool.files import Spool
 from triaged.steps.intake import Intake, Offer, Sender
-from triaged.store.database import Database, open_database
-from triaged.store.spool import Spool
-from triaged.store.studies import Studies
+from triaged.store.studies.ledger import Studies
+from triaged.store.tables.database import Database, open_database
 from triaged.study.placement import Lane, Placement, TriageClass
 from triaged.study.records import Admission
 from triaged.study.standing import Standing

@@ -12,11 +12,11 @@ from tests.unit.store.making import PATIENT, admit, at, claimed, commit, finding
 from triaged.steps.placing import placing
 from triaged.steps.ports import Order, Peer, Unreachable
 from triaged.steps.priorities import LookUpOptions, OrderLookUp
-from triaged.store.database import Database
-from triaged.store.priorities import Priorities
-from triaged.store.standings import Standings
-from triaged.store.studies import Studies
-from triaged.store.worklist import Worklist
+from triaged.store.listing.priorities import Priorities
+from triaged.store.listing.standings import Standings
+from triaged.store.listing.worklist import Worklist
+from triaged.store.studies.ledger import Studies
+from triaged.store.tables.database import Database
 from triaged.study.lifecycle import State
 from triaged.study.placement import OrderPriority, TriageClass
 from triaged.triage.scheme import TriageOptions

@@ -12,9 +12,9 @@ from tests.unit.store.making import admit, at, instance, placement, study_uid
 from triaged.dicom.matching import Query, query_of
 from triaged.dicom.workitem import workitem_uid
 from triaged.steps.worklist_query import WorklistQuery
-from triaged.store.database import Database
-from triaged.store.studies import Studies
-from triaged.store.worklist import Worklist
+from triaged.store.listing.worklist import Worklist
+from triaged.store.studies.ledger import Studies
+from triaged.store.tables.database import Database
 from triaged.study.placement import Lane, OrderPriority, TriageClass
 
 STUDIES = 60

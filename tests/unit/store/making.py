@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 from datetime import UTC, datetime, timedelta
 
-from triaged.store.standings import Where
-from triaged.store.studies import Studies
+from triaged.store.listing.standings import Where
+from triaged.store.studies.ledger import Studies
 from triaged.study.assessment import Assessed
 from triaged.study.finding import Finding, QualityFlag
 from triaged.study.placement import Lane, OrderPriority, Placement, TriageClass

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scipy import optimize
 
 from triaged.lab.evaluation.estimate import Reals
-from triaged.lab.prior import at_prior
+from triaged.lab.training.prior import at_prior
 
 BINS: Final = 10
 FEWEST_TO_FIT: Final = 100

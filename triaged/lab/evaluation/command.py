@@ -19,6 +19,7 @@ from triaged.config.reading import load
 from triaged.config.settings import PROJECT_FOLDER, THRESHOLD_ENGINE, Config, ModelsSection
 from triaged.daemon.working import engine_and_pipeline
 from triaged.errors import ConfigError
+from triaged.exams.ct.pipelines.pipeline import Pipeline
 from triaged.lab.evaluation.cases import BadCase, Case, read_cases
 from triaged.lab.evaluation.pictures import Gallery
 from triaged.lab.evaluation.plots import bland_altman, reliability, severity_scatter
@@ -27,7 +28,6 @@ from triaged.lab.evaluation.row import Outcome, Row
 from triaged.lab.evaluation.run import Compared, GradeCutOffs, Look, rows
 from triaged.lab.evaluation.summary import HEADLINE, headline, summary
 from triaged.lab.evaluation.table import Line, comparison, method_of
-from triaged.pipelines.pipeline import Pipeline
 
 DEFAULT_PACKAGE: Final = PROJECT_FOLDER / "onnx_models" / "ct-open"
 REPORT: Final = "report.html"

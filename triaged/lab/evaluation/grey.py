@@ -11,7 +11,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from triaged.dicom.hounsfield import AIR_HU, HIGHEST_HU, Plausibility
+from triaged.exams.ct.decoding.hounsfield import AIR_HU, HIGHEST_HU, Plausibility
 
 Voxels = NDArray[np.int16] | NDArray[np.float32]
 

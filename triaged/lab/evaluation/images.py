@@ -17,9 +17,10 @@ from pydicom import dcmread
 from pydicom.errors import InvalidDicomError
 
 from triaged.dicom.header import read_header
-from triaged.dicom.pixels import read_series
 from triaged.dicom.quiet import without_warnings
 from triaged.errors import UnreadableInstance, UnreadableStudy
+from triaged.exams.ct.choice import MAX_SPACING_MM, MIN_SLICES, ScopeOptions, choose
+from triaged.exams.ct.decoding.series import read_series
 from triaged.imaging.geometry import Geometry, Reorientation, canonical_reorientation
 from triaged.imaging.volume import Volume
 from triaged.lab.evaluation.grey import to_hounsfield
@@ -28,7 +29,6 @@ from triaged.lab.evaluation.upright import SURELY_IN_FRONT, bone_depth, mirror_f
 from triaged.study.assessment import ReasonCode
 from triaged.study.finding import Acquisition
 from triaged.study.records import Instance, Series
-from triaged.study.scope import MAX_SPACING_MM, MIN_SLICES, ScopeOptions, choose
 
 META_ENDS: Final = 144
 """Preamble, prefix and the element with the length of the rest of the file meta information (PS3.10 7.1)."""

@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from triaged.errors import UnreadableStudy
+from triaged.exams.ct.pipelines.split import LEFT, RIGHT, SplitMethod, split
 from triaged.imaging.geometry import Geometry, canonical_reorientation
 from triaged.imaging.volume import Mask
 from triaged.lab.evaluation.images import Images
 from triaged.lab.evaluation.nifti import FRAME, NiftiImage, read_nifti
-from triaged.pipelines.split import LEFT, RIGHT, SplitMethod, split
 from triaged.study.assessment import ReasonCode
 
 Labels = NDArray[np.int16]

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from triaged.errors import TryLater, UnreadableStudy
+from triaged.exams.ct.pipelines.pipeline import Pipeline
 from triaged.imaging.geometry import Geometry
 from triaged.lab.evaluation.cases import BadCase, Case
 from triaged.lab.evaluation.images import Images, read_images
@@ -26,7 +27,6 @@ from triaged.lab.evaluation.reference import (
     worse_share,
 )
 from triaged.lab.evaluation.row import Outcome, Row, not_read
-from triaged.pipelines.pipeline import Pipeline
 from triaged.study.finding import Finding, QualityFlag, Reading
 
 GradeCutOffs = tuple[float, float, float, float]

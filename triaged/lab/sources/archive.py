@@ -1,4 +1,4 @@
-"""The training series of every source beyond phantoms, as one `.npz` file each; `triaged.lab.sampling` reads them.
+"""The training series of every source beyond phantoms, as one `.npz` file each; `lab.training.sampling` reads them.
 
 Must not know where a series comes from. Keys: those of `triaged.lab.phantom.cache`, and `patient`, `source`,
 `lung_known`, `lesion_known`.

@@ -13,13 +13,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from triaged.dicom.pixels import read_series
 from triaged.errors import ConfigError
+from triaged.exams.ct.decoding.series import read_series
+from triaged.exams.ct.pipelines.airway import central_airway
+from triaged.exams.ct.pipelines.body import within_body
+from triaged.exams.ct.pipelines.classical import classical_lungs
 from triaged.imaging.resample import resample_in_plane
 from triaged.imaging.volume import Volume
-from triaged.pipelines.airway import central_airway
-from triaged.pipelines.body import within_body
-from triaged.pipelines.classical import classical_lungs
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -29,7 +29,7 @@ class Normal:
     Attributes:
         patient: the folder's name, a pseudonym.
         volume: HU on the scanner's grid, canonical axes.
-        labels: (slice, row, column) on the in-plane grid of 2 mm: 0, or `triaged.pipelines.split.RIGHT` or `LEFT`.
+        labels: (slice, row, column) on the in-plane grid of 2 mm: 0, or `split.RIGHT` or `split.LEFT`.
         healthy: (slice,), False where the scan itself shows lesions.
     """
 

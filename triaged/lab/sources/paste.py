@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.random import Generator
 
+from triaged.exams.ct.pipelines.split import LEFT, RIGHT
 from triaged.lab.phantom.options import Bool
 from triaged.lab.sources.archive import TrainingSeries, save_series
 from triaged.lab.sources.negatives import draw_disease, other_change
@@ -20,7 +21,6 @@ from triaged.lab.sources.opacity import Change, breath, dependent_density, joine
 from triaged.lab.sources.patches import draw_shares
 from triaged.lab.sources.scene import Scene, draw_scene
 from triaged.lab.sources.tissue import Tissue, measure_tissue, replace_air
-from triaged.pipelines.split import LEFT, RIGHT
 
 OTHER_SHARE = 0.5
 """How often a series without viral disease shows another one."""

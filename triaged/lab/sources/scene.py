@@ -13,11 +13,11 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from triaged.exams.ct.pipelines.split import LEFT, RIGHT
 from triaged.imaging.resample import PIXEL_MM, in_plane_grid
 from triaged.lab.phantom.options import F32
 from triaged.lab.sources.fields import smooth_noise
 from triaged.lab.sources.normals import Normal
-from triaged.pipelines.split import LEFT, RIGHT
 
 LEAST_SPACING_MM: Final = 1.8
 MOST_SPACING_MM: Final = 6.2

@@ -12,13 +12,13 @@ import numpy as np
 from numpy.random import Generator
 from scipy import ndimage
 
+from triaged.exams.ct.pipelines.split import LEFT, RIGHT
 from triaged.lab.phantom.frame import Frame, make_frame
 from triaged.lab.phantom.lungs import lobe_fields
 from triaged.lab.phantom.options import F32, Bool
 from triaged.lab.phantom.parenchyma import Field, Parenchyma, make_field
 from triaged.lab.sources.fields import ramp
 from triaged.lab.sources.scene import Scene
-from triaged.pipelines.split import LEFT, RIGHT
 
 TISSUE_HU: Final = 40.0
 """Density that a voxel approaches as fluid and cells replace its air; unenhanced vessels already have it."""

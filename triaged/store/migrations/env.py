@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from alembic import context
 
-from triaged.store.schema import metadata
+from triaged.store.tables.schema import metadata
 
 context.configure(connection=context.config.attributes["connection"], target_metadata=metadata, compare_type=True)
 with context.begin_transaction():

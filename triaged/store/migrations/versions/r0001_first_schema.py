@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-from triaged.store.columns import BYTE_ORDERED, WHOLE, Instant, PeerText
+from triaged.store.tables.columns import BYTE_ORDERED, WHOLE, Instant, PeerText
 
 revision = "0001"
 down_revision = None

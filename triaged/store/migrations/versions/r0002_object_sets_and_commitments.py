@@ -5,8 +5,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-from triaged.store.columns import WHOLE, Instant, PeerText
-from triaged.store.rows import patient_key
+from triaged.store.tables.columns import WHOLE, Instant, PeerText
+from triaged.store.tables.rows import patient_key
 from triaged.study.uids import SOPInstanceUID, derived_uid
 
 revision = "0002"

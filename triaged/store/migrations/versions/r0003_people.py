@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-from triaged.store.columns import WHOLE, Instant
+from triaged.store.tables.columns import WHOLE, Instant
 
 revision = "0003"
 down_revision = "0002"

@@ -5,8 +5,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-from triaged.store.columns import WHOLE, Instant, PeerText
-from triaged.store.rows import search_text
+from triaged.store.tables.columns import WHOLE, Instant, PeerText
+from triaged.store.tables.rows import search_text
 
 revision = "0004"
 down_revision = "0003"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-from triaged.store.columns import WHOLE, Instant, PeerText
+from triaged.store.tables.columns import WHOLE, Instant, PeerText
 
 revision = "0005"
 down_revision = "0004"

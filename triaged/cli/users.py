@@ -1,0 +1,128 @@
+"""The commands of `triaged user`: who may sign in where the list asks for it.
+
+A password comes from the terminal or from standard input, never from an argument: arguments are seen by everybody who
+lists processes, and kept by shells. Knows nothing of the web.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from triaged.errors import ConfigError
+from triaged.study.people import Person, Role, fit_password, name_key, person_name
+
+if TYPE_CHECKING:
+    from triaged.store.people.accounts import Account, Accounts
+
+app = typer.Typer(name="user", help="Say who may sign in to the list, and as what.", no_args_is_help=True)
+
+Name = Annotated[str, typer.Argument(help="The name to sign in with.")]
+ConfigFile = Annotated[
+    Path, typer.Option("--config", envvar="TRIAGED_CONFIG", metavar="FILE", help="The configuration file.")
+]
+DEFAULT_CONFIG = Path("config.yaml")
+
+
+@app.command()
+def add(
+    name: Name,
+    role: Annotated[Role, typer.Option(help="A reader reads the list, an administrator also decides who does.")],
+    config: ConfigFile = DEFAULT_CONFIG,
+) -> None:
+    """Add an account; the password is asked for, or read from the first line of standard input."""
+    with _accounts(config) as accounts, _refusal_is_an_error():
+        added = Person(person_name(name), role)
+        if not accounts.add(added, fit_password(_asked_password(), added.name), now=_now()):
+            raise ConfigError(f"expected a name without an account, found {added.name}, which has one")
+    typer.echo(f"{added.name} may sign in as {role}.")
+
+
+@app.command("list")
+def show(config: ConfigFile = DEFAULT_CONFIG) -> None:
+    """List the accounts, and when each last did something."""
+    with _accounts(config) as accounts:
+        found = accounts.all()
+    for line in _table(found):
+        typer.echo(line)
+
+
+@app.command()
+def remove(name: Name, config: ConfigFile = DEFAULT_CONFIG) -> None:
+    """Remove an account; who is signed in with it is out at once. What they did stays in the history."""
+    with _accounts(config) as accounts:
+        if not accounts.remove(name):
+            raise _unknown(name)
+    typer.echo(f"{name} may not sign in any more.")
+
+
+@app.command()
+def password(name: Name, config: ConfigFile = DEFAULT_CONFIG) -> None:
+    """Give an account a new password; who is signed in with it has to do so again."""
+    with _accounts(config) as accounts, _refusal_is_an_error():
+        if name_key(name) not in {name_key(account.person.name) for account in accounts.all()}:
+            raise _unknown(name)
+        if not accounts.set_password(name, fit_password(_asked_password(), name), now=_now()):
+            raise _unknown(name)
+    typer.echo(f"{name} has a new password.")
+
+
+def _asked_password() -> str:
+    if sys.stdin.isatty():
+        return str(typer.prompt("Password", hide_input=True, confirmation_prompt=True))
+    return sys.stdin.readline().rstrip("\r\n")
+
+
+def _table(accounts: list[Account]) -> list[str]:
+    if not accounts:
+        return ["Nobody has an account: triaged user add NAME --role administrator"]
+    width = max(len(account.person.name) for account in accounts)
+    return [
+        f"{account.person.name:<{width}}  {account.person.role:<13}  last seen {_moment(account.seen_at)}"
+        for account in accounts
+    ]
+
+
+def _moment(at: datetime | None) -> str:
+    return f"{at:%Y-%m-%d %H:%M} UTC" if at else "never"
+
+
+def _unknown(name: str) -> ConfigError:
+    return ConfigError(f"expected a name that has an account (triaged user list shows them), found {name}")
+
+
+@contextmanager
+def _refusal_is_an_error() -> Iterator[None]:
+    try:
+        yield
+    except ValueError as refusal:
+        raise ConfigError(str(refusal)) from None
+
+
+@contextmanager
+def _accounts(config: Path) -> Iterator[Accounts]:
+    from triaged.config.reading import load
+    from triaged.store.people.accounts import Accounts
+    from triaged.store.tables.database import migrate, open_database
+
+    settings = load(config)
+    database = open_database(settings.database.url)
+    try:
+        migrate(database)
+        yield Accounts(database)
+    finally:
+        database.close()
+    if settings.access.mode != "accounts":
+        typer.echo(f"Accounts are asked for once access.mode is accounts; it is {settings.access.mode}.")
+
+
+def _now() -> datetime:
+    from triaged.daemon.rooms import clock
+
+    return clock()

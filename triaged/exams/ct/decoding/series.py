@@ -1,0 +1,130 @@
+"""Decodes one CT series into a volume of Hounsfield units in canonical orientation; no sockets, no database.
+
+Pixels are decoded one frame at a time straight into the volume, so that the memory needed is that of the volume, one
+frame and the headers. A series that is not a volume of Hounsfield units is refused with the reason; nothing is guessed.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from pydicom import Dataset
+
+from triaged.dicom.files import read_header_only, stored_frames, undecodable
+from triaged.dicom.quiet import without_warnings
+from triaged.exams.ct.choice import MAX_SPACING_MM, MIN_SLICES
+from triaged.exams.ct.decoding.acquisition import acquisition_of
+from triaged.exams.ct.decoding.frames import Frame, frames_of
+from triaged.exams.ct.decoding.grid import Placed, place
+from triaged.exams.ct.decoding.hounsfield import Plausibility, is_integral, to_hounsfield
+from triaged.imaging.geometry import Geometry, Reorientation, canonical_reorientation
+from triaged.imaging.volume import Volume
+from triaged.study.finding import Acquisition
+
+Voxels = NDArray[np.int16] | NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class ReadOptions:
+    """What a series must have to be read."""
+
+    min_slices: int = MIN_SLICES
+    max_spacing_mm: float = MAX_SPACING_MM
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ReadSeries:
+    """A decoded series.
+
+    `volume` is in canonical orientation; `source_geometry` is the grid in source order, slices rising along the
+    source's own normal, and `reorientation` leads from it to the volume's. `headers` are the source's data sets without
+    pixels, in that source order: one per slice, or a single one for a multi-frame image, whose frame for each slice
+    `frame_numbers` gives (from 1).
+    """
+
+    volume: Volume
+    source_geometry: Geometry
+    reorientation: Reorientation
+    headers: tuple[Dataset, ...]
+    frame_numbers: tuple[int, ...]
+    acquisition: Acquisition
+
+
+def read_series(instances: Sequence[Path], options: ReadOptions | None = None) -> ReadSeries:
+    """Decode the instances of one series, given in any order as DICOM files.
+
+    Voxels are int16, or float32 where a rescale slope or intercept has a fraction. Values below -1024 HU and padding
+    become -1024 HU; int16 values above 32767 HU become 32767.
+
+    Raises:
+        UnreadableStudy: the series is not one volume of Hounsfield units, with the reason.
+        TryLater: a file could not be read from the disk.
+    """
+    options = options or ReadOptions()
+    with warnings.catch_warnings():
+        # pydicom warns of odd values and quotes them, patient attributes too: not into the operator's log
+        warnings.simplefilter("ignore")
+        headers = [read_header_only(path) for path in instances]
+        frames = frames_of(headers)
+        placed = place(frames, options.min_slices, options.max_spacing_mm)
+        reorientation = canonical_reorientation(placed.geometry)
+        canonical = reorientation.geometry(placed.geometry)
+        voxels = _empty(canonical.shape, frames)
+        _fill(reorientation.undo(voxels), placed, instances, headers)
+        acquisition = acquisition_of(headers[placed.frames[0].source])
+    single_frame = len(instances) == len(frames)
+    return ReadSeries(
+        volume=Volume(voxels, canonical),
+        source_geometry=placed.geometry,
+        reorientation=reorientation,
+        headers=tuple(headers[frame.source] for frame in placed.frames) if single_frame else tuple(headers),
+        frame_numbers=tuple(frame.number for frame in placed.frames),
+        acquisition=acquisition,
+    )
+
+
+def read_frame(path: Path, frame: Frame) -> NDArray[np.int32] | NDArray[np.float32]:
+    """Decode one frame of a file into Hounsfield units, rows and columns as the source has them.
+
+    Raises:
+        UnreadableStudy: the frame cannot be decoded, or has another size than its header says.
+        TryLater: the file could not be read from the disk.
+    """
+    header = read_header_only(path)
+    with without_warnings():
+        stored = next(stored_frames(path, header, [frame.number - 1]), None)
+    if stored is None or stored.shape != (frame.rows, frame.columns):
+        found = "nothing" if stored is None else f"{stored.shape}"
+        raise undecodable(path, f"{frame.rows} rows and {frame.columns} columns", found)
+    return to_hounsfield(stored, frame)
+
+
+def _empty(shape: tuple[int, int, int], frames: Sequence[Frame]) -> Voxels:
+    if all(is_integral(frame) for frame in frames):
+        return np.empty(shape, dtype=np.int16)
+    return np.empty(shape, dtype=np.float32)
+
+
+def _fill(source: NDArray[np.generic], placed: Placed, instances: Sequence[Path], headers: Sequence[Dataset]) -> None:
+    """Decode every frame into its slice of `source` and check that the whole can be Hounsfield units."""
+    slices = {(frame.source, frame.number): index for index, frame in enumerate(placed.frames)}
+    plausibility = Plausibility()
+    for file_index, (path, header) in enumerate(zip(instances, headers, strict=True)):
+        for number, stored in enumerate(stored_frames(path, header), start=1):
+            index = slices.pop((file_index, number), None)
+            if index is None:
+                raise undecodable(path, f"{number - 1} frames", "more")
+            frame = placed.frames[index]
+            if stored.shape != (frame.rows, frame.columns):
+                raise undecodable(path, f"{frame.rows} rows and {frame.columns} columns", f"{stored.shape}")
+            hu = to_hounsfield(stored, frame)
+            plausibility.see(hu)
+            source[index] = hu
+    if slices:
+        raise undecodable(instances[next(iter(slices))[0]], f"{len(placed.frames)} frames", f"{len(slices)} fewer")
+    plausibility.require()

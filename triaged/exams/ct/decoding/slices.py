@@ -1,0 +1,142 @@
+"""The slices of one CT series, to be decoded one at a time, and where a segmentation lies on them.
+
+For people who look at a study slice by slice; no volume is ever built. Knows no sockets, no database and no markup.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+from pydicom import Dataset, dcmread
+
+from triaged.dicom.attributes import DAMAGED, attribute, integer, items, text
+from triaged.dicom.files import read_header_only
+from triaged.dicom.quiet import without_warnings
+from triaged.errors import UnreadableStudy
+from triaged.exams.ct.decoding.frames import Frame, frames_of
+from triaged.exams.ct.decoding.grid import place
+from triaged.exams.ct.decoding.series import read_frame
+from triaged.imaging.geometry import Reorientation, canonical_reorientation
+from triaged.study.assessment import ReasonCode
+from triaged.study.uids import SOPInstanceUID
+
+Scalar = TypeVar("Scalar", bound=np.generic)
+Key = tuple[str, int]
+"""SOP Instance UID as results refer to it, and the number of the frame in it (from 1)."""
+
+
+@dataclass(frozen=True, slots=True)
+class AxialSlice:
+    """One slice: `frame` of the file at `path`; `number` is the instance's (or the frame's, in a multi-frame image).
+
+    `position_mm` is z in LPS: what a viewer calls the table position of a patient who lies head first.
+    """
+
+    path: Path
+    frame: Frame
+    key: Key
+    number: int | None
+    position_mm: float
+
+
+@dataclass(frozen=True, slots=True)
+class SliceStack:
+    """The slices of a series from head to feet; `upright` brings a plane to rows to the back, columns to the left."""
+
+    slices: tuple[AxialSlice, ...]
+    upright: Reorientation
+
+    @property
+    def pixel_mm(self) -> tuple[float, float]:
+        """Distance between rows and between columns of an upright plane."""
+        rows_mm, columns_mm = self.slices[0].frame.pixel_spacing_mm
+        return (columns_mm, rows_mm) if self.upright.axes[1] == 2 else (rows_mm, columns_mm)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Counts of rows and columns of an upright plane."""
+        frame = self.slices[0].frame
+        return (frame.columns, frame.rows) if self.upright.axes[1] == 2 else (frame.rows, frame.columns)
+
+    def turned(self, plane: NDArray[Scalar]) -> NDArray[Scalar]:
+        """Return a view of a source plane as people look at it: the patient's right at the left, the front on top."""
+        upright: NDArray[Scalar] = self.upright.apply(plane[None])[0]
+        return upright
+
+    def hounsfield(self, index: int) -> NDArray[np.float32]:
+        """Decode one slice, 0 being nearest to the head.
+
+        Raises:
+            UnreadableStudy: it cannot be decoded.
+            TryLater: the file could not be read from the disk.
+        """
+        one = self.slices[index]
+        return np.asarray(self.turned(read_frame(one.path, one.frame)), np.float32)
+
+
+def read_slices(instances: Sequence[Path]) -> SliceStack:
+    """Return the slices of one axial series, given in any order as DICOM files; pixels are not read.
+
+    Raises:
+        UnreadableStudy: they are not the evenly spaced axial slices of one volume.
+        TryLater: a file could not be read from the disk.
+    """
+    headers = [read_header_only(path) for path in instances]
+    with without_warnings():
+        placed = place(frames_of(headers), 2, float("inf"))
+    turn = canonical_reorientation(placed.geometry)
+    if turn.axes[0] != 0:
+        raise UnreadableStudy(ReasonCode.NO_AXIAL_SERIES, "expected axial slices, found planes of another orientation")
+    upright = Reorientation(turn.axes, (False, *turn.reverse[1:]))
+    slices = [_slice(instances[frame.source], headers[frame.source], frame) for frame in placed.frames]
+    return SliceStack(tuple(slices if turn.reverse[0] else slices[::-1]), upright)
+
+
+def read_regions(segmentation: Path, label: str) -> Mapping[Key, NDArray[np.bool_]]:
+    """Return the region of a BINARY segmentation's segment on every source frame on which it has a voxel.
+
+    Empty where no segment has this label. Each region is read-only, rows and columns as the source has them.
+
+    Raises:
+        UnreadableStudy: the file is no such segmentation.
+    """
+    try:
+        with without_warnings():
+            return _regions(dcmread(segmentation), label)
+    except DAMAGED as error:
+        raise UnreadableStudy(
+            ReasonCode.CORRUPT, f"expected a segmentation, found {type(error).__name__} in {segmentation.name}"
+        ) from error
+
+
+def _regions(dataset: Dataset, label: str) -> Mapping[Key, NDArray[np.bool_]]:
+    wanted = {one.SegmentNumber for one in dataset.SegmentSequence if one.SegmentLabel == label}
+    rows, columns = int(dataset.Rows), int(dataset.Columns)
+    packed = np.frombuffer(dataset.PixelData, np.uint8)
+    regions: dict[Key, NDArray[np.bool_]] = {}
+    for index, groups in enumerate(dataset.PerFrameFunctionalGroupsSequence):
+        if groups.SegmentIdentificationSequence[0].ReferencedSegmentNumber not in wanted:
+            continue
+        source = groups.DerivationImageSequence[0].SourceImageSequence[0]
+        begin, end = index * rows * columns, (index + 1) * rows * columns
+        bits = np.unpackbits(packed[begin // 8 : -(-end // 8)], bitorder="little")[begin % 8 :][: end - begin]
+        key = _uid(source, "ReferencedSOPInstanceUID"), int(source.get("ReferencedFrameNumber") or 1)
+        regions[key] = bits.astype(np.bool_).reshape(rows, columns)
+    return regions
+
+
+def _slice(path: Path, header: Dataset, frame: Frame) -> AxialSlice:
+    several = bool(items(header, "PerFrameFunctionalGroupsSequence"))
+    number = frame.number if several else integer(attribute(header, "InstanceNumber"))
+    return AxialSlice(path, frame, (_uid(header, "SOPInstanceUID"), frame.number), number, frame.position_mm[2])
+
+
+def _uid(dataset: Dataset, keyword: str) -> str:
+    """Return an identifier as results refer to it: what was sent, or a valid one made of it."""
+    sent = text(attribute(dataset, keyword))
+    return SOPInstanceUID.parse(sent).value if sent else ""

@@ -1,0 +1,91 @@
+"""Turns one assessed study into its result objects; pure: no file, no socket, no database, no clock."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pydicom.dataset import Dataset
+
+from triaged.exams.ct.pictures.colour import Palette
+from triaged.exams.ct.pictures.comparison import Earlier
+from triaged.exams.ct.pictures.coronal import encode_coronal
+from triaged.exams.ct.pictures.keyslices import slice_names
+from triaged.exams.ct.pictures.pages import reason_pages, result_pages
+from triaged.exams.ct.pictures.projection import cropped, projections
+from triaged.exams.ct.pictures.wording import reading_lines
+from triaged.exams.ct.segments import segments
+from triaged.imaging.geometry import Geometry, Reorientation
+from triaged.imaging.volume import Volume
+from triaged.results.instance import ResultObject
+from triaged.results.provenance import Provenance
+from triaged.results.sc import pictures, reason_pictures
+from triaged.results.seg import segmentation
+from triaged.results.source import single_frames, source_series
+from triaged.results.sr import report
+from triaged.results.text import text_reason, text_report
+from triaged.results.wording import reason_lines
+from triaged.study.assessment import Reason
+from triaged.study.finding import Reading
+from triaged.study.placement import Placement
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    """The objects of a scored study, and its coronal view as a later study of the patient is compared with it."""
+
+    objects: tuple[ResultObject, ...]
+    coronal: bytes
+
+
+def result_objects(
+    sources: Sequence[Dataset],
+    source_geometry: Geometry,
+    reorientation: Reorientation,
+    volume: Volume,
+    reading: Reading,
+    placement: Placement,
+    provenance: Provenance,
+    *,
+    palette: Palette = Palette.GREEN_RED,
+    earlier: Earlier | None = None,
+) -> Results:
+    """Return segmentation, reports and pictures of one reading; equal arguments give equal bytes.
+
+    `sources` are headers without pixels: one per slice in the order of `source_geometry`, or one multi-frame image.
+    `volume` and the masks of `reading` lie on the canonical grid that `reorientation` made of the source's.
+    `earlier` is the study of the same patient to show beside this one.
+
+    Raises:
+        ValueError: the sources do not fit the geometry.
+    """
+    source = source_series(sources, source_geometry)
+    header = sources[0]
+    described = segments(volume, reading, provenance)
+    masks = segmentation(header, source, source_geometry, reorientation, described, provenance) if described else None
+    measurements = report(header, source, reading.finding, placement, masks, described, provenance)
+    lines = reading_lines(header, reading, placement, provenance, earlier.prior if earlier else None)
+    words = text_report(header, source, lines, provenance)
+    views = projections(volume, reading)
+    names = slice_names(sources, source, reorientation)
+    pages = result_pages(
+        header, volume, views, reading, placement, provenance, palette=palette, earlier=earlier, slice_names=names
+    )
+    shown = pictures(header, source, reorientation, pages, provenance)
+    return Results((*((masks,) if masks else ()), measurements, words, *shown), encode_coronal(cropped(views)[0]))
+
+
+def reason_objects(
+    sources: Sequence[Dataset], reason: Reason, placement: Placement, provenance: Provenance
+) -> tuple[ResultObject, ...]:
+    """Return the objects of a study that has no score: one page that says why, without a heat map, and that as text.
+
+    `sources` needs one header at least, of any series of the study.
+    """
+    header, source = sources[0], single_frames(sources)
+    words = reason_lines(header, reason, placement, provenance)
+    key = f"{reason.code.value} {reason.detail}"
+    return (
+        *reason_pictures(header, source, reason_pages(header, reason, placement, provenance), provenance),
+        text_reason(header, source, words, provenance, key=key),
+    )

@@ -1,0 +1,63 @@
+"""Puts the last scored study of the same patient beside this one; no DICOM, and never a patient attribute."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from triaged.exams.ct.pictures.projection import Projection
+from triaged.exams.ct.pictures.wording import points
+from triaged.results.layout import GREY, LARGE, MARGIN, PAGE_WIDTH, Sheet
+from triaged.results.wording import percent
+from triaged.study.finding import Finding
+from triaged.study.records import Prior
+
+Row = tuple[str, str, str, str]
+
+_COLUMNS = (MARGIN, 240, 400, 560)
+_ROW_HEIGHT = 28
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """An earlier study of the same patient: what it was scored, and its coronal view as it was drawn then."""
+
+    prior: Prior
+    coronal: Projection
+
+
+def change_rows(finding: Finding, prior: Prior) -> tuple[Row, ...]:
+    """Return what was measured then, now, and the change: shares in percentage points, volume in millilitres."""
+    shares = (
+        ("Right lung", prior.severity_right, finding.severity_right),
+        ("Left lung", prior.severity_left, finding.severity_left),
+        ("Both lungs", prior.severity_total, finding.severity_total),
+    )
+    rows = [_share_row(name, then, now) for name, then, now in shares]
+    volume = f"{finding.lesion_ml - prior.lesion_ml:+.0f} mL"
+    rows.append(("Affected volume", f"{prior.lesion_ml:.0f} mL", f"{finding.lesion_ml:.0f} mL", volume))
+    grade = f"{finding.grade - prior.grade:+d}" if finding.grade != prior.grade else "same"
+    return (*rows, ("Computed grade", f"CT-{prior.grade}", f"CT-{finding.grade}", grade))
+
+
+def write_change(sheet: Sheet, rows: Sequence[Row], dates: tuple[str, str], top: int) -> int:
+    """Write the rows under the two dates and return where they end."""
+    for x, words in zip(_COLUMNS, ("Affected share", *dates, "Change"), strict=True):
+        sheet.text((x, top), words, LARGE, GREY)
+    for number, row in enumerate(rows, 1):
+        level = top + number * _ROW_HEIGHT
+        for x, words in zip(_COLUMNS, row, strict=True):
+            sheet.text((x, level), words, LARGE)
+    below = top + (len(rows) + 1) * _ROW_HEIGHT
+    sheet.draw.line([(MARGIN, top + _ROW_HEIGHT - 4), (PAGE_WIDTH - MARGIN, top + _ROW_HEIGHT - 4)], fill=GREY)
+    return below
+
+
+def _share_row(name: str, then: float | None, now: float | None) -> Row:
+    if then is None or now is None:
+        return name, _told(then), _told(now), "not comparable"
+    return name, percent(then), percent(now), f"{points(now, then)} points"
+
+
+def _told(share: float | None) -> str:
+    return "not told apart" if share is None else percent(share)

@@ -1,0 +1,238 @@
+"""Composes the pages of a result, all of one size, so that they can be frames of one object; knows nothing of DICOM.
+
+No patient attribute is ever drawn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pydicom.dataset import Dataset
+
+from triaged.exams.ct.pictures.colour import Palette, overlaid, plain
+from triaged.exams.ct.pictures.comparison import Earlier, change_rows, write_change
+from triaged.exams.ct.pictures.keyslices import KeySlice, draw_slice, field_mm, key_slices, locator, lungs_field
+from triaged.exams.ct.pictures.legend import LEGEND_WIDTH, draw_legend
+from triaged.exams.ct.pictures.projection import Direction, Projection, cropped
+from triaged.exams.ct.pictures.wording import other_engine, reading_lines, slice_line
+from triaged.exams.ct.pictures.zones import LungThirds, lung_thirds
+from triaged.imaging.volume import Volume
+from triaged.results.identity import sent_text
+from triaged.results.layout import (
+    AMBER,
+    CAPTION,
+    LARGE,
+    MARGIN,
+    PAGE_WIDTH,
+    TOP,
+    Heading,
+    Markers,
+    Sheet,
+)
+from triaged.results.page import Page, Picture
+from triaged.results.provenance import Provenance
+from triaged.results.wording import Lines, percent, reason_lines, revision_note, written_date
+from triaged.study.assessment import Reason
+from triaged.study.finding import Reading
+from triaged.study.placement import Placement
+
+_CORONAL, _SAGITTAL, _AXIAL = Markers("R", "L", "H", "F"), Markers("A", "P", "H", "F"), Markers("R", "L", "A", "P")
+_SIDE = 46  # room beside a view for the numbers of its thirds
+_LEFT = MARGIN + _SIDE
+_VIEW_WIDTH, _VIEW_HEIGHT = PAGE_WIDTH - 2 * _LEFT - LEGEND_WIDTH - MARGIN, 680
+_LOCATOR_MM = 1.3
+_FINEST_MM = 0.7  # finer pixels would show nothing more of a CT and double the bytes
+
+
+@dataclass(frozen=True, slots=True)
+class _Style:
+    """What all pages of a result have in common."""
+
+    heading: Heading
+    palette: Palette
+    lines: Lines
+    thirds: tuple[LungThirds, ...]
+
+
+def result_pages(
+    header: Dataset,
+    volume: Volume,
+    views: Sequence[Projection],
+    reading: Reading,
+    placement: Placement,
+    provenance: Provenance,
+    *,
+    palette: Palette = Palette.GREEN_RED,
+    earlier: Earlier | None = None,
+    slice_names: Sequence[str] = (),
+) -> tuple[Page, ...]:
+    """Return the pages of a scored study: summary, each view by itself, key slices, and the change since `earlier`.
+
+    `views` are the uncut `projections` of the volume. `slice_names` are what a viewer calls each of its slices, so that
+    a reader can jump there.
+    """
+    coronal, *sagittals = shown = cropped(tuple(views))
+    lines = reading_lines(header, reading, placement, provenance, earlier.prior if earlier else None)
+    style = _Style(Heading(lines.headline, revision_note(provenance)), palette, lines, lung_thirds(reading))
+    pages = [
+        _summary(shown, style),
+        _view(coronal, style, "plain"),
+        *(_view(one, style, "severity") for one in (coronal, *sagittals)),
+        *_key_slices(volume, reading, views[0], style, slice_names),
+    ]
+    if earlier is not None:
+        pages.append(_comparison(header, coronal, reading, earlier, style, other_engine(earlier.prior, provenance)))
+    return tuple(pages)
+
+
+def reason_pages(header: Dataset, reason: Reason, placement: Placement, provenance: Provenance) -> tuple[Page, ...]:
+    """Return the page of a study that has no score: the reason, and no picture of the patient."""
+    lines = reason_lines(header, reason, placement, provenance)
+    sheet = Sheet(Heading(lines.headline, revision_note(provenance), AMBER))
+    sheet.paragraph(lines.body, (MARGIN, TOP))
+    return (Page("reason", "Not scored", sheet.pixels, None, None, f"{reason.code.value} {reason.detail}"),)
+
+
+def _summary(views: Sequence[Projection], style: _Style) -> Page:
+    """Return the page to look at first: what, where and how much."""
+    coronal, *sagittals = views
+    pixel_mm = _summary_pixel_mm(coronal, sagittals)
+    sheet = Sheet(style.heading)
+    grey = plain(coronal, pixel_mm)
+    _draw_overlaid(sheet, coronal, grey, (MARGIN, TOP), pixel_mm, style.palette)
+    sheet.picture(grey, (2 * MARGIN + grey.shape[1], TOP), "Coronal, plain", _CORONAL)
+    draw_legend(sheet, (PAGE_WIDTH - LEGEND_WIDTH, TOP), grey.shape[0], style.palette)
+    left, top = MARGIN, TOP + grey.shape[0] + CAPTION + 8
+    for view in sagittals:
+        grey = plain(view, pixel_mm)
+        _draw_overlaid(sheet, view, grey, (left, top), pixel_mm, style.palette)
+        left += grey.shape[1] + MARGIN
+    sheet.paragraph(style.lines.body, (left + 4, top - CAPTION))
+    return Page("summary", "Summary", sheet.pixels, None, None)
+
+
+def _summary_pixel_mm(coronal: Projection, sagittals: Sequence[Projection]) -> float:
+    """Return the pixel that lets two coronal views stand side by side and leaves two fifths of the width for text."""
+    height_mm, width_mm = _size_mm(coronal)
+    beside = 2.0 * width_mm / (PAGE_WIDTH - LEGEND_WIDTH - 4 * MARGIN)
+    below = sum(_size_mm(one)[1] for one in sagittals) / (PAGE_WIDTH - 400.0 - 4 * MARGIN)
+    return max(beside, below, height_mm / 310.0, 0.3)
+
+
+def _view(view: Projection, style: _Style, kind: str) -> Page:
+    """Return one view by itself, plain or with severity in colour."""
+    height_mm, width_mm = _size_mm(view)
+    pixel_mm = max(width_mm / _VIEW_WIDTH, height_mm / _VIEW_HEIGHT, _FINEST_MM)
+    sheet = Sheet(style.heading)
+    grey, at = plain(view, pixel_mm), (_LEFT, TOP)
+    title = f"{view.direction.value.capitalize()}, {kind}"
+    if kind == "plain":
+        sheet.picture(grey, at, title, _markers(view))
+    else:
+        _draw_overlaid(sheet, view, grey, at, pixel_mm, style.palette)
+        _write_thirds(sheet, view, style.thirds, (at[0], at[0] + grey.shape[1]), pixel_mm)
+        draw_legend(sheet, (PAGE_WIDTH - LEGEND_WIDTH, TOP), min(grey.shape[0], 440), style.palette)
+    orientation = ("L", "F") if view.direction is Direction.CORONAL else ("P", "F")
+    name = f"{view.direction.value.replace(' ', '-')}-{kind}"
+    return Page(name, title, sheet.pixels, pixel_mm, orientation)
+
+
+def _key_slices(
+    volume: Volume, reading: Reading, coronal: Projection, style: _Style, names: Sequence[str]
+) -> list[Page]:
+    profile = style.thirds[0].counts
+    for other in style.thirds[1:]:
+        profile = profile.with_other(other.counts)
+    field = lungs_field(reading)
+    chosen = key_slices(profile)
+    height_mm, width_mm = field_mm(volume, field)
+    pixel_mm = max(width_mm / ((PAGE_WIDTH - 3 * MARGIN) // 2), height_mm / 560.0, _FINEST_MM)
+    pages = []
+    for one in chosen:
+        name = names[one.index] if names else ""
+        pair = draw_slice(volume, reading, one.index, field, pixel_mm)
+        where = locator(coronal, one.index, _LOCATOR_MM)
+        words = slice_line(one, volume.geometry, name)
+        pixels = _key_slice(pair, where, one, words, style.heading)
+        title = f"Key slice, {one.third} third"
+        pages.append(Page(f"key-slice-{one.third}", title, pixels, pixel_mm, ("L", "P"), "", (one.index,)))
+    return pages
+
+
+def _key_slice(
+    pair: tuple[Picture, Picture], where: Picture, chosen: KeySlice, words: Sequence[str], heading: Heading
+) -> Picture:
+    """Return a slice outlined and plain, and below it in words and as a line on the lungs where it lies."""
+    outlined, grey = pair
+    sheet = Sheet(heading)
+    sheet.picture(outlined, (MARGIN, TOP), f"Axial, {chosen.third} third; yellow: lesion, cyan: lungs", _AXIAL)
+    sheet.picture(grey, (2 * MARGIN + grey.shape[1], TOP), "The same, plain; window -1350 to 150 HU", _AXIAL)
+    level = TOP + grey.shape[0] + MARGIN
+    for line in words:
+        sheet.text((MARGIN, level), line, LARGE)
+        level += LARGE + 8
+    sheet.picture(where, (MARGIN, level + CAPTION), "Where it lies, seen from the front", Markers("R", "L", "", ""))
+    return sheet.pixels
+
+
+def _comparison(
+    header: Dataset, coronal: Projection, reading: Reading, earlier: Earlier, style: _Style, caution: str
+) -> Page:
+    """Return the coronal views of both studies side by side, at the same scale and in the same colours."""
+    (then,) = cropped((earlier.coronal,))
+    heights_mm, widths_mm = zip(_size_mm(then), _size_mm(coronal), strict=True)
+    pixel_mm = max(sum(widths_mm) / (PAGE_WIDTH - LEGEND_WIDTH - 4 * MARGIN), max(heights_mm) / 500.0, 0.85)
+    dates = written_date(earlier.prior.study_date), written_date(sent_text(header, "StudyDate"))
+    sheet = Sheet(style.heading)
+    left, lowest = MARGIN, TOP
+    for view, caption in ((then, f"Earlier: {dates[0]}"), (coronal, f"This study: {dates[1]}")):
+        grey = plain(view, pixel_mm)
+        _draw_overlaid(sheet, view, grey, (left, TOP), pixel_mm, style.palette, caption)
+        left += grey.shape[1] + MARGIN
+        lowest = max(lowest, TOP + grey.shape[0])
+    draw_legend(sheet, (PAGE_WIDTH - LEGEND_WIDTH, TOP), min(lowest - TOP, 440), style.palette)
+    below = write_change(sheet, change_rows(reading.finding, earlier.prior), dates, lowest + MARGIN)
+    sheet.paragraph(tuple(filter(None, (caution,))), (MARGIN, below + MARGIN))
+    return Page("comparison", "Comparison", sheet.pixels, pixel_mm, ("L", "F"))
+
+
+def _draw_overlaid(
+    sheet: Sheet,
+    view: Projection,
+    grey: Picture,
+    at: tuple[int, int],
+    pixel_mm: float,
+    palette: Palette,
+    caption: str = "",
+) -> None:
+    """Draw a view with severity in colour and the borders of the lungs' thirds."""
+    words = caption or f"{view.direction.value.capitalize()}, severity"
+    sheet.picture(overlaid(view, pixel_mm, grey, palette), at, words, _markers(view))
+    rows_mm, columns_mm = view.spacing_mm
+    for cut in view.cuts:
+        start = at[0] + cut.start * columns_mm / pixel_mm, at[1] + cut.row * rows_mm / pixel_mm
+        sheet.dashes(start, (cut.stop - cut.start) * columns_mm / pixel_mm)
+
+
+def _write_thirds(
+    sheet: Sheet, view: Projection, thirds: Sequence[LungThirds], edges: tuple[int, int], pixel_mm: float
+) -> None:
+    """Write the share of each third beside its lung: right lung at the image's left, any other at the right."""
+    own = [one for one in thirds if view.direction is not Direction.SAGITTAL_LEFT or one.name == "L"]
+    for number, one in enumerate(own[: len(view.cuts) // 2]):
+        lower, upper = (TOP + cut.row * view.spacing_mm[0] / pixel_mm for cut in view.cuts[2 * number : 2 * number + 2])
+        third = lower - upper
+        x, anchor = (edges[0] - 4, "rm") if one.name == "R" else (edges[1] + 4, "lm")
+        levels = lower + third / 2, (lower + upper) / 2, upper - third / 2
+        for level, share in zip(levels, one.counts.shares, strict=True):
+            sheet.beside((x, level), percent(share), anchor)
+
+
+def _markers(view: Projection) -> Markers:
+    return _CORONAL if view.direction is Direction.CORONAL else _SAGITTAL
+
+
+def _size_mm(view: Projection) -> tuple[float, float]:
+    rows_mm, columns_mm = view.spacing_mm
+    return view.path_mm.shape[0] * rows_mm, view.path_mm.shape[1] * columns_mm

@@ -1,0 +1,172 @@
+"""Counts what the masks hold: shares, volumes, grade and quality flags of one series.
+
+Must not know how the masks came about. Everything is counted on the volume's own grid; a share is never reported where
+the lungs it refers to are not there.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from triaged.errors import UnreadableStudy
+from triaged.exams.ct.pipelines.split import SplitMethod
+from triaged.imaging.volume import Mask, Volume
+from triaged.study.assessment import ReasonCode
+from triaged.study.finding import DENSE_HU, Acquisition, Finding, QualityFlag, Reading
+
+LUNGS_ML: Final = (1000.0, 10_000.0)
+"""Volumes that the lungs of an adult have."""
+NO_LUNGS_ML: Final = 50.0
+BODY_ML: Final = 2000.0
+SOFT_TISSUE_HU: Final = -200
+EDGE_SHARE: Final = 0.2
+THICK_MM: Final = 5.0
+ADULT_YEARS: Final = 18.0
+
+
+@dataclass(frozen=True, slots=True)
+class CtOptions:
+    """`grade_cut_offs`: the severities from which a study is computed CT-1, CT-2, CT-3 and CT-4.
+
+    Raises:
+        ValueError: the cut-offs do not rise within (0, 1].
+    """
+
+    grade_cut_offs: tuple[float, float, float, float] = (0.01, 0.25, 0.50, 0.75)
+
+    def __post_init__(self) -> None:
+        cut_offs = list(self.grade_cut_offs)
+        if len(cut_offs) != 4 or cut_offs != sorted(set(cut_offs)) or not 0 < cut_offs[0] <= cut_offs[-1] <= 1:
+            raise ValueError(f"grade_cut_offs: expected four rising shares in (0, 1], found {self.grade_cut_offs}")
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What an engine says about a series beside the masks; None where it says nothing."""
+
+    engine: str
+    identification: float | None
+    identification_threshold: float | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Lungs:
+    """Both lungs on the volume's own grid; in single-lung mode `right` holds all of them."""
+
+    right: Mask
+    left: Mask
+    method: SplitMethod
+    notes: tuple[QualityFlag, ...] = ()
+
+
+def demand_lungs(lungs_ml: float, body_ml: float, acquisition: Acquisition) -> None:
+    """Return only where there are lungs enough to refer a share to.
+
+    A child's lungs may be small; where the age is unknown, an adult's are expected.
+
+    Raises:
+        UnreadableStudy: `no-lungs`, or `lung-not-segmented` where an adult's body shows too little lung: dense disease
+            is exactly what breaks lung masks (ordering specification, section 2.3.4).
+    """
+    if lungs_ml < NO_LUNGS_ML:
+        detail = f"expected at least {NO_LUNGS_ML:.0f} mL of lung in view, found {lungs_ml:.0f} mL"
+        raise UnreadableStudy(ReasonCode.NO_LUNGS, detail)
+    if lungs_ml < LUNGS_ML[0] and body_ml >= BODY_ML and not _is_child(acquisition):
+        detail = f"expected at least {LUNGS_ML[0]:.0f} mL of lung in an adult, found {lungs_ml:.0f} mL"
+        raise UnreadableStudy(ReasonCode.LUNG_NOT_SEGMENTED, detail)
+
+
+def body_ml(hu: Volume) -> float:
+    """Return the volume of soft tissue and bone in view."""
+    return int(np.count_nonzero(hu.voxels > SOFT_TISSUE_HU)) * hu.geometry.voxel_ml
+
+
+def measure(
+    volume: Volume, lungs: Lungs, lesion: Mask, verdict: Verdict, acquisition: Acquisition, options: CtOptions
+) -> Reading:
+    """Return the finding that the masks amount to, with the masks; `lesion` lies within the lungs.
+
+    Severity is the larger of both lungs' lesion shares (Goncharov et al., section 2.2), in single-lung mode the share
+    of all lung.
+    """
+    right, left = (_Counted.of(lesion, lung) for lung in (lungs.right, lungs.left))
+    single = lungs.method is SplitMethod.SINGLE or not right.lung or not left.lung
+    total = _Counted(right.lung + left.lung, right.lesion + left.lesion)
+    severity = total.share if single else max(right.share, left.share)
+    voxel_ml = volume.geometry.voxel_ml
+    finding = Finding(
+        identification=verdict.identification,
+        severity=severity,
+        severity_right=None if single else right.share,
+        severity_left=None if single else left.share,
+        severity_total=total.share,
+        right_lung_ml=None if single else right.lung * voxel_ml,
+        left_lung_ml=None if single else left.lung * voxel_ml,
+        lungs_ml=total.lung * voxel_ml,
+        lesion_ml=total.lesion * voxel_ml,
+        dense_share=_dense_share(volume, lesion),
+        grade=sum(severity >= cut_off for cut_off in options.grade_cut_offs),
+        engine=verdict.engine,
+        identification_threshold=verdict.identification_threshold,
+        quality=_quality(volume, lungs, total.lung * voxel_ml, acquisition),
+    )
+    return Reading(finding, lungs.right, lungs.left, lesion)
+
+
+@dataclass(frozen=True, slots=True)
+class _Counted:
+    """Voxels of a lung and of the lesion in it."""
+
+    lung: int
+    lesion: int
+
+    @staticmethod
+    def of(lesion: Mask, lung: Mask) -> _Counted:
+        inside = sum(int(np.count_nonzero(a & b)) for a, b in zip(lesion.voxels, lung.voxels, strict=True))
+        return _Counted(int(np.count_nonzero(lung.voxels)), inside)
+
+    @property
+    def share(self) -> float:
+        return self.lesion / self.lung if self.lung else 0.0
+
+
+def _dense_share(volume: Volume, lesion: Mask) -> float:
+    dense = whole = 0
+    for hu, inside in zip(volume.voxels, lesion.voxels, strict=True):
+        found = hu[inside]
+        whole += found.size
+        dense += int(np.count_nonzero(found > DENSE_HU))
+    return dense / whole if whole else 0.0
+
+
+def _quality(volume: Volume, lungs: Lungs, lungs_ml: float, acquisition: Acquisition) -> tuple[QualityFlag, ...]:
+    thickness_mm = acquisition.slice_thickness_mm or volume.geometry.spacing_mm[0]
+    by_clustering = lungs.method in (SplitMethod.CLUSTERING, SplitMethod.WATERSHED)
+    single = lungs.method is SplitMethod.SINGLE or not lungs.left.voxels.any()
+    raised = {
+        QualityFlag.SINGLE_LUNG: single,
+        QualityFlag.LUNG_VOLUME: not LUNGS_ML[0] <= lungs_ml <= LUNGS_ML[1],
+        QualityFlag.LUNG_TOUCHES_EDGE: _edge_share(lungs) > EDGE_SHARE,
+        QualityFlag.THICK_SLICES: thickness_mm >= THICK_MM,
+        QualityFlag.CONTRAST: acquisition.contrast is True,
+        QualityFlag.PAEDIATRIC: _is_child(acquisition),
+        QualityFlag.ANISOTROPIC_SPLIT: by_clustering and not single,
+    }
+    return tuple(flag for flag in QualityFlag if raised.get(flag, False) or flag in lungs.notes)
+
+
+def _edge_share(lungs: Lungs) -> float:
+    """Return on how many of the slices with lung it touches the image's edge."""
+    with_lung = touching = 0
+    for right, left in zip(lungs.right.voxels, lungs.left.voxels, strict=True):
+        edges = [mask[edge] for mask in (right, left) for edge in ((0,), (-1,), (slice(None), 0), (slice(None), -1))]
+        with_lung += bool(right.any() or left.any())
+        touching += any(bool(edge.any()) for edge in edges)
+    return touching / with_lung if with_lung else 0.0
+
+
+def _is_child(acquisition: Acquisition) -> bool:
+    return acquisition.age_years is not None and acquisition.age_years < ADULT_YEARS

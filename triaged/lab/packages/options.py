@@ -1,0 +1,70 @@
+"""The options of `triaged model export` and `triaged model drift`, as the command line takes them.
+
+Must not know how packages are written or tried: each command imports what it needs when it runs.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+
+def export_package(
+    package: Annotated[Path, typer.Option(metavar="FOLDER", help="The package to write.")],
+    checkpoints: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="What training wrote: lungs/, multitask/, identification/.")
+    ] = None,
+    label: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="What the package says about itself (YAML).")
+    ] = None,
+    weights: Annotated[
+        Literal["half", "single"], typer.Option(help="How weights are stored; computation is in single precision.")
+    ] = "half",
+    int8: Annotated[
+        bool, typer.Option("--int8", help="Also write FOLDER-int8, if it finds as much as the package does.")
+    ] = False,
+    calibrate: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Training series (.npz) that scale 8 bits.")
+    ] = None,
+    reference: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Series of other patients on which the loss is measured.")
+    ] = None,
+    threads: Annotated[int, typer.Option(min=1)] = 1,
+) -> None:
+    """Write trained networks as a model package and check it; without --checkpoints, take the package that is there."""
+    from triaged.lab.packages.commands import export_quantised, export_trained
+
+    if (checkpoints is None) != (label is None):
+        raise typer.BadParameter("--checkpoints and --label go together")
+    if int8 and (calibrate is None or reference is None):
+        raise typer.BadParameter("--int8 needs --calibrate and --reference")
+    if checkpoints and label:
+        for line in export_trained(checkpoints, label, package, weights, threads):
+            typer.echo(line)
+    if int8 and calibrate and reference:
+        for line in export_quantised(package, calibrate, reference, threads):
+            typer.echo(line)
+
+
+def drift(
+    package: Annotated[Path, typer.Option(metavar="FOLDER", help="The package to try.")],
+    images: Annotated[
+        list[Path] | None, typer.Option(metavar="PATH", help="A series with thin slices: DICOM folder or .nii.gz.")
+    ] = None,
+    seed: Annotated[list[int] | None, typer.Option(help="Draw this phantom with slices of 1 mm.")] = None,
+    severity: Annotated[
+        Literal["none", "mild", "moderate", "severe"], typer.Option(help="How much disease a phantom shows.")
+    ] = "moderate",
+    json: Annotated[Path | None, typer.Option(metavar="FILE", help="Where the figures are written.")] = None,
+    threads: Annotated[int, typer.Option(min=0, help="CPU threads of a network; 0: the runtime's choice.")] = 0,
+) -> None:
+    """Tell how far severity drifts with slice thickness, kernel, noise and field of view on the same anatomy."""
+    from rich.console import Console
+
+    from triaged.lab.packages.commands import Trial, tabulate_drift
+
+    tabulate_drift(
+        Trial(package, tuple(images or ()), tuple(seed or ()), severity, threads), json, Console(highlight=False)
+    )

@@ -1,0 +1,285 @@
+"""The files: received instances, result objects and quarantine, each durable before anybody is told about it.
+
+Layout under the root, all names made by us: `<study>/<series>/<sop>[-n].dcm`, `<study>/results/<name>[-n]`,
+`quarantine/<name>[-n]`, and `incoming/` for what is still being written. Knows no database. A file that a crash left
+without its row is found again when the same bytes are sent again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import count
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+from types import TracebackType
+from typing import Self
+
+from triaged.errors import TryLater
+from triaged.spool.durable import Folders, link_without_overwriting, storage_errors, sync_file
+from triaged.study.uids import SeriesUID, SOPInstanceUID, StudyUID
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}\Z")
+_MIB = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class KeptFile:
+    """A durable file: `path` is relative to the spool's root; digest and size are of the encoded data set.
+
+    Of a result object or of bytes in quarantine they are of everything that was written without `write_meta`.
+    """
+
+    path: str
+    sha256: str
+    size_bytes: int
+
+
+class Spool:
+    """A folder tree on one file system, shared by every process that serves this store."""
+
+    def __init__(self, root: Path, reserve_mb: int) -> None:
+        self._root = root.resolve()
+        self._reserve_mb = reserve_mb
+        self._folders = Folders(self._root)
+
+    def check_reserve(self) -> None:
+        """Refuse to begin while the disk has less free space than the reserve.
+
+        Raises:
+            TryLater: it has.
+        """
+        free = self.free_mb()
+        if free < self._reserve_mb:
+            raise TryLater(f"expected at least {self._reserve_mb} MiB free for the spool, found {free} MiB")
+
+    def check_writable(self) -> None:
+        """Refuse where no file can be begun, by beginning one.
+
+        Raises:
+            TryLater: the file system says no, e.g. because it is mounted read-only.
+        """
+        with self.incoming():
+            pass
+
+    def free_mb(self) -> int:
+        """Return the free space for the spool in MiB.
+
+        Raises:
+            TryLater: the file system does not answer.
+        """
+        with storage_errors():
+            self._folders.ensure(self._root)
+            disk = os.statvfs(self._root)
+            return disk.f_bavail * disk.f_frsize // _MIB
+
+    def part(self, study_uid: StudyUID, series_uid: SeriesUID, sop_instance_uid: SOPInstanceUID) -> PartFile:
+        """Begin a file for an instance whose identifiers are known; it exists for others only after `commit`."""
+        return PartFile(self, self._instance_target(study_uid, series_uid, sop_instance_uid))
+
+    def incoming(self) -> PartFile:
+        """Begin a file whose place is known only after its content has come: end with `commit_as` or `quarantine`."""
+        return PartFile(self, None)
+
+    def keep_derived(self, study_uid: str, name: str, content: bytes) -> KeptFile:
+        """Keep a result object of a study; the same name with the same content is the same file."""
+        return self._keep(self._root / _checked(study_uid) / "results" / _checked(name), content)
+
+    def quarantine(self, name: str, content: bytes) -> KeptFile:
+        """Keep bytes aside that cannot be filed under a study."""
+        return self._keep(self._root / "quarantine" / _checked(name), content)
+
+    def discard(self, kept: KeptFile) -> None:
+        """Remove a file that got no row, because its instance is one of our own coming back."""
+        with storage_errors():
+            self.absolute(kept.path).unlink(missing_ok=True)
+
+    def absolute(self, relative: str) -> Path:
+        """Return where a kept file lies.
+
+        Raises:
+            ValueError: the path leads out of the spool.
+        """
+        path = (self._root / relative).resolve()
+        if path == self._root or not path.is_relative_to(self._root):
+            raise ValueError(f"expected a path inside the spool, found one that leads out of it: {relative!r}")
+        return path
+
+    def is_whole(self, relative: str, size_bytes: int | None) -> bool:
+        """Tell whether a kept file is there with as many bytes as were kept, or with any where that is not known.
+
+        Raises:
+            TryLater: the file system does not answer.
+        """
+        with storage_errors():
+            try:
+                with self.absolute(relative).open("rb") as file:
+                    meta_bytes = _meta_length(file.read(144))
+                    found = file.seek(0, os.SEEK_END)
+            except FileNotFoundError:
+                return False
+        return found > 0 if size_bytes is None else found in (size_bytes, size_bytes + meta_bytes)
+
+    def sweep_parts(self, older_than: datetime) -> int:
+        """Remove what dead receivers left half-written and nobody has touched since `older_than`; return how many."""
+        swept = 0
+        with storage_errors():
+            for path in self._incoming_folder().glob("*.part"):
+                try:
+                    if datetime.fromtimestamp(path.stat().st_mtime, UTC) < older_than:
+                        path.unlink()
+                        swept += 1
+                except FileNotFoundError:
+                    continue  # its receiver has just finished it
+        return swept
+
+    def _keep(self, target: Path, content: bytes) -> KeptFile:
+        with PartFile(self, target) as part:
+            part.write(content)
+            return part.commit()
+
+    def _instance_target(self, study_uid: StudyUID, series_uid: SeriesUID, sop_instance_uid: SOPInstanceUID) -> Path:
+        return self._root / study_uid.value / series_uid.value / f"{sop_instance_uid.value}.dcm"
+
+    def _incoming_folder(self) -> Path:
+        folder = self._root / "incoming"
+        self._folders.ensure(folder)
+        return folder
+
+    def _file(self, part: Path, target: Path, is_same: Callable[[Path], bool]) -> Path:
+        """Give a synced part its name, or one with a number where other content has the name; return the path.
+
+        Where the same content is there already, from a sender that repeats itself or from before a crash, that file is
+        the answer: it is synced again, since a crash may have come between its rename and its sync.
+        """
+        self._folders.ensure(target.parent)
+        for number in count():
+            named = target if number == 0 else target.with_name(f"{target.stem}-{number}{target.suffix}")
+            if link_without_overwriting(part, named):
+                break
+            if is_same(named):
+                sync_file(named)
+                break
+        self._folders.sync(named.parent)
+        part.unlink(missing_ok=True)
+        return named
+
+
+class PartFile:
+    """A file being written; leaving the context without a commit removes it.
+
+    File meta information goes through `write_meta` first: it names the sender, so it is kept, but it is not part of
+    the digest, and two sendings that differ only there are the same instance.
+    """
+
+    def __init__(self, spool: Spool, target: Path | None) -> None:
+        self._spool = spool
+        self._target = target
+        self._digest = hashlib.sha256()
+        self._meta_bytes = 0
+        self._size_bytes = 0
+
+    def __enter__(self) -> Self:
+        with storage_errors():
+            folder = self._spool._incoming_folder()
+            self._file = NamedTemporaryFile("wb", dir=folder, suffix=".part", delete=False, buffering=0)
+        self.path = Path(self._file.name)
+        """Where the bytes lie while they are being written, so that a header can be read from them."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._file.close()
+        self.path.unlink(missing_ok=True)
+
+    def write_meta(self, content: bytes) -> None:
+        """Write preamble and file meta information, before anything else.
+
+        Raises:
+            TryLater: the disk is full or away.
+        """
+        if self._size_bytes:
+            raise ValueError("expected file meta information before the data set, found the data set begun")
+        self._meta_bytes += len(content)
+        self._write(content)
+
+    def write(self, content: bytes | bytearray | memoryview) -> None:
+        """Write the next bytes of the encoded data set.
+
+        Raises:
+            TryLater: the disk is full or away.
+        """
+        self._digest.update(content)
+        self._size_bytes += len(content)
+        self._write(content)
+
+    def commit(self) -> KeptFile:
+        """Make the file durable under the name it was begun for, and return where it is.
+
+        Raises:
+            TryLater: the disk is full or away; the sender has to be told so.
+        """
+        if self._target is None:
+            raise ValueError("expected commit_as or quarantine for a file whose place was not known")
+        return self._commit(self._target)
+
+    def commit_as(self, study_uid: StudyUID, series_uid: SeriesUID, sop_instance_uid: SOPInstanceUID) -> KeptFile:
+        """Make the file durable as this instance, and return where it is.
+
+        Raises:
+            TryLater: the disk is full or away; the sender has to be told so.
+        """
+        return self._commit(self._spool._instance_target(study_uid, series_uid, sop_instance_uid))
+
+    def quarantine(self, name: str) -> KeptFile:
+        """Make the file durable in quarantine, and return where it is.
+
+        Raises:
+            TryLater: the disk is full or away; the sender has to be told so.
+        """
+        return self._commit(self._spool._root / "quarantine" / _checked(name))
+
+    def _write(self, content: bytes | bytearray | memoryview) -> None:
+        with storage_errors():
+            view = memoryview(content)
+            while view:
+                view = view[self._file.write(view) :]
+
+    def _commit(self, target: Path) -> KeptFile:
+        with storage_errors():
+            os.fsync(self._file.fileno())
+            path = self._spool._file(self.path, target, self._is_same)
+        relative = path.relative_to(self._spool._root).as_posix()
+        return KeptFile(relative, self._digest.hexdigest(), self._size_bytes)
+
+    def _is_same(self, kept: Path) -> bool:
+        """Tell whether a kept file holds the same data set, whatever its file meta information says."""
+        with kept.open("rb") as file:
+            file.seek(_meta_length(file.read(144)) if self._meta_bytes else 0)
+            return hashlib.file_digest(file, "sha256").digest() == self._digest.digest()
+
+
+def _meta_length(head: bytes) -> int:
+    """Return where the data set begins in a DICOM file (PS3.10 7.1), or 0 where it is none.
+
+    128 bytes of preamble, `DICM`, then the group length (0002,0000) UL, which counts the bytes after itself.
+    """
+    if head[128:132] != b"DICM" or head[132:140] != b"\x02\x00\x00\x00UL\x04\x00" or len(head) < 144:
+        return 0
+    return 144 + int.from_bytes(head[140:144], "little")
+
+
+def _checked(name: str) -> str:
+    """Return a name that is safe as one component of a path.
+
+    Raises:
+        ValueError: it is not.
+    """
+    if not _NAME.match(name):
+        raise ValueError(f"expected a plain file name (letters, digits, '.', '_', '-'), found {name!r}")
+    return name

@@ -1,0 +1,180 @@
+"""What readers do with studies: each action once, with who and when, and what it changes in the same transaction.
+
+What may be done is decided by `triaged.study.reading`, where a study then stands by the policy that the caller brings.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, bindparam, insert, select, update
+
+from triaged.errors import ActionRefused
+from triaged.store.listing import order
+from triaged.store.listing.standings import standing_of
+from triaged.store.tables import schema
+from triaged.store.tables.database import Ledger
+from triaged.store.tables.rows import known_study
+from triaged.study.placement import Override
+from triaged.study.reading import PROGRAM, Action, ActionKind, Hand, ReadState, acted, demand_own
+from triaged.study.standing import Placing
+
+_WORDS = {
+    ActionKind.READING: "taken for reading",
+    ActionKind.RELEASED: "released",
+    ActionKind.DONE: "done",
+    ActionKind.REOPENED: "opened again",
+    ActionKind.PINNED: "pinned",
+    ActionKind.RAISED: "raised",
+    ActionKind.LOWERED: "lowered",
+    ActionKind.RESTORED: "put back into the order of the list",
+}
+
+
+class Actions(Ledger):
+    """What the pages write and show."""
+
+    def act(
+        self, study_uid: str, kind: ActionKind, person: str, *, placing: Placing, now: datetime, detail: str = ""
+    ) -> Action:
+        """Do something with a study; the same person doing the same again changes nothing and is told the first.
+
+        Raises:
+            UnknownStudy: there is no such study.
+            ActionRefused: it cannot be done as the study stands.
+        """
+        with self._database.begin() as connection:
+            study = known_study(connection, study_uid)
+            last = _last(connection, study)
+            if last is not None and (last.kind, last.person) == (kind, person):
+                return _action(last, study_uid)
+            before = hand_of(study)
+            after = acted(before, kind, person, now=now)
+            if kind is ActionKind.READING and before.state is ReadState.READING and before.person != person:
+                detail = f"taken over from {before.person}" + (f": {detail}" if detail else "")
+            cause = f"{_WORDS[kind]} by {person}" + (f": {detail}" if detail else "")
+            done = record_action(connection, study, kind, person, detail=detail, now=now)
+            _hand_over(connection, study, after, placing, cause=cause, now=now)
+        return Action(done, study_uid, now, person, kind, detail)
+
+    def undo(
+        self, study_uid: str, person: str, *, placing: Placing, now: datetime, action_id: int | None = None
+    ) -> Action:
+        """Take back the last action on a study that was not taken back yet, whoever did it; return the taking back.
+
+        With `action_id` only if that is the last one: what a person sees and takes back may not be the last any more.
+
+        What the program did by itself is not taken back, nor what lies before that: a study came back since its reader
+        has not seen all of it.
+
+        Raises:
+            UnknownStudy: there is no such study.
+            ActionRefused: there is nothing to take back, or somebody else reads the study.
+        """
+        with self._database.begin() as connection:
+            study = known_study(connection, study_uid)
+            demand_own(hand_of(study), ActionKind.UNDONE, person)
+            last = _last(connection, study)
+            if last is None or last.person == PROGRAM:
+                found = "none" if last is None else f"{last.kind} by {last.person}"
+                raise ActionRefused(f"{ActionKind.UNDONE}: expected an action of a person, found {found}")
+            detail = f"{last.kind} by {last.person}"
+            if action_id not in (None, last.id):
+                raise ActionRefused(f"{ActionKind.UNDONE}: expected the last action, found a later one: {detail}")
+            after = _hand_before(last)
+            undone = record_action(connection, study, ActionKind.UNDONE, person, detail=detail, undoes=last.id, now=now)
+            cause = f"{_WORDS[ActionKind(last.kind)]} by {last.person}, undone by {person}"
+            _hand_over(connection, study, after, placing, cause=cause, now=now)
+        return Action(undone, study_uid, now, person, ActionKind.UNDONE, detail, undoes=last.id)
+
+    def actions(self, study_uid: str) -> list[Action]:
+        """Return everything that was done with a study, the oldest first."""
+        with self._database.read() as connection:
+            rows = connection.execute(_ACTIONS, {"uid": study_uid}).all()
+        undone = {row.undoes for row in rows}
+        return [_action(row, study_uid, undone=row.id in undone) for row in rows]
+
+
+def hand_of(study: Row[Any]) -> Hand:
+    """Return in whose hands the study of a row is."""
+    return Hand(ReadState(study.read_state), study.read_by or "", study.read_at, Override(study.override))
+
+
+def record_action(
+    connection: Connection,
+    study: Row[Any],
+    kind: ActionKind,
+    person: str,
+    *,
+    detail: str,
+    now: datetime,
+    undoes: int | None = None,
+) -> int:
+    """Write an action with in whose hands the study, whose row is locked, was before; return its number."""
+    before = {f"{name}_before": getattr(study, name) for name in ("override", "read_state", "read_by", "read_at")}
+    told = {"at": now, "person": person, "kind": kind, "detail": detail, "undoes": undoes}
+    return int(connection.execute(_ACT, {"study_id": study.id, **told, **before}).scalar_one())
+
+
+def set_hand(connection: Connection, study_id: int, hand: Hand) -> None:
+    """Write in whose hands a study is."""
+    by = hand.person or None
+    values = {"override": hand.override, "read_state": hand.state, "read_by": by, "read_at": hand.at}
+    connection.execute(_SET, {"study": study_id, **values})
+
+
+def _hand_over(
+    connection: Connection, study: Row[Any], after: Hand, placing: Placing, *, cause: str, now: datetime
+) -> None:
+    """Give a study into other hands, with what follows for the order.
+
+    One that comes back gets its place anew: meanwhile the policy may have changed, and keys of two do not compare.
+    """
+    set_hand(connection, study.id, after)
+    was_open, is_open = study.read_state != ReadState.DONE, after.state is not ReadState.DONE
+    if was_open and not is_open:
+        order.leave(connection, study, cause=cause, now=now)
+        return
+    if after.override != study.override or not was_open:
+        placement = placing(standing_of(connection, study, now=now, override=after.override))
+        order.place(connection, study, placement, cause=cause, now=now)
+        if not was_open:
+            order.enter(connection, study.id, placement.sort_key, cause=cause, now=now)
+
+
+def _last(connection: Connection, study: Row[Any]) -> Row[Any] | None:
+    """Return the last action on a study that stands, that is: neither taken back nor a taking back itself."""
+    return connection.execute(_LAST, {"study": study.id}).one_or_none()
+
+
+def _hand_before(action: Row[Any]) -> Hand:
+    state, person = ReadState(action.read_state_before), action.read_by_before or ""
+    return Hand(state, person, action.read_at_before, Override(action.override_before))
+
+
+def _action(row: Row[Any], study_uid: str, *, undone: bool = False) -> Action:
+    kind = ActionKind(row.kind)
+    return Action(row.id, study_uid, row.at, row.person, kind, row.detail, row.undoes, undone)
+
+
+_study, _taken = schema.study, schema.action
+_back = _taken.alias("back")
+_ACT = insert(_taken).returning(_taken.c.id)
+_SET = update(_study).where(_study.c.id == bindparam("study"))
+_LAST = (
+    select(_taken)
+    .where(
+        _taken.c.study_id == bindparam("study"),
+        _taken.c.undoes.is_(None),
+        ~select(_back.c.id).where(_back.c.undoes == _taken.c.id).exists(),
+    )
+    .order_by(_taken.c.id.desc())
+    .limit(1)
+)
+_ACTIONS = (
+    select(_taken)
+    .join(_study, _study.c.id == _taken.c.study_id)
+    .where(_study.c.study_uid == bindparam("uid"))
+    .order_by(_taken.c.id)
+)

@@ -1,0 +1,235 @@
+"""How studies stand, rebuilt from their rows, and their places made anew where something beside the images changed.
+
+Knows no policy: who asks brings it along. It decides within the transaction, on what is true there.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, bindparam, select, update
+
+from triaged.errors import UnknownStudy
+from triaged.store.listing import order
+from triaged.store.tables import schema
+from triaged.store.tables.database import Ledger
+from triaged.store.tables.moments import interval
+from triaged.store.tables.rows import known_study, more_urgent, record_event, study_uid_of
+from triaged.study.assessment import Assessed, Assessment, Failed, OutOfScope, Reason, ReasonCode
+from triaged.study.finding import Finding, QualityFlag
+from triaged.study.lifecycle import State
+from triaged.study.placement import OrderPriority, Override, Placement
+from triaged.study.reading import ReadState
+from triaged.study.standing import Comparison, EarlierFinding, Placing, Standing
+
+Where = Placement | Placing
+"""A place that is the same however the study stands, or the policy that decides once that is known."""
+
+
+class Standings(Ledger):
+    """What decides about places, for one study and for all."""
+
+    def standing(self, study_uid: str, *, now: datetime) -> Standing:
+        """Return how a study stands.
+
+        Raises:
+            UnknownStudy: there is no such study.
+        """
+        with self._database.read() as connection:
+            row = connection.execute(_STUDY, {"uid": study_uid}).one_or_none()
+            if row is None:
+                raise UnknownStudy(f"expected a study on the list, found none with the Study Instance UID {study_uid}")
+            return standing_of(connection, row, now=now)
+
+    def place_again(self, study_uid: str, placing: Placing, *, cause: str, now: datetime) -> bool:
+        """Give a study the place that the policy gives it now; tell whether that was another one.
+
+        Raises:
+            UnknownStudy: there is no such study.
+        """
+        with self._database.begin() as connection:
+            study = known_study(connection, study_uid)
+            return _place_again(connection, study, placing, cause=cause, now=now)
+
+    def prioritise(
+        self, study_uid: str, priority: OrderPriority, placing: Placing, *, cause: str, now: datetime
+    ) -> bool:
+        """Take in what another list says about the urgency of a study's order; tell whether it moved.
+
+        Of what the images, the orders and other lists say the most urgent counts.
+
+        Raises:
+            UnknownStudy: there is no such study.
+        """
+        with self._database.begin() as connection:
+            study = known_study(connection, study_uid)
+            urgent = more_urgent(OrderPriority(study.order_priority), priority)
+            if urgent == study.order_priority:
+                return False
+            connection.execute(_PRIORITISE, {"study": study.id, "order_priority": urgent})
+            _record(connection, study, "ORDER_PRIORITY", f"{urgent}: {cause}", now=now)
+            return _place_again(connection, known_study(connection, study_uid), placing, cause=cause, now=now)
+
+    def place_all_again(self, placing: Placing, *, cause: str, now: datetime) -> int:
+        """Give every open study the place that the policy gives it now, as one change; return how many have another.
+
+        For a change of the policy itself: their keys from before need not be comparable with those from now.
+        """
+        with self._database.begin() as connection:
+            return place_all_in(connection, placing, cause=cause, now=now)
+
+    def place_due(self, placing: Placing, *, cause: str, now: datetime) -> int:
+        """Give the open studies a new place whose place time alone has changed, as one change; return how many.
+
+        Where they moved to stands in the record of the order, and nothing in the history of each study: nothing
+        happened to it.
+        """
+        with self._database.read() as connection:
+            if connection.execute(_ANY_DUE, {"now": now}).first() is None:
+                return 0
+        with self._database.begin() as connection:
+            rows = connection.execute(_ALL_DUE, {"now": now}).all()
+            _place_rows(connection, rows, placing, cause=cause, now=now)
+        return len(rows)
+
+
+def place_all_in(connection: Connection, placing: Placing, *, cause: str, now: datetime) -> int:
+    """Do what `Standings.place_all_again` does, within a transaction."""
+    changed = _place_rows(connection, connection.execute(_ALL_OPEN).all(), placing, cause=cause, now=now)
+    for row in changed:
+        _record(connection, row, "PLACED_AGAIN", cause, now=now)
+    return len(changed)
+
+
+def standing_of(connection: Connection, study: Row[Any], *, now: datetime, **changed: Any) -> Standing:
+    """Return how the study of a row stands, with what is `changed` of it in this transaction."""
+    values = {
+        "study_uid": study_uid_of(study),
+        "since": study.first_instance_at if study.ready_at is None else study.ready_at,
+        "now": now,
+        "state": State(study.state),
+        "order_priority": OrderPriority(study.order_priority),
+        "override": Override(study.override),
+    }
+    if "assessment" not in changed and study.result_id is not None:
+        result = connection.execute(_RESULT, {"result": study.result_id}).one()
+        changed = {**_found(connection, study, result), **changed}
+    if "trusted" not in changed:
+        changed["trusted"] = is_trusted(connection)
+    return Standing(**{**values, **changed})
+
+
+def is_trusted(connection: Connection) -> bool:
+    """Tell whether studies are read in the order that the scores give, as the guard decided last."""
+    return connection.execute(_TRUSTED).scalar_one_or_none() is not False
+
+
+def placed(connection: Connection, study: Row[Any], where: Where, *, now: datetime, **changed: Any) -> Placement:
+    """Return the place of a study, which the policy decides where it was brought along."""
+    return where if isinstance(where, Placement) else where(standing_of(connection, study, now=now, **changed))
+
+
+def assessment_of(result: Row[Any]) -> Assessment:
+    """Return the assessment that a row of `result` was written from."""
+    if result.outcome == State.TRIAGED:
+        return Assessed(_finding(result))
+    reason = Reason(ReasonCode(result.reason_code), result.reason_detail)
+    return OutOfScope(reason) if result.outcome == State.OUT_OF_SCOPE else Failed(reason)
+
+
+def _found(connection: Connection, study: Row[Any], result: Row[Any]) -> dict[str, Any]:
+    """Return what a result says of the study, and what it was compared with."""
+    found: dict[str, Any] = {"assessment": assessment_of(result)}
+    if result.prior_result_id is not None:
+        prior = connection.execute(_PRIOR, {"result": result.prior_result_id}).one()
+        found["comparison"] = _comparison(study, result, prior)
+    return found
+
+
+def _comparison(study: Row[Any], result: Row[Any], prior: Row[Any]) -> Comparison | None:
+    times = interval((study.study_date, study.study_time), (prior.study_date, prior.study_time))
+    if times is None:
+        return None
+    earlier = EarlierFinding(
+        at=times[1],
+        algorithm=prior.model,
+        severity=prior.severity,
+        severity_right=prior.severity_right,
+        severity_left=prior.severity_left,
+        severity_total=prior.severity_total,
+        lungs_ml=prior.lungs_ml,
+    )
+    return Comparison(times[0], result.model, earlier)
+
+
+def _finding(result: Row[Any]) -> Finding:
+    return Finding(
+        identification=result.identification,
+        severity=result.severity,
+        severity_right=result.severity_right,
+        severity_left=result.severity_left,
+        severity_total=result.severity_total,
+        right_lung_ml=result.right_lung_ml,
+        left_lung_ml=result.left_lung_ml,
+        lungs_ml=result.lungs_ml,
+        lesion_ml=result.lesion_ml,
+        dense_share=result.dense_share,
+        grade=result.grade,
+        engine=result.engine,
+        identification_threshold=result.identification_threshold,
+        quality=tuple(QualityFlag(flag) for flag in json.loads(result.quality)),
+    )
+
+
+def _place_again(connection: Connection, study: Row[Any], placing: Placing, *, cause: str, now: datetime) -> bool:
+    placement = placing(standing_of(connection, study, now=now))
+    if _is_at(study, placement):
+        return False
+    order.place(connection, study, placement, cause=cause, now=now)
+    _record(connection, study, "PLACED_AGAIN", cause, now=now)
+    return True
+
+
+def _place_rows(
+    connection: Connection, rows: Sequence[Row[Any]], placing: Placing, *, cause: str, now: datetime
+) -> list[Row[Any]]:
+    """Give the studies of these locked rows their places, as one change; return the rows of those that had another."""
+    trusted = is_trusted(connection)
+    placements = {row.id: placing(standing_of(connection, row, now=now, trusted=trusted)) for row in rows}
+    changed = [row for row in rows if not _is_at(row, placements[row.id])]
+    order.place_all(connection, {row.id: placements[row.id] for row in changed}, cause=cause, now=now)
+    return changed
+
+
+def _is_at(study: Row[Any], placement: Placement) -> bool:
+    found = {name: getattr(study, name) for name in order.placement_columns(placement)}
+    return found == order.placement_columns(placement)
+
+
+def _record(connection: Connection, study: Row[Any], event: str, detail: str, *, now: datetime) -> None:
+    state = State(study.state)
+    record_event(
+        connection, study.id, event, before=state, after=state, revision=study.revision, detail=detail, now=now
+    )
+
+
+_study, _result = schema.study, schema.result
+_STUDY = select(_study).where(_study.c.study_uid == bindparam("uid"))
+_RESULT = select(_result).where(_result.c.id == bindparam("result"))
+_PRIOR = (
+    select(_result, _study.c.study_date, _study.c.study_time)
+    .join(_study, _study.c.id == _result.c.study_id)
+    .where(_result.c.id == bindparam("result"))
+)
+_TRUSTED = select(schema.policy.c.trusted).order_by(schema.policy.c.id.desc()).limit(1)
+_PRIORITISE = update(_study).where(_study.c.id == bindparam("study"))
+# In the order of their rows, as everybody locks who locks several.
+_ALL_OPEN = (
+    select(_study).where(_study.c.read_state != ReadState.DONE).order_by(_study.c.id).with_for_update(key_share=True)
+)
+_due = _study.c.due_again_at <= bindparam("now", type_=_study.c.due_again_at.type)
+_ALL_DUE = _ALL_OPEN.where(_due)
+_ANY_DUE = select(_study.c.id).where(_due, order.IS_OPEN).limit(1)

@@ -1,0 +1,211 @@
+"""The reading worklist as rows: what is on it, in which order, and whether it has changed.
+
+Reads only. The order is the sort key's and nothing else's.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Row, Select, Table, func, select, text
+
+from triaged.store.listing.order import IS_OPEN
+from triaged.store.listing.policies import warnings
+from triaged.store.tables import schema
+from triaged.store.tables.database import Ledger
+from triaged.store.tables.rows import patient_of, search_text
+from triaged.store.tables.views import Ended, Order, Shown
+from triaged.study.lifecycle import State
+from triaged.study.placement import Lane, Override, Trend, TriageClass
+from triaged.study.reading import ReadState
+from triaged.study.records import WorklistEntry
+
+_study = schema.study
+_LATE_COMMITS = 1000
+"""How many row numbers back a transaction may still be open that the change token must notice."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Which studies of the list are asked for.
+
+    `search` finds every one of its words somewhere in the patient's name or ID or the accession number, whatever their
+    case and accents. No classes, no states: all of them.
+    """
+
+    shown: Shown = Shown.OPEN
+    search: str = ""
+    classes: frozenset[TriageClass] = frozenset()
+    states: frozenset[State] = frozenset()
+
+
+class Worklist(Ledger):
+    """The list, as pages and commands show it."""
+
+    def entries(
+        self,
+        limit: int = 1000,
+        offset: int = 0,
+        *,
+        shown: Shown = Shown.OPEN,
+        order: Order = Order.TRIAGE,
+        search: str = "",
+        classes: frozenset[TriageClass] = frozenset(),
+        states: frozenset[State] = frozenset(),
+    ) -> list[WorklistEntry]:
+        """Return a stretch of a part of the list from its top, after skipping `offset` entries of that part.
+
+        `search` finds every one of its words somewhere in the patient's name or ID or the accession number, whatever
+        their case and accents; no classes and no states are all of them. Positions are those on the open list,
+        whatever part of it and in whichever order it is shown. Of those that are DONE the last read comes first.
+        """
+        part = Part(shown, search, classes, states)
+        plain = part == Part() and order is Order.TRIAGE
+        unnumbered = plain or shown is Shown.DONE
+        query = _ordered(_narrowed(_ENTRIES if unnumbered else _NUMBERED, part), shown, order)
+        with self._database.read() as connection:
+            rows = connection.execute(query.limit(limit).offset(offset)).all()
+        if plain:
+            return [_entry(row, position) for position, row in enumerate(rows, start=offset + 1)]
+        return [_entry(row, 0 if unnumbered else row.position or 0) for row in rows]
+
+    def order(self) -> list[str]:
+        """Return the Study Instance UIDs of the open list from its top, as they are at one moment."""
+        query = select(_study.c.study_uid).where(IS_OPEN).order_by(_study.c.sort_key)
+        with self._database.read() as connection:
+            return list(connection.execute(query).scalars())
+
+    def entries_at(self, places: Mapping[str, int]) -> list[WorklistEntry]:
+        """Return studies by their UIDs, each at the position that it has in `places`, in the order of these."""
+        with self._database.read() as connection:
+            rows = connection.execute(_ENTRIES.where(_study.c.study_uid.in_(list(places)))).all()
+        return [_entry(row, places[row.study_uid]) for row in sorted(rows, key=lambda row: places[row.study_uid])]
+
+    def entry(self, study_uid: str) -> WorklistEntry | None:
+        """Return one study with its position, or None where it is not known; also one that is done."""
+        with self._database.read() as connection:
+            row = connection.execute(_ENTRIES.where(_study.c.study_uid == study_uid)).one_or_none()
+            if row is None:
+                return None
+            above = 0
+            if row.read_state != ReadState.DONE:
+                above = connection.execute(_COUNT.where(_study.c.sort_key <= row.sort_key, IS_OPEN)).scalar_one()
+        return _entry(row, above)
+
+    def ended(self, limit: int = 1000) -> list[Ended]:
+        """Return the studies that could not be read or are out of scope, in the order of the list."""
+        columns = (_study.c.study_uid, _study.c.state, _study.c.reason)
+        query = (
+            select(*columns, _since.label("since"))
+            .where(_study.c.state.in_((State.FAILED, State.OUT_OF_SCOPE)))
+            .order_by(_study.c.sort_key)
+            .limit(limit)
+        )
+        with self._database.read() as connection:
+            rows = connection.execute(query).all()
+        return [Ended(row.study_uid, State(row.state), row.reason, row.since) for row in rows]
+
+    def total(
+        self,
+        *,
+        shown: Shown = Shown.OPEN,
+        search: str = "",
+        classes: frozenset[TriageClass] = frozenset(),
+        states: frozenset[State] = frozenset(),
+    ) -> int:
+        """Return how many studies a part of the list has, by default the open list."""
+        with self._database.read() as connection:
+            return int(connection.execute(_narrowed(_COUNT, Part(shown, search, classes, states))).scalar_one())
+
+    def banner(self) -> list[str]:
+        """Return what readers have to know of the order beside the list itself, in words; mostly nothing."""
+        with self._database.read() as connection:
+            return warnings(connection)
+
+    def version(self) -> str:
+        """Return a token that changes whenever the list does; equal tokens mean that nothing has to be read again.
+
+        Every change writes an event, an action where a reader made it, or only the change of the order where time alone
+        made it. The highest numbers alone would miss, on PostgreSQL, a transaction that took a lower number and
+        committed later; the count of the last numbers does not.
+        """
+        with self._database.read() as connection:
+            return "-".join(str(number) for query in _NEWEST for number in connection.execute(query).one())
+
+
+def _narrowed(query: Select[Any], part: Part) -> Select[Any]:
+    match part.shown:
+        case Shown.OPEN:
+            query = query.where(IS_OPEN)
+        case Shown.DONE:
+            query = query.where(_IS_DONE)
+        case Shown.ALL:
+            pass
+    if part.classes:
+        query = query.where(_study.c.triage_class.in_(sorted(part.classes)))
+    if part.states:
+        query = query.where(_study.c.state.in_(sorted(part.states)))
+    for word in search_text(part.search).split():
+        query = query.where(_study.c.search_text.contains(word, autoescape=True))
+    return query
+
+
+def _ordered(query: Select[Any], shown: Shown, order: Order) -> Select[Any]:
+    if order is Order.ARRIVAL:
+        return query.order_by(_since, _study.c.id)
+    if shown is Shown.DONE:
+        return query.order_by(_study.c.read_at.desc(), _study.c.id.desc())
+    return query.order_by(_study.c.sort_key)
+
+
+def _newest(table: Table) -> Select[Any]:
+    highest = select(func.coalesce(func.max(table.c.id), 0).label("highest")).cte("newest")
+    recent = select(func.count()).select_from(table).where(table.c.id > highest.c.highest - _LATE_COMMITS)
+    return select(highest.c.highest, recent.scalar_subquery().label("recent"))
+
+
+def _entry(row: Row[Any], position: int) -> WorklistEntry:
+    return WorklistEntry(
+        study_instance_uid=row.study_uid,
+        position=position,
+        lane=Lane(row.lane),
+        triage_class=TriageClass(row.triage_class),
+        reason=row.reason,
+        identification=row.identification,
+        identification_threshold=row.identification_threshold,
+        severity=row.severity,
+        severity_left=row.severity_left,
+        severity_right=row.severity_right,
+        grade=row.grade,
+        state=State(row.state),
+        ready_at=row.ready_at,
+        revision=row.revision,
+        first_instance_at=row.first_instance_at,
+        instances=row.instances,
+        quality=tuple(json.loads(row.quality)) if row.quality else (),
+        patient=patient_of(row),
+        result_revision=row.set_revision,
+        override=Override(row.override),
+        read_state=ReadState(row.read_state),
+        read_by=row.read_by or "",
+        read_at=row.read_at,
+        trend=Trend(row.trend or Trend.NO_PRIOR),
+        change_points=row.change_points,
+    )
+
+
+_IS_DONE = text("study.read_state = 'DONE'")
+_since = func.coalesce(_study.c.ready_at, _study.c.first_instance_at, type_=_study.c.ready_at.type)
+_COUNT = select(func.count()).select_from(_study)
+_result = schema.result
+_ENTRIES = select(
+    _study, _result.c.set_revision, _result.c.identification_threshold, _result.c.trend, _result.c.change_points
+).outerjoin(_result, _result.c.id == _study.c.result_id)
+_numbers = (
+    select(_study.c.id, func.row_number().over(order_by=_study.c.sort_key).label("position")).where(IS_OPEN).subquery()
+)
+_NUMBERED = _ENTRIES.add_columns(_numbers.c.position).outerjoin(_numbers, _numbers.c.id == _study.c.id)
+_NEWEST = tuple(_newest(table) for table in (schema.event, schema.action, schema.policy, schema.reorder))

@@ -1,0 +1,226 @@
+"""Which object goes where: deliveries that a result brings, and those that something newer takes the place of.
+
+Functions within a transaction of their callers. Knows no sockets and no files.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, exists, func, or_, select, update
+
+from triaged.store.tables import schema
+from triaged.store.tables.rows import insert_unless_there
+from triaged.study.records import DeliveryState, DerivedObject, ObjectKind
+
+PICTURES = (ObjectKind.SC, ObjectKind.SC_MULTIFRAME)
+"""The same pictures, as single objects and as one: a destination gets them once."""
+
+
+def publish(
+    connection: Connection,
+    study_id: int,
+    result_id: int,
+    objects: Sequence[DerivedObject],
+    destinations: Mapping[str, frozenset[ObjectKind]],
+    *,
+    now: datetime,
+) -> None:
+    """Keep the objects of a result, each once, and post them to the destinations that want them."""
+    known = [_keep(connection, study_id, result_id, made) for made in objects]
+    for destination, kinds in destinations.items():
+        wanted = kinds - _left_out(connection, destination, kinds, objects)
+        for made, derived_id in zip(objects, known, strict=True):
+            if made.kind in wanted:
+                _post(connection, derived_id, destination, now)
+
+
+def withdraw_superseded(connection: Connection, study_id: int, *, now: datetime) -> None:
+    """Withdraw the deliveries of a study that are not of the set in force, have not been sent, and no courier holds.
+
+    Also those that were given up or refused: nobody has to see to them any more.
+    """
+    revision = connection.execute(_REVISION_IN_FORCE, {"study": study_id}).scalar_one_or_none()
+    said = f"superseded by revision {revision} before it was sent"
+    connection.execute(_WITHDRAW, {"study": study_id, "now": now, "said": said})
+
+
+def give_way(connection: Connection, item_id: int, *, now: datetime) -> None:
+    """Send single pictures in the place of a delivery of pictures in one object that was refused or given up.
+
+    One that was refused stays so, for people to see; one that was given up needs nobody's care any more.
+    """
+    failed = connection.execute(_FAILED, {"item": item_id}).one_or_none()
+    if failed is None:
+        return
+    singles = connection.execute(_SINGLES, {"item": item_id}).scalars().all()
+    for derived_id in singles:
+        values = _delivery(derived_id, failed.destination, now)
+        insert_unless_there(connection, schema.outbox, values, key=_DELIVERY_KEY)
+    if singles:
+        state = DeliveryState.REFUSED if failed.state == DeliveryState.REFUSED else DeliveryState.WITHDRAWN
+        error = f"{failed.error}; the single pictures are sent instead"
+        connection.execute(update(_outbox).where(_outbox.c.id == item_id), {"state": state, "error": error})
+
+
+def _keep(connection: Connection, study_id: int, result_id: int, made: DerivedObject) -> int:
+    values = {
+        "study_id": study_id,
+        "result_id": result_id,
+        "sop_instance_uid": made.sop_instance_uid,
+        "sop_class_uid": made.sop_class_uid,
+        "transfer_syntax_uid": made.transfer_syntax_uid,
+        "kind": made.kind,
+        "path": made.path,
+        "sha256": made.sha256,
+    }
+    derived_id = insert_unless_there(connection, schema.derived, values, key=["sop_instance_uid"])
+    if derived_id is None:
+        derived_id = int(connection.execute(_KNOWN, {"sop": made.sop_instance_uid}).scalar_one())
+        connection.execute(_ADOPT, {"derived": derived_id, "result_id": result_id})
+    return derived_id
+
+
+def _left_out(
+    connection: Connection, destination: str, kinds: frozenset[ObjectKind], objects: Sequence[DerivedObject]
+) -> frozenset[ObjectKind]:
+    """Return the kind of pictures that a destination does not get because it gets the other one.
+
+    What has begun to be sent of these very objects decides first, so that the pictures never arrive twice.
+    """
+    pictures = {made.kind: made for made in objects if made.kind in PICTURES}
+    if not kinds.issuperset(PICTURES) or len(pictures) < len(PICTURES):
+        return frozenset()
+    uids = [made.sop_instance_uid for made in objects if made.kind in PICTURES]
+    posted = _posted_pictures(connection, destination, uids)
+    if ObjectKind.SC in posted:
+        return frozenset({ObjectKind.SC_MULTIFRAME})
+    if posted or _accepts(connection, destination, pictures[ObjectKind.SC_MULTIFRAME].sop_class_uid):
+        return frozenset({ObjectKind.SC})
+    return frozenset({ObjectKind.SC_MULTIFRAME})
+
+
+def _posted_pictures(connection: Connection, destination: str, uids: Sequence[str]) -> Collection[ObjectKind]:
+    kinds = _POSTED.where(_derived.c.sop_instance_uid.in_(uids))
+    return {ObjectKind(kind) for kind in connection.execute(kinds, {"to": destination}).scalars()}
+
+
+def _accepts(connection: Connection, destination: str, sop_class_uid: str) -> bool:
+    accepted = connection.execute(_ACCEPTED, {"to": destination}).scalar_one_or_none()
+    return accepted is not None and bool(json.loads(accepted).get(sop_class_uid))
+
+
+def _post(connection: Connection, derived_id: int, destination: str, now: datetime) -> None:
+    values = _delivery(derived_id, destination, now)
+    if insert_unless_there(connection, schema.outbox, values, key=_DELIVERY_KEY) is None:
+        parameters = {"derived": derived_id, "to": destination}
+        revived = {"state": DeliveryState.PENDING, "attempts": 0, "next_attempt_at": now}
+        connection.execute(_REVIVE, parameters | revived)
+
+
+def _delivery(derived_id: int, destination: str, now: datetime) -> dict[str, Any]:
+    return {
+        "derived_id": derived_id,
+        "destination": destination,
+        "state": DeliveryState.PENDING,
+        "attempts": 0,
+        "created_at": now,
+        "next_attempt_at": now,
+    }
+
+
+_derived, _outbox, _result, _study = schema.derived, schema.outbox, schema.result, schema.study
+_DELIVERY_KEY = ("derived_id", "destination")
+_KNOWN = select(_derived.c.id).where(_derived.c.sop_instance_uid == bindparam("sop"))
+_ADOPT = update(_derived).where(_derived.c.id == bindparam("derived"))
+_REVIVE = update(_outbox).where(
+    _outbox.c.derived_id == bindparam("derived"),
+    _outbox.c.destination == bindparam("to"),
+    _outbox.c.state.in_([DeliveryState.DEAD, DeliveryState.REFUSED, DeliveryState.WITHDRAWN]),
+)
+_ACCEPTED = select(schema.negotiated.c.accepted).where(schema.negotiated.c.destination == bindparam("to"))
+_POSTED = (
+    select(_derived.c.kind)
+    .join(_outbox, _outbox.c.derived_id == _derived.c.id)
+    .where(_outbox.c.destination == bindparam("to"))
+)
+
+_in_force = _result.alias("in_force")
+IN_FORCE = _in_force
+"""The result in force, in queries that also say which result an object is of."""
+IS_SUPERSEDED = _result.c.object_set_uid != _in_force.c.object_set_uid
+"""True for objects, joined with their result and the one in force, of a set that is no longer in force."""
+
+_REVISION_IN_FORCE = (
+    select(_result.c.set_revision)
+    .join(_study, _study.c.result_id == _result.c.id)
+    .where(_study.c.id == bindparam("study"))
+)
+_superseded = (
+    select(_derived.c.id)
+    .join(_result, _result.c.id == _derived.c.result_id)
+    .join(_study, _study.c.id == _derived.c.study_id)
+    .join(_in_force, _in_force.c.id == _study.c.result_id)
+    .where(_study.c.id == bindparam("study"), IS_SUPERSEDED)
+)
+_is_free = or_(
+    _outbox.c.lease_expires_at.is_(None),
+    _outbox.c.lease_expires_at <= bindparam("now", type_=_outbox.c.lease_expires_at.type),
+)
+_said = bindparam("said", type_=_outbox.c.error.type)
+_WITHDRAW = (
+    update(_outbox)
+    .where(
+        _outbox.c.derived_id.in_(_superseded),
+        or_(
+            _outbox.c.state.in_([DeliveryState.DEAD, DeliveryState.REFUSED]),
+            (_outbox.c.state == DeliveryState.PENDING) & _is_free,
+        ),
+    )
+    .values(
+        state=DeliveryState.WITHDRAWN,
+        courier=None,
+        lease_expires_at=None,
+        error=_said + func.coalesce("; " + _outbox.c.error, ""),
+    )
+)
+_FAILED = (
+    select(_outbox.c.destination, _outbox.c.state, _outbox.c.error)
+    .join(_derived, _derived.c.id == _outbox.c.derived_id)
+    .where(
+        _outbox.c.id == bindparam("item"),
+        _outbox.c.state.in_([DeliveryState.DEAD, DeliveryState.REFUSED]),
+        _derived.c.kind == ObjectKind.SC_MULTIFRAME,
+    )
+)
+_single, _single_result = _derived.alias("single"), _result.alias("single_result")
+_SINGLES = (
+    select(_single.c.id)
+    .join(_single_result, _single_result.c.id == _single.c.result_id)
+    .join(_derived, _derived.c.study_id == _single.c.study_id)
+    .join(_result, _result.c.id == _derived.c.result_id)
+    .join(_outbox, _outbox.c.derived_id == _derived.c.id)
+    .where(
+        _outbox.c.id == bindparam("item"),
+        _single_result.c.object_set_uid == _result.c.object_set_uid,
+        _single.c.kind == ObjectKind.SC,
+    )
+    .order_by(_single.c.id)
+)
+_to_same = _outbox.alias("to_same")
+HAS_GIVEN_WAY = (_derived.c.kind == ObjectKind.SC_MULTIFRAME) & exists(
+    select(_to_same.c.id)
+    .join(_single, _single.c.id == _to_same.c.derived_id)
+    .join(_single_result, _single_result.c.id == _single.c.result_id)
+    .where(
+        _single.c.study_id == _derived.c.study_id,
+        _single.c.kind == ObjectKind.SC,
+        _single_result.c.object_set_uid == _result.c.object_set_uid,
+        _to_same.c.destination == _outbox.c.destination,
+    )
+    .correlate(_derived, _result, _outbox)
+)
+"""True for deliveries, joined with their object and result, of pictures in one object whose single ones go instead."""

@@ -1,0 +1,280 @@
+"""The row that every received instance gets before its sender is told Success.
+
+Knows no sockets and no files: the bytes are already durable in the spool when an instance comes here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, bindparam, exists, insert, select, update
+
+from triaged.store.listing import order
+from triaged.store.listing.actions import hand_of, record_action, set_hand
+from triaged.store.listing.standings import Where, is_trusted, placed
+from triaged.store.tables import schema
+from triaged.store.tables.database import Ledger
+from triaged.store.tables.rows import (
+    PATIENT_FIELDS,
+    header_text,
+    insert_unless_there,
+    known_study,
+    locked_study,
+    more_urgent,
+    patient_key,
+    patient_of,
+    record_event,
+    search_text,
+    sent_text,
+)
+from triaged.store.tables.views import ConflictKind
+from triaged.study.lifecycle import Event, State, after
+from triaged.study.placement import OrderPriority, Placement
+from triaged.study.reading import PROGRAM, ActionKind, Hand, ReadState
+from triaged.study.records import Admission, Instance, Patient, ReceivedHeader
+from triaged.study.standing import Standing
+
+
+class Arrivals(Ledger):
+    """What the receivers write for each instance."""
+
+    def admit(
+        self,
+        instance: Instance,
+        header: ReceivedHeader,
+        association_id: int | None,
+        *,
+        placement: Where,
+        now: datetime,
+    ) -> Admission:
+        """Write the row of a durable instance, and its study's revision, in one transaction.
+
+        `placement` is where the study stands now. One that is on the list already takes that only where it is higher,
+        so that nothing sinks before it is scored again (ordering specification, 2.3.4). One that is done comes back
+        onto the list: whoever read it has not seen this instance.
+
+        Raises:
+            TryLater: the database is away; nothing was written, and the sender has to be told so.
+        """
+        if header.made_by_us:
+            return Admission.OWN
+        with self._database.begin() as connection:
+            study = locked_study(connection, instance.study_uid.value)
+            if study is not None:
+                return _next_of_study(connection, study, instance, header, association_id, placement, now)
+            if _is_derived(connection, instance):
+                return Admission.OWN
+            is_first = _first_of_study(connection, instance, header, placement, now)
+            study = known_study(connection, instance.study_uid.value)
+            if is_first:
+                return _new_instance(connection, study, instance, association_id, now)
+            return _next_of_study(connection, study, instance, header, association_id, placement, now)
+
+
+def _is_derived(connection: Connection, instance: Instance) -> bool:
+    return bool(connection.execute(_DERIVED, {"sop": instance.sop_instance_uid.value}).scalar_one())
+
+
+def _first_of_study(
+    connection: Connection, instance: Instance, header: ReceivedHeader, where: Where, now: datetime
+) -> bool:
+    """Insert the study of its first instance; False where another receiver was a moment faster."""
+    trusted = is_trusted(connection)
+    standing = Standing(instance.study_uid, now, now, State.RECEIVING, header.order_priority, trusted=trusted)
+    placement = where if isinstance(where, Placement) else where(standing)
+    values = {
+        "study_uid": instance.study_uid.value,
+        "study_uid_sent": sent_text(instance.study_uid),
+        "state": State.RECEIVING,
+        "revision": 1,
+        "order_priority": header.order_priority,
+        "first_instance_at": now,
+        "last_instance_at": now,
+        "instances": 1,
+        "conflicts": 0,
+        "attempts": 0,
+        **{name: getattr(header.patient, name) for name in PATIENT_FIELDS},
+        **_found_by(header.patient),
+        **order.placement_columns(placement),
+    }
+    study_id = insert_unless_there(connection, schema.study, values, key=["study_uid"])
+    if study_id is None:
+        return False
+    order.enter(connection, study_id, placement.sort_key, cause=f"received: {placement.reason}", now=now)
+    record_event(
+        connection,
+        study_id,
+        Event.INSTANCE_ADDED,
+        before=None,
+        after=State.RECEIVING,
+        revision=1,
+        detail=instance.sop_instance_uid.value,
+        now=now,
+    )
+    return True
+
+
+def _next_of_study(
+    connection: Connection,
+    study: Row[Any],
+    instance: Instance,
+    header: ReceivedHeader,
+    association_id: int | None,
+    where: Where,
+    now: datetime,
+) -> Admission:
+    facts = connection.execute(
+        _FACTS, {"sop": instance.sop_instance_uid.value, "study": study.id, "association": association_id}
+    ).one()
+    if facts.derived and facts.kept is None:
+        return Admission.OWN
+    if association_id is not None and not facts.linked:
+        connection.execute(_LINK, {"study_id": study.id, "association_id": association_id})
+    if facts.kept is not None:
+        if facts.kept == instance.sha256:
+            return Admission.DUPLICATE
+        detail = f"expected the content kept first (sha256 {facts.kept}), found {instance.sha256}"
+        _conflict(connection, study, instance, ConflictKind.OTHER_CONTENT, detail, now)
+        return Admission.CONFLICT
+    _reopen(connection, study, instance, header, now)
+    _raise(connection, study, header, where, now)
+    return _new_instance(connection, study, instance, None, now)
+
+
+def _reopen(connection: Connection, study: Row[Any], instance: Instance, header: ReceivedHeader, now: datetime) -> None:
+    """Apply INSTANCE_ADDED: the revision grows, and whoever is analysing the study has a stale claim."""
+    before = State(study.state)
+    state = after(before, Event.INSTANCE_ADDED)
+    values = {
+        "study": study.id,
+        "state": state,
+        "revision": study.revision + 1,
+        "last_instance_at": now,
+        "instances": study.instances + 1,
+        "worker": None,
+        "lease_expires_at": None,
+        "order_priority": more_urgent(OrderPriority(study.order_priority), header.order_priority),
+        **_blanks_filled(study, header),
+    }
+    connection.execute(_REOPEN, values)
+    record_event(
+        connection,
+        study.id,
+        Event.INSTANCE_ADDED,
+        before=before,
+        after=state,
+        revision=study.revision + 1,
+        detail=instance.sop_instance_uid.value,
+        now=now,
+    )
+
+
+def _raise(connection: Connection, study: Row[Any], header: ReceivedHeader, where: Where, now: datetime) -> None:
+    """Place a study higher where it now belongs there, and bring one that is done back onto the list."""
+    urgency = more_urgent(OrderPriority(study.order_priority), header.order_priority)
+    placement = placed(connection, study, where, now=now, state=State.RECEIVING, order_priority=urgency)
+    is_done = study.read_state == ReadState.DONE
+    if is_done or order.higher(study, placement):
+        order.place(connection, study, placement, cause=f"received: {placement.reason}", now=now)
+    if is_done:
+        record_action(connection, study, ActionKind.REOPENED, PROGRAM, detail=_UNSEEN, now=now)
+        set_hand(connection, study.id, Hand(override=hand_of(study).override))
+        order.enter(connection, study.id, placement.sort_key, cause=_UNSEEN, now=now)
+
+
+def _blanks_filled(study: Row[Any], header: ReceivedHeader) -> dict[str, str | None]:
+    """Return the patient attributes that were empty in all earlier instances and are not in this one."""
+    sent = {name: getattr(header.patient, name) for name in PATIENT_FIELDS if not getattr(study, name)}
+    filled: dict[str, Any] = {name: value for name, value in sent.items() if value}
+    return {**filled, **_found_by(Patient(**{**asdict(patient_of(study)), **filled}))} if filled else filled
+
+
+def _found_by(patient: Patient) -> dict[str, str | None]:
+    return {
+        "patient_key": patient_key(patient.patient_id, patient.patient_birth_date),
+        "search_text": search_text(patient.patient_name, patient.patient_id, patient.accession_number),
+    }
+
+
+def _new_instance(
+    connection: Connection, study: Row[Any], instance: Instance, association_id: int | None, now: datetime
+) -> Admission:
+    values = {
+        "study_id": study.id,
+        "series_uid": instance.series_uid.value,
+        "series_uid_sent": sent_text(instance.series_uid),
+        "sop_instance_uid": instance.sop_instance_uid.value,
+        "sop_instance_uid_sent": sent_text(instance.sop_instance_uid),
+        "transfer_syntax_uid": instance.transfer_syntax_uid,
+        "path": instance.path,
+        "sha256": instance.sha256,
+        "size_bytes": instance.size_bytes,
+        "received_at": instance.received_at,
+        "image": header_text(instance.image),
+    }
+    connection.execute(_INSTANCE, values)
+    if association_id is not None:
+        connection.execute(_LINK, {"study_id": study.id, "association_id": association_id})
+    other = connection.execute(_ELSEWHERE, {"sop": instance.sop_instance_uid.value, "study": study.id}).scalar()
+    if other is not None:
+        _conflict(connection, study, instance, ConflictKind.OTHER_STUDY, f"also kept in the study {other}", now)
+    return Admission.NEW
+
+
+def _conflict(
+    connection: Connection, study: Row[Any], instance: Instance, kind: ConflictKind, detail: str, now: datetime
+) -> None:
+    """Flag the study and keep the path, once for each content, however often it is sent."""
+    values = {
+        "study_id": study.id,
+        "kind": kind,
+        "sop_instance_uid": instance.sop_instance_uid.value,
+        "path": instance.path,
+        "sha256": instance.sha256,
+        "at": now,
+        "detail": detail,
+    }
+    if insert_unless_there(connection, schema.conflict, values, key=_CONFLICT_KEY) is None:
+        return
+    connection.execute(_FLAG, {"study": study.id})
+    state = State(study.state)
+    record_event(
+        connection,
+        study.id,
+        "CONFLICT",
+        before=state,
+        after=state,
+        revision=study.revision,
+        detail=f"{kind}: {instance.sop_instance_uid}: {detail}",
+        now=now,
+    )
+
+
+_UNSEEN = "an image came after it was done"
+_instance, _study, _derived, _link = schema.instance, schema.study, schema.derived, schema.association_study
+
+_CONFLICT_KEY = ("study_id", "sop_instance_uid", "sha256", "kind")
+_LINK = insert(_link)
+_INSTANCE = insert(_instance)
+_REOPEN = update(_study).where(_study.c.id == bindparam("study"))
+_FLAG = _REOPEN.values(conflicts=_study.c.conflicts + 1)
+_is_own = exists().where(_derived.c.sop_instance_uid == bindparam("sop"))
+_DERIVED = select(_is_own)
+_FACTS = select(
+    _is_own.label("derived"),
+    exists()
+    .where(_link.c.study_id == bindparam("study"), _link.c.association_id == bindparam("association"))
+    .label("linked"),
+    select(_instance.c.sha256)
+    .where(_instance.c.sop_instance_uid == bindparam("sop"), _instance.c.study_id == bindparam("study"))
+    .scalar_subquery()
+    .label("kept"),
+)
+_ELSEWHERE = (
+    select(_study.c.study_uid)
+    .join(_instance, _instance.c.study_id == _study.c.id)
+    .where(_instance.c.sop_instance_uid == bindparam("sop"), _instance.c.study_id != bindparam("study"))
+    .limit(1)
+)

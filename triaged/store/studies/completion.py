@@ -1,0 +1,160 @@
+"""From RECEIVING to READY, and back into the queue on request; the rule of completion itself lives in `study`."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, func, select, update
+
+from triaged.errors import StaleClaim, UnknownStudy
+from triaged.store.listing import order
+from triaged.store.listing.standings import Where, placed
+from triaged.store.tables import schema
+from triaged.store.tables.database import Database, Ledger
+from triaged.store.tables.rows import (
+    known_study,
+    locked_study,
+    record_event,
+    select_instances,
+    series_by_study,
+    study_uid_of,
+)
+from triaged.store.tables.views import Arrival
+from triaged.study.lifecycle import Event, State, after
+from triaged.study.placement import OrderPriority
+from triaged.study.records import Candidate, Series
+from triaged.study.uids import StudyUID
+
+
+class Completion(Ledger):
+    """What the clock writes, and the administrator's requeue."""
+
+    def __init__(self, database: Database) -> None:
+        super().__init__(database)
+        self._read_before: dict[tuple[int, int], tuple[Series, ...]] = {}
+
+    def receiving(self, *, now: datetime) -> list[Candidate]:
+        """Return every study that may be complete, with all of its instances, the oldest first.
+
+        The clock asks every second or so, mostly while nothing comes: what was read of a revision is not read again.
+        `now` is not needed to answer: being RECEIVING is a state, not an age.
+        """
+        del now
+        with self._database.read() as connection:
+            studies = connection.execute(_RECEIVING).all()
+            associations = {row.study_id: row for row in connection.execute(_ASSOCIATIONS)} if studies else {}
+            series = {
+                (row.id, row.revision): self._read_before.get((row.id, row.revision)) or _series(connection, row.id)
+                for row in studies
+            }
+        self._read_before = series
+        return [_candidate(row, associations.get(row.id), series[row.id, row.revision]) for row in studies]
+
+    def complete(self, study_uid: StudyUID, revision: int, *, placement: Where, cause: str, now: datetime) -> None:
+        """Make a study READY, if it still is what the decision was made on.
+
+        A study that has a result keeps its place until it is scored again, unless the new one is higher; one that
+        was ready before keeps the time from which it counts as waiting.
+
+        Raises:
+            StaleClaim: an instance arrived meanwhile, or somebody else was faster.
+        """
+        with self._database.begin() as connection:
+            study = locked_study(connection, study_uid.value)
+            if study is None or study.state != State.RECEIVING or study.revision != revision:
+                found = "no such study" if study is None else f"{study.state} at revision {study.revision}"
+                raise StaleClaim(f"expected {study_uid} RECEIVING at revision {revision}, found {found}")
+            state = after(State.RECEIVING, Event.COMPLETE)
+            ready_at = now if study.ready_at is None else study.ready_at
+            values = {"state": state, "ready_at": ready_at, "attempts": 0, "not_before": None}
+            connection.execute(update(schema.study).where(schema.study.c.id == study.id), values)
+            place = placed(connection, study, placement, now=now, state=state, since=ready_at)
+            if study.result_id is None or order.higher(study, place):
+                order.place(connection, study, place, cause=cause, now=now)
+            record_event(
+                connection,
+                study.id,
+                Event.COMPLETE,
+                before=State.RECEIVING,
+                after=state,
+                revision=revision,
+                detail=cause,
+                now=now,
+            )
+
+    def requeue(self, study_uid: str, *, placement: Where, now: datetime) -> None:
+        """Have a study that has a result scored again; it does not sink meanwhile.
+
+        The revision grows, so that a result still on its way from before is stale.
+
+        Raises:
+            UnknownStudy: there is no such study.
+            IllegalTransition: it has no result yet: it is on its way already.
+        """
+        with self._database.begin() as connection:
+            study = known_study(connection, study_uid)
+            before = State(study.state)
+            state = after(before, Event.REQUEUED)
+            revision = study.revision + 1
+            values = {"state": state, "revision": revision, "attempts": 0, "not_before": None}
+            connection.execute(update(schema.study).where(schema.study.c.id == study.id), values)
+            place = placed(connection, study, placement, now=now, state=state)
+            if order.higher(study, place):
+                order.place(connection, study, place, cause="requeued", now=now)
+            record_event(
+                connection,
+                study.id,
+                Event.REQUEUED,
+                before=before,
+                after=state,
+                revision=revision,
+                detail="requeued by hand",
+                now=now,
+            )
+
+    def arrival(self, study_uid: str) -> Arrival:
+        """Return since when a study waits and what its order said.
+
+        Raises:
+            UnknownStudy: there is no such study.
+        """
+        query = select(schema.study).where(schema.study.c.study_uid == study_uid)
+        with self._database.read() as connection:
+            study = connection.execute(query).one_or_none()
+        if study is None:
+            raise UnknownStudy(f"expected a study on the list, found none with the Study Instance UID {study_uid}")
+        at = study.first_instance_at if study.ready_at is None else study.ready_at
+        return Arrival(study.study_uid, at, OrderPriority(study.order_priority))
+
+
+def _series(connection: Connection, study_id: int) -> tuple[Series, ...]:
+    return series_by_study(connection, select_instances().where(schema.instance.c.study_id == study_id))[study_id]
+
+
+def _candidate(study: Row[Any], associations: Row[Any] | None, series: tuple[Series, ...]) -> Candidate:
+    return Candidate(
+        study_uid=study_uid_of(study),
+        revision=study.revision,
+        first_instance_at=study.first_instance_at,
+        last_instance_at=study.last_instance_at,
+        open_associations=0 if associations is None else associations.all - associations.closed,
+        last_association_closed_at=None if associations is None else associations.last_closed_at,
+        order_priority=OrderPriority(study.order_priority),
+        series=series,
+    )
+
+
+_RECEIVING = select(schema.study).where(schema.study.c.state == State.RECEIVING).order_by(schema.study.c.id)
+_ASSOCIATIONS = (
+    select(
+        schema.association_study.c.study_id,
+        func.count().label("all"),
+        func.count(schema.association.c.closed_at).label("closed"),
+        func.max(schema.association.c.closed_at).label("last_closed_at"),
+    )
+    .join(schema.association, schema.association.c.id == schema.association_study.c.association_id)
+    .join(schema.study, schema.study.c.id == schema.association_study.c.study_id)
+    .where(schema.study.c.state == State.RECEIVING)
+    .group_by(schema.association_study.c.study_id)
+)

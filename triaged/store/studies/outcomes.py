@@ -1,0 +1,201 @@
+"""The one transaction that publishes a result: study, order, result objects and their deliveries, or nothing.
+
+Knows nothing of how a result comes about.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, assert_never
+
+from sqlalchemy import Connection, Row, bindparam, insert, select, update
+
+from triaged.store.listing import order
+from triaged.store.listing.standings import Where, placed
+from triaged.store.posting.publishing import publish, withdraw_superseded
+from triaged.store.studies.claims import owned_study
+from triaged.store.tables import schema
+from triaged.store.tables.database import Ledger
+from triaged.store.tables.rows import record_event
+from triaged.study.assessment import Assessed, Assessment, Failed, OutOfScope
+from triaged.study.finding import Finding
+from triaged.study.lifecycle import Event, State, after
+from triaged.study.placement import Override
+from triaged.study.records import Claim, DerivedObject, ObjectKind, ObjectSet
+from triaged.study.standing import Compared
+from triaged.study.uids import SeriesUID
+
+
+class Outcomes(Ledger):
+    """What the workers write when they are done."""
+
+    def commit(
+        self,
+        claim: Claim,
+        assessment: Assessment,
+        *,
+        placement: Where,
+        not_chosen: Sequence[tuple[SeriesUID, str]],
+        chosen: SeriesUID | None,
+        objects: Sequence[DerivedObject],
+        destinations: Mapping[str, frozenset[ObjectKind]],
+        model: str,
+        scheme: str,
+        object_set: ObjectSet,
+        coronal_path: str | None,
+        now: datetime,
+        compared: Compared | None = None,
+    ) -> None:
+        """Publish what became of a claimed study, with one delivery for each object and destination that wants it.
+
+        The study's place is decided here, with what readers and other lists said of it while it was analysed; the
+        result itself says what was found, whatever they said. Earlier results keep their rows and are marked as
+        superseded. An object that an earlier run has published (same UID) is not published twice; where its delivery
+        was given up, it is tried again. Pictures go as one object to a destination that wants both kinds and is known
+        to accept it, else as single ones.
+
+        What has not been sent of an earlier set, and no courier is sending, is withdrawn, also where the new set has no
+        objects: nobody is to get a score that the list no longer shows. `coronal_path` is where the spool keeps the
+        view with which a later study of the patient is compared, `compared` how this one follows an earlier one.
+
+        Raises:
+            StaleClaim: the study changed or somebody else owns it; nothing was written.
+        """
+        with self._database.begin() as connection:
+            study = owned_study(connection, claim)
+            event = _event(assessment)
+            state = after(State(study.state), event)
+            result = _result_columns(assessment)
+            named = {"worker": claim.worker, "outcome": state, "model": model, "scheme": scheme}
+            published = {"coronal_path": coronal_path, **_set_columns(object_set), **_compared_columns(compared)}
+            chosen_uid = None if chosen is None else chosen.value
+            comparison = None if compared is None else compared.comparison
+            known = {"state": state, "assessment": assessment, "comparison": comparison}
+            by_itself = placed(connection, study, placement, now=now, override=Override.NONE, **known)
+            shown = {"triage_class": by_itself.triage_class, "reason": by_itself.reason}
+            values = {**result, **named, **published, **shown, "chosen_series_uid": chosen_uid, "at": now}
+            result_id = _write_result(connection, study, values)
+            _write_decisions(connection, result_id, chosen, not_chosen)
+            publish(connection, study.id, result_id, objects, destinations, now=now)
+            place = placed(connection, study, placement, now=now, **known)
+            news = result_id if _is_news(connection, study, object_set) else None
+            order.place(connection, study, place, cause=place.reason, now=now, result_id=news)
+            _write_study(connection, study.id, state, result_id, result)
+            withdraw_superseded(connection, study.id, now=now)
+            record_event(
+                connection,
+                study.id,
+                event,
+                before=State(study.state),
+                after=state,
+                revision=study.revision,
+                detail=place.reason,
+                now=now,
+            )
+
+
+def _event(assessment: Assessment) -> Event:
+    match assessment:
+        case Assessed():
+            return Event.ASSESSED
+        case OutOfScope():
+            return Event.DECLINED
+        case Failed():
+            return Event.GIVEN_UP
+        case _:
+            assert_never(assessment)
+
+
+def _result_columns(assessment: Assessment) -> dict[str, Any]:
+    match assessment:
+        case Assessed(finding=finding):
+            return _finding_columns(finding)
+        case OutOfScope(reason=reason) | Failed(reason=reason):
+            return {"reason_code": reason.code, "reason_detail": reason.detail, "quality": "[]"}
+        case _:
+            assert_never(assessment)
+
+
+def _finding_columns(finding: Finding) -> dict[str, Any]:
+    return {
+        "identification": finding.identification,
+        "identification_threshold": finding.identification_threshold,
+        "severity": finding.severity,
+        "severity_right": finding.severity_right,
+        "severity_left": finding.severity_left,
+        "severity_total": finding.severity_total,
+        "right_lung_ml": finding.right_lung_ml,
+        "left_lung_ml": finding.left_lung_ml,
+        "lungs_ml": finding.lungs_ml,
+        "lesion_ml": finding.lesion_ml,
+        "dense_share": finding.dense_share,
+        "grade": finding.grade,
+        "engine": finding.engine,
+        "quality": json.dumps([flag.value for flag in finding.quality]),
+    }
+
+
+def _set_columns(object_set: ObjectSet) -> dict[str, Any]:
+    return {
+        "basis": object_set.basis,
+        "object_set_uid": object_set.uid,
+        "set_revision": object_set.revision,
+        "follows": object_set.follows,
+    }
+
+
+def _is_news(connection: Connection, study: Row[Any], object_set: ObjectSet) -> bool:
+    """Tell whether a result is another one than the study had; the same one made again is told to nobody."""
+    return connection.execute(_SET_BEFORE, {"result": study.result_id}).scalar_one_or_none() != object_set.uid
+
+
+def _compared_columns(compared: Compared | None) -> dict[str, Any]:
+    if compared is None:
+        return {}
+    return {
+        "prior_result_id": compared.prior_result_id,
+        "trend": compared.trend,
+        "change_points": compared.change_points,
+    }
+
+
+def _write_result(connection: Connection, study: Row[Any], values: Mapping[str, Any]) -> int:
+    insertion = insert(schema.result).values(study_id=study.id, revision=study.revision, **values)
+    result_id = int(connection.execute(insertion.returning(schema.result.c.id)).scalar_one())
+    earlier = (
+        update(schema.result)
+        .where(
+            schema.result.c.study_id == study.id,
+            schema.result.c.superseded_by.is_(None),
+            schema.result.c.id != result_id,
+        )
+        .values(superseded_by=result_id)
+    )
+    connection.execute(earlier)
+    return result_id
+
+
+def _write_decisions(
+    connection: Connection, result_id: int, chosen: SeriesUID | None, not_chosen: Sequence[tuple[SeriesUID, str]]
+) -> None:
+    reasons = {uid.value: reason for uid, reason in not_chosen}
+    if chosen is not None:
+        reasons[chosen.value] = "chosen"
+    rows = [{"result_id": result_id, "series_uid": uid, "reason": reason} for uid, reason in reasons.items()]
+    if rows:
+        connection.execute(insert(schema.series_decision), rows)
+
+
+def _write_study(
+    connection: Connection, study_id: int, state: State, result_id: int, result: Mapping[str, Any]
+) -> None:
+    """Make this the result in force; what it has no value for is empty, not the value of the result before."""
+    shown = ("identification", "severity", "severity_left", "severity_right", "grade", "quality")
+    values = {"state": state, "worker": None, "lease_expires_at": None, "result_id": result_id}
+    statement = update(schema.study).where(schema.study.c.id == bindparam("study"))
+    connection.execute(statement, {"study": study_id, **values, **{name: result.get(name) for name in shown}})
+
+
+_SET_BEFORE = select(schema.result.c.object_set_uid).where(schema.result.c.id == bindparam("result"))

@@ -1,0 +1,170 @@
+"""What was published of studies, in force and before, and the earlier study that a new one is compared with.
+
+Reads only.
+"""
+
+from __future__ import annotations
+
+from itertools import zip_longest
+from typing import Any
+
+from sqlalchemy import Connection, Row, bindparam, func, or_, select
+
+from triaged.store.studies.history import derived_object
+from triaged.store.tables import schema
+from triaged.store.tables.database import Ledger
+from triaged.store.tables.moments import interval
+from triaged.store.tables.views import ResultRecord
+from triaged.study.lifecycle import State
+from triaged.study.placement import TriageClass
+from triaged.study.records import DerivedObject, ObjectKind, ObjectSet, Prior, Publication
+
+_REPORTS = (ObjectKind.SR, ObjectKind.TEXT)
+_PRIORS_SEEN = 50
+"""So many are looked at for one with a date; of one identity there may be thousands where a site anonymises."""
+
+
+class Publications(Ledger):
+    """What the workers ask before they publish, and people afterwards."""
+
+    def publication(self, study_uid: str) -> Publication | None:
+        """Return the set in force of a study, or None where nothing was published yet."""
+        with self._database.read() as connection:
+            results = connection.execute(_RESULTS, {"uid": study_uid}).all()
+            if not results:
+                return None
+            reports = _reports_by_set(connection, study_uid)
+        by_set = {row.object_set_uid: row for row in results}
+        in_force = results[-1]
+        return Publication(
+            ObjectSet(in_force.basis, in_force.object_set_uid, in_force.set_revision, in_force.follows),
+            _last_reports(in_force.object_set_uid, by_set, reports),
+            _last_reports(in_force.follows, by_set, reports),
+        )
+
+    def prior(self, study_uid: str) -> Prior | None:
+        """Return the last scored study of the same patient before this one, of which a view is kept."""
+        return next(iter(self.priors(study_uid)), None)
+
+    def priors(self, study_uid: str) -> list[Prior]:
+        """Return the scored studies of the same patient before this one, of which a view is kept, the last one first.
+
+        The same patient: the same Patient ID and birth date, neither of them empty. Before: by the study's date, and on
+        one date by its time to the second; a study without a date has no prior, and is none. Only the last few.
+        """
+        with self._database.read() as connection:
+            rows = connection.execute(_PRIORS, {"uid": study_uid}).all()
+        return [_prior(row) for row in rows if _is_date(row.study_date) and _is_date(row.later_date)]
+
+    def results(self, study_uid: str) -> list[ResultRecord]:
+        """Return every set of results of a study, the oldest first; the last one is in force.
+
+        A set that was made again without a change stands once, as it was made last.
+        """
+        with self._database.read() as connection:
+            rows = connection.execute(_RESULTS, {"uid": study_uid}).all()
+        sets = list({row.object_set_uid: row for row in rows}.values())
+        later = [row.set_revision for row in sets[1:]]
+        return [_record(row, superseded_by) for row, superseded_by in zip_longest(sets, later)]
+
+
+def _reports_by_set(connection: Connection, study_uid: str) -> dict[str, list[DerivedObject]]:
+    found: dict[str, list[DerivedObject]] = {}
+    for row in connection.execute(_REPORTS_OF, {"uid": study_uid}):
+        found.setdefault(row.object_set_uid, []).append(derived_object(row))
+    return found
+
+
+def _last_reports(
+    uid: str, by_set: dict[str, Row[Any]], reports: dict[str, list[DerivedObject]]
+) -> tuple[DerivedObject, ...]:
+    """Return the reports of a set, or of the last one before it that has any; a chain of sets never closes."""
+    while uid in by_set and uid not in reports:
+        uid = by_set[uid].follows
+    return tuple(reports.get(uid, ()))
+
+
+def _record(row: Row[Any], superseded_by: int | None) -> ResultRecord:
+    return ResultRecord(
+        revision=row.set_revision,
+        at=row.at,
+        outcome=State(row.outcome),
+        algorithm=row.model,
+        severity=row.severity,
+        triage_class=TriageClass(row.triage_class),
+        reason=row.reason,
+        superseded_by_revision=superseded_by,
+    )
+
+
+def _is_date(text: str) -> bool:
+    return len(text) == 8 and text.isascii() and text.isdecimal()
+
+
+def _prior(row: Row[Any]) -> Prior:
+    return Prior(
+        study_uid=row.study_uid,
+        study_date=row.study_date,
+        object_set_uid=row.object_set_uid,
+        algorithm=row.model,
+        severity=row.severity,
+        severity_right=row.severity_right,
+        severity_left=row.severity_left,
+        severity_total=row.severity_total,
+        lesion_ml=row.lesion_ml,
+        grade=row.grade,
+        coronal_path=row.coronal_path,
+        lungs_ml=row.lungs_ml,
+        interval=interval((row.later_date, row.later_time), (row.study_date, row.study_time)),
+        result_id=row.id,
+    )
+
+
+_study, _result, _derived = schema.study, schema.result, schema.derived
+_RESULTS = (
+    select(_result)
+    .join(_study, _study.c.id == _result.c.study_id)
+    .where(_study.c.study_uid == bindparam("uid"))
+    .order_by(_result.c.id)
+)
+_REPORTS_OF = (
+    select(_derived, _result.c.object_set_uid)
+    .join(_study, _study.c.id == _derived.c.study_id)
+    .join(_result, _result.c.id == _derived.c.result_id)
+    .where(_study.c.study_uid == bindparam("uid"), _derived.c.kind.in_(_REPORTS))
+    .order_by(_derived.c.id)
+)
+
+
+def _second(time: Any) -> Any:
+    """Return a time of day (PS3.5 6.2, TM) to the second, all of one length so that they compare as texts."""
+    return func.substr(func.replace(time, ":", "") + "000000", 1, 6)
+
+
+_later = _study.alias("later")
+_PRIORS = (
+    select(
+        _study.c.study_uid,
+        _study.c.study_date,
+        _study.c.study_time,
+        _later.c.study_date.label("later_date"),
+        _later.c.study_time.label("later_time"),
+        _result,
+    )
+    .join(_result, _result.c.id == _study.c.result_id)
+    .join(_later, _later.c.patient_key == _study.c.patient_key)
+    .where(
+        _later.c.study_uid == bindparam("uid"),
+        _study.c.id != _later.c.id,
+        or_(
+            _study.c.study_date < _later.c.study_date,
+            (_study.c.study_date == _later.c.study_date)
+            & (_study.c.study_time != "")
+            & (_second(_study.c.study_time) < _second(_later.c.study_time)),
+        ),
+        _result.c.outcome == State.TRIAGED,
+        _result.c.coronal_path.is_not(None),
+    )
+    .order_by(_study.c.study_date.desc(), _second(_study.c.study_time).desc(), _study.c.id.desc())
+    .limit(_PRIORS_SEEN)
+)

@@ -1,0 +1,72 @@
+"""Who is sending, and what came that could not be filed under a study.
+
+Knows no sockets and no files: the bytes in quarantine are already durable in the spool when they come here.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import insert, update
+
+from triaged.store.tables import schema
+from triaged.store.tables.database import Ledger
+from triaged.study.uids import SOPInstanceUID
+
+
+class Reception(Ledger):
+    """What the receivers write beside the instances."""
+
+    def open_association(self, *, receiver: str, peer: str, calling_ae_title: str, now: datetime) -> int:
+        """Record that a sender has begun, and return the association's number."""
+        values = {"receiver": receiver, "peer": peer, "calling_ae_title": calling_ae_title, "opened_at": now}
+        with self._database.begin() as connection:
+            return int(connection.execute(_OPEN, values).scalar_one())
+
+    def close_association(self, association_id: int, *, now: datetime) -> None:
+        """Record that a sender has ended, in whatever way."""
+        with self._database.begin() as connection:
+            connection.execute(_CLOSE.where(schema.association.c.id == association_id), {"closed_at": now})
+
+    def close_orphans(self, receiver: str, *, now: datetime) -> int:
+        """Close what this receiver's predecessor of the same name left open when it died; return how many."""
+        orphans = _CLOSE.where(schema.association.c.receiver == receiver)
+        with self._database.begin() as connection:
+            return connection.execute(orphans, {"closed_at": now}).rowcount
+
+    def quarantine(
+        self,
+        *,
+        path: str,
+        reason: str,
+        peer: str,
+        calling_ae_title: str,
+        sop_class_uid: str,
+        sop_instance_uid_sent: str,
+        transfer_syntax_uid: str,
+        sha256: str,
+        size_bytes: int,
+        now: datetime,
+    ) -> None:
+        """Record bytes that are kept but cannot be filed under a study, with the reason."""
+        values = {
+            "at": now,
+            "path": path,
+            "reason": reason,
+            "peer": peer,
+            "calling_ae_title": calling_ae_title,
+            "sop_class_uid": sop_class_uid,
+            "sop_instance_uid_sent": sop_instance_uid_sent,
+            "sop_instance_uid": SOPInstanceUID.parse(sop_instance_uid_sent).value
+            if sop_instance_uid_sent.strip(" \0")
+            else None,
+            "transfer_syntax_uid": transfer_syntax_uid,
+            "sha256": sha256,
+            "size_bytes": size_bytes,
+        }
+        with self._database.begin() as connection:
+            connection.execute(insert(schema.quarantine), values)
+
+
+_OPEN = insert(schema.association).returning(schema.association.c.id)
+_CLOSE = update(schema.association).where(schema.association.c.closed_at.is_(None))

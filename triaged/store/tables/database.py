@@ -1,0 +1,167 @@
+"""The connection to SQLite or PostgreSQL, its transactions, and the migrations that bring it up to date.
+
+Knows no tables. Everything that means "the database is away" leaves here as `TryLater`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from alembic.util import CommandError
+from sqlalchemy import URL, Connection, Engine, create_engine, make_url, text
+from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, NoSuchModuleError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from triaged.errors import ConfigError, TryLater
+from triaged.store.tables.sqlite import sqlite_engine
+
+_MIGRATION_LOCK = 7226940161
+_MIGRATIONS = Path(__file__).parents[1] / "migrations"
+
+
+class Database:
+    """A pool of connections to one database; safe to share between threads, not between processes."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._reading = engine.execution_options(triaged_reading=True)
+
+    @property
+    def dialect(self) -> str:
+        """Return `sqlite` or `postgresql`."""
+        return self._engine.dialect.name
+
+    @contextmanager
+    def begin(self) -> Iterator[Connection]:
+        """Open a transaction that may write; commit at the end, roll back on an error.
+
+        On SQLite it owns the write lock from its first line, so that what it reads cannot change before it writes.
+
+        Raises:
+            TryLater: the database is away, locked for too long, or full.
+        """
+        with _away_means_try_later(), self._engine.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """Open a transaction that only reads: one consistent view, in nobody's way.
+
+        Raises:
+            TryLater: the database is away.
+        """
+        with _away_means_try_later(), self._reading.begin() as connection:
+            yield connection
+
+    def is_alive(self) -> bool:
+        """Tell whether the database answers."""
+        try:
+            with self.read() as connection:
+                return bool(connection.execute(text("SELECT 1")).scalar_one() == 1)
+        except TryLater:
+            return False
+
+    def close(self) -> None:
+        """Close every connection of the pool."""
+        self._engine.dispose()
+
+
+class Ledger:
+    """What every part of the store that reads and writes tables begins with: its database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+
+def open_database(url: str) -> Database:
+    """Return the database at a URL: `sqlite:///path` or `postgresql://…`; nothing is created in it yet.
+
+    Raises:
+        ConfigError: the URL is malformed, or names another kind of database.
+    """
+    try:
+        parsed = make_url(url)
+        kind = parsed.get_backend_name()
+        if kind == "sqlite":
+            return Database(sqlite_engine(parsed))
+        if kind in ("postgresql", "postgres"):
+            return Database(_postgresql(parsed))
+    except (ArgumentError, NoSuchModuleError) as error:
+        raise ConfigError(f"expected the URL of a database, like sqlite:///triaged.db: {error}") from None
+    raise ConfigError(f"expected a database URL that begins with sqlite: or postgresql:, found {kind}:")
+
+
+def migrate(database: Database) -> None:
+    """Bring the schema up to date; processes that start at once wait for the first of them.
+
+    Raises:
+        ConfigError: the database was written by a version of the project that this one does not know.
+        TryLater: the database is away.
+    """
+    config = _migrations()
+    with database.begin() as connection:
+        if database.dialect == "postgresql":
+            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
+        config.attributes["connection"] = connection
+        try:
+            command.upgrade(config, "head")
+        except CommandError as error:
+            raise ConfigError(f"expected a database that this version can migrate: {error}") from error
+
+
+class Schema(StrEnum):
+    """What a database's schema is to this version of the project."""
+
+    CURRENT = "current"
+    OLDER = "older"
+    UNKNOWN = "unknown"
+
+
+def schema_of(database: Database) -> Schema:
+    """Tell what `migrate` would find, without changing anything; a database without tables is older.
+
+    Raises:
+        TryLater: the database is away.
+    """
+    scripts = ScriptDirectory.from_config(_migrations())
+    with database.read() as connection:
+        revision = MigrationContext.configure(connection).get_current_revision()
+    if revision == scripts.get_current_head():
+        return Schema.CURRENT
+    known = {script.revision for script in scripts.walk_revisions()}
+    return Schema.OLDER if revision is None or revision in known else Schema.UNKNOWN
+
+
+def _migrations() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
+    return config
+
+
+def _postgresql(url: URL) -> Engine:
+    return create_engine(
+        url.set(drivername="postgresql+psycopg"),
+        hide_parameters=True,
+        pool_pre_ping=True,
+        connect_args={"connect_timeout": 5, "application_name": "triaged"},
+    )
+
+
+@contextmanager
+def _away_means_try_later() -> Iterator[None]:
+    try:
+        yield
+    except PoolTimeout as error:
+        raise TryLater("expected a free database connection, found every one in use") from error
+    except DBAPIError as error:
+        if isinstance(error, OperationalError | InterfaceError) or error.connection_invalidated:
+            first_line = (str(error.orig).strip().splitlines() or ["no message"])[0]
+            raise TryLater(f"the database is away: {type(error.orig).__name__}: {first_line}") from error
+        raise

@@ -1,0 +1,194 @@
+"""Rows to values and back, and the few statements that several modules of the store share."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import unicodedata
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from datetime import datetime
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, Row, Select, Table, bindparam, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from triaged.errors import UnknownStudy
+from triaged.store.tables import schema
+from triaged.study.lifecycle import State
+from triaged.study.placement import URGENCY, OrderPriority
+from triaged.study.records import DeliveryState, Instance, InstanceHeader, Patient, Series
+from triaged.study.uids import SeriesUID, SOPInstanceUID, StudyUID
+
+UID = TypeVar("UID", StudyUID, SeriesUID, SOPInstanceUID)
+
+PATIENT_FIELDS = tuple(field.name for field in fields(Patient))
+_SEPARATORS = {ord("^"): " ", ord("="): " ", 0: " "}
+_HEADER_DEFAULTS = {field.name: field.default for field in fields(InstanceHeader)}
+
+
+def sent_text(uid: StudyUID | SeriesUID | SOPInstanceUID) -> str | None:
+    """Return what a `..._sent` column holds: nothing where the sent UID is the key itself."""
+    return None if uid.sent == uid.value else json.dumps(uid.sent)
+
+
+def parsed_uid(kind: type[UID], value: str, sent: str | None) -> UID:
+    """Return the identifier that `sent_text` and its key came from."""
+    return kind.parse(value if sent is None else json.loads(sent))
+
+
+def header_text(image: InstanceHeader) -> str:
+    """Return a header as JSON, without the values that are not there."""
+    values = ((name, getattr(image, name)) for name in _HEADER_DEFAULTS)
+    return json.dumps({name: value for name, value in values if value != _HEADER_DEFAULTS[name]})
+
+
+def header_of(text: str) -> InstanceHeader:
+    """Return the header that `header_text` wrote, also where a later version wrote attributes unknown here."""
+    values = json.loads(text)
+    known: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value
+        for name, value in values.items()
+        if name in _HEADER_DEFAULTS
+    }
+    return InstanceHeader(**known)
+
+
+def patient_of(row: Row[Any]) -> Patient:
+    """Return the patient columns of a study row."""
+    return Patient(**{name: getattr(row, name) for name in PATIENT_FIELDS})
+
+
+def patient_key(patient_id: str, patient_birth_date: str) -> str | None:
+    """Return what is equal for studies of one patient, as far as two attributes can tell; None where one is missing.
+
+    The issuer of a Patient ID is not kept, and two sites number from 1: so the birth date has to agree too.
+    """
+    known = patient_id.strip(), patient_birth_date.strip()
+    return hashlib.sha256("\x1f".join(known).encode("utf-8", "replace")).hexdigest() if all(known) else None
+
+
+def search_text(*parts: str) -> str:
+    """Return texts as people may look for them: without case, accents, and the separators of DICOM names."""
+    plain = unicodedata.normalize("NFKD", " ".join(parts).translate(_SEPARATORS)).casefold()
+    return " ".join("".join(each for each in plain if not unicodedata.combining(each)).split())
+
+
+def more_urgent(one: OrderPriority, other: OrderPriority) -> OrderPriority:
+    """Return the more urgent one of two that are said of one study."""
+    return min(one, other, key=URGENCY.index)
+
+
+def study_uid_of(row: Row[Any]) -> StudyUID:
+    """Return the identifier of a study row."""
+    return parsed_uid(StudyUID, row.study_uid, row.study_uid_sent)
+
+
+def series_by_study(connection: Connection, instances: Select[Any]) -> dict[int, tuple[Series, ...]]:
+    """Return the series of each study, in order of arrival, from a query made with `select_instances`."""
+    found: dict[int, dict[str, list[Instance]]] = {}
+    for row in connection.execute(instances.order_by(schema.instance.c.id)):
+        series = found.setdefault(row.study_id, {}).setdefault(row.series_uid, [])
+        series.append(_instance(row))
+    return {
+        study_id: tuple(Series(members[0].series_uid, tuple(members)) for members in by_series.values())
+        for study_id, by_series in found.items()
+    }
+
+
+def select_instances() -> Select[Any]:
+    """Return the query for instances with their study's UID, to be narrowed by the caller."""
+    return select(schema.instance, schema.study.c.study_uid, schema.study.c.study_uid_sent).join(
+        schema.study, schema.study.c.id == schema.instance.c.study_id
+    )
+
+
+def locked_study(connection: Connection, study_uid: str) -> Row[Any] | None:
+    """Return a study's row and keep others from changing it until this transaction ends.
+
+    FOR NO KEY UPDATE, so that histories that refer to the row can still be written by others.
+    """
+    return connection.execute(_LOCK_STUDY, {"uid": study_uid}).one_or_none()
+
+
+def known_study(connection: Connection, study_uid: str) -> Row[Any]:
+    """Return the row of a study that must be there, locked.
+
+    Raises:
+        UnknownStudy: there is none.
+    """
+    row = locked_study(connection, study_uid)
+    if row is None:
+        raise UnknownStudy(f"expected a study on the list, found none with the Study Instance UID {study_uid}")
+    return row
+
+
+def record_event(
+    connection: Connection,
+    study_id: int,
+    event: str,
+    *,
+    before: State | None,
+    after: State,
+    revision: int,
+    detail: str,
+    now: datetime,
+) -> None:
+    """Write one line of a study's history."""
+    connection.execute(
+        _RECORD,
+        {
+            "study_id": study_id,
+            "at": now,
+            "event": event,
+            "state_before": before,
+            "state_after": after,
+            "revision": revision,
+            "detail": detail,
+        },
+    )
+
+
+def release_held(connection: Connection, table: Table, courier: str) -> int:
+    """Make due again what a courier of this name still holds in a table of things on their way; return how many."""
+    held = update(table).where(table.c.state == DeliveryState.PENDING, table.c.courier == bindparam("holder"))
+    free = held.values(courier=None, lease_expires_at=None)
+    return connection.execute(free, {"holder": courier}).rowcount
+
+
+def insert_unless_there(
+    connection: Connection, table: Table, values: Mapping[str, Any], *, key: Sequence[str]
+) -> int | None:
+    """Insert a row and return its id, or None where one with the same unique `key` is there already."""
+    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    statement = (
+        dialect.insert(table).values(values).on_conflict_do_nothing(index_elements=list(key)).returning(table.c.id)
+    )
+    found: int | None = connection.execute(statement).scalar_one_or_none()
+    return found
+
+
+def insert_or_replace(connection: Connection, table: Table, values: Mapping[str, Any], *, key: Sequence[str]) -> None:
+    """Insert a row, or give the one with the same unique `key` these values."""
+    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    statement = dialect.insert(table).values(values)
+    replaced = {name: statement.excluded[name] for name in values if name not in key}
+    connection.execute(statement.on_conflict_do_update(index_elements=list(key), set_=replaced))
+
+
+def _instance(row: Row[Any]) -> Instance:
+    return Instance(
+        study_uid=study_uid_of(row),
+        series_uid=parsed_uid(SeriesUID, row.series_uid, row.series_uid_sent),
+        sop_instance_uid=parsed_uid(SOPInstanceUID, row.sop_instance_uid, row.sop_instance_uid_sent),
+        transfer_syntax_uid=row.transfer_syntax_uid,
+        path=row.path,
+        sha256=row.sha256,
+        size_bytes=row.size_bytes,
+        received_at=row.received_at,
+        image=header_of(row.image),
+    )
+
+
+_LOCK_STUDY = select(schema.study).where(schema.study.c.study_uid == bindparam("uid")).with_for_update(key_share=True)
+_RECORD = insert(schema.event)

@@ -1,0 +1,276 @@
+"""The tables. What must never be wrong is a constraint here, not a habit elsewhere.
+
+The migrations build the same tables; a test compares the two. Knows no queries.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    CheckConstraint,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+
+from triaged.store.tables.columns import BYTE_ORDERED, WHOLE, Instant, PeerText, metadata
+from triaged.store.tables.deliveries import commitment_report, negotiated, outbox, push, push_receiver
+from triaged.store.tables.history import action, event, policy, reorder
+from triaged.store.tables.people import account, session, sign_in_attempt
+
+__all__ = [
+    "account",
+    "action",
+    "association",
+    "association_study",
+    "commitment_report",
+    "conflict",
+    "derived",
+    "event",
+    "instance",
+    "metadata",
+    "negotiated",
+    "outbox",
+    "policy",
+    "push",
+    "push_receiver",
+    "quarantine",
+    "reorder",
+    "result",
+    "series_decision",
+    "session",
+    "sign_in_attempt",
+    "study",
+]
+
+_OPEN = text("closed_at IS NULL")
+_UNREAD = text("read_state <> 'DONE'")
+_READ = text("read_state = 'DONE'")
+_DUE = text("due_again_at IS NOT NULL")
+
+study = Table(
+    "study",
+    metadata,
+    Column("id", WHOLE, primary_key=True),
+    Column("study_uid", Text, nullable=False, unique=True),
+    # A UID as sent where it was not valid, in JSON notation, which can hold what a text column cannot.
+    Column("study_uid_sent", Text),
+    Column("state", Text, nullable=False),
+    # Counts what may change the result: instances added, and requeues.
+    Column("revision", Integer, nullable=False),
+    Column("order_priority", Text, nullable=False),
+    Column("first_instance_at", Instant, nullable=False),
+    Column("last_instance_at", Instant, nullable=False),
+    Column("ready_at", Instant),
+    Column("instances", Integer, nullable=False),
+    Column("conflicts", Integer, nullable=False),
+    Column("worker", Text),
+    Column("lease_expires_at", Instant),
+    Column("attempts", Integer, nullable=False),
+    Column("not_before", Instant),
+    Column("lane", Integer, nullable=False),
+    Column("triage_class", Text, nullable=False),
+    Column("effective_at", Instant, nullable=False),
+    Column("sort_key", BYTE_ORDERED, nullable=False, unique=True),
+    Column("reason", Text, nullable=False),
+    # When time alone changes the key; none in an order that needs no clock.
+    Column("due_again_at", Instant),
+    # The result in force; the row in `result` has all of it.
+    Column("result_id", WHOLE),
+    Column("identification", Float),
+    Column("severity", Float),
+    Column("severity_left", Float),
+    Column("severity_right", Float),
+    Column("grade", Integer),
+    Column("quality", Text),
+    Column("patient_name", PeerText, nullable=False),
+    Column("patient_id", PeerText, nullable=False),
+    Column("patient_birth_date", PeerText, nullable=False),
+    Column("patient_sex", PeerText, nullable=False),
+    Column("accession_number", PeerText, nullable=False),
+    Column("study_date", PeerText, nullable=False),
+    Column("study_time", PeerText, nullable=False),
+    Column("study_description", PeerText, nullable=False),
+    # The same for studies of one patient (`patient_key`), of one length whatever a peer sends; none where unknown.
+    Column("patient_key", Text, index=True),
+    # Name, ID and accession number as `search_text` makes them, in which people look for a study.
+    Column("search_text", PeerText, nullable=False, server_default=""),
+    # In whose hands the study is; `action` has how it came there.
+    Column(
+        "override",
+        Text,
+        CheckConstraint("override IN ('none', 'pin', 'raise', 'lower')", name="override_is_known"),
+        nullable=False,
+        server_default="none",
+    ),
+    Column(
+        "read_state",
+        Text,
+        CheckConstraint("read_state IN ('UNREAD', 'READING', 'DONE')", name="read_state_is_known"),
+        nullable=False,
+        server_default="UNREAD",
+    ),
+    Column("read_by", PeerText),
+    Column(
+        "read_at",
+        Instant,
+        CheckConstraint(
+            "(read_state = 'UNREAD') = (read_by IS NULL) AND (read_by IS NULL) = (read_at IS NULL)",
+            name="read_means_by_somebody",
+        ),
+    ),
+    CheckConstraint(
+        "state IN ('RECEIVING', 'READY', 'ANALYSING', 'TRIAGED', 'OUT_OF_SCOPE', 'FAILED')", name="state_is_known"
+    ),
+    CheckConstraint(
+        "(state = 'ANALYSING') = (worker IS NOT NULL) AND (worker IS NULL) = (lease_expires_at IS NULL)",
+        name="analysing_means_owned",
+    ),
+    CheckConstraint("state = 'RECEIVING' OR ready_at IS NOT NULL", name="ready_has_a_time"),
+    Index("ix_study_state_sort_key", "state", "sort_key"),
+    Index("ix_study_open", "sort_key", sqlite_where=_UNREAD, postgresql_where=_UNREAD),
+    Index("ix_study_done", "read_at", sqlite_where=_READ, postgresql_where=_READ),
+    Index("ix_study_due_again", "due_again_at", sqlite_where=_DUE, postgresql_where=_DUE),
+)
+
+instance = Table(
+    "instance",
+    metadata,
+    Column("id", WHOLE, primary_key=True),
+    Column("study_id", WHOLE, ForeignKey("study.id"), nullable=False, index=True),
+    Column("series_uid", Text, nullable=False),
+    Column("series_uid_sent", Text),
+    Column("sop_instance_uid", Text, nullable=False),
+    Column("sop_instance_uid_sent", Text),
+    Column("transfer_syntax_uid", Text, nullable=False),
+    Column("path", Text, nullable=False),
+    Column("sha256", Text, nullable=False),
+    Column("size_bytes", WHOLE, nullable=False),
+    Column("received_at", Instant, nullable=False),
+    # InstanceHeader in JSON, without the values that are not there.
+    Column("image", Text, nullable=False),
+    UniqueConstraint("sop_instance_uid", "study_id"),
+)
+
+association = Table(
+    "association",
+    metadata,
+    Column("id", WHOLE, primary_key=True),
+    Column("receiver", Text, nullable=False),
+    Column("peer", PeerText, nullable=False),
+    Column("calling_ae_title", PeerText, nullable=False),
+    Column("opened_at", Instant, nullable=False),
+    Column("closed_at", Instant),
+    Index("ix_association_open", "receiver", sqlite_where=_OPEN, postgresql_where=_OPEN),
+)
+
+association_study = Table(
+    "association_study",
+    metadata,
+    Column("study_id", WHOLE, ForeignKey("study.id"), primary_key=True),
+    Column("association_id", WHOLE, ForeignKey("association.id"), primary_key=True),
+)
+
+conflict = Table(
+    "conflict",
+    metadata,
+    Column("id", WHOLE, primary_key=True),
+    Column("study_id", WHOLE, ForeignKey("study.id"), nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("sop_instance_uid", Text, nullable=False),
+    Column("path", Text, nullable=False),
+    Column("sha256", Text, nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("detail", Text, nullable=False),
+    UniqueConstraint("study_id", "sop_instance_uid", "sha256", "kind"),
+)
+
+quarantine = Table(
+    "quarantine",
+    metadata,
+    Column("id", WHOLE, primary_key=True),
+    Column("at", Instant, nullable=False),
+    Column("path", Text, nullable=False),
+    Column("reason", PeerText, nullable=False),
+    Column("peer", PeerText, nullable=False),
+    Column("calling_ae_title", PeerText, nullable=False),
+    Column("sop_class_uid", PeerText, nullable=False),
+    Column("sop_instance_uid_sent", PeerText, nullable=False),
+    Column("transfer_syntax_uid", PeerText, nullable=False),
+    Column("sha256", Text, nullable=False),
+    Column("size_bytes", WHOLE, nullable=False),
+    # The valid UID for what was sent, by which the bytes are found; none where nothing was sent.
+    Column("sop_instance_uid", Text, index=True),
+)
+
+result = Table(
+    "result",
+    metadata,
+    Column("id", WHOLE, primary_key=True),
+    Column("study_id", WHOLE, ForeignKey("study.id"), nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("worker", Text, nullable=False),
+    Column("outcome", Text, nullable=False),
+    Column("reason_code", Text),
+    Column("reason_detail", Text),
+    Column("identification", Float),
+    Column("identification_threshold", Float),
+    Column("severity", Float),
+    Column("severity_right", Float),
+    Column("severity_left", Float),
+    Column("severity_total", Float),
+    Column("right_lung_ml", Float),
+    Column("left_lung_ml", Float),
+    Column("lungs_ml", Float),
+    Column("lesion_ml", Float),
+    Column("dense_share", Float),
+    Column("grade", Integer),
+    Column("engine", Text),
+    Column("quality", Text, nullable=False),
+    Column("chosen_series_uid", Text),
+    Column("model", Text, nullable=False),
+    Column("scheme", Text, nullable=False),
+    Column("triage_class", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("superseded_by", WHOLE, ForeignKey("result.id")),
+    # The ObjectSet that it was published as; the basis is empty where a version before object sets published it.
+    Column("basis", Text, nullable=False, server_default=""),
+    Column("object_set_uid", Text, nullable=False, server_default=""),
+    Column("set_revision", Integer, nullable=False, server_default="1"),
+    Column("follows", Text, nullable=False, server_default=""),
+    Column("coronal_path", Text),
+    # The earlier result that this one was compared with, and how: the trend, and the change in percentage points.
+    Column("prior_result_id", WHOLE),
+    Column("trend", Text),
+    Column("change_points", Float),
+    # One revision has one published result, whatever crashes and whoever comes back late.
+    UniqueConstraint("study_id", "revision"),
+)
+
+series_decision = Table(
+    "series_decision",
+    metadata,
+    Column("result_id", WHOLE, ForeignKey("result.id"), primary_key=True),
+    Column("series_uid", Text, primary_key=True),
+    Column("reason", Text, nullable=False),
+)
+
+derived = Table(
+    "derived",
+    metadata,
+    Column("id", WHOLE, primary_key=True),
+    Column("study_id", WHOLE, ForeignKey("study.id"), nullable=False, index=True),
+    Column("result_id", WHOLE, ForeignKey("result.id"), nullable=False),
+    Column("sop_instance_uid", Text, nullable=False, unique=True),
+    Column("sop_class_uid", Text, nullable=False),
+    Column("transfer_syntax_uid", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("path", Text, nullable=False),
+    Column("sha256", Text, nullable=False),
+)
