@@ -24,6 +24,7 @@ from triaged.daemon.working import engine_and_pipeline
 from triaged.dicom.files import read_header_only
 from triaged.errors import UnreadableStudy
 from triaged.exams.ct.decoding.series import ReadSeries, read_series
+from triaged.exams.ct.finding import Reading
 from triaged.exams.ct.pictures.colour import Palette
 from triaged.exams.ct.pictures.comparison import Earlier
 from triaged.exams.ct.pictures.coronal import decode_coronal, encode_coronal
@@ -37,7 +38,6 @@ from triaged.results.provenance import Provenance
 from triaged.results.source import source_series
 from triaged.steps.analyse import Engine
 from triaged.study.assessment import Assessed, Reason, ReasonCode, unreadable
-from triaged.study.finding import Reading
 from triaged.study.placement import OrderPriority
 from triaged.study.records import Prior
 from triaged.study.uids import SOPInstanceUID, StudyUID

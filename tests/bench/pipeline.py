@@ -35,7 +35,7 @@ def main() -> None:
         wall, cpu = time.perf_counter(), time.process_time()
         finding = pipeline.read(volume, ADULT).finding
         wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
-        say(f"{name}: {wall:.1f} s, {cpu:.1f} s of CPU, S {finding.severity:.3f}, peak {peak_mib():.0f} MiB")
+        say(f"{name}: {wall:.1f} s, {cpu:.1f} s of CPU, S {finding.urgency:.3f}, peak {peak_mib():.0f} MiB")
 
 
 def peak_mib() -> float:

@@ -21,6 +21,7 @@ from pydicom.dataset import Dataset
 from tests.exams.pipelines.bodies import ADULT, Ball, Chest, draw, grid
 from tests.results.ct_study import placement, provenance
 from triaged.exams.ct.decoding.series import read_series
+from triaged.exams.ct.finding import Reading
 from triaged.exams.ct.objects import result_objects
 from triaged.exams.ct.pictures.coronal import encode_coronal
 from triaged.exams.ct.pictures.pages import result_pages
@@ -33,7 +34,6 @@ from triaged.imaging.volume import Volume
 from triaged.results.sc import pictures
 from triaged.results.seg import segmentation
 from triaged.results.source import source_series
-from triaged.study.finding import Reading
 
 REAL = Path(__file__).resolve().parents[3] / "shared" / "data" / "ct_series" / "covid_p001"
 Result = TypeVar("Result")

@@ -16,10 +16,12 @@ import numpy as np
 import pydicom
 from pydicom.uid import ExplicitVRLittleEndian
 
+from tests.findings import finding_of
 from tests.unit.dicom.factory import write_series
 from triaged.dimse.syntaxes import WANTED
 from triaged.exams.ct.choice import ScopeOptions
 from triaged.exams.ct.completeness import is_whole
+from triaged.exams.ct.finding import Acquisition, Reading
 from triaged.imaging.volume import Mask, Volume
 from triaged.spool.files import Spool
 from triaged.steps.acting import Readers
@@ -41,7 +43,6 @@ from triaged.store.listing.worklist import Worklist
 from triaged.store.studies.ledger import Studies
 from triaged.store.tables.database import Database
 from triaged.study.completeness import CompletionOptions
-from triaged.study.finding import Acquisition, Finding, Reading
 from triaged.study.records import Admission, Claim, ObjectKind, WorklistEntry
 from triaged.triage.guard import GuardOptions
 from triaged.triage.scheme import Scheme, TriageOptions
@@ -68,7 +69,7 @@ class FakePipeline:
         left[1:9, 4:12, 12:17] = True
         lesion[1:9, 4 : 4 + round(8 * self.severity), 12:17] = True
         severity = float(lesion.sum() / left.sum())
-        finding = Finding(
+        finding = finding_of(
             identification=None,
             severity=severity,
             severity_right=0.0,

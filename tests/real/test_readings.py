@@ -15,11 +15,11 @@ import pytest
 import SimpleITK as sitk
 
 from tests.exams.pipelines.bodies import ADULT
+from triaged.exams.ct.finding import CtNumbers, Reading
 from triaged.exams.ct.pipelines.measure import CtOptions
 from triaged.exams.ct.pipelines.threshold import ThresholdPipeline
 from triaged.imaging.geometry import Geometry
 from triaged.imaging.volume import Volume
-from triaged.study.finding import Reading
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
 LEFT_THIRDS, RIGHT_THIRDS = (9, 10, 11), (12, 13, 14)
@@ -58,7 +58,7 @@ def normal() -> Reading:
 
 
 def test_covid_is_more_severe_than_a_normal_chest(covid: Reading, normal: Reading) -> None:
-    assert covid.finding.severity > 0.01 > normal.finding.severity
+    assert covid.finding.urgency > 0.01 > normal.finding.urgency
 
 
 def test_lesions_lie_on_the_slices_that_readers_marked(covid: Reading) -> None:
@@ -72,7 +72,7 @@ def test_lesions_lie_on_the_slices_that_readers_marked(covid: Reading) -> None:
 
 def test_the_left_lung_leaves_room_for_the_heart(covid: Reading, normal: Reading) -> None:
     for reading in (covid, normal):
-        right_ml, left_ml = reading.finding.right_lung_ml, reading.finding.left_lung_ml
+        right_ml, left_ml = CtNumbers.of(reading.finding).right_lung_ml, CtNumbers.of(reading.finding).left_lung_ml
         assert right_ml is not None
         assert left_ml is not None
         assert 0.75 * right_ml < left_ml < right_ml

@@ -22,6 +22,8 @@ from pydicom.sequence import Sequence as ItemSequence
 from pydicom.tag import Tag
 from pydicom.uid import UID, DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian
 
+from tests.findings import finding_of
+from triaged.exams.ct.finding import Reading
 from triaged.exams.ct.objects import Results, result_objects
 from triaged.exams.ct.segments import segments
 from triaged.imaging.geometry import Geometry, Reorientation, canonical_reorientation
@@ -31,7 +33,7 @@ from triaged.results.provenance import Provenance
 from triaged.results.seg import segmentation
 from triaged.results.source import source_series
 from triaged.results.sr import report
-from triaged.study.finding import Finding, Reading
+from triaged.study.finding import Finding
 from triaged.study.placement import Lane, Placement, TriageClass
 from triaged.study.uids import SOPInstanceUID, StudyUID
 
@@ -236,7 +238,7 @@ def _study(
 
 def _finding(masks: dict[str, NDArray[np.bool_]], voxel_ml: float) -> Finding:
     right, left, lesion = (int(masks[name].sum()) for name in ("right", "left", "lesion"))
-    return Finding(
+    return finding_of(
         identification=0.91,
         severity=lesion / right,
         severity_right=lesion / right,

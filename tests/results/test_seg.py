@@ -25,6 +25,7 @@ from tests.results.ct_study import (
     provenance,
     standard_study,
 )
+from triaged.exams.ct.finding import Acquisition
 from triaged.exams.ct.pipelines.measure import CtOptions, Lungs, Verdict, measure
 from triaged.exams.ct.pipelines.split import SplitMethod
 from triaged.exams.ct.segments import segments
@@ -33,7 +34,6 @@ from triaged.imaging.volume import Mask, Volume
 from triaged.results.instance import ResultObject
 from triaged.results.seg import segmentation
 from triaged.results.source import source_series
-from triaged.study.finding import Acquisition
 from triaged.study.records import ObjectKind
 
 SEGMENTS = {1: "right", 2: "left", 3: "lesion"}

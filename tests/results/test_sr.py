@@ -13,6 +13,7 @@ from pydicom import dcmread
 from pydicom.dataset import Dataset
 
 from tests.results.ct_study import placement, provenance, standard_objects, standard_study
+from triaged.exams.ct.finding import CtNumbers
 from triaged.imaging.volume import Mask, Volume
 from triaged.results.instance import ResultObject
 from triaged.results.provenance import Replaced
@@ -57,19 +58,21 @@ def test_every_number_of_the_finding_is_there() -> None:
         {
             "IDENTIFICATION": 0.91,
             "IDENT_THRESHOLD": 0.62,
-            "SEVERITY": finding.severity * 100,
-            "SHARE": finding.severity_total * 100,
-            "LUNGS_VOLUME": finding.lungs_ml,
-            "AFFECTED_VOLUME": finding.lesion_ml,
+            "SEVERITY": finding.urgency * 100,
+            "SHARE": CtNumbers.of(finding).severity_total * 100,
+            "LUNGS_VOLUME": CtNumbers.of(finding).lungs_ml,
+            "AFFECTED_VOLUME": CtNumbers.of(finding).lesion_ml,
             "DENSE_SHARE": 25.0,
         },
         abs=1e-3,
     )
     assert numbers(report, 1) == pytest.approx(
-        {"118565006": finding.right_lung_ml, "SHARE": finding.severity * 100}, abs=1e-3
+        {"118565006": CtNumbers.of(finding).right_lung_ml, "SHARE": finding.urgency * 100}, abs=1e-3
     )
-    assert numbers(report, 2) == pytest.approx({"118565006": finding.left_lung_ml, "SHARE": 0.0}, abs=1e-3)
-    assert numbers(report, 3) == pytest.approx({"118565006": finding.lesion_ml}, abs=1e-3)
+    assert numbers(report, 2) == pytest.approx(
+        {"118565006": CtNumbers.of(finding).left_lung_ml, "SHARE": 0.0}, abs=1e-3
+    )
+    assert numbers(report, 3) == pytest.approx({"118565006": CtNumbers.of(finding).lesion_ml}, abs=1e-3)
 
 
 def test_an_engine_without_probability_reports_none() -> None:

@@ -22,6 +22,7 @@ from onnx import numpy_helper
 from tests.exams.pipelines.bodies import ADULT, LUNG_ML, Ball, Chest, draw, ellipsoid, grid
 from tests.training.chests import write_series
 from triaged.errors import ConfigError, ModelRefused
+from triaged.exams.ct.finding import CtNumbers
 from triaged.exams.ct.pipelines.measure import CtOptions
 from triaged.exams.ct.pipelines.networks import CtPipeline
 from triaged.imaging.window import to_unit
@@ -208,10 +209,10 @@ def test_the_whole_package_finds_what_the_networks_find(
         CtPipeline(networks, CtOptions()).read(chest, ADULT)
         for networks in (shipped, InTorch(stored, shipped.manifest))
     )
-    assert package.finding.lungs_ml == pytest.approx(2 * LUNG_ML, rel=0.1)
-    assert 0.02 < package.finding.severity < 0.9
-    assert package.finding.severity == pytest.approx(torch_.finding.severity, abs=1e-4)
-    assert package.finding.identification == pytest.approx(torch_.finding.identification, abs=1e-4)
+    assert CtNumbers.of(package.finding).lungs_ml == pytest.approx(2 * LUNG_ML, rel=0.1)
+    assert 0.02 < package.finding.urgency < 0.9
+    assert package.finding.urgency == pytest.approx(torch_.finding.urgency, abs=1e-4)
+    assert package.finding.probability == pytest.approx(torch_.finding.probability, abs=1e-4)
     for name in ("right_lung", "left_lung", "lesion"):
         first, second = (getattr(reading, name).voxels for reading in (package, torch_))
         differing = int(np.count_nonzero(first != second))

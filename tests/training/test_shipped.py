@@ -15,6 +15,7 @@ import pytest
 from numpy.typing import NDArray
 from ruamel.yaml import YAML
 
+from triaged.exams.ct.finding import Acquisition, Reading
 from triaged.exams.ct.pipelines.measure import CtOptions
 from triaged.exams.ct.pipelines.networks import CtPipeline
 from triaged.imaging.geometry import Geometry
@@ -22,7 +23,6 @@ from triaged.imaging.volume import Volume
 from triaged.inference.onnx import OnnxCtNetworks, load_package
 from triaged.lab.phantom.generate import generate
 from triaged.lab.phantom.options import Disease, Phantom, PhantomOptions, Severity
-from triaged.study.finding import Acquisition, Reading
 
 MODELS = Path(__file__).parents[2] / "onnx_models"
 PACKAGES = sorted(path.parent for path in MODELS.glob("*/manifest.yaml"))
@@ -157,7 +157,7 @@ LOW_ON_SEVERE = pytest.mark.xfail(reason="finds 0.29 of 0.56: it learnt from pat
 
 @each_package
 def test_a_healthy_chest_has_next_to_no_disease(package: Path, readings: dict[tuple[Path, str], Reading]) -> None:
-    assert readings[package, "none"].finding.severity < 0.05
+    assert readings[package, "none"].finding.urgency < 0.05
 
 
 @pytest.mark.parametrize(
@@ -168,5 +168,5 @@ def test_a_healthy_chest_has_next_to_no_disease(package: Path, readings: dict[tu
 def test_severe_disease_is_measured(
     package: Path, readings: dict[tuple[Path, str], Reading], drawn: dict[str, Phantom]
 ) -> None:
-    ill = readings[package, "severe"].finding.severity
+    ill = readings[package, "severe"].finding.urgency
     assert ill == pytest.approx(drawn["severe"].truth.severity, abs=0.2)

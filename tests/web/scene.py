@@ -13,6 +13,7 @@ from fastapi import FastAPI
 from pydicom import Dataset, FileMetaDataset, dcmwrite
 from pydicom.uid import UID, Comprehensive3DSRStorage, ExplicitVRLittleEndian, SecondaryCaptureImageStorage
 
+from tests.findings import finding_of
 from tests.unit.store.making import CT_IMAGE_STORAGE, NOON, at, instance, next_set, study_uid
 from triaged.spool.files import Spool
 from triaged.steps.acting import Readers
@@ -150,7 +151,7 @@ class Scene:
 def found(right: float, left: float, p: float, quality: tuple[QualityFlag, ...] = ()) -> Finding:
     """Return what a pipeline found."""
     severity = max(right, left)
-    return Finding(
+    return finding_of(
         identification=p,
         severity=severity,
         severity_right=right,

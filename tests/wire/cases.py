@@ -24,6 +24,7 @@ from tests.results.ct_study import (
     put,
 )
 from tests.results.senders import invalid
+from triaged.exams.ct.finding import CtNumbers, Reading
 from triaged.exams.ct.objects import reason_objects
 from triaged.exams.ct.pictures.comparison import Earlier
 from triaged.exams.ct.pictures.coronal import decode_coronal
@@ -31,7 +32,7 @@ from triaged.imaging.volume import Mask, Volume
 from triaged.results.instance import ResultObject
 from triaged.results.provenance import Replaced
 from triaged.study.assessment import Reason, ReasonCode
-from triaged.study.finding import QualityFlag, Reading
+from triaged.study.finding import QualityFlag
 from triaged.study.records import Prior
 
 Change = Callable[[Dataset], None]
@@ -125,7 +126,7 @@ def of_a_single_lung() -> CtStudy:
     both = Mask(reading.right_lung.voxels | reading.left_lung.voxels, grid)
     finding = replace(
         reading.finding,
-        severity=reading.finding.severity_total,
+        severity=CtNumbers.of(reading.finding).severity_total,
         severity_right=None,
         severity_left=None,
         right_lung_ml=None,

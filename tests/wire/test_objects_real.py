@@ -10,13 +10,14 @@ import pytest
 from numpy.typing import NDArray
 from pydicom import dcmread
 
+from tests.findings import finding_of
 from tests.results.ct_study import placement, provenance
 from tests.wire.judges import complaints, needs_dciodvfy, needs_dcmtk
 from tests.wire.peers import real
 from triaged.exams.ct.decoding.series import ReadOptions, ReadSeries, read_series
+from triaged.exams.ct.finding import Reading
 from triaged.exams.ct.objects import Results, result_objects
 from triaged.imaging.volume import Mask
-from triaged.study.finding import Finding, Reading
 from triaged.study.records import ObjectKind
 
 pytestmark = [needs_dciodvfy, needs_dcmtk]
@@ -66,7 +67,7 @@ def _reading(read: ReadSeries) -> Reading:
     half = np.arange(lungs.shape[2]) < lungs.shape[2] // 2
     right, left = Mask(lungs & half, grid), Mask(lungs & ~half, grid)
     lesion = Mask(lungs & (hu > -600), grid)
-    finding = Finding(
+    finding = finding_of(
         identification=0.5,
         severity=0.2,
         severity_right=0.2,

@@ -12,6 +12,7 @@ import pytest
 from tests.wire.cases import ARABIC_NAME, CHINESE_NAME, CYRILLIC_NAME, JAPANESE_NAME, objects_of, study_of
 from tests.wire.judges import needs_dcmtk
 from tests.wire.peers import dcmtk
+from triaged.exams.ct.finding import CtNumbers
 from triaged.study.finding import Finding
 from triaged.study.records import ObjectKind
 
@@ -34,13 +35,13 @@ def test_the_measurements_are_rendered_with_name_value_and_unit(tmp_path: Path) 
     page = rendered(_written("HFS", ObjectKind.SR, tmp_path))
     finding = study_of("HFS").reading.finding
     for name, value, unit in (
-        ("Probability of COVID-19 pattern", finding.identification, "1"),
+        ("Probability of COVID-19 pattern", finding.probability, "1"),
         ("Decision threshold of the probability", finding.identification_threshold, "1"),
-        ("Affected share of the worse lung", finding.severity * 100, "%"),
-        ("Affected share of lung volume", finding.severity_total * 100, "%"),
-        ("Volume of both lungs", finding.lungs_ml, "mL"),
-        ("Affected volume inside the lungs", finding.lesion_ml, "mL"),
-        ("Share of affected volume above -300 HU", finding.dense_share * 100, "%"),
+        ("Affected share of the worse lung", finding.urgency * 100, "%"),
+        ("Affected share of lung volume", CtNumbers.of(finding).severity_total * 100, "%"),
+        ("Volume of both lungs", CtNumbers.of(finding).lungs_ml, "mL"),
+        ("Affected volume inside the lungs", CtNumbers.of(finding).lesion_ml, "mL"),
+        ("Share of affected volume above -300 HU", CtNumbers.of(finding).dense_share * 100, "%"),
     ):
         (number, shown) = pairs(page)[f"{name}:"].split()
         assert float(number) == pytest.approx(value, abs=1e-4), name
@@ -53,13 +54,15 @@ def test_each_lung_is_rendered_with_its_volume_and_share(tmp_path: Path) -> None
     groups = {of: pairs(lines) for of, lines in _groups(page).items()}
     assert set(groups) == {"Both lungs", "Right lung", "Left lung", "Lung opacity"}
     for label, volume, share in (
-        ("Right lung", finding.right_lung_ml, finding.severity_right),
-        ("Left lung", finding.left_lung_ml, finding.severity_left),
+        ("Right lung", CtNumbers.of(finding).right_lung_ml, CtNumbers.of(finding).severity_right),
+        ("Left lung", CtNumbers.of(finding).left_lung_ml, CtNumbers.of(finding).severity_left),
     ):
         assert share is not None
         assert float(groups[label]["Volume:"].split()[0]) == pytest.approx(volume, abs=1e-4)
         assert float(groups[label]["Affected share of lung volume:"].split()[0]) == pytest.approx(share * 100, abs=1e-4)
-    assert float(groups["Lung opacity"]["Volume:"].split()[0]) == pytest.approx(finding.lesion_ml, abs=1e-4)
+    assert float(groups["Lung opacity"]["Volume:"].split()[0]) == pytest.approx(
+        CtNumbers.of(finding).lesion_ml, abs=1e-4
+    )
 
 
 def test_grade_class_and_triage_category_are_rendered(tmp_path: Path) -> None:
@@ -120,19 +123,23 @@ def test_a_japanese_name_is_kept_in_its_own_letters(report: ObjectKind, tmp_path
 
 def statements(finding: Finding) -> tuple[str, ...]:
     """Return what a text has to say of a finding."""
-    right, left, total = finding.severity_right, finding.severity_left, finding.severity_total
+    right, left, total = (
+        CtNumbers.of(finding).severity_right,
+        CtNumbers.of(finding).severity_left,
+        CtNumbers.of(finding).severity_total,
+    )
     assert right is not None
     assert left is not None
     return (
         f"Right {right:.0%}".replace("%", " %"),
         f"left {left:.0%}".replace("%", " %"),
         f"total {total:.0%}".replace("%", " %"),
-        f"{finding.right_lung_ml:.0f} mL",
-        f"{finding.left_lung_ml:.0f} mL",
-        f"{finding.lesion_ml:.0f} mL",
+        f"{CtNumbers.of(finding).right_lung_ml:.0f} mL",
+        f"{CtNumbers.of(finding).left_lung_ml:.0f} mL",
+        f"{CtNumbers.of(finding).lesion_ml:.0f} mL",
         f"CT-{finding.grade}",
-        f"{finding.identification} >= {finding.identification_threshold}",
-        f"{finding.dense_share:.0%}".replace("%", " %"),
+        f"{finding.probability} >= {finding.identification_threshold}",
+        f"{CtNumbers.of(finding).dense_share:.0%}".replace("%", " %"),
         "Class B",
         "multitask-spatial-1 1.2",
     )

@@ -22,11 +22,11 @@ from tests.wire.judges import needs_dcmtk
 from tests.wire.peers import real
 from tests.wire.places import Extent, Flags, Pick, classic_slices, multi_frame_slices, picked, segments
 from triaged.exams.ct.decoding.series import ReadSeries, read_series
+from triaged.exams.ct.finding import Reading
 from triaged.exams.ct.segments import segments as described_segments
 from triaged.imaging.volume import Mask
 from triaged.results.seg import segmentation
 from triaged.results.source import source_series
-from triaged.study.finding import Reading
 
 Values = NDArray[Any]
 

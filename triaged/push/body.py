@@ -9,12 +9,13 @@ from datetime import datetime
 from typing import Any, assert_never
 
 from triaged.study.assessment import Assessed, Failed, OutOfScope
+from triaged.study.concepts import Output
 from triaged.study.placement import TriageClass
 from triaged.study.push import Push, Scored
 from triaged.study.records import Patient
 from triaged.triage.reason import WORDS
 
-_SCORES = (
+_ALWAYS = (
     "identification",
     "identification_threshold",
     "severity",
@@ -23,6 +24,7 @@ _SCORES = (
     "severity_total",
     "grade",
 )
+"""Names that stand in every scored result, null where there is no number; others stand where they were measured."""
 
 
 def body(push: Push, patient: Patient | None, *, now: datetime) -> bytes:
@@ -58,7 +60,8 @@ def _result(result: Scored) -> dict[str, Any]:
 def _assessment(result: Scored) -> Mapping[str, Any]:
     match result.assessment:
         case Assessed(finding=finding):
-            scores = {name: getattr(finding, name) for name in _SCORES}
+            scores = {**dict.fromkeys(_ALWAYS), **finding.fields(Output.NOTIFICATION)}
+            scores["grade"] = None if finding.grade is None else finding.grade.level
             return {"outcome": "scored", **scores, "quality": [flag.value for flag in finding.quality]}
         case OutOfScope(reason=reason):
             return {"outcome": "out of scope", "code": reason.code.value, "detail": reason.detail}

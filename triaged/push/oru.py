@@ -12,13 +12,14 @@ from typing import assert_never
 
 from triaged.push.escaping import paragraph, person_name, plain
 from triaged.study.assessment import Assessed, Failed, OutOfScope
+from triaged.study.concepts import PRIVATE_SCHEME as SCHEME
+from triaged.study.concepts import Output
 from triaged.study.finding import Finding
 from triaged.study.placement import OrderPriority, TriageClass
 from triaged.study.push import Change, Push, Scored
 from triaged.study.records import Patient
 from triaged.triage.reason import WORDS
 
-SCHEME = "99TRIAGED"
 _PRIORITIES = {
     OrderPriority.STAT: "S",
     OrderPriority.HIGH: "A",
@@ -29,8 +30,6 @@ _PRIORITIES = {
 """Table 0485 knows nothing below routine."""
 _SEXES = {"M": "M", "F": "F", "O": "O"}
 _NOTE = "Computed by software, not verified by a radiologist."
-_PERCENT = "%^percent^UCUM"
-_PROBABILITY = "1^no units^UCUM"
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,22 +138,11 @@ def _of_result(result: Scored) -> Iterator[_Observation]:
 
 
 def _of_finding(finding: Finding) -> Iterator[_Observation]:
-    probabilities = {
-        "IDENTIFICATION^Probability of COVID-19": finding.identification,
-        "THRESHOLD^Probability from which it is flagged": finding.identification_threshold,
-    }
-    shares = {
-        "SEVERITY^Affected share of the worse lung": finding.severity,
-        "SEVERITY-RIGHT^Affected share of the right lung": finding.severity_right,
-        "SEVERITY-LEFT^Affected share of the left lung": finding.severity_left,
-        "SEVERITY-TOTAL^Affected share of both lungs": finding.severity_total,
-    }
-    for name, probability in probabilities.items():
-        if probability is not None:
-            yield _Observation("NM", f"{name}^{SCHEME}", f"{probability:.3f}", _PROBABILITY)
-    for name, share in shares.items():
-        if share is not None:
-            yield _Observation("NM", f"{name}^{SCHEME}", f"{100 * share:.1f}", _PERCENT)
+    for each in finding.numbers(Output.NOTIFICATION):
+        unit = each.concept.unit
+        identifier = f"{each.concept.hl7_at(each.site)}^{plain(each.words[:1].upper() + each.words[1:])}^{SCHEME}"
+        value = f"{each.value * unit.scale:.{unit.digits}f}"
+        yield _Observation("NM", identifier, value, f"{unit.code.value}^{unit.code.meaning}^{unit.code.scheme}")
     for number, flag in enumerate(finding.quality, start=1):
         words = f"{plain(flag.value)}^{plain(flag.value.replace('-', ' '))}^{SCHEME}"
         yield _Observation("CWE", f"QUALITY^Read with reserve^{SCHEME}", words, sub_id=str(number))

@@ -18,6 +18,7 @@ from triaged.results import codes
 from triaged.results.instance import ResultObject
 from triaged.results.provenance import MANUFACTURER, Provenance
 from triaged.results.source import SourceSeries
+from triaged.study.concepts import PRIVATE_SCHEME
 
 
 class Named(NamedTuple):
@@ -116,5 +117,5 @@ def _series(uid: str, items: Sequence[Dataset]) -> Dataset:
 def _private_scheme() -> CodingSchemeIdentificationItem:
     """Return what the private codes of a report are from (C.12.1.1.1)."""
     return CodingSchemeIdentificationItem(
-        designator=codes.PRIVATE_SCHEME, name=codes.PRIVATE_SCHEME_NAME, responsible_organization=MANUFACTURER
+        designator=PRIVATE_SCHEME, name=codes.PRIVATE_SCHEME_NAME, responsible_organization=MANUFACTURER
     )

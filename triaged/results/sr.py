@@ -7,6 +7,7 @@ images it was read from. Nobody has verified it, and it says so.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import highdicom as hd
 from pydicom.dataset import Dataset
@@ -19,7 +20,9 @@ from triaged.results.instance import REPORT_SERIES, ResultObject, begin, finish
 from triaged.results.provenance import MANUFACTURER, Provenance
 from triaged.results.segment import Segment
 from triaged.results.source import SourceSeries
-from triaged.study.finding import Finding, QualityFlag
+from triaged.study.concepts import Code as ConceptCode
+from triaged.study.concepts import Output, Site
+from triaged.study.finding import Finding, Measurement, QualityFlag
 from triaged.study.placement import Placement, TriageClass
 
 COMPREHENSIVE_3D_SR_STORAGE = "1.2.840.10008.5.1.4.1.1.88.34"
@@ -35,6 +38,16 @@ ACTIONABLE_CATEGORIES: Mapping[TriageClass, Code] = {
 Never category 1, which asks for a call within minutes: that is for a radiologist to say (docs/decisions/0012).
 """
 
+
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """What an examination looks at: the procedure, the whole that its study-wide numbers are of, and its label."""
+
+    procedure: ConceptCode
+    whole: Site
+    label: str
+
+
 _Group = hd.sr.MeasurementsAndQualitativeEvaluations | hd.sr.VolumetricROIMeasurementsAndQualitativeEvaluations
 
 
@@ -43,17 +56,18 @@ def report(
     source: SourceSeries,
     finding: Finding,
     placement: Placement,
+    examined: Examined,
     segmentation: ResultObject | None,
     described: tuple[Segment, ...],
     provenance: Provenance,
 ) -> ResultObject:
     """Return the report; `segmentation` and `described` are what its region groups point at."""
-    groups: list[_Group] = [_study_group(finding, placement, provenance)]
+    groups: list[_Group] = [_study_group(finding, placement, examined, provenance)]
     if segmentation is not None:
         groups += [_region_group(one, finding, segmentation, source, provenance) for one in described]
     content = hd.sr.MeasurementReport(
         observation_context=observation_context(provenance),
-        procedure_reported=codes.CT_OF_CHEST,
+        procedure_reported=codes.of(examined.procedure),
         imaging_measurements=groups,
         title=standard.DCM.ImagingMeasurementReport,
     )
@@ -72,30 +86,23 @@ def flag_code(flag: QualityFlag) -> Code:
 
 
 def _study_group(
-    finding: Finding, placement: Placement, provenance: Provenance
+    finding: Finding, placement: Placement, examined: Examined, provenance: Provenance
 ) -> hd.sr.MeasurementsAndQualitativeEvaluations:
-    """Return what holds for both lungs together (TID 1501)."""
-    values: list[tuple[Code, float | None, Code]] = [
-        (codes.IDENTIFICATION, finding.identification, codes.NO_UNITS),
-        (codes.IDENTIFICATION_THRESHOLD, finding.identification_threshold, codes.NO_UNITS),
-        (codes.SEVERITY, finding.severity * 100.0, codes.PERCENT),
-        (codes.SHARE, finding.severity_total * 100.0, codes.PERCENT),
-        (codes.LUNGS_VOLUME, finding.lungs_ml, codes.MILLILITRE),
-        (codes.AFFECTED_VOLUME, finding.lesion_ml, codes.MILLILITRE),
-        (codes.DENSE_SHARE, finding.dense_share * 100.0, codes.PERCENT),
-    ]
+    """Return what holds for all that was examined (TID 1501)."""
+    numbers = (each for each in finding.numbers(Output.REPORT) if each.site in (None, examined.whole))
+    grade = finding.grade
     category = ACTIONABLE_CATEGORIES.get(placement.triage_class)
     evaluations = [
-        (codes.GRADE, codes.private(f"CT-{finding.grade}", f"Computed CT-{finding.grade}")),
+        *([(codes.GRADE, codes.private(str(grade), f"Computed {grade}"))] if grade else []),
         (codes.TRIAGE_CLASS, codes.private(f"CLASS-{placement.triage_class.value}", _class_meaning(placement))),
         *([(codes.ACTIONABLE, category)] if category else []),
         *((codes.QUALITY_ASSESSMENT, flag_code(flag)) for flag in finding.quality),
     ]
     return hd.sr.MeasurementsAndQualitativeEvaluations(
-        tracking_identifier=_tracking("Both lungs", provenance.uid("tracking", "study")),
+        tracking_identifier=_tracking(examined.label, provenance.uid("tracking", "study")),
         algorithm_id=_algorithm(provenance),
-        finding_sites=[hd.sr.FindingSite(codes.LUNG)],
-        measurements=[_measurement(name, value, unit, provenance) for name, value, unit in values if value is not None],
+        finding_sites=[hd.sr.FindingSite(codes.of(examined.whole.code))],
+        measurements=[_measurement(each, provenance) for each in numbers],
         qualitative_evaluations=[hd.sr.QualitativeEvaluation(name, value) for name, value in evaluations],
     )
 
@@ -103,16 +110,16 @@ def _study_group(
 def _region_group(
     segment: Segment, finding: Finding, segmentation: ResultObject, source: SourceSeries, provenance: Provenance
 ) -> hd.sr.VolumetricROIMeasurementsAndQualitativeEvaluations:
-    """Return what holds for one segment (TID 1411)."""
-    measurements = [_measurement(codes.VOLUME, segment.mask.volume_ml, codes.MILLILITRE, provenance)]
-    shares = {
-        codes.RIGHT_LUNG: finding.severity_right,
-        codes.LEFT_LUNG: finding.severity_left,
-        codes.LUNG: finding.severity_total,
-    }
-    share = shares.get(segment.kind)
-    if share is not None:
-        measurements.append(_measurement(codes.SHARE, share * 100.0, codes.PERCENT, provenance))
+    """Return what holds for one segment (TID 1411): its volume, and what was measured of that part of the body."""
+    volume = _number(codes.VOLUME, segment.mask.volume_ml, codes.MILLILITRE, provenance)
+    others = [
+        _measurement(each, provenance)
+        for each in finding.numbers(Output.REPORT)
+        if each.concept.regional
+        and each.site is not None
+        and codes.of(each.site.code) == segment.kind
+        and codes.of(each.concept.code) != codes.VOLUME
+    ]
     return hd.sr.VolumetricROIMeasurementsAndQualitativeEvaluations(
         tracking_identifier=_tracking(segment.label, segment.tracking_uid),
         algorithm_id=_algorithm(provenance),
@@ -124,11 +131,17 @@ def _region_group(
         ),
         finding_type=segment.kind,
         finding_sites=[hd.sr.FindingSite(segment.site)],
-        measurements=measurements,
+        measurements=[volume, *others],
     )
 
 
-def _measurement(name: Code, value: float, unit: Code, provenance: Provenance) -> hd.sr.Measurement:
+def _measurement(measured: Measurement, provenance: Provenance) -> hd.sr.Measurement:
+    concept = measured.concept
+    unit = concept.unit
+    return _number(codes.of(concept.code), measured.value * unit.scale, codes.of(unit.code), provenance)
+
+
+def _number(name: Code, value: float, unit: Code, provenance: Provenance) -> hd.sr.Measurement:
     """Return one number with the algorithm's name and version; the group that holds it has the rest."""
     algorithm = hd.sr.AlgorithmIdentification(name=provenance.engine, version=provenance.engine_version)
     return hd.sr.Measurement(name=name, value=round(value, 4), unit=unit, algorithm_id=algorithm)

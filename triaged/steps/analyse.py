@@ -18,6 +18,7 @@ from triaged.dicom.files import read_header_only
 from triaged.errors import StaleClaim, TryLater, UnreadableStudy
 from triaged.exams.ct.choice import Choice, ScopeOptions, choose
 from triaged.exams.ct.decoding.series import ReadSeries, read_series
+from triaged.exams.ct.finding import Reading
 from triaged.exams.ct.objects import reason_objects, result_objects
 from triaged.exams.ct.pictures.colour import Palette
 from triaged.exams.ct.pictures.comparison import Earlier
@@ -30,7 +31,6 @@ from triaged.steps.placing import placing
 from triaged.steps.publish import Kept, Publisher, object_set
 from triaged.store.studies.ledger import Studies
 from triaged.study.assessment import Assessed, Assessment, Failed, OutOfScope, Reason, ReasonCode, unreadable
-from triaged.study.finding import Reading
 from triaged.study.placement import Placement
 from triaged.study.records import Claim, ObjectKind, Prior, Series
 from triaged.study.standing import Compared

@@ -48,12 +48,4 @@ def followed(finding: Finding, prior: Prior | None, algorithm: str, options: Tri
 
 def _finding(prior: Prior) -> EarlierFinding:
     assert prior.interval is not None
-    return EarlierFinding(
-        at=prior.interval[1],
-        algorithm=prior.algorithm,
-        severity=prior.severity,
-        severity_right=prior.severity_right,
-        severity_left=prior.severity_left,
-        severity_total=prior.severity_total,
-        lungs_ml=prior.lungs_ml,
-    )
+    return EarlierFinding(prior.interval[1], prior.algorithm, prior.finding)

@@ -1,15 +1,15 @@
-"""What a pipeline found in one series; numbers and masks, no order and no DICOM."""
+"""What an examination found in one study: how urgent it is, what is suspected, and coded measurements.
+
+No order, no images and no DICOM. What a number means stands in `triaged.study.concepts`.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
 
-from triaged.imaging.volume import Mask
-
-DENSE_HU: Final = -300
-"""Lesion above this is counted as dense: solid rather than ground glass."""
+from triaged.study.concepts import IDENTIFICATION, IDENTIFICATION_THRESHOLD, Concept, Disease, Output, Site
 
 
 class QualityFlag(StrEnum):
@@ -27,49 +27,90 @@ class QualityFlag(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Acquisition:
-    """How the series was made, as far as the header says; None where it does not say."""
+class Measurement:
+    """One number, in the unit in which its concept is stored (shares and probabilities in [0, 1], volumes in mL)."""
 
-    slice_thickness_mm: float | None
-    convolution_kernel: str | None
-    contrast: bool | None
-    age_years: float | None
+    concept: Concept
+    value: float
+    site: Site | None = None
+
+    @property
+    def field(self) -> str:
+        """Its name in JSON."""
+        return self.concept.field_at(self.site)
+
+    @property
+    def words(self) -> str:
+        """What readers call it."""
+        return self.concept.words_at(self.site)
+
+    @property
+    def text(self) -> str:
+        """Its value as people read it, with the unit."""
+        return self.concept.unit.text(self.value)
+
+
+@dataclass(frozen=True, slots=True)
+class Suspicion:
+    """The probability of a disease, in [0, 1], and the one from which a study is flagged; None where none is set."""
+
+    of: Disease
+    probability: float
+    threshold: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Grade:
+    """A level of a scale that is read as "CT-2"."""
+
+    level: int
+    scale: str
+
+    def __str__(self) -> str:
+        return f"{self.scale}-{self.level}"
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Scores and measurements of one CT series.
+    """What was found.
 
-    Shares are in [0, 1] of lung volume; `severity` is the larger of the two lungs' shares (Goncharov et al., section
-    2.2). `identification` is the probability of COVID-19, or None where the engine has none (thresholding). With
-    `QualityFlag.SINGLE_LUNG` the per-lung values are None and `severity` is the total share. `dense_share` is the share
-    of lesion volume above -300 HU. `grade` is 0..4 (computed CT-0 ... CT-4).
+    `urgency` in [0, 1] is what a triage scheme cuts; of a chest CT the affected share of the worse lung. `suspicion` is
+    None where the engine gives no probability. `grade` is None where the examination has no grades.
     """
 
-    identification: float | None
-    severity: float
-    severity_right: float | None
-    severity_left: float | None
-    severity_total: float
-    right_lung_ml: float | None
-    left_lung_ml: float | None
-    lungs_ml: float
-    lesion_ml: float
-    dense_share: float
-    grade: int
+    urgency: float
+    suspicion: Suspicion | None
+    measurements: tuple[Measurement, ...]
+    grade: Grade | None
     engine: str
-    identification_threshold: float | None
     quality: tuple[QualityFlag, ...] = ()
 
+    @property
+    def probability(self) -> float | None:
+        """The probability of what is suspected."""
+        return None if self.suspicion is None else self.suspicion.probability
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Reading:
-    """A finding with the masks it was counted on, all on the volume's own canonical grid.
+    def value(self, concept: Concept, site: Site | None = None) -> float | None:
+        """Return a number, None where it was not measured."""
+        found = (each.value for each in self.measurements if each.concept == concept and each.site == site)
+        return next(found, None)
 
-    In single-lung mode `right_lung` holds the whole lung region and `left_lung` is empty.
-    """
+    def by_site(self, concept: Concept) -> Mapping[Site, float]:
+        """Return a number of every part of which it was measured, in the order in which it was."""
+        return {each.site: each.value for each in self.measurements if each.concept == concept and each.site}
 
-    finding: Finding
-    right_lung: Mask
-    left_lung: Mask
-    lesion: Mask
+    def numbers(self, output: Output) -> tuple[Measurement, ...]:
+        """Return what goes to an output: the suspicion as numbers, then the measurements, in their order."""
+        return tuple(each for each in (*self._suspected(), *self.measurements) if output in each.concept.outputs)
+
+    def fields(self, output: Output) -> Mapping[str, float]:
+        """Return the numbers that go to an output, by their names in JSON."""
+        return {each.field: each.value for each in self.numbers(output)}
+
+    def _suspected(self) -> tuple[Measurement, ...]:
+        if self.suspicion is None:
+            return ()
+        probability = Measurement(IDENTIFICATION, self.suspicion.probability)
+        if self.suspicion.threshold is None:
+            return (probability,)
+        return probability, Measurement(IDENTIFICATION_THRESHOLD, self.suspicion.threshold)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from triaged.study.finding import Finding
 from triaged.study.lifecycle import State
 from triaged.study.placement import Lane, OrderPriority, Override, Trend, TriageClass
 from triaged.study.reading import ReadState
@@ -190,25 +191,19 @@ class Publication:
 
 @dataclass(frozen=True, slots=True)
 class Prior:
-    """The last scored study of the same patient before another one, for comparison; shares in [0, 1], volume in mL.
+    """The last scored study of the same patient before another one, for comparison.
 
-    `coronal_path` is the coronal projection as the spool keeps it; `algorithm` is name and version of the engine.
-    `interval` is when the other study was made and when this one was, by the clock of the site; None where either does
-    not say. `result_id` is the store's number of the result that these values are of.
+    `coronal_path` is the view of its images that the spool keeps for that; `algorithm` is name and version of the
+    engine. `interval` is when the other study was made and when this one was, by the clock of the site; None where
+    either does not say. `result_id` is the store's number of the result that the finding is of.
     """
 
     study_uid: str
     study_date: str
     object_set_uid: str
     algorithm: str
-    severity: float
-    severity_right: float | None
-    severity_left: float | None
-    severity_total: float
-    lesion_ml: float
-    grade: int
+    finding: Finding
     coronal_path: str
-    lungs_ml: float | None = None
     interval: tuple[datetime, datetime] | None = None
     result_id: int = 0
 
@@ -256,15 +251,14 @@ class OutboxItem:
 
 @dataclass(frozen=True, slots=True)
 class WorklistEntry:
-    """One row of the reading worklist; shares and probabilities in [0, 1], None where there is no score.
+    """One row of the reading worklist; `finding` is that of the result in force, None where there is no score.
 
     `revision` grows with everything that may change the result; `result_revision` counts the sets of results that were
     published, of which the last is in force, and is None before the first.
 
     `position` counts the studies that are not done, from 1; it is 0 for one that is done. `read_by` reads it, or has
-    read it, since `read_at`. `identification_threshold` is the model's own, from which a study counts as suspected.
-    `trend` and `change_points` are since the patient's earlier study, in percentage points of the lung that changed
-    more, None where there is nothing to compare.
+    read it, since `read_at`. `trend` and `change_points` are since the patient's earlier study, in percentage points of
+    the part that changed most, None where there is nothing to compare.
     """
 
     study_instance_uid: str
@@ -272,23 +266,17 @@ class WorklistEntry:
     lane: Lane
     triage_class: TriageClass
     reason: str
-    identification: float | None
-    severity: float | None
-    severity_left: float | None
-    severity_right: float | None
-    grade: int | None
+    finding: Finding | None
     state: State
     ready_at: datetime | None
     revision: int
     first_instance_at: datetime
     instances: int
-    quality: tuple[str, ...]
     patient: Patient
     result_revision: int | None = None
     override: Override = Override.NONE
     read_state: ReadState = ReadState.UNREAD
     read_by: str = ""
     read_at: datetime | None = None
-    identification_threshold: float | None = None
     trend: Trend = Trend.NO_PRIOR
     change_points: float | None = None

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from triaged.study.assessment import Assessment
+from triaged.study.finding import Finding
 from triaged.study.lifecycle import State
 from triaged.study.placement import OrderPriority, Override, Placement, Trend
 from triaged.study.uids import StudyUID
@@ -14,19 +15,11 @@ from triaged.study.uids import StudyUID
 
 @dataclass(frozen=True, slots=True)
 class EarlierFinding:
-    """What an earlier study of the patient showed; shares in [0, 1] of lung volume.
-
-    `at` is when it was made, as for the present one. `algorithm` is name and version of what read it. Per-lung shares
-    are None where the lungs were not told apart, `lungs_ml` where the volume was not kept.
-    """
+    """What an earlier study of the patient showed, when it was made (as for the present one), and what read it."""
 
     at: datetime
     algorithm: str
-    severity: float
-    severity_right: float | None
-    severity_left: float | None
-    severity_total: float
-    lungs_ml: float | None
+    finding: Finding
 
 
 @dataclass(frozen=True, slots=True)

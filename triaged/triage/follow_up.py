@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from triaged.study.assessment import Assessed
+from triaged.study.concepts import AFFECTED_SHARE, LUNGS, LUNGS_VOLUME, TOTAL_SHARE
 from triaged.study.finding import Finding
 from triaged.study.placement import OrderPriority, Trend, TriageClass
 from triaged.study.standing import EarlierFinding
@@ -34,24 +35,21 @@ ONE_UP: Final = {
     TriageClass.SUSPECTED_MODERATE: TriageClass.SEVERE,
     TriageClass.SEVERE: TriageClass.CRITICAL,
 }
-LEFT, RIGHT, BOTH = "left lung", "right lung", "lungs"
 
 
 @dataclass(frozen=True, slots=True)
 class FollowUp:
-    """How a study differs from the patient's earlier one; changes in percentage points of lung, positive where it grew.
+    """How a study differs from the patient's earlier one.
 
-    `delta_pp` is that of `lung`, the one that changed more; `delta_total_pp` that of both together. All are None where
-    the two were not compared. `within_noise`: the change is one, but no larger than repeated scans differ by. `limited`
-    says why the two do not compare, None where they do. `crossed_grade`: it grew over one of the site's cut-offs.
+    `delta_pp` is the change in percentage points, positive where it grew, of `part`, the part of the body that changed
+    most; None where the two were not compared. `within_noise`: the change is one, but no larger than repeated scans
+    differ by. `limited` says why the two do not compare, None where they do. `crossed_grade`: it grew over one of the
+    site's cut-offs.
     """
 
     trend: Trend
-    lung: str
+    part: str
     delta_pp: float | None
-    delta_right_pp: float | None
-    delta_left_pp: float | None
-    delta_total_pp: float | None
     days: float
     within_noise: bool
     crossed_grade: bool
@@ -81,18 +79,13 @@ def compare(
     days = (at - earlier.at) / DAY
     if algorithm != earlier.algorithm:
         why = f"not compared with the study {since(days)} before, which {earlier.algorithm} read"
-        return FollowUp(Trend.NOT_COMPARED, BOTH, None, None, None, None, days, False, False, why)
-    right = _points(finding.severity_right, earlier.severity_right)
-    left = _points(finding.severity_left, earlier.severity_left)
-    total = round(100 * (finding.severity_total - earlier.severity_total), 6)
-    lung, delta = BOTH, total
-    if right is not None and left is not None:
-        lung, delta = max((RIGHT, right), (LEFT, left), key=lambda change: (abs(change[1]), change[1]))
-    limited = _limited(finding, earlier, days)
+        return FollowUp(Trend.NOT_COMPARED, LUNGS.noun, None, days, False, False, why)
+    part, delta = max(_changes(finding, earlier.finding), key=lambda change: (abs(change[1]), change[1]))
+    limited = _limited(finding, earlier.finding, days)
     trend = _trend(delta) if limited is None else Trend.NOT_COMPARED
     within_noise = limited is None and STABLE_PP <= abs(delta) < noise_pp(options)
-    crossed = trend is Trend.PROGRESSION and _grade(finding.severity, options) > _grade(earlier.severity, options)
-    return FollowUp(trend, lung, delta, right, left, total, days, within_noise, crossed, limited)
+    crossed = trend is Trend.PROGRESSION and _grade(finding.urgency, options) > _grade(earlier.finding.urgency, options)
+    return FollowUp(trend, part, delta, days, within_noise, crossed, limited)
 
 
 def promoted(
@@ -123,20 +116,35 @@ def _reached(
     delta = follow_up.delta_pp or 0.0
     one_up = ONE_UP.get(triage_class, triage_class)
     if delta >= PROGRESSION_PP or follow_up.crossed_grade:
-        yield TriageClass.SEVERE if finding.severity >= options.s2 else one_up
+        yield TriageClass.SEVERE if finding.urgency >= options.s2 else one_up
     if delta / follow_up.days >= RATE_PP_PER_DAY:
         yield one_up
 
 
-def _points(now: float | None, then: float | None) -> float | None:
+def _changes(now: Finding, then: Finding) -> list[tuple[str, float]]:
+    """Return each part with its change in percentage points; the whole alone where parts were not told apart."""
+    parts, before = now.by_site(AFFECTED_SHARE), then.by_site(AFFECTED_SHARE)
+    if parts and parts.keys() == before.keys():
+        return [(site.noun, _points(parts[site], before[site])) for site in parts]
+    total, total_before = now.value(TOTAL_SHARE, LUNGS), then.value(TOTAL_SHARE, LUNGS)
+    if total is None or total_before is None:
+        total, total_before = now.urgency, then.urgency
+    return [(LUNGS.noun, _points(total, total_before))]
+
+
+def _points(now: float, then: float) -> float:
     """Return the change of a share in percentage points, without the last digits in which 0.35 - 0.25 is not 0.1."""
-    return None if now is None or then is None else round(100 * (now - then), 6)
+    return round(100 * (now - then), 6)
 
 
-def _limited(finding: Finding, earlier: EarlierFinding, days: float) -> str | None:
-    if not earlier.lungs_ml or not finding.lungs_ml:
+def _limited(now: Finding, then: Finding, days: float) -> str | None:
+    """Return why shares of lung volume do not compare, None where they do."""
+    if now.value(TOTAL_SHARE, LUNGS) is None:
+        return None
+    volume, before = now.value(LUNGS_VOLUME), then.value(LUNGS_VOLUME)
+    if not before or not volume:
         return "comparison limited: a lung volume is not known"
-    ratio = finding.lungs_ml / earlier.lungs_ml
+    ratio = volume / before
     low, high = VOLUME_RATIOS
     if low <= ratio <= high:
         return None

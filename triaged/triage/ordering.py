@@ -132,8 +132,8 @@ def _score_ranks(outcome: Outcome, options: TriageOptions) -> tuple[int, int]:
     """Return the two ranks in which the scores decide, 0 first; an unknown score precedes any known one."""
     if not isinstance(outcome, Assessed):
         return 0, 0
-    severity = _rank(outcome.finding.severity)
-    identification = _rank(outcome.finding.identification)
+    severity = _rank(outcome.finding.urgency)
+    identification = _rank(outcome.finding.probability)
     if options.scheme is Scheme.IDENTIFICATION:
         return identification, severity
     return severity, identification

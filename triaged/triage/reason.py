@@ -10,9 +10,10 @@ from collections.abc import Iterable
 from typing import Final, assert_never
 
 from triaged.study.assessment import Assessed, Failed, OutOfScope, ReasonCode
+from triaged.study.concepts import AFFECTED_SHARE, TOTAL_SHARE
 from triaged.study.finding import Finding, QualityFlag
 from triaged.study.placement import OrderPriority, Override, Trend, TriageClass
-from triaged.triage.follow_up import BOTH, LEFT, PROGRESSION_PP, RIGHT, STABLE_PP, FollowUp, noise_pp, promoted, since
+from triaged.triage.follow_up import PROGRESSION_PP, STABLE_PP, FollowUp, noise_pp, promoted, since
 from triaged.triage.scheme import Outcome, Scheme, TriageOptions, Waiting, classify, flag_threshold
 
 WORDS: Final = {
@@ -87,7 +88,7 @@ def _grounds(
         case Assessed(finding):
             yield _share(finding, options)
             if follow_up is not None:
-                yield from _change(follow_up, _side(finding), options)
+                yield from _change(follow_up, _worst_part(finding), options)
             yield from _probability(triage_class, finding, options)
         case _:
             assert_never(outcome)
@@ -105,42 +106,46 @@ def _shortened(detail: str) -> str:
 def _share(finding: Finding, options: TriageOptions) -> str:
     bounds = [100 * share for share in (options.s1, options.s2, options.s3, options.s4)]
     about = "≈" if UNCERTAIN.intersection(finding.quality) else ""
-    return f"{_side(finding)} {about}{_rounded(100 * finding.severity, bounds, digits=0)} %"
+    return f"{_worst_part(finding)} {about}{_rounded(100 * finding.urgency, bounds, digits=0)} %"
 
 
-def _side(finding: Finding) -> str:
-    if finding.severity_left is None or finding.severity_right is None:
-        return BOTH
-    return LEFT if finding.severity_left > finding.severity_right else RIGHT
+def _worst_part(finding: Finding) -> str:
+    """Return the part that is affected most; where no parts were told apart, what was measured of the whole."""
+    parts = finding.by_site(AFFECTED_SHARE)
+    if parts:
+        return max(parts, key=parts.__getitem__).noun
+    whole = next(iter(finding.by_site(TOTAL_SHARE)), None)
+    return whole.noun if whole else next((each.concept.words for each in finding.measurements), "urgency")
 
 
-def _change(follow_up: FollowUp, worse_side: str, options: TriageOptions) -> Iterable[str]:
-    """Yield the change since the earlier study; the lung is named where it is not the worse one."""
+def _change(follow_up: FollowUp, worst_part: str, options: TriageOptions) -> Iterable[str]:
+    """Yield the change since the earlier study; the part is named where it is not the worst one."""
     if follow_up.limited is not None:
         yield follow_up.limited
         return
     if follow_up.delta_pp is None or follow_up.trend is Trend.STABLE:
         yield f"stable over {since(follow_up.days)}"
         return
-    lung = "" if follow_up.lung == worse_side else f"{follow_up.lung} "
+    part = "" if follow_up.part == worst_part else f"{follow_up.part} "
     size = _rounded(abs(follow_up.delta_pp), [STABLE_PP, noise_pp(options), PROGRESSION_PP], digits=0)
     sign = "+" if follow_up.delta_pp > 0 else "−"
     unit = "point" if size == "1" else "points"
-    yield f"{lung}{sign}{size} {unit} in {since(follow_up.days)}"
+    yield f"{part}{sign}{size} {unit} in {since(follow_up.days)}"
     if follow_up.within_noise:
         yield "within noise"
 
 
 def _probability(triage_class: TriageClass, finding: Finding, options: TriageOptions) -> Iterable[str]:
-    if finding.identification is None:
+    probability = finding.probability
+    if probability is None:
         yield "no P"
         return
     threshold = flag_threshold(finding, options)
     if options.scheme is Scheme.SEVERITY or threshold is None:
-        yield f"P {finding.identification:.2f}"
+        yield f"P {probability:.2f}"
         return
-    sign = "≥" if finding.identification >= threshold else "<"
-    yield f"P {_rounded(finding.identification, [threshold], digits=2)} {sign} {threshold:.4g}"
+    sign = "≥" if probability >= threshold else "<"
+    yield f"P {_rounded(probability, [threshold], digits=2)} {sign} {threshold:.4g}"
     if triage_class in (TriageClass.UNSCORED, TriageClass.OPACITY_NOT_FLAGGED):
         reserves = sorted(options.relied_on_with_reserve.intersection(finding.quality))
         if reserves:

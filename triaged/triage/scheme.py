@@ -155,16 +155,18 @@ def classify(outcome: Outcome, order_priority: OrderPriority, options: TriageOpt
 def is_flagged(finding: Finding, options: TriageOptions) -> bool | None:
     """Tell whether the probability reaches the threshold; None where there is no probability to rely on."""
     threshold = flag_threshold(finding, options)
-    if finding.identification is None or threshold is None:
+    if finding.probability is None or threshold is None:
         return None
-    if finding.identification >= threshold:
+    if finding.probability >= threshold:
         return True
     return None if options.relied_on_with_reserve.intersection(finding.quality) else False
 
 
 def flag_threshold(finding: Finding, options: TriageOptions) -> float | None:
     """Return the probability from which this study is flagged: the site's, else the model package's."""
-    return finding.identification_threshold if options.tau is None else options.tau
+    if options.tau is not None:
+        return options.tau
+    return None if finding.suspicion is None else finding.suspicion.threshold
 
 
 def head_start_minutes(
@@ -186,7 +188,7 @@ def head_start_minutes(
 
 
 def _scored(finding: Finding, options: TriageOptions) -> TriageClass:
-    severity = finding.severity
+    severity = finding.urgency
     if severity >= options.s4:
         return TriageClass.CRITICAL
     if severity >= options.s3:

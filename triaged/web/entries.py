@@ -7,10 +7,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final, cast
 
+from pydantic import ConfigDict
 from typing_extensions import TypedDict
 
 from triaged.store.tables.views import Ended
+from triaged.study.concepts import AFFECTED_SHARE, LEFT_LUNG, LUNGS, RIGHT_LUNG, SEVERITY, TOTAL_SHARE, Output
+from triaged.study.finding import Finding, Suspicion
 from triaged.study.lifecycle import State
 from triaged.study.placement import Trend, TriageClass
 from triaged.study.reading import ReadState
@@ -66,17 +70,24 @@ WorklistItem = TypedDict(
 )
 """One row for programs: shares and probabilities in [0, 1], null where there is no score, no patient attribute.
 
+Whatever else was measured stands beside it, by the names of `study.concepts`.
+
 `trend` is since the patient's earlier study, `change_points` in percentage points of the lung that changed more.
 """
+
+
+WorklistItem.__pydantic_config__ = ConfigDict(extra="allow")  # type: ignore[attr-defined]
+_DRAWN: Final = (SEVERITY, AFFECTED_SHARE, TOTAL_SHARE)
+_NO_NUMBERS: Final = dict.fromkeys(("identification", "severity", "severity_left", "severity_right", "grade"))
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
     """One row for people; every text is ready to be shown, and nothing in it is markup.
 
-    `lungs` has name, share in words, and percent from 0 to 100 of each lung that has a number. `result_revision` is 0
-    before the first result. `trend` is empty without an earlier study, `override` and
-    `reading` where no reader did anything.
+    `lungs` has name, share in words, and percent from 0 to 100 of each lung that has a number; `numbers` has names and
+    values of whatever else was measured. `result_revision` is 0 before the first result. `trend` is empty without an
+    earlier study, `override` and `reading` where no reader did anything.
     """
 
     uid: str
@@ -95,6 +106,7 @@ class Row:
     right: str
     left: str
     lungs: tuple[tuple[str, str, int], ...]
+    numbers: tuple[tuple[str, str], ...]
     grade: str
     trend: str
     quality: tuple[str, ...]
@@ -118,31 +130,34 @@ class EndedRow:
 
 def as_json(entry: WorklistEntry) -> WorklistItem:
     """Return a row for programs."""
-    return {
+    finding = entry.finding
+    item = {
         "study_instance_uid": entry.study_instance_uid,
         "position": entry.position,
         "lane": int(entry.lane),
         "class": entry.triage_class.value,
         "reason": entry.reason,
-        "identification": entry.identification,
-        "severity": entry.severity,
-        "severity_left": entry.severity_left,
-        "severity_right": entry.severity_right,
-        "grade": entry.grade,
+        **_NO_NUMBERS,
+        **({} if finding is None else finding.fields(Output.LIST)),
+        "grade": None if finding is None or finding.grade is None else finding.grade.level,
         "state": entry.state.value,
         "ready_at": entry.ready_at.isoformat() if entry.ready_at else None,
         "revision": entry.revision,
         "trend": entry.trend.value,
         "change_points": entry.change_points,
     }
+    return cast("WorklistItem", item)
 
 
 def as_row(entry: WorklistEntry, *, now: datetime, threshold: float | None = None) -> Row:
     """Return a row for people, as it reads at `now`; `threshold` is the site's own, None for the model's."""
     head, separator, why = entry.reason.partition(" — ")
     since = entry.ready_at or entry.first_instance_at
-    about = "≈" if {flag.value for flag in UNCERTAIN}.intersection(entry.quality) else ""
-    one_share = entry.severity_right is None and entry.severity_left is None and entry.severity is not None
+    finding = entry.finding
+    quality = () if finding is None else finding.quality
+    about = "≈" if UNCERTAIN.intersection(quality) else ""
+    parts = {} if finding is None else {site.name: share for site, share in finding.by_site(AFFECTED_SHARE).items()}
+    one_share = finding is not None and not parts
     return Row(
         uid=entry.study_instance_uid,
         position=entry.position,
@@ -157,14 +172,15 @@ def as_row(entry: WorklistEntry, *, now: datetime, threshold: float | None = Non
         order=_joined(
             entry.patient.accession_number, f"{entry.instances} instance{'' if entry.instances == 1 else 's'}"
         ),
-        identification=NOTHING if entry.identification is None else f"{entry.identification:.2f}",
-        threshold=_compared(entry.identification, entry.identification_threshold if threshold is None else threshold),
-        right=_share(entry.severity if one_share else entry.severity_right, about),
-        left="both lungs" if one_share else _share(entry.severity_left, about),
-        lungs=_lungs(entry, about),
-        grade=NOTHING if entry.grade is None else f"computed CT-{entry.grade}",
+        identification=NOTHING if finding is None or finding.probability is None else f"{finding.probability:.2f}",
+        threshold="" if finding is None else _compared(finding.suspicion, threshold),
+        right=_share(finding.urgency if finding and one_share else parts.get(RIGHT_LUNG.name), about),
+        left=LUNGS.words if one_share else _share(parts.get(LEFT_LUNG.name), about),
+        lungs=_lungs(finding, about),
+        numbers=_numbers(finding),
+        grade=NOTHING if finding is None or finding.grade is None else f"computed {finding.grade}",
         trend=_trend(entry),
-        quality=tuple(flag.replace("-", " ") for flag in entry.quality),
+        quality=tuple(flag.value.replace("-", " ") for flag in quality),
         state=STATE_WORDS[entry.state],
         override=OVERRIDE_WORDS[entry.override],
         reading=reading_words(entry, now=now),
@@ -203,21 +219,34 @@ def _trend(entry: WorklistEntry) -> str:
     return f"{_TREND_SIGNS[entry.trend]} {entry.trend}, {round(entry.change_points) or 0:+d} points"
 
 
-def _compared(probability: float | None, threshold: float | None) -> str:
-    if probability is None or threshold is None:
+def _compared(suspicion: Suspicion | None, threshold: float | None) -> str:
+    """Return on which side of the threshold a probability is: of the site's, else of the model's own."""
+    if suspicion is None:
         return ""
-    return f"{'≥' if probability >= threshold else '<'} {threshold:.4g}"
+    bound = suspicion.threshold if threshold is None else threshold
+    return "" if bound is None else f"{'≥' if suspicion.probability >= bound else '<'} {bound:.4g}"
 
 
 def _share(share: float | None, about: str) -> str:
     return NOTHING if share is None else as_share(share, about)
 
 
-def _lungs(entry: WorklistEntry, about: str) -> tuple[tuple[str, str, int], ...]:
-    named = (("right lung", entry.severity_right), ("left lung", entry.severity_left))
-    if entry.severity_right is None and entry.severity_left is None:
-        named = (("both lungs", entry.severity), ("", None))
-    return tuple((name, as_share(share, about), round(100 * share)) for name, share in named if share is not None)
+def _lungs(finding: Finding | None, about: str) -> tuple[tuple[str, str, int], ...]:
+    if finding is None:
+        return ()
+    parts = {site.noun: share for site, share in finding.by_site(AFFECTED_SHARE).items()}
+    named = parts or {LUNGS.words: finding.urgency}
+    return tuple((name, as_share(share, about), round(100 * share)) for name, share in named.items())
+
+
+def _numbers(finding: Finding | None) -> tuple[tuple[str, str], ...]:
+    """Return the numbers for which the page has no place of their own."""
+    if finding is None:
+        return ()
+    others = (
+        each for each in finding.measurements if each.concept not in _DRAWN and Output.PAGE in each.concept.outputs
+    )
+    return tuple((each.words, each.text) for each in others)
 
 
 def _moment(patient: Patient) -> str:

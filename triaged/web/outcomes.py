@@ -115,7 +115,7 @@ def _result(record: ResultRecord) -> ResultLine:
         style=STYLES[record.triage_class],
         triage_class=head if separator else record.triage_class.value,
         why=why if separator else record.reason,
-        share=NOTHING if record.severity is None else as_share(record.severity),
+        share=NOTHING if record.urgency is None else as_share(record.urgency),
         read_by=record.algorithm,
     )
 

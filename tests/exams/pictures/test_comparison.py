@@ -9,6 +9,7 @@ import pytest
 
 from tests.exams.pictures.test_wording import prior
 from tests.results.ct_study import CtStudy, ct_study, placement, provenance, standard_study
+from triaged.exams.ct.finding import CtNumbers
 from triaged.exams.ct.pictures.colour import OUTLINE
 from triaged.exams.ct.pictures.comparison import Earlier, change_rows
 from triaged.exams.ct.pictures.coronal import decode_coronal, encode_coronal
@@ -68,11 +69,11 @@ def test_the_larger_lesion_is_the_one_of_this_study() -> None:
 def test_the_rows_hold_both_measurements_and_the_change() -> None:
     finding = standard_study().reading.finding
     rows = {row[0]: row[1:] for row in change_rows(finding, prior())}
-    right = round(100 * finding.severity)
-    assert rows["Right lung"] == ("2 %", f"{right} %", f"+{round(100 * (finding.severity - 0.02))} points")
+    right = round(100 * finding.urgency)
+    assert rows["Right lung"] == ("2 %", f"{right} %", f"+{round(100 * (finding.urgency - 0.02))} points")
     assert rows["Left lung"] == ("4 %", "0 %", "-4 points")
     assert rows["Affected volume"][0] == "100 mL"
-    assert rows["Affected volume"][2] == f"{finding.lesion_ml - 100:+.0f} mL"
+    assert rows["Affected volume"][2] == f"{CtNumbers.of(finding).lesion_ml - 100:+.0f} mL"
     assert rows["Computed grade"] == ("CT-1", "CT-1", "same")
 
 

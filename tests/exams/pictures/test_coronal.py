@@ -9,6 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from tests.results.ct_study import standard_study
+from triaged.exams.ct.finding import CtNumbers
 from triaged.exams.ct.pictures.coronal import decode_coronal, encode_coronal
 from triaged.exams.ct.pictures.projection import Direction, Projection, projections
 
@@ -20,7 +21,7 @@ def test_a_kept_view_has_the_same_severity_size_and_thirds() -> None:
     assert kept.direction is Direction.CORONAL
     for before, after in zip(_size_mm(view), _size_mm(kept), strict=True):
         assert after == pytest.approx(before, abs=1e-6)
-    severity = study.reading.finding.severity_total
+    severity = CtNumbers.of(study.reading.finding).severity_total
     assert float((kept.share * kept.path_mm).sum() / kept.path_mm.sum()) == pytest.approx(severity, abs=0.005)
     assert float(kept.attenuation.mean()) == pytest.approx(float(view.attenuation.mean()), rel=0.01)
     for before_cut, after_cut in zip(view.cuts, kept.cuts, strict=True):

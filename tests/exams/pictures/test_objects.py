@@ -22,6 +22,7 @@ from tests.results.ct_study import (
     standard_objects,
     standard_study,
 )
+from triaged.exams.ct.finding import CtNumbers
 from triaged.exams.ct.objects import reason_objects
 from triaged.exams.ct.pictures.coronal import decode_coronal
 from triaged.exams.ct.pictures.projection import Direction
@@ -133,7 +134,7 @@ def test_the_coronal_view_is_kept_for_a_later_study_to_be_compared_with() -> Non
     coronal = decode_coronal(study.results().coronal)
     assert coronal.direction is Direction.CORONAL
     volume_ml = float((coronal.path_mm * np.prod(coronal.spacing_mm)).sum()) / 1000.0
-    assert volume_ml == pytest.approx(study.reading.finding.lungs_ml, rel=0.01)
+    assert volume_ml == pytest.approx(CtNumbers.of(study.reading.finding).lungs_ml, rel=0.01)
     assert study.results().coronal == study.results(provenance=provenance(study.sources, revision=2)).coronal
 
 

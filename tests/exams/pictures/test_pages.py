@@ -10,6 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from tests.results.ct_study import ORIENTATIONS, CtStudy, ct_study, placement, provenance, standard_study
+from triaged.exams.ct.finding import Reading
 from triaged.exams.ct.pictures.colour import OUTLINE, Palette
 from triaged.exams.ct.pictures.keyslices import LESION
 from triaged.exams.ct.pictures.pages import reason_pages, result_pages
@@ -18,7 +19,7 @@ from triaged.imaging.volume import Mask
 from triaged.results.layout import AMBER, MARGIN, PAGE_HEIGHT, PAGE_WIDTH, TOP, Heading, Sheet
 from triaged.results.page import Page
 from triaged.study.assessment import Reason, ReasonCode
-from triaged.study.finding import QualityFlag, Reading
+from triaged.study.finding import QualityFlag
 
 NAMES = [
     "summary",

@@ -9,6 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from tests.results.ct_study import ORIENTATIONS, ct_study, standard_study
+from triaged.exams.ct.finding import CtNumbers, Reading
 from triaged.exams.ct.pictures.display import radiograph, resampled, smooth_share
 from triaged.exams.ct.pictures.projection import (
     SHORTEST_PATH_MM,
@@ -21,7 +22,6 @@ from triaged.exams.ct.pictures.projection import (
 from triaged.exams.ct.pictures.zones import zone_shares
 from triaged.imaging.geometry import Geometry
 from triaged.imaging.volume import Mask, Volume
-from triaged.study.finding import Reading
 
 
 def canonical_grid(shape: tuple[int, int, int], spacing_mm: tuple[float, float, float]) -> Geometry:
@@ -95,8 +95,8 @@ def test_each_lungs_share_is_in_its_part_of_the_coronal_map() -> None:
     study = standard_study()
     lesion = study.reading.lesion.voxels
     for lung, severity in (
-        (study.reading.right_lung, study.reading.finding.severity_right),
-        (study.reading.left_lung, study.reading.finding.severity_left),
+        (study.reading.right_lung, CtNumbers.of(study.reading.finding).severity_right),
+        (study.reading.left_lung, CtNumbers.of(study.reading.finding).severity_left),
     ):
         share, path = lung_share(lesion, lung.voxels, 1, study.volume.geometry.spacing_mm[1])
         assert float((share * path).sum() / path.sum()) == pytest.approx(severity, abs=1e-6)
@@ -112,9 +112,9 @@ def test_the_views_of_a_study_hold_each_lungs_severity() -> None:
         Direction.SAGITTAL_LEFT,
     )
     for view, severity in (
-        (coronal, finding.severity_total),
-        (right, finding.severity_right),
-        (left, finding.severity_left),
+        (coronal, CtNumbers.of(finding).severity_total),
+        (right, CtNumbers.of(finding).severity_right),
+        (left, CtNumbers.of(finding).severity_left),
     ):
         assert float((view.share * view.path_mm).sum() / view.path_mm.sum()) == pytest.approx(severity, abs=1e-5)
 

@@ -43,7 +43,7 @@ def lines(header: Dataset | None = None, earlier: Prior | None = None, **finding
 
 def test_the_text_keeps_its_order_and_says_everything() -> None:
     found = lines(quality=(QualityFlag.THICK_SLICES, QualityFlag.CONTRAST), earlier=prior())
-    severity = round(standard_study().reading.finding.severity * 100)
+    severity = round(standard_study().reading.finding.urgency * 100)
     assert found.headline == f"Right {severity} %   Left 0 % affected   CT-1   P 0.91 flagged"
     starts = " ".join(line.split()[0] for line in found.body)
     assert (

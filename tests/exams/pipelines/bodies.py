@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from triaged.exams.ct.finding import Acquisition
 from triaged.imaging.geometry import Box, Geometry
 from triaged.imaging.volume import Mask, Volume
-from triaged.study.finding import Acquisition
 
 AIR, LUNG, TISSUE = -1000, -860, 40
 BODY_MM = (165.0, 115.0)

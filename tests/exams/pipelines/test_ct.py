@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 from tests.exams.pipelines.bodies import ADULT, LUNG_ML, Ball, Chest, draw, ellipsoid, grid
 from tests.exams.pipelines.networks import THRESHOLDS, AnswersAtOnce, manifest
 from triaged.errors import ModelRefused, UnreadableStudy
+from triaged.exams.ct.finding import CtNumbers, Reading
 from triaged.exams.ct.pipelines.networks import CtOptions, CtPipeline
 from triaged.imaging.volume import Volume
-from triaged.study.finding import QualityFlag, Reading
+from triaged.study.finding import QualityFlag
 
 GRID = grid((8.0, 1.8, 1.8))
 
@@ -52,9 +53,9 @@ def test_networks_see_windowed_slices_whole_for_lungs_and_cropped_for_lesions() 
 
 def test_the_thresholds_are_those_of_the_manifest() -> None:
     strict = AnswersAtOnce(manifest(thresholds=replace(THRESHOLDS, lesion=0.95)))
-    assert read(Chest(balls=[Ball((72, 0, 0), 40)]), strict).finding.severity == 0
+    assert read(Chest(balls=[Ball((72, 0, 0), 40)]), strict).finding.urgency == 0
     sure = AnswersAtOnce(manifest(thresholds=replace(THRESHOLDS, lung=0.97)))
-    assert read(Chest(), sure).finding.lungs_ml == pytest.approx(2 * LUNG_ML, rel=0.05)
+    assert read(Chest(), sure).CtNumbers.of(finding).lungs_ml == pytest.approx(2 * LUNG_ML, rel=0.05)
 
 
 def test_consolidation_that_the_lung_network_leaves_out_inside_a_lung_counts() -> None:
@@ -94,8 +95,8 @@ def test_one_lung_alone_is_scored_whole() -> None:
     ball = Ball((-60, 0, 0), 40)
     reading = read(Chest(lungs=[((-60, 0, 0), (66, 88, 130))], balls=[ball]))
     lung_ml = LUNG_ML * (66 * 88 * 130) / (58 * 85 * 128)
-    assert reading.finding.severity == pytest.approx(ball.ml / lung_ml, rel=0.05)
-    assert reading.finding.severity_right is None
+    assert reading.finding.urgency == pytest.approx(ball.ml / lung_ml, rel=0.05)
+    assert CtNumbers.of(reading.finding).severity_right is None
     assert reading.right_lung.volume_ml == pytest.approx(lung_ml, rel=0.02)
     assert not reading.left_lung.voxels.any()
 
@@ -123,8 +124,8 @@ def test_thin_slices_reach_the_networks_as_slabs_and_the_masks_keep_every_slice(
     reading = CtPipeline(networks, CtOptions()).read(draw(Chest(balls=[ball]), geometry), ADULT)
     assert networks.seen[0][1][0] == 131
     assert reading.lesion.geometry.matches(geometry)
-    assert reading.finding.severity_left == pytest.approx(ball.ml / LUNG_ML, rel=0.08)
-    assert reading.finding.lungs_ml == pytest.approx(2 * LUNG_ML, rel=0.02)
+    assert CtNumbers.of(reading.finding).severity_left == pytest.approx(ball.ml / LUNG_ML, rel=0.08)
+    assert CtNumbers.of(reading.finding).lungs_ml == pytest.approx(2 * LUNG_ML, rel=0.02)
     _, row, column = np.rint(geometry.index_of((72.0, 0.0, 0.0))).astype(int)
     reached = np.flatnonzero(reading.lesion.voxels[60:200, row, column]) + 60  # along the ball's axis
     ends_mm = [geometry.position_mm((index, 0, 0))[2] for index in (reached[0], reached[-1])]

@@ -9,11 +9,12 @@ import pytest
 
 from tests.exams.pipelines.bodies import ADULT
 from triaged.errors import UnreadableStudy
+from triaged.exams.ct.finding import Acquisition
 from triaged.exams.ct.pipelines.measure import CtOptions, Lungs, Verdict, demand_lungs, measure
 from triaged.exams.ct.pipelines.split import SplitMethod
 from triaged.imaging.geometry import Geometry
 from triaged.imaging.volume import Mask, Volume
-from triaged.study.finding import Acquisition, Finding, QualityFlag
+from triaged.study.finding import Finding, QualityFlag
 
 SHAPE = (10, 20, 20)
 GRID = Geometry(np.diag([20.0, 20.0, 20.0, 1.0])[[2, 1, 0, 3]], SHAPE, "1.2")

@@ -7,10 +7,11 @@ import pytest
 
 from tests.exams.pipelines.bodies import ADULT, BODY_MM, LUNG_ML, LUNG_MM, Ball, Chest, draw, ellipsoid, grid
 from triaged.errors import UnreadableStudy
+from triaged.exams.ct.finding import Reading
 from triaged.exams.ct.pipelines.measure import CtOptions
 from triaged.exams.ct.pipelines.threshold import ThresholdPipeline
 from triaged.imaging.volume import Volume
-from triaged.study.finding import QualityFlag, Reading
+from triaged.study.finding import QualityFlag
 
 GRID = grid((8.0, 1.8, 1.8))
 
@@ -50,7 +51,7 @@ def test_the_lesion_lies_where_the_disease_is() -> None:
 
 def test_vessels_are_no_lesion() -> None:
     vessels = [Ball((x, y, z), 5, hu=40) for x in (-90, -50, 50, 90) for y in (-30, 30) for z in (-60, 0, 60)]
-    assert read(Chest(balls=vessels)).finding.severity == 0
+    assert read(Chest(balls=vessels)).finding.urgency == 0
 
 
 def test_disease_in_both_lungs_is_scored_by_the_worse() -> None:

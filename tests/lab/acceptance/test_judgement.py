@@ -167,7 +167,7 @@ def test_a_case_that_the_pipeline_could_not_read_is_a_failed_study_in_the_simula
     assert isinstance(outcome_of(row("a", outcome=Outcome.FAILED, severity=None)), Failed)
     scored = outcome_of(row("a", severity=0.6, identification=0.7))
     assert isinstance(scored, Assessed)
-    assert (scored.finding.severity, scored.finding.identification) == (0.6, 0.7)
+    assert (scored.finding.urgency, scored.finding.probability) == (0.6, 0.7)
 
 
 def test_cases_are_drawn_at_the_prevalence_of_the_site() -> None:

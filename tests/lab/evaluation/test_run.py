@@ -12,13 +12,13 @@ from tests.exams.pipelines.bodies import LUNG_ML, Ball
 from tests.exams.pipelines.networks import AnswersAtOnce
 from tests.lab.evaluation.scans import BALL, Scan, nibabel, save, scan
 from triaged.errors import UnreadableStudy
+from triaged.exams.ct.finding import Acquisition, Reading
 from triaged.exams.ct.pipelines.networks import CtOptions, CtPipeline
 from triaged.exams.ct.pipelines.pipeline import Pipeline
 from triaged.imaging.volume import Volume
 from triaged.lab.evaluation.cases import BadCase, Case
 from triaged.lab.evaluation.row import Outcome, Row
 from triaged.lab.evaluation.run import rows
-from triaged.study.finding import Acquisition, Reading
 
 CUT_OFFS = (0.01, 0.25, 0.50, 0.75)
 SHARE = BALL.ml / (LUNG_ML)

@@ -10,12 +10,12 @@ import pytest
 
 from tests.exams.pipelines.bodies import ADULT, LUNG_ML, Ball, Chest, draw, grid
 from triaged.errors import UnreadableStudy
+from triaged.exams.ct.finding import Acquisition, Reading
 from triaged.exams.ct.pipelines.measure import CtOptions, Lungs, Verdict, measure
 from triaged.exams.ct.pipelines.split import SplitMethod
 from triaged.imaging.volume import Mask, Volume
 from triaged.lab.protocols.robustness import REFERENCE, drifts, protocols
 from triaged.lab.protocols.variation import Protocol
-from triaged.study.finding import Acquisition, Reading
 
 QUIET = replace(REFERENCE, noise_sd_hu=0.0)
 BALL = Ball((72, 0, 0), 40, -400)
@@ -47,7 +47,7 @@ class Reads:
         verdict = Verdict("by rule", None, None)
         reading = measure(volume, lungs, Mask(lesion, grid), verdict, acquisition, CtOptions())
         more = 0.05 if grid.spacing_mm[0] >= self.more_from_mm else 0.0
-        return replace(reading, finding=replace(reading.finding, severity=reading.finding.severity + more))
+        return replace(reading, finding=replace(reading.finding, severity=reading.finding.urgency + more))
 
 
 def test_the_same_disease_in_every_other_slice_drifts_little() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tests.findings import finding_of
 from triaged.lab.simulation.arrivals import HourlyPoisson, OrderShares
 from triaged.lab.simulation.desk import Timeline
 from triaged.lab.simulation.disciplines import all_disciplines
@@ -15,7 +16,6 @@ from triaged.lab.simulation.durations import Duration, Exponential, Fixed
 from triaged.lab.simulation.site import Case, Readers, Site, Truth
 from triaged.lab.simulation.stream import Stream
 from triaged.study.assessment import Assessed
-from triaged.study.finding import Finding
 from triaged.triage.scheme import Scheme, TriageOptions
 
 READING_MIN = 10.0
@@ -28,7 +28,7 @@ Floats = NDArray[Any]
 def scored(severity: float, identification: float = 0.1) -> Assessed:
     """Return an outcome with this share of the worse lung."""
     return Assessed(
-        Finding(
+        finding_of(
             identification=identification,
             severity=severity,
             severity_right=severity / 2,

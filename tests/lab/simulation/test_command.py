@@ -37,7 +37,7 @@ def test_assumed_cases_have_the_prevalence_and_accuracy_asked_for() -> None:
             for case in cases
             if (case.truth in sick) is diseased
             and isinstance(case.outcome, Assessed)
-            and ((case.outcome.finding.identification or 0) >= 0.5) is flagged
+            and ((case.outcome.finding.probability or 0) >= 0.5) is flagged
         )
 
     assert weight(diseased=True, flagged=True) == pytest.approx(0.16)

@@ -6,8 +6,9 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
+from tests.findings import finding_of
 from triaged.study.assessment import Assessed
-from triaged.study.finding import Finding, QualityFlag
+from triaged.study.finding import QualityFlag
 from triaged.study.placement import OrderPriority, TriageClass
 from triaged.study.push import Change, Occasion, Push, Scored
 from triaged.study.records import Patient
@@ -16,7 +17,7 @@ from triaged.study.uids import StudyUID
 CHANGED = datetime(2026, 3, 1, 12, 5, tzinfo=UTC)
 NOW = datetime(2026, 3, 1, 12, 6, 7, tzinfo=UTC)
 PATIENT = Patient("Roe^Jane^Q^Dr.^Jr.", "P-1", "19700101", "F", "A-1", "20260301", "115900.25", "Thorax")
-FINDING = Finding(
+FINDING = finding_of(
     identification=0.9125,
     severity=0.54,
     severity_right=0.071,

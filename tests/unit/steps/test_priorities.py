@@ -131,7 +131,7 @@ def test_a_scored_study_keeps_its_result_and_gets_its_new_place(clinic: Clinic) 
     clinic.ask()
     entry = clinic.worklist.entry(study_uid(1).value)
     assert entry is not None
-    assert (entry.state, entry.severity) == (State.TRIAGED, finding().severity)
+    assert (entry.state, entry.severity) == (State.TRIAGED, finding().urgency)
     assert (entry.position, entry.triage_class) == (1, TriageClass.EMERGENCY)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from datetime import UTC, datetime, timedelta
 
+from tests.findings import finding_of
 from triaged.store.listing.standings import Where
 from triaged.store.studies.ledger import Studies
 from triaged.study.assessment import Assessed
@@ -123,7 +124,7 @@ def claimed(studies: Studies, worker: str = "worker-1", *, minutes: float = 1.0,
 
 def finding(severity: float = 0.54) -> Finding:
     """Return what a pipeline found in a study with this severity in the left lung."""
-    return Finding(
+    return finding_of(
         identification=0.91,
         severity=severity,
         severity_right=severity / 2,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from tests.findings import finding_of
 from triaged.study.assessment import Assessed, Failed, OutOfScope, Reason, ReasonCode, unreadable
 from triaged.study.finding import Finding, QualityFlag
 from triaged.study.uids import StudyUID
@@ -18,7 +19,7 @@ def finding(
     quality: tuple[QualityFlag, ...] = (),
 ) -> Finding:
     """Return a finding whose worse lung is the left one."""
-    return Finding(
+    return finding_of(
         identification=identification,
         severity=severity,
         severity_right=severity / 2,

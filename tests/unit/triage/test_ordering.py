@@ -56,7 +56,7 @@ def comparable(study: Arrival, options: TriageOptions) -> tuple[Any, ...]:
     s: float | None = None
     p: float | None = None
     if isinstance(outcome, Assessed):
-        s, p = outcome.finding.severity, outcome.finding.identification
+        s, p = outcome.finding.urgency, outcome.finding.probability
     first, second = (p, s) if options.scheme.value == "identification" else (s, p)
     minute = effective.replace(second=0, microsecond=0)
     return 1, minute, URGENCY.index(letter), steps(first), steps(second), ready_at, study_uid.value

@@ -27,8 +27,8 @@ class Row:
     def __init__(self, outcome: Outcome, priority: OrderPriority, scheme: str) -> None:
         self.stat = priority.value == "STAT"
         self.scheme = scheme
-        self.s = outcome.finding.severity if isinstance(outcome, Assessed) else None
-        self.p = outcome.finding.identification if isinstance(outcome, Assessed) else None
+        self.s = outcome.finding.urgency if isinstance(outcome, Assessed) else None
+        self.p = outcome.finding.probability if isinstance(outcome, Assessed) else None
         reason = getattr(outcome, "reason", None)
         self.broken_lung = reason is not None and reason.code.value == "lung-not-segmented"
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from pydicom.dataset import Dataset
 
+from triaged.exams.ct.finding import Reading
 from triaged.exams.ct.pictures.colour import Palette
 from triaged.exams.ct.pictures.comparison import Earlier
 from triaged.exams.ct.pictures.coronal import encode_coronal
@@ -22,12 +24,14 @@ from triaged.results.provenance import Provenance
 from triaged.results.sc import pictures, reason_pictures
 from triaged.results.seg import segmentation
 from triaged.results.source import single_frames, source_series
-from triaged.results.sr import report
+from triaged.results.sr import Examined, report
 from triaged.results.text import text_reason, text_report
 from triaged.results.wording import reason_lines
 from triaged.study.assessment import Reason
-from triaged.study.finding import Reading
+from triaged.study.concepts import LUNGS, Code
 from triaged.study.placement import Placement
+
+EXAMINED: Final = Examined(Code("169069000", "SCT", "CT of chest"), LUNGS, "Both lungs")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +67,7 @@ def result_objects(
     header = sources[0]
     described = segments(volume, reading, provenance)
     masks = segmentation(header, source, source_geometry, reorientation, described, provenance) if described else None
-    measurements = report(header, source, reading.finding, placement, masks, described, provenance)
+    measurements = report(header, source, reading.finding, placement, EXAMINED, masks, described, provenance)
     lines = reading_lines(header, reading, placement, provenance, earlier.prior if earlier else None)
     words = text_report(header, source, lines, provenance)
     views = projections(volume, reading)

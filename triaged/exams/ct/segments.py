@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 import numpy as np
+from pydicom.sr.coding import Code
 
+from triaged.exams.ct.finding import DENSE_HU, Reading
 from triaged.imaging.volume import Mask, Volume
 from triaged.results import codes
 from triaged.results.provenance import Provenance
 from triaged.results.segment import Region, Segment
-from triaged.study.finding import DENSE_HU, Reading
+from triaged.study.concepts import LEFT_LUNG, LUNGS, RIGHT_LUNG
 
+_RIGHT_LUNG, _LEFT_LUNG, _LUNG = (codes.of(site.code) for site in (RIGHT_LUNG, LEFT_LUNG, LUNGS))
+_LESION = Code("52988006", "SCT", "Lesion")
+_CONSOLIDATION = Code("9656002", "SCT", "Consolidation")
 _ANATOMY, _ABNORMAL = codes.ANATOMICAL_STRUCTURE, codes.ABNORMAL_STRUCTURE
 _NOT_SPLIT = "Both lungs, which could not be told apart"
 _LESION_IS = "Lung that the algorithm takes for affected"
 _DENSE_IS = f"Part of the lung opacity above {DENSE_HU} HU: told by density alone, no diagnosis of consolidation"
 
-_LUNGS = Region("Lungs", _NOT_SPLIT, _ANATOMY, codes.LUNG, codes.LUNG, (40000, 29000, 19000))
-_RIGHT = Region("Right lung", "Right lung", _ANATOMY, codes.RIGHT_LUNG, codes.RIGHT_LUNG, (40000, 29000, 19000))
-_LEFT = Region("Left lung", "Left lung", _ANATOMY, codes.LEFT_LUNG, codes.LEFT_LUNG, (40000, 36000, 22000))
-_OPACITY = Region("Lung opacity", _LESION_IS, _ABNORMAL, codes.LESION, codes.LUNG, (38000, 50000, 45000))
+_LUNGS = Region("Lungs", _NOT_SPLIT, _ANATOMY, _LUNG, _LUNG, (40000, 29000, 19000))
+_RIGHT = Region("Right lung", "Right lung", _ANATOMY, _RIGHT_LUNG, _RIGHT_LUNG, (40000, 29000, 19000))
+_LEFT = Region("Left lung", "Left lung", _ANATOMY, _LEFT_LUNG, _LEFT_LUNG, (40000, 36000, 22000))
+_OPACITY = Region("Lung opacity", _LESION_IS, _ABNORMAL, _LESION, _LUNG, (38000, 50000, 45000))
 _DENSE = Region(
-    f"Dense opacity (above {DENSE_HU} HU)", _DENSE_IS, _ABNORMAL, codes.CONSOLIDATION, codes.LUNG, (30000, 52000, 28000)
+    f"Dense opacity (above {DENSE_HU} HU)", _DENSE_IS, _ABNORMAL, _CONSOLIDATION, _LUNG, (30000, 52000, 28000)
 )
 
 

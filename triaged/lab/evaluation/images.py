@@ -21,13 +21,13 @@ from triaged.dicom.quiet import without_warnings
 from triaged.errors import UnreadableInstance, UnreadableStudy
 from triaged.exams.ct.choice import MAX_SPACING_MM, MIN_SLICES, ScopeOptions, choose
 from triaged.exams.ct.decoding.series import read_series
+from triaged.exams.ct.finding import Acquisition
 from triaged.imaging.geometry import Geometry, Reorientation, canonical_reorientation
 from triaged.imaging.volume import Volume
 from triaged.lab.evaluation.grey import to_hounsfield
 from triaged.lab.evaluation.nifti import FRAME, is_nifti, read_nifti
 from triaged.lab.evaluation.upright import SURELY_IN_FRONT, bone_depth, mirror_front_to_back
 from triaged.study.assessment import ReasonCode
-from triaged.study.finding import Acquisition
 from triaged.study.records import Instance, Series
 
 META_ENDS: Final = 144

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
@@ -29,6 +30,7 @@ class Row:
     Dice, shares and probabilities are in [0, 1], volumes in mL (errors: found minus reference). `severity` is what the
     pipeline found. `severity_reference` is the list's, else that of the reference masks (`severity_source` says which);
     `severity_in_found_lungs` refers the reference lesions to the lungs that the pipeline found, as in the paper.
+    `others` is whatever else was measured.
     """
 
     case: str
@@ -66,6 +68,7 @@ class Row:
     identification: float | None = None
     identification_threshold: float | None = None
     quality: tuple[str, ...] = ()
+    others: Mapping[str, float] = field(default_factory=dict)
     seconds_reading: float | None = None
     seconds_pipeline: float | None = None
     peak_mib: float | None = None
@@ -76,8 +79,9 @@ class Row:
         return is_positive(self.group)
 
     def as_json(self) -> dict[str, Any]:
-        """Return the row as JSON values, floats with six digits."""
-        return {key: _rounded(value) for key, value in dataclasses.asdict(self).items()}
+        """Return the row as JSON values, floats with six digits; `others` stand beside the rest by their own names."""
+        values = dataclasses.asdict(self)
+        return {key: _rounded(value) for key, value in {**values, **values.pop("others")}.items()}
 
 
 def not_read(case: Case | BadCase, reason: str) -> Row:

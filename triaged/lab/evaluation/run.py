@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from triaged.errors import TryLater, UnreadableStudy
+from triaged.exams.ct.finding import Reading
 from triaged.exams.ct.pipelines.pipeline import Pipeline
 from triaged.imaging.geometry import Geometry
 from triaged.lab.evaluation.cases import BadCase, Case
@@ -27,7 +28,8 @@ from triaged.lab.evaluation.reference import (
     worse_share,
 )
 from triaged.lab.evaluation.row import Outcome, Row, not_read
-from triaged.study.finding import Finding, QualityFlag, Reading
+from triaged.study.concepts import Output
+from triaged.study.finding import Finding, QualityFlag
 
 GradeCutOffs = tuple[float, float, float, float]
 Reference = TypeVar("Reference", ReferenceLungs, ReferenceLesions)
@@ -141,15 +143,13 @@ def _lost(lungs: ReferenceLungs | None, lesions: ReferenceLesions | None) -> dic
 
 
 def _found(finding: Finding) -> dict[str, Any]:
+    numbers = finding.fields(Output.EVALUATION)
+    named = {name: value for name, value in numbers.items() if name in Row.__dataclass_fields__}
     return {
-        "severity": finding.severity,
-        "severity_right": finding.severity_right,
-        "severity_left": finding.severity_left,
-        "severity_total": finding.severity_total,
-        "grade": finding.grade,
-        "identification": finding.identification,
-        "identification_threshold": finding.identification_threshold,
+        **named,
+        "grade": None if finding.grade is None else finding.grade.level,
         "quality": tuple(flag.value for flag in finding.quality),
+        "others": {name: value for name, value in numbers.items() if name not in named},
     }
 
 

@@ -19,6 +19,7 @@ from rich.console import Console
 from rich.table import Table
 
 from triaged.errors import ConfigError
+from triaged.exams.ct.finding import Acquisition
 from triaged.exams.ct.pipelines.measure import CtOptions
 from triaged.exams.ct.pipelines.networks import CtPipeline
 from triaged.imaging.geometry import Geometry
@@ -29,7 +30,6 @@ from triaged.lab.packages.export import Storage
 from triaged.lab.phantom.generate import generate
 from triaged.lab.phantom.options import PhantomOptions, Scanner, Severity
 from triaged.lab.protocols.robustness import REFERENCE, TOLERATED_PP, Drift, drifts, protocols
-from triaged.study.finding import Acquisition
 
 CALIBRATION_SERIES: Final = 12
 REFERENCE_SERIES: Final = 60

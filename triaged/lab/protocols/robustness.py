@@ -16,10 +16,10 @@ import numpy as np
 from numpy.random import Generator
 
 from triaged.errors import UnreadableStudy
+from triaged.exams.ct.finding import Acquisition, CtNumbers, Reading
 from triaged.exams.ct.pipelines.pipeline import Pipeline
 from triaged.imaging.volume import Volume
 from triaged.lab.protocols.variation import Footprint, Kernel, Protocol, field_of_view, scanned
-from triaged.study.finding import Acquisition, Reading
 
 THIN_MM: Final = 1.0
 """Thickness of the slices of a decimated series (MosMed: 0.8 mm, of which every tenth is kept)."""
@@ -80,24 +80,25 @@ def drifts(
     first = scanned(anatomy, REFERENCE, everywhere, rng)
     reference = pipeline.read(first, replace(acquisition, slice_thickness_mm=REFERENCE.slice_mm))
     footprint = np.any(reference.right_lung.voxels | reference.left_lung.voxels, axis=0)
-    found = reference.finding
+    found = CtNumbers.of(reference.finding)
     yield Drift(REFERENCE, len(first.voxels), found.severity, found.severity, found.lungs_ml, found.lesion_ml)
     for protocol in chosen:
         expected = _severity_within(reference, field_of_view(footprint, protocol.margin_mm, anatomy.geometry))
         volume = scanned(anatomy, protocol, footprint, rng)
         count = len(volume.voxels)
         try:
-            finding = pipeline.read(volume, replace(acquisition, slice_thickness_mm=protocol.slice_mm)).finding
+            reading = pipeline.read(volume, replace(acquisition, slice_thickness_mm=protocol.slice_mm))
         except UnreadableStudy as refusal:
             yield Drift(protocol, count, math.nan, expected, math.nan, math.nan, str(refusal))
             continue
-        yield Drift(protocol, count, finding.severity, expected, finding.lungs_ml, finding.lesion_ml)
+        found = CtNumbers.of(reading.finding)
+        yield Drift(protocol, count, found.severity, expected, found.lungs_ml, found.lesion_ml)
 
 
 def _severity_within(reading: Reading, field: Footprint) -> float:
     """Return the severity that a reading's masks have where the field of view reaches."""
     if field.all():
-        return reading.finding.severity
+        return reading.finding.urgency
     shares = []
     for lung in (reading.right_lung.voxels, reading.left_lung.voxels):
         inside = lung & field

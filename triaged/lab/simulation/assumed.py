@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from triaged.exams.ct.finding import CtNumbers, ct_finding
 from triaged.lab.simulation.site import Case, Truth
 from triaged.study.assessment import Assessed
-from triaged.study.finding import Finding
 
 SEVERITIES: Final = {
     Truth.CRITICAL: (0.85, 0.01),
@@ -55,19 +55,11 @@ def _flagged_or_not(truth: Truth, severity: float, weight: float, flagged: float
 
 def _outcome(severity: float, identification: float) -> Assessed:
     return Assessed(
-        Finding(
-            identification=identification,
-            severity=severity,
-            severity_right=severity,
-            severity_left=severity,
-            severity_total=severity,
-            right_lung_ml=0.0,
-            left_lung_ml=0.0,
-            lungs_ml=0.0,
-            lesion_ml=0.0,
-            dense_share=0.0,
+        ct_finding(
+            CtNumbers(severity, severity, severity, severity, 0.0, 0.0, 0.0, 0.0, 0.0),
             grade=0,
             engine="assumed",
+            identification=identification,
             identification_threshold=THRESHOLD,
         )
     )

@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import Any, Final
 
 from triaged.errors import ConfigError
+from triaged.exams.ct.finding import CtNumbers, ct_finding
 from triaged.lab.evaluation.row import Outcome, Row
 from triaged.lab.simulation.site import Case, Truth
 from triaged.lab.simulation.stream import FAILED
 from triaged.study.assessment import Assessed, Failed
-from triaged.study.finding import Finding, QualityFlag
+from triaged.study.finding import QualityFlag
 from triaged.triage.scheme import TriageOptions
 
 URGENT: Final = frozenset(
@@ -90,19 +91,21 @@ def outcome_of(row: Row) -> Assessed | Failed:
     if row.outcome is not Outcome.MEASURED or row.severity is None:
         return FAILED
     return Assessed(
-        Finding(
-            identification=row.identification,
-            severity=row.severity,
-            severity_right=row.severity_right,
-            severity_left=row.severity_left,
-            severity_total=row.severity_total if row.severity_total is not None else row.severity,
-            right_lung_ml=None if row.severity_right is None else 0.0,
-            left_lung_ml=None if row.severity_left is None else 0.0,
-            lungs_ml=0.0,
-            lesion_ml=0.0,
-            dense_share=0.0,
+        ct_finding(
+            CtNumbers(
+                severity=row.severity,
+                severity_right=row.severity_right,
+                severity_left=row.severity_left,
+                severity_total=row.severity_total if row.severity_total is not None else row.severity,
+                right_lung_ml=None if row.severity_right is None else 0.0,
+                left_lung_ml=None if row.severity_left is None else 0.0,
+                lungs_ml=0.0,
+                lesion_ml=0.0,
+                dense_share=0.0,
+            ),
             grade=row.grade or 0,
             engine="evaluated",
+            identification=row.identification,
             identification_threshold=row.identification_threshold,
             quality=tuple(QualityFlag(flag) for flag in row.quality),
         )

@@ -18,6 +18,7 @@ from triaged.store.listing.standings import assessment_of
 from triaged.store.posting.pushing import give_way_to_newer
 from triaged.store.tables import schema
 from triaged.store.tables.database import Ledger
+from triaged.store.tables.findings import findings_of
 from triaged.store.tables.rows import insert_or_replace, known_study, patient_of, release_held, study_uid_of
 from triaged.store.tables.views import PushDelivery
 from triaged.study.placement import OrderPriority, TriageClass
@@ -156,7 +157,8 @@ def _change(connection: Connection, push: Row[Any], study: Row[Any]) -> Change:
     result = None
     if push.result_id is not None:
         row = connection.execute(_RESULT, {"result": push.result_id}).one()
-        result = Scored(row.set_revision, row.at, row.model, assessment_of(row))
+        finding = findings_of(connection, [row]).get(row.id)
+        result = Scored(row.set_revision, row.at, row.model, assessment_of(row, finding))
     return Change(
         study_uid=study_uid_of(study),
         at=push.at,

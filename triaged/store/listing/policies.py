@@ -17,6 +17,7 @@ from sqlalchemy import Connection, Row, Select, func, insert, select, text
 from triaged.store.listing.standings import assessment_of, place_all_in
 from triaged.store.tables import schema
 from triaged.store.tables.database import Ledger
+from triaged.store.tables.findings import findings_of
 from triaged.study.assessment import Assessment
 from triaged.study.lifecycle import State
 from triaged.study.standing import Placing
@@ -84,7 +85,8 @@ class Policies(Ledger):
         """Return the last results in force that were scored or could not be read, the newest last."""
         with self._database.read() as connection:
             rows = connection.execute(_last_results(most)).all()
-        return [assessment_of(row) for row in reversed(rows)]
+            findings = findings_of(connection, rows)
+        return [assessment_of(row, findings.get(row.id)) for row in reversed(rows)]
 
     def lag(self, *, now: datetime) -> timedelta:
         """Return how long the oldest complete study without any result has waited; nothing where there is none."""

@@ -5,8 +5,7 @@ Knows no policy: who asks brings it along. It decides within the transaction, on
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -16,10 +15,11 @@ from triaged.errors import UnknownStudy
 from triaged.store.listing import order
 from triaged.store.tables import schema
 from triaged.store.tables.database import Ledger
+from triaged.store.tables.findings import findings_of, from_text
 from triaged.store.tables.moments import interval
 from triaged.store.tables.rows import known_study, more_urgent, record_event, study_uid_of
 from triaged.study.assessment import Assessed, Assessment, Failed, OutOfScope, Reason, ReasonCode
-from triaged.study.finding import Finding, QualityFlag
+from triaged.study.finding import Finding
 from triaged.study.lifecycle import State
 from triaged.study.placement import OrderPriority, Override, Placement
 from triaged.study.reading import ReadState
@@ -132,56 +132,31 @@ def placed(connection: Connection, study: Row[Any], where: Where, *, now: dateti
     return where if isinstance(where, Placement) else where(standing_of(connection, study, now=now, **changed))
 
 
-def assessment_of(result: Row[Any]) -> Assessment:
-    """Return the assessment that a row of `result` was written from."""
-    if result.outcome == State.TRIAGED:
-        return Assessed(_finding(result))
+def assessment_of(result: Row[Any], finding: Finding | None) -> Assessment:
+    """Return the assessment that a row of `result`, and the finding that goes with it, were written from."""
+    if finding is not None:
+        return Assessed(finding)
     reason = Reason(ReasonCode(result.reason_code), result.reason_detail)
     return OutOfScope(reason) if result.outcome == State.OUT_OF_SCOPE else Failed(reason)
 
 
 def _found(connection: Connection, study: Row[Any], result: Row[Any]) -> dict[str, Any]:
     """Return what a result says of the study, and what it was compared with."""
-    found: dict[str, Any] = {"assessment": assessment_of(result)}
+    finding = None if study.finding is None else from_text(study.finding)
+    found: dict[str, Any] = {"assessment": assessment_of(result, finding)}
     if result.prior_result_id is not None:
         prior = connection.execute(_PRIOR, {"result": result.prior_result_id}).one()
-        found["comparison"] = _comparison(study, result, prior)
+        found["comparison"] = _comparison(study, result, prior, findings_of(connection, [prior]))
     return found
 
 
-def _comparison(study: Row[Any], result: Row[Any], prior: Row[Any]) -> Comparison | None:
+def _comparison(
+    study: Row[Any], result: Row[Any], prior: Row[Any], findings: Mapping[int, Finding]
+) -> Comparison | None:
     times = interval((study.study_date, study.study_time), (prior.study_date, prior.study_time))
     if times is None:
         return None
-    earlier = EarlierFinding(
-        at=times[1],
-        algorithm=prior.model,
-        severity=prior.severity,
-        severity_right=prior.severity_right,
-        severity_left=prior.severity_left,
-        severity_total=prior.severity_total,
-        lungs_ml=prior.lungs_ml,
-    )
-    return Comparison(times[0], result.model, earlier)
-
-
-def _finding(result: Row[Any]) -> Finding:
-    return Finding(
-        identification=result.identification,
-        severity=result.severity,
-        severity_right=result.severity_right,
-        severity_left=result.severity_left,
-        severity_total=result.severity_total,
-        right_lung_ml=result.right_lung_ml,
-        left_lung_ml=result.left_lung_ml,
-        lungs_ml=result.lungs_ml,
-        lesion_ml=result.lesion_ml,
-        dense_share=result.dense_share,
-        grade=result.grade,
-        engine=result.engine,
-        identification_threshold=result.identification_threshold,
-        quality=tuple(QualityFlag(flag) for flag in json.loads(result.quality)),
-    )
+    return Comparison(times[0], result.model, EarlierFinding(times[1], prior.model, findings[prior.id]))
 
 
 def _place_again(connection: Connection, study: Row[Any], placing: Placing, *, cause: str, now: datetime) -> bool:

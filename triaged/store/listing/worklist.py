@@ -5,7 +5,6 @@ Reads only. The order is the sort key's and nothing else's.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +15,7 @@ from triaged.store.listing.order import IS_OPEN
 from triaged.store.listing.policies import warnings
 from triaged.store.tables import schema
 from triaged.store.tables.database import Ledger
+from triaged.store.tables.findings import from_text
 from triaged.store.tables.rows import patient_of, search_text
 from triaged.store.tables.views import Ended, Order, Shown
 from triaged.study.lifecycle import State
@@ -174,18 +174,12 @@ def _entry(row: Row[Any], position: int) -> WorklistEntry:
         lane=Lane(row.lane),
         triage_class=TriageClass(row.triage_class),
         reason=row.reason,
-        identification=row.identification,
-        identification_threshold=row.identification_threshold,
-        severity=row.severity,
-        severity_left=row.severity_left,
-        severity_right=row.severity_right,
-        grade=row.grade,
+        finding=None if row.finding is None else from_text(row.finding),
         state=State(row.state),
         ready_at=row.ready_at,
         revision=row.revision,
         first_instance_at=row.first_instance_at,
         instances=row.instances,
-        quality=tuple(json.loads(row.quality)) if row.quality else (),
         patient=patient_of(row),
         result_revision=row.set_revision,
         override=Override(row.override),
@@ -201,9 +195,9 @@ _IS_DONE = text("study.read_state = 'DONE'")
 _since = func.coalesce(_study.c.ready_at, _study.c.first_instance_at, type_=_study.c.ready_at.type)
 _COUNT = select(func.count()).select_from(_study)
 _result = schema.result
-_ENTRIES = select(
-    _study, _result.c.set_revision, _result.c.identification_threshold, _result.c.trend, _result.c.change_points
-).outerjoin(_result, _result.c.id == _study.c.result_id)
+_ENTRIES = select(_study, _result.c.set_revision, _result.c.trend, _result.c.change_points).outerjoin(
+    _result, _result.c.id == _study.c.result_id
+)
 _numbers = (
     select(_study.c.id, func.row_number().over(order_by=_study.c.sort_key).label("position")).where(IS_OPEN).subquery()
 )

@@ -5,7 +5,6 @@ Knows nothing of how a result comes about.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, assert_never
@@ -18,6 +17,7 @@ from triaged.store.posting.publishing import publish, withdraw_superseded
 from triaged.store.studies.claims import owned_study
 from triaged.store.tables import schema
 from triaged.store.tables.database import Ledger
+from triaged.store.tables.findings import NO_FINDING, finding_columns, to_text, write_measurements
 from triaged.store.tables.rows import record_event
 from triaged.study.assessment import Assessed, Assessment, Failed, OutOfScope
 from triaged.study.finding import Finding
@@ -68,6 +68,7 @@ class Outcomes(Ledger):
             event = _event(assessment)
             state = after(State(study.state), event)
             result = _result_columns(assessment)
+            finding = assessment.finding if isinstance(assessment, Assessed) else None
             named = {"worker": claim.worker, "outcome": state, "model": model, "scheme": scheme}
             published = {"coronal_path": coronal_path, **_set_columns(object_set), **_compared_columns(compared)}
             chosen_uid = None if chosen is None else chosen.value
@@ -77,12 +78,14 @@ class Outcomes(Ledger):
             shown = {"triage_class": by_itself.triage_class, "reason": by_itself.reason}
             values = {**result, **named, **published, **shown, "chosen_series_uid": chosen_uid, "at": now}
             result_id = _write_result(connection, study, values)
+            if finding is not None:
+                write_measurements(connection, result_id, finding)
             _write_decisions(connection, result_id, chosen, not_chosen)
             publish(connection, study.id, result_id, objects, destinations, now=now)
             place = placed(connection, study, placement, now=now, **known)
             news = result_id if _is_news(connection, study, object_set) else None
             order.place(connection, study, place, cause=place.reason, now=now, result_id=news)
-            _write_study(connection, study.id, state, result_id, result)
+            _write_study(connection, study.id, state, result_id, finding)
             withdraw_superseded(connection, study.id, now=now)
             record_event(
                 connection,
@@ -108,33 +111,14 @@ def _event(assessment: Assessment) -> Event:
             assert_never(assessment)
 
 
-def _result_columns(assessment: Assessment) -> dict[str, Any]:
+def _result_columns(assessment: Assessment) -> Mapping[str, Any]:
     match assessment:
         case Assessed(finding=finding):
-            return _finding_columns(finding)
+            return finding_columns(finding)
         case OutOfScope(reason=reason) | Failed(reason=reason):
-            return {"reason_code": reason.code, "reason_detail": reason.detail, "quality": "[]"}
+            return {"reason_code": reason.code, "reason_detail": reason.detail, **NO_FINDING}
         case _:
             assert_never(assessment)
-
-
-def _finding_columns(finding: Finding) -> dict[str, Any]:
-    return {
-        "identification": finding.identification,
-        "identification_threshold": finding.identification_threshold,
-        "severity": finding.severity,
-        "severity_right": finding.severity_right,
-        "severity_left": finding.severity_left,
-        "severity_total": finding.severity_total,
-        "right_lung_ml": finding.right_lung_ml,
-        "left_lung_ml": finding.left_lung_ml,
-        "lungs_ml": finding.lungs_ml,
-        "lesion_ml": finding.lesion_ml,
-        "dense_share": finding.dense_share,
-        "grade": finding.grade,
-        "engine": finding.engine,
-        "quality": json.dumps([flag.value for flag in finding.quality]),
-    }
 
 
 def _set_columns(object_set: ObjectSet) -> dict[str, Any]:
@@ -188,14 +172,13 @@ def _write_decisions(
         connection.execute(insert(schema.series_decision), rows)
 
 
-def _write_study(
-    connection: Connection, study_id: int, state: State, result_id: int, result: Mapping[str, Any]
-) -> None:
-    """Make this the result in force; what it has no value for is empty, not the value of the result before."""
-    shown = ("identification", "severity", "severity_left", "severity_right", "grade", "quality")
-    values = {"state": state, "worker": None, "lease_expires_at": None, "result_id": result_id}
-    statement = update(schema.study).where(schema.study.c.id == bindparam("study"))
-    connection.execute(statement, {"study": study_id, **values, **{name: result.get(name) for name in shown}})
+def _write_study(connection: Connection, study_id: int, state: State, result_id: int, finding: Finding | None) -> None:
+    """Make this the result in force; a study without a score shows no finding, nor that of the result before."""
+    shown = None if finding is None else to_text(finding)
+    values = {"state": state, "worker": None, "lease_expires_at": None, "result_id": result_id, "finding": shown}
+    connection.execute(
+        update(schema.study).where(schema.study.c.id == bindparam("study")), {"study": study_id, **values}
+    )
 
 
 _SET_BEFORE = select(schema.result.c.object_set_uid).where(schema.result.c.id == bindparam("result"))

@@ -13,8 +13,10 @@ from sqlalchemy import Connection, Row, bindparam, func, or_, select
 from triaged.store.studies.history import derived_object
 from triaged.store.tables import schema
 from triaged.store.tables.database import Ledger
+from triaged.store.tables.findings import findings_of
 from triaged.store.tables.moments import interval
 from triaged.store.tables.views import ResultRecord
+from triaged.study.finding import Finding
 from triaged.study.lifecycle import State
 from triaged.study.placement import TriageClass
 from triaged.study.records import DerivedObject, ObjectKind, ObjectSet, Prior, Publication
@@ -54,7 +56,9 @@ class Publications(Ledger):
         """
         with self._database.read() as connection:
             rows = connection.execute(_PRIORS, {"uid": study_uid}).all()
-        return [_prior(row) for row in rows if _is_date(row.study_date) and _is_date(row.later_date)]
+            dated = [row for row in rows if _is_date(row.study_date) and _is_date(row.later_date)]
+            findings = findings_of(connection, dated)
+        return [_prior(row, findings[row.id]) for row in dated]
 
     def results(self, study_uid: str) -> list[ResultRecord]:
         """Return every set of results of a study, the oldest first; the last one is in force.
@@ -90,7 +94,7 @@ def _record(row: Row[Any], superseded_by: int | None) -> ResultRecord:
         at=row.at,
         outcome=State(row.outcome),
         algorithm=row.model,
-        severity=row.severity,
+        urgency=row.urgency,
         triage_class=TriageClass(row.triage_class),
         reason=row.reason,
         superseded_by_revision=superseded_by,
@@ -101,20 +105,14 @@ def _is_date(text: str) -> bool:
     return len(text) == 8 and text.isascii() and text.isdecimal()
 
 
-def _prior(row: Row[Any]) -> Prior:
+def _prior(row: Row[Any], finding: Finding) -> Prior:
     return Prior(
         study_uid=row.study_uid,
         study_date=row.study_date,
         object_set_uid=row.object_set_uid,
         algorithm=row.model,
-        severity=row.severity,
-        severity_right=row.severity_right,
-        severity_left=row.severity_left,
-        severity_total=row.severity_total,
-        lesion_ml=row.lesion_ml,
-        grade=row.grade,
+        finding=finding,
         coronal_path=row.coronal_path,
-        lungs_ml=row.lungs_ml,
         interval=interval((row.later_date, row.later_time), (row.study_date, row.study_time)),
         result_id=row.id,
     )

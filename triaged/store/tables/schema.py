@@ -33,6 +33,7 @@ __all__ = [
     "derived",
     "event",
     "instance",
+    "measurement",
     "metadata",
     "negotiated",
     "outbox",
@@ -82,12 +83,8 @@ study = Table(
     Column("due_again_at", Instant),
     # The result in force; the row in `result` has all of it.
     Column("result_id", WHOLE),
-    Column("identification", Float),
-    Column("severity", Float),
-    Column("severity_left", Float),
-    Column("severity_right", Float),
-    Column("grade", Integer),
-    Column("quality", Text),
+    # Its finding in JSON, as the list shows it; `result` and `measurement` have the same for every result.
+    Column("finding", Text),
     Column("patient_name", PeerText, nullable=False),
     Column("patient_id", PeerText, nullable=False),
     Column("patient_birth_date", PeerText, nullable=False),
@@ -219,18 +216,13 @@ result = Table(
     Column("outcome", Text, nullable=False),
     Column("reason_code", Text),
     Column("reason_detail", Text),
-    Column("identification", Float),
-    Column("identification_threshold", Float),
-    Column("severity", Float),
-    Column("severity_right", Float),
-    Column("severity_left", Float),
-    Column("severity_total", Float),
-    Column("right_lung_ml", Float),
-    Column("left_lung_ml", Float),
-    Column("lungs_ml", Float),
-    Column("lesion_ml", Float),
-    Column("dense_share", Float),
+    Column("urgency", Float),
+    # What is suspected, its probability, and from which one a study is flagged.
+    Column("suspicion", Text),
+    Column("probability", Float),
+    Column("threshold", Float),
     Column("grade", Integer),
+    Column("grade_scale", Text),
     Column("engine", Text),
     Column("quality", Text, nullable=False),
     Column("chosen_series_uid", Text),
@@ -251,6 +243,18 @@ result = Table(
     Column("change_points", Float),
     # One revision has one published result, whatever crashes and whoever comes back late.
     UniqueConstraint("study_id", "revision"),
+)
+
+# The numbers of a finding, by the names of `study.concepts`; no site where a number is of no part of the body.
+measurement = Table(
+    "measurement",
+    metadata,
+    Column("result_id", WHOLE, ForeignKey("result.id"), primary_key=True),
+    Column("concept", Text, primary_key=True),
+    Column("site", Text, primary_key=True),
+    Column("value", Float, nullable=False),
+    # The order in which they were measured, which is that of the report.
+    Column("number", Integer, nullable=False),
 )
 
 series_decision = Table(

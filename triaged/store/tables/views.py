@@ -167,7 +167,7 @@ class PushDelivery:
 class ResultRecord:
     """One set of results of a study, in force where `superseded_by_revision` is None.
 
-    `severity` is in [0, 1], None where there is no score; `algorithm` is what read the images, with its version;
+    `urgency` is in [0, 1], None where there is no score; `algorithm` is what read the images, with its version;
     `reason` is what the list said.
     """
 
@@ -175,7 +175,7 @@ class ResultRecord:
     at: datetime
     outcome: State
     algorithm: str
-    severity: float | None
+    urgency: float | None
     triage_class: TriageClass
     reason: str
     superseded_by_revision: int | None

@@ -113,7 +113,7 @@ def test_the_last_results_that_count_are_those_in_force_of_studies_that_were_rea
     commit(studies, claimed(studies, minutes=4), severity=0.2, minutes=4)
     found = policies.last_assessments(10)
     assert [type(each) for each in found] == [Failed, Assessed, Assessed]
-    assert [each.finding.severity for each in found if isinstance(each, Assessed)] == [0.4, 0.2]
+    assert [each.finding.urgency for each in found if isinstance(each, Assessed)] == [0.4, 0.2]
     assert policies.last_assessments(1) == found[-1:]
 
 

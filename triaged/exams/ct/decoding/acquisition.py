@@ -8,7 +8,7 @@ from datetime import date, datetime
 from pydicom import Dataset
 
 from triaged.dicom.attributes import Groups, attribute, functional, items, number, text
-from triaged.study.finding import Acquisition
+from triaged.exams.ct.finding import Acquisition
 
 _AGE = re.compile(r"(\d{3})([DWMY])\Z")
 _DAYS = {"D": 1.0, "W": 7.0, "M": 30.4375, "Y": 365.25}

@@ -22,9 +22,9 @@ from triaged.exams.ct.decoding.acquisition import acquisition_of
 from triaged.exams.ct.decoding.frames import Frame, frames_of
 from triaged.exams.ct.decoding.grid import Placed, place
 from triaged.exams.ct.decoding.hounsfield import Plausibility, is_integral, to_hounsfield
+from triaged.exams.ct.finding import Acquisition
 from triaged.imaging.geometry import Geometry, Reorientation, canonical_reorientation
 from triaged.imaging.volume import Volume
-from triaged.study.finding import Acquisition
 
 Voxels = NDArray[np.int16] | NDArray[np.float32]
 

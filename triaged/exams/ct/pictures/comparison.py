@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from triaged.exams.ct.finding import CtNumbers
 from triaged.exams.ct.pictures.projection import Projection
 from triaged.exams.ct.pictures.wording import points
 from triaged.results.layout import GREY, LARGE, MARGIN, PAGE_WIDTH, Sheet
 from triaged.results.wording import percent
-from triaged.study.finding import Finding
+from triaged.study.finding import Finding, Grade
 from triaged.study.records import Prior
 
 Row = tuple[str, str, str, str]
@@ -28,16 +29,16 @@ class Earlier:
 
 def change_rows(finding: Finding, prior: Prior) -> tuple[Row, ...]:
     """Return what was measured then, now, and the change: shares in percentage points, volume in millilitres."""
+    then, now = CtNumbers.of(prior.finding), CtNumbers.of(finding)
     shares = (
-        ("Right lung", prior.severity_right, finding.severity_right),
-        ("Left lung", prior.severity_left, finding.severity_left),
-        ("Both lungs", prior.severity_total, finding.severity_total),
+        ("Right lung", then.severity_right, now.severity_right),
+        ("Left lung", then.severity_left, now.severity_left),
+        ("Both lungs", then.severity_total, now.severity_total),
     )
-    rows = [_share_row(name, then, now) for name, then, now in shares]
-    volume = f"{finding.lesion_ml - prior.lesion_ml:+.0f} mL"
-    rows.append(("Affected volume", f"{prior.lesion_ml:.0f} mL", f"{finding.lesion_ml:.0f} mL", volume))
-    grade = f"{finding.grade - prior.grade:+d}" if finding.grade != prior.grade else "same"
-    return (*rows, ("Computed grade", f"CT-{prior.grade}", f"CT-{finding.grade}", grade))
+    rows = [_share_row(*each) for each in shares]
+    volume = f"{now.lesion_ml - then.lesion_ml:+.0f} mL"
+    rows.append(("Affected volume", f"{then.lesion_ml:.0f} mL", f"{now.lesion_ml:.0f} mL", volume))
+    return (*rows, _grade_row(prior.finding.grade, finding.grade))
 
 
 def write_change(sheet: Sheet, rows: Sequence[Row], dates: tuple[str, str], top: int) -> int:
@@ -51,6 +52,12 @@ def write_change(sheet: Sheet, rows: Sequence[Row], dates: tuple[str, str], top:
     below = top + (len(rows) + 1) * _ROW_HEIGHT
     sheet.draw.line([(MARGIN, top + _ROW_HEIGHT - 4), (PAGE_WIDTH - MARGIN, top + _ROW_HEIGHT - 4)], fill=GREY)
     return below
+
+
+def _grade_row(then: Grade | None, now: Grade | None) -> Row:
+    if then is None or now is None:
+        return "Computed grade", str(then or ""), str(now or ""), "not comparable"
+    return "Computed grade", str(then), str(now), "same" if then == now else f"{now.level - then.level:+d}"
 
 
 def _share_row(name: str, then: float | None, now: float | None) -> Row:

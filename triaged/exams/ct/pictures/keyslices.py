@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 from scipy import ndimage
 
+from triaged.exams.ct.finding import Reading
 from triaged.exams.ct.pictures.colour import OUTLINE, edge, in_runs
 from triaged.exams.ct.pictures.display import lungs_outline, resampled
 from triaged.exams.ct.pictures.projection import Projection, Region
@@ -20,7 +21,6 @@ from triaged.imaging.window import to_unit
 from triaged.results.identity import sent_text
 from triaged.results.page import Picture
 from triaged.results.source import SourceSeries
-from triaged.study.finding import Reading
 
 LESION = (255, 210, 0)
 LUNG_WINDOW_HU = (-1350.0, 150.0)  # centre -600, width 1500

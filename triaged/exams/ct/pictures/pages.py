@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from pydicom.dataset import Dataset
 
+from triaged.exams.ct.finding import Reading
 from triaged.exams.ct.pictures.colour import Palette, overlaid, plain
 from triaged.exams.ct.pictures.comparison import Earlier, change_rows, write_change
 from triaged.exams.ct.pictures.keyslices import KeySlice, draw_slice, field_mm, key_slices, locator, lungs_field
@@ -34,7 +35,6 @@ from triaged.results.page import Page, Picture
 from triaged.results.provenance import Provenance
 from triaged.results.wording import Lines, percent, reason_lines, revision_note, written_date
 from triaged.study.assessment import Reason
-from triaged.study.finding import Reading
 from triaged.study.placement import Placement
 
 _CORONAL, _SAGITTAL, _AXIAL = Markers("R", "L", "H", "F"), Markers("A", "P", "H", "F"), Markers("R", "L", "A", "P")

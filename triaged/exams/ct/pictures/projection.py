@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from triaged.exams.ct.finding import Reading
 from triaged.exams.ct.pictures.zones import Counts, counts
 from triaged.imaging.volume import Volume
-from triaged.study.finding import Reading
 
 Image = NDArray[np.float32]
 Region = NDArray[np.bool_]

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from pydicom.dataset import Dataset
 
+from triaged.exams.ct.finding import CtNumbers, Reading
 from triaged.exams.ct.pictures.keyslices import KeySlice
 from triaged.exams.ct.pictures.zones import AFFECTED_ZONE, lung_thirds
 from triaged.imaging.geometry import Geometry
 from triaged.results.provenance import Provenance
 from triaged.results.wording import Lines, origin_lines, percent, to_ascii, written_date
-from triaged.study.finding import Finding, Reading
+from triaged.study.concepts import Output
+from triaged.study.finding import Finding, Suspicion
 from triaged.study.placement import Placement
 from triaged.study.records import Prior
 
@@ -18,17 +20,18 @@ def reading_lines(
     header: Dataset, reading: Reading, placement: Placement, provenance: Provenance, prior: Prior | None = None
 ) -> Lines:
     """Return the words of a scored study, with the change since an earlier one where there is one."""
-    finding = reading.finding
+    finding, numbers = reading.finding, CtNumbers.of(reading.finding)
     return Lines(
-        headline=_headline(finding),
+        headline=_headline(finding, numbers),
         findings=(
-            _identification(finding),
-            _shares(finding),
-            f"Computed CT-{finding.grade} (0 to 4), from the worse lung",
-            _volumes(finding),
-            _density(finding),
+            _identification(finding.suspicion),
+            _shares(numbers),
+            f"Computed {finding.grade} (0 to 4), from the worse lung",
+            _volumes(numbers),
+            _density(numbers),
             *_zones(reading),
-            *(_change(finding, prior, provenance) if prior else ()),
+            *_others(finding, numbers),
+            *(_change(numbers, prior, provenance) if prior else ()),
             *([f"Check: {', '.join(flag.value for flag in finding.quality)}"] if finding.quality else []),
         ),
         verdict=(f"Class {placement.triage_class.value}: {to_ascii(placement.reason)}",),
@@ -62,63 +65,71 @@ def slice_line(chosen: KeySlice, geometry: Geometry, name: str) -> tuple[str, ..
     return ", ".join(place), f"Most lesion of this third: {area_cm2:.1f} cm2, {share} of the lung on this slice"
 
 
-def _headline(finding: Finding) -> str:
+def _headline(finding: Finding, numbers: CtNumbers) -> str:
     """Return which lung and how much, the grade and the probability: what is to be read in three seconds."""
-    if finding.severity_right is None or finding.severity_left is None:
-        shares = f"Lungs {percent(finding.severity_total)} affected"
+    if numbers.severity_right is None or numbers.severity_left is None:
+        shares = f"Lungs {percent(numbers.severity_total)} affected"
     else:
-        shares = f"Right {percent(finding.severity_right)}   Left {percent(finding.severity_left)} affected"
-    return "   ".join([shares, f"CT-{finding.grade}", *_probability(finding)])
+        shares = f"Right {percent(numbers.severity_right)}   Left {percent(numbers.severity_left)} affected"
+    return "   ".join([shares, str(finding.grade), *_probability(finding.suspicion)])
 
 
-def _probability(finding: Finding) -> tuple[str, ...]:
-    if finding.identification is None:
+def _probability(suspicion: Suspicion | None) -> tuple[str, ...]:
+    if suspicion is None:
         return ()
-    return (f"P {finding.identification:.2f}{_verdict(finding)}",)
+    return (f"P {suspicion.probability:.2f}{_verdict(suspicion)}",)
 
 
-def _verdict(finding: Finding) -> str:
-    if finding.identification is None or finding.identification_threshold is None:
+def _verdict(suspicion: Suspicion) -> str:
+    if suspicion.threshold is None:
         return ""
-    return " flagged" if finding.identification >= finding.identification_threshold else " not flagged"
+    return " flagged" if suspicion.probability >= suspicion.threshold else " not flagged"
 
 
-def _identification(finding: Finding) -> str:
-    if finding.identification is None:
+def _identification(suspicion: Suspicion | None) -> str:
+    if suspicion is None:
         return "P(COVID-19 pattern): none, this engine gives no probability"
-    threshold = finding.identification_threshold
+    probability, threshold = suspicion.probability, suspicion.threshold
     if threshold is None:
-        return f"P(COVID-19 pattern) {finding.identification:.2f}"
-    sign = ">=" if finding.identification >= threshold else "<"
-    return f"P(COVID-19 pattern) {finding.identification:.2f} {sign} {threshold:.2f}:{_verdict(finding)}"
+        return f"P(COVID-19 pattern) {probability:.2f}"
+    sign = ">=" if probability >= threshold else "<"
+    return f"P(COVID-19 pattern) {probability:.2f} {sign} {threshold:.2f}:{_verdict(suspicion)}"
 
 
-def _shares(finding: Finding) -> str:
-    total = f"total {percent(finding.severity_total)}"
-    if finding.severity_right is None or finding.severity_left is None:
+def _shares(numbers: CtNumbers) -> str:
+    total = f"total {percent(numbers.severity_total)}"
+    if numbers.severity_right is None or numbers.severity_left is None:
         return f"Lungs not told apart, {total}"
-    return f"Right {percent(finding.severity_right)}, left {percent(finding.severity_left)}, {total}"
+    return f"Right {percent(numbers.severity_right)}, left {percent(numbers.severity_left)}, {total}"
 
 
-def _volumes(finding: Finding) -> str:
-    affected = f"affected {finding.lesion_ml:.0f} mL"
-    if finding.right_lung_ml is None or finding.left_lung_ml is None:
-        return f"Lungs {finding.lungs_ml:.0f} mL, {affected}"
-    return f"Right {finding.right_lung_ml:.0f} mL, left {finding.left_lung_ml:.0f} mL, {affected}"
+def _volumes(numbers: CtNumbers) -> str:
+    affected = f"affected {numbers.lesion_ml:.0f} mL"
+    if numbers.right_lung_ml is None or numbers.left_lung_ml is None:
+        return f"Lungs {numbers.lungs_ml:.0f} mL, {affected}"
+    return f"Right {numbers.right_lung_ml:.0f} mL, left {numbers.left_lung_ml:.0f} mL, {affected}"
 
 
-def _density(finding: Finding) -> str:
-    dense = round(100.0 * finding.dense_share)
+def _density(numbers: CtNumbers) -> str:
+    dense = round(100.0 * numbers.dense_share)
     return f"Dense (above -300 HU) {dense} %, less dense {100 - dense} %"
 
 
-def _change(finding: Finding, prior: Prior, provenance: Provenance) -> tuple[str, ...]:
-    parts = [f"total {points(finding.severity_total, prior.severity_total)} points"]
-    right, left = (finding.severity_right, prior.severity_right), (finding.severity_left, prior.severity_left)
-    for name, (now, then) in (("left", left), ("right", right)):
-        if now is not None and then is not None:
-            parts.insert(0, f"{name} {points(now, then)}")
-    volume = f"affected {finding.lesion_ml - prior.lesion_ml:+.0f} mL"
+def _others(finding: Finding, numbers: CtNumbers) -> tuple[str, ...]:
+    """Return a line for each number that has none of its own."""
+    own = {each.concept for each in numbers.measurements()}
+    others = (each for each in finding.measurements if each.concept not in own and Output.WORDS in each.concept.outputs)
+    return tuple(to_ascii(f"{each.words[:1].upper()}{each.words[1:]}: {each.text}") for each in others)
+
+
+def _change(now: CtNumbers, prior: Prior, provenance: Provenance) -> tuple[str, ...]:
+    then = CtNumbers.of(prior.finding)
+    parts = [f"total {points(now.severity_total, then.severity_total)} points"]
+    right, left = (now.severity_right, then.severity_right), (now.severity_left, then.severity_left)
+    for name, (share, before) in (("left", left), ("right", right)):
+        if share is not None and before is not None:
+            parts.insert(0, f"{name} {points(share, before)}")
+    volume = f"affected {now.lesion_ml - then.lesion_ml:+.0f} mL"
     other = other_engine(prior, provenance)
     since = f"Change since {written_date(prior.study_date)}: {', '.join(parts)}, {volume}"
     return (since, other) if other else (since,)

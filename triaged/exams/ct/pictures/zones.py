@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from triaged.study.finding import Reading
+from triaged.exams.ct.finding import Reading
 
 AFFECTED_ZONE = 0.3  # from this share on a third of a lung counts as affected
 

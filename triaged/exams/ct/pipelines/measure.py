@@ -12,10 +12,11 @@ from typing import Final
 import numpy as np
 
 from triaged.errors import UnreadableStudy
+from triaged.exams.ct.finding import DENSE_HU, Acquisition, CtNumbers, Reading, ct_finding
 from triaged.exams.ct.pipelines.split import SplitMethod
 from triaged.imaging.volume import Mask, Volume
 from triaged.study.assessment import ReasonCode
-from triaged.study.finding import DENSE_HU, Acquisition, Finding, QualityFlag, Reading
+from triaged.study.finding import QualityFlag
 
 LUNGS_ML: Final = (1000.0, 10_000.0)
 """Volumes that the lungs of an adult have."""
@@ -97,8 +98,7 @@ def measure(
     total = _Counted(right.lung + left.lung, right.lesion + left.lesion)
     severity = total.share if single else max(right.share, left.share)
     voxel_ml = volume.geometry.voxel_ml
-    finding = Finding(
-        identification=verdict.identification,
+    numbers = CtNumbers(
         severity=severity,
         severity_right=None if single else right.share,
         severity_left=None if single else left.share,
@@ -108,8 +108,12 @@ def measure(
         lungs_ml=total.lung * voxel_ml,
         lesion_ml=total.lesion * voxel_ml,
         dense_share=_dense_share(volume, lesion),
+    )
+    finding = ct_finding(
+        numbers,
         grade=sum(severity >= cut_off for cut_off in options.grade_cut_offs),
         engine=verdict.engine,
+        identification=verdict.identification,
         identification_threshold=verdict.identification_threshold,
         quality=_quality(volume, lungs, total.lung * voxel_ml, acquisition),
     )

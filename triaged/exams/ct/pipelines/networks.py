@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from triaged.errors import ModelRefused
+from triaged.exams.ct.finding import Acquisition, Reading
 from triaged.exams.ct.pipelines.airway import central_airway
 from triaged.exams.ct.pipelines.body import within_body
 from triaged.exams.ct.pipelines.classical import aerated_lung
@@ -26,7 +27,7 @@ from triaged.imaging.resample import resample_in_plane
 from triaged.imaging.volume import Mask, Volume
 from triaged.imaging.window import to_unit
 from triaged.inference.predictor import CtNetworks
-from triaged.study.finding import Acquisition, QualityFlag, Reading
+from triaged.study.finding import QualityFlag
 
 __all__ = ["CtOptions", "CtPipeline"]
 

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from triaged.exams.ct.finding import Acquisition, Reading
 from triaged.imaging.volume import Volume
-from triaged.study.finding import Acquisition, Reading
 
 
 class Pipeline(Protocol):

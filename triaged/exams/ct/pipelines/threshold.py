@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from triaged.exams.ct.finding import Acquisition, Reading
 from triaged.exams.ct.pipelines.airway import central_airway
 from triaged.exams.ct.pipelines.body import within_body
 from triaged.exams.ct.pipelines.classical import classical_lungs
@@ -21,7 +22,6 @@ from triaged.imaging.geometry import Geometry
 from triaged.imaging.regions import bounding_box, remove_small_components
 from triaged.imaging.resample import resample_in_plane
 from triaged.imaging.volume import Mask, Volume
-from triaged.study.finding import Acquisition, Reading
 
 ENGINE: Final = "threshold"
 OPAQUE_HU: Final = (-700.0, 300.0)

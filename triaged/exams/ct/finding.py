@@ -1,0 +1,122 @@
+"""What is measured on a chest CT, as values of the program's own; what each number means stands in `study.concepts`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from triaged.imaging.volume import Mask
+from triaged.study.concepts import (
+    AFFECTED_SHARE,
+    AFFECTED_VOLUME,
+    COVID_19,
+    DENSE_SHARE,
+    LEFT_LUNG,
+    LUNG_VOLUME,
+    LUNGS,
+    LUNGS_VOLUME,
+    RIGHT_LUNG,
+    SEVERITY,
+    TOTAL_SHARE,
+    Concept,
+    Site,
+)
+from triaged.study.finding import Finding, Grade, Measurement, QualityFlag, Suspicion
+
+DENSE_HU: Final = -300
+"""Lesion above this is counted as dense: solid rather than ground glass."""
+GRADES: Final = "CT"
+"""The scale of the computed grade: CT-0 to CT-4."""
+
+
+@dataclass(frozen=True, slots=True)
+class Acquisition:
+    """How the series was made, as far as the header says; None where it does not say."""
+
+    slice_thickness_mm: float | None
+    convolution_kernel: str | None
+    contrast: bool | None
+    age_years: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class CtNumbers:
+    """The numbers of one CT series: shares in [0, 1] of lung volume, volumes in mL.
+
+    `severity` is the larger of the two lungs' shares (Goncharov et al., section 2.2). With `QualityFlag.SINGLE_LUNG`
+    the per-lung values are None and `severity` is the total share. `dense_share` is the share of lesion volume above
+    -300 HU.
+    """
+
+    severity: float
+    severity_right: float | None
+    severity_left: float | None
+    severity_total: float
+    right_lung_ml: float | None
+    left_lung_ml: float | None
+    lungs_ml: float
+    lesion_ml: float
+    dense_share: float
+
+    @staticmethod
+    def of(finding: Finding) -> CtNumbers:
+        """Return the numbers of a finding that a CT gave; what an old result did not keep counts as 0."""
+        value = finding.value
+        return CtNumbers(
+            severity=finding.urgency,
+            severity_right=value(AFFECTED_SHARE, RIGHT_LUNG),
+            severity_left=value(AFFECTED_SHARE, LEFT_LUNG),
+            severity_total=value(TOTAL_SHARE, LUNGS) or 0.0,
+            right_lung_ml=value(LUNG_VOLUME, RIGHT_LUNG),
+            left_lung_ml=value(LUNG_VOLUME, LEFT_LUNG),
+            lungs_ml=value(LUNGS_VOLUME) or 0.0,
+            lesion_ml=value(AFFECTED_VOLUME) or 0.0,
+            dense_share=value(DENSE_SHARE) or 0.0,
+        )
+
+    def measurements(self) -> tuple[Measurement, ...]:
+        """Return the numbers that there are, coded."""
+        measured: tuple[tuple[Concept, float | None, Site | None], ...] = (
+            (SEVERITY, self.severity, None),
+            (AFFECTED_SHARE, self.severity_right, RIGHT_LUNG),
+            (AFFECTED_SHARE, self.severity_left, LEFT_LUNG),
+            (TOTAL_SHARE, self.severity_total, LUNGS),
+            (LUNG_VOLUME, self.right_lung_ml, RIGHT_LUNG),
+            (LUNG_VOLUME, self.left_lung_ml, LEFT_LUNG),
+            (LUNGS_VOLUME, self.lungs_ml, None),
+            (AFFECTED_VOLUME, self.lesion_ml, None),
+            (DENSE_SHARE, self.dense_share, None),
+        )
+        return tuple(Measurement(concept, value, site) for concept, value, site in measured if value is not None)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Reading:
+    """A finding with the masks it was counted on, all on the volume's own canonical grid.
+
+    In single-lung mode `right_lung` holds the whole lung region and `left_lung` is empty.
+    """
+
+    finding: Finding
+    right_lung: Mask
+    left_lung: Mask
+    lesion: Mask
+
+
+def ct_finding(
+    numbers: CtNumbers,
+    *,
+    grade: int,
+    engine: str,
+    identification: float | None = None,
+    identification_threshold: float | None = None,
+    quality: tuple[QualityFlag, ...] = (),
+) -> Finding:
+    """Return the finding of a chest CT: what it measures, and the probability of COVID-19 where the engine gives one.
+
+    `grade` is 0..4 (computed CT-0 ... CT-4).
+    """
+    suspicion = None
+    if identification is not None:
+        suspicion = Suspicion(COVID_19, identification, identification_threshold)
+    return Finding(numbers.severity, suspicion, numbers.measurements(), Grade(grade, GRADES), engine, quality)
