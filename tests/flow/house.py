@@ -19,13 +19,14 @@ from pydicom.uid import ExplicitVRLittleEndian
 from tests.findings import finding_of
 from tests.unit.dicom.factory import write_series
 from triaged.dimse.syntaxes import WANTED
-from triaged.exams.ct.choice import ScopeOptions
-from triaged.exams.ct.completeness import is_whole
+from triaged.exams.ct.examination import ChestCt
 from triaged.exams.ct.finding import Acquisition, Reading
+from triaged.exams.exam import Examination
 from triaged.imaging.volume import Mask, Volume
+from triaged.inference.identity import Engine
 from triaged.spool.files import Spool
 from triaged.steps.acting import Readers
-from triaged.steps.analyse import AnalyseOptions, Analyst, Engine
+from triaged.steps.analyse import AnalyseOptions, Analyst
 from triaged.steps.assemble import Assembler
 from triaged.steps.deliver import Courier, DeliveryOptions
 from triaged.steps.guarding import Keeper
@@ -43,7 +44,7 @@ from triaged.store.listing.worklist import Worklist
 from triaged.store.studies.ledger import Studies
 from triaged.store.tables.database import Database
 from triaged.study.completeness import CompletionOptions
-from triaged.study.records import Admission, Claim, ObjectKind, WorklistEntry
+from triaged.study.records import Admission, Claim, ObjectKind, Series, WorklistEntry
 from triaged.triage.guard import GuardOptions
 from triaged.triage.scheme import Scheme, TriageOptions
 
@@ -127,13 +128,17 @@ class House:
         self.now = START
         self.folder = folder
         self.pipeline = FakePipeline()
+        engine = Engine("fake", "1", "ab" * 32, "2.25.1", "0", "settings")
+        self.examinations: tuple[Examination, ...] = (ChestCt(engine, self.pipeline),)
         self.pacs = FakePacs()
         self.wanted = EVERY_KIND
         self.studies, self.outbox, self.worklist = Studies(database), Outbox(database), Worklist(database)
         self.peers = Peers(database)
         self.spool = Spool(folder / "spool", reserve_mb=0)
         self._intake = Intake(self.studies, self.spool, placing=self._placing, receiver="receiver")
-        self._assembler = Assembler(self.studies, is_whole=is_whole, options=CompletionOptions(), placing=self._placing)
+        self._assembler = Assembler(
+            self.studies, is_whole=self.is_whole, options=CompletionOptions(), placing=self._placing
+        )
         self._courier = self.courier(self.pacs)
 
     def courier(self, wire: Wire, *, port: int = 104, transfer_syntaxes: tuple[str, ...] = ()) -> Courier:
@@ -149,6 +154,10 @@ class House:
             options=DeliveryOptions(),
             courier="courier",
         )
+
+    def is_whole(self, series: Sequence[Series]) -> bool:
+        """Tell whether an examination has all that it needs."""
+        return any(each.is_whole(series) for each in self.examinations)
 
     def clock(self) -> datetime:
         """Return the time that the test has set."""
@@ -199,10 +208,8 @@ class House:
         return Analyst(
             self.studies,
             self.spool,
-            self.pipeline,
-            engine=Engine("fake", "1", "ab" * 32, "2.25.1", "0", "settings"),
+            self.examinations,
             worker=worker,
-            scope=ScopeOptions(),
             triage=self.triage_options,
             options=AnalyseOptions(),
             destinations={"pacs": self.wanted},

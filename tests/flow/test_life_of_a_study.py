@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.flow.house import House, encoded
-from triaged.exams.ct.choice import Choice
+from triaged.exams.exam import Choice
 from triaged.steps.ports import Outgoing, Refused, SendOutcome, Sent, Unreachable
 from triaged.store.tables.database import Database
 from triaged.study.lifecycle import State

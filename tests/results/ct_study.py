@@ -24,8 +24,9 @@ from pydicom.uid import UID, DeflatedExplicitVRLittleEndian, ExplicitVRLittleEnd
 
 from tests.findings import finding_of
 from triaged.exams.ct.finding import Reading
-from triaged.exams.ct.objects import Results, result_objects
+from triaged.exams.ct.objects import result_objects
 from triaged.exams.ct.segments import segments
+from triaged.exams.exam import Results
 from triaged.imaging.geometry import Geometry, Reorientation, canonical_reorientation
 from triaged.imaging.volume import Mask, Volume
 from triaged.results.instance import ResultObject

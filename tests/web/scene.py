@@ -15,6 +15,7 @@ from pydicom.uid import UID, Comprehensive3DSRStorage, ExplicitVRLittleEndian, S
 
 from tests.findings import finding_of
 from tests.unit.store.making import CT_IMAGE_STORAGE, NOON, at, instance, next_set, study_uid
+from triaged.daemon.examinations import VIEWERS
 from triaged.spool.files import Spool
 from triaged.steps.acting import Readers
 from triaged.steps.placing import placing
@@ -64,7 +65,7 @@ class Scene:
         address = "TRIAGED at 127.0.0.1:11112"
         options = WebOptions(address, "combined", rows_per_page=rows_per_page, access=access, **says)
         rooms = (self.worklist, self.studies, self.outbox, self.spool, self.peers, self.accounts, self.readers)
-        return create_app(*rooms, options=options, clock=lambda: self.now)
+        return create_app(*rooms, viewers=VIEWERS, options=options, clock=lambda: self.now)
 
     def arrive(
         self, number: int, *, minutes: float, name: str = "Roe^Jane", priority: OrderPriority = OrderPriority.ROUTINE

@@ -26,8 +26,8 @@ from tests.results.ct_study import (
 from tests.results.senders import invalid
 from triaged.exams.ct.finding import CtNumbers, Reading
 from triaged.exams.ct.objects import reason_objects
-from triaged.exams.ct.pictures.comparison import Earlier
 from triaged.exams.ct.pictures.coronal import decode_coronal
+from triaged.exams.exam import Earlier
 from triaged.imaging.volume import Mask, Volume
 from triaged.results.instance import ResultObject
 from triaged.results.provenance import Replaced
@@ -192,7 +192,7 @@ def reason_objects_of(kind: str) -> tuple[ResultObject, ...]:
 
 def _earlier() -> Earlier:
     """Return what a study of the same patient a month before was scored, and its view as the spool keeps it."""
-    shown = decode_coronal(ct_study(lesion_radius_mm=24.0).results().coronal)
+    shown = decode_coronal(ct_study(lesion_radius_mm=24.0).results().view)
     prior = Prior(
         study_uid=f"{ROOT}.70",
         study_date="20260204",

@@ -16,7 +16,8 @@ from tests.wire.judges import complaints, needs_dciodvfy, needs_dcmtk
 from tests.wire.peers import real
 from triaged.exams.ct.decoding.series import ReadOptions, ReadSeries, read_series
 from triaged.exams.ct.finding import Reading
-from triaged.exams.ct.objects import Results, result_objects
+from triaged.exams.ct.objects import result_objects
+from triaged.exams.exam import Results
 from triaged.imaging.volume import Mask
 from triaged.study.records import ObjectKind
 

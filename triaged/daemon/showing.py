@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 
+from triaged.daemon.examinations import VIEWERS
 from triaged.daemon.rooms import Rooms, clock, readers
 from triaged.web.app import WebOptions, create_app
 from triaged.web.server import run
@@ -35,6 +36,7 @@ def show(rooms: Rooms, stop: threading.Event) -> None:
         rooms.peers,
         rooms.accounts,
         readers(rooms),
+        viewers=VIEWERS,
         options=options,
         clock=clock,
     )

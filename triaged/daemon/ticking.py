@@ -12,9 +12,9 @@ from datetime import UTC
 import structlog
 from apscheduler.schedulers.background import BackgroundScheduler
 
+from triaged.daemon.examinations import is_whole
 from triaged.daemon.rooms import Rooms, away_is_no_error, clock, policy
 from triaged.dimse.priority_scu import OrderPriorities, Source
-from triaged.exams.ct.completeness import is_whole
 from triaged.steps.assemble import Assembler
 from triaged.steps.guarding import Keeper
 from triaged.steps.priorities import LookUpOptions, OrderLookUp

@@ -16,13 +16,8 @@ from pydicom.dataset import Dataset
 
 from triaged.dicom.files import read_header_only
 from triaged.errors import StaleClaim, TryLater, UnreadableStudy
-from triaged.exams.ct.choice import Choice, ScopeOptions, choose
-from triaged.exams.ct.decoding.series import ReadSeries, read_series
-from triaged.exams.ct.finding import Reading
-from triaged.exams.ct.objects import reason_objects, result_objects
-from triaged.exams.ct.pictures.colour import Palette
-from triaged.exams.ct.pictures.comparison import Earlier
-from triaged.exams.ct.pipelines.pipeline import Pipeline
+from triaged.exams.exam import Analysis, Choice, Earlier, Examination, first_that_accepts
+from triaged.inference.identity import Engine
 from triaged.results.instance import ResultObject
 from triaged.results.provenance import Provenance
 from triaged.spool.files import Spool
@@ -49,35 +44,12 @@ class AnalyseOptions:
     """`lease_s`: how long a worker may be silent before its study is given to another.
 
     `max_attempts`: how often a study is tried before it ends as FAILED (one that kills its worker must not do so for
-    ever); `retry_wait_s`: the wait before the next attempt, times the attempts so far. `palette`: colours of the
-    pictures.
+    ever); `retry_wait_s`: the wait before the next attempt, times the attempts so far.
     """
 
     lease_s: float = 300.0
     max_attempts: int = 3
     retry_wait_s: float = 10.0
-    palette: Palette = Palette.GREEN_RED
-
-
-@dataclass(frozen=True, slots=True)
-class Engine:
-    """What reads the images, as the results name it.
-
-    `settings_digest` changes with every setting that alters a result (cut-offs, head starts, scheme), so that objects
-    made under other settings get other UIDs; `device_uid` changes with every retraining.
-    """
-
-    name: str
-    version: str
-    model_sha256: str
-    device_uid: str
-    software_version: str
-    settings_digest: str
-
-    @property
-    def algorithm(self) -> str:
-        """Name and version, by which results of the same engine are known."""
-        return f"{self.name} {self.version}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +59,7 @@ class _Outcome:
     placement: Placement
     provenance: Provenance
     objects: Sequence[ResultObject] = ()
-    coronal: bytes | None = None
+    view: bytes | None = None
     compared: Compared | None = None
 
 
@@ -98,11 +70,9 @@ class Analyst:
         self,
         studies: Studies,
         spool: Spool,
-        pipeline: Pipeline,
+        examinations: Sequence[Examination],
         *,
-        engine: Engine,
         worker: str,
-        scope: ScopeOptions,
         triage: TriageOptions,
         options: AnalyseOptions,
         destinations: Mapping[str, frozenset[ObjectKind]],
@@ -110,14 +80,17 @@ class Analyst:
         self._studies = studies
         self._spool = spool
         self._publisher = Publisher(studies, spool, wanted=frozenset().union(*destinations.values()))
-        self._pipeline = pipeline
-        self.engine = engine
+        self._examinations = examinations
         self._worker = worker
-        self._scope = scope
         self._triage = triage
         self._placing = placing(triage)
         self._options = options
         self._destinations = destinations
+
+    @property
+    def engines(self) -> tuple[str, ...]:
+        """Names of what reads the images."""
+        return tuple(each.engine.name for each in self._examinations)
 
     def claim(self, *, clock: Clock) -> Claim | None:
         """Take the most urgent study that waits, or None."""
@@ -134,7 +107,7 @@ class Analyst:
         log.info("analysis started", **fields)
         try:
             outcome = self._assess(claim, clock)
-            kept = self._publisher.keep(outcome.provenance, outcome.objects, outcome.coronal)
+            kept = self._publisher.keep(outcome.provenance, outcome.objects, outcome.view)
             self._commit(claim, outcome, kept, clock())
         except StaleClaim as stale:
             log.info("result dropped, the study changed meanwhile", why=str(stale), **fields)
@@ -163,59 +136,52 @@ class Analyst:
     def _assess(self, claim: Claim, clock: Clock) -> _Outcome:
         if claim.attempt > self._options.max_attempts:
             return self._given_up(claim)
-        choice = choose(claim.series, self._scope)
+        examination, choice = first_that_accepts(self._examinations, claim.series)
         if choice.chosen is None:
             assert choice.reason is not None
-            return self._declined(claim, choice, choice.reason)
-        try:
-            read = read_series([self._spool.absolute(instance.path) for instance in choice.chosen.instances])
-            claim = self._studies.extend(claim, lease_s=self._options.lease_s, now=clock())
-            reading = self._pipeline.read(read.volume, read.acquisition)
-            claim = self._studies.extend(claim, lease_s=self._options.lease_s, now=clock())
-        except UnreadableStudy as error:
-            return self._declined(claim, choice, Reason(ReasonCode(error.code), error.detail))
-        return self._assessed(claim, choice, read, reading)
+            return self._declined(claim, examination, choice, choice.reason)
 
-    def _assessed(self, claim: Claim, choice: Choice, read: ReadSeries, reading: Reading) -> _Outcome:
-        assessment = Assessed(reading.finding)
+        def still_alive() -> None:
+            self._studies.extend(claim, lease_s=self._options.lease_s, now=clock())
+
+        try:
+            instances = [self._spool.absolute(instance.path) for instance in choice.chosen.instances]
+            analysis = examination.read(instances, still_alive)
+        except UnreadableStudy as error:
+            return self._declined(claim, examination, choice, Reason(ReasonCode(error.code), error.detail))
+        return self._assessed(claim, examination, choice, analysis)
+
+    def _assessed(self, claim: Claim, examination: Examination, choice: Choice, analysis: Analysis) -> _Outcome:
+        assessment = Assessed(analysis.finding)
         prior = self._publisher.prior(claim.study_uid)
-        follows = followed(reading.finding, prior, self.engine.algorithm, self._triage)
+        follows = followed(analysis.finding, prior, examination.engine.algorithm, self._triage)
         placement = self._place(claim, assessment, None if follows is None else follows.follow_up)
-        earlier = self._publisher.drawn(prior, claim.study_uid)
-        provenance = self._provenance(claim, choice.chosen, compares=_compares(prior, earlier, follows))
-        results = result_objects(
-            sources=read.headers,
-            source_geometry=read.source_geometry,
-            reorientation=read.reorientation,
-            volume=read.volume,
-            reading=reading,
-            placement=placement,
-            provenance=provenance,
-            palette=self._options.palette,
-            earlier=earlier,
-        )
+        earlier = self._publisher.drawn(prior, claim.study_uid, examination.recall)
+        compares = _compares(prior, earlier, follows)
+        provenance = self._provenance(claim, examination.engine, choice.chosen, compares=compares)
+        results = analysis.draw(placement, provenance, earlier)
         compared = None if follows is None else follows.compared
-        return _Outcome(assessment, choice, placement, provenance, results.objects, results.coronal, compared)
+        return _Outcome(assessment, choice, placement, provenance, results.objects, results.view, compared)
 
     def _given_up(self, claim: Claim) -> _Outcome:
         """Return a failure without looking at the study again, whichever part of it broke every attempt."""
         detail = f"gave up after {self._options.max_attempts} attempts; the history holds the reason of each"
         reason = Reason(ReasonCode.GAVE_UP, detail)
         assessment = Failed(reason)
-        provenance = self._provenance(claim, None, outcome=reason.code)
+        provenance = self._provenance(claim, self._examinations[0].engine, None, outcome=reason.code)
         return _Outcome(assessment, Choice(None, (), reason), self._place(claim, assessment), provenance)
 
-    def _declined(self, claim: Claim, choice: Choice, reason: Reason) -> _Outcome:
-        """Return why a study has no score; a CT that could not be read gets a page in the PACS, another study none."""
+    def _declined(self, claim: Claim, examination: Examination, choice: Choice, reason: Reason) -> _Outcome:
+        """Return why a study has no score; one that could not be read gets a page in the PACS, others get none."""
         assessment = unreadable(reason)
         placement = self._place(claim, assessment)
-        provenance = self._provenance(claim, choice.chosen, outcome=reason.code)
+        provenance = self._provenance(claim, examination.engine, choice.chosen, outcome=reason.code)
         match assessment:
             case OutOfScope():
                 objects: Sequence[ResultObject] = ()
             case Failed(reason=reason):
-                source = self._first_header(choice.chosen or claim.series[0])
-                objects = reason_objects([source], reason, placement, provenance) if source is not None else ()
+                header = self._first_header(choice.chosen or claim.series[0])
+                objects = () if header is None else examination.explain(header, reason, placement, provenance)
             case _:
                 assert_never(assessment)
         return _Outcome(assessment, choice, placement, provenance, objects)
@@ -234,18 +200,20 @@ class Analyst:
         priority = claim.order_priority
         return place(claim.study_uid, claim.ready_at, assessment, priority, self._triage, follow_up=follow_up)
 
-    def _provenance(self, claim: Claim, chosen: Series | None, *, outcome: str = "", compares: str = "") -> Provenance:
+    def _provenance(
+        self, claim: Claim, engine: Engine, chosen: Series | None, *, outcome: str = "", compares: str = ""
+    ) -> Provenance:
         instances = chosen.instances if chosen else claim.series[0].instances
         provenance = Provenance(
             study_uid=claim.study_uid,
             input_sop_instance_uids=tuple(sorted(instance.sop_instance_uid.value for instance in instances)),
-            engine=self.engine.name,
-            engine_version=self.engine.version,
-            model_sha256=self.engine.model_sha256,
-            device_uid=self.engine.device_uid,
+            engine=engine.name,
+            engine_version=engine.version,
+            model_sha256=engine.model_sha256,
+            device_uid=engine.device_uid,
             scheme=self._triage.scheme.value,
-            scheme_version=self.engine.settings_digest,
-            software_version=self.engine.software_version,
+            scheme_version=engine.settings_digest,
+            software_version=engine.software_version,
             assessed_at=claim.ready_at,
             compares=compares,
             outcome=outcome,

@@ -6,15 +6,15 @@ other one on the same study follows the set in force: it gets UIDs of its own an
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import structlog
 
 from triaged.dicom.files import read_header_only
 from triaged.errors import TryLater, UnreadableStudy
-from triaged.exams.ct.pictures.comparison import Earlier
-from triaged.exams.ct.pictures.coronal import decode_coronal
+from triaged.exams.exam import Earlier
 from triaged.results.instance import ResultObject
 from triaged.results.provenance import Provenance, Replaced
 from triaged.spool.files import Spool
@@ -31,7 +31,7 @@ ALWAYS_KEPT = frozenset({ObjectKind.SC, ObjectKind.SR, ObjectKind.SEG})
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """The files of a result; no coronal view where there is no score."""
+    """The files of a result; no view where there is no score."""
 
     objects: tuple[DerivedObject, ...] = ()
     coronal_path: str | None = None
@@ -61,32 +61,31 @@ class Publisher:
         """Return the earlier study of the same patient that this one is compared with, or None."""
         return chosen(self._studies.priors(study_uid.value))
 
-    def drawn(self, prior: Prior | None, study_uid: StudyUID) -> Earlier | None:
-        """Return an earlier study with its view; None where there is none to be drawn.
+    def drawn(self, prior: Prior | None, study_uid: StudyUID, recall: Callable[[bytes], Any]) -> Earlier | None:
+        """Return an earlier study with its view, as `recall` makes it of its bytes; None where there is none to draw.
 
         A view that is broken or gone costs the picture of the comparison, never the study.
         """
         if prior is None:
             return None
         try:
-            content = self._spool.absolute(prior.coronal_path).read_bytes()
-            return Earlier(prior, decode_coronal(content))
+            return Earlier(prior, recall(self._spool.absolute(prior.coronal_path).read_bytes()))
         except (OSError, ValueError) as error:
             fields = {"study_instance_uid": study_uid.value, "prior_study_instance_uid": prior.study_uid}
             log.warning("no comparison, the view of the prior cannot be read", why=str(error), **fields)
             return None
 
-    def keep(self, provenance: Provenance, made: Sequence[ResultObject], coronal: bytes | None) -> Kept:
+    def keep(self, provenance: Provenance, made: Sequence[ResultObject], view: bytes | None) -> Kept:
         """Keep the objects that anybody wants or the worklist shows, and the view for a later comparison.
 
         Raises:
             TryLater: the disk is full or away.
         """
         objects = tuple(self._keep(provenance, each) for each in made if each.kind in self._kinds)
-        if coronal is None:
+        if view is None:
             return Kept(objects)
         name = f"{provenance.object_set_uid}.coronal.npz"
-        return Kept(objects, self._spool.keep_derived(provenance.study_uid.value, name, coronal).path)
+        return Kept(objects, self._spool.keep_derived(provenance.study_uid.value, name, view).path)
 
     def _keep(self, provenance: Provenance, made: ResultObject) -> DerivedObject:
         kept = self._spool.keep_derived(provenance.study_uid.value, f"{made.sop_instance_uid}.dcm", made.part10)

@@ -5,7 +5,7 @@ Knows no DICOM network, no settings and no clock: all of that comes as arguments
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
@@ -18,6 +18,7 @@ from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 
 from triaged.errors import TryLater
+from triaged.exams.exam import Viewer
 from triaged.spool.files import Spool
 from triaged.steps.acting import Readers
 from triaged.steps.worklist_query import WorklistQuery
@@ -74,6 +75,7 @@ def create_app(
     accounts: Accounts,
     readers: Readers,
     *,
+    viewers: Sequence[Viewer],
     options: WebOptions,
     clock: Callable[[], datetime],
 ) -> FastAPI:
@@ -83,7 +85,7 @@ def create_app(
     app.state.news = News(worklist.version)
     app.include_router(api.router(worklist, studies, outbox, spool, peers, app.state.news))
     app.include_router(workitems.router(WorklistQuery(worklist)))
-    app.include_router(viewing.router(Slices(studies, spool)))
+    app.include_router(viewing.router(Slices(studies, spool, viewers)))
     app.include_router(actions.router(readers, clock))
     rooms = (worklist, studies, outbox, spool, peers, readers)
     shown = pages.Pages(*rooms, clock=clock, refresh_s=options.refresh_s, viewer_url=options.viewer_url)

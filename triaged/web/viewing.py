@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http import HTTPStatus
 from typing import Any
@@ -11,7 +11,7 @@ from fastapi import APIRouter, Response
 from starlette.exceptions import HTTPException
 
 from triaged.errors import UnreadableStudy
-from triaged.web.slices import SliceList, Slices
+from triaged.web.slices import Slices
 
 _Answers = dict[int | str, dict[str, Any]]
 _PICTURE: _Answers = {200: {"content": {"image/jpeg": {}}}, 404: {"description": "There is no such slice."}}
@@ -23,7 +23,7 @@ def router(slices: Slices) -> APIRouter:
     routes = APIRouter(prefix="/api/studies/{study_instance_uid}/slices", tags=["slices"])
 
     @routes.get("", summary="The axial slices that were read, from head to feet")
-    def listed(study_instance_uid: str) -> SliceList:
+    def listed(study_instance_uid: str) -> Mapping[str, Any]:
         with _or_not_found():
             return slices.described(study_instance_uid)
 

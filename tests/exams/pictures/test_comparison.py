@@ -11,10 +11,11 @@ from tests.exams.pictures.test_wording import prior
 from tests.results.ct_study import CtStudy, ct_study, placement, provenance, standard_study
 from triaged.exams.ct.finding import CtNumbers
 from triaged.exams.ct.pictures.colour import OUTLINE
-from triaged.exams.ct.pictures.comparison import Earlier, change_rows
+from triaged.exams.ct.pictures.comparison import change_rows
 from triaged.exams.ct.pictures.coronal import decode_coronal, encode_coronal
 from triaged.exams.ct.pictures.pages import result_pages
 from triaged.exams.ct.pictures.projection import projections
+from triaged.exams.exam import Earlier
 from triaged.results.page import Page
 
 

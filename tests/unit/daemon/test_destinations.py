@@ -9,7 +9,7 @@ import pytest
 from triaged.config.network import DestinationSection, SyntaxName
 from triaged.config.settings import Config
 from triaged.daemon.destinations import destination_of
-from triaged.daemon.working import engine_and_pipeline
+from triaged.daemon.examinations import engine_and_pipeline
 from triaged.dimse.syntaxes import NAMES, WANTED
 from triaged.steps.negotiate import SOP_CLASSES
 from triaged.study.commitment import STORAGE_COMMITMENT_PUSH_MODEL

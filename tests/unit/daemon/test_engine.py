@@ -10,7 +10,7 @@ from collections.abc import Mapping
 import pytest
 
 from triaged.config.settings import Config
-from triaged.daemon.working import engine_and_pipeline
+from triaged.daemon.examinations import engine_and_pipeline
 
 _PRINT = (
     "from triaged.triage.scheme import TriageOptions, described\n"

@@ -12,11 +12,12 @@ from dataclasses import dataclass
 
 from triaged.exams.ct.kernel import Sharpness
 from triaged.exams.ct.profile import CT_STORAGE, BodyPart, Profile, profile
+from triaged.exams.exam import Choice
 from triaged.study.assessment import Reason, ReasonCode
 from triaged.study.records import Series
 from triaged.study.uids import SeriesUID
 
-__all__ = ["CT_STORAGE", "MAX_SPACING_MM", "MIN_SLICES", "Choice", "ScopeOptions", "aim", "choose"]
+__all__ = ["CT_STORAGE", "MAX_SPACING_MM", "MIN_SLICES", "ScopeOptions", "aim", "choose"]
 
 MIN_SLICES = 8
 """The multitask network's 3D pyramid pooling has 8 cells along the slices (Goncharov et al.): fewer cannot fill it."""
@@ -33,18 +34,6 @@ class ScopeOptions:
     thin_mm: float = 3.0
     thin_min_slices: int = 30
     chest_extent_mm: float = 200.0
-
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """The series to score, with only those of its instances that are slices; or the reason why there is none.
-
-    `declined` names every other series of the study with a reason in words.
-    """
-
-    chosen: Series | None
-    declined: tuple[tuple[SeriesUID, str], ...]
-    reason: Reason | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,19 +187,19 @@ def _choose(series: Sequence[Series], options: ScopeOptions, preferences: Sequen
             refused.append((failed[0], found.series.series_uid, failed[1]))
     declined = [(uid, detail) for _, uid, detail in refused]
     if not passed:
-        return Choice(None, tuple(declined), _study_reason(refused))
+        return Choice(None, tuple(declined), *_study_reason(refused))
     passed.sort(key=lambda p: (*(rule.rank(p, options) for rule in preferences), p.series.series_uid.value))
     best, *others = passed
     declined += [(other.series.series_uid, _why(best, other, options, preferences)) for other in others]
-    return Choice(Series(best.series.series_uid, best.slices), tuple(declined), None)
+    return Choice(Series(best.series.series_uid, best.slices), tuple(declined), None, len(GATES))
 
 
-def _study_reason(refused: Sequence[tuple[int, SeriesUID, str]]) -> Reason:
-    """Return the reason of the series that came furthest."""
+def _study_reason(refused: Sequence[tuple[int, SeriesUID, str]]) -> tuple[Reason, int]:
+    """Return the reason of the series that came furthest, and how many gates it passed."""
     if not refused:
-        return Reason(ReasonCode.NO_CT, "expected a CT series, found no series")
+        return Reason(ReasonCode.NO_CT, "expected a CT series, found no series"), 0
     number, _, detail = max(refused, key=lambda entry: entry[0])
-    return Reason(GATES[number].code, detail)
+    return Reason(GATES[number].code, detail), number
 
 
 def _why(best: Profile, other: Profile, options: ScopeOptions, preferences: Sequence[Preference]) -> str:

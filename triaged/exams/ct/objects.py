@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from pydicom.dataset import Dataset
 
 from triaged.exams.ct.finding import Reading
 from triaged.exams.ct.pictures.colour import Palette
-from triaged.exams.ct.pictures.comparison import Earlier
 from triaged.exams.ct.pictures.coronal import encode_coronal
 from triaged.exams.ct.pictures.keyslices import slice_names
 from triaged.exams.ct.pictures.pages import reason_pages, result_pages
 from triaged.exams.ct.pictures.projection import cropped, projections
 from triaged.exams.ct.pictures.wording import reading_lines
 from triaged.exams.ct.segments import segments
+from triaged.exams.exam import Earlier, Results
 from triaged.imaging.geometry import Geometry, Reorientation
 from triaged.imaging.volume import Volume
 from triaged.results.instance import ResultObject
@@ -32,14 +31,6 @@ from triaged.study.concepts import LUNGS, Code
 from triaged.study.placement import Placement
 
 EXAMINED: Final = Examined(Code("169069000", "SCT", "CT of chest"), LUNGS, "Both lungs")
-
-
-@dataclass(frozen=True, slots=True)
-class Results:
-    """The objects of a scored study, and its coronal view as a later study of the patient is compared with it."""
-
-    objects: tuple[ResultObject, ...]
-    coronal: bytes
 
 
 def result_objects(

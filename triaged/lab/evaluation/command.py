@@ -17,7 +17,7 @@ from rich.table import Table
 
 from triaged.config.reading import load
 from triaged.config.settings import PROJECT_FOLDER, THRESHOLD_ENGINE, Config, ModelsSection
-from triaged.daemon.working import engine_and_pipeline
+from triaged.daemon.examinations import engine_and_pipeline
 from triaged.errors import ConfigError
 from triaged.exams.ct.pipelines.pipeline import Pipeline
 from triaged.lab.evaluation.cases import BadCase, Case, read_cases

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from triaged.exams.ct.finding import CtNumbers
-from triaged.exams.ct.pictures.projection import Projection
 from triaged.exams.ct.pictures.wording import points
 from triaged.results.layout import GREY, LARGE, MARGIN, PAGE_WIDTH, Sheet
 from triaged.results.wording import percent
@@ -17,14 +15,6 @@ Row = tuple[str, str, str, str]
 
 _COLUMNS = (MARGIN, 240, 400, 560)
 _ROW_HEIGHT = 28
-
-
-@dataclass(frozen=True, slots=True)
-class Earlier:
-    """An earlier study of the same patient: what it was scored, and its coronal view as it was drawn then."""
-
-    prior: Prior
-    coronal: Projection
 
 
 def change_rows(finding: Finding, prior: Prior) -> tuple[Row, ...]:

@@ -12,12 +12,13 @@ from pydicom.dataset import Dataset
 
 from triaged.exams.ct.finding import Reading
 from triaged.exams.ct.pictures.colour import Palette, overlaid, plain
-from triaged.exams.ct.pictures.comparison import Earlier, change_rows, write_change
+from triaged.exams.ct.pictures.comparison import change_rows, write_change
 from triaged.exams.ct.pictures.keyslices import KeySlice, draw_slice, field_mm, key_slices, locator, lungs_field
 from triaged.exams.ct.pictures.legend import LEGEND_WIDTH, draw_legend
 from triaged.exams.ct.pictures.projection import Direction, Projection, cropped
 from triaged.exams.ct.pictures.wording import other_engine, reading_lines, slice_line
 from triaged.exams.ct.pictures.zones import LungThirds, lung_thirds
+from triaged.exams.exam import Earlier
 from triaged.imaging.volume import Volume
 from triaged.results.identity import sent_text
 from triaged.results.layout import (
@@ -180,7 +181,7 @@ def _comparison(
     header: Dataset, coronal: Projection, reading: Reading, earlier: Earlier, style: _Style, caution: str
 ) -> Page:
     """Return the coronal views of both studies side by side, at the same scale and in the same colours."""
-    (then,) = cropped((earlier.coronal,))
+    (then,) = cropped((earlier.view,))
     heights_mm, widths_mm = zip(_size_mm(then), _size_mm(coronal), strict=True)
     pixel_mm = max(sum(widths_mm) / (PAGE_WIDTH - LEGEND_WIDTH - 4 * MARGIN), max(heights_mm) / 500.0, 0.85)
     dates = written_date(earlier.prior.study_date), written_date(sent_text(header, "StudyDate"))

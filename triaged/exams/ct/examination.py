@@ -1,0 +1,92 @@
+"""Chest CT as an examination: one series chosen by declared rules, read as a volume, scored by an engine, and drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pydicom.dataset import Dataset
+
+from triaged.exams.ct.choice import ScopeOptions, choose
+from triaged.exams.ct.completeness import is_whole
+from triaged.exams.ct.decoding.series import ReadSeries, read_series
+from triaged.exams.ct.finding import Reading
+from triaged.exams.ct.objects import reason_objects, result_objects
+from triaged.exams.ct.pictures.colour import Palette
+from triaged.exams.ct.pictures.coronal import decode_coronal
+from triaged.exams.ct.pictures.projection import Projection
+from triaged.exams.ct.pipelines.pipeline import Pipeline
+from triaged.exams.exam import Choice, Earlier, Results, StillAlive
+from triaged.inference.identity import Engine
+from triaged.results.instance import ResultObject
+from triaged.results.provenance import Provenance
+from triaged.study.assessment import Reason
+from triaged.study.finding import Finding
+from triaged.study.placement import Placement
+from triaged.study.records import Series
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CtAnalysis:
+    """The `Analysis` of a chest CT."""
+
+    read: ReadSeries
+    reading: Reading
+    palette: Palette
+
+    @property
+    def finding(self) -> Finding:
+        """What was found; see `Analysis`."""
+        return self.reading.finding
+
+    def draw(self, placement: Placement, provenance: Provenance, earlier: Earlier | None) -> Results:
+        """Return segmentation, reports and pictures; see `Analysis`."""
+        read = self.read
+        return result_objects(
+            sources=read.headers,
+            source_geometry=read.source_geometry,
+            reorientation=read.reorientation,
+            volume=read.volume,
+            reading=self.reading,
+            placement=placement,
+            provenance=provenance,
+            palette=self.palette,
+            earlier=earlier,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ChestCt:
+    """The `Examination` of chest CT; `palette` colours the pictures."""
+
+    engine: Engine
+    pipeline: Pipeline
+    scope: ScopeOptions = field(default_factory=ScopeOptions)
+    palette: Palette = Palette.GREEN_RED
+
+    def choose(self, series: Sequence[Series]) -> Choice:
+        """Return the series to score; see `Examination`."""
+        return choose(series, self.scope)
+
+    def is_whole(self, series: Sequence[Series]) -> bool:
+        """Tell whether the series to score is one volume; see `Examination`."""
+        return is_whole(series, self.scope)
+
+    def read(self, instances: Sequence[Path], still_alive: StillAlive) -> CtAnalysis:
+        """Decode the slices and score the volume; see `Examination`."""
+        read = read_series(instances)
+        still_alive()
+        reading = self.pipeline.read(read.volume, read.acquisition)
+        still_alive()
+        return CtAnalysis(read, reading, self.palette)
+
+    def recall(self, view: bytes) -> Projection:
+        """Return the coronal view of an earlier study; see `Examination`."""
+        return decode_coronal(view)
+
+    def explain(
+        self, header: Dataset, reason: Reason, placement: Placement, provenance: Provenance
+    ) -> tuple[ResultObject, ...]:
+        """Return the page with the reason, and the reason as text; see `Examination`."""
+        return reason_objects([header], reason, placement, provenance)

@@ -1,0 +1,156 @@
+"""Says what the flow may ask of an examination, whatever it looks at.
+
+An examination is a folder beside this module: it chooses among a study's series, tells whether they are whole, reads
+and finds, and draws what it found. The flow knows none of them; it gets them as an argument. Must not know storage,
+the order of the list, or when anything happens.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from pydicom.dataset import Dataset
+
+from triaged.errors import UnreadableStudy
+from triaged.inference.identity import Engine
+from triaged.results.instance import ResultObject
+from triaged.results.provenance import Provenance
+from triaged.study.assessment import Reason
+from triaged.study.finding import Finding
+from triaged.study.placement import Placement
+from triaged.study.records import Prior, Series
+from triaged.study.uids import SeriesUID
+
+StillAlive = Callable[[], None]
+"""To be called between the long parts of a reading, so that the study is not given to another worker."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The series to score, with only those of its instances that are images of it; or the reason why there is none.
+
+    `declined` names every other series of the study with a reason in words. `passed` counts the conditions that the
+    best series met: of several examinations, the one that came furthest says why a study is out of scope.
+    """
+
+    chosen: Series | None
+    declined: tuple[tuple[SeriesUID, str], ...]
+    reason: Reason | None
+    passed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """The last scored study of the same patient, and its view as the examination's `recall` gave it."""
+
+    prior: Prior
+    view: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    """The objects of a scored study, and the view that a later study of the patient is compared with."""
+
+    objects: tuple[ResultObject, ...]
+    view: bytes
+
+
+class Analysis(Protocol):
+    """What was found in one study, with all that is needed to draw it."""
+
+    @property
+    def finding(self) -> Finding:
+        """What was found."""
+        ...
+
+    def draw(self, placement: Placement, provenance: Provenance, earlier: Earlier | None) -> Results:
+        """Return the result objects; equal arguments give equal bytes."""
+        ...
+
+
+class Examination(Protocol):
+    """One kind of examination, with the engine that reads it."""
+
+    @property
+    def engine(self) -> Engine:
+        """What reads the images."""
+        ...
+
+    def choose(self, series: Sequence[Series]) -> Choice:
+        """Return the series to score, from headers alone, or why there is none."""
+        ...
+
+    def is_whole(self, series: Sequence[Series]) -> bool:
+        """Tell whether the series to score has arrived in full, as far as headers say."""
+        ...
+
+    def read(self, instances: Sequence[Path], still_alive: StillAlive) -> Analysis:
+        """Decode the chosen instances and find what is in them.
+
+        Raises:
+            UnreadableStudy: with the reason; nothing is guessed.
+            TryLater: a file could not be read from the disk.
+        """
+        ...
+
+    def recall(self, view: bytes) -> Any:
+        """Return a view that `draw` gave for an earlier study.
+
+        Raises:
+            ValueError: the bytes are something else.
+        """
+        ...
+
+    def explain(
+        self, header: Dataset, reason: Reason, placement: Placement, provenance: Provenance
+    ) -> tuple[ResultObject, ...]:
+        """Return the objects that say in the archive why a study has no score; `header` is of any of its instances."""
+        ...
+
+
+class View(Protocol):
+    """The images of one study as pictures. Methods raise `IndexError` where there is no such image."""
+
+    def described(self) -> Mapping[str, Any]:
+        """Return what is known before any pixel is decoded."""
+        ...
+
+    def jpeg(self, index: int) -> bytes:
+        """Return one image, 0 being the first."""
+        ...
+
+    def contour(self, index: int) -> bytes | None:
+        """Return the contour of what was found as a transparent PNG of the image's size; None where there is none."""
+        ...
+
+
+Viewer = Callable[[Sequence[Path], Path | None], View]
+"""Opens the instances of a series that was read, with the Segmentation of what was found where there is one.
+
+Raises `UnreadableStudy` where they are not of its examination, or cannot be shown.
+"""
+
+
+def open_view(viewers: Sequence[Viewer], instances: Sequence[Path], segmentation: Path | None) -> View:
+    """Return the images as the first examination shows them that can.
+
+    Raises:
+        UnreadableStudy: none can; the reason is that of the first.
+    """
+    refusals = []
+    for each in viewers:
+        try:
+            return each(instances, segmentation)
+        except UnreadableStudy as refusal:
+            refusals.append(refusal)
+    raise refusals[0]
+
+
+def first_that_accepts(examinations: Sequence[Examination], series: Sequence[Series]) -> tuple[Examination, Choice]:
+    """Return the first examination that has a series to score, else the one that came furthest, with its choice."""
+    choices = [(each, each.choose(series)) for each in examinations]
+    accepted = next((each for each in choices if each[1].chosen is not None), None)
+    return accepted or max(choices, key=lambda each: each[1].passed)
