@@ -31,11 +31,11 @@ from triaged.exams.ct.pictures.keyslices import slice_names
 from triaged.exams.ct.pictures.pages import reason_pages, result_pages
 from triaged.exams.ct.pictures.projection import projections
 from triaged.exams.ct.pipelines.pipeline import Pipeline
+from triaged.inference.identity import Engine
 from triaged.results.identity import sent_text
 from triaged.results.page import Page
 from triaged.results.provenance import Provenance
 from triaged.results.source import source_series
-from triaged.steps.analyse import Engine
 from triaged.study.assessment import Assessed, Reason, ReasonCode, unreadable
 from triaged.study.finding import Reading
 from triaged.study.placement import OrderPriority

@@ -21,9 +21,10 @@ from triaged.dimse.syntaxes import WANTED
 from triaged.exams.ct.choice import ScopeOptions
 from triaged.exams.ct.completeness import is_whole
 from triaged.imaging.volume import Mask, Volume
+from triaged.inference.identity import Engine
 from triaged.spool.files import Spool
 from triaged.steps.acting import Readers
-from triaged.steps.analyse import AnalyseOptions, Analyst, Engine
+from triaged.steps.analyse import AnalyseOptions, Analyst
 from triaged.steps.assemble import Assembler
 from triaged.steps.deliver import Courier, DeliveryOptions
 from triaged.steps.guarding import Keeper

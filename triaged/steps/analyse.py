@@ -22,6 +22,7 @@ from triaged.exams.ct.objects import reason_objects, result_objects
 from triaged.exams.ct.pictures.colour import Palette
 from triaged.exams.ct.pictures.comparison import Earlier
 from triaged.exams.ct.pipelines.pipeline import Pipeline
+from triaged.inference.identity import Engine
 from triaged.results.instance import ResultObject
 from triaged.results.provenance import Provenance
 from triaged.spool.files import Spool
@@ -57,27 +58,6 @@ class AnalyseOptions:
     max_attempts: int = 3
     retry_wait_s: float = 10.0
     palette: Palette = Palette.GREEN_RED
-
-
-@dataclass(frozen=True, slots=True)
-class Engine:
-    """What reads the images, as the results name it.
-
-    `settings_digest` changes with every setting that alters a result (cut-offs, head starts, scheme), so that objects
-    made under other settings get other UIDs; `device_uid` changes with every retraining.
-    """
-
-    name: str
-    version: str
-    model_sha256: str
-    device_uid: str
-    software_version: str
-    settings_digest: str
-
-    @property
-    def algorithm(self) -> str:
-        """Name and version, by which results of the same engine are known."""
-        return f"{self.name} {self.version}"
 
 
 @dataclass(frozen=True, slots=True)
