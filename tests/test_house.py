@@ -28,7 +28,7 @@ ROOMS_OF_LIBRARIES = {
     "sqlalchemy": {"store"},
     "alembic": {"store"},
     "psycopg": {"store"},
-    "onnxruntime": {"inference/onnx.py", "lab/packages/quantise.py"},
+    "onnxruntime": {"inference/graphs.py", "lab/packages/quantise.py"},
     "fastapi": {"web"},
     "starlette": {"web"},
     "uvicorn": {"web"},

@@ -26,9 +26,9 @@ from triaged.exams.ct.finding import CtNumbers
 from triaged.exams.ct.pipelines.measure import CtOptions
 from triaged.exams.ct.pipelines.networks import CtPipeline
 from triaged.imaging.window import to_unit
-from triaged.inference.manifest import Code, Manifest, Thresholds
-from triaged.inference.onnx import OnnxCtNetworks, load_package
-from triaged.inference.predictor import LesionMaps
+from triaged.inference.kinds.ct_multitask import CT_MULTITASK, CtMultitask, CtSettings, LesionMaps, Thresholds
+from triaged.inference.manifest import Code, Manifest
+from triaged.inference.package import load_of_kind, read_manifest
 from triaged.lab.networks.multitask import LungNetwork, MultitaskSpatial1, pool_series
 from triaged.lab.packages import quantise
 from triaged.lab.packages.export import round_weights
@@ -118,15 +118,15 @@ def stored(trained: tuple[LungNetwork, MultitaskSpatial1]) -> tuple[LungNetwork,
 
 
 @pytest.fixture(scope="module")
-def shipped(folder: Path) -> OnnxCtNetworks:
-    return load_package(folder, "cpu", threads=1)
+def shipped(folder: Path) -> CtMultitask:
+    return load_of_kind(CT_MULTITASK, folder, "cpu", threads=1)
 
 
-def test_the_package_is_accepted_and_says_what_the_label_says(shipped: OnnxCtNetworks) -> None:
+def test_the_package_is_accepted_and_says_what_the_label_says(shipped: CtMultitask) -> None:
     assert shipped.manifest.name == "tiny"
     assert shipped.manifest.codes == CODES
     assert shipped.manifest.codes["lung"] == Code("39607008", "SCT", "Lung")
-    assert shipped.manifest.thresholds == Thresholds(lung=0.5, lesion=0.2, identification=0.5)
+    assert shipped.manifest.settings.thresholds == Thresholds(lung=0.5, lesion=0.2, identification=0.5)
 
 
 @pytest.mark.parametrize("count", [1, 3, 5, 11])
@@ -134,7 +134,7 @@ def test_the_package_is_accepted_and_says_what_the_label_says(shipped: OnnxCtNet
 def test_the_graphs_agree_with_the_networks(
     count: int,
     size: tuple[int, int],
-    shipped: OnnxCtNetworks,
+    shipped: CtMultitask,
     stored: tuple[LungNetwork, MultitaskSpatial1],
 ) -> None:
     slices = np.random.default_rng(sum(size)).random((count, *size), dtype=np.float32)
@@ -142,7 +142,7 @@ def test_the_graphs_agree_with_the_networks(
 
 
 def test_the_graphs_agree_with_the_networks_on_a_generated_chest(
-    shipped: OnnxCtNetworks, stored: tuple[LungNetwork, MultitaskSpatial1]
+    shipped: CtMultitask, stored: tuple[LungNetwork, MultitaskSpatial1]
 ) -> None:
     slices = sample_slices()
     assert slices.shape[1:] == (97, 133)
@@ -152,7 +152,7 @@ def test_the_graphs_agree_with_the_networks_on_a_generated_chest(
 
 @pytest.mark.parametrize("series", ["covid_p001", "normal_001"])
 def test_the_graphs_agree_with_the_networks_on_a_real_chest(
-    series: str, shipped: OnnxCtNetworks, stored: tuple[LungNetwork, MultitaskSpatial1]
+    series: str, shipped: CtMultitask, stored: tuple[LungNetwork, MultitaskSpatial1]
 ) -> None:
     paths = sorted((DATA / "ct_series" / series).rglob("*.dcm"))
     if not paths:
@@ -163,7 +163,7 @@ def test_the_graphs_agree_with_the_networks_on_a_real_chest(
 
 
 def assert_parity(
-    shipped: OnnxCtNetworks, stored: tuple[LungNetwork, MultitaskSpatial1], slices: NDArray[np.float32]
+    shipped: CtMultitask, stored: tuple[LungNetwork, MultitaskSpatial1], slices: NDArray[np.float32]
 ) -> None:
     """Demand probabilities within 1e-4; computed here in torch from the definition, not by the code that exports."""
     image = torch.from_numpy(np.ascontiguousarray(slices))[:, None]
@@ -180,7 +180,7 @@ def assert_parity(
 class InTorch:
     """The trained networks where the daemon's pipeline expects a package's."""
 
-    def __init__(self, networks: tuple[LungNetwork, MultitaskSpatial1], manifest: Manifest) -> None:
+    def __init__(self, networks: tuple[LungNetwork, MultitaskSpatial1], manifest: Manifest[CtSettings]) -> None:
         self._lungs, self._multitask = networks
         self.manifest = manifest
 
@@ -201,7 +201,7 @@ class InTorch:
 
 
 def test_the_whole_package_finds_what_the_networks_find(
-    shipped: OnnxCtNetworks, stored: tuple[LungNetwork, MultitaskSpatial1]
+    shipped: CtMultitask, stored: tuple[LungNetwork, MultitaskSpatial1]
 ) -> None:
     """Through the daemon's pipeline, up to voxels that lie on a threshold."""
     chest = draw(CHEST, grid((12.0, 3.1, 2.9)), noise_hu=15)
@@ -238,7 +238,7 @@ def test_weights_stored_in_single_precision_are_those_that_were_trained(
 
 
 def test_a_network_that_is_not_the_packages_is_told(
-    shipped: OnnxCtNetworks, stored: tuple[LungNetwork, MultitaskSpatial1]
+    shipped: CtMultitask, stored: tuple[LungNetwork, MultitaskSpatial1]
 ) -> None:
     lungs, multitask = deepcopy(stored)
     with torch.no_grad():
@@ -288,6 +288,19 @@ def test_a_label_that_says_too_little_or_too_much_is_refused(
         read_label(path)
 
 
+@pytest.mark.parametrize(
+    ("said", "method"), [("", "Multitask-Spatial-1"), ("method: Multitask-Spatial-4\n", "Multitask-Spatial-4")]
+)
+def test_a_label_may_say_another_method_than_that_of_the_kind(
+    said: str, method: str, checkpoints: Path, tmp_path: Path
+) -> None:
+    label = tmp_path / "label.yaml"
+    label.write_text(SAID + said, encoding="utf-8")
+    export(checkpoints, label, tmp_path / "package")
+    assert read_manifest(tmp_path / "package").method == method
+    assert ("method" in (tmp_path / "package" / "manifest.yaml").read_text(encoding="utf-8")) == bool(said)
+
+
 def test_no_convolution_is_given_zeros_for_a_bias(folder: Path) -> None:
     """With a bias made at run time the runtime cannot fold the normalisation: 1.3 times the time."""
     for name in ("lungs", "backbone"):
@@ -318,7 +331,7 @@ def marked(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_eight_bits_that_lose_nothing_become_a_package_of_their_own(
-    folder: Path, shipped: OnnxCtNetworks, marked: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    folder: Path, shipped: CtMultitask, marked: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The tolerance is made as wide as a Dice can be: what these networks find in boxes does not matter."""
     monkeypatch.setattr(quantise, "TOLERATED_LOSS", 1.1)
@@ -326,7 +339,7 @@ def test_eight_bits_that_lose_nothing_become_a_package_of_their_own(
     ticks = iter(range(100))
     loss = quantise.quantise_package(folder, tmp_path, series, series, 1, lambda: float(next(ticks)))
     assert loss.before.seconds == loss.after.seconds == 2.0
-    small = load_package(tmp_path, "cpu", threads=1)
+    small = load_of_kind(CT_MULTITASK, tmp_path, "cpu", threads=1)
     assert small.manifest.name == "tiny-int8"
     assert small.manifest.device_uid != shipped.manifest.device_uid
     graph = onnx.load(tmp_path / "lungs.onnx").graph
@@ -346,7 +359,7 @@ def test_eight_bits_that_lose_too_much_are_refused_with_what_they_lose(
     with pytest.raises(ModelRefused, match=r"less than -1\.1 Dice, found lung Dice 0\.\d{4} to 0\.\d{4}"):
         quantise.quantise_package(folder, tmp_path, series, series, 1, lambda: 0.0)
     with pytest.raises(ModelRefused, match="manifest"):
-        load_package(tmp_path, "cpu", threads=1)
+        load_of_kind(CT_MULTITASK, tmp_path, "cpu", threads=1)
 
 
 def test_the_loss_is_the_larger_of_both_and_speed_is_told_beside_it() -> None:

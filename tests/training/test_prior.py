@@ -14,7 +14,7 @@ import torch
 pytest.importorskip("onnxscript", reason="the lab needs onnxscript: pip install triaged[lab]")
 
 from triaged.errors import ConfigError
-from triaged.inference.manifest import read_manifest
+from triaged.inference.package import read_manifest
 from triaged.lab.networks.multitask import MultitaskSpatial1
 from triaged.lab.packages.packaging import demand_prior, read_label
 from triaged.lab.training.identification import PooledSeries, fit_head
@@ -87,4 +87,4 @@ def test_a_label_has_to_state_the_prior_that_training_tells(stated: float, tmp_p
 
 
 def test_the_shipped_package_states_the_prior_of_both_recipes() -> None:
-    assert read_manifest(SHIPPED).training_prior == POSITIVE_SHARE == PAPER_POSITIVE_SHARE
+    assert read_manifest(SHIPPED).settings.training_prior == POSITIVE_SHARE == PAPER_POSITIVE_SHARE

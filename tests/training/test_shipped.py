@@ -20,7 +20,8 @@ from triaged.exams.ct.pipelines.measure import CtOptions
 from triaged.exams.ct.pipelines.networks import CtPipeline
 from triaged.imaging.geometry import Geometry
 from triaged.imaging.volume import Volume
-from triaged.inference.onnx import OnnxCtNetworks, load_package
+from triaged.inference.kinds.ct_multitask import CT_MULTITASK, CtMultitask
+from triaged.inference.package import load_of_kind
 from triaged.lab.phantom.generate import generate
 from triaged.lab.phantom.options import Disease, Phantom, PhantomOptions, Severity
 
@@ -46,12 +47,12 @@ def _drawn(severity: Severity) -> Phantom:
 
 
 @pytest.fixture(scope="module")
-def networks() -> dict[Path, OnnxCtNetworks]:
-    return {package: load_package(package, "cpu", threads=1) for package in PACKAGES}
+def networks() -> dict[Path, CtMultitask]:
+    return {package: load_of_kind(CT_MULTITASK, package, "cpu", threads=1) for package in PACKAGES}
 
 
 @pytest.fixture(scope="module")
-def readings(networks: dict[Path, OnnxCtNetworks], drawn: dict[str, Phantom]) -> dict[tuple[Path, str], Reading]:
+def readings(networks: dict[Path, CtMultitask], drawn: dict[str, Phantom]) -> dict[tuple[Path, str], Reading]:
     """What the daemon's pipeline finds in both chests with each package."""
     return {
         (package, severity): CtPipeline(one, CtOptions()).read(_volume(phantom), ADULT)
@@ -97,25 +98,23 @@ def test_the_files_are_those_that_the_manifest_names(package: Path) -> None:
 
 @each_package
 def test_the_manifest_asks_for_what_the_networks_were_made_for(
-    package: Path, networks: dict[Path, OnnxCtNetworks]
+    package: Path, networks: dict[Path, CtMultitask]
 ) -> None:
     """2 mm and -1000 to 300 HU (specification, 1.0); its name is its folder's."""
     manifest = networks[package].manifest
     assert manifest.name == package.name
-    assert manifest.spacing_mm == (2.0, 2.0)
-    assert manifest.window_hu == (-1000.0, 300.0)
+    assert manifest.settings.spacing_mm == (2.0, 2.0)
+    assert manifest.settings.window_hu == (-1000.0, 300.0)
     assert {"lung", "lesion", "identification"} <= set(manifest.codes)
 
 
-def test_no_two_packages_pass_for_the_same_device(networks: dict[Path, OnnxCtNetworks]) -> None:
+def test_no_two_packages_pass_for_the_same_device(networks: dict[Path, CtMultitask]) -> None:
     uids = [one.manifest.device_uid for one in networks.values()]
     assert len(set(uids)) == len(uids)
 
 
 @each_package
-def test_the_card_says_what_it_was_made_from_and_measured_at(
-    package: Path, networks: dict[Path, OnnxCtNetworks]
-) -> None:
+def test_the_card_says_what_it_was_made_from_and_measured_at(package: Path, networks: dict[Path, CtMultitask]) -> None:
     """Every figure with its n, at least one with its range or interval, failures, and no claim about patients."""
     card = (package / "CARD.md").read_text(encoding="utf-8")
     assert networks[package].manifest.version in card
@@ -129,7 +128,7 @@ def test_the_card_says_what_it_was_made_from_and_measured_at(
 @each_package
 @pytest.mark.parametrize("shape", [(1, 8, 8), (2, 61, 97), (9, 33, 40)])
 def test_any_number_and_size_of_slices_runs(
-    package: Path, shape: tuple[int, int, int], networks: dict[Path, OnnxCtNetworks]
+    package: Path, shape: tuple[int, int, int], networks: dict[Path, CtMultitask]
 ) -> None:
     slices = np.random.default_rng(1).random(shape, dtype=np.float32)
     assert networks[package].lung_probability(slices).shape == shape

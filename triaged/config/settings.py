@@ -17,7 +17,6 @@ from triaged.config.triage import TriageSection
 from triaged.config.values import Count, DatabaseUrl, ResolvedPath, Seconds, Section, Wait, wrong
 
 PROJECT_FOLDER = Path(__file__).resolve().parents[2]
-THRESHOLD_ENGINE = "threshold"
 
 
 class StorageSection(Section):

@@ -15,14 +15,15 @@ from pathlib import Path
 
 from triaged.config.network import DestinationSection, ObjectName
 from triaged.config.pushing import PushSection
-from triaged.config.settings import THRESHOLD_ENGINE, Config
+from triaged.config.settings import Config
 from triaged.daemon.destinations import destination_of
 from triaged.daemon.pushing import receiver_of
 from triaged.daemon.rooms import clock
 from triaged.dimse.scu import DimseSender
 from triaged.dimse.syntaxes import named
 from triaged.errors import ConfigError, TriagedError, TryLater
-from triaged.inference.onnx import load_package
+from triaged.exams.ct.pipelines.threshold import THRESHOLD_ENGINE
+from triaged.inference.package import load_package
 from triaged.spool.files import Spool
 from triaged.steps.negotiate import SOP_CLASSES, Destination, Negotiator
 from triaged.steps.ports import Negotiation, Peer, Refused, Sent, Unreachable

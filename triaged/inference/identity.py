@@ -3,9 +3,11 @@
 Must not know how a model runs, nor what the results are.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any
+
+from triaged.inference.manifest import Manifest
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,3 +29,10 @@ class Engine:
     def algorithm(self) -> str:
         """Name and version, by which results of the same engine are known."""
         return f"{self.name} {self.version}"
+
+
+def model_sha256(manifest: Manifest[Any]) -> str:
+    """Return one digest for a package: any change of a graph, of a part or of what its settings identify changes it."""
+    graphs = (graph.sha256 for graph in manifest.graphs.values())
+    parts = (part.sha256 for part in manifest.parts.values())
+    return sha256("\n".join([*graphs, *parts, *manifest.settings.identity]).encode()).hexdigest()

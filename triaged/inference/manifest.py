@@ -1,7 +1,7 @@
-"""Says what a model package is: its networks with their digests, and everything needed to feed and read them.
+"""Says what all model packages share: who made them, what they may be used for, their graphs and their parts.
 
-Must not know onnxruntime, torch or images. A package is a folder with `manifest.yaml`, the ONNX files that it names,
-and `CARD.md`.
+Must not know onnxruntime, torch, images, or any one kind of network. A package is a folder with `manifest.yaml`, the
+ONNX files that it names, and `CARD.md`.
 """
 
 import re
@@ -9,16 +9,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Final, TypeAlias
+from typing import Final, Generic, Protocol, TypeAlias, TypeVar
 
 from triaged.errors import ModelRefused
-from triaged.inference.section import Section, read_section
+from triaged.inference.section import Section
 
 MANIFEST_NAME: Final = "manifest.yaml"
-KIND: Final = "ct-multitask"
 SHA256: Final = re.compile(r"[0-9a-f]{64}")
 DEVICE_UID: Final = re.compile(r"2\.25\.(0|[1-9][0-9]{0,38})")
-PLAIN_FILE: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
+PLAIN_NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 
 Shape: TypeAlias = tuple[int | str, ...]
 """Sizes of the axes of a tensor: a number is fixed, a name is free, and equal names mean equal sizes."""
@@ -40,27 +39,11 @@ class NetworkFile:
 
 
 @dataclass(frozen=True, slots=True)
-class Networks:
-    """The three graphs of Multitask-Spatial-1.
+class Part:
+    """Another package that this one is made of; `sha256` is the identity of its model."""
 
-    Attributes:
-        lungs: slices to lung logits.
-        backbone: slices to lesion logits and to in-plane pyramid cells.
-        head: pyramid cells, pooled over the slices, to the identification logit.
-    """
-
-    lungs: NetworkFile
-    backbone: NetworkFile
-    head: NetworkFile
-
-
-@dataclass(frozen=True, slots=True)
-class Thresholds:
-    """Probabilities from which a voxel is lung or lesion, and a study is identified; each in (0, 1)."""
-
-    lung: float
-    lesion: float
-    identification: float
+    folder: Path
+    sha256: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,90 +55,47 @@ class Code:
     meaning: str
 
 
+class Settings(Protocol):
+    """What the manifests of one kind say beyond what all do; a frozen value."""
+
+    @property
+    def identity(self) -> tuple[str, ...]:
+        """What of it makes another model, as texts; derived UIDs rest on them, so they never change their form."""
+        ...
+
+
+S = TypeVar("S", bound=Settings)
+
+
 @dataclass(frozen=True, slots=True)
-class Manifest:
+class Manifest(Generic[S]):
     """A model package as its author declares it.
 
     Attributes:
+        method: the method's name, as a row of the paper's table has it (Goncharov et al., table 3).
         terms: for what the weights may be used, in words.
         trained_on: the images that the weights come from, in words.
         device_uid: UID of this version of the algorithm as a device, 2.25 form (PS3.5 B.2).
-        spacing_mm: row and column spacing on which the networks work; the slice spacing stays as it is.
-        window_hu: the HU that become 0 and 1.
-        training_prior: share of positive studies that the identification head saw; its log-odds are taken off.
         codes: the concept that each output segments or tells, by name of output.
+        graphs: by name, in the order that the kind names them; likewise `parts`.
     """
 
     name: str
     version: str
     kind: str
+    method: str
     licence: str
     terms: str
     trained_on: str
     device_uid: str
-    spacing_mm: tuple[float, float]
-    window_hu: tuple[float, float]
-    thresholds: Thresholds
-    training_prior: float
     codes: Mapping[str, Code]
-    networks: Networks
+    graphs: Mapping[str, NetworkFile]
+    parts: Mapping[str, Part]
+    settings: S
 
 
-def read_manifest(folder: Path) -> Manifest:
-    """Return the manifest of the model package in `folder`.
-
-    Raises:
-        ModelRefused: the manifest is missing, lacks a key, has an unknown one, or a value is not what it must be;
-            the message names file and line.
-    """
-    section = read_section(folder / MANIFEST_NAME)
-    kind = section.text("kind")
-    if kind != KIND:
-        raise section.refusal("kind", f"expected {KIND}, found {kind}")
-    manifest = Manifest(
-        name=section.text("name"),
-        version=section.text("version"),
-        kind=kind,
-        licence=section.text("licence"),
-        terms=section.text("terms"),
-        trained_on=section.text("trained_on"),
-        device_uid=section.matching("device_uid", DEVICE_UID, "a UID of the form 2.25.<integer>"),
-        spacing_mm=_spacing(section),
-        window_hu=_window(section),
-        thresholds=_thresholds(section.section("thresholds")),
-        training_prior=section.share("training_prior"),
-        codes=_codes(section.section("codes")),
-        networks=_networks(section.section("networks"), folder),
-    )
-    section.close()
-    return manifest
-
-
-def _spacing(section: Section) -> tuple[float, float]:
-    row, column = section.pair("spacing_mm")
-    if not (row > 0 and column > 0):
-        raise section.refusal("spacing_mm", f"expected two positive millimetres, found {row}, {column}")
-    return row, column
-
-
-def _window(section: Section) -> tuple[float, float]:
-    low, high = section.pair("window_hu")
-    if not low < high:
-        raise section.refusal("window_hu", f"expected the lower HU first, found {low}, {high}")
-    return low, high
-
-
-def _thresholds(section: Section) -> Thresholds:
-    thresholds = Thresholds(
-        lung=section.share("lung"),
-        lesion=section.share("lesion"),
-        identification=section.share("identification"),
-    )
-    section.close()
-    return thresholds
-
-
-def _codes(section: Section) -> Mapping[str, Code]:
+def read_codes(section: Section) -> Mapping[str, Code]:
+    """Return coded concepts by name; raise ModelRefused otherwise, as do all readers below."""
     codes = {}
     for name in section.names():
         entry = section.section(name)
@@ -164,18 +104,22 @@ def _codes(section: Section) -> Mapping[str, Code]:
     return MappingProxyType(codes)
 
 
-def _networks(section: Section, folder: Path) -> Networks:
-    networks = Networks(
-        lungs=_network(section.section("lungs"), folder),
-        backbone=_network(section.section("backbone"), folder),
-        head=_network(section.section("head"), folder),
-    )
+def read_graphs(section: Section, folder: Path, names: tuple[str, ...]) -> Mapping[str, NetworkFile]:
+    """Return the graphs of these names, and of no others."""
+    graphs = {name: _network(section.section(name), folder) for name in names}
     section.close()
-    return networks
+    return MappingProxyType(graphs)
+
+
+def read_parts(section: Section, beside: Path, names: tuple[str, ...]) -> Mapping[str, Part]:
+    """Return the parts of these names, and of no others; their packages lie in the folder `beside`."""
+    parts = {name: _part(section.section(name), beside) for name in names}
+    section.close()
+    return MappingProxyType(parts)
 
 
 def _network(section: Section, folder: Path) -> NetworkFile:
-    file = section.matching("file", PLAIN_FILE, "the name of a file in the package's folder")
+    file = section.matching("file", PLAIN_NAME, "the name of a file in the package's folder")
     network = NetworkFile(
         path=folder / file,
         sha256=section.matching("sha256", SHA256, "64 lower-case hexadecimal digits"),
@@ -184,6 +128,13 @@ def _network(section: Section, folder: Path) -> NetworkFile:
     )
     section.close()
     return network
+
+
+def _part(section: Section, beside: Path) -> Part:
+    folder = section.matching("package", PLAIN_NAME, "the name of a package's folder beside this one's")
+    part = Part(beside / folder, section.matching("sha256", SHA256, "64 lower-case hexadecimal digits"))
+    section.close()
+    return part
 
 
 def _shapes(section: Section) -> Mapping[str, Shape]:

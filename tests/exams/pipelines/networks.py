@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from pathlib import Path
-from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
 
-from triaged.inference.manifest import Manifest, NetworkFile, Networks, Thresholds
-from triaged.inference.predictor import LesionMaps
+from triaged.inference.kinds.ct_multitask import CT_MULTITASK, CtSettings, LesionMaps, Thresholds
+from triaged.inference.manifest import Manifest
 
 WINDOW_HU = (-1000.0, 300.0)
 
@@ -18,23 +16,21 @@ WINDOW_HU = (-1000.0, 300.0)
 THRESHOLDS = Thresholds(lung=0.5, lesion=0.2, identification=0.62)
 
 
-def manifest(spacing_mm: tuple[float, float] = (2.0, 2.0), thresholds: Thresholds = THRESHOLDS) -> Manifest:
+def manifest(spacing_mm: tuple[float, float] = (2.0, 2.0), thresholds: Thresholds = THRESHOLDS) -> Manifest[CtSettings]:
     """Return the manifest of a package that does not exist."""
-    nothing = NetworkFile(Path("none.onnx"), "0" * 64, MappingProxyType({}), MappingProxyType({}))
     return Manifest(
         name="ct-stand-in",
         version="1.2.0",
-        kind="ct-multitask",
+        kind=CT_MULTITASK.name,
+        method=CT_MULTITASK.method,
         licence="Apache-2.0",
         terms="tests",
         trained_on="nothing",
         device_uid="2.25.1",
-        spacing_mm=spacing_mm,
-        window_hu=WINDOW_HU,
-        thresholds=thresholds,
-        training_prior=0.75,
-        codes=MappingProxyType({}),
-        networks=Networks(nothing, nothing, nothing),
+        codes={},
+        graphs={},
+        parts={},
+        settings=CtSettings(spacing_mm, WINDOW_HU, thresholds, training_prior=0.75),
     )
 
 
@@ -51,7 +47,7 @@ class AnswersAtOnce:
     `seen` keeps the shapes of what it was asked about.
     """
 
-    manifest: Manifest = field(default_factory=manifest)
+    manifest: Manifest[CtSettings] = field(default_factory=manifest)
     probability: float = 0.91
     lung_above_hu: float = -930.0
     lung_below_hu: float = -300.0

@@ -26,6 +26,7 @@ from triaged.triage.scheme import Scheme, TriageOptions
 
 BRIEF = Setting(None, 0.85, None, 0.2, Plan(2, days(0.3), days(0.7), days(0.2), seed=1))
 ABOUT = Provenance("0.1", "2025-03-14", "Dr A & B <hospital>", {"name": "ct", "sha256": "ab"}, {"cases": "cd"})
+METHOD = "Multitask-Spatial-1"
 
 
 class TextReader(HTMLParser):
@@ -40,7 +41,7 @@ class TextReader(HTMLParser):
 
 
 def report_on(rows: list[Row]) -> dict[str, Any]:
-    return acceptance_report(rows, TriageOptions(scheme=Scheme.COMBINED), BRIEF, unanswered(), ABOUT)
+    return acceptance_report(rows, TriageOptions(scheme=Scheme.COMBINED), BRIEF, unanswered(), ABOUT, METHOD)
 
 
 @cache
@@ -89,7 +90,7 @@ def test_the_threshold_simulated_is_the_sites_else_the_packages() -> None:
     rows = [replace(each, identification_threshold=0.62) for each in site(3, 3)]
     assert report_on(rows)["policy"]["tau"] == 0.62
     chosen = TriageOptions(scheme=Scheme.COMBINED, tau=0.4)
-    assert acceptance_report(rows, chosen, BRIEF, unanswered(), ABOUT)["policy"]["tau"] == 0.4
+    assert acceptance_report(rows, chosen, BRIEF, unanswered(), ABOUT, METHOD)["policy"]["tau"] == 0.4
 
 
 def test_what_was_not_given_is_said_in_a_remark() -> None:

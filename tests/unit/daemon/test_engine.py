@@ -49,3 +49,48 @@ def test_settings_that_alter_a_result_give_its_objects_other_names(triage: dict[
 @pytest.mark.parametrize("triage", [{"discipline": "fifo"}, {"strict_cap_min": 60}, {"prevalence": 0.1}], ids=str)
 def test_the_order_of_reading_alters_no_result(triage: dict[str, object]) -> None:
     assert _digest(triage) == _digest({})
+
+
+OTHER_POLICY = {"scheme": "combined", "cut_offs": {"s2": 0.3}, "grade_cut_offs": [0.02, 0.25, 0.5, 0.75]}
+
+
+@pytest.mark.parametrize(
+    ("change", "digest"),
+    [
+        ({}, "32b619c554f5"),
+        ({"pictures": {"palette": "viridis"}}, "73dd09d58c43"),
+        ({"triage": OTHER_POLICY}, "3828ffa330c5"),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize(
+    ("name", "model_sha256", "device_uid"),
+    [
+        (
+            "threshold",
+            "52727859900e27f243a3b0abe0bcacd0a193b42eeeeaa9330e6abea37d82e2f4",
+            "2.25.283474394663435293841794054663904035263",
+        ),
+        (
+            "ct-open",
+            "341e135f289d88fc733c96cfb85fa8c480fa5f8cfa8a56a59137169f0dbfda30",
+            "2.25.327369625841210968214643974350845638170",
+        ),
+        (
+            "ct-research",
+            "efa32ed99f479f7a0d1e23e198ffbbbf348db16075798e605fa6260950d9cb4f",
+            "2.25.153143421090524547530448436894180750501",
+        ),
+    ],
+)
+def test_an_engine_is_known_by_what_it_was_always_known_by(
+    change: dict[str, object], digest: str, name: str, model_sha256: str, device_uid: str
+) -> None:
+    """Else every study that is scored again gets objects of other UIDs, and the PACS holds each of them twice.
+
+    The identity of `threshold` follows the version of the software, here 0.1.0.
+    """
+    engine = engine_and_pipeline(Config.model_validate({"models": {"ct": name}, **change}))[0]
+    assert engine.settings_digest == digest
+    assert engine.model_sha256 == model_sha256
+    assert engine.device_uid == device_uid

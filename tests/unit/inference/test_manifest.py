@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 
 from triaged.errors import ConfigError, ModelRefused
-from triaged.inference.manifest import Code, Thresholds, read_manifest
+from triaged.inference.kinds.ct_multitask import CtSettings, Thresholds
+from triaged.inference.manifest import Code
+from triaged.inference.package import read_manifest
 
 
 def line_of(text: str, start: str) -> int:
@@ -16,12 +18,12 @@ def line_of(text: str, start: str) -> int:
 def test_a_manifest_becomes_values(package: Path) -> None:
     manifest = read_manifest(package)
     assert manifest.name == "simple"
-    assert manifest.spacing_mm == (2.0, 2.0)
-    assert manifest.window_hu == (-1000.0, 300.0)
-    assert manifest.thresholds == Thresholds(lung=0.5, lesion=0.2, identification=0.5)
+    thresholds = Thresholds(lung=0.5, lesion=0.2, identification=0.5)
+    assert manifest.settings == CtSettings((2.0, 2.0), (-1000.0, 300.0), thresholds, 0.75)
     assert manifest.codes == {"lung": Code("39607008", "SCT", "Lung")}
-    assert manifest.networks.backbone.path == package / "backbone.onnx"
-    assert dict(manifest.networks.backbone.outputs) == {"lesion": ("n", 1, "rows", "columns"), "cells": ("n", 1, 85)}
+    assert list(manifest.graphs) == ["lungs", "backbone", "head"]
+    assert manifest.graphs["backbone"].path == package / "backbone.onnx"
+    assert dict(manifest.graphs["backbone"].outputs) == {"lesion": ("n", 1, "rows", "columns"), "cells": ("n", 1, 85)}
 
 
 @pytest.mark.parametrize(

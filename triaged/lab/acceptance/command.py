@@ -100,7 +100,7 @@ def accept(job: Job, console: Console) -> None:
         package=_package(job, config, measured.engine),
         files=_files(job, cases),
     )
-    report = acceptance_report(rows, config.triage.options(), setting, checklist, provenance)
+    report = acceptance_report(rows, config.triage.options(), setting, checklist, provenance, measured.method)
     job.out.mkdir(parents=True, exist_ok=True)
     sha256 = write_sealed(report, job.out / REPORT)
     (job.out / PAGE).write_text(acceptance_page(report, sha256), encoding="utf-8")

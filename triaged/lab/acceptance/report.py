@@ -21,7 +21,7 @@ from triaged.lab.acceptance.thresholds import Proposal, Split, proposals, split_
 from triaged.lab.acceptance.trial import Setting, Trial, run_trial, severe_wait
 from triaged.lab.evaluation.row import Row
 from triaged.lab.evaluation.summary import summary
-from triaged.lab.evaluation.table import comparison, method_of
+from triaged.lab.evaluation.table import comparison
 from triaged.lab.simulation.evaluated import with_tau
 from triaged.lab.simulation.verdict import Criterion, Verdict
 from triaged.triage.scheme import Scheme, TriageOptions
@@ -51,8 +51,9 @@ def acceptance_report(
     setting: Setting,
     checklist: Sequence[Point],
     provenance: Provenance,
+    method: str,
 ) -> dict[str, Any]:
-    """Return the whole report."""
+    """Return the whole report; `method` is the row of the paper's table that stands beside the figures."""
     split = split_by_patient(rows)
     by_p = dataclasses.replace(options, scheme=Scheme.COMBINED) if options.scheme is Scheme.SEVERITY else options
     found = proposals(split, lambda some, tau: severe_wait(some, by_p, setting, tau))
@@ -70,7 +71,7 @@ def acceptance_report(
         "verdicts": _verdicts(parts),
         "criteria": [{"part": part, **_plain(each)} for part, criteria in parts.items() for each in criteria],
         "sizes": _plain(group_sizes(rows)),
-        "table": _plain(comparison(rows, (), method_of(str(provenance.package.get("name"))))),
+        "table": _plain(comparison(rows, (), method)),
         "figures": {name: _plain(value) for name, value in summary(rows).items() if name != "cases"},
         "calibration": _plain(fit_probability(rows)),
         "thresholds": _thresholds(found, split, by_p.scheme, _prevalence(rows, setting)),

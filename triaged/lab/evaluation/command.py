@@ -16,10 +16,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from triaged.config.reading import load
-from triaged.config.settings import PROJECT_FOLDER, THRESHOLD_ENGINE, Config, ModelsSection
+from triaged.config.settings import PROJECT_FOLDER, Config, ModelsSection
 from triaged.daemon.examinations import engine_and_pipeline
 from triaged.errors import ConfigError
 from triaged.exams.ct.pipelines.pipeline import Pipeline
+from triaged.exams.ct.pipelines.threshold import THRESHOLD_ENGINE
+from triaged.inference.package import read_manifest
 from triaged.lab.evaluation.cases import BadCase, Case, read_cases
 from triaged.lab.evaluation.pictures import Gallery
 from triaged.lab.evaluation.plots import bland_altman, reliability, severity_scatter
@@ -27,7 +29,7 @@ from triaged.lab.evaluation.report import page
 from triaged.lab.evaluation.row import Outcome, Row
 from triaged.lab.evaluation.run import Compared, GradeCutOffs, Look, rows
 from triaged.lab.evaluation.summary import HEADLINE, headline, summary
-from triaged.lab.evaluation.table import Line, comparison, method_of
+from triaged.lab.evaluation.table import THRESHOLD_METHOD, Line, comparison
 
 DEFAULT_PACKAGE: Final = PROJECT_FOLDER / "onnx_models" / "ct-open"
 REPORT: Final = "report.html"
@@ -49,9 +51,10 @@ class Job:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Measured:
-    """What measures, as the results name it."""
+    """What measures, as the results name it, and as a row of the paper's table does: its `method`."""
 
     engine: dict[str, str]
+    method: str
     pipeline: Pipeline
     cut_offs: GradeCutOffs
 
@@ -73,7 +76,7 @@ def evaluate(job: Job, console: Console) -> None:
     if made:
         told["generated"] = {name: estimate.as_json() for name, estimate in headline(made).items()}
     told["cases"] = told.pop("cases")
-    lines = comparison(found, made, method_of(measured.engine["name"]))
+    lines = comparison(found, made, measured.method)
     if job.json is not None:
         _write(job.json, json.dumps(told, indent=1, allow_nan=False) + "\n")
     if job.out is not None:
@@ -109,7 +112,11 @@ def prepare(job: Job) -> Measured:
     config = config.model_copy(update={"models": models, "inference": inference})
     engine, pipeline = engine_and_pipeline(config)
     told = {"name": engine.name, "version": engine.version, "sha256": engine.model_sha256}
-    return Measured(told, pipeline, config.triage.grade_cut_offs)
+    return Measured(told, _method(models), pipeline, config.triage.grade_cut_offs)
+
+
+def _method(models: ModelsSection) -> str:
+    return THRESHOLD_METHOD if models.ct == THRESHOLD_ENGINE else read_manifest(models.folder / models.ct).method
 
 
 def _measured_rows(cases: Sequence[Case | BadCase], measured: Measured, name: str, look: Look) -> tuple[Row, ...]:

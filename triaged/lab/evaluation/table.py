@@ -29,7 +29,6 @@ PAPER: Final[Mapping[str, tuple[str, ...]]] = {
 sampling."""
 GROUPS: Final = {"vs normal": ("normal", "healthy"), "vs bact. pneum.": ("bact",), "vs nodules": ("nodul",)}
 THRESHOLD_METHOD: Final = "Thresholding"
-NETWORK_METHOD: Final = "Multitask-Spatial-1"
 NOT_MEASURED: Final = "–"
 
 
@@ -44,11 +43,11 @@ class Line:
 
 
 def comparison(own: Sequence[Row], generated: Sequence[Row], method: str) -> tuple[Line, ...]:
-    """Return the paper's six figures of a method, from each source."""
+    """Return the paper's six figures of a method, from each source; the paper may not know the method."""
     here, made = figures(own, method), figures(generated, method)
     return tuple(
         Line(name, told(made[name]), told(here[name]), paper)
-        for name, paper in zip(COLUMNS, PAPER[method], strict=True)
+        for name, paper in zip(COLUMNS, PAPER.get(method, (NOT_MEASURED,) * len(COLUMNS)), strict=True)
     )
 
 
@@ -62,11 +61,6 @@ def figures(rows: Sequence[Row], method: str) -> dict[str, Estimate]:
         found[name] = own[0] if own else undefined(0, "no such group")
     five = headline(rows)
     return {**found, "Spearman ρ": five["severity_spearman"], "lesion Dice": five["lesion_dice"]}
-
-
-def method_of(engine: str) -> str:
-    """Return the paper's name of what an engine is."""
-    return THRESHOLD_METHOD if engine == "threshold" else NETWORK_METHOD
 
 
 def told(estimate: Estimate) -> str:

@@ -19,12 +19,12 @@ from rich.console import Console
 from rich.table import Table
 
 from triaged.errors import ConfigError
+from triaged.exams.ct.engines import pipeline_of
 from triaged.exams.ct.finding import Acquisition
 from triaged.exams.ct.pipelines.measure import CtOptions
-from triaged.exams.ct.pipelines.networks import CtPipeline
 from triaged.imaging.geometry import Geometry
 from triaged.imaging.volume import Volume
-from triaged.inference.onnx import load_package
+from triaged.inference.package import load_package
 from triaged.lab.evaluation.images import UNSAID, read_images
 from triaged.lab.packages.export import Storage
 from triaged.lab.phantom.generate import generate
@@ -92,7 +92,7 @@ def tabulate_drift(trial: Trial, figures: Path | None, console: Console) -> None
     """
     if not trial.images and not trial.seeds:
         raise ConfigError("drift: expected --images or --seed, found neither")
-    pipeline = CtPipeline(load_package(trial.package, "auto", trial.threads), CtOptions())
+    pipeline = pipeline_of(load_package(trial.package, "auto", trial.threads), CtOptions())
     cases: dict[str, list[Drift]] = {}
     for name, anatomy, acquisition in _anatomies(trial):
         console.print(f"{name}: {len(anatomy.voxels)} slices, {anatomy.geometry.spacing_mm[0]:.2f} mm apart")

@@ -17,7 +17,8 @@ from ruamel.yaml import YAML
 from torch import Tensor, nn
 from torch.export import Dim
 
-from triaged.inference.manifest import KIND, MANIFEST_NAME, Code, Thresholds
+from triaged.inference.kinds.ct_multitask import CT_MULTITASK, Thresholds
+from triaged.inference.manifest import MANIFEST_NAME, Code
 from triaged.lab.networks.multitask import (
     SMALLEST_AXIS,
     LungNetwork,
@@ -37,7 +38,7 @@ Storage: TypeAlias = Literal["half", "single"]
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """What the author says about a package; see `triaged.inference.manifest.Manifest` for each entry."""
+    """What the author says about a package; see `Manifest` and `CtSettings` of `triaged.inference` for each entry."""
 
     name: str
     version: str
@@ -48,6 +49,7 @@ class Label:
     thresholds: Thresholds
     training_prior: float
     codes: Mapping[str, Code]
+    method: str = CT_MULTITASK.method
 
 
 class Backbone(nn.Module):
@@ -218,7 +220,8 @@ def _described(label: Label) -> dict[str, Any]:
     return {
         "name": label.name,
         "version": label.version,
-        "kind": KIND,
+        "kind": CT_MULTITASK.name,
+        **({} if label.method == CT_MULTITASK.method else {"method": label.method}),
         "licence": label.licence,
         "terms": label.terms,
         "trained_on": label.trained_on,

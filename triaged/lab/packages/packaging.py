@@ -19,9 +19,9 @@ from ruamel.yaml.error import YAMLError
 
 from triaged.errors import ConfigError, ModelRefused
 from triaged.imaging.window import to_unit
-from triaged.inference.manifest import MANIFEST_NAME, Code, Thresholds
-from triaged.inference.onnx import load_package
-from triaged.inference.predictor import CtNetworks
+from triaged.inference.kinds.ct_multitask import CT_MULTITASK, CtNetworks, Thresholds
+from triaged.inference.manifest import MANIFEST_NAME, Code
+from triaged.inference.package import load_of_kind
 from triaged.lab.networks.multitask import LungNetwork, MultitaskSpatial1
 from triaged.lab.packages.export import Label, Storage, write_package
 from triaged.lab.phantom.generate import generate
@@ -77,7 +77,7 @@ def export(checkpoints: Path, label: Path, folder: Path, storage: Storage = "hal
     trained = TorchNetworks(deepcopy(lungs), deepcopy(multitask), said.training_prior)
     write_package(folder, lungs, multitask, said, storage)
     stored = TorchNetworks(lungs, multitask, said.training_prior)
-    parity = difference(load_package(folder, "cpu"), stored, slices)
+    parity = difference(load_of_kind(CT_MULTITASK, folder, "cpu"), stored, slices)
     if parity.largest > PARITY:
         (folder / MANIFEST_NAME).unlink()  # without it nobody can load the package
         raise ModelRefused(
@@ -103,7 +103,7 @@ def demand_prior(checkpoints: Path, said: Label) -> None:
 
 
 def read_label(path: Path) -> Label:
-    """Return what a YAML file says about a package: the entries of `Label`, `codes` only where they are others.
+    """Return what a YAML file says about a package: the entries of `Label`, `codes` and `method` only where others.
 
     Raises:
         ConfigError: the file is missing, is no mapping, or lacks an entry or has one too many.
@@ -114,12 +114,12 @@ def read_label(path: Path) -> Label:
         raise ConfigError(f"{path}: expected a readable label, found {error}") from error
     if not isinstance(said, dict):
         raise ConfigError(f"{path}: expected a mapping, found {type(said).__name__}")
-    codes = said.pop("codes", None)
-    _expect(said, {field.name for field in fields(Label)} - {"codes"}, str(path))
+    codes, method = said.pop("codes", None), said.pop("method", CT_MULTITASK.method)
+    _expect(said, {field.name for field in fields(Label)} - {"codes", "method"}, str(path))
     thresholds = said.pop("thresholds")
     _expect(thresholds, {field.name for field in fields(Thresholds)}, f"{path}: thresholds")
     coded = CODES if codes is None else {name: Code(**code) for name, code in codes.items()}
-    return Label(**said, thresholds=Thresholds(**thresholds), codes=coded)
+    return Label(**said, thresholds=Thresholds(**thresholds), codes=coded, method=method)
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,9 +22,9 @@ from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantTy
 
 from triaged.errors import ConfigError, ModelRefused
 from triaged.imaging.window import to_unit
-from triaged.inference.manifest import MANIFEST_NAME, Manifest, NetworkFile, read_manifest
-from triaged.inference.onnx import load_package
-from triaged.inference.predictor import CtNetworks
+from triaged.inference.kinds.ct_multitask import CT_MULTITASK, CtNetworks, CtSettings
+from triaged.inference.manifest import MANIFEST_NAME, Manifest
+from triaged.inference.package import load_of_kind
 from triaged.lab.evaluation.overlap import dice
 from triaged.lab.packages.export import Label, without_idle_biases, write_graph, write_manifest
 
@@ -101,19 +101,21 @@ def quantise_package(
     Raises:
         ModelRefused: the variant loses `TOLERATED_LOSS` or more; its manifest is then not there.
     """
-    manifest = read_manifest(package)
+    before = load_of_kind(CT_MULTITASK, package, "cpu", threads)
+    manifest, settings = before.manifest, before.manifest.settings
     folder.mkdir(parents=True, exist_ok=True)
-    windows = {"lungs": _whole(calibration, manifest), "backbone": _around_lungs(calibration, manifest)}
+    windows = {
+        "lungs": _whole(calibration, settings),
+        "backbone": _around_lungs(calibration, settings),
+    }
     entries = {}
-    for name in ("lungs", "backbone", "head"):
-        network: NetworkFile = getattr(manifest.networks, name)
-        graph = onnx.load(network.path)
+    for name, file in manifest.graphs.items():
+        graph = onnx.load(file.path)
         if name in QUANTISED:
             graph = quantised(graph, windows[name])
-        entries[name] = write_graph(graph, folder / network.path.name)
+        entries[name] = write_graph(graph, folder / file.path.name)
     write_manifest(folder, _label(manifest), entries)
-    before, after = (load_package(one, "cpu", threads) for one in (package, folder))
-    loss = compare(before, after, reference, clock)
+    loss = compare(before, load_of_kind(CT_MULTITASK, folder, "cpu", threads), reference, clock)
     if loss.dice >= TOLERATED_LOSS:
         (folder / MANIFEST_NAME).unlink()  # without it nobody can load the variant
         raise ModelRefused(f"{folder}: expected 8 bits to lose less than {TOLERATED_LOSS} Dice, found {loss}")
@@ -159,8 +161,9 @@ class _Found:
 
 
 def _find(networks: CtNetworks, marked: Marked, clock: Callable[[], float]) -> _Found:
-    thresholds = networks.manifest.thresholds
-    unit = to_unit(marked.hu, *networks.manifest.window_hu)
+    settings = networks.manifest.settings
+    thresholds = settings.thresholds
+    unit = to_unit(marked.hu, *settings.window_hu)
     rows, columns = _box(marked.lung)
     start = clock()
     lung = networks.lung_probability(unit) >= thresholds.lung
@@ -211,14 +214,14 @@ class _Feed(CalibrationDataReader):  # type: ignore[misc]
         return next(self._feeds, None)
 
 
-def _whole(series: Sequence[Marked], manifest: Manifest) -> list[Slices]:
-    return [to_unit(_some(one.hu), *manifest.window_hu) for one in series]
+def _whole(series: Sequence[Marked], settings: CtSettings) -> list[Slices]:
+    return [to_unit(_some(one.hu), *settings.window_hu) for one in series]
 
 
-def _around_lungs(series: Sequence[Marked], manifest: Manifest) -> list[Slices]:
+def _around_lungs(series: Sequence[Marked], settings: CtSettings) -> list[Slices]:
     boxes = [_box(one.lung) for one in series]
     some = [_some(one.hu)[:, rows, columns] for one, (rows, columns) in zip(series, boxes, strict=True)]
-    return [np.ascontiguousarray(to_unit(hu, *manifest.window_hu)) for hu in some]
+    return [np.ascontiguousarray(to_unit(hu, *settings.window_hu)) for hu in some]
 
 
 def _some(hu: NDArray[np.int16]) -> NDArray[np.int16]:
@@ -245,7 +248,7 @@ def _in_single_precision(graph: ModelProto) -> ModelProto:
     return result
 
 
-def _label(manifest: Manifest) -> Label:
+def _label(manifest: Manifest[CtSettings]) -> Label:
     """Return the label of the variant: another algorithm, and so another device UID (PS3.5 B.2)."""
     return Label(
         name=manifest.name + SUFFIX,
@@ -254,7 +257,8 @@ def _label(manifest: Manifest) -> Label:
         terms=manifest.terms,
         trained_on=manifest.trained_on,
         device_uid=f"2.25.{uuid.uuid5(DEVICE_UIDS, manifest.device_uid).int}",
-        thresholds=manifest.thresholds,
-        training_prior=manifest.training_prior,
+        thresholds=manifest.settings.thresholds,
+        training_prior=manifest.settings.training_prior,
         codes=manifest.codes,
+        method=manifest.method,
     )

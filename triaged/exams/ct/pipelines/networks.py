@@ -26,7 +26,7 @@ from triaged.imaging.regions import bounding_box
 from triaged.imaging.resample import resample_in_plane
 from triaged.imaging.volume import Mask, Volume
 from triaged.imaging.window import to_unit
-from triaged.inference.predictor import CtNetworks
+from triaged.inference.kinds.ct_multitask import CtNetworks
 from triaged.study.finding import QualityFlag
 
 __all__ = ["CtOptions", "CtPipeline"]
@@ -43,7 +43,7 @@ class CtPipeline:
     """
 
     def __init__(self, networks: CtNetworks, options: CtOptions) -> None:
-        row_mm, column_mm = networks.manifest.spacing_mm
+        row_mm, column_mm = networks.manifest.settings.spacing_mm
         if row_mm != column_mm:
             raise ModelRefused(f"spacing_mm: expected square pixels, found {row_mm} x {column_mm} mm")
         self._networks = networks
@@ -52,11 +52,12 @@ class CtPipeline:
     def read(self, volume: Volume, acquisition: Acquisition) -> Reading:
         """Return scores and masks; see `Pipeline`."""
         manifest = self._networks.manifest
-        fine = resample_in_plane(volume, manifest.spacing_mm[0])
+        settings = manifest.settings
+        fine = resample_in_plane(volume, settings.spacing_mm[0])
         slabs = slabs_of(fine.geometry)
         grid, hu = fine.geometry, slabs.average(fine)
         del fine
-        unit = to_unit(hu.voxels, *manifest.window_hu)
+        unit = to_unit(hu.voxels, *settings.window_hu)
         region, probability, notes = self._lungs(hu, unit)
         demand_lungs(Mask(region, hu.geometry).volume_ml, body_ml(hu), acquisition)
         box = bounding_box(region)
@@ -69,8 +70,8 @@ class CtPipeline:
         lungs = lungs_on(volume.geometry, sides, slabs.mixed(probability, grid.shape[0]), grid, notes)
         fine_box = slabs.box_of_slices(box)
         lesions = slabs.repeated(maps.probability, fine_box.shape[0])
-        lesion = lesion_on(volume.geometry, lesions, grid.crop(fine_box), manifest.thresholds.lesion, lungs)
-        verdict = Verdict(f"{manifest.name} {manifest.version}", identification, manifest.thresholds.identification)
+        lesion = lesion_on(volume.geometry, lesions, grid.crop(fine_box), settings.thresholds.lesion, lungs)
+        verdict = Verdict(f"{manifest.name} {manifest.version}", identification, settings.thresholds.identification)
         return measure(volume, lungs, lesion, verdict, acquisition, self._options)
 
     def _lungs(
@@ -81,7 +82,8 @@ class CtPipeline:
         Severity refers to all of the lung: where the network leaves out lung that is plainly aerated, air within the
         body completes it.
         """
-        probability = self._networks.lung_probability(unit) + np.float32(0.5 - self._networks.manifest.thresholds.lung)
+        threshold = self._networks.manifest.settings.thresholds.lung
+        probability = self._networks.lung_probability(unit) + np.float32(0.5 - threshold)
         airway, within = central_airway(hu), within_body(hu)
         region = keep_lungs((probability >= 0.5) & ~airway, within)
         notes: tuple[QualityFlag, ...] = ()

@@ -23,7 +23,7 @@ from triaged.imaging.regions import bounding_box, remove_small_components
 from triaged.imaging.resample import resample_in_plane
 from triaged.imaging.volume import Mask, Volume
 
-ENGINE: Final = "threshold"
+THRESHOLD_ENGINE: Final = "threshold"
 OPAQUE_HU: Final = (-700.0, 300.0)
 SIGMA_MM: Final = 8.0
 """Four pixels of 2 mm, taken as a length, so that the slice spacing does not change what is a vessel."""
@@ -45,7 +45,7 @@ class ThresholdPipeline:
         opacity = blurred_opacity(hu, lung)
         lungs = lungs_on(volume.geometry, sides, lung.astype(np.float32), hu.geometry)
         lesion = lesion_on(volume.geometry, opacity, hu.geometry, 0.5, lungs)
-        return measure(volume, lungs, lesion, Verdict(ENGINE, None, None), acquisition, self._options)
+        return measure(volume, lungs, lesion, Verdict(THRESHOLD_ENGINE, None, None), acquisition, self._options)
 
 
 def blurred_opacity(hu: Volume, lung: NDArray[np.bool_]) -> NDArray[np.float32]:

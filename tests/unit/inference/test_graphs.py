@@ -1,7 +1,6 @@
-"""A package runs as its graphs say, and one that is not what its manifest says is refused."""
+"""A graph that is not what its manifest says is refused, and it runs where it is asked to."""
 
 import hashlib
-import math
 from pathlib import Path
 
 import numpy as np
@@ -9,49 +8,12 @@ import pytest
 from numpy.typing import NDArray
 
 from triaged.errors import ConfigError, ModelRefused
-from triaged.inference.onnx import SLICES_AT_ONCE, load_package
-from triaged.inference.predictor import CtNetworks
+from triaged.inference.kinds.ct_multitask import CT_MULTITASK
+from triaged.inference.package import load_of_kind, load_package
 
 
 def pixels(*shape: int) -> NDArray[np.float32]:
     return np.random.default_rng(3).random(shape, dtype=np.float32)
-
-
-def logistic(logit: NDArray[np.float32]) -> NDArray[np.float64]:
-    result: NDArray[np.float64] = 1 / (1 + np.exp(-logit.astype(np.float64)))
-    return result
-
-
-@pytest.fixture
-def networks(package: Path) -> CtNetworks:
-    return load_package(package, "cpu", threads=1)
-
-
-@pytest.mark.parametrize("count", [1, SLICES_AT_ONCE, SLICES_AT_ONCE + 1, 3 * SLICES_AT_ONCE - 1])
-def test_lung_probability_keeps_the_order_and_number_of_slices(networks: CtNetworks, count: int) -> None:
-    slices = pixels(count, 9, 13)
-    np.testing.assert_allclose(networks.lung_probability(slices), logistic(20 * (slices - 0.5)), atol=1e-5)
-
-
-def test_lesions_come_with_the_cells_of_every_slice(networks: CtNetworks) -> None:
-    slices = pixels(11, 9, 13)
-    probability, cells = networks.lesions(slices)
-    np.testing.assert_allclose(probability, logistic(20 * (slices - 0.5)), atol=1e-5)
-    np.testing.assert_array_equal(cells, np.broadcast_to(slices.max(axis=(1, 2))[:, None, None], (11, 1, 85)))
-
-
-def test_a_box_smaller_than_the_pyramid_is_extended_and_cut_back(networks: CtNetworks) -> None:
-    slices = pixels(4, 3, 13)
-    probability, cells = networks.lesions(slices)
-    assert probability.shape == slices.shape
-    np.testing.assert_array_equal(cells[:, 0, 0], slices.max(axis=(1, 2)))
-
-
-def test_identification_takes_off_the_prior_of_the_training(networks: CtNetworks) -> None:
-    """The head adds up 585 equal cells; a prior of 0.75 is three to one (specification, 5.3)."""
-    cells = np.full((10, 1, 85), 2 / 585, dtype=np.float32)
-    odds = math.exp(2) / 3
-    assert networks.identification(cells) == pytest.approx(odds / (1 + odds), abs=1e-5)
 
 
 @pytest.mark.parametrize("name", ["lungs", "backbone", "head"])
@@ -99,7 +61,7 @@ def cuda_works(package: Path) -> bool:
 
 
 def test_auto_runs_anywhere(package: Path) -> None:
-    assert load_package(package, "auto").lung_probability(pixels(1, 8, 8)).shape == (1, 8, 8)
+    assert load_of_kind(CT_MULTITASK, package, "auto").lung_probability(pixels(1, 8, 8)).shape == (1, 8, 8)
 
 
 def test_cuda_is_refused_where_it_does_not_work(package: Path) -> None:
@@ -113,5 +75,5 @@ def test_cuda_and_cpu_agree(package: Path) -> None:
     if not cuda_works(package):
         pytest.skip("CUDA does not work here: needs an NVIDIA GPU and onnxruntime-gpu[cuda,cudnn]")
     slices = pixels(9, 16, 24)
-    cpu, cuda = load_package(package, "cpu"), load_package(package, "cuda")
+    cpu, cuda = (load_of_kind(CT_MULTITASK, package, device) for device in ("cpu", "cuda"))
     np.testing.assert_allclose(cuda.lung_probability(slices), cpu.lung_probability(slices), atol=1e-3)

@@ -1,0 +1,74 @@
+"""Chooses what reads the images, and says by what its results are known.
+
+Must not know the configuration, nor any one kind of network: which there are, the tables say.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from hashlib import sha256
+from importlib.metadata import version
+from pathlib import Path
+
+from triaged.errors import ModelRefused
+from triaged.exams.ct.pipelines.measure import CtOptions
+from triaged.exams.ct.pipelines.pipeline import Pipeline
+from triaged.exams.ct.pipelines.table import PIPELINES, Pipelines
+from triaged.exams.ct.pipelines.threshold import THRESHOLD_ENGINE, ThresholdPipeline
+from triaged.inference.graphs import Device
+from triaged.inference.identity import Engine, model_sha256
+from triaged.inference.kinds.kind import Kinds, Networks
+from triaged.inference.kinds.table import KINDS
+from triaged.inference.package import load_package
+from triaged.study.uids import derived_uid
+from triaged.triage.scheme import Discipline, TriageOptions, described
+
+
+def load_engine(
+    name: str,
+    folder: Path,
+    options: CtOptions,
+    settings: str,
+    *,
+    device: Device,
+    threads: int,
+    kinds: Kinds[Networks] = KINDS,
+    pipelines: Pipelines = PIPELINES,
+) -> tuple[Engine, Pipeline]:
+    """Load the engine of a name: `threshold`, or that of a package in `folder`; `settings` is their digest.
+
+    Raises:
+        ModelRefused: the package is not what its manifest says, the device asked for is not there, or no pipeline
+            reads a CT with such networks.
+    """
+    software = version("triaged")
+    if name == THRESHOLD_ENGINE:
+        digest = sha256(f"threshold {software}".encode()).hexdigest()
+        engine = Engine(name, software, digest, derived_uid("engine", digest), software, settings)
+        return engine, ThresholdPipeline(options)
+    networks = load_package(folder / name, device, threads, kinds)
+    manifest = networks.manifest
+    engine = Engine(manifest.name, manifest.version, model_sha256(manifest), manifest.device_uid, software, settings)
+    return engine, pipeline_of(networks, options, pipelines)
+
+
+def pipeline_of(networks: Networks, options: CtOptions, pipelines: Pipelines = PIPELINES) -> Pipeline:
+    """Return what reads a CT with these networks.
+
+    Raises:
+        ModelRefused: nothing does.
+    """
+    manifest = networks.manifest
+    if manifest.kind not in pipelines:
+        expected = f"expected networks that read a CT, of kind {' or '.join(pipelines)}"
+        raise ModelRefused(f"{manifest.name}: {expected}, found {manifest.kind}")
+    return pipelines[manifest.kind](networks, options)
+
+
+def settings_digest(triage: TriageOptions, options: CtOptions, pictures: object) -> str:
+    """Return one digest of what alters a result; in which order studies are read does not.
+
+    Derived UIDs rest on the `repr` of the values, of which `pictures` are the settings of the pictures.
+    """
+    policy = replace(triage, discipline=Discipline.HEAD_START, strict_cap_min=0)
+    return sha256(repr((described(policy), options, pictures)).encode()).hexdigest()[:12]

@@ -1,0 +1,126 @@
+"""Opens, verifies and runs ONNX graphs with ONNX Runtime, whose only importer this is.
+
+Must not know torch, DICOM, or what a graph is for.
+"""
+
+import contextlib
+import hashlib
+import io
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final, Literal, TypeAlias
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+from onnxruntime.capi.onnxruntime_pybind11_state import (
+    Fail,
+    InvalidArgument,
+    InvalidGraph,
+    InvalidProtobuf,
+    NotImplemented,
+    RuntimeException,
+)
+
+from triaged.errors import ModelRefused
+from triaged.inference.manifest import NetworkFile, Shape
+
+UNREADABLE_GRAPH: Final = (Fail, InvalidArgument, InvalidGraph, InvalidProtobuf, NotImplemented, RuntimeException)
+CUDA: Final = "CUDAExecutionProvider"
+CPU: Final = "CPUExecutionProvider"
+FATAL_ONLY: Final = 4
+
+Device: TypeAlias = Literal["auto", "cpu", "cuda"]
+
+
+class Graph:
+    """One ONNX graph of one input, opened and checked."""
+
+    def __init__(self, session: onnxruntime.InferenceSession) -> None:
+        self._session = session
+        self._input = session.get_inputs()[0].name
+
+    @property
+    def device(self) -> str:
+        """Where the graph runs: cuda or cpu."""
+        return "cuda" if CUDA in self._session.get_providers() else "cpu"
+
+    def run(self, values: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+        """Return the outputs for `values`, in the order of the graph."""
+        feed = {self._input: np.ascontiguousarray(values, dtype=np.float32)}
+        return [np.asarray(output, dtype=np.float32) for output in self._session.run(None, feed)]
+
+
+def load_graphs(files: Mapping[str, NetworkFile], device: Device, threads: int) -> dict[str, Graph]:
+    """Return graphs by name, ready to run.
+
+    `auto` takes CUDA where it works and the CPU otherwise; `cuda` never falls back. `threads` bounds the CPU threads
+    of one graph; 0 leaves the number to the runtime.
+
+    Raises:
+        ModelRefused: a file is missing, its digest or its tensors are not those of the manifest, or CUDA was asked for
+            and does not work here.
+    """
+    return {name: _open(file, device, threads) for name, file in files.items()}
+
+
+def _open(network: NetworkFile, device: Device, threads: int) -> Graph:
+    content = _verified(network)
+    session = _session(content, network.path, device, threads)
+    if device == "cuda" and CUDA not in session.get_providers():
+        raise ModelRefused(
+            f"inference.device: expected CUDA, as configured, found only {', '.join(session.get_providers())}; "
+            f"install onnxruntime-gpu[cuda,cudnn] and the NVIDIA driver, or set device to auto or cpu"
+        )
+    _check_tensors(network.path, "input", network.inputs, session.get_inputs())
+    _check_tensors(network.path, "output", network.outputs, session.get_outputs())
+    return Graph(session)
+
+
+def _verified(network: NetworkFile) -> bytes:
+    """Return the file's bytes, so that what was checked is what runs."""
+    try:
+        content = network.path.read_bytes()
+    except OSError as error:
+        raise ModelRefused(f"{network.path}: expected the network named in the manifest, found {error}") from error
+    found = hashlib.sha256(content).hexdigest()
+    if found != network.sha256:
+        raise ModelRefused(f"{network.path}: expected sha256 {network.sha256}, found {found}")
+    return content
+
+
+def _session(content: bytes, path: Path, device: Device, threads: int) -> onnxruntime.InferenceSession:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    # Threads that wait by spinning take the cores from the receiver: a third more CPU time, and slower under load.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.log_severity_level = FATAL_ONLY
+    providers = [CPU]
+    if device != "cpu" and CUDA in onnxruntime.get_available_providers():
+        _find_cuda_libraries()
+        providers = [CUDA, CPU]
+    try:
+        return onnxruntime.InferenceSession(content, options, providers=providers)
+    except UNREADABLE_GRAPH as error:
+        raise ModelRefused(f"{path}: expected an ONNX graph that the runtime reads, found {error}") from error
+
+
+def _find_cuda_libraries() -> None:
+    """Load CUDA and cuDNN from their wheels; without them the provider is left out, which the caller checks.
+
+    The runtime prints what it misses, and logs it as an error although `auto` then rightly takes the CPU.
+    """
+    onnxruntime.set_default_logger_severity(FATAL_ONLY)
+    with contextlib.redirect_stdout(io.StringIO()):
+        onnxruntime.preload_dlls()
+
+
+def _check_tensors(path: Path, side: str, expected: Mapping[str, Shape], found: Sequence[Any]) -> None:
+    shapes = {tensor.name: tuple(tensor.shape) for tensor in found}
+    if shapes != dict(expected):
+        raise ModelRefused(f"{path}: expected {side}s {_listed(expected)}, found {_listed(shapes)}")
+
+
+def _listed(shapes: Mapping[str, Shape]) -> str:
+    return "; ".join(f"{name} ({', '.join(map(str, shape))})" for name, shape in shapes.items())

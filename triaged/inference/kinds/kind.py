@@ -1,0 +1,52 @@
+"""Says what a kind of network is: the graphs, parts and settings of its packages, and what runs them.
+
+Must not know any one kind.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Generic, Literal, Protocol, TypeAlias, TypeVar
+
+from triaged.inference.graphs import Graph
+from triaged.inference.manifest import Manifest, S
+from triaged.inference.section import Section
+
+
+class Networks(Protocol):
+    """The networks of a package of whatever kind, ready to run."""
+
+    @property
+    def manifest(self) -> Manifest[Any]:
+        """The package that the networks come from."""
+        ...
+
+    @property
+    def device(self) -> str:
+        """Where the networks run: cuda or cpu."""
+        ...
+
+
+N_co = TypeVar("N_co", bound=Networks, covariant=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Kind(Generic[S, N_co]):
+    """One kind of network: one row of the table of kinds.
+
+    Attributes:
+        method: the method's name in the paper's table, for packages that do not tell it.
+        graphs: names of the graphs that its packages hold.
+        read_settings: reads the kind's own keys from the top of the manifest.
+        load: makes networks of manifest, graphs and loaded parts, both by name.
+        parts: names of the packages that its packages are made of; `any`: one or more, named by the manifest.
+    """
+
+    name: str
+    method: str
+    graphs: tuple[str, ...]
+    read_settings: Callable[[Section], S]
+    load: Callable[[Manifest[S], Mapping[str, Graph], Mapping[str, Any]], N_co]
+    parts: tuple[str, ...] | Literal["any"] = ()
+
+
+Kinds: TypeAlias = Mapping[str, Kind[Any, N_co]]
