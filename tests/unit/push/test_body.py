@@ -1,4 +1,4 @@
-"""The JSON of a webhook, against what docs/pushes.md says it is."""
+"""The JSON of a webhook, against what docs/notifications.md says it is."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from triaged.study.assessment import OutOfScope, Reason, ReasonCode
 
 from .changes import NOW, PATIENT, RESULT, push
 
-PAGE = Path(__file__).parents[3] / "docs" / "pushes.md"
+PAGE = Path(__file__).parents[3] / "docs" / "notifications.md"
 
 
 def told(**changed: Any) -> dict[str, Any]:

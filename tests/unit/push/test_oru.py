@@ -21,7 +21,7 @@ from triaged.triage.reason import WORDS
 
 from .changes import FINDING, NOW, PATIENT, RESULT, push
 
-PAGE = Path(__file__).parents[3] / "docs" / "pushes.md"
+PAGE = Path(__file__).parents[3] / "docs" / "notifications.md"
 ENDS = Ends("TRIAGED", "CLINIC", "RIS", "HOSPITAL")
 BY_HAND = [
     "MSH|^~\\&|TRIAGED|CLINIC|RIS|HOSPITAL|20260301120607+0000||ORU^R01^ORU_R01|42|P|2.5.1||||||UNICODE UTF-8",
