@@ -28,7 +28,8 @@ from triaged.spool.files import Spool
 from triaged.steps.acting import Readers
 from triaged.steps.analyse import AnalyseOptions, Analyst
 from triaged.steps.assemble import Assembler
-from triaged.steps.deliver import Courier, DeliveryOptions
+from triaged.steps.deliver import Courier
+from triaged.steps.errand import DeliveryOptions
 from triaged.steps.guarding import Keeper
 from triaged.steps.intake import Intake, Offer
 from triaged.steps.intake import Sender as CallingPeer
@@ -243,7 +244,7 @@ class House:
     def deliver(self, courier: Courier | None = None) -> int:
         """Deliver all that is due; return how many objects were tried."""
         tried = 0
-        while (courier or self._courier).deliver_next(clock=self.clock):
+        while (courier or self._courier).run_next(clock=self.clock):
             tried += 1
         return tried
 

@@ -161,3 +161,27 @@ def test_a_pacs_that_is_away_is_asked_again_with_growing_pauses_and_what_it_said
     answer = house.peers.known("pacs")
     assert answer is not None
     assert answer.refuses(SEG)
+
+
+def _waits_until_asked(house: House, number: int) -> list[int]:
+    """Return how many seconds pass before each of the next questions, with a courier that looks every second."""
+    waits = []
+    for _ in range(number):
+        asked, seconds = house.pacs.asked, 0
+        while house.pacs.asked == asked:
+            house.later(1)
+            seconds += 1
+            house.deliver()
+        waits.append(seconds)
+    return waits
+
+
+def test_each_question_without_an_answer_doubles_the_wait_for_the_next_and_an_answer_begins_anew(house: House) -> None:
+    house.pacs.away = True
+    house.deliver()
+    assert _waits_until_asked(house, 6) == [5, 10, 20, 40, 60, 60]
+    house.pacs.away = False
+    assert _waits_until_asked(house, 1) == [60]
+    house.pacs.away = True
+    house.later(3590)
+    assert _waits_until_asked(house, 3) == [10, 5, 10]

@@ -23,7 +23,7 @@ from triaged.push.connection import Address, verifying
 from triaged.push.mllp import MllpReceiver
 from triaged.push.oru import Ends
 from triaged.push.webhook import WebhookReceiver
-from triaged.steps.deliver import DeliveryOptions
+from triaged.steps.errand import DeliveryOptions
 from triaged.steps.ports import Refused, SendOutcome, Sent, Unreachable
 from triaged.steps.push import Pusher, Receiver
 from triaged.store.couriers.pushes import Pushes
@@ -240,12 +240,12 @@ def test_a_receiver_that_is_away_waits_longer_each_time_and_is_given_up_until_so
     )
     minutes = [1.0, 2.0, 4.0]
     for minute in minutes:
-        assert not pusher.push_next(clock=lambda minute=minute: at(minute - 0.01))  # type: ignore[misc]
-        assert pusher.push_next(clock=lambda minute=minute: at(minute))  # type: ignore[misc]
+        assert not pusher.run_next(clock=lambda minute=minute: at(minute - 0.01))  # type: ignore[misc]
+        assert pusher.run_next(clock=lambda minute=minute: at(minute))  # type: ignore[misc]
     assert [each.state for each in pushes.undelivered()] == [DeliveryState.DEAD]
     pushes.resend(now=at(6))
     with mllp(MllpServer()) as server:
-        assert _pusher(pushes, over_mllp(server.address), "ris").push_next(clock=lambda: at(6))
+        assert _pusher(pushes, over_mllp(server.address), "ris").run_next(clock=lambda: at(6))
     assert [str(message.segment("MSH")[10]) for message in server.messages] == [
         str(pushes.pushes(study_uid(1).value)[0].number)
     ]
@@ -255,10 +255,10 @@ def test_a_receiver_that_hangs_holds_up_no_other(database: Database) -> None:
     pushes = _scored(database, 1, 2)
     with mllp(MllpServer(lambda message: [])) as hanging, mllp(MllpServer()) as server:
         stuck = _pusher(pushes, over_mllp(hanging.address, timeout_s=15), "dead")
-        thread = threading.Thread(target=stuck.push_next, kwargs={"clock": lambda: at(3)})
+        thread = threading.Thread(target=stuck.run_next, kwargs={"clock": lambda: at(3)})
         thread.start()
         quick = _pusher(pushes, over_mllp(server.address), "ris")
-        while quick.push_next(clock=lambda: at(3)):
+        while quick.run_next(clock=lambda: at(3)):
             pass
         assert [each[DeliveryState.SENT] for each in (pushes.counts()["ris"], pushes.counts()["dead"])] == [2, 0]
         hanging.released.set()
@@ -269,7 +269,7 @@ def test_a_receivers_own_words_stand_in_the_store_and_never_in_the_log(database:
     pushes = _scored(database, 1)
     refusing = MllpServer(lambda message: [acknowledged(message, "AE", "unknown Roe, Jane")])
     with mllp(refusing), structlog.testing.capture_logs() as lines:
-        _pusher(pushes, over_mllp(refusing.address), "ris").push_next(clock=lambda: at(3))
+        _pusher(pushes, over_mllp(refusing.address), "ris").run_next(clock=lambda: at(3))
     assert [each.error for each in pushes.undelivered()] == ["AE: unknown Roe, Jane"]
     assert [line["event"] for line in lines] == ["push refused, the reason stands on the status page"]
     assert "Roe" not in str(lines)

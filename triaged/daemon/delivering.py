@@ -14,7 +14,8 @@ from triaged.daemon.pushing import push_errands
 from triaged.daemon.rooms import IDLE_S, Rooms, clock, or_wait
 from triaged.dimse.scu import DimseSender
 from triaged.steps.commitment import Committer, Reporter
-from triaged.steps.deliver import Courier, DeliveryOptions
+from triaged.steps.deliver import Courier
+from triaged.steps.errand import DeliveryOptions
 from triaged.steps.negotiate import Negotiator
 
 log = structlog.get_logger()
@@ -63,9 +64,9 @@ def _errands(rooms: Rooms, name: str) -> list[Work]:
         negotiate_every_s=delivery.negotiate_every_s,
     )
     sender = DimseSender(rooms.config.dicom.ae_title, timeout_s=delivery.timeout_s)
-    reporter = Reporter(rooms.commitments, sender, find_peer=rooms.config.dicom.peer, options=options, courier=name)
+    reporter = Reporter(rooms.answers, sender, find_peer=rooms.config.dicom.peer, options=options, courier=name)
     couriers = [_errand(rooms, section, sender, options, name) for section in rooms.config.destinations]
-    return [*couriers, *push_errands(rooms, name, options), lambda: reporter.report_next(clock=clock)]
+    return [*couriers, *push_errands(rooms, name, options), lambda: reporter.run_next(clock=clock)]
 
 
 def _errand(
@@ -78,10 +79,10 @@ def _errand(
         rooms.outbox, rooms.spool, sender, negotiator, destination=destination, options=options, courier=name
     )
     if not section.storage_commitment:
-        return lambda: courier.deliver_next(clock=clock)
+        return lambda: courier.run_next(clock=clock)
     committer = Committer(rooms.commitments, sender, peer=destination.peer, options=commitment_options(rooms.config))
-    return lambda: courier.deliver_next(clock=clock) or committer.request_next(clock=clock)
+    return lambda: courier.run_next(clock=clock) or committer.request_next(clock=clock)
 
 
 def _released(rooms: Rooms, name: str) -> int:
-    return rooms.outbox.release(name) + rooms.commitments.release_reports(name)
+    return rooms.outbox.release(name) + rooms.answers.release(name)

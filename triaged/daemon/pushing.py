@@ -13,7 +13,7 @@ from triaged.push.connection import Address, verifying
 from triaged.push.mllp import MllpReceiver
 from triaged.push.oru import Ends
 from triaged.push.webhook import WebhookReceiver
-from triaged.steps.deliver import DeliveryOptions
+from triaged.steps.errand import DeliveryOptions
 from triaged.steps.push import Pusher, Receiver
 from triaged.store.couriers.pushes import Pushes
 
@@ -56,7 +56,7 @@ def _errand(
     pushes: Pushes, receiver: Receiver, name: str, options: DeliveryOptions, courier: str
 ) -> Callable[[], bool]:
     pusher = Pusher(pushes, receiver, name=name, options=options, courier=courier)
-    return lambda: pusher.push_next(clock=clock)
+    return lambda: pusher.run_next(clock=clock)
 
 
 def _secret(path: Path) -> bytes:

@@ -46,5 +46,7 @@ def _receiver(rooms: Rooms, name: str) -> Receiver:
         max_associations=dicom.max_associations,
         idle_timeout_s=dicom.idle_timeout_s,
     )
-    desk = Desk(rooms.commitments, rooms.spool, find_peer=dicom.peer, options=commitment_options(rooms.config))
+    desk = Desk(
+        rooms.commitments, rooms.answers, rooms.spool, find_peer=dicom.peer, options=commitment_options(rooms.config)
+    )
     return Receiver(options, intake, clock=clock, commitment=desk, worklist=WorklistQuery(rooms.worklist))

@@ -16,6 +16,7 @@ from triaged.errors import TryLater
 from triaged.spool.files import Spool
 from triaged.steps.acting import Readers
 from triaged.steps.placing import placing
+from triaged.store.couriers.answers import Answers
 from triaged.store.couriers.commitments import Commitments
 from triaged.store.couriers.outbox import Outbox
 from triaged.store.couriers.peers import Peers
@@ -47,6 +48,7 @@ class Rooms:
     worklist: Worklist
     peers: Peers
     commitments: Commitments
+    answers: Answers
     accounts: Accounts
 
 
@@ -61,7 +63,7 @@ def open_rooms(config: Config) -> Rooms:
     migrate(database)
     spool = Spool(config.storage.path, config.storage.reserve_mb)
     ledgers = Studies(database), Outbox(database), Worklist(database), Peers(database), Commitments(database)
-    return Rooms(config, database, spool, *ledgers, Accounts(database))
+    return Rooms(config, database, spool, *ledgers, Answers(database), Accounts(database))
 
 
 def clock() -> datetime:

@@ -12,17 +12,16 @@ from typing import assert_never
 
 import structlog
 
-from triaged.errors import StaleClaim
 from triaged.spool.files import Spool
-from triaged.steps.deliver import DeliveryOptions, backoff_s
+from triaged.steps.errand import Clock, DeliveryOptions, Errand, Fields, Words
 from triaged.steps.ports import CommitmentPeer, Peer, Refused, SendOutcome, Sent, Unreachable
-from triaged.store.couriers.commitments import Commitments, QueuedReport
+from triaged.store.couriers.answers import Answers, QueuedReport
+from triaged.store.couriers.commitments import Commitments
 from triaged.study.commitment import CommitmentReport, CommitmentRequest, FailureReason, NotCommitted, Reference
 from triaged.study.uids import derived_uid
 
 log = structlog.get_logger()
 
-Clock = Callable[[], datetime]
 FindPeer = Callable[[str], Peer | None]
 """Where a peer of this AE title is reached; None where nobody has said."""
 
@@ -96,9 +95,16 @@ class Desk:
     """Answers senders that ask us, and takes the answers of destinations that we asked."""
 
     def __init__(
-        self, commitments: Commitments, spool: Spool, *, find_peer: FindPeer, options: CommitmentOptions
+        self,
+        commitments: Commitments,
+        answers: Answers,
+        spool: Spool,
+        *,
+        find_peer: FindPeer,
+        options: CommitmentOptions,
     ) -> None:
         self._commitments = commitments
+        self._answers = answers
         self._spool = spool
         self._find_peer = find_peer
         self._options = options
@@ -112,7 +118,7 @@ class Desk:
         report = self._judge(request)
         known = self._find_peer(calling_ae_title) is not None
         if known:
-            self._commitments.queue_report(calling_ae_title, report, now=now)
+            self._answers.queue_report(calling_ae_title, report, now=now)
         log.info(
             "storage commitment answered",
             calling_ae_title=calling_ae_title,
@@ -146,62 +152,41 @@ class Desk:
         return CommitmentReport(request.transaction_uid, tuple(committed), tuple(failed))
 
 
-class Reporter:
+class Reporter(Errand[QueuedReport]):
     """Takes answers to senders that want them on an association of ours; one that is away is tried again."""
 
+    words = Words(
+        sent="storage commitment reported",
+        refused="storage commitment never reported",
+        dead="storage commitment never reported",
+        again="storage commitment not reported, will try again",
+        late="answer to storage commitment took longer than its lease",
+    )
+
     def __init__(
-        self,
-        commitments: Commitments,
-        wire: CommitmentPeer,
-        *,
-        find_peer: FindPeer,
-        options: DeliveryOptions,
-        courier: str,
+        self, answers: Answers, wire: CommitmentPeer, *, find_peer: FindPeer, options: DeliveryOptions, courier: str
     ) -> None:
-        self._commitments = commitments
+        super().__init__(answers, options, to={})
+        self._answers = answers
         self._wire = wire
         self._find_peer = find_peer
-        self._options = options
         self._courier = courier
 
-    def report_next(self, *, clock: Clock) -> bool:
-        """Send the answer that is due; False when none is."""
-        queued = self._commitments.claim_report(self._courier, lease_s=self._options.lease_s, now=clock())
-        if queued is None:
-            return False
-        peer = self._find_peer(queued.ae_title)
-        outcome = (
-            Refused("its AE title is no longer in dicom.peers", final=True)
-            if peer is None
-            else self._wire.report_commitment(queued.report, peer)
-        )
-        try:
-            self._settle(queued, outcome, clock())
-        except StaleClaim as stale:
-            log.warning("answer to storage commitment took longer than its lease", why=str(stale))
-        return True
+    def _claim(self, clock: Clock) -> QueuedReport | None:
+        return self._answers.claim_due(self._courier, lease_s=self._options.lease_s, now=clock())
 
-    def _settle(self, queued: QueuedReport, outcome: SendOutcome, now: datetime) -> None:
-        fields = {"ae_title": queued.ae_title, "transaction_uid": queued.report.transaction_uid}
-        match outcome:
-            case Sent():
-                self._commitments.report_sent(queued, now=now)
-                log.info("storage commitment reported", **fields)
-            case Refused(reason=reason, final=final) if final or queued.attempts >= self._options.max_attempts:
-                self._give_up(queued, reason, now, fields)
-            case Unreachable(reason=reason) if queued.attempts >= self._options.max_attempts:
-                self._give_up(queued, reason, now, fields)
-            case Refused(reason=reason) | Unreachable(reason=reason):
-                wait_s = backoff_s(queued.attempts, self._options)
-                again = now + timedelta(seconds=wait_s)
-                self._commitments.report_retry(queued, error=reason, next_attempt_at=again, now=now)
-                log.warning("storage commitment not reported, will try again", why=reason, wait_s=wait_s, **fields)
-            case _:
-                assert_never(outcome)
+    def _do(self, item: QueuedReport, clock: Clock) -> SendOutcome:
+        del clock
+        peer = self._find_peer(item.ae_title)
+        if peer is None:
+            return Refused("its AE title is no longer in dicom.peers", final=True)
+        return self._wire.report_commitment(item.report, peer)
 
-    def _give_up(self, queued: QueuedReport, reason: str, now: datetime, fields: dict[str, str]) -> None:
-        self._commitments.report_dead(queued, error=reason, now=now)
-        log.error("storage commitment never reported", why=reason, attempts=queued.attempts, **fields)
+    def _told(self, item: QueuedReport, outcome: SendOutcome, counted: Fields) -> Fields:
+        why = {} if isinstance(outcome, Sent) else {"why": outcome.reason}
+        if isinstance(outcome, Refused) and outcome.final:
+            counted = {"attempts": item.attempts}
+        return {**why, **counted, "ae_title": item.ae_title, "transaction_uid": item.report.transaction_uid}
 
 
 def settle(commitments: Commitments, report: CommitmentReport, options: CommitmentOptions, *, now: datetime) -> None:

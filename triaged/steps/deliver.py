@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import assert_never
 
 import structlog
 
-from triaged.errors import StaleClaim
 from triaged.spool.files import Spool
+from triaged.steps.errand import Clock, DeliveryOptions, Errand, Fields, Words, backoff_s
 from triaged.steps.negotiate import Destination, Negotiator, refusal
 from triaged.steps.ports import Outgoing, Refused, Sender, SendOutcome, Sent, Unreachable
 from triaged.store.couriers.outbox import Outbox
@@ -19,21 +17,16 @@ from triaged.study.records import Negotiated, OutboxItem
 log = structlog.get_logger()
 
 
-@dataclass(frozen=True, slots=True)
-class DeliveryOptions:
-    """How patient the courier is: the wait doubles from `first_wait_s` up to `longest_wait_s`; an object is dead (kept,
-    shown, re-sendable by hand) after `max_attempts`. With the defaults a destination may be away for about two days. It
-    is asked what it accepts every `negotiate_every_s`, and after a refusal."""
-
-    first_wait_s: float = 5.0
-    longest_wait_s: float = 60.0
-    max_attempts: int = 3000
-    lease_s: float = 300.0
-    negotiate_every_s: float = 3600.0
-
-
-class Courier:
+class Courier(Errand[OutboxItem]):
     """Delivers to one destination, oldest object first; asks it now and then what it accepts."""
+
+    words = Words(
+        sent="object sent",
+        refused="object refused",
+        dead="object given up",
+        again="object not sent, will try again",
+        late="delivery took longer than its lease",
+    )
 
     def __init__(
         self,
@@ -46,31 +39,23 @@ class Courier:
         options: DeliveryOptions,
         courier: str,
     ) -> None:
+        super().__init__(outbox, options, to={"destination": destination.peer.name})
         self._outbox = outbox
         self._spool = spool
         self._sender = sender
         self._negotiator = negotiator
         self._destination = destination
-        self._options = options
         self._courier = courier
         self._ask_at: datetime | None = None
         """When to ask the destination again; None: at once."""
         self._unanswered = 0
 
-    def deliver_next(self, *, clock: Callable[[], datetime]) -> bool:
-        """Send the oldest object that is due, or record that the destination refuses its class; False: none is due."""
+    def _claim(self, clock: Clock) -> OutboxItem | None:
         self._negotiate_where_due(clock)
-        peer = self._destination.peer
-        item = self._outbox.claim_due(self._courier, destination=peer.name, lease_s=self._options.lease_s, now=clock())
-        if item is None:
-            return False
-        try:
-            self._settle(item, self._offered(item, clock), clock())
-        except StaleClaim as stale:
-            log.warning("delivery took longer than its lease", why=str(stale), destination=item.destination)
-        return True
+        name, lease_s = self._destination.peer.name, self._options.lease_s
+        return self._outbox.claim_due(self._courier, destination=name, lease_s=lease_s, now=clock())
 
-    def _offered(self, item: OutboxItem, clock: Callable[[], datetime]) -> SendOutcome:
+    def _do(self, item: OutboxItem, clock: Clock) -> SendOutcome:
         """Return what the destination says to an object, which is not sent where it declines the class."""
         sop_class_uid = item.object.sop_class_uid
         answer = self._negotiator.known()
@@ -88,7 +73,7 @@ class Courier:
             self._ask_soon(clock())
         return outcome
 
-    def _negotiate_where_due(self, clock: Callable[[], datetime]) -> None:
+    def _negotiate_where_due(self, clock: Clock) -> None:
         if self._ask_at is not None and clock() < self._ask_at:
             return
         match self._negotiator.ask(now=clock()):
@@ -116,35 +101,21 @@ class Courier:
             self._destination.transfer_syntaxes,
         )
 
-    def _settle(self, item: OutboxItem, outcome: SendOutcome, now: datetime) -> None:
-        fields = {
+    def _told(self, item: OutboxItem, outcome: SendOutcome, counted: Fields) -> Fields:
+        match outcome:
+            case Sent(comment=comment):
+                said = {"comment": comment}
+            case Refused(reason=reason, final=True):
+                said = {"why": reason}
+            case Refused(reason=reason) | Unreachable(reason=reason):
+                said = {"reason": reason}
+            case _:
+                assert_never(outcome)
+        return {
+            **said,
+            **counted,
             "study_instance_uid": item.study_uid,
             "destination": item.destination,
             "kind": item.object.kind.value,
             "sop_instance_uid": item.object.sop_instance_uid,
         }
-        match outcome:
-            case Sent(comment=comment):
-                self._outbox.sent(item, now=now)
-                log.info("object sent", comment=comment, **fields)
-            case Refused(reason=reason, final=True):
-                self._outbox.refused(item, error=reason, now=now)
-                log.error("object refused", why=reason, **fields)
-            case Refused(reason=reason) | Unreachable(reason=reason):
-                self._try_again(item, reason, now, fields)
-            case _:
-                assert_never(outcome)
-
-    def _try_again(self, item: OutboxItem, reason: str, now: datetime, fields: dict[str, str]) -> None:
-        if item.attempts >= self._options.max_attempts:
-            self._outbox.dead(item, error=reason, now=now)
-            log.error("object given up", reason=reason, attempts=item.attempts, **fields)
-            return
-        wait_s = backoff_s(item.attempts, self._options)
-        self._outbox.retry(item, error=reason, next_attempt_at=now + timedelta(seconds=wait_s), now=now)
-        log.warning("object not sent, will try again", reason=reason, wait_s=wait_s, **fields)
-
-
-def backoff_s(attempts: int, options: DeliveryOptions) -> float:
-    """Return the wait before the next attempt after `attempts` (1 or more) have failed."""
-    return min(options.first_wait_s * 2.0 ** min(attempts - 1, 30), options.longest_wait_s)

@@ -18,6 +18,7 @@ from tests.unit.store.making import CT_IMAGE_STORAGE, at, claimed, commit, deriv
 from tests.unit.store.studies.test_pictures import EXPLICIT, MULTI_FRAME_TRUE_COLOR, pictures
 from triaged.errors import StaleClaim
 from triaged.store.couriers import outbox as outboxes
+from triaged.store.couriers.answers import Answers
 from triaged.store.couriers.commitments import Commitments
 from triaged.store.couriers.outbox import Outbox
 from triaged.store.couriers.peers import Peers
@@ -135,15 +136,15 @@ def test_no_superseded_delivery_waits_whatever_couriers_do_at_once(database: Dat
 
 def _ask(url: str, gate: Barrier, found: Queue[int]) -> None:
     database = open_database(url)
-    commitments = Commitments(database)
+    answers = Answers(database)
     database.is_alive()
     gate.wait()
     for number in range(20):
         report = CommitmentReport(f"2.25.{number}", (Reference(CT_IMAGE_STORAGE, "1.2.3"),))
-        commitments.queue_report("CT1", report, now=at(0))
+        answers.queue_report("CT1", report, now=at(0))
     claims = 0
-    while (queued := commitments.claim_report(f"reporter {os.getpid()}", lease_s=600, now=at(1))) is not None:
-        commitments.report_sent(queued, now=at(1))
+    while (queued := answers.claim_due(f"reporter {os.getpid()}", lease_s=600, now=at(1))) is not None:
+        answers.sent(queued, now=at(1))
         claims += 1
     found.put(claims)
     database.close()

@@ -12,8 +12,9 @@ import pytest
 from tests.unit.store.making import CT_IMAGE_STORAGE, admit, at, claimed, commit, derived, instance, make_ready
 from triaged.spool.files import Spool
 from triaged.steps.commitment import CommitmentOptions, Committer, Desk, Reporter
-from triaged.steps.deliver import DeliveryOptions
+from triaged.steps.errand import DeliveryOptions
 from triaged.steps.ports import Peer, Refused, SendOutcome, Sent, Unreachable
+from triaged.store.couriers.answers import Answers
 from triaged.store.couriers.commitments import Commitments
 from triaged.store.couriers.outbox import Outbox
 from triaged.store.studies.ledger import Studies
@@ -60,12 +61,14 @@ class Office:
         self.wire = FakeWire()
         self.spool = spool
         self.studies, self.outbox = Studies(database), Outbox(database)
-        self.commitments = Commitments(database)
+        self.commitments, answers = Commitments(database), Answers(database)
         self.committer = Committer(self.commitments, self.wire, peer=PACS, options=OPTIONS)
         self.known = {"CT1": CT1}
-        self.desk = Desk(self.commitments, spool, find_peer=lambda title: self.known.get(title), options=OPTIONS)
+        self.desk = Desk(
+            self.commitments, answers, spool, find_peer=lambda title: self.known.get(title), options=OPTIONS
+        )
         self.reporter = Reporter(
-            self.commitments,
+            answers,
             self.wire,
             find_peer=lambda title: self.known.get(title),
             options=DeliveryOptions(max_attempts=3),
@@ -264,7 +267,7 @@ def test_a_sender_with_an_address_gets_its_answer_on_an_association_of_ours_once
     request = CommitmentRequest("1.2.9", (_reference(office.receive()),))
     for _ in range(2):
         assert office.desk.requested(request, "CT1", now=office.now) is None
-    while office.reporter.report_next(clock=office.clock):
+    while office.reporter.run_next(clock=office.clock):
         pass
     assert office.wire.reported == [("CT1", _all(request))]
 
@@ -275,7 +278,7 @@ def test_a_sender_that_is_away_is_told_later_and_at_last_given_up(office: Office
     office.wire.takes_report = Unreachable("connection refused")
     tried = 0
     for _ in range(30):
-        tried += office.reporter.report_next(clock=office.clock)
+        tried += office.reporter.run_next(clock=office.clock)
         office.later(5)
     assert tried == 3
 
@@ -284,10 +287,10 @@ def test_a_sender_that_comes_back_gets_its_answer(office: Office) -> None:
     request = CommitmentRequest("1.2.9", (_reference(office.receive()),))
     office.desk.requested(request, "CT1", now=office.now)
     office.wire.takes_report = Unreachable("connection refused")
-    office.reporter.report_next(clock=office.clock)
+    office.reporter.run_next(clock=office.clock)
     office.wire.takes_report = Sent()
     office.later(5)
-    assert office.reporter.report_next(clock=office.clock) is True
+    assert office.reporter.run_next(clock=office.clock) is True
     assert [title for title, _ in office.wire.reported] == ["CT1"]
 
 
@@ -297,6 +300,6 @@ def test_an_answer_that_nobody_will_take_is_given_up_at_once(office: Office, why
     if why == "forgotten":
         office.known = {}
     office.wire.takes_report = Refused("not accepted", final=True)
-    assert office.reporter.report_next(clock=office.clock) is True
+    assert office.reporter.run_next(clock=office.clock) is True
     office.later(100_000)
-    assert office.reporter.report_next(clock=office.clock) is False
+    assert office.reporter.run_next(clock=office.clock) is False

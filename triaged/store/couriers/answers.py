@@ -1,22 +1,17 @@
-"""Answers that we owe to peers who asked us for storage commitment: one row each, claimed by couriers until sent.
-
-Knows no sockets. A claim is owned by (answer, attempt), and ends with its lease.
-"""
+"""Answers that we owe to peers who asked us for storage commitment: one row each, claimed by couriers until sent."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import datetime
 
-from sqlalchemy import bindparam, or_, select, update
+from sqlalchemy import Connection, bindparam, or_, update
 
-from triaged.errors import StaleClaim
+from triaged.store.couriers.queue import Queue
+from triaged.store.posting.leases import Leases, is_free, posted
 from triaged.store.tables import schema
-from triaged.store.tables.database import Ledger
-from triaged.store.tables.rows import insert_unless_there, release_held
+from triaged.store.tables.rows import insert_unless_there
 from triaged.study.commitment import CommitmentReport, NotCommitted, Reference
 from triaged.study.records import DeliveryState
 from triaged.study.uids import derived_uid
@@ -32,8 +27,10 @@ class QueuedReport:
     attempts: int
 
 
-class Answers(Ledger):
-    """What is owed to peers that asked, until they have it."""
+class Answers(Queue[QueuedReport]):
+    """What is owed to peers that asked, until they have it; one that is given up stays so until the peer asks again."""
+
+    leases = Leases(schema.commitment_report)
 
     def queue_report(self, ae_title: str, report: CommitmentReport, *, now: datetime) -> None:
         """Owe a peer an answer; the same question asked twice is answered once, unless the answer was given up.
@@ -41,64 +38,31 @@ class Answers(Ledger):
         Then, and while it has not been sent, the peer gets what was found last.
         """
         key = derived_uid("commitment report", ae_title, report.transaction_uid)
-        due = {"state": DeliveryState.PENDING, "attempts": 0, "next_attempt_at": now, "report": _text(report)}
+        due = {**posted(now), "report": _text(report)}
         values = {"transaction_key": key, "ae_title": ae_title, "created_at": now, **due}
         with self._database.begin() as connection:
             if insert_unless_there(connection, _report, values, key=["transaction_key"]) is None:
-                connection.execute(_RENEW, {"key": key, "renewed_at": now, **due})
+                connection.execute(_RENEW, {"key": key, "now": now, **due})
 
-    def claim_report(self, courier: str, *, lease_s: float, now: datetime) -> QueuedReport | None:
+    def claim_due(self, courier: str, *, lease_s: float, now: datetime) -> QueuedReport | None:
         """Take the answer that has been due for longest; None when none is due."""
-        with self._database.read() as connection:
-            if connection.execute(_DUE, {"now": now}).first() is None:
-                return None  # asked often and mostly in vain: without the write lock
-        with self._database.begin() as connection:
+
+        def take(connection: Connection) -> QueuedReport | None:
             row = connection.execute(_DUE.with_for_update(skip_locked=True), {"now": now}).first()
             if row is None:
                 return None
-            lease = {"courier": courier, "lease_expires_at": now + timedelta(seconds=lease_s)}
-            connection.execute(_SET, {"item": row.id, "attempts": row.attempts + 1, **lease})
-        return QueuedReport(row.id, row.ae_title, _report_of(row.report), row.attempts + 1)
+            attempt = row.attempts + 1
+            self.leases.hold(connection, row.id, courier, attempt=attempt, lease_s=lease_s, now=now)
+            return QueuedReport(row.id, row.ae_title, _report_of(row.report), attempt)
 
-    def release_reports(self, courier: str) -> int:
-        """Make due again what a courier of this name was sending when it died; return how many answers."""
-        with self._database.begin() as connection:
-            return release_held(connection, _report, courier)
+        return self.leases.claim(self._database, _DUE, {"now": now}, take)
 
-    def report_sent(self, queued: QueuedReport, *, now: datetime) -> None:
-        """Record that the peer has its answer.
+    def refused(self, item: QueuedReport, *, error: str, now: datetime) -> None:
+        """Give it up: an answer is taken, or it is not."""
+        self.dead(item, error=error, now=now)
 
-        Raises:
-            StaleClaim: the lease ran out and another courier has it.
-        """
-        self._settle_report(queued, {"state": DeliveryState.SENT, "sent_at": now, "error": None})
-
-    def report_retry(self, queued: QueuedReport, *, error: str, next_attempt_at: datetime, now: datetime) -> None:
-        """Record that it did not work, and when to try again.
-
-        Raises:
-            StaleClaim: the lease ran out and another courier has it.
-        """
-        del now
-        self._settle_report(queued, {"next_attempt_at": next_attempt_at, "error": error})
-
-    def report_dead(self, queued: QueuedReport, *, error: str, now: datetime) -> None:
-        """Give an answer up, until the peer asks again.
-
-        Raises:
-            StaleClaim: the lease ran out and another courier has it.
-        """
-        del now
-        self._settle_report(queued, {"state": DeliveryState.DEAD, "error": error})
-
-    def _settle_report(self, queued: QueuedReport, values: Mapping[str, Any]) -> None:
-        parameters = {"item": queued.report_id, "attempt": queued.attempts, "courier": None, "lease_expires_at": None}
-        with self._database.begin() as connection:
-            if connection.execute(_SET_OWNED, {**parameters, **values}).rowcount != 1:
-                raise StaleClaim(
-                    f"expected answer {queued.report_id} to {queued.ae_title} in attempt {queued.attempts}, "
-                    "found it with another courier, or settled"
-                )
+    def _named(self, item: QueuedReport) -> tuple[int, str]:
+        return item.report_id, f"answer {item.report_id} to {item.ae_title}"
 
 
 def _text(report: CommitmentReport) -> str:
@@ -115,31 +79,11 @@ def _report_of(text: str) -> CommitmentReport:
 
 
 _report = schema.commitment_report
-_now = bindparam("now", type_=_report.c.next_attempt_at.type)
-_SET = update(_report).where(_report.c.id == bindparam("item"))
-_SET_OWNED = _SET.where(
-    _report.c.state == DeliveryState.PENDING.value,
-    _report.c.courier.is_not(None),
-    _report.c.attempts == bindparam("attempt"),
-)
+_DUE = Answers.leases.first(_report)
 _RENEW = update(_report).where(
     _report.c.transaction_key == bindparam("key"),
     or_(
         _report.c.state == DeliveryState.DEAD.value,
-        (_report.c.state == DeliveryState.PENDING.value)
-        & or_(
-            _report.c.lease_expires_at.is_(None),
-            _report.c.lease_expires_at <= bindparam("renewed_at", type_=_report.c.lease_expires_at.type),
-        ),
+        (_report.c.state == DeliveryState.PENDING.value) & is_free(_report),
     ),
-)
-_DUE = (
-    select(_report)
-    .where(
-        _report.c.state == DeliveryState.PENDING.value,
-        _report.c.next_attempt_at <= _now,
-        or_(_report.c.lease_expires_at.is_(None), _report.c.lease_expires_at <= _now),
-    )
-    .order_by(_report.c.next_attempt_at, _report.c.id)
-    .limit(1)
 )

@@ -13,14 +13,12 @@ from typing import Any
 
 from sqlalchemy import Column, Connection, bindparam, literal_column, or_, select, update
 
-from triaged.store.couriers.answers import Answers, QueuedReport
 from triaged.store.posting.publishing import give_way, withdraw_superseded
 from triaged.store.tables import schema
+from triaged.store.tables.database import Ledger
 from triaged.study.commitment import CommitmentReport, FailureReason, NotCommitted, Reference
 from triaged.study.records import DeliveryState
 from triaged.study.uids import SOPInstanceUID
-
-__all__ = ["Commitments", "Held", "QueuedReport"]
 
 _AT_ONCE = 500
 """How many instances one query names; databases limit the parameters of a statement."""
@@ -35,7 +33,7 @@ class Held:
     size_bytes: int | None
 
 
-class Commitments(Answers):
+class Commitments(Ledger):
     """What is asked of us, what we ask, and what became of it."""
 
     def held(self, references: Sequence[Reference]) -> Mapping[str, Held]:

@@ -1,29 +1,32 @@
-"""Deliveries: one row per result object and destination, claimed by couriers, kept until sent or given up.
-
-Knows no sockets. A claim is owned by (item, attempt), and ends with its lease, so that a dead courier holds up nothing.
-"""
+"""Deliveries: one row per result object and destination, claimed by couriers, kept until sent or given up."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, bindparam, func, not_, or_, select, update
+from sqlalchemy import Connection, Row, Select, func, not_, select, update
 
-from triaged.errors import StaleClaim
 from triaged.store.couriers.pushes import Pushes
+from triaged.store.couriers.queue import Queue
+from triaged.store.posting.leases import Leases, posted
 from triaged.store.posting.publishing import HAS_GIVEN_WAY, IN_FORCE, IS_SUPERSEDED, give_way, withdraw_superseded
 from triaged.store.studies.history import derived_object
 from triaged.store.tables import schema
-from triaged.store.tables.database import Ledger
-from triaged.store.tables.rows import known_study, release_held
+from triaged.store.tables.rows import known_study
 from triaged.store.tables.views import Delivery
 from triaged.study.records import DeliveryState, ObjectKind, OutboxItem
 
 
-class Outbox(Ledger):
-    """What the couriers write, and the administrator's resend."""
+class Outbox(Queue[OutboxItem]):
+    """What the couriers write, and the administrator's resend.
+
+    Of pictures in one object that are refused or given up the single ones go instead; what was superseded by the time
+    that it could not be sent is withdrawn.
+    """
+
+    leases = Leases(schema.outbox)
 
     @property
     def pushes(self) -> Pushes:
@@ -35,57 +38,16 @@ class Outbox(Ledger):
     ) -> OutboxItem | None:
         """Take the delivery that has been due for longest, to one destination or to any; None when none is due."""
         due = _DUE if destination is None else _DUE.where(_outbox.c.destination == destination)
-        with self._database.read() as connection:
-            if connection.execute(due, {"now": now}).first() is None:
-                return None  # asked often and mostly in vain: without the write lock
-        with self._database.begin() as connection:
+
+        def take(connection: Connection) -> OutboxItem | None:
             row = _first_in_force(connection, due, now)
             if row is None:
                 return None
-            lease = {"courier": courier, "lease_expires_at": now + timedelta(seconds=lease_s)}
-            connection.execute(_SET, {"item": row.item_id, "attempts": row.attempts + 1, **lease})
-        return OutboxItem(row.item_id, row.study_uid, row.destination, derived_object(row), row.attempts + 1)
+            attempt = row.attempts + 1
+            self.leases.hold(connection, row.item_id, courier, attempt=attempt, lease_s=lease_s, now=now)
+            return OutboxItem(row.item_id, row.study_uid, row.destination, derived_object(row), attempt)
 
-    def release(self, courier: str) -> int:
-        """Make due again what a courier of this name was sending when it died; return how many deliveries.
-
-        A courier that starts calls this: waiting for the lease to run out would only delay the object.
-        """
-        with self._database.begin() as connection:
-            return release_held(connection, _outbox, courier)
-
-    def sent(self, item: OutboxItem, *, now: datetime) -> None:
-        """Record that the destination has the object.
-
-        Raises:
-            StaleClaim: the lease ran out and another courier has the item.
-        """
-        with self._database.begin() as connection:
-            _settle(connection, item, {"state": DeliveryState.SENT, "sent_at": now, "error": None})
-
-    def retry(self, item: OutboxItem, *, error: str, next_attempt_at: datetime, now: datetime) -> None:
-        """Record that it did not work, and when to try again; what was superseded meanwhile is withdrawn.
-
-        Raises:
-            StaleClaim: the lease ran out and another courier has the item.
-        """
-        self._not_sent(item, {"next_attempt_at": next_attempt_at, "error": error}, now)
-
-    def refused(self, item: OutboxItem, *, error: str, now: datetime) -> None:
-        """Record that the destination does not want the object; of pictures in one object the single ones go instead.
-
-        Raises:
-            StaleClaim: the lease ran out and another courier has the item.
-        """
-        self._not_sent(item, {"state": DeliveryState.REFUSED, "error": error}, now)
-
-    def dead(self, item: OutboxItem, *, error: str, now: datetime) -> None:
-        """Give a delivery up until a person asks for it again; of pictures in one object the single ones go instead.
-
-        Raises:
-            StaleClaim: the lease ran out and another courier has the item.
-        """
-        self._not_sent(item, {"state": DeliveryState.DEAD, "error": error}, now)
+        return self.leases.claim(self._database, due, {"now": now}, take)
 
     def resend(self, study_uid: str | None = None, destination: str | None = None, *, now: datetime) -> int:
         """Try again what was given up or refused, of one study or all, to one destination or all; return how many.
@@ -143,11 +105,14 @@ class Outbox(Ledger):
         of_study = _DELIVERIES.where(_study.c.study_uid == study_uid).order_by(_outbox.c.id)
         return [_delivery(row) for row in self._rows(of_study)]
 
+    def _named(self, item: OutboxItem) -> tuple[int, str]:
+        return item.item_id, f"delivery {item.item_id} to {item.destination}"
+
     def _not_sent(self, item: OutboxItem, values: Mapping[str, Any], now: datetime) -> None:
         with self._database.begin() as connection:
             # The study first, as in a commit: so neither waits for the other, and one of them sees what the other did.
             study = known_study(connection, item.study_uid)
-            _settle(connection, item, values)
+            self._settle(connection, item, values)
             withdraw_superseded(connection, study.id, now=now)
             give_way(connection, item.item_id, now=now)
 
@@ -155,9 +120,8 @@ class Outbox(Ledger):
         revived = update(_outbox).where(
             _outbox.c.id.in_(items), _outbox.c.state.in_([DeliveryState.DEAD, DeliveryState.REFUSED])
         )
-        values = {"state": DeliveryState.PENDING, "attempts": 0, "commitment_failures": 0, "next_attempt_at": now}
         with self._database.begin() as connection:
-            return connection.execute(revived, values).rowcount
+            return connection.execute(revived, {"commitment_failures": 0, **posted(now)}).rowcount
 
     def _in_state(self, state: DeliveryState, limit: int) -> list[Delivery]:
         query = _DELIVERIES.where(_outbox.c.state == state).order_by(_outbox.c.id.desc()).limit(limit)
@@ -179,15 +143,6 @@ def _first_in_force(connection: Connection, due: Select[Any], now: datetime) -> 
     return None
 
 
-def _settle(connection: Connection, item: OutboxItem, values: Mapping[str, Any]) -> None:
-    parameters = {"item": item.item_id, "attempt": item.attempts, "courier": None, "lease_expires_at": None}
-    if connection.execute(_SET_OWNED, {**parameters, **values}).rowcount != 1:
-        raise StaleClaim(
-            f"expected delivery {item.item_id} to {item.destination} in attempt {item.attempts}, "
-            "found it with another courier, or settled"
-        )
-
-
 def _delivery(row: Row[Any]) -> Delivery:
     return Delivery(
         item_id=row.item_id,
@@ -206,13 +161,6 @@ def _delivery(row: Row[Any]) -> Delivery:
 
 
 _outbox, _derived, _study, _result = schema.outbox, schema.derived, schema.study, schema.result
-_now = bindparam("now", type_=_outbox.c.next_attempt_at.type)
-_SET = update(_outbox).where(_outbox.c.id == bindparam("item"))
-_SET_OWNED = _SET.where(
-    _outbox.c.state == DeliveryState.PENDING,
-    _outbox.c.courier.is_not(None),
-    _outbox.c.attempts == bindparam("attempt"),
-)
 _OWN_COLUMNS = [column for column in _outbox.c if column.name not in ("id", "derived_id")]
 _OBJECT_COLUMNS = [column for column in _derived.c if column.name not in ("id", "result_id")]
 _DELIVERIES = (
@@ -224,16 +172,7 @@ _DELIVERIES = (
     .join(IN_FORCE, IN_FORCE.c.id == _study.c.result_id)
 )
 # Of deliveries alone, so that the index finds the first one, however many wait.
-_DUE = (
-    select(_outbox.c.id)
-    .where(
-        _outbox.c.state == DeliveryState.PENDING.value,
-        _outbox.c.next_attempt_at <= _now,
-        or_(_outbox.c.lease_expires_at.is_(None), _outbox.c.lease_expires_at <= _now),
-    )
-    .order_by(_outbox.c.next_attempt_at, _outbox.c.id)
-    .limit(1)
-)
+_DUE = Outbox.leases.first(_outbox.c.id)
 _REVIVABLE = (
     select(_outbox.c.id)
     .join(_derived, _derived.c.id == _outbox.c.derived_id)

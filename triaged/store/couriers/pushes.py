@@ -1,33 +1,34 @@
 """Changes on their way to receivers: claimed by couriers, kept until told or given up, as deliveries of objects are.
 
-Knows no sockets. A claim is owned by (push, attempt), and ends with its lease. Of one study a receiver is told in
-order.
+Of one study a receiver is told in order.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, bindparam, delete, func, or_, select, update
+from sqlalchemy import Connection, Row, Select, bindparam, delete, func, select, update
 
-from triaged.errors import StaleClaim
+from triaged.store.couriers.queue import Queue
 from triaged.store.listing.standings import assessment_of
+from triaged.store.posting.leases import Leases, posted
 from triaged.store.posting.pushing import give_way_to_newer
 from triaged.store.tables import schema
-from triaged.store.tables.database import Ledger
 from triaged.store.tables.findings import findings_of
-from triaged.store.tables.rows import insert_or_replace, known_study, patient_of, release_held, study_uid_of
+from triaged.store.tables.rows import insert_or_replace, known_study, patient_of, study_uid_of
 from triaged.store.tables.views import PushDelivery
 from triaged.study.placement import OrderPriority, TriageClass
 from triaged.study.push import Change, Occasion, Push, Scored
 from triaged.study.records import DeliveryState
 
 
-class Pushes(Ledger):
-    """What the couriers write, and the administrator's resend."""
+class Pushes(Queue[Push]):
+    """What the couriers write, and the administrator's resend; where something newer waits, that goes instead."""
+
+    leases = Leases(schema.push)
 
     def subscribe(self, receivers: Mapping[str, frozenset[Occasion]]) -> None:
         """Let these and no others be told of changes from now on.
@@ -46,10 +47,8 @@ class Pushes(Ledger):
         Not what has something older of the same study before it.
         """
         due = {"now": now, "to": receiver}
-        with self._database.read() as connection:
-            if connection.execute(_DUE, due).first() is None:
-                return None  # asked often and mostly in vain: without the write lock
-        with self._database.begin() as connection:
+
+        def take(connection: Connection) -> Push | None:
             while (first := connection.execute(_DUE, due).first()) is not None:
                 # The study first, as in a commit: so neither waits for the other.
                 study = known_study(connection, first.study_uid)
@@ -58,48 +57,12 @@ class Pushes(Ledger):
                     return None
                 if give_way_to_newer(connection, push, now=now):
                     continue
-                lease = {"courier": courier, "lease_expires_at": now + timedelta(seconds=lease_s)}
-                connection.execute(_SET, {"push": push.id, "attempts": push.attempts + 1, **lease})
-                return Push(push.id, receiver, push.attempts + 1, _change(connection, push, study))
-        return None
+                attempt = push.attempts + 1
+                self.leases.hold(connection, push.id, courier, attempt=attempt, lease_s=lease_s, now=now)
+                return Push(push.id, receiver, attempt, _change(connection, push, study))
+            return None
 
-    def release(self, courier: str) -> int:
-        """Make due again what a courier of this name was telling when it died; return how many pushes."""
-        with self._database.begin() as connection:
-            return release_held(connection, _push, courier)
-
-    def sent(self, push: Push, *, now: datetime) -> None:
-        """Record that the receiver took it.
-
-        Raises:
-            StaleClaim: the lease ran out and another courier has the push.
-        """
-        with self._database.begin() as connection:
-            _settle(connection, push, {"state": DeliveryState.SENT, "sent_at": now, "error": None})
-
-    def retry(self, push: Push, *, error: str, next_attempt_at: datetime, now: datetime) -> None:
-        """Record that it did not work, and when to try again; where something newer waits, that goes instead.
-
-        Raises:
-            StaleClaim: the lease ran out and another courier has the push.
-        """
-        self._not_sent(push, {"next_attempt_at": next_attempt_at, "error": error}, now)
-
-    def refused(self, push: Push, *, error: str, now: datetime) -> None:
-        """Record that the receiver does not want it.
-
-        Raises:
-            StaleClaim: the lease ran out and another courier has the push.
-        """
-        self._not_sent(push, {"state": DeliveryState.REFUSED, "error": error}, now)
-
-    def dead(self, push: Push, *, error: str, now: datetime) -> None:
-        """Give it up until a person asks for it again.
-
-        Raises:
-            StaleClaim: the lease ran out and another courier has the push.
-        """
-        self._not_sent(push, {"state": DeliveryState.DEAD, "error": error}, now)
+        return self.leases.claim(self._database, _DUE, due, take)
 
     def resend(self, study_uid: str | None = None, receiver: str | None = None, *, now: datetime) -> int:
         """Try again what was given up or refused, of one study or all, to one receiver or all; return how many."""
@@ -109,9 +72,8 @@ class Pushes(Ledger):
             wanted = wanted.where(_push.c.receiver == receiver)
         if study_uid is not None:
             wanted = wanted.where(_push.c.study_id.in_(select(_study.c.id).where(_study.c.study_uid == study_uid)))
-        values = {"state": DeliveryState.PENDING, "attempts": 0, "next_attempt_at": now}
         with self._database.begin() as connection:
-            return connection.execute(wanted, values).rowcount
+            return connection.execute(wanted, posted(now)).rowcount
 
     def counts(self) -> Mapping[str, Mapping[DeliveryState, int]]:
         """Return how many pushes are in each state, per receiver that is told or ever was."""
@@ -133,24 +95,18 @@ class Pushes(Ledger):
         """Return everything that receivers were told of a study, or are to be told, the oldest first."""
         return self._deliveries(_PUSHES.where(_study.c.study_uid == study_uid).order_by(_push.c.id))
 
-    def _not_sent(self, push: Push, values: Mapping[str, Any], now: datetime) -> None:
+    def _named(self, item: Push) -> tuple[int, str]:
+        return item.number, f"push {item.number} to {item.receiver}"
+
+    def _not_sent(self, item: Push, values: Mapping[str, Any], now: datetime) -> None:
         with self._database.begin() as connection:
-            known_study(connection, push.change.study_uid.value)
-            _settle(connection, push, values)
-            give_way_to_newer(connection, connection.execute(_ONE, {"push": push.number}).one(), now=now)
+            known_study(connection, item.change.study_uid.value)
+            self._settle(connection, item, values)
+            give_way_to_newer(connection, connection.execute(_ONE, {"push": item.number}).one(), now=now)
 
     def _deliveries(self, query: Select[Any]) -> list[PushDelivery]:
         with self._database.read() as connection:
             return [_delivery(row) for row in connection.execute(query)]
-
-
-def _settle(connection: Connection, push: Push, values: Mapping[str, Any]) -> None:
-    parameters = {"push": push.number, "attempt": push.attempts, "courier": None, "lease_expires_at": None}
-    if connection.execute(_SET_OWNED, {**parameters, **values}).rowcount != 1:
-        raise StaleClaim(
-            f"expected push {push.number} to {push.receiver} in attempt {push.attempts}, "
-            "found it with another courier, or settled"
-        )
 
 
 def _change(connection: Connection, push: Row[Any], study: Row[Any]) -> Change:
@@ -190,15 +146,11 @@ def _delivery(row: Row[Any]) -> PushDelivery:
 
 _push, _receiver, _study, _result = schema.push, schema.push_receiver, schema.study, schema.result
 _older = _push.alias("older")
-_now = bindparam("now", type_=_push.c.next_attempt_at.type)
 _DUE = (
-    select(_push.c.id, _study.c.study_uid)
+    Pushes.leases.first(_push.c.id, _study.c.study_uid)
     .join(_study, _study.c.id == _push.c.study_id)
     .where(
-        _push.c.state == DeliveryState.PENDING.value,
         _push.c.receiver == bindparam("to"),
-        _push.c.next_attempt_at <= _now,
-        or_(_push.c.lease_expires_at.is_(None), _push.c.lease_expires_at <= _now),
         ~select(_older.c.id)
         .where(
             _older.c.study_id == _push.c.study_id,
@@ -208,21 +160,8 @@ _DUE = (
         )
         .exists(),
     )
-    .order_by(_push.c.next_attempt_at, _push.c.id)
-    .limit(1)
 )
 _ONE = select(_push).where(_push.c.id == bindparam("push"))
-_DUE_STILL = _ONE.where(
-    _push.c.receiver == bindparam("to"),
-    _push.c.state == DeliveryState.PENDING.value,
-    _push.c.next_attempt_at <= _now,
-    or_(_push.c.lease_expires_at.is_(None), _push.c.lease_expires_at <= _now),
-)
-_SET = update(_push).where(_push.c.id == bindparam("push"))
-_SET_OWNED = _SET.where(
-    _push.c.state == DeliveryState.PENDING,
-    _push.c.courier.is_not(None),
-    _push.c.attempts == bindparam("attempt"),
-)
+_DUE_STILL = _ONE.where(_push.c.receiver == bindparam("to"), Pushes.leases.is_due)
 _RESULT = select(_result).where(_result.c.id == bindparam("result"))
 _PUSHES = select(_push, _study.c.study_uid).join(_study, _study.c.id == _push.c.study_id)

@@ -12,6 +12,7 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, exists, func, or_, select, update
 
+from triaged.store.posting.leases import is_free, posted
 from triaged.store.tables import schema
 from triaged.store.tables.rows import insert_unless_there
 from triaged.study.records import DeliveryState, DerivedObject, ObjectKind
@@ -117,19 +118,11 @@ def _post(connection: Connection, derived_id: int, destination: str, now: dateti
     values = _delivery(derived_id, destination, now)
     if insert_unless_there(connection, schema.outbox, values, key=_DELIVERY_KEY) is None:
         parameters = {"derived": derived_id, "to": destination}
-        revived = {"state": DeliveryState.PENDING, "attempts": 0, "next_attempt_at": now}
-        connection.execute(_REVIVE, parameters | revived)
+        connection.execute(_REVIVE, parameters | posted(now))
 
 
 def _delivery(derived_id: int, destination: str, now: datetime) -> dict[str, Any]:
-    return {
-        "derived_id": derived_id,
-        "destination": destination,
-        "state": DeliveryState.PENDING,
-        "attempts": 0,
-        "created_at": now,
-        "next_attempt_at": now,
-    }
+    return {"derived_id": derived_id, "destination": destination, "created_at": now, **posted(now)}
 
 
 _derived, _outbox, _result, _study = schema.derived, schema.outbox, schema.result, schema.study
@@ -166,10 +159,6 @@ _superseded = (
     .join(_in_force, _in_force.c.id == _study.c.result_id)
     .where(_study.c.id == bindparam("study"), IS_SUPERSEDED)
 )
-_is_free = or_(
-    _outbox.c.lease_expires_at.is_(None),
-    _outbox.c.lease_expires_at <= bindparam("now", type_=_outbox.c.lease_expires_at.type),
-)
 _said = bindparam("said", type_=_outbox.c.error.type)
 _WITHDRAW = (
     update(_outbox)
@@ -177,7 +166,7 @@ _WITHDRAW = (
         _outbox.c.derived_id.in_(_superseded),
         or_(
             _outbox.c.state.in_([DeliveryState.DEAD, DeliveryState.REFUSED]),
-            (_outbox.c.state == DeliveryState.PENDING) & _is_free,
+            (_outbox.c.state == DeliveryState.PENDING) & is_free(_outbox),
         ),
     )
     .values(

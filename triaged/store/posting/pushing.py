@@ -13,8 +13,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, insert, or_, select, update
+from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
+from triaged.store.posting.leases import is_free, posted
 from triaged.store.tables import schema
 from triaged.study.placement import Placement
 from triaged.study.push import Occasion
@@ -92,9 +93,7 @@ def _post(
         "class_after": placement.triage_class,
         "reason": placement.reason,
         "result_id": study.result_id if result_id is None else result_id,
-        "state": DeliveryState.PENDING,
-        "attempts": 0,
-        "next_attempt_at": now,
+        **posted(now),
     }
     connection.execute(insert(_push), values)
 
@@ -115,7 +114,6 @@ def _withdraw(
 _study, _push = schema.study, schema.push
 _UNTOLD = _push.c.state.in_([DeliveryState.PENDING, DeliveryState.DEAD, DeliveryState.REFUSED])
 _OF_STUDY = (_push.c.study_id == bindparam("study"), _push.c.receiver == bindparam("to"))
-_now = bindparam("now", type_=_push.c.at.type)
 _RECEIVERS = select(schema.push_receiver)
 _OPEN = select(_study).where(_study.c.read_state != "DONE").order_by(_study.c.id)
 _NEWER = (
@@ -127,7 +125,7 @@ _NEWER = (
 _SET = update(_push).where(_push.c.id == bindparam("push"))
 _WITHDRAW = (
     update(_push)
-    .where(*_OF_STUDY, _UNTOLD, or_(_push.c.courier.is_(None), _push.c.lease_expires_at <= _now))
+    .where(*_OF_STUDY, _UNTOLD, is_free(_push))
     .values(state=DeliveryState.WITHDRAWN, courier=None, lease_expires_at=None)
     .returning(_push.c.id, _push.c.class_before, _push.c.occasion, _push.c.attempts, _push.c.error)
 )

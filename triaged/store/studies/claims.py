@@ -5,13 +5,15 @@ A claim is owned by (worker, revision, attempt): whoever comes back after its le
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, or_, select, update
+from sqlalchemy import Connection, Row, Select, select
 
 from triaged.errors import StaleClaim
+from triaged.store.posting.leases import Leases
 from triaged.store.tables import schema
 from triaged.store.tables.database import Ledger
 from triaged.store.tables.rows import locked_study, record_event, select_instances, series_by_study, study_uid_of
@@ -25,14 +27,12 @@ class Claims(Ledger):
 
     def claim_next(self, worker: str, *, lease_s: float, now: datetime) -> Claim | None:
         """Take the first study of the list that waits for analysis, or return None; no two workers get the same."""
-        with self._database.read() as connection:
-            if connection.execute(_NEXT, {"now": now}).first() is None:
-                return None  # asked often and mostly in vain: without the write lock, in no receiver's way
-        with self._database.begin() as connection:
+
+        def take(connection: Connection) -> Claim | None:
             study = connection.execute(_NEXT_LOCKED, {"now": now}).first()
-            if study is None:
-                return None
-            return _claimed(connection, study, worker, now + timedelta(seconds=lease_s), now)
+            return None if study is None else _claimed(connection, study, worker, lease_s=lease_s, now=now)
+
+        return STUDIES.claim(self._database, _NEXT, {"now": now}, take)
 
     def extend(self, claim: Claim, *, lease_s: float, now: datetime) -> Claim:
         """Keep a claim for `lease_s` from now.
@@ -40,11 +40,9 @@ class Claims(Ledger):
         Raises:
             StaleClaim: the study changed, or the lease was taken away.
         """
-        expires_at = now + timedelta(seconds=lease_s)
         with self._database.begin() as connection:
             study = owned_study(connection, claim)
-            connection.execute(_SET, {"study": study.id, "lease_expires_at": expires_at})
-        return replace(claim, lease_expires_at=expires_at)
+            return replace(claim, lease_expires_at=STUDIES.extend(connection, study.id, lease_s=lease_s, now=now))
 
     def retry_later(self, claim: Claim, *, not_before: datetime, why: str, now: datetime) -> None:
         """Put a study back into the queue, not to be claimed before `not_before`.
@@ -62,21 +60,22 @@ class Claims(Ledger):
         A worker that starts calls this: whoever held a claim under its name is dead, and waiting for the lease to run
         out would only delay the study.
         """
-        with self._database.begin() as connection:
-            held = connection.execute(_HELD_BY, {"holder": worker}).all()
-            for study in held:
-                detail = f"attempt {study.attempts}: {worker} was restarted"
-                _release(connection, study, Event.LEASE_EXPIRED, not_before=None, detail=detail, now=now)
-        return len(held)
+        return self._take_back(
+            STUDIES.held_by.with_for_update(key_share=True), "was restarted", {"holder": worker}, now
+        )
 
     def reap(self, *, now: datetime) -> int:
         """Put studies whose lease has run out back into the queue; return how many."""
+        expired = STUDIES.expired.with_for_update(key_share=True, skip_locked=True)
+        return self._take_back(expired, "was silent for longer than its lease", {"now": now}, now)
+
+    def _take_back(self, lost: Select[Any], why: str, parameters: Mapping[str, Any], now: datetime) -> int:
         with self._database.begin() as connection:
-            expired = connection.execute(_EXPIRED, {"now": now}).all()
-            for study in expired:
-                detail = f"attempt {study.attempts}: {study.worker} was silent for longer than its lease"
+            studies = connection.execute(lost, parameters).all()
+            for study in studies:
+                detail = f"attempt {study.attempts}: {study.worker} {why}"
                 _release(connection, study, Event.LEASE_EXPIRED, not_before=None, detail=detail, now=now)
-        return len(expired)
+        return len(studies)
 
 
 def owned_study(connection: Connection, claim: Claim) -> Row[Any]:
@@ -99,11 +98,10 @@ def _said(owner: tuple[Any, ...] | None) -> str:
     return f"{owner[0]} at revision {owner[1]} by {owner[2] or 'nobody'} in attempt {owner[3]}"
 
 
-def _claimed(connection: Connection, study: Row[Any], worker: str, lease_expires_at: datetime, now: datetime) -> Claim:
+def _claimed(connection: Connection, study: Row[Any], worker: str, *, lease_s: float, now: datetime) -> Claim:
     state = after(State(study.state), Event.CLAIMED)
     attempt = study.attempts + 1
-    values = {"state": state, "worker": worker, "lease_expires_at": lease_expires_at, "attempts": attempt}
-    connection.execute(_SET, {"study": study.id, "not_before": None, **values})
+    lease_expires_at = STUDIES.hold(connection, study.id, worker, attempt=attempt, lease_s=lease_s, now=now)
     record_event(
         connection,
         study.id,
@@ -131,8 +129,7 @@ def _release(
     connection: Connection, study: Row[Any], event: Event, *, not_before: datetime | None, detail: str, now: datetime
 ) -> None:
     state = after(State(study.state), event)
-    values = {"state": state, "worker": None, "lease_expires_at": None, "not_before": not_before}
-    connection.execute(_SET, {"study": study.id, **values})
+    STUDIES.give_back(connection, study.id, {"state": state, "not_before": not_before})
     record_event(
         connection,
         study.id,
@@ -146,28 +143,12 @@ def _release(
 
 
 _study = schema.study
-_SET = update(_study).where(_study.c.id == bindparam("study"))
-_due = or_(_study.c.not_before.is_(None), _study.c.not_before <= bindparam("now", type_=_study.c.not_before.type))
-_NEXT = select(_study.c.id).where(_study.c.state == State.READY, _due).limit(1)
+STUDIES = Leases(_study, holder="worker", not_before="not_before", waiting=State.READY, held=State.ANALYSING)
+_NEXT = select(_study.c.id).where(STUDIES.is_due).limit(1)
 _NEXT_LOCKED = (
     select(_study)
-    .where(_study.c.state == State.READY, _due)
+    .where(STUDIES.is_due)
     .order_by(_study.c.sort_key)
     .limit(1)
-    .with_for_update(key_share=True, skip_locked=True)
-)
-_HELD_BY = (
-    select(_study)
-    .where(_study.c.state == State.ANALYSING, _study.c.worker == bindparam("holder"))
-    .order_by(_study.c.id)
-    .with_for_update(key_share=True)
-)
-_EXPIRED = (
-    select(_study)
-    .where(
-        _study.c.state == State.ANALYSING,
-        _study.c.lease_expires_at < bindparam("now", type_=_study.c.lease_expires_at.type),
-    )
-    .order_by(_study.c.id)
     .with_for_update(key_share=True, skip_locked=True)
 )

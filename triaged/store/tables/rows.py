@@ -10,14 +10,14 @@ from dataclasses import fields
 from datetime import datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Row, Select, Table, bindparam, insert, select, update
+from sqlalchemy import Connection, Row, Select, Table, bindparam, insert, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from triaged.errors import UnknownStudy
 from triaged.store.tables import schema
 from triaged.study.lifecycle import State
 from triaged.study.placement import URGENCY, OrderPriority
-from triaged.study.records import DeliveryState, Instance, InstanceHeader, Patient, Series
+from triaged.study.records import Instance, InstanceHeader, Patient, Series
 from triaged.study.uids import SeriesUID, SOPInstanceUID, StudyUID
 
 UID = TypeVar("UID", StudyUID, SeriesUID, SOPInstanceUID)
@@ -147,13 +147,6 @@ def record_event(
             "detail": detail,
         },
     )
-
-
-def release_held(connection: Connection, table: Table, courier: str) -> int:
-    """Make due again what a courier of this name still holds in a table of things on their way; return how many."""
-    held = update(table).where(table.c.state == DeliveryState.PENDING, table.c.courier == bindparam("holder"))
-    free = held.values(courier=None, lease_expires_at=None)
-    return connection.execute(free, {"holder": courier}).rowcount
 
 
 def insert_unless_there(

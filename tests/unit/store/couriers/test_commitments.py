@@ -19,7 +19,8 @@ from tests.unit.store.making import (
     study_uid,
 )
 from triaged.errors import StaleClaim
-from triaged.store.couriers.commitments import Commitments, Held, QueuedReport
+from triaged.store.couriers.answers import Answers, QueuedReport
+from triaged.store.couriers.commitments import Commitments, Held
 from triaged.store.couriers.outbox import Outbox
 from triaged.store.studies.ledger import Studies
 from triaged.store.tables.database import Database
@@ -34,6 +35,11 @@ MR_IMAGE_STORAGE = "1.2.840.10008.5.1.4.1.1.4"
 @pytest.fixture
 def commitments(database: Database) -> Commitments:
     return Commitments(database)
+
+
+@pytest.fixture
+def answers(database: Database) -> Answers:
+    return Answers(database)
 
 
 @pytest.fixture
@@ -169,70 +175,70 @@ REPORT = CommitmentReport(
 )
 
 
-def owed(commitments: Commitments, *, minutes: float = 1.0, lease_s: float = 60.0) -> QueuedReport:
-    queued = commitments.claim_report("reporter", lease_s=lease_s, now=at(minutes))
+def owed(answers: Answers, *, minutes: float = 1.0, lease_s: float = 60.0) -> QueuedReport:
+    queued = answers.claim_due("reporter", lease_s=lease_s, now=at(minutes))
     assert queued is not None
     return queued
 
 
-def nothing_owed(commitments: Commitments, *, minutes: float) -> bool:
-    return commitments.claim_report("another", lease_s=60, now=at(minutes)) is None
+def nothing_owed(answers: Answers, *, minutes: float) -> bool:
+    return answers.claim_due("another", lease_s=60, now=at(minutes)) is None
 
 
-def test_an_answer_comes_back_as_it_was_given(commitments: Commitments) -> None:
-    commitments.queue_report("CT1", REPORT, now=at(0))
-    queued = owed(commitments)
+def test_an_answer_comes_back_as_it_was_given(answers: Answers) -> None:
+    answers.queue_report("CT1", REPORT, now=at(0))
+    queued = owed(answers)
     assert (queued.ae_title, queued.report, queued.attempts) == ("CT1", REPORT, 1)
-    assert nothing_owed(commitments, minutes=1.5)
+    assert nothing_owed(answers, minutes=1.5)
 
 
 def test_a_question_asked_twice_is_answered_once_and_the_same_of_another_peer_is_another(
-    commitments: Commitments,
+    answers: Answers,
 ) -> None:
     for _ in range(2):
-        commitments.queue_report("CT1", REPORT, now=at(0))
-    commitments.report_sent(owed(commitments), now=at(1))
-    commitments.queue_report("CT1", REPORT, now=at(2))
-    assert nothing_owed(commitments, minutes=1000)
-    commitments.queue_report("CT2", REPORT, now=at(3))
-    assert owed(commitments, minutes=4).ae_title == "CT2"
+        answers.queue_report("CT1", REPORT, now=at(0))
+    answers.sent(owed(answers), now=at(1))
+    answers.queue_report("CT1", REPORT, now=at(2))
+    assert nothing_owed(answers, minutes=1000)
+    answers.queue_report("CT2", REPORT, now=at(3))
+    assert owed(answers, minutes=4).ae_title == "CT2"
 
 
-def test_a_peer_that_asks_again_gets_what_was_found_last(commitments: Commitments) -> None:
+def test_a_peer_that_asks_again_gets_what_was_found_last(answers: Answers) -> None:
     later = replace(REPORT, committed=(*REPORT.committed, Reference(CT_IMAGE_STORAGE, "1.2.3.2")), failed=())
-    commitments.queue_report("CT1", REPORT, now=at(0))
-    commitments.queue_report("CT1", later, now=at(0.5))
-    queued = owed(commitments)
+    answers.queue_report("CT1", REPORT, now=at(0))
+    answers.queue_report("CT1", later, now=at(0.5))
+    queued = owed(answers)
     assert queued.report == later
-    commitments.report_dead(queued, error="no route", now=at(1))
-    assert nothing_owed(commitments, minutes=1000)
-    commitments.queue_report("CT1", REPORT, now=at(2))
-    assert owed(commitments, minutes=3).report == REPORT
+    answers.dead(queued, error="no route", now=at(1))
+    assert nothing_owed(answers, minutes=1000)
+    answers.queue_report("CT1", REPORT, now=at(2))
+    assert owed(answers, minutes=3).report == REPORT
 
 
-def test_an_answer_that_is_being_sent_is_not_changed_under_the_courier(commitments: Commitments) -> None:
-    commitments.queue_report("CT1", REPORT, now=at(0))
-    queued = owed(commitments)
-    commitments.queue_report("CT1", replace(REPORT, failed=()), now=at(1))
-    assert nothing_owed(commitments, minutes=1.5)
-    commitments.report_sent(queued, now=at(1.5))
+def test_an_answer_that_is_being_sent_is_not_changed_under_the_courier(answers: Answers) -> None:
+    answers.queue_report("CT1", REPORT, now=at(0))
+    queued = owed(answers)
+    answers.queue_report("CT1", replace(REPORT, failed=()), now=at(1))
+    assert nothing_owed(answers, minutes=1.5)
+    answers.sent(queued, now=at(1.5))
 
 
-def test_an_answer_that_did_not_arrive_is_due_again_when_it_says(commitments: Commitments) -> None:
-    commitments.queue_report("CT1", REPORT, now=at(0))
-    commitments.report_retry(owed(commitments), error="no route", next_attempt_at=at(5), now=at(1))
-    assert nothing_owed(commitments, minutes=4.9)
-    assert owed(commitments, minutes=5).attempts == 2
+def test_an_answer_that_did_not_arrive_is_due_again_when_it_says(answers: Answers) -> None:
+    answers.queue_report("CT1", REPORT, now=at(0))
+    answers.retry(owed(answers), error="no route", next_attempt_at=at(5), now=at(1))
+    assert nothing_owed(answers, minutes=4.9)
+    assert owed(answers, minutes=5).attempts == 2
 
 
-def test_a_reporter_that_died_holds_up_no_answer(commitments: Commitments) -> None:
-    commitments.queue_report("CT1", REPORT, now=at(0))
-    lost = owed(commitments)
-    again = owed(commitments, minutes=2)
+def test_a_reporter_that_died_holds_up_no_answer(answers: Answers) -> None:
+    answers.queue_report("CT1", REPORT, now=at(0))
+    lost = owed(answers)
+    again = owed(answers, minutes=2)
     with pytest.raises(StaleClaim, match="attempt 1"):
-        commitments.report_sent(lost, now=at(2))
-    assert commitments.release_reports("reporter") == 1
-    assert owed(commitments, minutes=2).attempts == again.attempts + 1
+        answers.sent(lost, now=at(2))
+    assert answers.release("reporter") == 1
+    assert owed(answers, minutes=2).attempts == again.attempts + 1
 
 
 # What we ask

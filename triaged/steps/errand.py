@@ -1,0 +1,105 @@
+"""Takes what is queued to a peer, one thing after the other; what does not arrive is tried again, with growing waits.
+
+Knows neither what is sent nor how: each kind of errand says that, and the words in which the log tells of it.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import ClassVar, Generic, assert_never
+
+import structlog
+
+from triaged.errors import StaleClaim
+from triaged.steps.ports import Refused, SendOutcome, Sent, Unreachable
+from triaged.store.couriers.queue import Item, Queue
+
+log = structlog.get_logger()
+
+Clock = Callable[[], datetime]
+Fields = Mapping[str, str | float]
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryOptions:
+    """How patient a courier is: the wait doubles from `first_wait_s` up to `longest_wait_s`; an object is dead (kept,
+    shown, re-sendable by hand) after `max_attempts`. With the defaults a destination may be away for about two days. It
+    is asked what it accepts every `negotiate_every_s`, and after a refusal."""
+
+    first_wait_s: float = 5.0
+    longest_wait_s: float = 60.0
+    max_attempts: int = 3000
+    lease_s: float = 300.0
+    negotiate_every_s: float = 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What the log calls each end of an errand; `late`: its lease ran out before it ended."""
+
+    sent: str
+    refused: str
+    dead: str
+    again: str
+    late: str
+
+
+class Errand(ABC, Generic[Item]):
+    """What one thread does for one peer; a peer that is away delays nobody but itself."""
+
+    words: ClassVar[Words]
+
+    def __init__(self, queue: Queue[Item], options: DeliveryOptions, *, to: Fields) -> None:
+        """`to` is the peer as the log names it."""
+        self._queue = queue
+        self._options = options
+        self._to = to
+
+    def run_next(self, *, clock: Clock) -> bool:
+        """Do what has been due for longest; False when nothing is."""
+        item = self._claim(clock)
+        if item is None:
+            return False
+        try:
+            self._settle(item, self._do(item, clock), clock())
+        except StaleClaim as stale:
+            log.warning(self.words.late, why=str(stale), **self._to)
+        return True
+
+    @abstractmethod
+    def _claim(self, clock: Clock) -> Item | None:
+        """Take what has been due for longest from the queue."""
+
+    @abstractmethod
+    def _do(self, item: Item, clock: Clock) -> SendOutcome:
+        """Return what the peer says to it."""
+
+    @abstractmethod
+    def _told(self, item: Item, outcome: SendOutcome, counted: Fields) -> Fields:
+        """Return what the log tells of an outcome, with what was counted: attempts, or the wait for the next one."""
+
+    def _settle(self, item: Item, outcome: SendOutcome, now: datetime) -> None:
+        match outcome:
+            case Sent():
+                self._queue.sent(item, now=now)
+                log.info(self.words.sent, **self._told(item, outcome, {}))
+            case Refused(reason=reason, final=True):
+                self._queue.refused(item, error=reason, now=now)
+                log.error(self.words.refused, **self._told(item, outcome, {}))
+            case Refused(reason=reason) | Unreachable(reason=reason) if item.attempts >= self._options.max_attempts:
+                self._queue.dead(item, error=reason, now=now)
+                log.error(self.words.dead, **self._told(item, outcome, {"attempts": item.attempts}))
+            case Refused(reason=reason) | Unreachable(reason=reason):
+                wait_s = backoff_s(item.attempts, self._options)
+                self._queue.retry(item, error=reason, next_attempt_at=now + timedelta(seconds=wait_s), now=now)
+                log.warning(self.words.again, **self._told(item, outcome, {"wait_s": wait_s}))
+            case _:
+                assert_never(outcome)
+
+
+def backoff_s(attempts: int, options: DeliveryOptions) -> float:
+    """Return the wait before the next attempt after `attempts` (1 or more) have failed."""
+    return min(options.first_wait_s * 2.0 ** min(attempts - 1, 30), options.longest_wait_s)
