@@ -73,16 +73,7 @@ def afterwards(clinic: Clinic) -> Files:
         "after/due.json": said({"told": told, "sent": sent, "bodies": clinic.told.bodies, "took": clinic.pacs.took}),
         "after/due_hl7.txt": "\n".join(clinic.told.hl7),
     }
-    new = follow_up(clinic)
-    objects = clinic.objects(new)
-    files["after/follow_up.json"] = said(
-        {
-            "history": clinic.history(new),
-            "published": clinic.published(new),
-            "objects": {kind: data_set(each) for kind, _, _, each in objects if kind == "text"},
-            "digests": [(kind, instance, _digest(each)) for kind, instance, _, each in objects],
-        }
-    )
+    files["after/follow_up.json"] = study(clinic, follow_up(clinic))
     orders = {}
     for scheme, discipline in (
         *((scheme, "head_start") for scheme in SCHEMES),
@@ -91,6 +82,19 @@ def afterwards(clinic: Clinic) -> Files:
         clinic.place_all_again(scheme, discipline)
         orders[f"{scheme} {discipline}"] = _order(clinic)
     return files | {"after/orders.json": said(orders)}
+
+
+def study(clinic: Clinic, new: str) -> str:
+    """Return what is known of one study, with its report as text."""
+    objects = clinic.objects(new)
+    return said(
+        {
+            "history": clinic.history(new),
+            "published": clinic.published(new),
+            "objects": {kind: data_set(each) for kind, _, _, each in objects if kind == "text"},
+            "digests": [(kind, instance, _digest(each)) for kind, instance, _, each in objects],
+        }
+    )
 
 
 def _order(clinic: Clinic) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
@@ -55,23 +54,26 @@ SCANS = {scan.number: scan for scan in (*THRESHOLD.values(), *(scan for scan, _ 
     scan.number: scan for scan in (GAVE_UP, NO_ANSWER, SLICES, ANALYSIS)
 }
 
+FOUND = Found(0.31, 0.62, 0.9)
+"""What is found in the study that comes afterwards."""
+
 
 def uid(number: int) -> str:
     """Return the Study Instance UID of a study."""
     return Scan(number, number).uid
 
 
-def play(folder: Path, change: Callable[[int, Found], Found] = lambda _, found: found) -> Clinic:
-    """Let the morning happen; `change` may alter what is found in a study."""
+def play(folder: Path) -> Clinic:
+    """Let the morning happen."""
     clinic = Clinic(folder)
     clinic.keep()
     for scan in THRESHOLD.values():
         _whole(clinic, scan)
         clinic.score("threshold")
     _tell(clinic)
-    for number, (scan, found) in FAKE.items():
+    for scan, found in FAKE.values():
         _whole(clinic, scan)
-        clinic.score("fake", change(number, found))
+        clinic.score("fake", found)
     _tell(clinic)
     _again(clinic)
     _read(clinic)
@@ -83,14 +85,14 @@ def play(folder: Path, change: Callable[[int, Found], Found] = lambda _, found: 
     return clinic
 
 
-def follow_up(clinic: Clinic) -> str:
+def follow_up(clinic: Clinic, found: Found = FOUND) -> str:
     """Let one more study come, of a patient with an earlier result; return its Study Instance UID."""
     clinic.later(60)
     clinic.send(encoded_slices(FOLLOW_UP))
     clinic.later(31)
     clinic.assemble()
     clinic.act(FOLLOW_UP.uid, "PINNED")  # so that it is claimed before the one that waits
-    clinic.score("fake", Found(0.31, 0.62, 0.9))
+    clinic.score("fake", found)
     return FOLLOW_UP.uid
 
 

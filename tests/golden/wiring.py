@@ -26,6 +26,7 @@ from sqlalchemy import text
 from typer.testing import CliRunner
 
 import triaged.cli
+import triaged.daemon.logs
 import triaged.daemon.working
 from triaged.config.reading import load
 from triaged.config.settings import Config, ModelsSection
@@ -430,7 +431,8 @@ class Clinic:
 
         arguments = (*arguments, "--config", str(self.folder / "config.yaml"))
         console = Console(highlight=False, width=160, color_system=None, force_terminal=False)
-        with patch.object(triaged.cli, "datetime", Clock), patch.object(triaged.cli, "out", console):
+        quiet = patch.object(triaged.daemon.logs, "configure_logging", lambda *_, **__: None)
+        with patch.object(triaged.cli, "datetime", Clock), patch.object(triaged.cli, "out", console), quiet:
             result = CliRunner().invoke(triaged.cli.app, list(arguments))
         assert result.exit_code == 0, result.output
         return result.stdout
