@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from triaged.exams.ct.finding import CtNumbers, ct_finding
 from triaged.study.finding import Finding, QualityFlag
+from triaged.study.records import WorklistEntry
 
 
 def finding_of(
@@ -57,4 +58,9 @@ def changed(finding: Finding, **numbers: float | None) -> Finding:
         "engine": finding.engine,
         "quality": finding.quality,
     }
-    return finding_of(**{**known, **numbers})  # type: ignore[arg-type]
+    return finding_of(**{**known, **numbers})
+
+
+def urgency_of(entry: WorklistEntry) -> float | None:
+    """Return how urgent a row of the list is, None where it has no score."""
+    return None if entry.finding is None else entry.finding.urgency

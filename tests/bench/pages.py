@@ -74,19 +74,14 @@ class Reader:
         """Return a series as the earlier study that another is compared with."""
         read = read_series(_largest_series(series))
         reading = self.pipeline.read(read.volume, read.acquisition)
-        found, made_by = reading.finding, self.provenance(read.headers)
+        made_by = self.provenance(read.headers)
         coronal = decode_coronal(encode_coronal(projections(read.volume, reading)[0]))
         prior = Prior(
             study_uid=made_by.study_uid.value,
             study_date=sent_text(read.headers[0], "StudyDate"),
             object_set_uid=made_by.uid("set"),
             algorithm=made_by.algorithm,
-            severity=found.severity,
-            severity_right=found.severity_right,
-            severity_left=found.severity_left,
-            severity_total=found.severity_total,
-            lesion_ml=found.lesion_ml,
-            grade=found.grade,
+            finding=reading.finding,
             coronal_path="",
         )
         return Earlier(prior, coronal)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.findings import urgency_of
 from tests.flow.house import House, encoded
 from triaged.exams.exam import Choice
 from triaged.steps.ports import Outgoing, Refused, SendOutcome, Sent, Unreachable
@@ -42,7 +43,7 @@ def test_a_study_without_a_score_stands_above_one_that_is_not_flagged(house: Hou
     assert house.assemble() == 1
     house.score()
     assert house.entry(2).state is State.OUT_OF_SCOPE
-    assert house.entry(2).severity is None
+    assert house.entry(2).finding is None
     assert "at least 8" in house.entry(2).reason
     assert house.order() == [2, 1]
 
@@ -71,7 +72,7 @@ def test_a_gap_ends_as_a_failure_and_the_late_slice_as_a_score(house: House) -> 
     house.assemble()
     house.score()
     assert house.entry(1).state is State.FAILED
-    assert house.entry(1).severity is None
+    assert house.entry(1).finding is None
 
     house.send([slices[4]])
     house.later(2)
@@ -79,7 +80,7 @@ def test_a_gap_ends_as_a_failure_and_the_late_slice_as_a_score(house: House) -> 
     house.score(0.5)
 
     assert house.entry(1).state is State.TRIAGED
-    assert house.entry(1).severity == pytest.approx(0.5)
+    assert urgency_of(house.entry(1)) == pytest.approx(0.5)
 
 
 def test_a_late_slice_makes_the_claim_stale_and_its_result_is_never_seen(house: House) -> None:
@@ -90,7 +91,7 @@ def test_a_late_slice_makes_the_claim_stale_and_its_result_is_never_seen(house: 
     house.pipeline.before = lambda: _all_new(house.send([slices[10]]))
     house.score(0.8)
     assert house.entry(1).state is State.RECEIVING
-    assert house.entry(1).severity is None
+    assert house.entry(1).finding is None
     assert house.deliver() == 0
 
     house.pipeline.before = None
@@ -188,7 +189,7 @@ def test_a_silent_worker_loses_its_study_and_may_not_publish_late(house: House) 
     house.pipeline.severity = 0.9
     slow.analyse(claim, clock=house.clock)
 
-    assert house.entry(1).severity == pytest.approx(0.5)
+    assert urgency_of(house.entry(1)) == pytest.approx(0.5)
 
 
 def test_a_worker_that_is_started_again_finds_its_study_in_the_queue(house: House) -> None:

@@ -89,7 +89,7 @@ def test_the_list_knows_which_result_is_superseded_by_which(house: House) -> Non
     _score_with_a_late_slice(house)
     results = sorted(house.studies.results(STUDY), key=lambda result: result.revision)
     assert [(result.revision, result.superseded_by_revision) for result in results] == [(1, 2), (2, None)]
-    assert [result.severity for result in results] == [pytest.approx(0.25), pytest.approx(0.5)]
+    assert [result.urgency for result in results] == [pytest.approx(0.25), pytest.approx(0.5)]
 
 
 def test_what_was_superseded_before_it_was_sent_is_never_sent(house: House) -> None:

@@ -14,6 +14,7 @@ from triaged.errors import ModelRefused
 from triaged.exams.ct.engines import load_engine, pipeline_of
 from triaged.exams.ct.pipelines.measure import CtOptions
 from triaged.inference.package import load_package, read_manifest
+from triaged.study.concepts import AFFECTED_SHARE, RIGHT_LUNG
 
 BALL = Ball((72, 0, 0), 40)
 
@@ -38,8 +39,8 @@ def test_a_toy_reads_a_chest_through_the_tables_that_name_it(package: Path) -> N
     )
     assert (engine.algorithm, engine.settings_digest, engine.device_uid) == ("toy-1 1", "settings", "2.25.7")
     found = pipeline.read(draw(Chest(balls=[BALL], trachea=()), grid((3.0, 2.0, 2.0))), ADULT).finding
-    assert found.severity == pytest.approx(BALL.ml / LUNG_ML, rel=0.02)
-    assert found.severity_right == 0
+    assert found.urgency == pytest.approx(BALL.ml / LUNG_ML, rel=0.02)
+    assert found.value(AFFECTED_SHARE, RIGHT_LUNG) == 0
 
 
 def test_without_its_rows_a_toy_is_refused(package: Path) -> None:

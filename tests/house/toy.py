@@ -11,6 +11,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper
 
+from triaged.exams.ct.finding import Acquisition, Reading
 from triaged.exams.ct.pipelines.measure import CtOptions, Lungs, Verdict, measure
 from triaged.exams.ct.pipelines.split import SplitMethod
 from triaged.imaging.volume import Mask, Volume
@@ -18,7 +19,6 @@ from triaged.inference.graphs import Graph
 from triaged.inference.kinds.kind import Kind
 from triaged.inference.manifest import Manifest
 from triaged.inference.section import Section
-from triaged.study.finding import Acquisition, Reading
 
 
 @dataclass(frozen=True, slots=True)

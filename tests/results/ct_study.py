@@ -24,7 +24,7 @@ from pydicom.uid import UID, DeflatedExplicitVRLittleEndian, ExplicitVRLittleEnd
 
 from tests.findings import finding_of
 from triaged.exams.ct.finding import Reading
-from triaged.exams.ct.objects import result_objects
+from triaged.exams.ct.objects import EXAMINED, result_objects
 from triaged.exams.ct.segments import segments
 from triaged.exams.exam import Results
 from triaged.imaging.geometry import Geometry, Reorientation, canonical_reorientation
@@ -94,7 +94,7 @@ class CtStudy:
         source = source_series(self.sources, self.geometry)
         described = segments(self.volume, self.reading, made_by)
         finding = self.reading.finding
-        return report(self.sources[0], source, finding, placement(), self.segmentation(), described, made_by)
+        return report(self.sources[0], source, finding, placement(), EXAMINED, self.segmentation(), described, made_by)
 
 
 def ct_study(

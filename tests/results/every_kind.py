@@ -16,6 +16,7 @@ from pydicom.dataset import Dataset
 
 from tests.results.ct_study import encoded, inflated, placement, provenance, standard_study
 from tests.results.senders import Change
+from triaged.exams.ct.objects import EXAMINED
 from triaged.exams.ct.pictures.wording import reading_lines
 from triaged.exams.ct.segments import segments
 from triaged.results.instance import ResultObject
@@ -53,7 +54,7 @@ def every_kind(header: Dataset, **changes: object) -> tuple[ResultObject, ...]:
     page = Page("small", "Small", np.zeros((8, 8, 3), np.uint8), None, None)
     return (
         masks,
-        report(header, source, study.reading.finding, placement(), masks, described, made_by),
+        report(header, source, study.reading.finding, placement(), EXAMINED, masks, described, made_by),
         text_report(header, source, lines, made_by),
         *pictures(header, source, study.reorientation, [page], made_by),
     )

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from pydicom import dcmread
 from pydicom.dataset import Dataset
 
+from tests.findings import changed
 from tests.results.ct_study import (
     CENTRE_MM,
     ORIENTATIONS,
@@ -25,7 +26,7 @@ from tests.results.ct_study import (
     provenance,
     standard_study,
 )
-from triaged.exams.ct.finding import Acquisition
+from triaged.exams.ct.finding import Acquisition, CtNumbers
 from triaged.exams.ct.pipelines.measure import CtOptions, Lungs, Verdict, measure
 from triaged.exams.ct.pipelines.split import SplitMethod
 from triaged.exams.ct.segments import segments
@@ -146,10 +147,11 @@ def test_the_dense_part_is_the_lesion_above_the_threshold_and_agrees_with_the_de
     np.testing.assert_array_equal(np.stack(frames), expected[expected.any(axis=(1, 2))])
     lungs = Lungs(study.reading.right_lung, study.reading.left_lung, SplitMethod.COMPONENTS)
     adult = Acquisition(5.0, None, None, 50.0)
-    counted = measure(study.volume, lungs, study.reading.lesion, Verdict("", None, None), adult, CtOptions()).finding
+    counted = measure(study.volume, lungs, study.reading.lesion, Verdict("", None, None), adult, CtOptions())
+    numbers = CtNumbers.of(counted.finding)
     found_ml = sum(int(frame.sum()) for frame in frames) * study.geometry.voxel_ml
-    assert 0.2 < counted.dense_share < 0.8
-    assert found_ml == pytest.approx(counted.dense_share * counted.lesion_ml)
+    assert 0.2 < numbers.dense_share < 0.8
+    assert found_ml == pytest.approx(numbers.dense_share * numbers.lesion_ml)
 
 
 def test_it_is_deflated_and_inflates_to_the_data_set_that_an_explicit_one_holds() -> None:
@@ -174,7 +176,7 @@ def test_lungs_that_were_not_told_apart_are_called_lungs() -> None:
     reading = study.reading
     both = Mask(reading.right_lung.voxels | reading.left_lung.voxels, reading.right_lung.geometry)
     none = Mask(np.zeros(both.voxels.shape, bool), both.geometry)
-    finding = replace(reading.finding, severity_right=None, severity_left=None, right_lung_ml=None, left_lung_ml=None)
+    finding = changed(reading.finding, severity_right=None, severity_left=None, right_lung_ml=None, left_lung_ml=None)
     single = replace(reading, right_lung=both, left_lung=none, finding=finding)
     seg = dataset_of(replace(study, reading=single).segmentation())
     assert [item.SegmentLabel for item in seg.SegmentSequence] == ["Lungs", "Lung opacity"]

@@ -12,8 +12,10 @@ import pytest
 from pydicom import dcmread
 from pydicom.dataset import Dataset
 
+from tests.findings import changed
 from tests.results.ct_study import placement, provenance, standard_objects, standard_study
 from triaged.exams.ct.finding import CtNumbers
+from triaged.exams.ct.objects import EXAMINED
 from triaged.imaging.volume import Mask, Volume
 from triaged.results.instance import ResultObject
 from triaged.results.provenance import Replaced
@@ -115,7 +117,7 @@ def test_a_category_is_suggested_where_something_was_found_and_nothing_is_ever_c
     study = standard_study()
     placed = replace(placement(), triage_class=TriageClass(triage_class))
     made_by, source = provenance(study.sources), source_series(study.sources, study.geometry)
-    made = parsed(report(study.sources[0], source, study.reading.finding, placed, None, (), made_by))
+    made = parsed(report(study.sources[0], source, study.reading.finding, placed, EXAMINED, None, (), made_by))
     codes = [item.ConceptCodeSequence[0] for item in _tree(made) if item.ValueType == "CODE"]
     assert [code.CodeValue for code in codes if code.CodingSchemeDesignator == "RADLEX"] == category
     assert f"CLASS-{triage_class}" in [code.CodeValue for code in codes]
@@ -141,7 +143,7 @@ def test_lungs_that_were_not_told_apart_have_one_share() -> None:
     reading = study.reading
     both = Mask(reading.right_lung.voxels | reading.left_lung.voxels, reading.right_lung.geometry)
     none = Mask(np.zeros_like(both.voxels), both.geometry)
-    finding = replace(reading.finding, severity_right=None, severity_left=None, severity=0.05, severity_total=0.05)
+    finding = changed(reading.finding, severity_right=None, severity_left=None, severity=0.05, severity_total=0.05)
     single = replace(reading, finding=finding, right_lung=both, left_lung=none)
     made = parsed(replace(study, reading=single).report())
     assert numbers(made, 1) == pytest.approx({"118565006": both.volume_ml, "SHARE": 5.0}, abs=1e-3)

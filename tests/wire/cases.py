@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from pydicom.dataset import Dataset
 
+from tests.findings import changed
 from tests.results.ct_study import (
     ORIENTATIONS,
     ROOT,
@@ -111,8 +112,7 @@ def of_thresholding() -> CtStudy:
     study = ct_study()
     finding = replace(
         study.reading.finding,
-        identification=None,
-        identification_threshold=None,
+        suspicion=None,
         engine="threshold",
         quality=tuple(flag for flag in QualityFlag if flag is not QualityFlag.SINGLE_LUNG),
     )
@@ -124,15 +124,15 @@ def of_a_single_lung() -> CtStudy:
     study = ct_study()
     reading, grid = study.reading, study.volume.geometry
     both = Mask(reading.right_lung.voxels | reading.left_lung.voxels, grid)
-    finding = replace(
+    finding = changed(
         reading.finding,
         severity=CtNumbers.of(reading.finding).severity_total,
         severity_right=None,
         severity_left=None,
         right_lung_ml=None,
         left_lung_ml=None,
-        quality=(QualityFlag.SINGLE_LUNG,),
     )
+    finding = replace(finding, quality=(QualityFlag.SINGLE_LUNG,))
     return replace(study, reading=Reading(finding, both, Mask(np.zeros(grid.shape, bool), grid), reading.lesion))
 
 
@@ -198,12 +198,15 @@ def _earlier() -> Earlier:
         study_date="20260204",
         object_set_uid=f"{ROOT}.71",
         algorithm="multitask-spatial-1 1.2",
-        severity=0.03,
-        severity_right=0.03,
-        severity_left=0.0,
-        severity_total=0.015,
-        lesion_ml=58.0,
-        grade=1,
+        finding=changed(
+            ct_study().reading.finding,
+            severity=0.03,
+            severity_right=0.03,
+            severity_left=0.0,
+            severity_total=0.015,
+            lesion_ml=58.0,
+            grade=1,
+        ),
         coronal_path="never read",
     )
     return Earlier(prior, shown)

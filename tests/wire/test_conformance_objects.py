@@ -19,10 +19,11 @@ from tests.results.ct_study import placement, provenance, standard_study
 from tests.unit.statement import Row, literals, table
 from tests.wire.cases import REASONS, STUDIES, objects_of, reason_objects_of, study_of
 from tests.wire.inventory import Path, Usage, attributes_of, codes_of, content_of
+from triaged.exams.ct.objects import EXAMINED
 from triaged.results.instance import PRIVATE_CREATOR, ResultObject
 from triaged.results.source import source_series
 from triaged.results.sr import report
-from triaged.study.finding import QualityFlag
+from triaged.study.finding import Grade, QualityFlag
 from triaged.study.placement import TriageClass
 from triaged.study.records import ObjectKind
 
@@ -172,8 +173,12 @@ def _reports_of_every_outcome() -> list[ResultObject]:
     """Return reports with every grade, class and remark that there is."""
     study = standard_study()
     made_by, source = provenance(study.sources), source_series(study.sources, study.geometry)
-    findings = [replace(study.reading.finding, grade=grade, quality=tuple(QualityFlag)) for grade in range(5)]
+    findings = [
+        replace(study.reading.finding, grade=Grade(level, "CT"), quality=tuple(QualityFlag)) for level in range(5)
+    ]
     places = [replace(placement(), triage_class=triage_class) for triage_class in TriageClass]
     return [
-        report(study.sources[0], source, finding, place, None, (), made_by) for finding in findings for place in places
+        report(study.sources[0], source, finding, place, EXAMINED, None, (), made_by)
+        for finding in findings
+        for place in places
     ]

@@ -34,9 +34,10 @@ def test_a_report_is_rendered_without_a_remark_and_as_unverified(report: ObjectK
 def test_the_measurements_are_rendered_with_name_value_and_unit(tmp_path: Path) -> None:
     page = rendered(_written("HFS", ObjectKind.SR, tmp_path))
     finding = study_of("HFS").reading.finding
+    assert finding.suspicion is not None
     for name, value, unit in (
         ("Probability of COVID-19 pattern", finding.probability, "1"),
-        ("Decision threshold of the probability", finding.identification_threshold, "1"),
+        ("Decision threshold of the probability", finding.suspicion.threshold, "1"),
         ("Affected share of the worse lung", finding.urgency * 100, "%"),
         ("Affected share of lung volume", CtNumbers.of(finding).severity_total * 100, "%"),
         ("Volume of both lungs", CtNumbers.of(finding).lungs_ml, "mL"),
@@ -130,6 +131,8 @@ def statements(finding: Finding) -> tuple[str, ...]:
     )
     assert right is not None
     assert left is not None
+    assert finding.grade is not None
+    assert finding.suspicion is not None
     return (
         f"Right {right:.0%}".replace("%", " %"),
         f"left {left:.0%}".replace("%", " %"),
@@ -137,8 +140,8 @@ def statements(finding: Finding) -> tuple[str, ...]:
         f"{CtNumbers.of(finding).right_lung_ml:.0f} mL",
         f"{CtNumbers.of(finding).left_lung_ml:.0f} mL",
         f"{CtNumbers.of(finding).lesion_ml:.0f} mL",
-        f"CT-{finding.grade}",
-        f"{finding.probability} >= {finding.identification_threshold}",
+        f"CT-{finding.grade.level}",
+        f"{finding.probability} >= {finding.suspicion.threshold}",
         f"{CtNumbers.of(finding).dense_share:.0%}".replace("%", " %"),
         "Class B",
         "multitask-spatial-1 1.2",

@@ -135,7 +135,7 @@ def test_the_coronal_view_is_kept_for_a_later_study_to_be_compared_with() -> Non
     assert coronal.direction is Direction.CORONAL
     volume_ml = float((coronal.path_mm * np.prod(coronal.spacing_mm)).sum()) / 1000.0
     assert volume_ml == pytest.approx(CtNumbers.of(study.reading.finding).lungs_ml, rel=0.01)
-    assert study.results().view == study.results(provenance=provenance(study.sources, revision=2)).coronal
+    assert study.results().view == study.results(provenance=provenance(study.sources, revision=2)).view
 
 
 def test_a_study_without_score_gets_one_page_with_the_reason() -> None:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from tests.findings import changed
 from tests.results.ct_study import ORIENTATIONS, CtStudy, ct_study, placement, provenance, standard_study
 from triaged.exams.ct.finding import Reading
 from triaged.exams.ct.pictures.colour import OUTLINE, Palette
@@ -50,7 +51,7 @@ def standard() -> dict[str, Page]:
 def single_lung() -> Reading:
     reading, grid = standard_study().reading, standard_study().volume.geometry
     both = reading.right_lung.voxels | reading.left_lung.voxels
-    finding = replace(reading.finding, severity_right=None, severity_left=None, right_lung_ml=None, left_lung_ml=None)
+    finding = changed(reading.finding, severity_right=None, severity_left=None, right_lung_ml=None, left_lung_ml=None)
     return replace(
         reading, finding=finding, right_lung=Mask(both, grid), left_lung=Mask(np.zeros(grid.shape, bool), grid)
     )

@@ -12,7 +12,8 @@ from triaged.errors import ModelRefused, UnreadableStudy
 from triaged.exams.ct.finding import CtNumbers, Reading
 from triaged.exams.ct.pipelines.networks import CtOptions, CtPipeline
 from triaged.imaging.volume import Volume
-from triaged.study.finding import QualityFlag
+from triaged.study.concepts import COVID_19
+from triaged.study.finding import QualityFlag, Suspicion
 
 GRID = grid((8.0, 1.8, 1.8))
 
@@ -24,7 +25,7 @@ def read(chest: Chest, networks: AnswersAtOnce | None = None) -> Reading:
 def test_severity_is_counted_on_the_native_grid_in_each_lung() -> None:
     right, left = Ball((-72, 0, 0), 45), Ball((72, 10, -30), 25)
     reading = read(Chest(balls=[right, left]))
-    found = reading.finding
+    found = CtNumbers.of(reading.finding)
     assert found.severity_right == pytest.approx(right.ml / LUNG_ML, rel=0.05)
     assert found.severity_left == pytest.approx(left.ml / LUNG_ML, rel=0.08)
     assert found.severity == found.severity_right
@@ -35,7 +36,7 @@ def test_severity_is_counted_on_the_native_grid_in_each_lung() -> None:
 
 def test_the_probability_and_its_threshold_come_from_the_package() -> None:
     found = read(Chest()).finding
-    assert (found.identification, found.identification_threshold) == (0.91, 0.62)
+    assert found.suspicion == Suspicion(COVID_19, 0.91, 0.62)
     assert found.engine == "ct-stand-in 1.2.0"
 
 
@@ -55,12 +56,12 @@ def test_the_thresholds_are_those_of_the_manifest() -> None:
     strict = AnswersAtOnce(manifest(thresholds=replace(THRESHOLDS, lesion=0.95)))
     assert read(Chest(balls=[Ball((72, 0, 0), 40)]), strict).finding.urgency == 0
     sure = AnswersAtOnce(manifest(thresholds=replace(THRESHOLDS, lung=0.97)))
-    assert read(Chest(), sure).CtNumbers.of(finding).lungs_ml == pytest.approx(2 * LUNG_ML, rel=0.05)
+    assert CtNumbers.of(read(Chest(), sure).finding).lungs_ml == pytest.approx(2 * LUNG_ML, rel=0.05)
 
 
 def test_consolidation_that_the_lung_network_leaves_out_inside_a_lung_counts() -> None:
     ball = Ball((72, 0, 0), 35, hu=200)
-    found = read(Chest(balls=[ball])).finding
+    found = CtNumbers.of(read(Chest(balls=[ball])).finding)
     assert found.severity_left == pytest.approx(ball.ml / LUNG_ML, rel=0.08)
     assert found.dense_share > 0.85  # the rim of the ball is mixed with air
 
@@ -74,8 +75,8 @@ def test_a_lung_that_the_network_misses_is_completed_and_flagged() -> None:
 
     found = read(Chest(balls=[Ball((72, 0, 0), 40)]), MissesTheLeftLung()).finding
     assert found.quality == (QualityFlag.LUNGS_COMPLETED,)
-    assert found.left_lung_ml == pytest.approx(LUNG_ML, rel=0.02)
-    assert found.severity_left == pytest.approx(Ball((72, 0, 0), 40).ml / LUNG_ML, rel=0.08)
+    assert CtNumbers.of(found).left_lung_ml == pytest.approx(LUNG_ML, rel=0.02)
+    assert CtNumbers.of(found).severity_left == pytest.approx(Ball((72, 0, 0), 40).ml / LUNG_ML, rel=0.08)
 
 
 def test_no_lungs_in_view_is_no_score() -> None:
@@ -114,7 +115,7 @@ def test_thick_slices_are_read_and_flagged() -> None:
     geometry = grid((10.0, 1.4, 1.4))
     volume = draw(Chest(balls=[Ball((72, 0, 0), 40)]), geometry)
     found = CtPipeline(AnswersAtOnce(), CtOptions()).read(volume, replace(ADULT, slice_thickness_mm=10.0)).finding
-    assert found.severity_left == pytest.approx(Ball((72, 0, 0), 40).ml / LUNG_ML, rel=0.1)
+    assert CtNumbers.of(found).severity_left == pytest.approx(Ball((72, 0, 0), 40).ml / LUNG_ML, rel=0.1)
     assert found.quality == (QualityFlag.THICK_SLICES,)
 
 

@@ -9,12 +9,13 @@ import pytest
 
 from tests.exams.pipelines.bodies import ADULT
 from triaged.errors import UnreadableStudy
-from triaged.exams.ct.finding import Acquisition
+from triaged.exams.ct.finding import Acquisition, CtNumbers
 from triaged.exams.ct.pipelines.measure import CtOptions, Lungs, Verdict, demand_lungs, measure
 from triaged.exams.ct.pipelines.split import SplitMethod
 from triaged.imaging.geometry import Geometry
 from triaged.imaging.volume import Mask, Volume
-from triaged.study.finding import Finding, QualityFlag
+from triaged.study.concepts import COVID_19, DENSE_SHARE
+from triaged.study.finding import Finding, Grade, QualityFlag, Suspicion
 
 SHAPE = (10, 20, 20)
 GRID = Geometry(np.diag([20.0, 20.0, 20.0, 1.0])[[2, 1, 0, 3]], SHAPE, "1.2")
@@ -49,14 +50,14 @@ def measured(
 
 
 def test_severity_is_the_share_of_the_worse_lung() -> None:
-    found = measured(mask(part(RIGHT, 2), part(LEFT, 6)))
+    found = CtNumbers.of(measured(mask(part(RIGHT, 2), part(LEFT, 6))))
     assert (found.severity_right, found.severity_left) == pytest.approx((0.2, 0.6))
     assert found.severity == pytest.approx(0.6)
     assert found.severity_total == pytest.approx(0.4)
 
 
 def test_volumes_are_millilitres() -> None:
-    found = measured(mask(part(RIGHT, 2), part(LEFT, 6)))
+    found = CtNumbers.of(measured(mask(part(RIGHT, 2), part(LEFT, 6))))
     assert (found.right_lung_ml, found.left_lung_ml) == pytest.approx((2880, 2880))  # 360 voxels of 8 mL
     assert found.lungs_ml == pytest.approx(5760)
     assert found.lesion_ml == pytest.approx((72 + 216) * 8)
@@ -67,26 +68,27 @@ def test_the_dense_share_is_that_of_the_lesion() -> None:
     hu = np.full(SHAPE, -299, dtype=np.int16)
     hu[:5] = -300
     found = measure(Volume(hu, GRID), lungs, mask(part(LEFT, 3)), VERDICT, ADULT, CtOptions()).finding
-    assert found.dense_share == pytest.approx(0.5)
-    assert measured(mask()).dense_share == 0
+    assert CtNumbers.of(found).dense_share == pytest.approx(0.5)
+    assert measured(mask()).value(DENSE_SHARE) == 0
 
 
 def test_in_single_lung_mode_the_share_is_that_of_all_lung() -> None:
-    found = measured(mask(part(LEFT, 6)), SplitMethod.SINGLE)
-    assert found.severity == pytest.approx(0.3)
+    finding = measured(mask(part(LEFT, 6)), SplitMethod.SINGLE)
+    found = CtNumbers.of(finding)
+    assert finding.urgency == found.severity == pytest.approx(0.3)
     assert found.severity_total == found.severity
     assert (found.severity_right, found.severity_left, found.right_lung_ml, found.left_lung_ml) == (None,) * 4
-    assert QualityFlag.SINGLE_LUNG in found.quality
+    assert QualityFlag.SINGLE_LUNG in finding.quality
 
 
 @pytest.mark.parametrize(("tenths", "grade"), [(0, 0), (1, 1), (2, 1), (3, 2), (5, 3), (7, 3), (8, 4), (10, 4)])
 def test_the_grade_follows_from_the_severity(tenths: int, grade: int) -> None:
-    assert measured(mask(part(LEFT, tenths))).grade == grade
+    assert measured(mask(part(LEFT, tenths))).grade == Grade(grade, "CT")
 
 
 def test_a_site_may_move_the_grades() -> None:
     panel = CtOptions(grade_cut_offs=(0.01, 0.06, 0.29, 0.83))
-    assert measured(mask(part(LEFT, 3)), options=panel).grade == 3
+    assert measured(mask(part(LEFT, 3)), options=panel).grade == Grade(3, "CT")
 
 
 @pytest.mark.parametrize("cut_offs", [(0.0, 0.25, 0.5, 0.75), (0.1, 0.5, 0.25, 0.75), (0.1, 0.2, 0.3, 1.5)])
@@ -97,7 +99,7 @@ def test_grades_that_do_not_rise_are_refused(cut_offs: tuple[float, float, float
 
 def test_the_engine_and_its_probability_are_handed_on() -> None:
     found = measured(mask())
-    assert (found.engine, found.identification, found.identification_threshold) == ("an engine 1.0", 0.91, 0.62)
+    assert (found.engine, found.suspicion) == ("an engine 1.0", Suspicion(COVID_19, 0.91, 0.62))
 
 
 def test_nothing_is_flagged_in_an_ordinary_series() -> None:

@@ -7,11 +7,11 @@ import pytest
 
 from tests.exams.pipelines.bodies import ADULT, BODY_MM, LUNG_ML, LUNG_MM, Ball, Chest, draw, ellipsoid, grid
 from triaged.errors import UnreadableStudy
-from triaged.exams.ct.finding import Reading
+from triaged.exams.ct.finding import CtNumbers, Reading
 from triaged.exams.ct.pipelines.measure import CtOptions
 from triaged.exams.ct.pipelines.threshold import ThresholdPipeline
 from triaged.imaging.volume import Volume
-from triaged.study.finding import QualityFlag
+from triaged.study.finding import Grade, QualityFlag
 
 GRID = grid((8.0, 1.8, 1.8))
 
@@ -22,10 +22,10 @@ def read(chest: Chest, noise_hu: float = 20.0) -> Reading:
 
 def test_clear_lungs_have_no_lesion_and_no_probability() -> None:
     found = read(Chest()).finding
-    assert found.severity == 0
-    assert found.grade == 0
-    assert found.lungs_ml == pytest.approx(2 * LUNG_ML, rel=0.02)
-    assert found.identification is None
+    assert found.urgency == 0
+    assert found.grade == Grade(0, "CT")
+    assert CtNumbers.of(found).lungs_ml == pytest.approx(2 * LUNG_ML, rel=0.02)
+    assert found.suspicion is None
     assert found.engine == "threshold"
     assert found.quality == ()
 
@@ -33,7 +33,7 @@ def test_clear_lungs_have_no_lesion_and_no_probability() -> None:
 @pytest.mark.parametrize("hu", [-500, 30])
 def test_a_ball_of_disease_is_measured_in_its_own_lung(hu: int) -> None:
     ball = Ball((72, 0, 10), 40, hu)
-    found = read(Chest(balls=[ball])).finding
+    found = CtNumbers.of(read(Chest(balls=[ball])).finding)
     # The middle level of a blurred ball lies sigma^2 / radius further in.
     blurred = Ball(ball.centre_mm, 40 - 8**2 / 40)
     assert found.severity_left == pytest.approx(blurred.ml / LUNG_ML, rel=0.05)
@@ -55,7 +55,7 @@ def test_vessels_are_no_lesion() -> None:
 
 
 def test_disease_in_both_lungs_is_scored_by_the_worse() -> None:
-    found = read(Chest(balls=[Ball((-72, 0, 0), 50), Ball((72, 0, 0), 30)])).finding
+    found = CtNumbers.of(read(Chest(balls=[Ball((-72, 0, 0), 50), Ball((72, 0, 0), 30)])).finding)
     assert found.severity_right is not None
     assert found.severity_left is not None
     assert found.severity == found.severity_right > 2 * found.severity_left > 0
@@ -85,13 +85,13 @@ def test_one_white_lung_leaves_a_flag() -> None:
     white = [Ball((-72, y, z), 62, hu=40) for y in (-40, 0, 40) for z in (-100, -50, 0, 50, 100)]
     found = read(Chest(balls=white)).finding
     assert QualityFlag.SINGLE_LUNG in found.quality
-    assert found.severity_left is None
+    assert CtNumbers.of(found).severity_left is None
 
 
 def test_the_order_of_columns_does_not_swap_the_lungs() -> None:
     """The volume is canonical by contract; the sides must come from the patient all the same."""
     left_only = Chest(lungs=[((-72, 0, 0), LUNG_MM), ((72, 0, 0), (45, 70, 110))], balls=[Ball((72, 0, 0), 30)])
-    found = read(left_only).finding
+    found = CtNumbers.of(read(left_only).finding)
     assert found.right_lung_ml == pytest.approx(LUNG_ML, rel=0.03)
     assert found.severity == found.severity_left
 
@@ -99,7 +99,7 @@ def test_the_order_of_columns_does_not_swap_the_lungs() -> None:
 def test_a_child_is_read_and_flagged() -> None:
     child = Chest(lungs=[((-45, 0, 0), (28, 50, 70)), ((45, 0, 0), (28, 50, 70))], trachea=(20.0, 20.0, 150.0))
     found = ThresholdPipeline(CtOptions()).read(draw(child, GRID), replace(ADULT, age_years=5)).finding
-    assert found.lungs_ml < 1000
+    assert CtNumbers.of(found).lungs_ml < 1000
     assert {QualityFlag.PAEDIATRIC, QualityFlag.LUNG_VOLUME} <= set(found.quality)
 
 

@@ -14,6 +14,7 @@ from unittest import mock
 
 import pytest
 
+from tests.findings import urgency_of
 from tests.unit.store.making import (
     EXPLICIT_VR_LITTLE_ENDIAN,
     admit,
@@ -120,7 +121,7 @@ def test_a_worker_killed_in_its_commit_leaves_a_claim_that_another_takes_over(
     process.join(120)
     assert process.exitcode == -signal.SIGKILL
     (entry,) = Worklist(database).entries()
-    assert (entry.state, entry.severity) == (State.ANALYSING, None)
+    assert (entry.state, urgency_of(entry)) == (State.ANALYSING, None)
     assert studies.reap(now=at(60)) == 1
     again = claimed(studies, "worker-2", minutes=60)
     assert again.attempt == 2

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from tests.exams.pipelines.bodies import ADULT, LUNG_ML, Ball, Chest, draw, grid
+from tests.findings import changed
 from triaged.errors import UnreadableStudy
 from triaged.exams.ct.finding import Acquisition, Reading
 from triaged.exams.ct.pipelines.measure import CtOptions, Lungs, Verdict, measure
@@ -47,7 +48,7 @@ class Reads:
         verdict = Verdict("by rule", None, None)
         reading = measure(volume, lungs, Mask(lesion, grid), verdict, acquisition, CtOptions())
         more = 0.05 if grid.spacing_mm[0] >= self.more_from_mm else 0.0
-        return replace(reading, finding=replace(reading.finding, severity=reading.finding.urgency + more))
+        return replace(reading, finding=changed(reading.finding, severity=reading.finding.urgency + more))
 
 
 def test_the_same_disease_in_every_other_slice_drifts_little() -> None:

@@ -12,6 +12,7 @@ from pydicom.filebase import DicomBytesIO
 from pydicom.filewriter import write_dataset
 from pydicom.uid import UID
 
+from tests.unit.triage.cases import finding
 from triaged.dicom.workitem import KNOWN, PRIORITIES, Named, Workitem, workitem_uid
 from triaged.study.lifecycle import State
 from triaged.study.placement import Lane, TriageClass
@@ -24,17 +25,12 @@ ENTRY = WorklistEntry(
     lane=Lane.ORDERED,
     triage_class=TriageClass.SEVERE,
     reason="B severe — left lung 54 %, P .91",
-    identification=0.91,
-    severity=0.54,
-    severity_left=0.54,
-    severity_right=0.2,
-    grade=3,
+    finding=finding(0.54, 0.91),
     state=State.TRIAGED,
     ready_at=datetime(2026, 3, 1, 12, 5, 30, tzinfo=UTC),
     revision=1,
     first_instance_at=datetime(2026, 3, 1, 12, 0, tzinfo=UTC),
     instances=300,
-    quality=(),
     patient=Patient("García^José", "P-1", "19560412", "M", "A-1", "20260301", "115900", "CT thorax"),
 )
 

@@ -19,8 +19,7 @@ HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 
 def prior(before: timedelta | None, *, severity: float = 0.2, algorithm: str = "ct 1", number: int = 7) -> Prior:
     at = None if before is None else (NOW, NOW - before)
-    shares = (severity, severity / 2, severity, severity * 0.7)
-    return Prior("1.2.3", "20260101", "2.25.1", algorithm, *shares, 100.0, 1, "view.npz", 4700.0, at, number)
+    return Prior("1.2.3", "20260101", "2.25.1", algorithm, finding(severity), "view.npz", at, number)
 
 
 @pytest.mark.parametrize(
@@ -47,7 +46,7 @@ def test_what_is_kept_says_with_what_and_by_how_much() -> None:
     assert found is not None
     assert (found.compared.trend, found.compared.change_points) == (Trend.PROGRESSION, 15.0)
     assert found.compared.prior_result_id == 7
-    assert found.compared.comparison.earlier.severity == 0.2
+    assert found.compared.comparison.earlier.finding.urgency == 0.2
     assert found.follow_up.days == 4
 
 

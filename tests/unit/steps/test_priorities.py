@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 import pytest
 import structlog
 
+from tests.findings import urgency_of
 from tests.unit.store.making import PATIENT, admit, at, claimed, commit, finding, instance, study_uid
 from triaged.steps.placing import placing
 from triaged.steps.ports import Order, Peer, Unreachable
@@ -131,7 +132,7 @@ def test_a_scored_study_keeps_its_result_and_gets_its_new_place(clinic: Clinic) 
     clinic.ask()
     entry = clinic.worklist.entry(study_uid(1).value)
     assert entry is not None
-    assert (entry.state, entry.severity) == (State.TRIAGED, finding().urgency)
+    assert (entry.state, urgency_of(entry)) == (State.TRIAGED, finding().urgency)
     assert (entry.position, entry.triage_class) == (1, TriageClass.EMERGENCY)
 
 

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.findings import changed
 from tests.unit.triage.cases import NOON, finding, scored, uid, unread
 from triaged.study.assessment import Assessed, ReasonCode
 from triaged.study.finding import Finding
@@ -29,12 +30,13 @@ def earlier(severity: float, days: float = 4.0) -> EarlierFinding:
     return EarlierFinding(
         at=NOON - timedelta(days=days),
         algorithm="ct-open 2.0.0",
-        severity=severity,
-        severity_right=severity / 2,
-        severity_left=severity,
-        severity_total=severity * 0.7,
-        lungs_ml=4700.0,
+        finding=finding(severity),
     )
+
+
+def with_numbers(then: EarlierFinding, **numbers: float | None) -> EarlierFinding:
+    """Return an earlier study that showed other numbers."""
+    return replace(then, finding=changed(then.finding, **numbers))
 
 
 def change(now: float | Finding, then: float | EarlierFinding, options: TriageOptions = OPTIONS) -> FollowUp:
@@ -80,19 +82,28 @@ def test_the_noise_is_twice_what_was_measured_and_one_point_at_least() -> None:
         TriageOptions(repeat_sd_pp=-1)
 
 
-def test_changes_are_told_for_each_lung_and_both_and_that_which_changed_more_decides() -> None:
-    now = replace(finding(0.4), severity_right=0.3)
-    found = change(now, replace(earlier(0.42), severity_right=0.1))
-    assert [found.delta_left_pp, found.delta_right_pp, found.delta_pp] == pytest.approx([-2, 20, 20])
-    assert found.lung == "right lung"
-    assert found.delta_total_pp == pytest.approx(70 * (0.4 - 0.42))
-    assert found.days == 4
+@pytest.mark.parametrize(
+    ("left_then", "right_then", "part", "delta_pp"),
+    [
+        (0.42, 0.1, "right lung", 20),  # left -2, right +20
+        (0.65, 0.1, "left lung", -25),  # left -25, right +20
+        (0.2, 0.1, "right lung", 20),  # both +20
+        (0.6, 0.1, "right lung", 20),  # left -20, right +20
+    ],
+)
+def test_the_lung_that_changed_more_decides_and_of_equal_changes_growth(
+    left_then: float, right_then: float, part: str, delta_pp: float
+) -> None:
+    now = changed(finding(0.4), severity_right=0.3)
+    found = change(now, with_numbers(earlier(0.42), severity_left=left_then, severity_right=right_then))
+    assert (found.part, found.days) == (part, 4)
+    assert found.delta_pp == pytest.approx(delta_pp)
 
 
 def test_lungs_that_were_not_told_apart_are_compared_together() -> None:
-    single = replace(finding(0.4), severity_left=None, severity_right=None, severity_total=0.4)
-    found = change(single, replace(earlier(0.42), severity_total=0.3))
-    assert (found.lung, found.delta_left_pp) == ("lungs", None)
+    single = changed(finding(0.4), severity_left=None, severity_right=None, severity_total=0.4)
+    found = change(single, with_numbers(earlier(0.42), severity_total=0.3))
+    assert found.part == "lungs"
     assert found.delta_pp == pytest.approx(10)
 
 
@@ -111,7 +122,7 @@ def test_the_last_study_that_is_early_enough_is_the_one_compared_with() -> None:
 
 def test_what_another_algorithm_read_is_never_compared() -> None:
     found = change(0.6, replace(earlier(0.1), algorithm="ct-open 1.0.0"))
-    assert (found.trend, found.delta_pp, found.delta_total_pp) == (Trend.NOT_COMPARED, None, None)
+    assert (found.trend, found.delta_pp) == (Trend.NOT_COMPARED, None)
     assert found.limited == "not compared with the study 4 days before, which ct-open 1.0.0 read"
     assert not found.grew
 
@@ -127,7 +138,7 @@ def test_what_another_algorithm_read_is_never_compared() -> None:
     ],
 )
 def test_another_breath_limits_the_comparison(then_ml: float | None, limited: str | None) -> None:
-    found = change(0.3, replace(earlier(0.1), lungs_ml=then_ml))
+    found = change(0.3, with_numbers(earlier(0.1), lungs_ml=then_ml))
     assert found.limited == limited
     assert found.delta_pp == pytest.approx(20)
     assert found.trend is (Trend.PROGRESSION if limited is None else Trend.NOT_COMPARED)
@@ -186,7 +197,7 @@ def test_a_stat_order_and_a_pin_outweigh_any_change() -> None:
         (0.30, earlier(0.42), "C suspected, moderate — left lung 30 %, −12 points in 4 days, P 0.91 ≥ 0.62"),
         (
             0.30,
-            replace(earlier(0.29), severity_right=0.05, at=NOON - timedelta(hours=36)),
+            with_numbers(earlier(0.29, 1.5), severity_right=0.05),
             "B progressing — left lung 30 %, right lung +10 points in 36 hours, P 0.91 ≥ 0.62",
         ),
         (
@@ -240,8 +251,8 @@ def test_a_follow_up_never_lowers_the_class_of_what_is_seen_now(
     left: float, right: float, left_then: float, right_then: float, p: float | None, days: float, scheme: Scheme
 ) -> None:
     options = replace(OPTIONS, scheme=scheme)
-    now = replace(finding(max(left, right), p), severity_left=left, severity_right=right)
-    then = replace(earlier(max(left_then, right_then), days), severity_left=left_then, severity_right=right_then)
+    now = changed(finding(max(left, right), p), severity_left=left, severity_right=right)
+    then = with_numbers(earlier(max(left_then, right_then), days), severity_left=left_then, severity_right=right_then)
     plain = place(uid(1), NOON, Assessed(now), ROUTINE, options)
     compared = place(uid(1), NOON, Assessed(now), ROUTINE, options, follow_up=change(now, then, options))
     assert compared.effective_at <= plain.effective_at
@@ -267,9 +278,9 @@ def test_more_disease_never_lowers_a_study_with_an_earlier_one(
     scheme: Scheme,
 ) -> None:
     options = replace(OPTIONS, scheme=scheme)
-    before = replace(earlier(max(then), days), severity_left=then[0], severity_right=then[1])
+    before = with_numbers(earlier(max(then), days), severity_left=then[0], severity_right=then[1])
     less, more = (
-        replace(finding(max(lungs), p), severity_left=lungs[0], severity_right=lungs[1], severity_total=sum(lungs) / 2)
+        changed(finding(max(lungs), p), severity_left=lungs[0], severity_right=lungs[1], severity_total=sum(lungs) / 2)
         for lungs in (tuple(map(min, one, other)), tuple(map(max, one, other)))
     )
     keys = [

@@ -1,11 +1,10 @@
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.findings import changed
 from tests.unit.triage.cases import NOON, finding, scored, uid, unread
 from triaged.study.assessment import Assessed, ReasonCode
 from triaged.study.finding import QualityFlag
@@ -56,12 +55,13 @@ def test_by_severity_alone_nothing_is_called_suspected() -> None:
 
 
 def test_the_worse_lung_is_named() -> None:
-    worse_right = replace(finding(0.6, 0.91), severity_right=0.6, severity_left=0.2)
+    worse_right = changed(finding(0.6, 0.91), severity_right=0.6, severity_left=0.2)
     assert reason(Assessed(worse_right)).startswith("B severe — right lung 60 %")
 
 
 def test_lungs_that_were_not_told_apart_are_named_together() -> None:
-    single = replace(finding(0.54, 0.91), severity_right=None, severity_left=None, quality=(QualityFlag.SINGLE_LUNG,))
+    found = finding(0.54, 0.91, quality=(QualityFlag.SINGLE_LUNG,))
+    single = changed(found, severity_right=None, severity_left=None)
     assert reason(Assessed(single)) == "B severe — lungs 54 %, P 0.91 ≥ 0.62"
 
 

@@ -13,6 +13,8 @@ from triaged.store.listing.worklist import Worklist
 from triaged.store.studies.ledger import Studies
 from triaged.store.tables.database import Database, open_database
 from triaged.store.tables.views import Order, Shown
+from triaged.study.concepts import COVID_19
+from triaged.study.finding import Suspicion
 from triaged.study.lifecycle import State
 from triaged.study.placement import Lane, Placement, TriageClass
 from triaged.study.reading import ActionKind
@@ -40,7 +42,7 @@ def test_an_entry_says_where_a_study_stands_and_why(studies: Studies, worklist: 
     admit(studies, instance(1, 1), where=emergency)
     (entry,) = worklist.entries()
     assert (entry.lane, entry.triage_class, entry.reason) == (Lane.EMERGENCY, TriageClass.EMERGENCY, "STAT order")
-    assert (entry.identification, entry.severity, entry.grade, entry.quality) == (None, None, None, ())
+    assert entry.finding is None
 
 
 def test_pages_of_the_list_follow_each_other(studies: Studies, worklist: Worklist) -> None:
@@ -133,7 +135,7 @@ def test_studies_in_some_states_are_asked_for_by_them_and_keep_their_positions(
     ]
     assert worklist.total(states=both) == 2
     scored = worklist.entries(states=frozenset({State.TRIAGED}))
-    assert [(one.identification, one.identification_threshold) for one in scored] == [(0.91, 0.5)]
+    assert [one.finding and one.finding.suspicion for one in scored] == [Suspicion(COVID_19, 0.91, 0.5)]
 
 
 NAMES = {1: "Müller^Anna^^Dr.", 2: "Mueller^Otto", 3: "Иванов^Пётр", 4: "Yamada^Tarou=山田^太郎", 5: "50%_off^'; --"}

@@ -158,7 +158,7 @@ def test_a_late_instance_reopens_a_study_that_is_ready_in_work_or_done(
     assert admit(studies, instance(1, 2), minutes=7) is Admission.NEW
     (entry,) = worklist.entries()
     assert (entry.state, entry.revision) == (State.RECEIVING, 2)
-    assert (entry.severity, entry.grade) == (before.severity, before.grade)
+    assert entry.finding == before.finding
     assert studies.counts()[State.RECEIVING] == 1
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.findings import urgency_of
 from tests.unit.store.making import admit, at, claimed, commit, instance, make_ready, placement, study_uid
 from triaged.errors import IllegalTransition, StaleClaim, UnknownStudy
 from triaged.store.listing.worklist import Worklist
@@ -155,7 +156,7 @@ def test_a_requeued_study_is_scored_again_and_does_not_sink(studies: Studies, wo
     commit(studies, claimed(studies), where=placement(-180, study_uid(1), reason="severe"))
     studies.requeue(study_uid(1).value, placement=placement(0, study_uid(1)), now=at(9))
     (entry,) = worklist.entries()
-    assert (entry.state, entry.reason, entry.severity) == (State.READY, "severe", 0.54)
+    assert (entry.state, entry.reason, urgency_of(entry)) == (State.READY, "severe", 0.54)
     assert claimed(studies, minutes=10).attempt == 1
 
 

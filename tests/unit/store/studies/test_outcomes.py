@@ -5,14 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
 
+from tests.findings import urgency_of
 from tests.unit.store.making import (
     admit,
     at,
     claimed,
     commit,
     derived,
+    finding,
     instance,
     make_ready,
     next_set,
@@ -46,6 +48,12 @@ def results(database: Database) -> list[Any]:
         return list(connection.execute(select(schema.result).order_by(schema.result.c.id)))
 
 
+def measurements(database: Database) -> list[tuple[int, str, str, float]]:
+    with database.read() as connection:
+        found = connection.execute(text("SELECT result_id, concept, site, value FROM measurement ORDER BY number"))
+        return [(each.result_id, each.concept, each.site, each.value) for each in found]
+
+
 def decline(studies: Studies, claim: Claim, assessment: OutOfScope | Failed, *, minutes: float = 2.0) -> None:
     studies.commit(
         claim,
@@ -70,9 +78,8 @@ def test_a_score_is_on_the_list_with_its_reason_and_place(studies: Studies, data
     commit(studies, claimed(studies), severity=0.54)
     top = Worklist(database).entries()[0]
     assert (top.study_instance_uid, top.position, top.state) == (study_uid(2).value, 1, State.TRIAGED)
-    assert (top.identification, top.severity, top.severity_left, top.severity_right) == (0.91, 0.54, 0.54, 0.27)
-    assert (top.grade, top.quality, top.triage_class.value) == (3, ("thick-slices",), "B")
-    assert top.reason == "B severe — left lung 54 %, P .91"
+    assert top.finding == finding(0.54)
+    assert (top.triage_class.value, top.reason) == ("B", "B severe — left lung 54 %, P .91")
 
 
 def test_a_result_keeps_everything_that_was_found(studies: Studies, database: Database) -> None:
@@ -81,14 +88,21 @@ def test_a_result_keeps_everything_that_was_found(studies: Studies, database: Da
     (row,) = results(database)
     found = row._asdict()
     assert found["outcome"] == "TRIAGED"
-    assert (found["severity_total"], found["lungs_ml"], found["lesion_ml"], found["dense_share"]) == (
-        pytest.approx(0.405),
-        4900.0,
-        1200.0,
-        0.2,
-    )
+    assert measurements(database) == [
+        (row.id, "severity", "", 0.54),
+        (row.id, "affected_share", "right", 0.27),
+        (row.id, "affected_share", "left", 0.54),
+        (row.id, "total_share", "total", pytest.approx(0.405)),
+        (row.id, "lung_volume", "right", 2600.0),
+        (row.id, "lung_volume", "left", 2300.0),
+        (row.id, "lungs_volume", "", 4900.0),
+        (row.id, "affected_volume", "", 1200.0),
+        (row.id, "dense_share", "", 0.2),
+    ]
+    assert (found["urgency"], found["suspicion"], found["probability"]) == (0.54, "covid-19", 0.91)
+    assert (found["grade"], found["grade_scale"], found["quality"]) == (3, "CT", '["thick-slices"]')
     assert (found["engine"], found["model"], found["scheme"]) == ("networks", "ct-test", "combined")
-    assert (found["at"], found["worker"], found["identification_threshold"]) == (at(2), "worker-1", 0.5)
+    assert (found["at"], found["worker"], found["threshold"]) == (at(2), "worker-1", 0.5)
 
 
 @pytest.mark.parametrize(
@@ -104,7 +118,7 @@ def test_a_study_without_a_score_stays_on_the_list_with_its_reason(
     make_ready(studies, 1)
     decline(studies, claimed(studies), assessment)
     (entry,) = Worklist(database).entries()
-    assert (entry.state, entry.severity, entry.grade, entry.quality) == (state, None, None, ())
+    assert (entry.state, entry.finding) == (state, None)
     assert entry.reason == "unscored: no lungs"
     assert studies.events(study_uid(1).value)[-1].event == event
     (row,) = results(database)
@@ -117,7 +131,7 @@ def test_a_study_that_can_no_longer_be_scored_does_not_show_its_old_score(studie
     studies.requeue(study_uid(1).value, placement=placement(0, study_uid(1)), now=at(3))
     decline(studies, claimed(studies, minutes=4), Failed(Reason(ReasonCode.CORRUPT, "expected pixels")), minutes=5)
     (entry,) = Worklist(database).entries()
-    assert (entry.severity, entry.identification, entry.grade, entry.quality) == (None, None, None, ())
+    assert entry.finding is None
 
 
 def test_a_second_result_supersedes_the_first_which_stays(studies: Studies, database: Database) -> None:
@@ -129,10 +143,10 @@ def test_a_second_result_supersedes_the_first_which_stays(studies: Studies, data
     second = claimed(studies, minutes=4)
     commit(studies, second, minutes=5, severity=0.6, objects=(derived(second, ObjectKind.SEG, number=2),))
     old, new = results(database)
-    assert (old.severity, old.revision, old.superseded_by) == (0.2, 1, new.id)
-    assert (new.severity, new.revision, new.superseded_by) == (0.6, 2, None)
+    assert (old.urgency, old.revision, old.superseded_by) == (0.2, 1, new.id)
+    assert (new.urgency, new.revision, new.superseded_by) == (0.6, 2, None)
     assert studies.derived(study_uid(1).value) == [derived(second, ObjectKind.SEG, number=2)]
-    assert Worklist(database).entries()[0].severity == 0.6
+    assert urgency_of(Worklist(database).entries()[0]) == 0.6
 
 
 def test_each_destination_gets_the_kinds_it_wants_once(studies: Studies, database: Database) -> None:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from tests.unit.store.making import PATIENT, admit, at, claimed, commit, instance, placement, study_uid
+from tests.unit.store.making import PATIENT, admit, at, claimed, commit, finding, instance, placement, study_uid
 from tests.unit.store.studies.test_outcomes import decline
 from triaged.store.studies.ledger import Studies
 from triaged.store.tables.database import Database
@@ -54,14 +54,8 @@ def test_the_last_scored_study_before_is_told_with_its_scores(studies: Studies) 
         study_date="20260228",
         object_set_uid=published.object_set.uid,
         algorithm="ct-test",
-        severity=0.3,
-        severity_right=0.15,
-        severity_left=0.3,
-        severity_total=0.3 * 0.75,
-        lesion_ml=1200.0,
-        grade=3,
+        finding=finding(0.3),
         coronal_path="studies/view.npz",
-        lungs_ml=4900.0,
         interval=(datetime(2026, 3, 1, 11, 59, tzinfo=UTC), datetime(2026, 2, 28, 11, 59, tzinfo=UTC)),
         result_id=2,
     )
@@ -144,7 +138,7 @@ def test_a_prior_that_is_being_scored_again_is_told_as_it_was_scored(studies: St
     arrive(studies, 2, patient(study_date="20260301"))
     found = studies.prior(study_uid(2).value)
     assert found is not None
-    assert found.severity == 0.4
+    assert found.finding == finding(0.4)
 
 
 def test_a_patient_is_known_as_soon_as_any_instance_says_who_it_is(studies: Studies) -> None:

@@ -125,7 +125,7 @@ def test_the_history_tells_each_set_once_and_what_superseded_it(studies: Studies
         (2, at(3), 3),
         (3, at(4), None),
     ]
-    assert {(each.outcome, each.algorithm, each.severity, each.triage_class.value) for each in found} == {
+    assert {(each.outcome, each.algorithm, each.urgency, each.triage_class.value) for each in found} == {
         (State.TRIAGED, "ct-test", 0.54, "B")
     }
 

@@ -10,6 +10,7 @@ from alembic import command
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
+from tests.findings import urgency_of
 from tests.unit.store.making import (
     CT_IMAGE_STORAGE,
     EXPLICIT_VR_LITTLE_ENDIAN,
@@ -125,9 +126,9 @@ def upgraded(old: Database) -> Database:
 
 def test_nothing_is_lost_and_the_list_numbers_the_results(upgraded: Database) -> None:
     entry, _ = Worklist(upgraded).entries()
-    assert (entry.study_instance_uid, entry.severity, entry.result_revision) == (STUDY, 0.5, 2)
+    assert (entry.study_instance_uid, urgency_of(entry), entry.result_revision) == (STUDY, 0.5, 2)
     assert [
-        (each.revision, each.severity, each.superseded_by_revision) for each in Studies(upgraded).results(STUDY)
+        (each.revision, each.urgency, each.superseded_by_revision) for each in Studies(upgraded).results(STUDY)
     ] == [
         (1, 0.4, 2),
         (2, 0.5, None),
@@ -222,6 +223,6 @@ def test_old_patients_and_old_quarantine_are_found(upgraded: Database) -> None:
     admit(studies, instance(2, 1), patient=PATIENT)
     prior = studies.prior(study_uid(2).value)
     assert prior is not None
-    assert (prior.study_uid, prior.algorithm, prior.severity) == (STUDY, "old", 0.5)
+    assert (prior.study_uid, prior.algorithm, prior.finding.urgency) == (STUDY, "old", 0.5)
     held = Commitments(upgraded).held([Reference(CT_IMAGE_STORAGE, "1.02.3")])
     assert held == {"1.02.3": Held(CT_IMAGE_STORAGE, "q/1", 1)}
