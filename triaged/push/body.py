@@ -1,4 +1,4 @@
-"""A change of class as JSON for a webhook; docs/notifications.md says what stands where. Knows no wire and no settings."""
+"""A change of class as JSON for a webhook; docs/notifications.md lists the fields. Knows no wire and no settings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A change of class as an HL7 v2.5.1 message ORU^R01 (chapter 7.3.1), in UTF-8; docs/notifications.md says what stands where.
+"""A change of class as an HL7 v2.5.1 message ORU^R01 (chapter 7.3.1), in UTF-8; docs/notifications.md lists the fields.
 
 Every value is preliminary: no radiologist has verified it. Knows no sockets and no settings.
 """
