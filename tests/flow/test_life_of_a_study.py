@@ -225,7 +225,7 @@ def test_a_study_that_breaks_even_the_choice_of_its_series_ends_as_failed(
     house.send(house.series(1))
     house.later(2)
     house.assemble()
-    monkeypatch.setattr("triaged.steps.analyse.choose", broken)
+    monkeypatch.setattr("triaged.exams.ct.examination.choose", broken)
     for _ in range(3):
         analyst = house.analyst()
         claim = house.claim(analyst)
