@@ -78,6 +78,12 @@ def test_own_and_generated_figures_never_share_a_column() -> None:
     assert lines[0].paper == ".93±.01"
 
 
+def test_a_method_that_the_paper_does_not_know_stands_beside_nothing() -> None:
+    lines = comparison(ROWS, (), "an ensemble")
+    assert lines[0].own.startswith("0.83")
+    assert {line.paper for line in lines} == {"–"}
+
+
 def test_thresholding_is_ranked_by_its_severity_as_in_the_paper() -> None:
     positives, others = (0.30, 0.10, 0.0, 0.6), (0.02, 0.2)
     wins = sum(p > o for p in positives for o in others)

@@ -181,6 +181,24 @@ def test_a_check_of_a_good_site_passes(new_site: Site) -> None:
     assert not (new_site.folder / "triaged.db").exists()
 
 
+@pytest.mark.parametrize(
+    ("spacing", "code", "told"),
+    [("[2.0, 2.0]", 0, "simple 1 matches its manifest, runs on cpu"), ("[2.0, 1.5]", 1, "expected square pixels")],
+)
+def test_a_check_refuses_a_package_that_no_worker_could_use(new_site: Site, spacing: str, code: int, told: str) -> None:
+    pytest.importorskip("onnx", reason="writing graphs needs onnx: pip install triaged[lab]")
+    from tests.unit.inference.packages import write_package
+
+    package = new_site.folder / "models" / "simple"
+    package.mkdir(parents=True)
+    manifest = write_package(package)
+    (package / "manifest.yaml").write_text(manifest.replace("[2.0, 2.0]", spacing))
+    new_site.configure(models={"ct": "simple", "folder": "models"}, inference={"device": "cpu"})
+    ended = new_site.run("check")
+    assert ended.code == code
+    assert told in " ".join(ended.out.split())
+
+
 def test_a_check_says_whether_the_schema_is_of_this_version(own_site: Site) -> None:
     assert "sqlite answers, its schema is up to date" in own_site.run("check").out
     with sqlite3.connect(own_site.folder / "triaged.db") as connection:
