@@ -97,9 +97,10 @@ def serve(
 def demo(config: ConfigFile = DEFAULT_CONFIG) -> None:
     """Run the daemon, send it three generated chest CT studies, and show how it orders them."""
     settings = _load(config)
-    from triaged.cli.demo import run
+    from triaged.cli.tables import worklist_table
+    from triaged.lab.demo import run
 
-    run(settings, config, out)
+    run(settings, config, out, worklist_table)
 
 
 @app.command()

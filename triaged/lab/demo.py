@@ -17,12 +17,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Event
+from typing import Protocol
 
 from pydicom import dcmread
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
 
-from triaged.cli.tables import worklist_table
 from triaged.config.settings import Config
 from triaged.daemon.checks import demand_free_addresses
 from triaged.daemon.logs import configure_logging
@@ -47,6 +48,14 @@ _POLL_S = 0.3
 _UNSCORED = (State.RECEIVING, State.READY, State.ANALYSING)
 
 
+class ListTable(Protocol):
+    """Makes a table of the list, as the command line prints it."""
+
+    def __call__(self, entries: Sequence[WorklistEntry], *, now: datetime, title: str | None = None) -> Table:
+        """Return the rows as they read at `now`."""
+        ...
+
+
 class Stopped(Exception):
     """A person pressed Ctrl-C while something was being waited for."""
 
@@ -58,7 +67,7 @@ class _Study:
     outgoing: tuple[Outgoing, ...]
 
 
-def run(config: Config, config_path: Path, console: Console) -> None:
+def run(config: Config, config_path: Path, console: Console, table: ListTable) -> None:
     """Start the daemon, send what it does not know yet, print the order before and after, and serve until Ctrl-C.
 
     Raises:
@@ -72,7 +81,7 @@ def run(config: Config, config_path: Path, console: Console) -> None:
     with stopping_on_signals() as stop, _standard_error_to(log), ExitStack() as started:
         configure_logging(config.logging.level, config.logging.style, "daemon")
         try:
-            _show(config, config_path, studies, stop, started, console)
+            _show(config, config_path, studies, stop, started, console, table)
         except Stopped:
             pass
         except ConfigError as error:
@@ -81,7 +90,13 @@ def run(config: Config, config_path: Path, console: Console) -> None:
 
 
 def _show(
-    config: Config, config_path: Path, studies: Sequence[_Study], stop: Event, started: ExitStack, console: Console
+    config: Config,
+    config_path: Path,
+    studies: Sequence[_Study],
+    stop: Event,
+    started: ExitStack,
+    console: Console,
+    table: ListTable,
 ) -> None:
     members = members_of(config)
     others = _start(config_path, [member for member in members if member[0] is not Role.WORKER], started)
@@ -94,12 +109,12 @@ def _show(
     if new:
         _send(config, new, console)
         _until(lambda: _have_arrived(worklist, new), [others], stop, within_s=_ARRIVE_S, what="complete studies")
-        _print_list(worklist, console, "Before: in order of arrival, nothing is scored yet")
+        _print_list(worklist, console, table, "Before: in order of arrival, nothing is scored yet")
     else:
         console.print("The three studies were sent before; nothing is sent again.")
     workers = _start(config_path, [member for member in members if member[0] is Role.WORKER], started)
     _wait_for_scores(worklist, studies, [others, workers], stop, console)
-    _print_list(worklist, console, "After: in reading order" if new else "Worklist, in reading order")
+    _print_list(worklist, console, table, "After: in reading order" if new else "Worklist, in reading order")
     host = "127.0.0.1" if config.web.host == "0.0.0.0" else config.web.host
     console.print(f"\nThe worklist page is [bold]http://{host}:{config.web.port}/[/]")
     console.print(f"Send studies to {config.dicom.ae_title} on port {config.dicom.port}. Ctrl-C stops everything.")
@@ -171,9 +186,9 @@ def _wait_for_scores(
         _until(all_scored, supervisors, stop, within_s=_SCORE_S, what="three scores")
 
 
-def _print_list(worklist: Worklist, console: Console, title: str) -> None:
+def _print_list(worklist: Worklist, console: Console, table: ListTable, title: str) -> None:
     console.print()
-    console.print(worklist_table(worklist.entries(20), now=datetime.now(UTC), title=title))
+    console.print(table(worklist.entries(20), now=datetime.now(UTC), title=title))
 
 
 def _have_arrived(worklist: Worklist, studies: Sequence[_Study]) -> bool:
