@@ -23,13 +23,14 @@ from triaged.exams.ct.completeness import is_whole
 from triaged.imaging.volume import Mask, Volume
 from triaged.spool.files import Spool
 from triaged.steps.acting import Readers
-from triaged.steps.analyse import AnalyseOptions, Analyst, Engine
+from triaged.steps.analyse import Analyst, Engine
 from triaged.steps.assemble import Assembler
 from triaged.steps.deliver import Courier, DeliveryOptions
 from triaged.steps.guarding import Keeper
 from triaged.steps.intake import Intake, Offer
 from triaged.steps.intake import Sender as CallingPeer
 from triaged.steps.negotiate import Destination, Negotiator, wanted_of
+from triaged.steps.options import AnalyseOptions
 from triaged.steps.placing import placing
 from triaged.steps.ports import Negotiation, Outgoing, Peer, Prober, Sender, SendOutcome, Sent, Unreachable
 from triaged.store.couriers.outbox import Outbox

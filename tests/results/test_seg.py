@@ -25,7 +25,8 @@ from tests.results.ct_study import (
     provenance,
     standard_study,
 )
-from triaged.exams.ct.pipelines.measure import CtOptions, Lungs, Verdict, measure
+from triaged.exams.ct.options import CtOptions
+from triaged.exams.ct.pipelines.measure import Lungs, Verdict, measure
 from triaged.exams.ct.pipelines.split import SplitMethod
 from triaged.exams.ct.segments import segments
 from triaged.imaging.geometry import Geometry, Reorientation

@@ -22,7 +22,7 @@ from onnx import numpy_helper
 from tests.exams.pipelines.bodies import ADULT, LUNG_ML, Ball, Chest, draw, ellipsoid, grid
 from tests.training.chests import write_series
 from triaged.errors import ConfigError, ModelRefused
-from triaged.exams.ct.pipelines.measure import CtOptions
+from triaged.exams.ct.options import CtOptions
 from triaged.exams.ct.pipelines.networks import CtPipeline
 from triaged.imaging.window import to_unit
 from triaged.inference.manifest import Code, Manifest, Thresholds

@@ -32,8 +32,9 @@ from triaged.study.records import Claim, DerivedObject, ObjectKind, OutboxItem, 
 from triaged.study.uids import SeriesUID
 from triaged.triage.ordering import place, place_pending
 from triaged.triage.scheme import Scheme, TriageOptions, Waiting
-from triaged.web.app import WebOptions, create_app
+from triaged.web.app import create_app
 from triaged.web.identity import LOCAL_HOSTS, AccessOptions
+from triaged.web.options import WebOptions
 
 OPTIONS = TriageOptions(scheme=Scheme.COMBINED)
 OPEN = AccessOptions(hosts=LOCAL_HOSTS | {"testserver"})

@@ -83,7 +83,7 @@ def test_real_files_of_every_kind_arrive_byte_for_byte(ours: Ours) -> None:
         syntax = str(header.file_meta.TransferSyntaxUID)
         if syntax not in UNDECODABLE:
             sent.append(Outgoing(path, str(header.SOPClassUID), str(header.SOPInstanceUID), syntax))
-    outcomes = DimseSender("INTEROP").send(sent, Peer("ours", "TRIAGED", "127.0.0.1", ours.port))
+    outcomes = DimseSender("INTEROP", timeout_s=30.0).send(sent, Peer("ours", "TRIAGED", "127.0.0.1", ours.port))
     assert [type(outcome) for outcome in outcomes] == [Sent] * len(sent)
     digests = {row["sha256"] for row in ours.rows("instance")} | {row["sha256"] for row in ours.rows("conflict")}
     for outgoing in sent:

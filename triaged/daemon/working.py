@@ -15,13 +15,13 @@ from triaged.config.settings import THRESHOLD_ENGINE, Config
 from triaged.daemon.rooms import IDLE_S, Rooms, away_is_no_error, clock, or_wait
 from triaged.errors import StaleClaim, TryLater
 from triaged.exams.ct.choice import ScopeOptions
-from triaged.exams.ct.pictures.colour import Palette
-from triaged.exams.ct.pipelines.networks import CtOptions, CtPipeline
+from triaged.exams.ct.options import CtOptions
+from triaged.exams.ct.pipelines.networks import CtPipeline
 from triaged.exams.ct.pipelines.pipeline import Pipeline
 from triaged.exams.ct.pipelines.threshold import ThresholdPipeline
 from triaged.inference.manifest import Manifest
 from triaged.inference.onnx import load_package
-from triaged.steps.analyse import AnalyseOptions, Analyst, Engine
+from triaged.steps.analyse import Analyst, Engine
 from triaged.study.records import Claim
 from triaged.study.uids import derived_uid
 from triaged.triage.scheme import Discipline, described
@@ -81,7 +81,6 @@ def _kept_alive(rooms: Rooms, claim: Claim) -> Iterator[None]:
 
 
 def _analyst(rooms: Rooms, name: str) -> Analyst:
-    settings = rooms.config.worker
     engine, pipeline = engine_and_pipeline(rooms.config)
     return Analyst(
         rooms.studies,
@@ -91,12 +90,7 @@ def _analyst(rooms: Rooms, name: str) -> Analyst:
         worker=name,
         scope=ScopeOptions(),
         triage=rooms.config.triage.options(),
-        options=AnalyseOptions(
-            lease_s=settings.lease_s,
-            max_attempts=settings.max_attempts,
-            retry_wait_s=settings.retry_wait_s,
-            palette=Palette(rooms.config.pictures.palette),
-        ),
+        options=rooms.config.worker.options(rooms.config.pictures),
         destinations={each.name: each.kinds() for each in rooms.config.destinations},
     )
 

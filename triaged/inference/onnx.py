@@ -76,7 +76,7 @@ class OnnxCtNetworks:
         return float(_sigmoid(logit.ravel() - np.float32(math.log(prior / (1 - prior))))[0])
 
 
-def load_package(folder: Path, device: Device = "auto", threads: int = 0) -> OnnxCtNetworks:
+def load_package(folder: Path, device: Device, threads: int) -> OnnxCtNetworks:
     """Return the networks of the model package in `folder`, ready to run.
 
     `auto` takes CUDA where it works and the CPU otherwise; `cuda` never falls back. `threads` bounds the CPU threads

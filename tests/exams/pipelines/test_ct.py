@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from tests.exams.pipelines.bodies import ADULT, LUNG_ML, Ball, Chest, draw, ellipsoid, grid
 from tests.exams.pipelines.networks import THRESHOLDS, AnswersAtOnce, manifest
 from triaged.errors import ModelRefused, UnreadableStudy
-from triaged.exams.ct.pipelines.networks import CtOptions, CtPipeline
+from triaged.exams.ct.options import CtOptions
+from triaged.exams.ct.pipelines.networks import CtPipeline
 from triaged.imaging.volume import Volume
 from triaged.study.finding import QualityFlag, Reading
 

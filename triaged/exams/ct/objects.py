@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from pydicom.dataset import Dataset
 
-from triaged.exams.ct.pictures.colour import Palette
+from triaged.exams.ct.options import Palette
 from triaged.exams.ct.pictures.comparison import Earlier
 from triaged.exams.ct.pictures.coronal import encode_coronal
 from triaged.exams.ct.pictures.keyslices import slice_names

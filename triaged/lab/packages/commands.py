@@ -19,7 +19,7 @@ from rich.console import Console
 from rich.table import Table
 
 from triaged.errors import ConfigError
-from triaged.exams.ct.pipelines.measure import CtOptions
+from triaged.exams.ct.options import CtOptions
 from triaged.exams.ct.pipelines.networks import CtPipeline
 from triaged.imaging.geometry import Geometry
 from triaged.imaging.volume import Volume
