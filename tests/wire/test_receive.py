@@ -279,7 +279,7 @@ def test_one_association_more_than_allowed_is_rejected_for_now(tmp_path: Path, s
     [
         ("CT1", "TRIAGED", b"\x02"),
         ("CT2", "TRIAGED", b"\x03\0\0\0\0\4\0\1\1\3"),
-        ("CT1", "PACS", b"\x03\0\0\0\0\4\0\1\1\7"),
+        ("CT1", "PACS", b"\x02"),
     ],
 )
 def test_only_those_on_the_list_get_in(
@@ -287,7 +287,7 @@ def test_only_those_on_the_list_get_in(
 ) -> None:
     allowed = frozenset({"CT1"})
     with (
-        receiving(tmp_path, sqlite_url, allowed_calling_ae_titles=allowed, require_called_ae_title=True) as ours,
+        receiving(tmp_path, sqlite_url, allowed_calling_ae_titles=allowed) as ours,
         RawPeer(ours.port, calling=calling, called=called) as peer,
     ):
         assert peer.answer.startswith(answer)

@@ -18,7 +18,6 @@ class ScpOptions:
     host: str
     port: int
     allowed_calling_ae_titles: frozenset[str] = frozenset()
-    require_called_ae_title: bool = False
     max_associations: int = 20
     max_pdu: int = 256 * 1024
     request_timeout_s: float = 30.0

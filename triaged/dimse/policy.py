@@ -26,8 +26,6 @@ def rejection_of(request: AssociationRequest, options: ScpOptions) -> Rejection 
         return Rejection.PROTOCOL_VERSION
     if request.application_context != APPLICATION_CONTEXT:
         return Rejection.APPLICATION_CONTEXT
-    if options.require_called_ae_title and request.called_ae_title != options.ae_title:
-        return Rejection.CALLED_AE_TITLE
     if options.allowed_calling_ae_titles and request.calling_ae_title not in options.allowed_calling_ae_titles:
         return Rejection.CALLING_AE_TITLE
     return None
