@@ -25,7 +25,7 @@ from triaged.dicom.files import read_header_only
 from triaged.errors import UnreadableStudy
 from triaged.exams.ct.decoding.series import ReadSeries, read_series
 from triaged.exams.ct.finding import Reading
-from triaged.exams.ct.pictures.colour import Palette
+from triaged.exams.ct.options import Palette
 from triaged.exams.ct.pictures.coronal import decode_coronal, encode_coronal
 from triaged.exams.ct.pictures.keyslices import slice_names
 from triaged.exams.ct.pictures.pages import reason_pages, result_pages

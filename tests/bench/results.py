@@ -23,10 +23,10 @@ from tests.results.ct_study import placement, provenance
 from triaged.exams.ct.decoding.series import read_series
 from triaged.exams.ct.finding import Reading
 from triaged.exams.ct.objects import result_objects
+from triaged.exams.ct.options import CtOptions
 from triaged.exams.ct.pictures.coronal import encode_coronal
 from triaged.exams.ct.pictures.pages import result_pages
 from triaged.exams.ct.pictures.projection import projections
-from triaged.exams.ct.pipelines.measure import CtOptions
 from triaged.exams.ct.pipelines.threshold import ThresholdPipeline
 from triaged.exams.ct.segments import segments
 from triaged.imaging.geometry import Geometry, Reorientation, canonical_reorientation

@@ -26,7 +26,7 @@ from triaged.imaging.volume import Mask, Volume
 from triaged.inference.identity import Engine
 from triaged.spool.files import Spool
 from triaged.steps.acting import Readers
-from triaged.steps.analyse import AnalyseOptions, Analyst
+from triaged.steps.analyse import Analyst
 from triaged.steps.assemble import Assembler
 from triaged.steps.deliver import Courier
 from triaged.steps.errand import DeliveryOptions
@@ -34,6 +34,7 @@ from triaged.steps.guarding import Keeper
 from triaged.steps.intake import Intake, Offer
 from triaged.steps.intake import Sender as CallingPeer
 from triaged.steps.negotiate import Destination, Negotiator, wanted_of
+from triaged.steps.options import AnalyseOptions
 from triaged.steps.placing import placing
 from triaged.steps.ports import Negotiation, Outgoing, Peer, Prober, Sender, SendOutcome, Sent, Unreachable
 from triaged.store.couriers.outbox import Outbox

@@ -37,7 +37,7 @@ from triaged.dimse.syntaxes import WANTED
 from triaged.exams.ct.completeness import is_whole
 from triaged.exams.ct.examination import ChestCt
 from triaged.exams.ct.finding import Acquisition, CtNumbers, Reading, ct_finding
-from triaged.exams.ct.pipelines.networks import CtOptions
+from triaged.exams.ct.options import CtOptions
 from triaged.exams.ct.pipelines.threshold import ThresholdPipeline
 from triaged.imaging.volume import Mask, Volume
 from triaged.inference.identity import Engine
@@ -46,7 +46,7 @@ from triaged.push.body import body
 from triaged.push.oru import Ends, oru_r01
 from triaged.spool.files import Spool
 from triaged.steps.acting import Readers
-from triaged.steps.analyse import AnalyseOptions, Analyst
+from triaged.steps.analyse import Analyst
 from triaged.steps.assemble import Assembler
 from triaged.steps.commitment import CommitmentOptions, Committer, Desk
 from triaged.steps.deliver import Courier
@@ -54,6 +54,7 @@ from triaged.steps.errand import DeliveryOptions
 from triaged.steps.guarding import Keeper
 from triaged.steps.intake import Intake, Offer
 from triaged.steps.negotiate import Destination, Negotiator, wanted_of
+from triaged.steps.options import AnalyseOptions
 from triaged.steps.placing import placing
 from triaged.steps.ports import Negotiation, Outgoing, Peer, Refused, SendOutcome, Sent, Unreachable
 from triaged.steps.push import Pusher
@@ -73,8 +74,9 @@ from triaged.study.reading import ActionKind
 from triaged.study.records import Claim, ObjectKind, Prior
 from triaged.triage.guard import GuardOptions
 from triaged.triage.scheme import Discipline, Scheme, TriageOptions
-from triaged.web.app import WebOptions, create_app
+from triaged.web.app import create_app
 from triaged.web.identity import LOCAL_HOSTS, AccessOptions
+from triaged.web.options import WebOptions
 
 START = datetime(2026, 3, 1, 8, 0, tzinfo=UTC)
 SOFTWARE = "0.1.0"

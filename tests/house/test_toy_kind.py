@@ -12,7 +12,7 @@ from tests.exams.pipelines.bodies import ADULT, LUNG_ML, Ball, Chest, draw, grid
 from tests.house.toy import TOY_KINDS, ToyPipeline, write_toy
 from triaged.errors import ModelRefused
 from triaged.exams.ct.engines import load_engine, pipeline_of
-from triaged.exams.ct.pipelines.measure import CtOptions
+from triaged.exams.ct.options import CtOptions
 from triaged.inference.package import load_package, read_manifest
 from triaged.study.concepts import AFFECTED_SHARE, RIGHT_LUNG
 

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper
 
 from triaged.exams.ct.finding import Acquisition, Reading
-from triaged.exams.ct.pipelines.measure import CtOptions, Lungs, Verdict, measure
+from triaged.exams.ct.options import CtOptions
+from triaged.exams.ct.pipelines.measure import Lungs, Verdict, measure
 from triaged.exams.ct.pipelines.split import SplitMethod
 from triaged.imaging.volume import Mask, Volume
 from triaged.inference.graphs import Graph

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import SimpleITK
 
-from triaged.exams.ct.pipelines.measure import CtOptions
+from triaged.exams.ct.options import CtOptions
 from triaged.exams.ct.pipelines.threshold import ThresholdPipeline
 from triaged.lab.evaluation.cases import Case
 from triaged.lab.evaluation.run import rows

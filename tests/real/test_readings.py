@@ -16,7 +16,7 @@ import SimpleITK as sitk
 
 from tests.exams.pipelines.bodies import ADULT
 from triaged.exams.ct.finding import CtNumbers, Reading
-from triaged.exams.ct.pipelines.measure import CtOptions
+from triaged.exams.ct.options import CtOptions
 from triaged.exams.ct.pipelines.threshold import ThresholdPipeline
 from triaged.imaging.geometry import Geometry
 from triaged.imaging.volume import Volume

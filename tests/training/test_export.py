@@ -23,7 +23,7 @@ from tests.exams.pipelines.bodies import ADULT, LUNG_ML, Ball, Chest, draw, elli
 from tests.training.chests import write_series
 from triaged.errors import ConfigError, ModelRefused
 from triaged.exams.ct.finding import CtNumbers
-from triaged.exams.ct.pipelines.measure import CtOptions
+from triaged.exams.ct.options import CtOptions
 from triaged.exams.ct.pipelines.networks import CtPipeline
 from triaged.imaging.window import to_unit
 from triaged.inference.kinds.ct_multitask import CT_MULTITASK, CtMultitask, CtSettings, LesionMaps, Thresholds

@@ -12,7 +12,7 @@ import torch
 pytest.importorskip("onnxscript", reason="the lab needs onnxscript: pip install triaged[lab]")
 
 from triaged.errors import ConfigError
-from triaged.inference.pyramid import CELLS_IN_PLANE, pool_over_slices
+from triaged.inference.pyramid import pool_over_slices
 from triaged.lab.networks.multitask import (
     EncoderDecoder,
     LungNetwork,
@@ -121,7 +121,7 @@ def test_any_size_of_slice_passes_and_keeps_its_size() -> None:
 def test_pooling_slices_first_equals_pooling_the_volume(shape: tuple[int, int, int]) -> None:
     features = torch.randn(shape[0], 3, *shape[1:])
     cells = pool_in_plane(features)
-    assert cells.shape == (shape[0], 3, CELLS_IN_PLANE)
+    assert cells.shape == (shape[0], 3, 85)
     np.testing.assert_array_equal(pool_over_slices(cells.numpy()), pool_series(features)[0].numpy())
 
 

@@ -11,8 +11,9 @@ import torch
 
 from triaged.lab.networks.multitask import LungNetwork, MultitaskSpatial1
 from triaged.lab.training.appearance import vary_appearance
-from triaged.lab.training.course import CHECKPOINT, LungTask, MultitaskTask, Schedule, train
+from triaged.lab.training.checkpoints import CHECKPOINT
 from triaged.lab.training.identification import PooledSeries, fit_head, pooled_series, ranking
+from triaged.lab.training.loop import train
 from triaged.lab.training.losses import dice_coefficient, segmentation_loss
 from triaged.lab.training.normalisation import settle_normalisation
 from triaged.lab.training.sampling import (
@@ -24,6 +25,8 @@ from triaged.lab.training.sampling import (
     draw_slices,
     read_series,
 )
+from triaged.lab.training.schedule import Schedule
+from triaged.lab.training.tasks import LungTask, MultitaskTask
 
 
 def write_phantom(path: Path, disease: str) -> None:

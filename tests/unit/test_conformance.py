@@ -24,7 +24,8 @@ from triaged.dimse import commitment_scu, policy, priority_scu, scu
 from triaged.dimse.command import Status
 from triaged.dimse.find_scp import UPS_CLASSES
 from triaged.dimse.negotiation import APPLICATION_CONTEXT, AbortReason, AssociationRequest, Rejection
-from triaged.dimse.policy import ScpOptions, answers_to
+from triaged.dimse.options import ScpOptions
+from triaged.dimse.policy import answers_to
 from triaged.dimse.requestor import outcome_of
 from triaged.dimse.syntaxes import WANTED
 from triaged.results import identity

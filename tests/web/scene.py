@@ -32,10 +32,11 @@ from triaged.study.finding import Finding, QualityFlag
 from triaged.study.placement import OrderPriority
 from triaged.study.records import Claim, DerivedObject, ObjectKind, OutboxItem, Patient, ReceivedHeader
 from triaged.study.uids import SeriesUID
-from triaged.triage.ordering import place, place_pending
+from triaged.triage.ordering import place
 from triaged.triage.scheme import Scheme, TriageOptions, Waiting
-from triaged.web.app import WebOptions, create_app
+from triaged.web.app import create_app
 from triaged.web.identity import LOCAL_HOSTS, AccessOptions
+from triaged.web.options import WebOptions
 
 OPTIONS = TriageOptions(scheme=Scheme.COMBINED)
 OPEN = AccessOptions(hosts=LOCAL_HOSTS | {"testserver"})
@@ -76,13 +77,13 @@ class Scene:
         header = ReceivedHeader(
             what.study_uid, what.series_uid, what.sop_instance_uid, priority, patient, what.image, False
         )
-        pending = place_pending(what.study_uid, at(minutes), Waiting.SLICES, priority, OPTIONS)
+        pending = place(what.study_uid, at(minutes), Waiting.SLICES, priority, OPTIONS)
         self.studies.admit(what, header, None, placement=pending, now=at(minutes))
 
     def complete(self, number: int, *, minutes: float) -> None:
         """Make a study ready."""
         uid = study_uid(number)
-        pending = place_pending(uid, at(minutes), Waiting.ANALYSIS, OrderPriority.ROUTINE, OPTIONS)
+        pending = place(uid, at(minutes), Waiting.ANALYSIS, OrderPriority.ROUTINE, OPTIONS)
         self.studies.complete(uid, 1, placement=pending, cause="whole", now=at(minutes))
 
     def end(self, number: int, assessment: Assessment, *, minutes: float, picture: bool = False) -> None:
@@ -124,7 +125,7 @@ class Scene:
 
     def again(self, number: int, *, minutes: float, right: float, left: float, p: float) -> None:
         """Let a study be read again with another result."""
-        pending = place_pending(study_uid(number), at(minutes), Waiting.ANALYSIS, OrderPriority.ROUTINE, OPTIONS)
+        pending = place(study_uid(number), at(minutes), Waiting.ANALYSIS, OrderPriority.ROUTINE, OPTIONS)
         self.studies.requeue(study_uid(number).value, placement=pending, now=at(minutes))
         self.end(number, Assessed(found(right, left, p)), minutes=minutes, picture=True)
 

@@ -15,7 +15,7 @@ from triaged.results.seg import SEGMENTATION_STORAGE
 from triaged.study.assessment import Assessed
 from triaged.study.placement import OrderPriority
 from triaged.study.records import DerivedObject, ObjectKind, Patient
-from triaged.triage.ordering import place, place_pending
+from triaged.triage.ordering import place
 from triaged.triage.scheme import Waiting
 
 
@@ -24,7 +24,7 @@ def sliced(scene: Scene, number: int, folder: Path, *, minutes: float = 0.0, nam
     uid, study = study_uid(number), ct_study()
     patient = Patient(name, f"P-{number}", "19560412", "F", f"A-{number}", "20260301", "115900", "CT thorax")
     folder.mkdir()
-    pending = place_pending(uid, at(minutes), Waiting.SLICES, OrderPriority.ROUTINE, OPTIONS)
+    pending = place(uid, at(minutes), Waiting.SLICES, OrderPriority.ROUTINE, OPTIONS)
     paths = written_study(study, folder)
     for index, path in enumerate(paths):
         kept = scene.spool.keep_derived(uid.value, path.name, path.read_bytes())

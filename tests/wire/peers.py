@@ -28,7 +28,8 @@ from pynetdicom.pdu_primitives import A_ASSOCIATE, ImplementationClassUIDNotific
 from pynetdicom.presentation import build_context
 from sqlalchemy import text
 
-from triaged.dimse.scp import Receiver, ScpOptions
+from triaged.dimse.options import ScpOptions
+from triaged.dimse.scp import Receiver
 from triaged.spool.files import Spool
 from triaged.steps.intake import Intake
 from triaged.steps.ports import Peer, WorklistDesk

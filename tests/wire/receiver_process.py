@@ -12,7 +12,8 @@ from pathlib import Path
 from sqlalchemy import text
 
 from tests.wire.peers import Desk, clock, place
-from triaged.dimse.scp import Receiver, ScpOptions
+from triaged.dimse.options import ScpOptions
+from triaged.dimse.scp import Receiver
 from triaged.spool.files import Spool
 from triaged.steps.intake import Intake
 from triaged.store.studies.ledger import Studies

@@ -21,7 +21,8 @@ from pynetdicom.dimse_primitives import C_CANCEL, C_FIND
 from tests.unit.store.making import PATIENT, admit, instance, placement, study_uid
 from tests.wire.peers import CT_IMAGE, EXPLICIT, IMPLICIT, Ours, RawPeer, p_data, receiving
 from triaged.dicom.matching import Query
-from triaged.dimse.policy import ScpOptions, may_query
+from triaged.dimse.options import ScpOptions
+from triaged.dimse.policy import may_query
 from triaged.errors import TryLater
 from triaged.steps.worklist_query import WorklistQuery
 from triaged.store.listing.worklist import Worklist

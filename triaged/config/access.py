@@ -12,7 +12,7 @@ from pydantic import AfterValidator, Field, model_validator
 from triaged.config.network import WebSection
 from triaged.config.values import Section, wrong
 from triaged.store.people.accounts import Lasting
-from triaged.web.identity import ANYBODY, LOCAL_HOSTS, AccessOptions, Mode, ProxyWord
+from triaged.web.identity import LOCAL_HOSTS, AccessOptions, Mode, ProxyWord
 
 
 def _network(text: str) -> str:
@@ -41,19 +41,22 @@ Network = Annotated[str, AfterValidator(_network)]
 Header = Annotated[str, AfterValidator(_header)]
 Name = Annotated[str, Field(min_length=1, max_length=256)]
 
+_ACCESS = AccessOptions()
+_WORD, _LASTING = _ACCESS.word, _ACCESS.lasting
+
 
 class AccessSection(Section):
     """Who may see the list, and who may say who somebody is."""
 
-    mode: Annotated[Mode, Field(strict=False)] = Mode.OPEN
-    idle_min: Annotated[int, Field(ge=1, le=24 * 60)] = 60
-    longest_h: Annotated[int, Field(ge=1, le=7 * 24)] = 12
-    proxies: Annotated[tuple[Network, ...], Field(strict=False)] = ()
-    origin: Annotated[str, AfterValidator(_origin)] | None = None
-    person_header: Header = "Remote-User"
-    group_header: Header | None = None
-    readers: Annotated[tuple[Name, ...], Field(strict=False)] = (ANYBODY,)
-    administrators: Annotated[tuple[Name, ...], Field(strict=False)] = ()
+    mode: Annotated[Mode, Field(strict=False)] = _ACCESS.mode
+    idle_min: Annotated[int, Field(ge=1, le=24 * 60)] = _LASTING.idle // timedelta(minutes=1)
+    longest_h: Annotated[int, Field(ge=1, le=7 * 24)] = _LASTING.longest // timedelta(hours=1)
+    proxies: Annotated[tuple[Network, ...], Field(strict=False)] = _ACCESS.proxies
+    origin: Annotated[str, AfterValidator(_origin)] | None = _ACCESS.origin
+    person_header: Header = _WORD.person_header
+    group_header: Header | None = _WORD.group_header
+    readers: Annotated[tuple[Name, ...], Field(strict=False)] = tuple(_WORD.readers)
+    administrators: Annotated[tuple[Name, ...], Field(strict=False)] = tuple(_WORD.administrators)
 
     @model_validator(mode="after")
     def _a_proxy_is_known(self) -> Self:

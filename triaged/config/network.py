@@ -9,12 +9,23 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from triaged.config.triage import TriageSection
 from triaged.config.values import AETitle, Count, Host, Port, Section, ViewerUrl, Wait, wrong
+from triaged.dimse.options import ScpOptions
+from triaged.steps.commitment import CommitmentOptions
+from triaged.steps.errand import DeliveryOptions
 from triaged.steps.ports import Peer
+from triaged.steps.priorities import LookUpOptions
 from triaged.study.records import ObjectKind
+from triaged.web.identity import AccessOptions
+from triaged.web.options import WebOptions
 
 ObjectName = Literal["sc", "sr", "seg", "text"]
 SyntaxName = Literal["explicit", "implicit", "deflated", "rle"]
+
+_SCP = ScpOptions("", "", 0)
+_WEB = WebOptions("", "")
+_DELIVERY, _COMMITMENT = DeliveryOptions(), CommitmentOptions()
 
 
 class PeerSection(Section):
@@ -31,9 +42,11 @@ class DicomSection(Section):
     ae_title: AETitle = "TRIAGED"
     host: Host = "0.0.0.0"
     port: Port = 11112
-    allowed_calling_ae_titles: Annotated[tuple[AETitle, ...], Field(strict=False)] = ()
-    max_associations: Count = 20
-    idle_timeout_s: Wait = 60.0
+    allowed_calling_ae_titles: Annotated[tuple[AETitle, ...], Field(strict=False)] = tuple(
+        _SCP.allowed_calling_ae_titles
+    )
+    max_associations: Count = _SCP.max_associations
+    idle_timeout_s: Wait = _SCP.idle_timeout_s
     peers: Annotated[tuple[PeerSection, ...], Field(strict=False)] = ()
 
     @model_validator(mode="after")
@@ -46,6 +59,17 @@ class DicomSection(Section):
     def peer(self, ae_title: str) -> Peer | None:
         """Return where a peer is reached, or None where that is not known."""
         return next((Peer(each.ae_title, *_reached(each)) for each in self.peers if each.ae_title == ae_title), None)
+
+    def options(self) -> ScpOptions:
+        """Return what the receiver needs."""
+        return ScpOptions(
+            self.ae_title,
+            self.host,
+            self.port,
+            frozenset(self.allowed_calling_ae_titles),
+            max_associations=self.max_associations,
+            idle_timeout_s=self.idle_timeout_s,
+        )
 
 
 class DestinationSection(PeerSection):
@@ -96,31 +120,59 @@ class OrderPrioritySection(Section):
             return None
         return Peer("order priority", self.ae_title, self.host, self.port)
 
+    def options(self) -> LookUpOptions:
+        """Return what asks the other list."""
+        return LookUpOptions(self.source)
+
 
 class WebSection(Section):
     """Where the worklist page is served, how often a page without events asks for news, and where the viewer is."""
 
     host: Host = "127.0.0.1"
     port: Port = 8080
-    refresh_s: Annotated[float, Field(ge=1, le=3600)] = 5.0
-    viewer_url: ViewerUrl | None = None
+    refresh_s: Annotated[float, Field(ge=1, le=3600)] = _WEB.refresh_s
+    viewer_url: ViewerUrl | None = _WEB.viewer_url or None
+
+    def options(self, dicom: DicomSection, triage: TriageSection, access: AccessOptions) -> WebOptions:
+        """Return what the pages need."""
+        worth = triage.worth()
+        return WebOptions(
+            address=f"{dicom.ae_title} on port {dicom.port}",
+            scheme=triage.scheme.value,
+            identification_threshold=triage.identification_threshold,
+            refresh_s=self.refresh_s,
+            access=access,
+            viewer_url=self.viewer_url or "",
+            discipline=triage.discipline,
+            worth="" if worth is None else worth.said(),
+        )
 
 
 class DeliverySection(Section):
     """How patient the courier is: waits double from first to longest; what is asked again, and after how long."""
 
-    first_wait_s: Wait = 5.0
-    longest_wait_s: Wait = 60.0
-    max_attempts: Count = 3000
+    first_wait_s: Wait = _DELIVERY.first_wait_s
+    longest_wait_s: Wait = _DELIVERY.longest_wait_s
+    max_attempts: Count = _DELIVERY.max_attempts
     timeout_s: Wait = 30.0
-    negotiate_every_s: Wait = 3600.0
-    commitment_wait_s: Wait = 900.0
+    negotiate_every_s: Wait = _DELIVERY.negotiate_every_s
+    commitment_wait_s: Wait = _COMMITMENT.ask_again_s
 
     @model_validator(mode="after")
     def _rise(self) -> Self:
         if self.first_wait_s > self.longest_wait_s:
             raise wrong("at least first_wait_s", key="longest_wait_s")
         return self
+
+    def options(self) -> DeliveryOptions:
+        """Return what the couriers need."""
+        return DeliveryOptions(
+            self.first_wait_s, self.longest_wait_s, self.max_attempts, negotiate_every_s=self.negotiate_every_s
+        )
+
+    def commitment_options(self) -> CommitmentOptions:
+        """Return how storage commitment is asked for."""
+        return CommitmentOptions(ask_again_s=self.commitment_wait_s)
 
 
 def _reached(section: PeerSection) -> tuple[str, str, int]:

@@ -12,6 +12,7 @@ from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from triaged.config.values import Host, Port, ResolvedPath, Section, wrong
+from triaged.push.oru import Ends
 from triaged.study.push import Occasion
 
 _OF_HL7 = (
@@ -24,6 +25,7 @@ _OF_HL7 = (
     "receiving_facility",
 )
 _OF_WEBHOOK = ("url", "secret_file")
+_ENDS = Ends()
 
 HL7Name = Annotated[str, Field(max_length=180, pattern=r"^[^|^~\\&\x00-\x1f\x7f]*$")]
 
@@ -39,10 +41,10 @@ class PushSection(Section):
     host: Host | None = None
     port: Port | None = None
     tls: bool = False
-    sending_application: HL7Name = "TRIAGED"
-    sending_facility: HL7Name = ""
-    receiving_application: HL7Name = ""
-    receiving_facility: HL7Name = ""
+    sending_application: HL7Name = _ENDS.sending_application
+    sending_facility: HL7Name = _ENDS.sending_facility
+    receiving_application: HL7Name = _ENDS.receiving_application
+    receiving_facility: HL7Name = _ENDS.receiving_facility
     url: str | None = None
     secret_file: ResolvedPath | None = None
 
@@ -87,6 +89,12 @@ class PushSection(Section):
         """Return path and query of a webhook's URL."""
         parts = self._parts()
         return (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+
+    def options(self) -> Ends:
+        """Return what the two ends of an HL7 line call themselves."""
+        return Ends(
+            self.sending_application, self.sending_facility, self.receiving_application, self.receiving_facility
+        )
 
     def _parts(self) -> SplitResult:
         return urlsplit(self.url or "")

@@ -15,8 +15,12 @@ from triaged.config.network import DeliverySection, DestinationSection, DicomSec
 from triaged.config.pushing import PushSection
 from triaged.config.triage import TriageSection
 from triaged.config.values import Count, DatabaseUrl, ResolvedPath, Seconds, Section, Wait, wrong
+from triaged.exams.ct.options import Palette
+from triaged.steps.options import AnalyseOptions
+from triaged.study.completeness import CompletionOptions
 
 PROJECT_FOLDER = Path(__file__).resolve().parents[2]
+_COMPLETION, _ANALYSE = CompletionOptions(), AnalyseOptions()
 
 
 class StorageSection(Section):
@@ -49,15 +53,15 @@ class InferenceSection(Section):
 class PicturesSection(Section):
     """How the pictures are drawn."""
 
-    palette: Literal["green-red", "viridis"] = "green-red"
+    palette: Literal["green-red", "viridis"] = Palette.GREEN_RED.value
 
 
 class CompletionSection(Section):
     """When a study counts as complete."""
 
-    settle_s: Seconds = 2.0
-    quiet_s: Seconds = 30.0
-    max_wait_s: Seconds = 900.0
+    settle_s: Seconds = _COMPLETION.settle_s
+    quiet_s: Seconds = _COMPLETION.quiet_s
+    max_wait_s: Seconds = _COMPLETION.max_wait_s
 
     @model_validator(mode="after")
     def _rise(self) -> Self:
@@ -65,13 +69,21 @@ class CompletionSection(Section):
             raise wrong("settle_s <= quiet_s <= max_wait_s")
         return self
 
+    def options(self) -> CompletionOptions:
+        """Return what decides whether a study has arrived in full."""
+        return CompletionOptions(self.settle_s, self.quiet_s, self.max_wait_s)
+
 
 class WorkerSection(Section):
     """How long a worker may be silent, and how often and how soon a study is tried again."""
 
-    lease_s: Annotated[float, Field(ge=10, allow_inf_nan=False)] = 300.0
-    max_attempts: Count = 3
-    retry_wait_s: Wait = 10.0
+    lease_s: Annotated[float, Field(ge=10, allow_inf_nan=False)] = _ANALYSE.lease_s
+    max_attempts: Count = _ANALYSE.max_attempts
+    retry_wait_s: Wait = _ANALYSE.retry_wait_s
+
+    def options(self) -> AnalyseOptions:
+        """Return what the analysis needs."""
+        return AnalyseOptions(self.lease_s, self.max_attempts, self.retry_wait_s)
 
 
 class LoggingSection(Section):

@@ -5,18 +5,17 @@ Must not know where settings come from, nor how the order is made.
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
 from triaged.config.values import Minutes, Section, Share, refused, wrong
-from triaged.triage.guard import GuardOptions
+from triaged.exams.ct.options import CtOptions
+from triaged.triage.guard import MINUTE, GuardOptions
 from triaged.triage.prevalence import OperatingPoint, Worth, worth
-from triaged.triage.scheme import REPEAT_SD_PP, Discipline, HeadStarts, Scheme, TriageOptions
+from triaged.triage.scheme import Discipline, HeadStarts, Scheme, TriageOptions
 
-_FEWEST = 50
-"""A share of fewer studies is not judged, unless the window itself is shorter."""
+_TRIAGE, _STARTS, _GUARD = TriageOptions(), HeadStarts(), GuardOptions()
 
 BetweenShares = Annotated[float, Field(gt=0, lt=1, allow_inf_nan=False)]
 
@@ -24,10 +23,10 @@ BetweenShares = Annotated[float, Field(gt=0, lt=1, allow_inf_nan=False)]
 class CutOffsSection(Section):
     """Severity shares that separate the classes: mild from `s1`, moderate `s2`, severe `s3`, critical `s4`."""
 
-    s1: Share = 0.01
-    s2: Share = 0.25
-    s3: Share = 0.50
-    s4: Share = 0.75
+    s1: Share = _TRIAGE.s1
+    s2: Share = _TRIAGE.s2
+    s3: Share = _TRIAGE.s3
+    s4: Share = _TRIAGE.s4
 
     @model_validator(mode="after")
     def _rise(self) -> Self:
@@ -39,15 +38,15 @@ class CutOffsSection(Section):
 class HeadStartsSection(Section):
     """Minutes by which a class stands earlier than it arrived; `suspected_mild` depends on the scheme unless given."""
 
-    critical: Minutes = 240
-    severe: Minutes = 180
-    suspected_moderate: Minutes = 120
+    critical: Minutes = _STARTS.critical
+    severe: Minutes = _STARTS.severe
+    suspected_moderate: Minutes = _STARTS.suspected_moderate
     suspected_mild: Minutes | None = None
-    unscored: Minutes = 45
-    opacity_not_flagged: Minutes = 60
-    not_flagged: Minutes = 0
-    high_order: Minutes = 120
-    cap: Minutes = 240
+    unscored: Minutes = _STARTS.unscored
+    opacity_not_flagged: Minutes = _STARTS.opacity_not_flagged
+    not_flagged: Minutes = _STARTS.not_flagged
+    high_order: Minutes = _STARTS.high_order
+    cap: Minutes = _STARTS.cap
 
     @model_validator(mode="after")
     def _keep_the_order_safe(self) -> Self:
@@ -74,18 +73,18 @@ class GuardSection(Section):
     """When the order is given up for that of arrival; `reference_share` is not judged where it is not known."""
 
     enabled: bool = True
-    window: Annotated[int, Field(ge=10, le=10_000)] = 200
-    failures: BetweenShares = 0.10
-    lag_min: Annotated[Minutes, Field(ge=1)] = 15
+    window: Annotated[int, Field(ge=10, le=10_000)] = _GUARD.window
+    failures: BetweenShares = _GUARD.failures
+    lag_min: Annotated[Minutes, Field(ge=1)] = _GUARD.lag // MINUTE
     reference_share: BetweenShares | None = None
 
     def options(self) -> GuardOptions:
-        """Return what the guard needs."""
+        """Return what the guard needs; a short window is judged when it is full."""
         return GuardOptions(
             window=self.window,
-            fewest=min(_FEWEST, self.window),
+            fewest=min(_GUARD.fewest, self.window),
             failures=self.failures,
-            lag=timedelta(minutes=self.lag_min),
+            lag=self.lag_min * MINUTE,
         )
 
 
@@ -103,14 +102,14 @@ class OperatingPointSection(Section):
 class TriageSection(Section):
     """The scheme that turns scores into an order."""
 
-    scheme: Annotated[Scheme, Field(strict=False)] = Scheme.SEVERITY
-    identification_threshold: BetweenShares | None = None
+    scheme: Annotated[Scheme, Field(strict=False)] = _TRIAGE.scheme
+    identification_threshold: BetweenShares | None = _TRIAGE.tau
     cut_offs: CutOffsSection = CutOffsSection()
-    grade_cut_offs: Annotated[tuple[Share, Share, Share, Share], Field(strict=False)] = (0.01, 0.25, 0.50, 0.75)
+    grade_cut_offs: Annotated[tuple[Share, Share, Share, Share], Field(strict=False)] = CtOptions().grade_cut_offs
     head_start_min: HeadStartsSection = HeadStartsSection()
-    discipline: Annotated[Discipline, Field(strict=False)] = Discipline.HEAD_START
-    strict_cap_min: Annotated[Minutes, Field(ge=1)] = 240
-    repeat_sd_points: Annotated[float, Field(ge=0, le=50, allow_inf_nan=False)] = REPEAT_SD_PP
+    discipline: Annotated[Discipline, Field(strict=False)] = _TRIAGE.discipline
+    strict_cap_min: Annotated[Minutes, Field(ge=1)] = int(_TRIAGE.strict_cap_min)
+    repeat_sd_points: Annotated[float, Field(ge=0, le=50, allow_inf_nan=False)] = _TRIAGE.repeat_sd_pp
     guard: GuardSection = GuardSection()
     prevalence: Share | None = None
     operating_point: OperatingPointSection | None = None
@@ -129,7 +128,6 @@ class TriageSection(Section):
 
     def options(self) -> TriageOptions:
         """Return what the scheme needs."""
-        shares = self.cut_offs.model_dump()
         return TriageOptions(
             scheme=self.scheme,
             tau=self.identification_threshold,
@@ -137,5 +135,5 @@ class TriageSection(Section):
             repeat_sd_pp=self.repeat_sd_points,
             discipline=self.discipline,
             strict_cap_min=float(self.strict_cap_min),
-            **shares,
+            **self.cut_offs.model_dump(),
         )

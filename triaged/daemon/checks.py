@@ -23,7 +23,7 @@ from triaged.dimse.scu import DimseSender
 from triaged.dimse.syntaxes import named
 from triaged.errors import ConfigError, TriagedError, TryLater
 from triaged.exams.ct.engines import pipeline_of
-from triaged.exams.ct.pipelines.measure import CtOptions
+from triaged.exams.ct.options import CtOptions
 from triaged.exams.ct.pipelines.threshold import THRESHOLD_ENGINE
 from triaged.inference.package import load_package
 from triaged.spool.files import Spool

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import structlog
 
 from triaged.config.network import DestinationSection
-from triaged.daemon.destinations import commitment_options, destination_of
+from triaged.daemon.destinations import destination_of
 from triaged.daemon.pushing import push_errands
 from triaged.daemon.rooms import IDLE_S, Rooms, clock, or_wait
 from triaged.dimse.scu import DimseSender
@@ -57,12 +57,7 @@ def _run(errand: Work, stop: threading.Event) -> None:
 def _errands(rooms: Rooms, name: str) -> list[Work]:
     """Return the work of each thread: one destination, one receiver of changes, or the answers to senders."""
     delivery = rooms.config.delivery
-    options = DeliveryOptions(
-        first_wait_s=delivery.first_wait_s,
-        longest_wait_s=delivery.longest_wait_s,
-        max_attempts=delivery.max_attempts,
-        negotiate_every_s=delivery.negotiate_every_s,
-    )
+    options = delivery.options()
     sender = DimseSender(rooms.config.dicom.ae_title, timeout_s=delivery.timeout_s)
     reporter = Reporter(rooms.answers, sender, find_peer=rooms.config.dicom.peer, options=options, courier=name)
     couriers = [_errand(rooms, section, sender, options, name) for section in rooms.config.destinations]
@@ -80,7 +75,8 @@ def _errand(
     )
     if not section.storage_commitment:
         return lambda: courier.run_next(clock=clock)
-    committer = Committer(rooms.commitments, sender, peer=destination.peer, options=commitment_options(rooms.config))
+    asking = rooms.config.delivery.commitment_options()
+    committer = Committer(rooms.commitments, sender, peer=destination.peer, options=asking)
     return lambda: courier.run_next(clock=clock) or committer.request_next(clock=clock)
 
 

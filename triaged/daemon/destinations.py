@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from triaged.config.network import DestinationSection
-from triaged.config.settings import Config
 from triaged.dimse.syntaxes import NAMES, WANTED
-from triaged.steps.commitment import CommitmentOptions
 from triaged.steps.negotiate import Destination, wanted_of
 
 
@@ -14,9 +12,3 @@ def destination_of(section: DestinationSection) -> Destination:
     syntaxes = tuple(NAMES[name] for name in section.transfer_syntaxes)
     wanted = wanted_of(section.kinds(), WANTED, syntaxes, commitment=section.storage_commitment)
     return Destination(section.peer(), wanted, syntaxes)
-
-
-def commitment_options(config: Config) -> CommitmentOptions:
-    """Return how storage commitment is asked for."""
-    delivery = config.delivery
-    return CommitmentOptions(ask_again_s=delivery.commitment_wait_s)

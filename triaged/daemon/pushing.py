@@ -11,7 +11,6 @@ from triaged.daemon.rooms import Rooms, clock
 from triaged.errors import ConfigError
 from triaged.push.connection import Address, verifying
 from triaged.push.mllp import MllpReceiver
-from triaged.push.oru import Ends
 from triaged.push.webhook import WebhookReceiver
 from triaged.steps.errand import DeliveryOptions
 from triaged.steps.push import Pusher, Receiver
@@ -27,13 +26,7 @@ def receiver_of(section: PushSection, config: Config) -> Receiver:
     address = Address(*section.where(), verifying(section.ca_file) if section.is_encrypted() else None)
     timeout_s, names_patient = config.delivery.timeout_s, section.names_patient()
     if section.kind == "hl7":
-        ends = Ends(
-            section.sending_application,
-            section.sending_facility,
-            section.receiving_application,
-            section.receiving_facility,
-        )
-        return MllpReceiver(address, ends, timeout_s, names_patient)
+        return MllpReceiver(address, section.options(), timeout_s, names_patient)
     secret = b"" if section.secret_file is None else _secret(section.secret_file)
     return WebhookReceiver(address, section.target(), timeout_s, secret, names_patient)
 

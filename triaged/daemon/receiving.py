@@ -7,9 +7,8 @@ from datetime import timedelta
 
 import structlog
 
-from triaged.daemon.destinations import commitment_options
 from triaged.daemon.rooms import Rooms, clock, policy
-from triaged.dimse.scp import Receiver, ScpOptions
+from triaged.dimse.scp import Receiver
 from triaged.steps.commitment import Desk
 from triaged.steps.intake import Intake
 from triaged.steps.worklist_query import WorklistQuery
@@ -38,15 +37,6 @@ def receive(rooms: Rooms, name: str, stop: threading.Event) -> None:
 def _receiver(rooms: Rooms, name: str) -> Receiver:
     dicom = rooms.config.dicom
     intake = Intake(rooms.studies, rooms.spool, placing=policy(rooms.config), receiver=name)
-    options = ScpOptions(
-        ae_title=dicom.ae_title,
-        host=dicom.host,
-        port=dicom.port,
-        allowed_calling_ae_titles=frozenset(dicom.allowed_calling_ae_titles),
-        max_associations=dicom.max_associations,
-        idle_timeout_s=dicom.idle_timeout_s,
-    )
-    desk = Desk(
-        rooms.commitments, rooms.answers, rooms.spool, find_peer=dicom.peer, options=commitment_options(rooms.config)
-    )
-    return Receiver(options, intake, clock=clock, commitment=desk, worklist=WorklistQuery(rooms.worklist))
+    asking = rooms.config.delivery.commitment_options()
+    desk = Desk(rooms.commitments, rooms.answers, rooms.spool, find_peer=dicom.peer, options=asking)
+    return Receiver(dicom.options(), intake, clock=clock, commitment=desk, worklist=WorklistQuery(rooms.worklist))

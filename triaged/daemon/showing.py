@@ -6,7 +6,7 @@ import threading
 
 from triaged.daemon.examinations import VIEWERS
 from triaged.daemon.rooms import Rooms, clock, readers
-from triaged.web.app import WebOptions, create_app
+from triaged.web.app import create_app
 from triaged.web.server import run
 
 
@@ -17,17 +17,7 @@ def show(rooms: Rooms, stop: threading.Event) -> None:
         ConfigError: the address cannot be listened on.
     """
     config = rooms.config
-    worth = config.triage.worth()
-    options = WebOptions(
-        address=f"{config.dicom.ae_title} on port {config.dicom.port}",
-        scheme=config.triage.scheme.value,
-        identification_threshold=config.triage.identification_threshold,
-        refresh_s=config.web.refresh_s,
-        access=config.access.options(config.web),
-        viewer_url=config.web.viewer_url or "",
-        discipline=config.triage.discipline,
-        worth="" if worth is None else worth.said(),
-    )
+    options = config.web.options(config.dicom, config.triage, config.access.options(config.web))
     app = create_app(
         rooms.worklist,
         rooms.studies,

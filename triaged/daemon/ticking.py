@@ -17,11 +17,10 @@ from triaged.daemon.rooms import Rooms, away_is_no_error, clock, policy
 from triaged.dimse.priority_scu import OrderPriorities, Source
 from triaged.steps.assemble import Assembler
 from triaged.steps.guarding import Keeper
-from triaged.steps.priorities import LookUpOptions, OrderLookUp
+from triaged.steps.priorities import OrderLookUp
 from triaged.store.listing.policies import Policies
 from triaged.store.listing.priorities import Priorities
 from triaged.store.listing.standings import Standings
-from triaged.study.completeness import CompletionOptions
 
 log = structlog.get_logger()
 
@@ -34,10 +33,7 @@ _ASK_S = 1.0
 
 def tick(rooms: Rooms, stop: threading.Event) -> None:
     """Tick until `stop` is set."""
-    completion = rooms.config.completion
-    options = CompletionOptions(
-        settle_s=completion.settle_s, quiet_s=completion.quiet_s, max_wait_s=completion.max_wait_s
-    )
+    options = rooms.config.completion.options()
     assembler = Assembler(rooms.studies, is_whole=is_whole, options=options, placing=policy(rooms.config))
     # The scheduler's defaults would drop a tick that is more than a second late.
     scheduler = BackgroundScheduler(
@@ -65,8 +61,7 @@ def _look_up(rooms: Rooms) -> OrderLookUp | None:
         return None
     wire = OrderPriorities(rooms.config.dicom.ae_title, Source(section.source), timeout_s=section.timeout_s)
     ledgers = Priorities(rooms.database), Standings(rooms.database)
-    options = LookUpOptions(section.source)
-    return OrderLookUp(*ledgers, wire, peer=peer, placing=policy(rooms.config), options=options)
+    return OrderLookUp(*ledgers, wire, peer=peer, placing=policy(rooms.config), options=section.options())
 
 
 def _ask(look_up: OrderLookUp, stop: threading.Event) -> None:

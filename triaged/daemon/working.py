@@ -11,7 +11,7 @@ import structlog
 from triaged.daemon.examinations import examinations
 from triaged.daemon.rooms import IDLE_S, Rooms, away_is_no_error, clock, or_wait
 from triaged.errors import StaleClaim, TryLater
-from triaged.steps.analyse import AnalyseOptions, Analyst
+from triaged.steps.analyse import Analyst
 from triaged.study.records import Claim
 
 log = structlog.get_logger()
@@ -69,17 +69,12 @@ def _kept_alive(rooms: Rooms, claim: Claim) -> Iterator[None]:
 
 
 def _analyst(rooms: Rooms, name: str) -> Analyst:
-    settings = rooms.config.worker
     return Analyst(
         rooms.studies,
         rooms.spool,
         examinations(rooms.config),
         worker=name,
         triage=rooms.config.triage.options(),
-        options=AnalyseOptions(
-            lease_s=settings.lease_s,
-            max_attempts=settings.max_attempts,
-            retry_wait_s=settings.retry_wait_s,
-        ),
+        options=rooms.config.worker.options(),
         destinations={each.name: each.kinds() for each in rooms.config.destinations},
     )

@@ -29,7 +29,8 @@ from triaged.dimse.negotiation import (
     PduType,
     Rejection,
 )
-from triaged.dimse.policy import VERIFICATION, ScpOptions, answers_to, may_query, rejection_of
+from triaged.dimse.options import ScpOptions
+from triaged.dimse.policy import VERIFICATION, answers_to, may_query, rejection_of
 from triaged.errors import TryLater
 from triaged.steps.intake import Intake, Offer, Sender
 from triaged.steps.ports import CommitmentDesk, WorklistDesk

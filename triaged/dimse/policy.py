@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
 from ipaddress import ip_address
 
 from pydicom.uid import UID
@@ -13,32 +12,12 @@ from pynetdicom.presentation import PresentationContext, build_context, negotiat
 from triaged.dicom.accepted import ACCEPTED_TRANSFER_SYNTAXES, is_storage
 from triaged.dicom.quiet import without_warnings
 from triaged.dimse.negotiation import APPLICATION_CONTEXT, AssociationRequest, ContextResult, Rejection
+from triaged.dimse.options import ScpOptions
 from triaged.study.commitment import STORAGE_COMMITMENT_PUSH_MODEL
 
 VERIFICATION = "1.2.840.10008.1.1"
 _IMPLICIT_VR_LITTLE_ENDIAN = "1.2.840.10008.1.2"
 _UNCOMPRESSED = (_IMPLICIT_VR_LITTLE_ENDIAN, "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.2")
-
-
-@dataclass(frozen=True, slots=True)
-class ScpOptions:
-    """How peers reach the receiver, and whom it lets in; port 0 lets the system choose one.
-
-    An empty `allowed_calling_ae_titles` lets everybody in. `max_pdu` is the longest P-DATA that is asked for.
-    `request_timeout_s` is how long a connection may stay silent before it asks for an association, `idle_timeout_s` how
-    long an association may, and `stop_grace_s` how long an instance on its way may take when the receiver is stopped.
-    """
-
-    ae_title: str
-    host: str
-    port: int
-    allowed_calling_ae_titles: frozenset[str] = frozenset()
-    require_called_ae_title: bool = False
-    max_associations: int = 20
-    max_pdu: int = 256 * 1024
-    request_timeout_s: float = 30.0
-    idle_timeout_s: float = 60.0
-    stop_grace_s: float = 5.0
 
 
 def rejection_of(request: AssociationRequest, options: ScpOptions) -> Rejection | None:
@@ -47,8 +26,6 @@ def rejection_of(request: AssociationRequest, options: ScpOptions) -> Rejection 
         return Rejection.PROTOCOL_VERSION
     if request.application_context != APPLICATION_CONTEXT:
         return Rejection.APPLICATION_CONTEXT
-    if options.require_called_ae_title and request.called_ae_title != options.ae_title:
-        return Rejection.CALLED_AE_TITLE
     if options.allowed_calling_ae_titles and request.calling_ae_title not in options.allowed_calling_ae_titles:
         return Rejection.CALLING_AE_TITLE
     return None

@@ -48,7 +48,7 @@ CLASSES = {
 class OrderPriorities:
     """Asks under our AE title; safe to use from several threads, each question is an association of its own."""
 
-    def __init__(self, ae_title: str, source: Source, *, timeout_s: float = 5.0) -> None:
+    def __init__(self, ae_title: str, source: Source, *, timeout_s: float) -> None:
         self._requestor = Requestor(ae_title, timeout_s=timeout_s, connect_timeout_s=timeout_s)
         self._source = source
         # It would turn every answer into text for a log that nobody sees.

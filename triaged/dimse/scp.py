@@ -18,12 +18,10 @@ import structlog
 
 from triaged.dimse.acceptor import Acceptor
 from triaged.dimse.link import Link
-from triaged.dimse.policy import ScpOptions
+from triaged.dimse.options import ScpOptions
 from triaged.errors import ConfigError, TryLater
 from triaged.steps.intake import Intake, Sender
 from triaged.steps.ports import CommitmentDesk, WorklistDesk
-
-__all__ = ["Receiver", "ScpOptions"]
 
 log = structlog.get_logger()
 

@@ -29,7 +29,7 @@ _FINAL = (0x0106, 0x0112, 0x0117, 0x0118, 0x0120, 0x0121, 0x0122, *range(0xA900,
 class DimseSender:
     """Sends under our AE title; safe to use from several threads, each call is an association of its own."""
 
-    def __init__(self, ae_title: str, *, timeout_s: float = 30.0, connect_timeout_s: float = 10.0) -> None:
+    def __init__(self, ae_title: str, *, timeout_s: float, connect_timeout_s: float = 10.0) -> None:
         self._requestor = Requestor(ae_title, timeout_s=timeout_s, connect_timeout_s=connect_timeout_s)
 
     def send(self, objects: Sequence[Outgoing], peer: Peer) -> Sequence[SendOutcome]:

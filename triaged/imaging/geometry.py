@@ -98,10 +98,6 @@ class Geometry:
         affine[:3, 3] = self.position_mm(box.start)
         return Geometry(affine, box.shape, self.frame_of_reference_uid)
 
-    def matches(self, other: Geometry, tolerance_mm: float = 1e-3) -> bool:
-        """Tell whether both grids have the same voxels at the same places."""
-        return self.shape == other.shape and bool(np.allclose(self.affine, other.affine, atol=tolerance_mm))
-
 
 @dataclass(frozen=True, slots=True)
 class Reorientation:

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 LEVELS: Final = (1, 2, 4, 8)
 """Cells per axis of each level (Goncharov et al., section 2.4)."""
-CELLS_IN_PLANE: Final = sum(count**2 for count in LEVELS)
 SMALLEST_AXIS: Final = LEVELS[-1]
 
 

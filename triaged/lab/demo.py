@@ -161,7 +161,7 @@ def _start(config_path: Path, members: Sequence[tuple[Role, str]], started: Exit
 
 def _send(config: Config, studies: Sequence[_Study], console: Console) -> None:
     dicom = config.dicom
-    sender = DimseSender(next(iter(dicom.allowed_calling_ae_titles), "DEMO"))
+    sender = DimseSender(next(iter(dicom.allowed_calling_ae_titles), "DEMO"), timeout_s=config.delivery.timeout_s)
     peer = Peer("triaged", dicom.ae_title, _reachable(dicom.host), dicom.port)
     with _progress(console) as progress:
         for study in studies:

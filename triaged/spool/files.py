@@ -82,7 +82,7 @@ class Spool:
         return PartFile(self, self._instance_target(study_uid, series_uid, sop_instance_uid))
 
     def incoming(self) -> PartFile:
-        """Begin a file whose place is known only after its content has come: end with `commit_as` or `quarantine`."""
+        """Begin a file whose place is not known: it can only end in `quarantine`."""
         return PartFile(self, None)
 
     def keep_derived(self, study_uid: str, name: str, content: bytes) -> KeptFile:
@@ -225,16 +225,8 @@ class PartFile:
             TryLater: the disk is full or away; the sender has to be told so.
         """
         if self._target is None:
-            raise ValueError("expected commit_as or quarantine for a file whose place was not known")
+            raise ValueError("expected quarantine for a file whose place was not known")
         return self._commit(self._target)
-
-    def commit_as(self, study_uid: StudyUID, series_uid: SeriesUID, sop_instance_uid: SOPInstanceUID) -> KeptFile:
-        """Make the file durable as this instance, and return where it is.
-
-        Raises:
-            TryLater: the disk is full or away; the sender has to be told so.
-        """
-        return self._commit(self._spool._instance_target(study_uid, series_uid, sop_instance_uid))
 
     def quarantine(self, name: str) -> KeptFile:
         """Make the file durable in quarantine, and return where it is.

@@ -22,6 +22,7 @@ from triaged.results.instance import ResultObject
 from triaged.results.provenance import Provenance
 from triaged.spool.files import Spool
 from triaged.steps.following import Followed, followed
+from triaged.steps.options import AnalyseOptions
 from triaged.steps.placing import placing
 from triaged.steps.publish import Kept, Publisher, object_set
 from triaged.store.studies.ledger import Studies
@@ -37,19 +38,6 @@ from triaged.triage.scheme import TriageOptions
 log = structlog.get_logger()
 
 Clock = Callable[[], datetime]
-
-
-@dataclass(frozen=True, slots=True)
-class AnalyseOptions:
-    """`lease_s`: how long a worker may be silent before its study is given to another.
-
-    `max_attempts`: how often a study is tried before it ends as FAILED (one that kills its worker must not do so for
-    ever); `retry_wait_s`: the wait before the next attempt, times the attempts so far.
-    """
-
-    lease_s: float = 300.0
-    max_attempts: int = 3
-    retry_wait_s: float = 10.0
 
 
 @dataclass(frozen=True, slots=True)

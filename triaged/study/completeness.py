@@ -32,7 +32,7 @@ class CompletionOptions:
 
     settle_s: float = 2.0
     quiet_s: float = 30.0
-    max_wait_s: float = 600.0
+    max_wait_s: float = 900.0
 
 
 @dataclass(frozen=True, slots=True)

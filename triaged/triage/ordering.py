@@ -21,7 +21,6 @@ from triaged.triage.scheme import (
     Outcome,
     Scheme,
     TriageOptions,
-    Waiting,
     classify,
     head_start_minutes,
 )
@@ -82,20 +81,6 @@ def place(
         explain(standing.triage_class, outcome, order_priority, options, override, follow_up),
         due_again(standing, ready_at, options, now=now or ready_at),
     )
-
-
-def place_pending(
-    study_uid: StudyUID,
-    since: datetime,
-    waiting: Waiting,
-    order_priority: OrderPriority,
-    options: TriageOptions,
-    *,
-    override: Override = Override.NONE,
-    now: datetime | None = None,
-) -> Placement:
-    """Return the place of a study without a result: unscored from its first arrival, or from when it was ready."""
-    return place(study_uid, since, waiting, order_priority, options, override=override, now=now)
 
 
 def stand(

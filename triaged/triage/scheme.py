@@ -103,7 +103,7 @@ class TriageOptions:
         ValueError: `tau` is no probability, the shares do not rise, or a number that cannot be negative is.
     """
 
-    scheme: Scheme = Scheme.COMBINED
+    scheme: Scheme = Scheme.SEVERITY
     tau: float | None = None
     s1: float = 0.01
     s2: float = 0.25

@@ -6,7 +6,6 @@ Knows no DICOM network, no settings and no clock: all of that comes as arguments
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from http import HTTPStatus
@@ -27,12 +26,12 @@ from triaged.store.couriers.peers import Peers
 from triaged.store.listing.worklist import Worklist
 from triaged.store.people.accounts import Accounts
 from triaged.store.studies.ledger import Studies
-from triaged.triage.scheme import Discipline
 from triaged.web import actions, api, pages, people, signin, viewing, workitems
 from triaged.web.access import Access, Refuse, is_for_programs
-from triaged.web.identity import AccessOptions, Mode
+from triaged.web.identity import Mode
 from triaged.web.legend import Legend
 from triaged.web.news import News
+from triaged.web.options import WebOptions
 from triaged.web.slices import Slices
 
 _HERE = Path(__file__).parent
@@ -48,22 +47,6 @@ _HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class WebOptions:
-    """What pages say about this daemon: `address` is where a sender reaches it, `identification_threshold` the site's
-    own or None for the model's, `viewer_url` where the site's viewer shows a study, with names in braces, or empty."""
-
-    address: str
-    scheme: str
-    identification_threshold: float | None = None
-    refresh_s: float = 5.0
-    rows_per_page: int = 100
-    access: AccessOptions = field(default_factory=AccessOptions)
-    viewer_url: str = ""
-    discipline: Discipline = Discipline.HEAD_START
-    worth: str = ""
 
 
 def create_app(

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from triaged.exams.ct.pictures.colour import Palette, contours, covered, in_runs, opacity, runs, severity_colour
+from triaged.exams.ct.options import Palette
+from triaged.exams.ct.pictures.colour import contours, covered, in_runs, opacity, runs, severity_colour
 
 VIRIDIS = ("#440154", "#3B528B", "#21908C", "#5DC863", "#FDE725")
 """What R's viridisLite documents as viridis(5)."""
@@ -31,7 +32,7 @@ def lines(level: float, radius: int = 30) -> int:
 def test_the_bar_runs_from_green_over_yellow_to_red() -> None:
     shares = np.array([0.0, 0.35, 0.75, 1.0], np.float32)
     expected = [(0, 150, 60), (240, 220, 0), (200, 0, 0), (200, 0, 0)]
-    np.testing.assert_allclose(severity_colour(shares), expected, atol=0.01)
+    np.testing.assert_allclose(severity_colour(shares, Palette.GREEN_RED), expected, atol=0.01)
 
 
 def test_viridis_is_the_one_that_others_document() -> None:

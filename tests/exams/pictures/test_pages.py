@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from tests.findings import changed
 from tests.results.ct_study import ORIENTATIONS, CtStudy, ct_study, placement, provenance, standard_study
 from triaged.exams.ct.finding import Reading
-from triaged.exams.ct.pictures.colour import OUTLINE, Palette
+from triaged.exams.ct.options import Palette
+from triaged.exams.ct.pictures.colour import OUTLINE
 from triaged.exams.ct.pictures.keyslices import LESION
 from triaged.exams.ct.pictures.pages import reason_pages, result_pages
 from triaged.exams.ct.pictures.projection import projections

@@ -16,10 +16,9 @@ from triaged.exams.ct.pictures.projection import (
     WATER_PER_MM,
     Direction,
     cropped,
-    lung_share,
     projections,
 )
-from triaged.exams.ct.pictures.zones import zone_shares
+from triaged.exams.ct.pictures.zones import lung_thirds
 from triaged.imaging.geometry import Geometry
 from triaged.imaging.volume import Mask, Volume
 
@@ -61,7 +60,7 @@ def test_the_share_of_a_ball_in_a_lung_is_its_chord_over_the_lungs_depth() -> No
     lung[:, 10:70, :] = True  # 60 voxels of 2 mm: every ray meets 120 mm of lung
     z, y, x = np.ogrid[:61, :80, :61]
     ball = (2.0 * (z - 30)) ** 2 + (2.0 * (y - 40)) ** 2 + (2.0 * (x - 30)) ** 2 < 40.0**2
-    share, path = lung_share(ball, lung, 1, 2.0)
+    share, path = _map(ball, lung, 1, 2.0)
     assert path.min() == path.max() == 120.0
     assert share[30, 30] == pytest.approx(80.0 / 120.0, abs=0.03)
     assert share[30, 45] == pytest.approx(2 * np.sqrt(40.0**2 - 30.0**2) / 120.0, abs=0.03)
@@ -71,7 +70,7 @@ def test_the_share_of_a_ball_in_a_lung_is_its_chord_over_the_lungs_depth() -> No
 @pytest.mark.parametrize("axis", [1, 2])
 def test_the_map_holds_the_lungs_share_and_loses_nothing(axis: int) -> None:
     lung, lesion = _blobs(seed=3)
-    share, path = lung_share(lesion, lung, axis, 1.3)
+    share, path = _map(lesion, lung, axis, 1.3)
     severity = np.count_nonzero(lesion & lung) / np.count_nonzero(lung)
     assert float((share * path).sum() / path.sum()) == pytest.approx(severity, abs=0.005)
 
@@ -85,10 +84,10 @@ def test_the_map_holds_the_lungs_share_exactly_where_rays_are_short_too(depth_mm
     lesion = np.zeros_like(lung)
     lesion[:4, :, :10] = True
     lesion[:, 5:25, 15:] = True
-    share, path = lung_share(lesion, lung, 1, step_mm)
+    share, path = _map(lesion, lung, 1, step_mm)
     severity = np.count_nonzero(lesion & lung) / np.count_nonzero(lung)
     assert float((share * path).sum() / path.sum()) == pytest.approx(severity, abs=1e-6)
-    assert share[0, 0] == 1.0
+    assert share[-1, 0] == 1.0
 
 
 def test_each_lungs_share_is_in_its_part_of_the_coronal_map() -> None:
@@ -98,7 +97,7 @@ def test_each_lungs_share_is_in_its_part_of_the_coronal_map() -> None:
         (study.reading.right_lung, CtNumbers.of(study.reading.finding).severity_right),
         (study.reading.left_lung, CtNumbers.of(study.reading.finding).severity_left),
     ):
-        share, path = lung_share(lesion, lung.voxels, 1, study.volume.geometry.spacing_mm[1])
+        share, path = _map(lesion, lung.voxels, 1, study.volume.geometry.spacing_mm[1])
         assert float((share * path).sum() / path.sum()) == pytest.approx(severity, abs=1e-6)
 
 
@@ -206,9 +205,24 @@ def test_thirds_have_equal_volume_and_are_told_from_below() -> None:
     lung[20:, 5:15, 5:20] = True  # wider on top: a third is not ten slices
     lesion = np.zeros_like(lung)
     lesion[:5] = lung[:5]
-    lower, middle, upper = zone_shares(lesion, lung)
+    (thirds,) = lung_thirds(_one_lung(lesion, lung, canonical_grid((30, 20, 20), (1.0, 1.0, 1.0))))
+    lower, middle, upper = thirds.counts.shares
     assert lower == pytest.approx(500 / (3500 / 3))  # a third is 1167 of 3500 voxels: nearly twelve slices of 100
     assert (middle, upper) == (0.0, 0.0)
+
+
+def _map(
+    lesion: NDArray[np.bool_], lung: NDArray[np.bool_], axis: int, step_mm: float
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return share and path of the view along rows (1) or columns (2) of a body with one lung; the top comes first."""
+    grid = canonical_grid((lung.shape[0], lung.shape[1], lung.shape[2]), (step_mm, step_mm, step_mm))
+    views = projections(Volume(np.zeros(lung.shape, np.int16), grid), _one_lung(lesion, lung, grid))
+    return views[axis - 1].share, views[axis - 1].path_mm
+
+
+def _one_lung(lesion: NDArray[np.bool_], lung: NDArray[np.bool_], grid: Geometry) -> Reading:
+    none = Mask(np.zeros(grid.shape, bool), grid)
+    return replace(standard_study().reading, right_lung=Mask(lung, grid), left_lung=none, lesion=Mask(lesion, grid))
 
 
 def _reading(grid: Geometry, kind: str) -> Reading:

@@ -10,7 +10,8 @@ import pytest
 from tests.exams.pipelines.bodies import ADULT
 from triaged.errors import UnreadableStudy
 from triaged.exams.ct.finding import Acquisition, CtNumbers
-from triaged.exams.ct.pipelines.measure import CtOptions, Lungs, Verdict, demand_lungs, measure
+from triaged.exams.ct.options import CtOptions
+from triaged.exams.ct.pipelines.measure import Lungs, Verdict, demand_lungs, measure
 from triaged.exams.ct.pipelines.split import SplitMethod
 from triaged.imaging.geometry import Geometry
 from triaged.imaging.volume import Mask, Volume

@@ -8,7 +8,7 @@ import pytest
 from tests.exams.pipelines.bodies import ADULT, BODY_MM, LUNG_ML, LUNG_MM, Ball, Chest, draw, ellipsoid, grid
 from triaged.errors import UnreadableStudy
 from triaged.exams.ct.finding import CtNumbers, Reading
-from triaged.exams.ct.pipelines.measure import CtOptions
+from triaged.exams.ct.options import CtOptions
 from triaged.exams.ct.pipelines.threshold import ThresholdPipeline
 from triaged.imaging.volume import Volume
 from triaged.study.finding import Grade, QualityFlag

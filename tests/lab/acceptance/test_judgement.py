@@ -19,9 +19,9 @@ from triaged.lab.simulation.evaluated import outcome_of, simulated_cases, truth_
 from triaged.lab.simulation.site import Truth
 from triaged.lab.simulation.verdict import Verdict
 from triaged.study.assessment import Assessed, Failed
-from triaged.triage.scheme import TriageOptions
+from triaged.triage.scheme import Scheme, TriageOptions
 
-POLICY = TriageOptions()
+POLICY = TriageOptions(scheme=Scheme.COMBINED)
 
 
 def biased(score: float) -> float:

@@ -12,7 +12,8 @@ from tests.exams.pipelines.bodies import ADULT, LUNG_ML, Ball, Chest, draw, grid
 from tests.findings import changed
 from triaged.errors import UnreadableStudy
 from triaged.exams.ct.finding import Acquisition, Reading
-from triaged.exams.ct.pipelines.measure import CtOptions, Lungs, Verdict, measure
+from triaged.exams.ct.options import CtOptions
+from triaged.exams.ct.pipelines.measure import Lungs, Verdict, measure
 from triaged.exams.ct.pipelines.split import SplitMethod
 from triaged.imaging.volume import Mask, Volume
 from triaged.lab.protocols.robustness import REFERENCE, drifts, protocols

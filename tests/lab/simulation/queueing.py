@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,11 +13,34 @@ from tests.findings import finding_of
 from triaged.lab.simulation.arrivals import HourlyPoisson, OrderShares
 from triaged.lab.simulation.desk import Timeline
 from triaged.lab.simulation.disciplines import all_disciplines
-from triaged.lab.simulation.durations import Duration, Exponential, Fixed
+from triaged.lab.simulation.durations import Duration, Minutes
 from triaged.lab.simulation.site import Case, Readers, Site, Truth
 from triaged.lab.simulation.stream import Stream
 from triaged.study.assessment import Assessed
 from triaged.triage.scheme import Scheme, TriageOptions
+
+
+@dataclass(frozen=True, slots=True)
+class Exponential:
+    """The memoryless duration, for which queueing theory has closed forms."""
+
+    mean_min: float
+
+    def draw(self, rng: np.random.Generator, number: int) -> Minutes:
+        """Return independent durations."""
+        return rng.exponential(self.mean_min, number)
+
+
+@dataclass(frozen=True, slots=True)
+class Fixed:
+    """The same duration every time."""
+
+    mean_min: float
+
+    def draw(self, rng: np.random.Generator, number: int) -> Minutes:
+        """Return `number` equal durations, drawing nothing."""
+        return np.full(number, self.mean_min)
+
 
 READING_MIN = 10.0
 AT_ONCE = Fixed(0.0)

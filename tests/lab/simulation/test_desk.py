@@ -17,6 +17,7 @@ from tests.lab.simulation.queueing import (
     READING_MIN,
     STRICT,
     STRICT_CAP,
+    Exponential,
     fifo_wait,
     flagged,
     interrupting_waits,
@@ -29,7 +30,7 @@ from tests.lab.simulation.queueing import (
 )
 from triaged.lab.simulation.desk import Interruption, replay
 from triaged.lab.simulation.disciplines import DaemonOrder, ordered
-from triaged.lab.simulation.durations import Exponential, Lognormal
+from triaged.lab.simulation.durations import Lognormal
 from triaged.lab.simulation.site import Readers, Site, Truth, days
 from triaged.lab.simulation.stream import Stream, draw_stream
 from triaged.study.placement import OrderPriority, TriageClass

@@ -44,7 +44,7 @@ def test_cut_offs_and_threshold_reach_the_scheme() -> None:
 
 
 def test_discipline_cap_and_noise_reach_the_scheme_and_leave_the_order_as_it_is_by_default() -> None:
-    assert TriageSection().options() == TriageOptions(scheme=Scheme.SEVERITY)
+    assert TriageSection().options() == TriageOptions()
     given = {"discipline": "strict_cap", "strict_cap_min": 60, "repeat_sd_points": 2.5}
     options = TriageSection.model_validate(given).options()
     assert (options.discipline, options.strict_cap_min, options.repeat_sd_pp) == (Discipline.STRICT_CAP, 60, 2.5)

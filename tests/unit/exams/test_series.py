@@ -192,7 +192,8 @@ class TestEnhanced:
             self.write(tmp_path, enhanced_ct(orientation=orientation, order=(4, 1, 0, *range(9, 4, -1), 3, 2)))
         )
         np.testing.assert_array_equal(enhanced.volume.voxels, classic.volume.voxels)
-        assert enhanced.volume.geometry.matches(classic.volume.geometry)
+        assert enhanced.volume.geometry.shape == classic.volume.geometry.shape
+        np.testing.assert_allclose(enhanced.volume.geometry.affine, classic.volume.geometry.affine, atol=1e-3)
 
     def test_one_header_and_the_frame_number_of_each_slice_are_given(self, tmp_path: Path) -> None:
         series = read_series(self.write(tmp_path, enhanced_ct(order=range(9, -1, -1))))

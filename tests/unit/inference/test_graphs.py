@@ -21,13 +21,13 @@ def test_a_changed_file_is_refused_with_both_digests(package: Path, name: str) -
     path = package / f"{name}.onnx"
     path.write_bytes(path.read_bytes() + b"\0")
     with pytest.raises(ModelRefused, match=f"{name}.onnx: expected sha256 [0-9a-f]{{64}}, found [0-9a-f]{{64}}"):
-        load_package(package, "cpu")
+        load_package(package, "cpu", 0)
 
 
 def test_a_missing_file_is_refused(package: Path) -> None:
     (package / "head.onnx").unlink()
     with pytest.raises(ModelRefused, match=r"head\.onnx: expected the network named in the manifest"):
-        load_package(package, "cpu")
+        load_package(package, "cpu", 0)
 
 
 @pytest.mark.parametrize(
@@ -44,7 +44,7 @@ def test_other_tensors_than_declared_are_refused(
     assert found in manifest_text
     (package / "manifest.yaml").write_text(manifest_text.replace(found, replacement))
     with pytest.raises(ModelRefused, match=expected):
-        load_package(package, "cpu")
+        load_package(package, "cpu", 0)
 
 
 def test_a_file_that_is_no_graph_is_refused(package: Path, manifest_text: str) -> None:
@@ -53,11 +53,11 @@ def test_a_file_that_is_no_graph_is_refused(package: Path, manifest_text: str) -
     path.write_bytes(b"not a graph")
     (package / "manifest.yaml").write_text(manifest_text.replace(old, new))
     with pytest.raises(ModelRefused, match=r"lungs\.onnx: expected an ONNX graph"):
-        load_package(package, "cpu")
+        load_package(package, "cpu", 0)
 
 
 def cuda_works(package: Path) -> bool:
-    return load_package(package, "auto").device == "cuda"
+    return load_package(package, "auto", 0).device == "cuda"
 
 
 def test_auto_runs_anywhere(package: Path) -> None:
@@ -68,7 +68,7 @@ def test_cuda_is_refused_where_it_does_not_work(package: Path) -> None:
     if cuda_works(package):
         pytest.skip("CUDA works here, so nothing is refused")
     with pytest.raises(ConfigError, match="expected CUDA, as configured"):
-        load_package(package, "cuda")
+        load_package(package, "cuda", 0)
 
 
 def test_cuda_and_cpu_agree(package: Path) -> None:

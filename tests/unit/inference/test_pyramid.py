@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from triaged.inference.pyramid import CELLS_IN_PLANE, pool_over_slices
+from triaged.inference.pyramid import pool_over_slices
 
 
 def windows(size: int, cells: int) -> list[slice]:
@@ -14,7 +14,7 @@ def windows(size: int, cells: int) -> list[slice]:
 
 @pytest.mark.parametrize("slices", [8, 9, 15, 16, 110])
 def test_each_cell_is_the_maximum_of_its_window(slices: int) -> None:
-    cells = np.random.default_rng(1).random((slices, 2, CELLS_IN_PLANE), dtype=np.float32)
+    cells = np.random.default_rng(1).random((slices, 2, 85), dtype=np.float32)
     expected = []
     first = 0
     for count in (1, 2, 4, 8):
@@ -26,6 +26,6 @@ def test_each_cell_is_the_maximum_of_its_window(slices: int) -> None:
 
 
 def test_a_short_series_is_extended_by_its_last_slice() -> None:
-    cells = np.random.default_rng(2).random((3, 1, CELLS_IN_PLANE), dtype=np.float32)
+    cells = np.random.default_rng(2).random((3, 1, 85), dtype=np.float32)
     extended = np.concatenate([cells, np.repeat(cells[-1:], 5, axis=0)])
     np.testing.assert_array_equal(pool_over_slices(cells), pool_over_slices(extended))

@@ -10,10 +10,10 @@ from tests.unit.triage.cases import finding
 from triaged.steps.following import chosen, followed
 from triaged.study.placement import Trend
 from triaged.study.records import Prior
-from triaged.triage.scheme import TriageOptions
+from triaged.triage.scheme import Scheme, TriageOptions
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
-OPTIONS = TriageOptions()
+OPTIONS = TriageOptions(scheme=Scheme.COMBINED)
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 
 

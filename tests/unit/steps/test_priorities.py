@@ -20,10 +20,10 @@ from triaged.store.studies.ledger import Studies
 from triaged.store.tables.database import Database
 from triaged.study.lifecycle import State
 from triaged.study.placement import OrderPriority, TriageClass
-from triaged.triage.scheme import TriageOptions
+from triaged.triage.scheme import Scheme, TriageOptions
 
 RIS = Peer("order priority", "RIS", "127.0.0.1", 104)
-PLACING = placing(TriageOptions())
+PLACING = placing(TriageOptions(scheme=Scheme.COMBINED))
 
 
 @dataclass

@@ -20,7 +20,7 @@ from triaged.triage.ordering import place
 from triaged.triage.scheme import Scheme, TriageOptions
 
 ROUTINE = OrderPriority.ROUTINE
-OPTIONS = TriageOptions(repeat_sd_pp=1.0)
+OPTIONS = TriageOptions(scheme=Scheme.COMBINED, repeat_sd_pp=1.0)
 BEFORE = NOON - timedelta(days=4)
 shares = st.floats(0, 1)
 

@@ -14,7 +14,7 @@ from triaged.study.assessment import Assessment, ReasonCode
 from triaged.study.placement import OrderPriority
 from triaged.triage.guard import GuardOptions, Observed, Trust, observe, under_guard, watch
 from triaged.triage.ordering import place
-from triaged.triage.scheme import Discipline, TriageOptions
+from triaged.triage.scheme import Discipline, Scheme, TriageOptions
 
 GUARD = GuardOptions()
 SOON = timedelta(minutes=1)
@@ -88,7 +88,7 @@ def test_the_last_studies_are_counted_and_declined_ones_are_not() -> None:
         unread(ReasonCode.CORRUPT),
         scored(0.3),
     ]
-    observed = observe([*old, *new], SOON, TriageOptions(), replace(GUARD, window=4, fewest=1))
+    observed = observe([*old, *new], SOON, TriageOptions(scheme=Scheme.COMBINED), replace(GUARD, window=4, fewest=1))
     assert observed == Observed(scored=3, put_forward=2, failed=1, lag=SOON)
 
 

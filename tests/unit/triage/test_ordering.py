@@ -15,7 +15,7 @@ from tests.unit.triage.cases import NOON, finding, scored, uid, unread
 from triaged.study.assessment import Assessed, ReasonCode
 from triaged.study.placement import Lane, OrderPriority, Placement
 from triaged.study.uids import StudyUID
-from triaged.triage.ordering import place, place_pending
+from triaged.triage.ordering import place
 from triaged.triage.scheme import Outcome, Scheme, TriageOptions, Waiting
 
 COMBINED = TriageOptions(scheme=Scheme.COMBINED)
@@ -206,7 +206,7 @@ def test_a_time_without_a_zone_is_refused() -> None:
 
 
 def test_a_waiting_study_stands_unscored_from_its_arrival() -> None:
-    placement = place_pending(uid(1), NOON, Waiting.SLICES, ROUTINE, COMBINED)
+    placement = place(uid(1), NOON, Waiting.SLICES, ROUTINE, COMBINED)
     assert placement.triage_class.value == "U"
     assert placement.effective_at == NOON - timedelta(minutes=45)
 

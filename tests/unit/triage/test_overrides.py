@@ -12,7 +12,7 @@ from tests.unit.triage.cases import NOON, scored, uid, unread
 from tests.unit.triage.test_ordering import Arrival, keys_of, lists, results
 from triaged.study.assessment import ReasonCode
 from triaged.study.placement import Lane, OrderPriority, Override, Placement
-from triaged.triage.ordering import place, place_pending
+from triaged.triage.ordering import place
 from triaged.triage.scheme import Outcome, Scheme, TriageOptions, Waiting
 
 ROUTINE = OrderPriority.ROUTINE
@@ -86,7 +86,7 @@ def test_a_pinned_study_is_read_with_the_emergencies_in_order_of_arrival() -> No
 
 
 def test_a_pinned_study_stays_pinned_while_it_is_read_again() -> None:
-    placement = place_pending(uid(1), NOON, Waiting.ANALYSIS, ROUTINE, TriageOptions(), override=Override.PIN)
+    placement = place(uid(1), NOON, Waiting.ANALYSIS, ROUTINE, TriageOptions(), override=Override.PIN)
     assert placement.lane is Lane.EMERGENCY
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -15,6 +16,7 @@ from triaged.study.finding import QualityFlag
 from triaged.study.placement import OrderPriority, TriageClass
 from triaged.triage.scheme import HeadStarts, Outcome, Scheme, TriageOptions, Waiting, classify, head_start_minutes
 
+COMBINED = TriageOptions(scheme=Scheme.COMBINED)
 TAU = 0.62
 LETTERS = ["E0", "A", "B", "C", "D", "U", "C'", "N"]
 EDGES = [0.0, 0.0099, 0.01, 0.0101, 0.2499, 0.25, 0.4999, 0.5, 0.7499, 0.75, 1.0]
@@ -99,20 +101,20 @@ def test_exactly_one_row_of_the_table_matches_any_study(
 
 def test_the_site_threshold_outweighs_that_of_the_model_package() -> None:
     study = scored(0.1, 0.7, threshold=0.62)
-    assert classify(study, OrderPriority.ROUTINE, TriageOptions()) is TriageClass.SUSPECTED_MILD
-    assert classify(study, OrderPriority.ROUTINE, TriageOptions(tau=0.8)) is TriageClass.NOT_FLAGGED
+    assert classify(study, OrderPriority.ROUTINE, COMBINED) is TriageClass.SUSPECTED_MILD
+    assert classify(study, OrderPriority.ROUTINE, replace(COMBINED, tau=0.8)) is TriageClass.NOT_FLAGGED
 
 
 def test_a_probability_without_any_threshold_flags_nothing_and_excludes_nothing() -> None:
     study = scored(0.1, 0.99, threshold=None)
-    assert classify(study, OrderPriority.ROUTINE, TriageOptions()) is TriageClass.UNSCORED
+    assert classify(study, OrderPriority.ROUTINE, COMBINED) is TriageClass.UNSCORED
 
 
 @pytest.mark.parametrize("flag", [QualityFlag.CONTRAST, QualityFlag.PAEDIATRIC, QualityFlag.THICK_SLICES])
 def test_a_probability_that_was_not_validated_may_flag_but_not_dismiss(flag: QualityFlag) -> None:
     low, high = (Assessed(finding(0.1, p, TAU, quality=(flag,))) for p in (0.1, 0.9))
-    assert classify(low, OrderPriority.ROUTINE, TriageOptions()) is TriageClass.UNSCORED
-    assert classify(high, OrderPriority.ROUTINE, TriageOptions()) is TriageClass.SUSPECTED_MILD
+    assert classify(low, OrderPriority.ROUTINE, COMBINED) is TriageClass.UNSCORED
+    assert classify(high, OrderPriority.ROUTINE, COMBINED) is TriageClass.SUSPECTED_MILD
 
 
 @pytest.mark.parametrize(
@@ -128,7 +130,7 @@ def test_mild_suspicion_counts_by_what_the_list_is_for(scheme: Scheme, minutes: 
     [("A", 240, 240), ("B", 180, 240), ("C", 120, 240), ("D", 90, 210), ("U", 45, 165), ("C'", 60, 180), ("N", 0, 120)],
 )
 def test_the_default_head_starts_are_those_of_the_table(letter: str, routine: int, high: int) -> None:
-    options = TriageOptions(scheme=Scheme.COMBINED)
+    options = COMBINED
     assert head_start_minutes(TriageClass(letter), OrderPriority.LOW, options) == routine
     assert head_start_minutes(TriageClass(letter), OrderPriority.HIGH, options) == high
 

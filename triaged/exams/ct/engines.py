@@ -11,7 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from triaged.errors import ModelRefused
-from triaged.exams.ct.pipelines.measure import CtOptions
+from triaged.exams.ct.options import CtOptions
 from triaged.exams.ct.pipelines.pipeline import Pipeline
 from triaged.exams.ct.pipelines.table import PIPELINES, Pipelines
 from triaged.exams.ct.pipelines.threshold import THRESHOLD_ENGINE, ThresholdPipeline

@@ -13,7 +13,7 @@ from triaged.exams.ct.completeness import is_whole
 from triaged.exams.ct.decoding.series import ReadSeries, read_series
 from triaged.exams.ct.finding import Reading
 from triaged.exams.ct.objects import reason_objects, result_objects
-from triaged.exams.ct.pictures.colour import Palette
+from triaged.exams.ct.options import Palette
 from triaged.exams.ct.pictures.coronal import decode_coronal
 from triaged.exams.ct.pictures.projection import Projection
 from triaged.exams.ct.pipelines.pipeline import Pipeline

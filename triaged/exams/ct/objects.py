@@ -8,7 +8,7 @@ from typing import Final
 from pydicom.dataset import Dataset
 
 from triaged.exams.ct.finding import Reading
-from triaged.exams.ct.pictures.colour import Palette
+from triaged.exams.ct.options import Palette
 from triaged.exams.ct.pictures.coronal import encode_coronal
 from triaged.exams.ct.pictures.keyslices import slice_names
 from triaged.exams.ct.pictures.pages import reason_pages, result_pages

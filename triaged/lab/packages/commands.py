@@ -21,7 +21,7 @@ from rich.table import Table
 from triaged.errors import ConfigError
 from triaged.exams.ct.engines import pipeline_of
 from triaged.exams.ct.finding import Acquisition
-from triaged.exams.ct.pipelines.measure import CtOptions
+from triaged.exams.ct.options import CtOptions
 from triaged.imaging.geometry import Geometry
 from triaged.imaging.volume import Volume
 from triaged.inference.package import load_package

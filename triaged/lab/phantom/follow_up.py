@@ -5,12 +5,11 @@ Must not know: files.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 from triaged.lab.phantom.body import stream
-from triaged.lab.phantom.generate import generate
-from triaged.lab.phantom.options import FollowUp, Phantom, PhantomOptions
+from triaged.lab.phantom.options import FollowUp, Phantom
 
 Trend = Literal["worse", "stable", "better"]
 
@@ -42,8 +41,3 @@ def draw_follow_up(seed: int, trend: Trend) -> FollowUp:
     if trend == "worse":
         return FollowUp(1, float(rng.uniform(1, 10)), float(rng.uniform(0, 80)), int(rng.integers(0, 4)), rise)
     return FollowUp(1, -float(rng.uniform(1, 10)), -float(rng.uniform(0, 150)), 0, rise)
-
-
-def follow_up_pair(options: PhantomOptions, change: FollowUp) -> Pair:
-    """Return the first scan of these options and the second one after this change."""
-    return Pair(generate(replace(options, follow_up=FollowUp())), generate(replace(options, follow_up=change)))

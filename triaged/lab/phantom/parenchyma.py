@@ -147,10 +147,3 @@ def add_dependent_density(rng: np.random.Generator, field: Field, lung: Parenchy
     band = band * (1 - float(rng.uniform(0, 0.9)) * ramp(lung.z_mm, -60, 50))
     lung.hu[:] += band.astype(np.float32) * np.float32(rng.uniform(300, 560) if heavy else rng.uniform(90, 330))
     np.minimum(lung.hu, 20, out=lung.hu)
-
-
-def trunk(frame: Frame, lung: Parenchyma, values: F32, outside: float) -> F32:
-    """Return lung values (n,) spread back on the grid, `outside` elsewhere."""
-    out = np.full(frame.shape, outside, dtype=np.float32)
-    out.ravel()[lung.index] = values
-    return out

@@ -22,7 +22,7 @@ from triaged.lab.simulation.replicated import Replicated, mean_of, ratio_of
 from triaged.lab.simulation.site import Site
 from triaged.lab.simulation.stream import draw_stream
 from triaged.lab.simulation.waits import TOLD_APART, Summary, summaries, waits_of
-from triaged.triage.scheme import Discipline, TriageOptions
+from triaged.triage.scheme import Discipline, Scheme, TriageOptions
 
 COLUMNS = MappingProxyType({column.name: index for index, column in enumerate(fields(Summary))})
 
@@ -108,7 +108,7 @@ def compare(
     interruption: Interruption = Interruption.NEVER,
 ) -> Comparison:
     """Return how every group fares under first come first and under the disciplines given, all of one policy."""
-    policy = disciplines[0].options if disciplines else TriageOptions()
+    policy = disciplines[0].options if disciplines else TriageOptions(scheme=Scheme.COMBINED)
     first_come = ordered(Discipline.FIFO, policy)
     compared = [first_come, *(each for each in disciplines if each.name != first_come.name)]
     drawn = [_replication(site, compared, plan, number, interruption) for number in range(plan.replications)]

@@ -64,26 +64,3 @@ class Lognormal:
     def draw(self, rng: np.random.Generator, number: int) -> Minutes:
         """Return independent durations."""
         return self.median_min * np.exp(self.log_sd * rng.standard_normal(number))
-
-
-@dataclass(frozen=True, slots=True)
-class Exponential:
-    """The memoryless duration, for which queueing theory has closed forms."""
-
-    mean_min: float
-
-    def draw(self, rng: np.random.Generator, number: int) -> Minutes:
-        """Return independent durations."""
-        return rng.exponential(self.mean_min, number)
-
-
-@dataclass(frozen=True, slots=True)
-class Fixed:
-    """The same duration every time."""
-
-    mean_min: float
-
-    def draw(self, rng: np.random.Generator, number: int) -> Minutes:
-        """Return `number` equal durations, drawing nothing."""
-        del rng
-        return np.full(number, self.mean_min)

@@ -16,10 +16,10 @@ from numpy.random import Generator
 from torch import Tensor
 
 from triaged.lab.training.checkpoints import CHECKPOINT
-from triaged.lab.training.course import LESION_CROP, LUNG_CROP
 from triaged.lab.training.identification import fit_head, pooled_series, ranking
 from triaged.lab.training.normalisation import settle_normalisation
 from triaged.lab.training.sampling import GeneratedSeries, around_lungs, draw_slices, join
+from triaged.lab.training.tasks import LESION_CROP, LUNG_CROP
 from triaged.lab.training.trained import SETTLED, read_trained
 
 SETTLING_BATCH: Final = 16

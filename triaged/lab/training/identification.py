@@ -18,8 +18,8 @@ from torch.nn import functional
 
 from triaged.inference.pyramid import pool_over_slices
 from triaged.lab.networks.multitask import MultitaskSpatial1, SegmentationBranch, pool_in_plane
-from triaged.lab.training.course import POSITIVE_SHARE
 from triaged.lab.training.sampling import GeneratedSeries, around_lungs, draw_slices
+from triaged.lab.training.tasks import POSITIVE_SHARE
 
 BATCH: Final = 16
 SLICES_AT_ONCE: Final = 16

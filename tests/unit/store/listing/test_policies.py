@@ -17,10 +17,10 @@ from triaged.store.studies.ledger import Studies
 from triaged.store.tables.database import Database
 from triaged.study.assessment import Assessed, Failed, OutOfScope, Reason, ReasonCode
 from triaged.study.lifecycle import State
-from triaged.triage.scheme import Discipline, TriageOptions
+from triaged.triage.scheme import Discipline, Scheme, TriageOptions
 
-BY_FINDINGS = placing(TriageOptions())
-BY_ARRIVAL = placing(TriageOptions(discipline=Discipline.FIFO))
+BY_FINDINGS = placing(TriageOptions(scheme=Scheme.COMBINED))
+BY_ARRIVAL = placing(TriageOptions(scheme=Scheme.COMBINED, discipline=Discipline.FIFO))
 LATE = "the oldest study without a result has waited 16 minutes (at most 15)"
 
 

@@ -7,23 +7,15 @@ Green means little and red much, as in the paper's figure; since one man in twel
 from __future__ import annotations
 
 from collections.abc import Mapping
-from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from triaged.exams.ct.options import Palette
 from triaged.exams.ct.pictures.display import lungs_outline, radiograph, smooth_share
 from triaged.exams.ct.pictures.projection import Image, Projection, Region
 from triaged.results.page import Picture
-
-
-class Palette(StrEnum):
-    """The colours of the bar, from nothing to all affected; `VIRIDIS` can be read without telling red from green."""
-
-    GREEN_RED = "green-red"
-    VIRIDIS = "viridis"
-
 
 TRANSPARENT_BELOW = 0.02
 GREY_TOLERANCE = 6  # of 255: less than a person tells apart on a monitor
@@ -53,7 +45,7 @@ _COLOURS: Mapping[Palette, tuple[tuple[int, int, int], ...]] = {
 }
 
 
-def severity_colour(share: Image, palette: Palette = Palette.GREEN_RED) -> NDArray[np.float32]:
+def severity_colour(share: Image, palette: Palette) -> NDArray[np.float32]:
     """Return the bar's colour (0..255) for shares in [0, 1]; a trailing axis of red, green and blue is added."""
     colours = np.array(_COLOURS[palette], np.float32)
     channels = [np.interp(share, _STOPS[palette], colours[:, channel]) for channel in range(3)]
@@ -94,7 +86,7 @@ def plain(view: Projection, pixel_mm: float) -> Picture:
     return in_runs(radiograph(view, pixel_mm))
 
 
-def overlaid(view: Projection, pixel_mm: float, grey: Picture, palette: Palette = Palette.GREEN_RED) -> Picture:
+def overlaid(view: Projection, pixel_mm: float, grey: Picture, palette: Palette) -> Picture:
     """Return `grey`, the plain picture, with local severity in colour, its contours, and the outline of the lungs."""
     share = smooth_share(view, pixel_mm)
     known = np.where(share >= TRANSPARENT_BELOW, runs(np.nan_to_num(share, nan=0.0), _SHARE_TOLERANCE), np.float32(0.0))

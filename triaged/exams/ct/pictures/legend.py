@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image as Pillow
 
-from triaged.exams.ct.pictures.colour import CONTOUR, OUTLINE, Palette, covered, severity_colour
+from triaged.exams.ct.options import Palette
+from triaged.exams.ct.pictures.colour import CONTOUR, OUTLINE, covered, severity_colour
 from triaged.results.layout import CAPTION, GREY, Sheet
 
 LEGEND_WIDTH = 108

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pydicom.dataset import Dataset
 
 from triaged.exams.ct.finding import Reading
-from triaged.exams.ct.pictures.colour import Palette, overlaid, plain
+from triaged.exams.ct.options import Palette
+from triaged.exams.ct.pictures.colour import overlaid, plain
 from triaged.exams.ct.pictures.comparison import change_rows, write_change
 from triaged.exams.ct.pictures.keyslices import KeySlice, draw_slice, field_mm, key_slices, locator, lungs_field
 from triaged.exams.ct.pictures.legend import LEGEND_WIDTH, draw_legend

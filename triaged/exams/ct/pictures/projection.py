@@ -23,6 +23,7 @@ Image = NDArray[np.float32]
 Region = NDArray[np.bool_]
 
 WATER_PER_MM = 0.0195  # linear attenuation of water at about 70 keV
+_MARGIN_MM = 25.0  # above and below the lungs
 SHORTEST_PATH_MM = 8.0  # a ray that meets less lung than this says nothing about the lung
 _BONE_HU, _BONE_GAIN = 150.0, 1.15
 _BODY_HU, _BODY_GRID_MM = -500.0, 4.0
@@ -88,16 +89,6 @@ class _Rays:
     lung: Image
     affected: Image
     hu: Image
-
-
-def lung_share(lesion: Region, lung: Region, axis: int, step_mm: float) -> tuple[Image, Image]:
-    """Return the affected share of lung along each ray, and the length of lung on it in mm.
-
-    Weighted by that length, the mean share is the lung's affected share of volume, with short rays too: what they say
-    is counted although it is not shown.
-    """
-    rays = _rays(np.broadcast_to(np.int16(0), lung.shape), lesion, (lung,), axis)
-    return _ratio(rays.affected, rays.lung, 0.0), rays.lung * np.float32(step_mm)
 
 
 def projections(volume: Volume, reading: Reading) -> tuple[Projection, ...]:
@@ -219,10 +210,10 @@ def _mean_column(lung: Region) -> float:
     return float(np.average(np.arange(per_column.size), weights=per_column))
 
 
-def cropped(views: tuple[Projection, ...], margin_mm: float = 25.0) -> tuple[Projection, ...]:
+def cropped(views: tuple[Projection, ...]) -> tuple[Projection, ...]:
     """Return the views cut to the lungs' height, the same for all, and to the body's width, with a margin."""
     longest = np.stack([view.path_mm.max(axis=1) for view in views]).max(axis=0)
-    rows = _extent(longest > 0, margin_mm / views[0].spacing_mm[0])
+    rows = _extent(longest > 0, _MARGIN_MM / views[0].spacing_mm[0])
     return tuple(_cut(view, rows) for view in views)
 
 
@@ -243,10 +234,6 @@ def _cut(view: Projection, rows: slice) -> Projection:
             for cut in view.cuts
         ),
     )
-
-
-def _moved(cut: Cut, rows: int, columns: int) -> Cut:
-    return Cut(cut.row - rows, max(0.0, cut.start - columns), max(0.0, cut.stop - columns))
 
 
 def _extent(occupied: NDArray[np.bool_], margin: float) -> slice:

@@ -65,10 +65,5 @@ def lung_thirds(reading: Reading) -> tuple[LungThirds, ...]:
     return (LungThirds("Lungs", counts(lesion, right if right.any() else left)),)
 
 
-def zone_shares(lesion: NDArray[np.bool_], lung: NDArray[np.bool_]) -> tuple[float, float, float]:
-    """Return the affected shares of a lung's lower, middle and upper third; the thirds have equal volume."""
-    return counts(lesion, lung).shares
-
-
 def _from_below(per_slice: NDArray[np.int64]) -> NDArray[np.float64]:
     return np.concatenate(([0.0], np.cumsum(per_slice, dtype=np.float64)))

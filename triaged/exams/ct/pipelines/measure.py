@@ -13,6 +13,7 @@ import numpy as np
 
 from triaged.errors import UnreadableStudy
 from triaged.exams.ct.finding import DENSE_HU, Acquisition, CtNumbers, Reading, ct_finding
+from triaged.exams.ct.options import CtOptions
 from triaged.exams.ct.pipelines.split import SplitMethod
 from triaged.imaging.volume import Mask, Volume
 from triaged.study.assessment import ReasonCode
@@ -26,22 +27,6 @@ SOFT_TISSUE_HU: Final = -200
 EDGE_SHARE: Final = 0.2
 THICK_MM: Final = 5.0
 ADULT_YEARS: Final = 18.0
-
-
-@dataclass(frozen=True, slots=True)
-class CtOptions:
-    """`grade_cut_offs`: the severities from which a study is computed CT-1, CT-2, CT-3 and CT-4.
-
-    Raises:
-        ValueError: the cut-offs do not rise within (0, 1].
-    """
-
-    grade_cut_offs: tuple[float, float, float, float] = (0.01, 0.25, 0.50, 0.75)
-
-    def __post_init__(self) -> None:
-        cut_offs = list(self.grade_cut_offs)
-        if len(cut_offs) != 4 or cut_offs != sorted(set(cut_offs)) or not 0 < cut_offs[0] <= cut_offs[-1] <= 1:
-            raise ValueError(f"grade_cut_offs: expected four rising shares in (0, 1], found {self.grade_cut_offs}")
 
 
 @dataclass(frozen=True, slots=True)

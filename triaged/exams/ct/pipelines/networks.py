@@ -14,11 +14,12 @@ from numpy.typing import NDArray
 
 from triaged.errors import ModelRefused
 from triaged.exams.ct.finding import Acquisition, Reading
+from triaged.exams.ct.options import CtOptions
 from triaged.exams.ct.pipelines.airway import central_airway
 from triaged.exams.ct.pipelines.body import within_body
 from triaged.exams.ct.pipelines.classical import aerated_lung
 from triaged.exams.ct.pipelines.lungs import fill_holes, keep_lungs
-from triaged.exams.ct.pipelines.measure import LUNGS_ML, CtOptions, Verdict, body_ml, demand_lungs, measure
+from triaged.exams.ct.pipelines.measure import LUNGS_ML, Verdict, body_ml, demand_lungs, measure
 from triaged.exams.ct.pipelines.native import Probability, lesion_on, lungs_on
 from triaged.exams.ct.pipelines.slabs import slabs_of
 from triaged.exams.ct.pipelines.split import Split, split
@@ -28,8 +29,6 @@ from triaged.imaging.volume import Mask, Volume
 from triaged.imaging.window import to_unit
 from triaged.inference.kinds.ct_multitask import CtNetworks
 from triaged.study.finding import QualityFlag
-
-__all__ = ["CtOptions", "CtPipeline"]
 
 MISSED_SHARE: Final = 0.15
 """Share of aerated lung that a lung network may leave out; the rim of one pixel alone is a twentieth to a tenth."""

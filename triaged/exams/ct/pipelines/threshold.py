@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from triaged.exams.ct.finding import Acquisition, Reading
+from triaged.exams.ct.options import CtOptions
 from triaged.exams.ct.pipelines.airway import central_airway
 from triaged.exams.ct.pipelines.body import within_body
 from triaged.exams.ct.pipelines.classical import classical_lungs
-from triaged.exams.ct.pipelines.measure import CtOptions, Verdict, body_ml, demand_lungs, measure
+from triaged.exams.ct.pipelines.measure import Verdict, body_ml, demand_lungs, measure
 from triaged.exams.ct.pipelines.native import lesion_on, lungs_on
 from triaged.imaging.geometry import Geometry
 from triaged.imaging.regions import bounding_box, remove_small_components

@@ -1,0 +1,18 @@
+"""What a site may choose of the analysis; apart from it, since every process reads the settings and few can score."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class AnalyseOptions:
+    """`lease_s`: how long a worker may be silent before its study is given to another.
+
+    `max_attempts`: how often a study is tried before it ends as FAILED (one that kills its worker must not do so for
+    ever); `retry_wait_s`: the wait before the next attempt, times the attempts so far.
+    """
+
+    lease_s: float = 300.0
+    max_attempts: int = 3
+    retry_wait_s: float = 10.0

@@ -1,0 +1,24 @@
+"""What a site may choose of its pages; apart from them, since every process reads the settings and one has pages."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from triaged.triage.scheme import Discipline
+from triaged.web.identity import AccessOptions
+
+
+@dataclass(frozen=True, slots=True)
+class WebOptions:
+    """What pages say about this daemon: `address` is where a sender reaches it, `identification_threshold` the site's
+    own or None for the model's, `viewer_url` where the site's viewer shows a study, with names in braces, or empty."""
+
+    address: str
+    scheme: str
+    identification_threshold: float | None = None
+    refresh_s: float = 5.0
+    rows_per_page: int = 100
+    access: AccessOptions = field(default_factory=AccessOptions)
+    viewer_url: str = ""
+    discipline: Discipline = Discipline.HEAD_START
+    worth: str = ""
