@@ -7,12 +7,13 @@ the order of the list, or when anything happens.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 from pydicom.dataset import Dataset
+from typing_extensions import TypedDict
 
 from triaged.errors import UnreadableStudy
 from triaged.inference.identity import Engine
@@ -111,10 +112,30 @@ class Examination(Protocol):
         ...
 
 
+class Slice(TypedDict):
+    """One slice: what viewers call it, its table position, and how many pixels of it are lesion."""
+
+    number: int | None
+    position_mm: float
+    lesion: int
+
+
+class SliceList(TypedDict):
+    """The slices from head to feet; sizes are of a picture in pixels and millimetres, the window in HU."""
+
+    rows: int
+    columns: int
+    row_mm: float
+    column_mm: float
+    window_hu: tuple[float, float]
+    has_contour: bool
+    slices: list[Slice]
+
+
 class View(Protocol):
     """The images of one study as pictures. Methods raise `IndexError` where there is no such image."""
 
-    def described(self) -> Mapping[str, Any]:
+    def described(self) -> SliceList:
         """Return what is known before any pixel is decoded."""
         ...
 

@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from triaged.errors import UnreadableStudy
-from triaged.exams.exam import View, Viewer, open_view
+from triaged.exams.exam import SliceList, View, Viewer, open_view
 from triaged.spool.files import Spool
 from triaged.store.studies.ledger import Studies
 from triaged.study.records import ObjectKind
@@ -36,7 +35,7 @@ class Slices:
         self._lock = threading.Lock()
         self._opening = threading.Lock()
 
-    def described(self, study_uid: str) -> Mapping[str, Any]:
+    def described(self, study_uid: str) -> SliceList:
         """Return how many images there are and what they are."""
         return self._ready(study_uid)[1].described()
 

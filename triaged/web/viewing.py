@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
 from typing import Any
@@ -11,6 +11,7 @@ from fastapi import APIRouter, Response
 from starlette.exceptions import HTTPException
 
 from triaged.errors import UnreadableStudy
+from triaged.exams.exam import SliceList
 from triaged.web.slices import Slices
 
 _Answers = dict[int | str, dict[str, Any]]
@@ -23,7 +24,7 @@ def router(slices: Slices) -> APIRouter:
     routes = APIRouter(prefix="/api/studies/{study_instance_uid}/slices", tags=["slices"])
 
     @routes.get("", summary="The axial slices that were read, from head to feet")
-    def listed(study_instance_uid: str) -> Mapping[str, Any]:
+    def listed(study_instance_uid: str) -> SliceList:
         with _or_not_found():
             return slices.described(study_instance_uid)
 

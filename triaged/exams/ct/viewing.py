@@ -9,35 +9,15 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from typing_extensions import TypedDict
 
 from triaged.exams.ct.decoding.slices import SliceStack, read_regions, read_slices
 from triaged.exams.ct.pictures.colour import edge
 from triaged.exams.ct.pictures.keyslices import LESION, LUNG_WINDOW_HU
+from triaged.exams.exam import SliceList
 from triaged.imaging.window import to_unit
 
 _JPEG_QUALITY = 90
 _LESION_LABEL = "Lung opacity"
-
-
-class Slice(TypedDict):
-    """One slice: what viewers call it, its table position, and how many pixels of it are lesion."""
-
-    number: int | None
-    position_mm: float
-    lesion: int
-
-
-class SliceList(TypedDict):
-    """The slices from head to feet; sizes are of a picture in pixels and millimetres, the window in HU."""
-
-    rows: int
-    columns: int
-    row_mm: float
-    column_mm: float
-    window_hu: tuple[float, float]
-    has_contour: bool
-    slices: list[Slice]
 
 
 class CtView:
