@@ -76,7 +76,10 @@ Whatever else was measured stands beside it, by the names of `study.concepts`.
 """
 
 
-WorklistItem.__pydantic_config__ = ConfigDict(extra="allow")  # type: ignore[attr-defined]
+# Nothing is closed by JSON Schema, so that the schema need not say that there may be more.
+WorklistItem.__pydantic_config__ = ConfigDict(  # type: ignore[attr-defined]
+    extra="allow", json_schema_extra=lambda schema: schema.pop("additionalProperties", None)
+)
 _DRAWN: Final = (SEVERITY, AFFECTED_SHARE, TOTAL_SHARE)
 _NO_NUMBERS: Final = dict.fromkeys(("identification", "severity", "severity_left", "severity_right", "grade"))
 

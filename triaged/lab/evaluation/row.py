@@ -81,7 +81,8 @@ class Row:
     def as_json(self) -> dict[str, Any]:
         """Return the row as JSON values, floats with six digits; `others` stand beside the rest by their own names."""
         values = dataclasses.asdict(self)
-        return {key: _rounded(value) for key, value in {**values, **values.pop("others")}.items()}
+        others = values.pop("others")
+        return {key: _rounded(value) for key, value in {**values, **others}.items()}
 
 
 def not_read(case: Case | BadCase, reason: str) -> Row:
