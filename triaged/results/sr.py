@@ -115,8 +115,7 @@ def _region_group(
     others = [
         _measurement(each, provenance)
         for each in finding.numbers(Output.REPORT)
-        if each.concept.regional
-        and each.site is not None
+        if each.site is not None
         and codes.of(each.site.code) == segment.kind
         and codes.of(each.concept.code) != codes.VOLUME
     ]

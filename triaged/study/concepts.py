@@ -67,8 +67,7 @@ class Concept:
     """What a number means.
 
     `name` is the store's, and never changes. `field` is its name in JSON, followed by that of the site where it is of
-    one; `hl7` the same in HL7. `words` is what readers call it. `regional`: a number of a part, which the report puts
-    beside that part's segment.
+    one; `hl7` the same in HL7. `words` is what readers call it.
     """
 
     name: str
@@ -77,7 +76,6 @@ class Concept:
     words: str
     field: str = ""
     hl7: str = ""
-    regional: bool = False
     outputs: frozenset[Output] = EVERYWHERE
 
     def field_at(self, site: Site | None) -> str:
@@ -149,15 +147,14 @@ SEVERITY: Final = Concept(
     "affected share of the worse lung",
 )
 _SHARE_CODE: Final = private("SHARE", "Affected share of lung volume")
-AFFECTED_SHARE: Final = Concept("affected_share", _SHARE_CODE, SHARE, "affected share", field="severity", regional=True)
+AFFECTED_SHARE: Final = Concept("affected_share", _SHARE_CODE, SHARE, "affected share", field="severity")
 TOTAL_SHARE: Final = Concept(
     "total_share",
     _SHARE_CODE,
     SHARE,
     "affected share",
     field="severity",
-    regional=True,
-    outputs=EVERYWHERE - {Output.LIST},  # the worse lung decides the order
+    outputs=EVERYWHERE - {Output.LIST, Output.PAGE},  # the worse lung decides the order
 )
 _IN_REPORTS: Final = frozenset({Output.REPORT, Output.WORDS})
 """Volumes and density explain the shares to who reads the report; nobody else acts on them."""
@@ -166,7 +163,6 @@ LUNG_VOLUME: Final = Concept(
     Code("118565006", "SCT", "Volume"),
     MILLILITRE,
     "volume",
-    regional=True,
     outputs=_IN_REPORTS,
 )
 LUNGS_VOLUME: Final = Concept(

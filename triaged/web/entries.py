@@ -13,7 +13,7 @@ from pydantic import ConfigDict
 from typing_extensions import TypedDict
 
 from triaged.store.tables.views import Ended
-from triaged.study.concepts import AFFECTED_SHARE, LEFT_LUNG, LUNGS, RIGHT_LUNG, SEVERITY, TOTAL_SHARE, Output
+from triaged.study.concepts import AFFECTED_SHARE, LEFT_LUNG, LUNGS, RIGHT_LUNG, SEVERITY, Output
 from triaged.study.finding import Finding, Suspicion
 from triaged.study.lifecycle import State
 from triaged.study.placement import Trend, TriageClass
@@ -76,8 +76,11 @@ Whatever else was measured stands beside it, by the names of `study.concepts`.
 """
 
 
-WorklistItem.__pydantic_config__ = ConfigDict(extra="allow")  # type: ignore[attr-defined]
-_DRAWN: Final = (SEVERITY, AFFECTED_SHARE, TOTAL_SHARE)
+# Nothing is closed by JSON Schema, so that the schema need not say that there may be more.
+WorklistItem.__pydantic_config__ = ConfigDict(  # type: ignore[attr-defined]
+    extra="allow", json_schema_extra=lambda schema: schema.pop("additionalProperties", None)
+)
+_DRAWN: Final = (SEVERITY, AFFECTED_SHARE)
 _NO_NUMBERS: Final = dict.fromkeys(("identification", "severity", "severity_left", "severity_right", "grade"))
 
 

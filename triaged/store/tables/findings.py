@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, insert, select
@@ -62,8 +63,9 @@ def to_text(finding: Finding) -> str:
     return json.dumps({**columns, "measurements": _triples(finding)})
 
 
+@lru_cache(maxsize=16_384)
 def from_text(text: str) -> Finding:
-    """Return the finding that a row of `study` keeps."""
+    """Return the finding that a row of `study` keeps; the list is read again and again, and few rows of it change."""
     values = json.loads(text)
     return _finding(values, values["measurements"], values["quality"])
 

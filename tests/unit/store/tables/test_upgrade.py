@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 from alembic import command
-from sqlalchemy import text
+from sqlalchemy import select, text
 from sqlalchemy.exc import DBAPIError
 
-from tests.findings import urgency_of
+from tests.findings import finding_of, urgency_of
 from tests.unit.store.making import (
     CT_IMAGE_STORAGE,
     EXPLICIT_VR_LITTLE_ENDIAN,
@@ -30,8 +30,12 @@ from triaged.store.listing.actions import Actions
 from triaged.store.listing.worklist import Worklist
 from triaged.store.studies.ledger import Studies
 from triaged.store.tables import database as databases
+from triaged.store.tables import schema
 from triaged.store.tables.database import Database, Schema, migrate, open_database, schema_of
+from triaged.store.tables.findings import findings_of
 from triaged.study.commitment import Reference
+from triaged.study.concepts import SEVERITY
+from triaged.study.finding import Finding, Measurement, QualityFlag
 from triaged.study.placement import Lane, Override, Placement, TriageClass
 from triaged.study.reading import ActionKind, ReadState
 from triaged.study.records import DeliveryState, DerivedObject, ObjectKind
@@ -67,6 +71,9 @@ ROWS = [
         for number in (1, 2)
     ),
     "UPDATE result SET superseded_by = 2 WHERE id = 1",
+    "UPDATE result SET identification = 0.9, identification_threshold = 0.6, severity_right = 0.5, severity_left = 0.1,"
+    " severity_total = 0.3, right_lung_ml = 2000, left_lung_ml = 1500, lungs_ml = 3500, lesion_ml = 1050,"
+    " dense_share = 0.25, grade = 3, engine = 'networks', quality = '[\"contrast\"]' WHERE id = 2",
     *(
         "INSERT INTO derived (id, study_id, result_id, sop_instance_uid, sop_class_uid, transfer_syntax_uid, kind,"
         f" path, sha256) VALUES ({number}, 1, {result}, '2.25.{number}', '1.2.840.10008.5.1.4.1.1.88.34',"
@@ -133,6 +140,32 @@ def test_nothing_is_lost_and_the_list_numbers_the_results(upgraded: Database) ->
         (1, 0.4, 2),
         (2, 0.5, None),
     ]
+
+
+def test_every_old_number_is_a_measurement_of_its_result(upgraded: Database) -> None:
+    found = finding_of(
+        identification=0.9,
+        severity=0.5,
+        severity_right=0.5,
+        severity_left=0.1,
+        severity_total=0.3,
+        right_lung_ml=2000.0,
+        left_lung_ml=1500.0,
+        lungs_ml=3500.0,
+        lesion_ml=1050.0,
+        dense_share=0.25,
+        grade=3,
+        engine="networks",
+        identification_threshold=0.6,
+        quality=(QualityFlag.CONTRAST,),
+    )
+    entry, unscored = Worklist(upgraded).entries()
+    assert (entry.finding, unscored.finding) == (found, None)
+    with upgraded.read() as connection:
+        results = connection.execute(select(schema.result)).all()
+        findings = findings_of(connection, results)
+    only_severity = Finding(0.4, None, (Measurement(SEVERITY, 0.4),), None, findings[1].engine)
+    assert findings == {1: only_severity, 2: found}
 
 
 def test_old_moves_are_told_as_before_and_new_ones_follow_them(upgraded: Database) -> None:
@@ -212,14 +245,7 @@ def test_old_deliveries_can_be_asked_for(upgraded: Database) -> None:
 def test_old_patients_and_old_quarantine_are_found(upgraded: Database) -> None:
     studies = Studies(upgraded)
     with upgraded.begin() as connection:
-        values = {"path": "view.npz", "number": 0.2}
-        connection.execute(
-            text(
-                "UPDATE result SET coronal_path = :path, severity_total = :number, lesion_ml = :number, grade = 1"
-                " WHERE id = 2"
-            ),
-            values,
-        )
+        connection.execute(text("UPDATE result SET coronal_path = :path WHERE id = 2"), {"path": "view.npz"})
     admit(studies, instance(2, 1), patient=PATIENT)
     prior = studies.prior(study_uid(2).value)
     assert prior is not None

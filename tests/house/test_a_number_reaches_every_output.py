@@ -1,0 +1,200 @@
+"""A number that is measured is kept and shown everywhere; where it is not, the table of this test says so, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+
+from tests.findings import changed, finding_of
+from tests.house.outputs import Told, told
+from tests.web.scene import Scene
+from triaged.spool.files import Spool
+from triaged.store.tables.database import open_database
+from triaged.study.concepts import (
+    CONCEPTS,
+    IDENTIFICATION,
+    IDENTIFICATION_THRESHOLD,
+    LEFT_LUNG,
+    LUNG_VOLUME,
+    SHARE,
+    Concept,
+    Output,
+    private,
+)
+from triaged.study.finding import Finding, Measurement
+
+FINDING = finding_of(
+    identification=0.913,
+    identification_threshold=0.627,
+    severity=0.541,
+    severity_right=0.073,
+    severity_left=0.541,
+    severity_total=0.322,
+    right_lung_ml=2611.0,
+    left_lung_ml=2327.0,
+    lungs_ml=4938.0,
+    lesion_ml=1213.0,
+    dense_share=0.284,
+    grade=3,
+    engine="networks",
+)
+
+
+@dataclass(frozen=True)
+class Shown:
+    """How the numbers of one concept in `FINDING` read in each output; JSON names are those of list, hook and row."""
+
+    json: Mapping[str, float]
+    hl7: Mapping[str, str]
+    report: frozenset[tuple[str, float]]
+    words: tuple[str, ...]
+    page: tuple[str, ...]
+
+
+def shown(
+    json: Mapping[str, float],
+    hl7: Mapping[str, str],
+    report: set[tuple[str, float]],
+    words: tuple[str, ...],
+    page: tuple[str, ...] = (),
+) -> Shown:
+    return Shown(json, hl7, frozenset(report), words, page)
+
+
+SHOWN = {
+    "identification": shown(
+        {"identification": 0.913},
+        {"IDENTIFICATION": "0.913"},
+        {("IDENTIFICATION", 0.913)},
+        ("P(COVID-19 pattern) 0.91",),
+        ("</abbr></dt><dd>0.91",),
+    ),
+    "identification_threshold": shown(
+        {"identification_threshold": 0.627},
+        {"THRESHOLD": "0.627"},
+        {("IDENT_THRESHOLD", 0.627)},
+        (">= 0.63: flagged",),
+        ("≥ 0.627",),
+    ),
+    "severity": shown(
+        {"severity": 0.541}, {"SEVERITY": "54.1"}, {("SEVERITY", 54.1)}, ("left 54 %",), ("left lung 54 %",)
+    ),
+    "affected_share": shown(
+        {"severity_right": 0.073, "severity_left": 0.541},
+        {"SEVERITY-RIGHT": "7.3", "SEVERITY-LEFT": "54.1"},
+        {("SHARE", 7.3), ("SHARE", 54.1)},
+        ("Right 7 %, left 54 %",),
+        ("right lung 7 %, left lung 54 %",),
+    ),
+    "total_share": shown({"severity_total": 0.322}, {"SEVERITY-TOTAL": "32.2"}, {("SHARE", 32.2)}, ("total 32 %",)),
+    "lung_volume": shown({}, {}, set(), ("Right 2611 mL, left 2327 mL",)),
+    "lungs_volume": shown({}, {}, {("LUNGS_VOLUME", 4938.0)}, ()),  # in words where the lungs were not told apart
+    "affected_volume": shown({}, {}, {("AFFECTED_VOLUME", 1213.0)}, ("affected 1213 mL",)),
+    "dense_share": shown({}, {}, {("DENSE_SHARE", 28.4)}, ("Dense (above -300 HU) 28 %",)),
+}
+"""Every concept that there is, written down once more."""
+
+ORDER, SITE = "the worse lung decides the order", "the list shows the threshold of the site"
+EXPLAINS = "explains the shares to who reads the report; nobody else acts on it"
+ACTING = (Output.LIST, Output.NOTIFICATION, Output.PAGE, Output.EVALUATION)
+VOLUMES = ("lung_volume", "lungs_volume", "affected_volume", "dense_share")
+LEFT_OUT = {
+    ("identification_threshold", Output.LIST): SITE,
+    ("total_share", Output.LIST): ORDER,
+    ("total_share", Output.PAGE): ORDER,
+    **{(name, output): EXPLAINS for name in VOLUMES for output in ACTING},
+}
+"""Concepts that do not reach an output, with the reason; whatever is not here has to."""
+
+KNOWN = {**CONCEPTS, **{each.name: each for each in (IDENTIFICATION, IDENTIFICATION_THRESHOLD)}}
+PAIRS = [(name, output) for name in KNOWN for output in Output]
+NEW = Concept("crazy_paving_share", private("CRAZY_PAVING", "Share of crazy paving"), SHARE, "crazy paving")
+
+
+@pytest.fixture
+def everybody(sqlite_url: str, spool: Spool, tmp_path: Path) -> Iterator[Callable[[Finding], Told]]:
+    """Tells everybody of a finding."""
+    database = open_database(sqlite_url)
+    yield lambda finding: told(finding, Scene(database, spool), tmp_path)
+    database.close()
+
+
+def missing(said: Told, expected: Shown, output: Output) -> list[object]:
+    """Return what an output ought to show and does not."""
+    match output:
+        case Output.LIST:
+            return [one for one in expected.json.items() if one not in said.listed.items()]
+        case Output.NOTIFICATION:
+            unsaid = [one for one in expected.json.items() if one not in said.hook.items()]
+            return [*unsaid, *(one for one in expected.hl7.items() if one not in said.hl7)]
+        case Output.REPORT:
+            return [*(expected.report - said.report)]
+        case Output.WORDS:
+            return [one for one in expected.words if one not in said.words]
+        case Output.PAGE:
+            return [one for one in expected.page if one not in said.page]
+        case Output.EVALUATION:
+            return [one for one in expected.json.items() if one not in said.evaluated.items()]
+
+
+def test_every_concept_goes_to_every_output_but_for_those_that_are_left_out_with_a_reason() -> None:
+    assert set(SHOWN) == set(KNOWN)
+    assert {(name, output) for name, output in PAIRS if output not in KNOWN[name].outputs} == set(LEFT_OUT)
+
+
+def test_each_number_is_shown_where_its_concept_goes(everybody: Callable[[Finding], Told]) -> None:
+    said = everybody(FINDING)
+    for name, output in PAIRS:
+        if (name, output) not in LEFT_OUT:
+            assert not missing(said, SHOWN[name], output), (name, output)
+    # The report counts the volumes of the lungs on their masks, as that of the opacity.
+    assert sum(code == LUNG_VOLUME.code.value for code, _ in said.report) == 3
+    assert set(said.stored) == {FINDING}
+
+
+def test_of_lungs_that_were_not_told_apart_the_words_tell_the_volume_of_both(
+    everybody: Callable[[Finding], Told],
+) -> None:
+    of_one = dict.fromkeys(("severity_right", "severity_left", "right_lung_ml", "left_lung_ml"))
+    said = everybody(changed(FINDING, severity=0.322, **of_one))
+    assert "Lungs 4938 mL" in said.words
+    assert "Lungs not told apart, total 32 %" in said.words
+    assert "right lung 32 %, left lung both lungs" in said.page
+
+
+def test_no_number_is_shown_where_its_concept_is_left_out(everybody: Callable[[Finding], Told]) -> None:
+    said = everybody(FINDING)
+    for names in (said.listed, said.hook):
+        assert not {"lung_volume_right", "lungs_volume", "affected_volume", "dense_share"} & set(names)
+    assert "identification_threshold" not in said.listed
+    assert "severity_total" not in said.listed
+    assert not [one for one in ("32 %", "2611", "2327", "4938", "1213", "28 %") if one in said.page]
+
+
+@pytest.mark.parametrize("output", Output)
+def test_a_number_that_an_output_loses_is_missed(everybody: Callable[[Finding], Told], output: Output) -> None:
+    unscored = replace(FINDING, measurements=(), suspicion=None)
+    assert missing(everybody(unscored), SHOWN["affected_share"], output)
+
+
+@pytest.mark.parametrize("site", [None, LEFT_LUNG])
+def test_a_new_concept_reaches_everybody_without_a_change_of_the_product(
+    everybody: Callable[[Finding], Told], monkeypatch: pytest.MonkeyPatch, site: object
+) -> None:
+    monkeypatch.setitem(CONCEPTS, NEW.name, NEW)
+    measured = Measurement(NEW, 0.1374, LEFT_LUNG if site else None)
+    finding = replace(FINDING, measurements=(*FINDING.measurements, measured))
+    said = everybody(finding)
+    name, words = ("crazy_paving_share_left", "of the left lung") if site else ("crazy_paving_share", "")
+    expected = shown(
+        {name: 0.1374},
+        {name.upper().replace("_", "-"): "13.7"},
+        {("CRAZY_PAVING", 13.74)},
+        (f"Crazy paving {words}".strip() + ": 13.7 %",),
+        (f"<dt>Crazy paving {words}".strip() + "</dt><dd>13.7 %</dd>",),
+    )
+    assert {output: missing(said, expected, output) for output in Output} == {output: [] for output in Output}
+    assert set(said.stored) == {finding}
