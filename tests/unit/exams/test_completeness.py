@@ -12,11 +12,12 @@ from tests.unit.exams.ct_headers import ENHANCED_CT, HEADER, NOON, ct_series, do
 from triaged.exams.ct.completeness import is_whole
 from triaged.study.completeness import Cause, Complete, CompletionOptions, Verdict, Wait, decide
 from triaged.study.placement import OrderPriority
-from triaged.study.records import Candidate, Series
+from triaged.study.records import Candidate, InstanceHeader, Series
 from triaged.study.uids import StudyUID
 
 OPTIONS = CompletionOptions(settle_s=2.0, quiet_s=30.0, max_wait_s=600.0)
 MILLISECOND = timedelta(milliseconds=1)
+QUIET = timedelta(seconds=30)
 
 
 def candidate(
@@ -37,6 +38,15 @@ def candidate(
         order_priority=OrderPriority.UNKNOWN,
         series=tuple(series),
     )
+
+
+def _arriving(headers: Sequence[InstanceHeader], arrivals: Sequence[datetime]) -> Series:
+    """Return a series whose instances arrived at these times."""
+    series = series_of(headers)
+    instances = tuple(
+        dataclasses.replace(instance, received_at=at) for instance, at in zip(series.instances, arrivals, strict=True)
+    )
+    return dataclasses.replace(series, instances=instances)
 
 
 def verdict(study: Candidate, at: datetime) -> Verdict:
@@ -78,15 +88,9 @@ class TestDecision:
         assert verdict(study, quiet) == Complete(Cause.QUIET)
 
     def test_a_study_that_never_falls_quiet_is_read_after_the_longest_wait(self) -> None:
-        trickle = series_of([i.image for i in ct_series(count=60, without=[30]).instances])
-        spread = dataclasses.replace(
-            trickle,
-            instances=tuple(
-                dataclasses.replace(instance, received_at=NOON + timedelta(seconds=11 * number))
-                for number, instance in enumerate(trickle.instances)
-            ),
-        )
-        study = candidate([spread], open_associations=1)
+        headers = [each.image for each in ct_series(count=60, without=[30]).instances]
+        arrivals = [NOON + timedelta(seconds=11 * number) for number in range(len(headers))]
+        study = candidate([_arriving(headers, arrivals)], open_associations=1)
         longest = NOON + timedelta(seconds=600)
         assert study.last_instance_at > longest
         assert verdict(study, longest) == Complete(Cause.MAX_WAIT)
@@ -98,6 +102,17 @@ class TestDecision:
         study = candidate([old, late], open_associations=1)
         quiet = study.last_instance_at + timedelta(seconds=30)
         assert verdict(study, study.last_instance_at + timedelta(seconds=1)) == Wait(quiet)
+
+    @pytest.mark.parametrize(("pause", "begins_after"), [(QUIET, QUIET), (QUIET - MILLISECOND, timedelta(0))])
+    def test_the_longest_wait_begins_anew_after_a_pause_of_just_the_quiet_time(
+        self, pause: timedelta, begins_after: timedelta
+    ) -> None:
+        headers = [each.image for each in ct_series(count=60, without=[30]).instances]
+        arrivals = [NOON, *(NOON + pause + timedelta(seconds=11 * number) for number in range(len(headers) - 1))]
+        study = candidate([_arriving(headers, arrivals)], open_associations=1)
+        longest = NOON + begins_after + timedelta(seconds=600)
+        assert verdict(study, longest) == Complete(Cause.MAX_WAIT)
+        assert verdict(study, longest - MILLISECOND) == Wait(longest)
 
     def test_a_study_without_anything_to_score_waits_until_it_is_quiet(self) -> None:
         study = candidate([localizer(), dose_report()])
