@@ -15,12 +15,11 @@ from collections.abc import Callable
 
 from sqlalchemy import insert, text
 
-from tests.unit.store.making import PATIENT, admit, at, instance, placement, study_uid
+from tests.unit.store.making import PATIENT, Studies, admit, at, instance, placement, study_uid
 from triaged.store.listing.actions import Actions
 from triaged.store.listing.order import placement_columns
 from triaged.store.listing.standings import Standings
 from triaged.store.listing.worklist import Worklist
-from triaged.store.studies.ledger import Studies
 from triaged.store.tables import schema
 from triaged.store.tables.database import Database, migrate, open_database
 from triaged.store.tables.rows import PATIENT_FIELDS, search_text

@@ -18,6 +18,7 @@ from pydicom.uid import ExplicitVRLittleEndian
 
 from tests.findings import finding_of
 from tests.unit.dicom.factory import write_series
+from tests.unit.store.making import Studies
 from triaged.dimse.syntaxes import WANTED
 from triaged.exams.ct.examination import ChestCt
 from triaged.exams.ct.finding import Acquisition, Reading
@@ -43,7 +44,6 @@ from triaged.store.listing.actions import Actions
 from triaged.store.listing.policies import Policies
 from triaged.store.listing.standings import Standings
 from triaged.store.listing.worklist import Worklist
-from triaged.store.studies.ledger import Studies
 from triaged.store.tables.database import Database
 from triaged.study.completeness import CompletionOptions
 from triaged.study.records import Admission, Claim, ObjectKind, Series, WorklistEntry
@@ -137,9 +137,9 @@ class House:
         self.studies, self.outbox, self.worklist = Studies(database), Outbox(database), Worklist(database)
         self.peers = Peers(database)
         self.spool = Spool(folder / "spool", reserve_mb=0)
-        self._intake = Intake(self.studies, self.spool, placing=self._placing, receiver="receiver")
+        self._intake = Intake(self.studies, self.studies, self.spool, placing=self._placing, receiver="receiver")
         self._assembler = Assembler(
-            self.studies, is_whole=self.is_whole, options=CompletionOptions(), placing=self._placing
+            self.studies, self.studies, is_whole=self.is_whole, options=CompletionOptions(), placing=self._placing
         )
         self._courier = self.courier(self.pacs)
 
@@ -208,7 +208,7 @@ class House:
     def analyst(self, worker: str = "worker-1") -> Analyst:
         """Return a worker."""
         return Analyst(
-            self.studies,
+            *(self.studies,) * 3,
             self.spool,
             self.examinations,
             worker=worker,

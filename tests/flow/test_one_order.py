@@ -9,7 +9,7 @@ from itertools import pairwise
 
 import pytest
 
-from tests.unit.store.making import NOON, image, instance, next_set, study_uid
+from tests.unit.store.making import NOON, Studies, image, instance, next_set, study_uid
 from tests.unit.triage.cases import finding
 from triaged.steps.guarding import Keeper
 from triaged.steps.placing import placing
@@ -17,7 +17,6 @@ from triaged.store.listing.actions import Actions
 from triaged.store.listing.policies import Policies
 from triaged.store.listing.standings import Standings
 from triaged.store.listing.worklist import Worklist
-from triaged.store.studies.ledger import Studies
 from triaged.store.tables.database import Database
 from triaged.study.assessment import Assessed, Assessment, Failed, Reason, ReasonCode
 from triaged.study.placement import OrderPriority, Override

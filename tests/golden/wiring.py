@@ -235,18 +235,20 @@ class Clinic:
         url = f"sqlite:///{folder / 'triaged.db'}"
         folder.joinpath("config.yaml").write_text(CONFIG.format(spool=folder / "spool", url=url), encoding="utf-8")
         rooms = open_rooms(load(folder / "config.yaml"))
-        self.database, self.studies, self.outbox, self.worklist = (
-            rooms.database,
-            rooms.studies,
-            rooms.outbox,
-            rooms.worklist,
+        self.database = rooms.database
+        self.studies, self.outbox, self.worklist = (
+            Studies(self.database),
+            Outbox(self.database),
+            Worklist(self.database),
         )
-        self.peers, self.commitments = rooms.peers, rooms.commitments
+        self.peers, self.commitments = Peers(self.database), Commitments(self.database)
         self.spool = FullSpool(folder / "spool", reserve_mb=0)
         self.pacs, self.told = Pacs(), Told()
         self._placing = placing(TRIAGE)
-        self._intake = Intake(self.studies, self.spool, placing=self._placing, receiver="receiver")
-        self._assembler = Assembler(self.studies, is_whole=is_whole, options=CompletionOptions(), placing=self._placing)
+        self._intake = Intake(self.studies, self.studies, self.spool, placing=self._placing, receiver="receiver")
+        self._assembler = Assembler(
+            self.studies, self.studies, is_whole=is_whole, options=CompletionOptions(), placing=self._placing
+        )
         self._readers = Readers(Actions(self.database), placing=self._placing)
         self.outbox.pushes.subscribe(RECEIVERS)
 
@@ -278,7 +280,7 @@ class Clinic:
     def analyst(self, engine: str, found: Found | None) -> Analyst:
         """Return a worker with an engine."""
         return Analyst(
-            self.studies,
+            *(self.studies,) * 3,
             self.spool,
             (ChestCt(ENGINES[engine], ThresholdPipeline(CtOptions()) if engine == "threshold" else Fake(found)),),
             worker="worker-1",
@@ -389,7 +391,7 @@ class Clinic:
             "TRIAGED at 127.0.0.1:11112", "combined", access=AccessOptions(hosts=LOCAL_HOSTS | {"testserver"})
         )
         accounts = Accounts(self.database, cost=Cost(ln=4, r=1, p=1))
-        rooms = (self.worklist, self.studies, self.outbox, self.spool, self.peers, accounts, self._readers)
+        rooms = (self.database, self.spool, accounts, self._readers)
         return create_app(*rooms, viewers=VIEWERS, options=options, clock=self.clock)
 
     def rows(self, query: str) -> list[dict[str, Any]]:

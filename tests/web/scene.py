@@ -14,7 +14,7 @@ from pydicom import Dataset, FileMetaDataset, dcmwrite
 from pydicom.uid import UID, Comprehensive3DSRStorage, ExplicitVRLittleEndian, SecondaryCaptureImageStorage
 
 from tests.findings import finding_of
-from tests.unit.store.making import CT_IMAGE_STORAGE, NOON, at, instance, next_set, study_uid
+from tests.unit.store.making import CT_IMAGE_STORAGE, NOON, Studies, at, instance, next_set, study_uid
 from triaged.daemon.examinations import VIEWERS
 from triaged.spool.files import Spool
 from triaged.steps.acting import Readers
@@ -25,7 +25,6 @@ from triaged.store.listing.actions import Actions
 from triaged.store.listing.worklist import Worklist
 from triaged.store.people.accounts import Accounts
 from triaged.store.people.passwords import Cost
-from triaged.store.studies.ledger import Studies
 from triaged.store.tables.database import Database
 from triaged.study.assessment import Assessed, Assessment, Failed, OutOfScope, Reason, ReasonCode
 from triaged.study.finding import Finding, QualityFlag
@@ -65,7 +64,7 @@ class Scene:
         """Return the application, open to the tests' browser unless `access` says otherwise; `says` are its options."""
         address = "TRIAGED at 127.0.0.1:11112"
         options = WebOptions(address, "combined", rows_per_page=rows_per_page, access=access, **says)
-        rooms = (self.worklist, self.studies, self.outbox, self.spool, self.peers, self.accounts, self.readers)
+        rooms = (self.database, self.spool, self.accounts, self.readers)
         return create_app(*rooms, viewers=VIEWERS, options=options, clock=lambda: self.now)
 
     def arrive(

@@ -28,12 +28,11 @@ from pynetdicom.pdu_primitives import A_ASSOCIATE, ImplementationClassUIDNotific
 from pynetdicom.presentation import build_context
 from sqlalchemy import text
 
+from tests.unit.store.making import Studies
 from triaged.dimse.options import ScpOptions
-from triaged.dimse.scp import Receiver
 from triaged.spool.files import Spool
 from triaged.steps.intake import Intake
 from triaged.steps.ports import Peer, WorklistDesk
-from triaged.store.studies.ledger import Studies
 from triaged.store.tables.database import Database, open_database
 from triaged.study.commitment import (
     CommitmentReport,
@@ -170,7 +169,7 @@ def receiving(
     """Our receiver in this process, on a port that the system chose."""
     database = open_database(url)
     spool = Spool(folder / "spool", reserve_mb)
-    intake = intake or Intake(Studies(database), spool, placing=place, receiver="receiver-1")
+    intake = intake or Intake(Studies(database), Studies(database), spool, placing=place, receiver="receiver-1")
     receiver = Receiver(
         ScpOptions("TRIAGED", "127.0.0.1", 0, **options), intake, clock=clock, commitment=desk, worklist=worklist
     )

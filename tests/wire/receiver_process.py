@@ -11,12 +11,12 @@ from pathlib import Path
 
 from sqlalchemy import text
 
+from tests.unit.store.making import Studies
 from tests.wire.peers import Desk, clock, place
 from triaged.dimse.options import ScpOptions
 from triaged.dimse.scp import Receiver
 from triaged.spool.files import Spool
 from triaged.steps.intake import Intake
-from triaged.store.studies.ledger import Studies
 from triaged.store.tables.database import open_database
 
 
@@ -31,7 +31,7 @@ def main() -> None:
             return list(connection.execute(text("SELECT sop_instance_uid FROM instance")).scalars())
 
     studies.close_orphans("receiver-1", now=clock())
-    intake = Intake(studies, Spool(folder / "spool", 0), placing=place, receiver="receiver-1")
+    intake = Intake(studies, studies, Spool(folder / "spool", 0), placing=place, receiver="receiver-1")
     receiver = Receiver(ScpOptions("TRIAGED", "127.0.0.1", 0), intake, clock=clock, commitment=Desk(kept))
     sys.stdout.write(f"{receiver.start()}\n")
     sys.stdout.flush()

@@ -19,7 +19,7 @@ from pydicom.dataset import FileMetaDataset
 from pydicom.uid import UID, ExplicitVRLittleEndian, generate_uid
 from pynetdicom import AE, evt
 
-from tests.unit.store.making import admit, instance, placement, study_uid
+from tests.unit.store.making import Studies, admit, instance, placement, study_uid
 from tests.wire.peers import DCMTK_PATH, clock, eventually, receiving
 from triaged.config.settings import Config
 from triaged.daemon.rooms import open_rooms, policy
@@ -28,7 +28,6 @@ from triaged.dimse.priority_scu import MODALITY_WORKLIST, OrderPriorities, Sourc
 from triaged.steps.ports import Order, Peer, Unreachable
 from triaged.steps.worklist_query import WorklistQuery
 from triaged.store.listing.worklist import Worklist
-from triaged.store.studies.ledger import Studies
 from triaged.store.tables.database import open_database
 from triaged.study.placement import OrderPriority, TriageClass
 
@@ -261,13 +260,14 @@ def test_the_clock_looks_up_what_is_complete_and_ends_when_told(tmp_path: Path, 
             "order_priority": {"source": "mwl", **address},
         }
         rooms, stop = open_rooms(Config.model_validate(settings)), threading.Event()
+        studies, worklist = Studies(rooms.database), Worklist(rooms.database)
         for number in (1, 2):
-            admit(rooms.studies, instance(number, 1))
-        rooms.studies.complete(study_uid(2), 1, placement=policy(rooms.config), cause="whole", now=clock())
+            admit(studies, instance(number, 1))
+        studies.complete(study_uid(2), 1, placement=policy(rooms.config), cause="whole", now=clock())
         ticking = threading.Thread(target=tick, args=(rooms, stop))
         ticking.start()
         try:
-            eventually(lambda: first_of(rooms.worklist) == (study_uid(2).value, TriageClass.EMERGENCY), "the answer")
+            eventually(lambda: first_of(worklist) == (study_uid(2).value, TriageClass.EMERGENCY), "the answer")
         finally:
             stop.set()
             ticking.join()

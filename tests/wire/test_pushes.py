@@ -16,7 +16,7 @@ import pytest
 import structlog
 
 from tests.unit.push.changes import NOW, PATIENT, push
-from tests.unit.store.making import at, claimed, commit, make_ready, study_uid
+from tests.unit.store.making import Studies, at, claimed, commit, make_ready, study_uid
 from tests.wire.receivers import END, START, HttpServer, MllpServer, a_free_port, acknowledged, http, mllp
 from triaged.errors import ConfigError
 from triaged.push.connection import Address, verifying
@@ -27,7 +27,6 @@ from triaged.steps.errand import DeliveryOptions
 from triaged.steps.ports import Refused, SendOutcome, Sent, Unreachable
 from triaged.steps.push import Pusher, Receiver
 from triaged.store.couriers.pushes import Pushes
-from triaged.store.studies.ledger import Studies
 from triaged.store.tables.database import Database
 from triaged.study.push import Occasion
 from triaged.study.records import DeliveryState

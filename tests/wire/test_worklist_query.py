@@ -18,7 +18,7 @@ from pynetdicom.association import Association
 from pynetdicom.dimse_messages import C_CANCEL_RQ, C_FIND_RQ
 from pynetdicom.dimse_primitives import C_CANCEL, C_FIND
 
-from tests.unit.store.making import PATIENT, admit, instance, placement, study_uid
+from tests.unit.store.making import PATIENT, Studies, admit, instance, placement, study_uid
 from tests.wire.peers import CT_IMAGE, EXPLICIT, IMPLICIT, Ours, RawPeer, p_data, receiving
 from triaged.dicom.matching import Query
 from triaged.dimse.options import ScpOptions
@@ -26,7 +26,6 @@ from triaged.dimse.policy import may_query
 from triaged.errors import TryLater
 from triaged.steps.worklist_query import WorklistQuery
 from triaged.store.listing.worklist import Worklist
-from triaged.store.studies.ledger import Studies
 from triaged.store.tables.database import open_database
 from triaged.study.placement import Lane, TriageClass
 

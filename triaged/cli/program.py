@@ -127,11 +127,12 @@ def status(config: ConfigFile = DEFAULT_CONFIG, as_json: AsJson = False) -> None
     from triaged.cli.tables import destinations_table, overview_table
     from triaged.store.couriers.outbox import Outbox
     from triaged.store.couriers.peers import Peers
-    from triaged.store.studies.ledger import Studies
+    from triaged.store.couriers.pushes import Pushes
+    from triaged.store.studies.history import History
     from triaged.web.overview import overview
 
     with _database(_load(config)) as database:
-        counts = overview(Studies(database), Outbox(database), Peers(database))
+        counts = overview(History(database), Outbox(database), Pushes(database), Peers(database))
     if as_json:
         out.print_json(data=counts)
         return
@@ -166,11 +167,11 @@ def requeue(study_instance_uid: str, config: ConfigFile = DEFAULT_CONFIG) -> Non
     """Have a study read again; it keeps its place until the new result is there."""
     settings = _load(config)
     from triaged.steps.placing import placing
-    from triaged.store.studies.ledger import Studies
+    from triaged.store.studies.completion import Completion
 
     with _database(settings) as database:
         place = placing(settings.triage.options())
-        Studies(database).requeue(study_instance_uid, placement=place, now=datetime.now(UTC))
+        Completion(database).requeue(study_instance_uid, placement=place, now=datetime.now(UTC))
     out.print(f"{study_instance_uid} waits for analysis again.")
 
 
@@ -185,19 +186,20 @@ def resend(
     """Try again to deliver the result objects, and to tell the changes, that were refused or given up."""
     settings = _load(config)
     from triaged.store.couriers.outbox import Outbox
-    from triaged.store.studies.ledger import Studies
+    from triaged.store.couriers.pushes import Pushes
+    from triaged.store.studies.completion import Completion
 
     with _database(settings) as database:
-        outbox = Outbox(database)
+        outbox, pushes = Outbox(database), Pushes(database)
         known = {each.name for each in settings.destinations} | {each.name for each in settings.pushes}
-        known |= {*outbox.counts(), *outbox.pushes.counts()}
+        known |= {*outbox.counts(), *pushes.counts()}
         if destination is not None and destination not in known:
             names = ", ".join(sorted(known)) or "none at all"
             raise UnknownDestination(f"expected a destination (there is: {names}), found {destination}")
         if study is not None:
-            Studies(database).arrival(study)
+            Completion(database).arrival(study)
         now = datetime.now(UTC)
-        number, changes = outbox.resend(study, destination, now=now), outbox.pushes.resend(study, destination, now=now)
+        number, changes = outbox.resend(study, destination, now=now), pushes.resend(study, destination, now=now)
     told = f" {changes} change{'' if changes == 1 else 's'} will be told again." if changes else ""
     out.print(f"{number} object{'' if number == 1 else 's'} will be sent again.{told}")
 

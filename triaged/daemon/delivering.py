@@ -17,6 +17,10 @@ from triaged.steps.commitment import Committer, Reporter
 from triaged.steps.deliver import Courier
 from triaged.steps.errand import DeliveryOptions
 from triaged.steps.negotiate import Negotiator
+from triaged.store.couriers.answers import Answers
+from triaged.store.couriers.commitments import Commitments
+from triaged.store.couriers.outbox import Outbox
+from triaged.store.couriers.peers import Peers
 
 log = structlog.get_logger()
 
@@ -59,7 +63,9 @@ def _errands(rooms: Rooms, name: str) -> list[Work]:
     delivery = rooms.config.delivery
     options = delivery.options()
     sender = DimseSender(rooms.config.dicom.ae_title, timeout_s=delivery.timeout_s)
-    reporter = Reporter(rooms.answers, sender, find_peer=rooms.config.dicom.peer, options=options, courier=name)
+    reporter = Reporter(
+        Answers(rooms.database), sender, find_peer=rooms.config.dicom.peer, options=options, courier=name
+    )
     couriers = [_errand(rooms, section, sender, options, name) for section in rooms.config.destinations]
     return [*couriers, *push_errands(rooms, name, options), lambda: reporter.run_next(clock=clock)]
 
@@ -69,16 +75,15 @@ def _errand(
 ) -> Work:
     """Return the work for one destination: send first, then ask for storage commitment where that is wanted."""
     destination = destination_of(section)
-    negotiator = Negotiator(rooms.peers, rooms.outbox, sender, destination=destination)
-    courier = Courier(
-        rooms.outbox, rooms.spool, sender, negotiator, destination=destination, options=options, courier=name
-    )
+    outbox = Outbox(rooms.database)
+    negotiator = Negotiator(Peers(rooms.database), outbox, sender, destination=destination)
+    courier = Courier(outbox, rooms.spool, sender, negotiator, destination=destination, options=options, courier=name)
     if not section.storage_commitment:
         return lambda: courier.run_next(clock=clock)
     asking = rooms.config.delivery.commitment_options()
-    committer = Committer(rooms.commitments, sender, peer=destination.peer, options=asking)
+    committer = Committer(Commitments(rooms.database), sender, peer=destination.peer, options=asking)
     return lambda: courier.run_next(clock=clock) or committer.request_next(clock=clock)
 
 
 def _released(rooms: Rooms, name: str) -> int:
-    return rooms.outbox.release(name) + rooms.answers.release(name)
+    return Outbox(rooms.database).release(name) + Answers(rooms.database).release(name)

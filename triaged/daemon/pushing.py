@@ -39,7 +39,7 @@ def push_errands(rooms: Rooms, name: str, options: DeliveryOptions) -> list[Call
     """
     sections = rooms.config.pushes
     receivers = {section.name: receiver_of(section, rooms.config) for section in sections}
-    pushes = rooms.outbox.pushes
+    pushes = Pushes(rooms.database)
     pushes.subscribe({section.name: section.occasions() for section in sections})
     pushes.release(name)
     return [_errand(pushes, receiver, each, options, name) for each, receiver in receivers.items()]

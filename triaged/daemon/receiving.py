@@ -12,6 +12,11 @@ from triaged.dimse.scp import Receiver
 from triaged.steps.commitment import Desk
 from triaged.steps.intake import Intake
 from triaged.steps.worklist_query import WorklistQuery
+from triaged.store.couriers.answers import Answers
+from triaged.store.couriers.commitments import Commitments
+from triaged.store.listing.worklist import Worklist
+from triaged.store.studies.arrivals import Arrivals
+from triaged.store.studies.reception import Reception
 
 log = structlog.get_logger()
 
@@ -25,7 +30,7 @@ def receive(rooms: Rooms, name: str, stop: threading.Event) -> None:
         ConfigError: the address cannot be listened on.
     """
     rooms.spool.sweep_parts(older_than=clock() - _SWEEP_AFTER)
-    rooms.studies.close_orphans(name, now=clock())
+    Reception(rooms.database).close_orphans(name, now=clock())
     receiver = _receiver(rooms, name)
     port = receiver.start()
     dicom = rooms.config.dicom
@@ -36,7 +41,10 @@ def receive(rooms: Rooms, name: str, stop: threading.Event) -> None:
 
 def _receiver(rooms: Rooms, name: str) -> Receiver:
     dicom = rooms.config.dicom
-    intake = Intake(rooms.studies, rooms.spool, placing=policy(rooms.config), receiver=name)
+    ledgers = Reception(rooms.database), Arrivals(rooms.database)
+    intake = Intake(*ledgers, rooms.spool, placing=policy(rooms.config), receiver=name)
     asking = rooms.config.delivery.commitment_options()
-    desk = Desk(rooms.commitments, rooms.answers, rooms.spool, find_peer=dicom.peer, options=asking)
-    return Receiver(dicom.options(), intake, clock=clock, commitment=desk, worklist=WorklistQuery(rooms.worklist))
+    answering = Commitments(rooms.database), Answers(rooms.database)
+    desk = Desk(*answering, rooms.spool, find_peer=dicom.peer, options=asking)
+    worklist = WorklistQuery(Worklist(rooms.database))
+    return Receiver(dicom.options(), intake, clock=clock, commitment=desk, worklist=worklist)

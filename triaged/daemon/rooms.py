@@ -16,14 +16,7 @@ from triaged.errors import TryLater
 from triaged.spool.files import Spool
 from triaged.steps.acting import Readers
 from triaged.steps.placing import placing
-from triaged.store.couriers.answers import Answers
-from triaged.store.couriers.commitments import Commitments
-from triaged.store.couriers.outbox import Outbox
-from triaged.store.couriers.peers import Peers
 from triaged.store.listing.actions import Actions
-from triaged.store.listing.worklist import Worklist
-from triaged.store.people.accounts import Accounts
-from triaged.store.studies.ledger import Studies
 from triaged.store.tables.database import Database, migrate, open_database
 from triaged.study.standing import Placing
 
@@ -38,18 +31,11 @@ _AWAY_S = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Rooms:
-    """The store and what stands on it; every role has its own."""
+    """The settings, the database that every ledger is opened on, and the files; every role has its own."""
 
     config: Config
     database: Database
     spool: Spool
-    studies: Studies
-    outbox: Outbox
-    worklist: Worklist
-    peers: Peers
-    commitments: Commitments
-    answers: Answers
-    accounts: Accounts
 
 
 def open_rooms(config: Config) -> Rooms:
@@ -61,9 +47,7 @@ def open_rooms(config: Config) -> Rooms:
     """
     database = open_database(config.database.url)
     migrate(database)
-    spool = Spool(config.storage.path, config.storage.reserve_mb)
-    ledgers = Studies(database), Outbox(database), Worklist(database), Peers(database), Commitments(database)
-    return Rooms(config, database, spool, *ledgers, Answers(database), Accounts(database))
+    return Rooms(config, database, Spool(config.storage.path, config.storage.reserve_mb))
 
 
 def clock() -> datetime:

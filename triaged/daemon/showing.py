@@ -6,6 +6,7 @@ import threading
 
 from triaged.daemon.examinations import VIEWERS
 from triaged.daemon.rooms import Rooms, clock, readers
+from triaged.store.people.accounts import Accounts
 from triaged.web.app import create_app
 from triaged.web.server import run
 
@@ -19,12 +20,9 @@ def show(rooms: Rooms, stop: threading.Event) -> None:
     config = rooms.config
     options = config.web.options(config.dicom, config.triage, config.access.options(config.web))
     app = create_app(
-        rooms.worklist,
-        rooms.studies,
-        rooms.outbox,
+        rooms.database,
         rooms.spool,
-        rooms.peers,
-        rooms.accounts,
+        Accounts(rooms.database),
         readers(rooms),
         viewers=VIEWERS,
         options=options,

@@ -21,6 +21,8 @@ from triaged.steps.priorities import OrderLookUp
 from triaged.store.listing.policies import Policies
 from triaged.store.listing.priorities import Priorities
 from triaged.store.listing.standings import Standings
+from triaged.store.studies.claims import Claims
+from triaged.store.studies.completion import Completion
 
 log = structlog.get_logger()
 
@@ -33,8 +35,8 @@ _ASK_S = 1.0
 
 def tick(rooms: Rooms, stop: threading.Event) -> None:
     """Tick until `stop` is set."""
-    options = rooms.config.completion.options()
-    assembler = Assembler(rooms.studies, is_whole=is_whole, options=options, placing=policy(rooms.config))
+    ledgers, options = (Completion(rooms.database), Claims(rooms.database)), rooms.config.completion.options()
+    assembler = Assembler(*ledgers, is_whole=is_whole, options=options, placing=policy(rooms.config))
     # The scheduler's defaults would drop a tick that is more than a second late.
     scheduler = BackgroundScheduler(
         timezone=UTC, job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1}

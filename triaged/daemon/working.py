@@ -12,6 +12,9 @@ from triaged.daemon.examinations import examinations
 from triaged.daemon.rooms import IDLE_S, Rooms, away_is_no_error, clock, or_wait
 from triaged.errors import StaleClaim, TryLater
 from triaged.steps.analyse import Analyst
+from triaged.store.studies.claims import Claims
+from triaged.store.studies.outcomes import Outcomes
+from triaged.store.studies.publications import Publications
 from triaged.study.records import Claim
 
 log = structlog.get_logger()
@@ -24,7 +27,7 @@ def work(rooms: Rooms, name: str, stop: threading.Event) -> None:
         ModelRefused: the engine cannot be used.
     """
     analyst = _analyst(rooms, name)
-    released = rooms.studies.release(name, now=clock())
+    released = Claims(rooms.database).release(name, now=clock())
     log.info("working", engine=", ".join(analyst.engines), released=released)
     while not stop.is_set():
         claim = or_wait(lambda: analyst.claim(clock=clock), stop)
@@ -48,12 +51,12 @@ def _analyse(rooms: Rooms, analyst: Analyst, claim: Claim) -> None:
 def _kept_alive(rooms: Rooms, claim: Claim) -> Iterator[None]:
     """Extend the lease while the worker computes, so that a short lease does not punish a long study."""
     done = threading.Event()
-    lease_s = rooms.config.worker.lease_s
+    lease_s, claims = rooms.config.worker.lease_s, Claims(rooms.database)
 
     def extend() -> None:
         while not done.wait(lease_s / 3):
             try:
-                rooms.studies.extend(claim, lease_s=lease_s, now=clock())
+                claims.extend(claim, lease_s=lease_s, now=clock())
             except StaleClaim:
                 return  # commit will find out, and drop the result
             except TryLater as away:
@@ -70,7 +73,9 @@ def _kept_alive(rooms: Rooms, claim: Claim) -> Iterator[None]:
 
 def _analyst(rooms: Rooms, name: str) -> Analyst:
     return Analyst(
-        rooms.studies,
+        Claims(rooms.database),
+        Outcomes(rooms.database),
+        Publications(rooms.database),
         rooms.spool,
         examinations(rooms.config),
         worker=name,

@@ -25,7 +25,9 @@ from triaged.steps.following import Followed, followed
 from triaged.steps.options import AnalyseOptions
 from triaged.steps.placing import placing
 from triaged.steps.publish import Kept, Publisher, object_set
-from triaged.store.studies.ledger import Studies
+from triaged.store.studies.claims import Claims
+from triaged.store.studies.outcomes import Outcomes
+from triaged.store.studies.publications import Publications
 from triaged.study.assessment import Assessed, Assessment, Failed, OutOfScope, Reason, ReasonCode, unreadable
 from triaged.study.placement import Placement
 from triaged.study.records import Claim, ObjectKind, Prior, Series
@@ -56,7 +58,9 @@ class Analyst:
 
     def __init__(
         self,
-        studies: Studies,
+        claims: Claims,
+        outcomes: Outcomes,
+        publications: Publications,
         spool: Spool,
         examinations: Sequence[Examination],
         *,
@@ -65,9 +69,10 @@ class Analyst:
         options: AnalyseOptions,
         destinations: Mapping[str, frozenset[ObjectKind]],
     ) -> None:
-        self._studies = studies
+        self._claims = claims
+        self._outcomes = outcomes
         self._spool = spool
-        self._publisher = Publisher(studies, spool, wanted=frozenset().union(*destinations.values()))
+        self._publisher = Publisher(publications, spool, wanted=frozenset().union(*destinations.values()))
         self._examinations = examinations
         self._worker = worker
         self._triage = triage
@@ -82,7 +87,7 @@ class Analyst:
 
     def claim(self, *, clock: Clock) -> Claim | None:
         """Take the most urgent study that waits, or None."""
-        return self._studies.claim_next(self._worker, lease_s=self._options.lease_s, now=clock())
+        return self._claims.claim_next(self._worker, lease_s=self._options.lease_s, now=clock())
 
     def analyse(self, claim: Claim, *, clock: Clock) -> None:
         """Score a claimed study and commit the result; a claim that went stale meanwhile leaves no trace.
@@ -117,7 +122,7 @@ class Analyst:
         wait = timedelta(seconds=self._options.retry_wait_s * claim.attempt)
         log.warning("analysis put back", study_instance_uid=claim.study_uid.value, why=why, attempt=claim.attempt)
         try:
-            self._studies.retry_later(claim, not_before=clock() + wait, why=why, now=clock())
+            self._claims.retry_later(claim, not_before=clock() + wait, why=why, now=clock())
         except StaleClaim as stale:
             log.info("nothing to put back", study_instance_uid=claim.study_uid.value, why=str(stale))
 
@@ -130,7 +135,7 @@ class Analyst:
             return self._declined(claim, examination, choice, choice.reason)
 
         def still_alive() -> None:
-            self._studies.extend(claim, lease_s=self._options.lease_s, now=clock())
+            self._claims.extend(claim, lease_s=self._options.lease_s, now=clock())
 
         try:
             instances = [self._spool.absolute(instance.path) for instance in choice.chosen.instances]
@@ -210,7 +215,7 @@ class Analyst:
 
     def _commit(self, claim: Claim, outcome: _Outcome, kept: Kept, now: datetime) -> None:
         chosen: SeriesUID | None = outcome.choice.chosen.series_uid if outcome.choice.chosen else None
-        self._studies.commit(
+        self._outcomes.commit(
             claim,
             outcome.assessment,
             placement=self._placing,

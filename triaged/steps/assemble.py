@@ -7,7 +7,8 @@ from datetime import datetime
 import structlog
 
 from triaged.errors import StaleClaim
-from triaged.store.studies.ledger import Studies
+from triaged.store.studies.claims import Claims
+from triaged.store.studies.completion import Completion
 from triaged.study.completeness import Cause, Complete, CompletionOptions, IsWhole, Wait, decide
 from triaged.study.records import Candidate
 from triaged.study.standing import Placing
@@ -25,19 +26,28 @@ WORDS = {
 class Assembler:
     """Moves complete studies from RECEIVING to READY, as often as the clock calls `tick`."""
 
-    def __init__(self, studies: Studies, *, is_whole: IsWhole, options: CompletionOptions, placing: Placing) -> None:
-        self._studies = studies
+    def __init__(
+        self,
+        completion: Completion,
+        claims: Claims,
+        *,
+        is_whole: IsWhole,
+        options: CompletionOptions,
+        placing: Placing,
+    ) -> None:
+        self._completion = completion
+        self._claims = claims
         self._is_whole = is_whole
         self._options = options
         self._placing = placing
 
     def tick(self, *, now: datetime) -> int:
         """Complete every study that is whole or has waited long enough; return how many became READY."""
-        return sum(self._complete(candidate, now) for candidate in self._studies.receiving(now=now))
+        return sum(self._complete(candidate, now) for candidate in self._completion.receiving(now=now))
 
     def reap(self, *, now: datetime) -> int:
         """Give studies back to the queue whose worker let the lease run out; return how many."""
-        reaped = self._studies.reap(now=now)
+        reaped = self._claims.reap(now=now)
         if reaped:
             log.warning("lease expired, study returned to the queue", studies=reaped)
         return reaped
@@ -48,7 +58,7 @@ class Assembler:
                 return False
             case Complete(cause=cause):
                 try:
-                    self._studies.complete(
+                    self._completion.complete(
                         candidate.study_uid, candidate.revision, placement=self._placing, cause=WORDS[cause], now=now
                     )
                 except StaleClaim:

@@ -156,24 +156,19 @@ class Reporter(Errand[QueuedReport]):
     """Takes answers to senders that want them on an association of ours; one that is away is tried again."""
 
     words = Words(
-        sent="storage commitment reported",
-        refused="storage commitment never reported",
-        dead="storage commitment never reported",
-        again="storage commitment not reported, will try again",
-        late="answer to storage commitment took longer than its lease",
+        sent=lambda **told: log.info("storage commitment reported", **told),
+        refused=lambda **told: log.error("storage commitment never reported", **told),
+        dead=lambda **told: log.error("storage commitment never reported", **told),
+        again=lambda **told: log.warning("storage commitment not reported, will try again", **told),
+        late=lambda why, _: log.warning("answer to storage commitment took longer than its lease", why=why),
     )
 
     def __init__(
         self, answers: Answers, wire: CommitmentPeer, *, find_peer: FindPeer, options: DeliveryOptions, courier: str
     ) -> None:
-        super().__init__(answers, options, to={})
-        self._answers = answers
+        super().__init__(answers, options, courier=courier)
         self._wire = wire
         self._find_peer = find_peer
-        self._courier = courier
-
-    def _claim(self, clock: Clock) -> QueuedReport | None:
-        return self._answers.claim_due(self._courier, lease_s=self._options.lease_s, now=clock())
 
     def _do(self, item: QueuedReport, clock: Clock) -> SendOutcome:
         del clock

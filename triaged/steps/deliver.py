@@ -21,11 +21,11 @@ class Courier(Errand[OutboxItem]):
     """Delivers to one destination, oldest object first; asks it now and then what it accepts."""
 
     words = Words(
-        sent="object sent",
-        refused="object refused",
-        dead="object given up",
-        again="object not sent, will try again",
-        late="delivery took longer than its lease",
+        sent=lambda **told: log.info("object sent", **told),
+        refused=lambda **told: log.error("object refused", **told),
+        dead=lambda **told: log.error("object given up", **told),
+        again=lambda **told: log.warning("object not sent, will try again", **told),
+        late=lambda why, to: log.warning("delivery took longer than its lease", why=why, destination=to),
     )
 
     def __init__(
@@ -39,21 +39,19 @@ class Courier(Errand[OutboxItem]):
         options: DeliveryOptions,
         courier: str,
     ) -> None:
-        super().__init__(outbox, options, to={"destination": destination.peer.name})
-        self._outbox = outbox
+        super().__init__(outbox, options, courier=courier, to=destination.peer.name)
         self._spool = spool
         self._sender = sender
         self._negotiator = negotiator
         self._destination = destination
-        self._courier = courier
         self._ask_at: datetime | None = None
         """When to ask the destination again; None: at once."""
         self._unanswered = 0
 
-    def _claim(self, clock: Clock) -> OutboxItem | None:
+    def run_next(self, *, clock: Clock) -> bool:
+        """Send the oldest object that is due, or record that the destination refuses its class; False: none is due."""
         self._negotiate_where_due(clock)
-        name, lease_s = self._destination.peer.name, self._options.lease_s
-        return self._outbox.claim_due(self._courier, destination=name, lease_s=lease_s, now=clock())
+        return super().run_next(clock=clock)
 
     def _do(self, item: OutboxItem, clock: Clock) -> SendOutcome:
         """Return what the destination says to an object, which is not sent where it declines the class."""

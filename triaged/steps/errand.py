@@ -11,13 +11,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import ClassVar, Generic, assert_never
 
-import structlog
-
 from triaged.errors import StaleClaim
 from triaged.steps.ports import Refused, SendOutcome, Sent, Unreachable
 from triaged.store.couriers.queue import Item, Queue
-
-log = structlog.get_logger()
 
 Clock = Callable[[], datetime]
 Fields = Mapping[str, str | float]
@@ -38,40 +34,36 @@ class DeliveryOptions:
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """What the log calls each end of an errand; `late`: its lease ran out before it ended."""
+    """How the log tells each end of an errand; `late`: why its lease ran out before it ended, and to whom."""
 
-    sent: str
-    refused: str
-    dead: str
-    again: str
-    late: str
+    sent: Callable[..., None]
+    refused: Callable[..., None]
+    dead: Callable[..., None]
+    again: Callable[..., None]
+    late: Callable[[str, str | None], None]
 
 
 class Errand(ABC, Generic[Item]):
-    """What one thread does for one peer; a peer that is away delays nobody but itself."""
+    """What one courier does for one peer, or for any; a peer that is away delays nobody but itself."""
 
     words: ClassVar[Words]
 
-    def __init__(self, queue: Queue[Item], options: DeliveryOptions, *, to: Fields) -> None:
-        """`to` is the peer as the log names it."""
+    def __init__(self, queue: Queue[Item], options: DeliveryOptions, *, courier: str, to: str | None = None) -> None:
         self._queue = queue
         self._options = options
+        self._courier = courier
         self._to = to
 
     def run_next(self, *, clock: Clock) -> bool:
         """Do what has been due for longest; False when nothing is."""
-        item = self._claim(clock)
+        item = self._queue.claim_due(self._courier, to=self._to, lease_s=self._options.lease_s, now=clock())
         if item is None:
             return False
         try:
             self._settle(item, self._do(item, clock), clock())
         except StaleClaim as stale:
-            log.warning(self.words.late, why=str(stale), **self._to)
+            self.words.late(str(stale), self._to)
         return True
-
-    @abstractmethod
-    def _claim(self, clock: Clock) -> Item | None:
-        """Take what has been due for longest from the queue."""
 
     @abstractmethod
     def _do(self, item: Item, clock: Clock) -> SendOutcome:
@@ -85,17 +77,17 @@ class Errand(ABC, Generic[Item]):
         match outcome:
             case Sent():
                 self._queue.sent(item, now=now)
-                log.info(self.words.sent, **self._told(item, outcome, {}))
+                self.words.sent(**self._told(item, outcome, {}))
             case Refused(reason=reason, final=True):
                 self._queue.refused(item, error=reason, now=now)
-                log.error(self.words.refused, **self._told(item, outcome, {}))
+                self.words.refused(**self._told(item, outcome, {}))
             case Refused(reason=reason) | Unreachable(reason=reason) if item.attempts >= self._options.max_attempts:
                 self._queue.dead(item, error=reason, now=now)
-                log.error(self.words.dead, **self._told(item, outcome, {"attempts": item.attempts}))
+                self.words.dead(**self._told(item, outcome, {"attempts": item.attempts}))
             case Refused(reason=reason) | Unreachable(reason=reason):
                 wait_s = backoff_s(item.attempts, self._options)
                 self._queue.retry(item, error=reason, next_attempt_at=now + timedelta(seconds=wait_s), now=now)
-                log.warning(self.words.again, **self._told(item, outcome, {"wait_s": wait_s}))
+                self.words.again(**self._told(item, outcome, {"wait_s": wait_s}))
             case _:
                 assert_never(outcome)
 

@@ -16,7 +16,8 @@ from triaged.dicom.header import holds_header, read_header
 from triaged.dicom.part10 import file_meta
 from triaged.errors import UnreadableInstance
 from triaged.spool.files import KeptFile, PartFile, Spool
-from triaged.store.studies.ledger import Studies
+from triaged.store.studies.arrivals import Arrivals
+from triaged.store.studies.reception import Reception
 from triaged.study.records import Admission, Instance, ReceivedHeader
 from triaged.study.standing import Placing
 from triaged.study.uids import derived_uid
@@ -50,8 +51,11 @@ class Offer:
 class Intake:
     """Keeps instances. One is shared by all associations of a receiver; safe to use from several threads."""
 
-    def __init__(self, studies: Studies, spool: Spool, *, placing: Placing, receiver: str) -> None:
-        self._studies = studies
+    def __init__(
+        self, reception: Reception, arrivals: Arrivals, spool: Spool, *, placing: Placing, receiver: str
+    ) -> None:
+        self._reception = reception
+        self._arrivals = arrivals
         self._spool = spool
         self._placing = placing
         self._receiver = receiver
@@ -62,7 +66,7 @@ class Intake:
         Raises:
             TryLater: the store is away.
         """
-        association_id = self._studies.open_association(
+        association_id = self._reception.open_association(
             receiver=self._receiver, peer=peer, calling_ae_title=calling_ae_title, now=now
         )
         return Sender(peer, calling_ae_title, association_id)
@@ -73,7 +77,7 @@ class Intake:
         Raises:
             TryLater: the store is away.
         """
-        self._studies.close_association(sender.association_id, now=now)
+        self._reception.close_association(sender.association_id, now=now)
 
     def receive(
         self, offer: Offer, content: Iterable[bytes], sender: Sender, *, clock: Callable[[], datetime]
@@ -145,7 +149,7 @@ class Intake:
             received_at=now,
             image=header.image,
         )
-        admission = self._studies.admit(instance, header, sender.association_id, placement=self._placing, now=now)
+        admission = self._arrivals.admit(instance, header, sender.association_id, placement=self._placing, now=now)
         if admission is Admission.OWN:
             self._spool.discard(kept)
             log.info("own object came back, ignored", study_instance_uid=header.study_uid.value)
@@ -171,7 +175,7 @@ class Intake:
             return part.quarantine(f"{derived_uid('quarantine', offer.sop_instance_uid)}.dcm")
 
     def _quarantine(self, offer: Offer, kept: KeptFile, sender: Sender, *, reason: str, now: datetime) -> Admission:
-        self._studies.quarantine(
+        self._reception.quarantine(
             path=kept.path,
             reason=reason,
             peer=sender.peer,

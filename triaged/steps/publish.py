@@ -19,7 +19,7 @@ from triaged.results.instance import ResultObject
 from triaged.results.provenance import Provenance, Replaced
 from triaged.spool.files import Spool
 from triaged.steps.following import chosen
-from triaged.store.studies.ledger import Studies
+from triaged.store.studies.publications import Publications
 from triaged.study.records import DerivedObject, ObjectKind, ObjectSet, Prior
 from triaged.study.uids import StudyUID
 
@@ -40,14 +40,14 @@ class Kept:
 class Publisher:
     """Knows what was published before, and keeps what is published now."""
 
-    def __init__(self, studies: Studies, spool: Spool, *, wanted: frozenset[ObjectKind]) -> None:
-        self._studies = studies
+    def __init__(self, publications: Publications, spool: Spool, *, wanted: frozenset[ObjectKind]) -> None:
+        self._publications = publications
         self._spool = spool
         self._kinds = wanted | ALWAYS_KEPT
 
     def in_line(self, provenance: Provenance) -> Provenance:
         """Return the provenance of a result as the set it belongs to: the one in force again, or its successor."""
-        published = self._studies.publication(provenance.study_uid.value)
+        published = self._publications.publication(provenance.study_uid.value)
         if published is None:
             return provenance
         before = published.object_set
@@ -59,7 +59,7 @@ class Publisher:
 
     def prior(self, study_uid: StudyUID) -> Prior | None:
         """Return the earlier study of the same patient that this one is compared with, or None."""
-        return chosen(self._studies.priors(study_uid.value))
+        return chosen(self._publications.priors(study_uid.value))
 
     def drawn(self, prior: Prior | None, study_uid: StudyUID, recall: Callable[[bytes], Any]) -> Earlier | None:
         """Return an earlier study with its view, as `recall` makes it of its bytes; None where there is none to draw.

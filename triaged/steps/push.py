@@ -5,10 +5,14 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Protocol
 
+import structlog
+
 from triaged.steps.errand import Clock, DeliveryOptions, Errand, Fields, Words
 from triaged.steps.ports import SendOutcome, Sent, Unreachable
 from triaged.store.couriers.pushes import Pushes
 from triaged.study.push import Push
+
+log = structlog.get_logger()
 
 
 class Receiver(Protocol):
@@ -27,24 +31,18 @@ class Pusher(Errand[Push]):
     """Tells one receiver, the oldest change first."""
 
     words = Words(
-        sent="change pushed",
-        refused="push refused, the reason stands on the status page",
-        dead="push given up, the reason stands on the status page",
-        again="change not pushed, will try again",
-        late="push took longer than its lease",
+        sent=lambda **told: log.info("change pushed", **told),
+        refused=lambda **told: log.error("push refused, the reason stands on the status page", **told),
+        dead=lambda **told: log.error("push given up, the reason stands on the status page", **told),
+        again=lambda **told: log.warning("change not pushed, will try again", **told),
+        late=lambda why, to: log.warning("push took longer than its lease", why=why, receiver=to),
     )
 
     def __init__(
         self, pushes: Pushes, receiver: Receiver, *, name: str, options: DeliveryOptions, courier: str
     ) -> None:
-        super().__init__(pushes, options, to={"receiver": name})
-        self._pushes = pushes
+        super().__init__(pushes, options, courier=courier, to=name)
         self._receiver = receiver
-        self._name = name
-        self._courier = courier
-
-    def _claim(self, clock: Clock) -> Push | None:
-        return self._pushes.claim_due(self._courier, receiver=self._name, lease_s=self._options.lease_s, now=clock())
 
     def _do(self, item: Push, clock: Clock) -> SendOutcome:
         return self._receiver.push(item, now=clock())

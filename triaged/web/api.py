@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from http import HTTPStatus
 from typing import Annotated
 
@@ -12,13 +13,10 @@ from typing_extensions import TypedDict
 
 from triaged.errors import TryLater
 from triaged.spool.files import Spool
-from triaged.store.couriers.outbox import Outbox
-from triaged.store.couriers.peers import Peers
 from triaged.store.listing.worklist import Worklist
-from triaged.store.studies.ledger import Studies
 from triaged.web.entries import WorklistItem, as_json
 from triaged.web.news import News
-from triaged.web.overview import Overview, overview
+from triaged.web.overview import Overview
 
 MOST_ROWS = 1000
 
@@ -36,7 +34,7 @@ class Health(TypedDict):
     problems: list[str]
 
 
-def router(worklist: Worklist, studies: Studies, outbox: Outbox, spool: Spool, peers: Peers, news: News) -> APIRouter:
+def router(worklist: Worklist, spool: Spool, news: News, *, count: Callable[[], Overview]) -> APIRouter:
     """Return the routes under `/api`, `/events` and `/health`."""
     routes = APIRouter(tags=["worklist"])
 
@@ -73,7 +71,7 @@ def router(worklist: Worklist, studies: Studies, outbox: Outbox, spool: Spool, p
 
     @routes.get("/api/status", summary="How many studies and deliveries stand where")
     def status() -> Overview:
-        return overview(studies, outbox, peers)
+        return count()
 
     @routes.get("/health", summary="Whether studies can be received", responses={503: {"model": Health}})
     def health(response: Response) -> Health:

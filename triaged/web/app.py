@@ -23,15 +23,19 @@ from triaged.steps.acting import Readers
 from triaged.steps.worklist_query import WorklistQuery
 from triaged.store.couriers.outbox import Outbox
 from triaged.store.couriers.peers import Peers
+from triaged.store.couriers.pushes import Pushes
 from triaged.store.listing.worklist import Worklist
 from triaged.store.people.accounts import Accounts
-from triaged.store.studies.ledger import Studies
+from triaged.store.studies.history import History
+from triaged.store.studies.publications import Publications
+from triaged.store.tables.database import Database
 from triaged.web import actions, api, pages, people, signin, viewing, workitems
 from triaged.web.access import Access, Refuse, is_for_programs
 from triaged.web.identity import Mode
 from triaged.web.legend import Legend
 from triaged.web.news import News
 from triaged.web.options import WebOptions
+from triaged.web.overview import overview
 from triaged.web.slices import Slices
 
 _HERE = Path(__file__).parent
@@ -50,11 +54,8 @@ _HEADERS = {
 
 
 def create_app(
-    worklist: Worklist,
-    studies: Studies,
-    outbox: Outbox,
+    database: Database,
     spool: Spool,
-    peers: Peers,
     accounts: Accounts,
     readers: Readers,
     *,
@@ -65,12 +66,16 @@ def create_app(
     """Return the application: pages for people, `/api` for programs, `/health` for whoever watches."""
     app = FastAPI(title="triaged", docs_url=None, redoc_url=None, openapi_url="/api/openapi.json")
     app.mount("/static", StaticFiles(directory=_HERE / "static"), name="static")
+    worklist, history = Worklist(database), History(database)
+    leaving = Outbox(database), Pushes(database)
+    peers = Peers(database)
     app.state.news = News(worklist.version)
-    app.include_router(api.router(worklist, studies, outbox, spool, peers, app.state.news))
+    count = partial(overview, history, *leaving, peers)
+    app.include_router(api.router(worklist, spool, app.state.news, count=count))
     app.include_router(workitems.router(WorklistQuery(worklist)))
-    app.include_router(viewing.router(Slices(studies, spool, viewers)))
+    app.include_router(viewing.router(Slices(history, spool, viewers)))
     app.include_router(actions.router(readers, clock))
-    rooms = (worklist, studies, outbox, spool, peers, readers)
+    rooms = (worklist, history, Publications(database), *leaving, spool, peers, readers)
     shown = pages.Pages(*rooms, clock=clock, refresh_s=options.refresh_s, viewer_url=options.viewer_url)
     app.include_router(
         pages.router(

@@ -8,7 +8,8 @@ from typing_extensions import TypedDict
 
 from triaged.store.couriers.outbox import Outbox
 from triaged.store.couriers.peers import Peers
-from triaged.store.studies.ledger import Studies
+from triaged.store.couriers.pushes import Pushes
+from triaged.store.studies.history import History
 from triaged.study.records import DeliveryState
 from triaged.web.destinations import Accepts, accepts
 
@@ -36,25 +37,25 @@ class Overview(TypedDict):
     conflicts: int
 
 
-def overview(studies: Studies, outbox: Outbox, peers: Peers) -> Overview:
+def overview(history: History, outbox: Outbox, pushes: Pushes, peers: Peers) -> Overview:
     """Return the counts of this moment.
 
     Raises:
         TryLater: the database is away.
     """
-    deliveries, pushes = outbox.counts(), outbox.pushes.counts()
-    leaving = [*deliveries.values(), *pushes.values()]
+    deliveries, changes = outbox.counts(), pushes.counts()
+    leaving = [*deliveries.values(), *changes.values()]
     return {
-        "studies": {state.value: number for state, number in studies.counts().items()},
+        "studies": {state.value: number for state, number in history.counts().items()},
         "deliveries": _by_name(deliveries),
-        "pushes": _by_name(pushes),
+        "pushes": _by_name(changes),
         "uncommitted": dict(sorted(outbox.awaiting_commitment().items())),
         "destinations": {answer.destination: accepts(answer) for answer in peers.all()},
         "dead_letters": sum(states[DeliveryState.DEAD] for states in leaving),
         "refused": sum(states[DeliveryState.REFUSED] for states in leaving),
         "withdrawn": sum(states[DeliveryState.WITHDRAWN] for states in deliveries.values()),
-        "quarantined": len(studies.quarantined(_MOST)),
-        "conflicts": len(studies.conflicts(_MOST)),
+        "quarantined": len(history.quarantined(_MOST)),
+        "conflicts": len(history.conflicts(_MOST)),
     }
 
 

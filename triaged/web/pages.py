@@ -22,9 +22,11 @@ from triaged.spool.files import Spool
 from triaged.steps.acting import Readers
 from triaged.store.couriers.outbox import Outbox
 from triaged.store.couriers.peers import Peers
+from triaged.store.couriers.pushes import Pushes
 from triaged.store.listing.worklist import Worklist
 from triaged.store.people.accounts import Account
-from triaged.store.studies.ledger import Studies
+from triaged.store.studies.history import History
+from triaged.store.studies.publications import Publications
 from triaged.store.tables.views import Order, Shown
 from triaged.study.placement import TriageClass
 from triaged.study.records import ObjectKind, WorklistEntry
@@ -49,8 +51,10 @@ class Pages:
     def __init__(
         self,
         worklist: Worklist,
-        studies: Studies,
+        history: History,
+        publications: Publications,
         outbox: Outbox,
+        pushes: Pushes,
         spool: Spool,
         peers: Peers,
         readers: Readers,
@@ -60,8 +64,10 @@ class Pages:
         viewer_url: str = "",
     ) -> None:
         self._worklist = worklist
-        self._studies = studies
+        self._history = history
+        self._publications = publications
         self._outbox = outbox
+        self._pushes = pushes
         self._spool = spool
         self._peers = peers
         self._readers = readers
@@ -124,7 +130,7 @@ class Pages:
         entry = self._entry(uid)
         deliveries = self._outbox.deliveries(uid)
         pictures = self._pictures(uid)
-        decisions = self._studies.series_decisions(uid)
+        decisions = self._history.series_decisions(uid)
         actions = self._readers.actions(uid)
         return self._page(
             "study",
@@ -135,19 +141,19 @@ class Pages:
             last=last_undoable(actions),
             pictures=[(uid, picture) for uid, picture in pictures if picture is not None],
             lost_pictures=sum(picture is None for _, picture in pictures),
-            results=as_results(self._studies.results(uid)),
+            results=as_results(self._publications.results(uid)),
             decisions=decisions,
             deliveries=as_lines(deliveries),
             commands=resend_commands(deliveries, study_uid=uid),
-            conflicts=[conflict for conflict in self._studies.conflicts() if conflict.study_uid == uid],
-            history=timeline(self._studies.events(uid), self._studies.moves(uid), actions, _MOST_LINES),
+            conflicts=[conflict for conflict in self._history.conflicts() if conflict.study_uid == uid],
+            history=timeline(self._history.events(uid), self._history.moves(uid), actions, _MOST_LINES),
             can_scroll=any(decision.chosen for decision in decisions),
             viewer_url=viewer_address(self._viewer_url, uid, entry.patient.accession_number),
         )
 
     def picture(self, uid: str, sop_instance_uid: str) -> Response:
         """Return a result picture of a study as PNG."""
-        for item in self._studies.derived(uid):
+        for item in self._history.derived(uid):
             path = self._spool.absolute(item.path)
             if item.sop_instance_uid == sop_instance_uid and item.kind is ObjectKind.SC and described(path):
                 return Response(as_png(path), media_type="image/png")
@@ -160,16 +166,16 @@ class Pages:
         return self._page(
             "status",
             version=version,
-            counts=[(STATE_WORDS[state], studies) for state, studies in self._studies.counts().items()],
+            counts=[(STATE_WORDS[state], studies) for state, studies in self._history.counts().items()],
             destinations=destinations(self._outbox.counts(), self._outbox.awaiting_commitment(), self._peers.all()),
             free_mb=self._spool.free_mb(),
             failures=[as_ended(study, now=self._clock()) for study in self._worklist.ended(_MOST_LINES)],
-            receivers=receivers(self._outbox.pushes.counts()),
-            untold=[as_untold(push) for push in self._outbox.pushes.undelivered(_MOST_LINES)],
+            receivers=receivers(self._pushes.counts()),
+            untold=[as_untold(push) for push in self._pushes.undelivered(_MOST_LINES)],
             undelivered=[as_line(delivery) for delivery in undelivered],
             commands=resend_commands(undelivered),
-            quarantined=self._studies.quarantined(_MOST_LINES),
-            conflicts=self._studies.conflicts(_MOST_LINES),
+            quarantined=self._history.quarantined(_MOST_LINES),
+            conflicts=self._history.conflicts(_MOST_LINES),
         )
 
     def problem(self, request: Request, status: HTTPStatus, words: str) -> Response:
@@ -202,7 +208,7 @@ class Pages:
 
     def _pictures(self, uid: str) -> list[tuple[str, Picture | None]]:
         """Return the single pictures of the result in force in the order of its pages, the summary first."""
-        shown = [item for item in self._studies.derived(uid) if item.kind is ObjectKind.SC]
+        shown = [item for item in self._history.derived(uid) if item.kind is ObjectKind.SC]
         return [(item.sop_instance_uid, described(self._spool.absolute(item.path))) for item in shown]
 
     def _page(self, name: str, status: HTTPStatus = HTTPStatus.OK, **values: object) -> Response:

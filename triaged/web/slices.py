@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from triaged.errors import UnreadableStudy
 from triaged.exams.exam import SliceList, View, Viewer, open_view
 from triaged.spool.files import Spool
-from triaged.store.studies.ledger import Studies
+from triaged.store.studies.history import History
 from triaged.study.records import ObjectKind
 
 MOST_STUDIES = 8
@@ -26,8 +26,8 @@ class Slices:
     `IndexError` where it has no such image.
     """
 
-    def __init__(self, studies: Studies, spool: Spool, viewers: Sequence[Viewer], most_bytes: int = MOST_BYTES) -> None:
-        self._studies = studies
+    def __init__(self, history: History, spool: Spool, viewers: Sequence[Viewer], most_bytes: int = MOST_BYTES) -> None:
+        self._history = history
         self._spool = spool
         self._viewers = viewers
         self._opened: OrderedDict[str, tuple[str, View]] = OrderedDict()
@@ -55,7 +55,7 @@ class Slices:
 
     def _ready(self, study_uid: str) -> tuple[str, View]:
         """Return the study, opened at the result in force: with a new result it is opened again."""
-        derived = self._studies.derived(study_uid)
+        derived = self._history.derived(study_uid)
         if not derived:
             raise UnreadableStudy("no-result", "expected a result of this study, found none yet")
         basis = derived[0].sop_instance_uid
@@ -85,10 +85,10 @@ class Slices:
                 self._opened.popitem(last=False)
 
     def _open(self, study_uid: str, segmentation: str | None) -> View:
-        chosen = {one.series_uid for one in self._studies.series_decisions(study_uid) if one.chosen}
+        chosen = {one.series_uid for one in self._history.series_decisions(study_uid) if one.chosen}
         paths = [
             self._spool.absolute(one.path)
-            for one in self._studies.instances(study_uid)
+            for one in self._history.instances(study_uid)
             if one.series_uid.value in chosen
         ]
         if not paths:

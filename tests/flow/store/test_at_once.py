@@ -12,12 +12,11 @@ import pytest
 from sqlalchemy import select, text
 
 from tests.unit.store.couriers.test_outbox import publish
-from tests.unit.store.making import admit, at, instance, make_ready, placement, study_uid
+from tests.unit.store.making import Studies, admit, at, instance, make_ready, placement, study_uid
 from triaged.errors import ActionRefused
 from triaged.store.couriers.outbox import Outbox
 from triaged.store.listing.actions import Actions
 from triaged.store.listing.worklist import Worklist
-from triaged.store.studies.ledger import Studies
 from triaged.store.tables import schema
 from triaged.store.tables.database import Database, migrate, open_database
 from triaged.store.tables.views import Shown

@@ -17,6 +17,7 @@ import pytest
 from tests.findings import urgency_of
 from tests.unit.store.making import (
     EXPLICIT_VR_LITTLE_ENDIAN,
+    Studies,
     admit,
     at,
     claimed,
@@ -29,7 +30,6 @@ from tests.unit.store.making import (
 from triaged.spool.files import KeptFile, Spool
 from triaged.store.listing.worklist import Worklist
 from triaged.store.studies import outcomes
-from triaged.store.studies.ledger import Studies
 from triaged.store.tables.database import Database, open_database
 from triaged.study.lifecycle import State
 from triaged.study.records import Admission, Instance

@@ -6,10 +6,9 @@ import psycopg
 import pytest
 from sqlalchemy import text
 
-from tests.unit.store.making import admit, at, instance
+from tests.unit.store.making import Studies, admit, at, instance
 from triaged.errors import TryLater
 from triaged.store.listing.worklist import Worklist
-from triaged.store.studies.ledger import Studies
 from triaged.store.tables import schema
 from triaged.store.tables.database import Database, open_database
 from triaged.store.tables.rows import record_event

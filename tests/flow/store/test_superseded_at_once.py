@@ -14,7 +14,17 @@ from unittest import mock
 
 import pytest
 
-from tests.unit.store.making import CT_IMAGE_STORAGE, at, claimed, commit, derived, make_ready, placement, study_uid
+from tests.unit.store.making import (
+    CT_IMAGE_STORAGE,
+    Studies,
+    at,
+    claimed,
+    commit,
+    derived,
+    make_ready,
+    placement,
+    study_uid,
+)
 from tests.unit.store.studies.test_pictures import EXPLICIT, MULTI_FRAME_TRUE_COLOR, pictures
 from triaged.errors import StaleClaim
 from triaged.store.couriers import outbox as outboxes
@@ -22,7 +32,6 @@ from triaged.store.couriers.answers import Answers
 from triaged.store.couriers.commitments import Commitments
 from triaged.store.couriers.outbox import Outbox
 from triaged.store.couriers.peers import Peers
-from triaged.store.studies.ledger import Studies
 from triaged.store.tables.database import Database, open_database
 from triaged.study.commitment import CommitmentReport, Reference
 from triaged.study.records import ObjectKind

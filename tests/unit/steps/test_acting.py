@@ -5,13 +5,12 @@ from __future__ import annotations
 import pytest
 from structlog.testing import capture_logs
 
-from tests.unit.store.making import admit, at, claimed, commit, instance, study_uid
+from tests.unit.store.making import Studies, admit, at, claimed, commit, instance, study_uid
 from triaged.errors import ActionRefused
 from triaged.steps.acting import Readers
 from triaged.steps.placing import placing
 from triaged.store.listing.actions import Actions
 from triaged.store.listing.worklist import Worklist
-from triaged.store.studies.ledger import Studies
 from triaged.store.tables.database import Database
 from triaged.study.placement import Override, TriageClass
 from triaged.study.reading import ActionKind

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.store.making import CT_IMAGE_STORAGE, admit, at, claimed, commit, derived, instance, make_ready
+from tests.unit.store.making import CT_IMAGE_STORAGE, Studies, admit, at, claimed, commit, derived, instance, make_ready
 from triaged.spool.files import Spool
 from triaged.steps.commitment import CommitmentOptions, Committer, Desk, Reporter
 from triaged.steps.errand import DeliveryOptions
@@ -17,7 +17,6 @@ from triaged.steps.ports import Peer, Refused, SendOutcome, Sent, Unreachable
 from triaged.store.couriers.answers import Answers
 from triaged.store.couriers.commitments import Commitments
 from triaged.store.couriers.outbox import Outbox
-from triaged.store.studies.ledger import Studies
 from triaged.store.tables.database import Database
 from triaged.store.tables.views import Delivery
 from triaged.study.commitment import CommitmentReport, CommitmentRequest, NotCommitted, Reference

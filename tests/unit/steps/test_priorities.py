@@ -9,14 +9,13 @@ import pytest
 import structlog
 
 from tests.findings import urgency_of
-from tests.unit.store.making import PATIENT, admit, at, claimed, commit, finding, instance, study_uid
+from tests.unit.store.making import PATIENT, Studies, admit, at, claimed, commit, finding, instance, study_uid
 from triaged.steps.placing import placing
 from triaged.steps.ports import Order, Peer, Unreachable
 from triaged.steps.priorities import LookUpOptions, OrderLookUp
 from triaged.store.listing.priorities import Priorities
 from triaged.store.listing.standings import Standings
 from triaged.store.listing.worklist import Worklist
-from triaged.store.studies.ledger import Studies
 from triaged.store.tables.database import Database
 from triaged.study.lifecycle import State
 from triaged.study.placement import OrderPriority, TriageClass

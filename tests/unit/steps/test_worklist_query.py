@@ -8,12 +8,11 @@ from typing import Any
 import pytest
 from pydicom import Dataset
 
-from tests.unit.store.making import admit, at, instance, placement, study_uid
+from tests.unit.store.making import Studies, admit, at, instance, placement, study_uid
 from triaged.dicom.matching import Query, query_of
 from triaged.dicom.workitem import workitem_uid
 from triaged.steps.worklist_query import WorklistQuery
 from triaged.store.listing.worklist import Worklist
-from triaged.store.studies.ledger import Studies
 from triaged.store.tables.database import Database
 from triaged.study.placement import Lane, OrderPriority, TriageClass
 

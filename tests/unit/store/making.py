@@ -7,7 +7,13 @@ from datetime import UTC, datetime, timedelta
 
 from tests.findings import finding_of
 from triaged.store.listing.standings import Where
-from triaged.store.studies.ledger import Studies
+from triaged.store.studies.arrivals import Arrivals
+from triaged.store.studies.claims import Claims
+from triaged.store.studies.completion import Completion
+from triaged.store.studies.history import History
+from triaged.store.studies.outcomes import Outcomes
+from triaged.store.studies.publications import Publications
+from triaged.store.studies.reception import Reception
 from triaged.study.assessment import Assessed
 from triaged.study.finding import Finding, QualityFlag
 from triaged.study.placement import Lane, OrderPriority, Placement, TriageClass
@@ -28,6 +34,10 @@ NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 CT_IMAGE_STORAGE = "1.2.840.10008.5.1.4.1.1.2"
 EXPLICIT_VR_LITTLE_ENDIAN = "1.2.840.10008.1.2.1"
 PATIENT = Patient("Roe^Jane", "P-1", "19700101", "F", "A-1", "20260301", "115900", "Thorax")
+
+
+class Studies(Reception, Arrivals, Completion, Claims, Outcomes, History, Publications):
+    """Every ledger of studies as one: a test plays the parts of all who write them."""
 
 
 def at(minutes: float) -> datetime:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection, bindparam, or_, update
+from sqlalchemy import Connection, Select, bindparam, or_, update
 
 from triaged.store.couriers.queue import Queue
 from triaged.store.posting.leases import Leases, is_free, posted
@@ -31,6 +32,8 @@ class Answers(Queue[QueuedReport]):
     """What is owed to peers that asked, until they have it; one that is given up stays so until the peer asks again."""
 
     leases = Leases(schema.commitment_report)
+    due = leases.first(schema.commitment_report)
+    peer = schema.commitment_report.c.ae_title
 
     def queue_report(self, ae_title: str, report: CommitmentReport, *, now: datetime) -> None:
         """Owe a peer an answer; the same question asked twice is answered once, unless the answer was given up.
@@ -44,22 +47,13 @@ class Answers(Queue[QueuedReport]):
             if insert_unless_there(connection, _report, values, key=["transaction_key"]) is None:
                 connection.execute(_RENEW, {"key": key, "now": now, **due})
 
-    def claim_due(self, courier: str, *, lease_s: float, now: datetime) -> QueuedReport | None:
-        """Take the answer that has been due for longest; None when none is due."""
-
-        def take(connection: Connection) -> QueuedReport | None:
-            row = connection.execute(_DUE.with_for_update(skip_locked=True), {"now": now}).first()
-            if row is None:
-                return None
-            attempt = row.attempts + 1
-            self.leases.hold(connection, row.id, courier, attempt=attempt, lease_s=lease_s, now=now)
-            return QueuedReport(row.id, row.ae_title, _report_of(row.report), attempt)
-
-        return self.leases.claim(self._database, _DUE, {"now": now}, take)
-
     def refused(self, item: QueuedReport, *, error: str, now: datetime) -> None:
         """Give it up: an answer is taken, or it is not."""
         self.dead(item, error=error, now=now)
+
+    def _first(self, connection: Connection, due: Select[Any], now: datetime) -> QueuedReport | None:
+        row = connection.execute(due.with_for_update(skip_locked=True), {"now": now}).first()
+        return None if row is None else QueuedReport(row.id, row.ae_title, _report_of(row.report), row.attempts + 1)
 
     def _named(self, item: QueuedReport) -> tuple[int, str]:
         return item.report_id, f"answer {item.report_id} to {item.ae_title}"
@@ -79,7 +73,6 @@ def _report_of(text: str) -> CommitmentReport:
 
 
 _report = schema.commitment_report
-_DUE = Answers.leases.first(_report)
 _RENEW = update(_report).where(
     _report.c.transaction_key == bindparam("key"),
     or_(

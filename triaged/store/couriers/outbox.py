@@ -8,7 +8,6 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Select, func, not_, select, update
 
-from triaged.store.couriers.pushes import Pushes
 from triaged.store.couriers.queue import Queue
 from triaged.store.posting.leases import Leases, posted
 from triaged.store.posting.publishing import HAS_GIVEN_WAY, IN_FORCE, IS_SUPERSEDED, give_way, withdraw_superseded
@@ -27,27 +26,8 @@ class Outbox(Queue[OutboxItem]):
     """
 
     leases = Leases(schema.outbox)
-
-    @property
-    def pushes(self) -> Pushes:
-        """Return the changes that receivers are told; they leave by the same door."""
-        return Pushes(self._database)
-
-    def claim_due(
-        self, courier: str, *, destination: str | None = None, lease_s: float, now: datetime
-    ) -> OutboxItem | None:
-        """Take the delivery that has been due for longest, to one destination or to any; None when none is due."""
-        due = _DUE if destination is None else _DUE.where(_outbox.c.destination == destination)
-
-        def take(connection: Connection) -> OutboxItem | None:
-            row = _first_in_force(connection, due, now)
-            if row is None:
-                return None
-            attempt = row.attempts + 1
-            self.leases.hold(connection, row.item_id, courier, attempt=attempt, lease_s=lease_s, now=now)
-            return OutboxItem(row.item_id, row.study_uid, row.destination, derived_object(row), attempt)
-
-        return self.leases.claim(self._database, due, {"now": now}, take)
+    due = leases.first(schema.outbox.c.id)  # of deliveries alone, so that the index finds it, however many wait
+    peer = schema.outbox.c.destination
 
     def resend(self, study_uid: str | None = None, destination: str | None = None, *, now: datetime) -> int:
         """Try again what was given up or refused, of one study or all, to one destination or all; return how many.
@@ -69,15 +49,6 @@ class Outbox(Queue[OutboxItem]):
             _derived.c.sop_class_uid.in_(sop_class_uids),
         )
         return self._revive(refused, now)
-
-    def counts(self) -> Mapping[str, Mapping[DeliveryState, int]]:
-        """Return how many deliveries are in each state, per destination that ever had one."""
-        columns = (_outbox.c.destination, _outbox.c.state)
-        found: dict[str, dict[DeliveryState, int]] = {}
-        for row in self._rows(select(*columns, func.count().label("items")).group_by(*columns)):
-            per_state = found.setdefault(row.destination, dict.fromkeys(DeliveryState, 0))
-            per_state[DeliveryState(row.state)] = row.items
-        return found
 
     def awaiting_commitment(self) -> Mapping[str, int]:
         """Return how many objects each destination was asked to keep and has not committed to; none where all is."""
@@ -105,6 +76,16 @@ class Outbox(Queue[OutboxItem]):
         of_study = _DELIVERIES.where(_study.c.study_uid == study_uid).order_by(_outbox.c.id)
         return [_delivery(row) for row in self._rows(of_study)]
 
+    def _first(self, connection: Connection, due: Select[Any], now: datetime) -> OutboxItem | None:
+        """Also withdraw what was superseded while a courier died with it."""
+        locked = due.with_for_update(key_share=True, skip_locked=True)
+        while (item_id := connection.execute(locked, {"now": now}).scalar()) is not None:
+            row = connection.execute(_DELIVERIES.where(_outbox.c.id == item_id)).one()
+            if not row.is_superseded:
+                return OutboxItem(item_id, row.study_uid, row.destination, derived_object(row), row.attempts + 1)
+            withdraw_superseded(connection, row.study_id, now=now)
+        return None
+
     def _named(self, item: OutboxItem) -> tuple[int, str]:
         return item.item_id, f"delivery {item.item_id} to {item.destination}"
 
@@ -130,17 +111,6 @@ class Outbox(Queue[OutboxItem]):
     def _rows(self, query: Select[Any]) -> list[Row[Any]]:
         with self._database.read() as connection:
             return list(connection.execute(query))
-
-
-def _first_in_force(connection: Connection, due: Select[Any], now: datetime) -> Row[Any] | None:
-    """Return the first delivery that is due, locked; what was superseded while a courier died with it is withdrawn."""
-    locked = due.with_for_update(key_share=True, skip_locked=True)
-    while (item_id := connection.execute(locked, {"now": now}).scalar()) is not None:
-        row = connection.execute(_DELIVERIES.where(_outbox.c.id == item_id)).one()
-        if not row.is_superseded:
-            return row
-        withdraw_superseded(connection, row.study_id, now=now)
-    return None
 
 
 def _delivery(row: Row[Any]) -> Delivery:
@@ -171,8 +141,6 @@ _DELIVERIES = (
     .join(_result, _result.c.id == _derived.c.result_id)
     .join(IN_FORCE, IN_FORCE.c.id == _study.c.result_id)
 )
-# Of deliveries alone, so that the index finds the first one, however many wait.
-_DUE = Outbox.leases.first(_outbox.c.id)
 _REVIVABLE = (
     select(_outbox.c.id)
     .join(_derived, _derived.c.id == _outbox.c.derived_id)

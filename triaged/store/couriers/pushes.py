@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, bindparam, delete, func, select, update
+from sqlalchemy import Connection, Row, Select, bindparam, delete, select, update
 
 from triaged.store.couriers.queue import Queue
 from triaged.store.listing.standings import assessment_of
@@ -24,11 +24,29 @@ from triaged.study.placement import OrderPriority, TriageClass
 from triaged.study.push import Change, Occasion, Push, Scored
 from triaged.study.records import DeliveryState
 
+_push, _receiver, _study, _result = schema.push, schema.push_receiver, schema.study, schema.result
+_older = _push.alias("older")
+
 
 class Pushes(Queue[Push]):
     """What the couriers write, and the administrator's resend; where something newer waits, that goes instead."""
 
-    leases = Leases(schema.push)
+    leases = Leases(_push)
+    due = (
+        leases.first(_push.c.id, _study.c.study_uid)
+        .join(_study, _study.c.id == _push.c.study_id)
+        .where(
+            ~select(_older.c.id)
+            .where(
+                _older.c.study_id == _push.c.study_id,
+                _older.c.receiver == _push.c.receiver,
+                _older.c.state == DeliveryState.PENDING.value,
+                _older.c.id < _push.c.id,
+            )
+            .exists()
+        )
+    )
+    peer = _push.c.receiver
 
     def subscribe(self, receivers: Mapping[str, frozenset[Occasion]]) -> None:
         """Let these and no others be told of changes from now on.
@@ -40,29 +58,6 @@ class Pushes(Queue[Push]):
             for receiver, occasions in receivers.items():
                 values = {"receiver": receiver, "occasions": json.dumps(sorted(occasions))}
                 insert_or_replace(connection, _receiver, values, key=["receiver"])
-
-    def claim_due(self, courier: str, *, receiver: str, lease_s: float, now: datetime) -> Push | None:
-        """Take what has been due for longest to a receiver; None when nothing is, or another courier was faster.
-
-        Not what has something older of the same study before it.
-        """
-        due = {"now": now, "to": receiver}
-
-        def take(connection: Connection) -> Push | None:
-            while (first := connection.execute(_DUE, due).first()) is not None:
-                # The study first, as in a commit: so neither waits for the other.
-                study = known_study(connection, first.study_uid)
-                push = connection.execute(_DUE_STILL, {**due, "push": first.id}).one_or_none()
-                if push is None:
-                    return None
-                if give_way_to_newer(connection, push, now=now):
-                    continue
-                attempt = push.attempts + 1
-                self.leases.hold(connection, push.id, courier, attempt=attempt, lease_s=lease_s, now=now)
-                return Push(push.id, receiver, attempt, _change(connection, push, study))
-            return None
-
-        return self.leases.claim(self._database, _DUE, due, take)
 
     def resend(self, study_uid: str | None = None, receiver: str | None = None, *, now: datetime) -> int:
         """Try again what was given up or refused, of one study or all, to one receiver or all; return how many."""
@@ -77,14 +72,11 @@ class Pushes(Queue[Push]):
 
     def counts(self) -> Mapping[str, Mapping[DeliveryState, int]]:
         """Return how many pushes are in each state, per receiver that is told or ever was."""
-        columns = (_push.c.receiver, _push.c.state)
+        found = super().counts()
         with self._database.read() as connection:
-            rows = connection.execute(select(*columns, func.count().label("items")).group_by(*columns)).all()
             names = connection.execute(select(_receiver.c.receiver)).scalars().all()
-        found = {name: dict.fromkeys(DeliveryState, 0) for name in sorted({*names, *(row.receiver for row in rows)})}
-        for row in rows:
-            found[row.receiver][DeliveryState(row.state)] = row.items
-        return found
+        none = dict.fromkeys(DeliveryState, 0)
+        return {name: found.get(name, none) for name in sorted({*names, *found})}
 
     def undelivered(self, limit: int = 1000) -> list[PushDelivery]:
         """Return what was refused or given up, the newest first."""
@@ -94,6 +86,18 @@ class Pushes(Queue[Push]):
     def pushes(self, study_uid: str) -> list[PushDelivery]:
         """Return everything that receivers were told of a study, or are to be told, the oldest first."""
         return self._deliveries(_PUSHES.where(_study.c.study_uid == study_uid).order_by(_push.c.id))
+
+    def _first(self, connection: Connection, due: Select[Any], now: datetime) -> Push | None:
+        """Return None also where another courier was faster; not what has something older of the same study before."""
+        while (first := connection.execute(due, {"now": now}).first()) is not None:
+            # The study first, as in a commit: so neither waits for the other.
+            study = known_study(connection, first.study_uid)
+            push = connection.execute(_DUE_STILL, {"now": now, "push": first.id}).one_or_none()
+            if push is None:
+                return None
+            if not give_way_to_newer(connection, push, now=now):
+                return Push(push.id, push.receiver, push.attempts + 1, _change(connection, push, study))
+        return None
 
     def _named(self, item: Push) -> tuple[int, str]:
         return item.number, f"push {item.number} to {item.receiver}"
@@ -144,24 +148,7 @@ def _delivery(row: Row[Any]) -> PushDelivery:
     )
 
 
-_push, _receiver, _study, _result = schema.push, schema.push_receiver, schema.study, schema.result
-_older = _push.alias("older")
-_DUE = (
-    Pushes.leases.first(_push.c.id, _study.c.study_uid)
-    .join(_study, _study.c.id == _push.c.study_id)
-    .where(
-        _push.c.receiver == bindparam("to"),
-        ~select(_older.c.id)
-        .where(
-            _older.c.study_id == _push.c.study_id,
-            _older.c.receiver == _push.c.receiver,
-            _older.c.state == DeliveryState.PENDING.value,
-            _older.c.id < _push.c.id,
-        )
-        .exists(),
-    )
-)
 _ONE = select(_push).where(_push.c.id == bindparam("push"))
-_DUE_STILL = _ONE.where(_push.c.receiver == bindparam("to"), Pushes.leases.is_due)
+_DUE_STILL = _ONE.where(Pushes.leases.is_due)
 _RESULT = select(_result).where(_result.c.id == bindparam("result"))
 _PUSHES = select(_push, _study.c.study_uid).join(_study, _study.c.id == _push.c.study_id)

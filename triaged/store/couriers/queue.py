@@ -10,10 +10,10 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
-from sqlalchemy import Connection
+from sqlalchemy import Column, Connection, Select, func, select
 
 from triaged.errors import StaleClaim
-from triaged.store.posting.leases import Leases
+from triaged.store.posting.leases import Leases, claim
 from triaged.store.tables.database import Ledger
 from triaged.study.records import DeliveryState
 
@@ -37,6 +37,22 @@ class Queue(Ledger, ABC, Generic[Item]):
     """
 
     leases: ClassVar[Leases]
+    due: ClassVar[Select[Any]]
+    """Finds what has been due for longest at the parameter `now`."""
+    peer: ClassVar[Column[Any]]
+
+    def claim_due(self, courier: str, *, to: str | None = None, lease_s: float, now: datetime) -> Item | None:
+        """Take what has been due for longest, to one peer or to any; None when nothing is."""
+        due = self.due if to is None else self.due.where(self.peer == to)
+
+        def take(connection: Connection) -> Item | None:
+            item = self._first(connection, due, now)
+            if item is not None:
+                number, _ = self._named(item)
+                self.leases.hold(connection, number, courier, attempt=item.attempts, lease_s=lease_s, now=now)
+            return item
+
+        return claim(self._database, due, take, now=now)
 
     def release(self, courier: str) -> int:
         """Make due again what a courier of this name had when it died; return how many.
@@ -62,6 +78,21 @@ class Queue(Ledger, ABC, Generic[Item]):
     def dead(self, item: Item, *, error: str, now: datetime) -> None:
         """Give it up until somebody asks for it again."""
         self._not_sent(item, {"state": DeliveryState.DEAD, "error": error}, now)
+
+    def counts(self) -> Mapping[str, Mapping[DeliveryState, int]]:
+        """Return how many are in each state, per peer that ever had one."""
+        state = self.leases.table.c.state
+        query = select(self.peer.label("peer"), state, func.count().label("items")).group_by(self.peer, state)
+        found: dict[str, dict[DeliveryState, int]] = {}
+        with self._database.read() as connection:
+            for row in connection.execute(query):
+                per_state = found.setdefault(row.peer, dict.fromkeys(DeliveryState, 0))
+                per_state[DeliveryState(row.state)] = row.items
+        return found
+
+    @abstractmethod
+    def _first(self, connection: Connection, due: Select[Any], now: datetime) -> Item | None:
+        """Return what the query `due` finds, in its next attempt, with its row locked."""
 
     @abstractmethod
     def _named(self, item: Item) -> tuple[int, str]:

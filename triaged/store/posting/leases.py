@@ -26,6 +26,20 @@ def is_free(table: Table) -> ColumnElement[bool]:
     return or_(table.c.lease_expires_at.is_(None), table.c.lease_expires_at <= _now)
 
 
+def claim(
+    database: Database, due: Select[Any], take: Callable[[Connection], Taken | None], *, now: datetime
+) -> Taken | None:
+    """Return what `take` takes in a transaction of its own, or None where the query `due` finds nothing.
+
+    This is asked often and mostly in vain: then without the write lock, in nobody's way.
+    """
+    with database.read() as connection:
+        if connection.execute(due, {"now": now}).first() is None:
+            return None
+    with database.begin() as connection:
+        return take(connection)
+
+
 def posted(now: datetime) -> dict[str, Any]:
     """Return the columns of what a courier is to take to a peer, as if it had never been tried."""
     return {"state": DeliveryState.PENDING, "attempts": 0, "next_attempt_at": now}
@@ -55,7 +69,7 @@ class Leases:
         """True for rows that may be claimed at the parameter `now`."""
         self.held_by = select(table).where(is_held, table.c[holder] == bindparam("holder")).order_by(table.c.id)
         self.expired = select(table).where(is_held, table.c.lease_expires_at < _now).order_by(table.c.id)
-        self._holder = holder
+        self.table, self._holder = table, holder
         self._first = (at, table.c.id)
         self._claimed = {} if held == waiting else {"state": held, not_before: None}
         self._set = update(table).where(table.c.id == bindparam("item"))
@@ -67,23 +81,6 @@ class Leases:
     def first(self, *columns: Any) -> Select[Any]:
         """Return the query for the row that has been due for longest."""
         return select(*columns).where(self.is_due).order_by(*self._first).limit(1)
-
-    def claim(
-        self,
-        database: Database,
-        due: Select[Any],
-        parameters: Mapping[str, Any],
-        take: Callable[[Connection], Taken | None],
-    ) -> Taken | None:
-        """Return what `take` takes in a transaction of its own, or None where the query `due` finds nothing.
-
-        This is asked often and mostly in vain: then without the write lock, in nobody's way.
-        """
-        with database.read() as connection:
-            if connection.execute(due, parameters).first() is None:
-                return None
-        with database.begin() as connection:
-            return take(connection)
 
     def hold(
         self, connection: Connection, item: int, holder: str, *, attempt: int, lease_s: float, now: datetime

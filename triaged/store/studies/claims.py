@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, Select, select
 
 from triaged.errors import StaleClaim
-from triaged.store.posting.leases import Leases
+from triaged.store.posting.leases import Leases, claim
 from triaged.store.tables import schema
 from triaged.store.tables.database import Ledger
 from triaged.store.tables.rows import locked_study, record_event, select_instances, series_by_study, study_uid_of
@@ -32,7 +32,7 @@ class Claims(Ledger):
             study = connection.execute(_NEXT_LOCKED, {"now": now}).first()
             return None if study is None else _claimed(connection, study, worker, lease_s=lease_s, now=now)
 
-        return STUDIES.claim(self._database, _NEXT, {"now": now}, take)
+        return claim(self._database, _NEXT, take, now=now)
 
     def extend(self, claim: Claim, *, lease_s: float, now: datetime) -> Claim:
         """Keep a claim for `lease_s` from now.

@@ -9,6 +9,7 @@ import pytest
 from tests.unit.store.making import (
     CT_IMAGE_STORAGE,
     EXPLICIT_VR_LITTLE_ENDIAN,
+    Studies,
     admit,
     at,
     claimed,
@@ -22,7 +23,6 @@ from triaged.errors import StaleClaim
 from triaged.store.couriers.answers import Answers, QueuedReport
 from triaged.store.couriers.commitments import Commitments, Held
 from triaged.store.couriers.outbox import Outbox
-from triaged.store.studies.ledger import Studies
 from triaged.store.tables.database import Database
 from triaged.study.commitment import CommitmentReport, FailureReason, NotCommitted, Reference
 from triaged.study.records import DeliveryState, ObjectKind, OutboxItem

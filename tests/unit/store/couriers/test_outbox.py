@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from tests.unit.store.making import at, claimed, commit, derived, make_ready, study_uid
+from tests.unit.store.making import Studies, at, claimed, commit, derived, make_ready, study_uid
 from triaged.errors import StaleClaim
 from triaged.store.couriers.outbox import Outbox
-from triaged.store.studies.ledger import Studies
 from triaged.store.tables.database import Database
 from triaged.study.records import DeliveryState, ObjectKind, OutboxItem
 
@@ -28,13 +27,13 @@ def publish(database: Database, study: int, *destinations: str, minutes: float =
 
 
 def due(outbox: Outbox, destination: str | None = None, *, minutes: float, lease_s: float = 60.0) -> OutboxItem:
-    item = outbox.claim_due("courier-1", destination=destination, lease_s=lease_s, now=at(minutes))
+    item = outbox.claim_due("courier-1", to=destination, lease_s=lease_s, now=at(minutes))
     assert item is not None
     return item
 
 
 def nothing_due(outbox: Outbox, destination: str | None = None, *, minutes: float) -> bool:
-    return outbox.claim_due("courier-2", destination=destination, lease_s=60, now=at(minutes)) is None
+    return outbox.claim_due("courier-2", to=destination, lease_s=60, now=at(minutes)) is None
 
 
 def test_a_delivery_carries_the_object_and_where_it_goes(database: Database, outbox: Outbox) -> None:

@@ -12,6 +12,7 @@ from sqlalchemy.exc import IntegrityError
 
 from tests.unit.store.making import (
     PATIENT,
+    Studies,
     admit,
     at,
     claimed,
@@ -27,7 +28,6 @@ from triaged.store.couriers.pushes import Pushes
 from triaged.store.listing.actions import Actions
 from triaged.store.listing.standings import Standings
 from triaged.store.listing.worklist import Worklist
-from triaged.store.studies.ledger import Studies
 from triaged.store.tables.database import Database
 from triaged.study.assessment import Assessed
 from triaged.study.placement import OrderPriority, Override, Placement, TriageClass
@@ -66,13 +66,13 @@ def moved(database: Database, triage_class: TriageClass, *, minutes: float, stud
 
 
 def due(pushes: Pushes, receiver: str = "ris", *, minutes: float, lease_s: float = 60.0) -> Push:
-    push = pushes.claim_due("courier-1", receiver=receiver, lease_s=lease_s, now=at(minutes))
+    push = pushes.claim_due("courier-1", to=receiver, lease_s=lease_s, now=at(minutes))
     assert push is not None
     return push
 
 
 def nothing_due(pushes: Pushes, receiver: str = "ris", *, minutes: float) -> bool:
-    return pushes.claim_due("courier-2", receiver=receiver, lease_s=60, now=at(minutes)) is None
+    return pushes.claim_due("courier-2", to=receiver, lease_s=60, now=at(minutes)) is None
 
 
 def states(pushes: Pushes, study: int = 1) -> list[tuple[str, str, DeliveryState]]:
@@ -302,7 +302,7 @@ def test_whatever_happens_at_once_every_study_is_told_in_order_and_to_the_end(
     def tell(courier: str, luck: random.Random) -> None:
         while True:
             last_round = changed.is_set()
-            push = pushes.claim_due(courier, receiver="ris", lease_s=60, now=at(10))
+            push = pushes.claim_due(courier, to="ris", lease_s=60, now=at(10))
             if push is None:
                 if last_round and not pushes.counts()["ris"][DeliveryState.PENDING]:
                     return

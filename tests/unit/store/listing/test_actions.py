@@ -10,11 +10,10 @@ from hypothesis import strategies as st
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from tests.unit.store.making import admit, at, claimed, commit, instance, make_ready, placement, study_uid
+from tests.unit.store.making import Studies, admit, at, claimed, commit, instance, make_ready, placement, study_uid
 from triaged.errors import ActionRefused, UnknownStudy
 from triaged.store.listing.actions import Actions
 from triaged.store.listing.worklist import Worklist
-from triaged.store.studies.ledger import Studies
 from triaged.store.tables.database import Database
 from triaged.store.tables.views import Shown
 from triaged.study.placement import Lane, Override, Placement

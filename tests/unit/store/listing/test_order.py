@@ -7,9 +7,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import text
 
-from tests.unit.store.making import admit, at, claimed, commit, instance, make_ready, placement, study_uid
+from tests.unit.store.making import Studies, admit, at, claimed, commit, instance, make_ready, placement, study_uid
 from triaged.store.listing.worklist import Worklist
-from triaged.store.studies.ledger import Studies
 from triaged.store.tables import schema
 from triaged.store.tables.database import Database, open_database
 from triaged.study.placement import Lane, TriageClass

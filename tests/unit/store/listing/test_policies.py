@@ -8,12 +8,11 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from tests.unit.store.making import admit, at, claimed, commit, instance, make_ready, placement, study_uid
+from tests.unit.store.making import Studies, admit, at, claimed, commit, instance, make_ready, placement, study_uid
 from tests.unit.store.studies.test_outcomes import decline
 from triaged.steps.placing import placing
 from triaged.store.listing.policies import Policies
 from triaged.store.listing.worklist import Worklist
-from triaged.store.studies.ledger import Studies
 from triaged.store.tables.database import Database
 from triaged.study.assessment import Assessed, Failed, OutOfScope, Reason, ReasonCode
 from triaged.study.lifecycle import State

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.store.making import (
+    Studies,
     admit,
     at,
     claimed,
@@ -28,7 +29,6 @@ from triaged.store.listing.moves import folded
 from triaged.store.listing.order import steps_between
 from triaged.store.listing.standings import Standings
 from triaged.store.listing.worklist import Worklist
-from triaged.store.studies.ledger import Studies
 from triaged.store.tables.database import Database
 from triaged.study.assessment import Assessed, Failed, OutOfScope, Reason, ReasonCode
 from triaged.study.lifecycle import State

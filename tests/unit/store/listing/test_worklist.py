@@ -7,10 +7,20 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import text
 
-from tests.unit.store.making import PATIENT, admit, at, claimed, commit, instance, make_ready, placement, study_uid
+from tests.unit.store.making import (
+    PATIENT,
+    Studies,
+    admit,
+    at,
+    claimed,
+    commit,
+    instance,
+    make_ready,
+    placement,
+    study_uid,
+)
 from triaged.store.listing.actions import Actions
 from triaged.store.listing.worklist import Worklist
-from triaged.store.studies.ledger import Studies
 from triaged.store.tables.database import Database, open_database
 from triaged.store.tables.views import Order, Shown
 from triaged.study.concepts import COVID_19

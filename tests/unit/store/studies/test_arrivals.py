@@ -8,6 +8,7 @@ import pytest
 
 from tests.unit.store.making import (
     PATIENT,
+    Studies,
     admit,
     at,
     claimed,
@@ -21,7 +22,6 @@ from tests.unit.store.making import (
 )
 from triaged.errors import TryLater
 from triaged.store.listing.worklist import Worklist
-from triaged.store.studies.ledger import Studies
 from triaged.store.tables.database import Database, open_database
 from triaged.store.tables.views import ConflictKind
 from triaged.study.lifecycle import State

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.unit.store.making import admit, at, claimed, commit, instance, make_ready, placement, study_uid
+from tests.unit.store.making import Studies, admit, at, claimed, commit, instance, make_ready, placement, study_uid
 from triaged.errors import StaleClaim
-from triaged.store.studies.ledger import Studies
 from triaged.store.tables.database import Database
 from triaged.study.lifecycle import State
 from triaged.study.placement import Lane, OrderPriority

@@ -5,10 +5,9 @@ from __future__ import annotations
 import pytest
 
 from tests.findings import urgency_of
-from tests.unit.store.making import admit, at, claimed, commit, instance, make_ready, placement, study_uid
+from tests.unit.store.making import Studies, admit, at, claimed, commit, instance, make_ready, placement, study_uid
 from triaged.errors import IllegalTransition, StaleClaim, UnknownStudy
 from triaged.store.listing.worklist import Worklist
-from triaged.store.studies.ledger import Studies
 from triaged.store.tables.database import Database
 from triaged.study.lifecycle import State
 from triaged.study.placement import OrderPriority

@@ -9,6 +9,7 @@ from sqlalchemy import select, text
 
 from tests.findings import urgency_of
 from tests.unit.store.making import (
+    Studies,
     admit,
     at,
     claimed,
@@ -26,7 +27,6 @@ from triaged.errors import StaleClaim
 from triaged.store.couriers.outbox import Outbox
 from triaged.store.listing.worklist import Worklist
 from triaged.store.studies import outcomes
-from triaged.store.studies.ledger import Studies
 from triaged.store.tables import schema
 from triaged.store.tables.database import Database
 from triaged.store.tables.views import SeriesDecision

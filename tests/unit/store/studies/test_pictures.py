@@ -7,11 +7,10 @@ from dataclasses import replace
 
 import pytest
 
-from tests.unit.store.making import at, claimed, commit, derived, make_ready, placement, study_uid
+from tests.unit.store.making import Studies, at, claimed, commit, derived, make_ready, placement, study_uid
 from triaged.store.couriers.commitments import Commitments
 from triaged.store.couriers.outbox import Outbox
 from triaged.store.couriers.peers import Peers
-from triaged.store.studies.ledger import Studies
 from triaged.store.tables.database import Database
 from triaged.study.commitment import CommitmentReport, NotCommitted
 from triaged.study.records import Claim, DeliveryState, DerivedObject, Negotiated, ObjectKind, OutboxItem

@@ -7,9 +7,19 @@ from datetime import UTC, datetime
 
 import pytest
 
-from tests.unit.store.making import PATIENT, admit, at, claimed, commit, finding, instance, placement, study_uid
+from tests.unit.store.making import (
+    PATIENT,
+    Studies,
+    admit,
+    at,
+    claimed,
+    commit,
+    finding,
+    instance,
+    placement,
+    study_uid,
+)
 from tests.unit.store.studies.test_outcomes import decline
-from triaged.store.studies.ledger import Studies
 from triaged.store.tables.database import Database
 from triaged.study.assessment import Failed, Reason, ReasonCode
 from triaged.study.records import Patient, Prior

@@ -4,11 +4,21 @@ from __future__ import annotations
 
 import pytest
 
-from tests.unit.store.making import at, claimed, commit, derived, make_ready, next_set, object_set, placement, study_uid
+from tests.unit.store.making import (
+    Studies,
+    at,
+    claimed,
+    commit,
+    derived,
+    make_ready,
+    next_set,
+    object_set,
+    placement,
+    study_uid,
+)
 from tests.unit.store.studies.test_outcomes import decline
 from triaged.store.couriers.outbox import Outbox
 from triaged.store.listing.worklist import Worklist
-from triaged.store.studies.ledger import Studies
 from triaged.store.tables.database import Database
 from triaged.study.assessment import Failed, OutOfScope, Reason, ReasonCode
 from triaged.study.lifecycle import State

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from tests.unit.store.making import at, claimed, commit, derived, make_ready
+from tests.unit.store.making import Studies, at, claimed, commit, derived, make_ready
 from triaged.store.couriers.outbox import Outbox
-from triaged.store.studies.ledger import Studies
 from triaged.store.tables.database import Database
 from triaged.study.records import ObjectKind
 
@@ -12,8 +11,8 @@ from triaged.study.records import ObjectKind
 def test_a_courier_takes_over_at_once_what_its_predecessor_was_sending(database: Database) -> None:
     outbox = Outbox(database)
     _publish(database, "pacs", "archive")
-    held = outbox.claim_due("courier@a", destination="pacs", lease_s=300, now=at(2))
-    other = outbox.claim_due("courier@b", destination="archive", lease_s=300, now=at(2))
+    held = outbox.claim_due("courier@a", to="pacs", lease_s=300, now=at(2))
+    other = outbox.claim_due("courier@b", to="archive", lease_s=300, now=at(2))
     assert held is not None
     assert other is not None
     assert outbox.release("courier@a") == 1
@@ -27,7 +26,7 @@ def test_what_was_sent_or_waits_for_its_turn_is_nobody_s_to_take_over(database: 
     outbox = Outbox(database)
     _publish(database, "pacs", "archive")
     for destination in ("pacs", "archive"):
-        item = outbox.claim_due("courier@a", destination=destination, lease_s=300, now=at(2))
+        item = outbox.claim_due("courier@a", to=destination, lease_s=300, now=at(2))
         assert item is not None
         if destination == "pacs":
             outbox.sent(item, now=at(2))

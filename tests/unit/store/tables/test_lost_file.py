@@ -9,9 +9,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from tests.unit.store.making import admit, at, instance
+from tests.unit.store.making import Studies, admit, at, instance
 from triaged.errors import TryLater
-from triaged.store.studies.ledger import Studies
 from triaged.store.tables.database import Database, open_database
 
 

@@ -15,6 +15,7 @@ from tests.unit.store.making import (
     CT_IMAGE_STORAGE,
     EXPLICIT_VR_LITTLE_ENDIAN,
     PATIENT,
+    Studies,
     admit,
     at,
     claimed,
@@ -28,7 +29,6 @@ from triaged.store.couriers.commitments import Commitments, Held
 from triaged.store.couriers.outbox import Outbox
 from triaged.store.listing.actions import Actions
 from triaged.store.listing.worklist import Worklist
-from triaged.store.studies.ledger import Studies
 from triaged.store.tables import database as databases
 from triaged.store.tables import schema
 from triaged.store.tables.database import Database, Schema, migrate, open_database, schema_of
