@@ -17,7 +17,6 @@ import pydicom
 from pydicom.uid import ExplicitVRLittleEndian
 
 from tests.unit.dicom.factory import write_series
-from triaged.dimse.syntaxes import WANTED
 from triaged.exams.ct.choice import ScopeOptions
 from triaged.exams.ct.completeness import is_whole
 from triaged.imaging.volume import Mask, Volume
@@ -42,13 +41,14 @@ from triaged.store.studies.ledger import Studies
 from triaged.store.tables.database import Database
 from triaged.study.completeness import CompletionOptions
 from triaged.study.finding import Acquisition, Finding, Reading
-from triaged.study.records import Admission, Claim, ObjectKind, WorklistEntry
+from triaged.study.kinds import KINDS, ObjectKind
+from triaged.study.records import Admission, Claim, WorklistEntry
 from triaged.triage.guard import GuardOptions
 from triaged.triage.scheme import Scheme, TriageOptions
 
 START = datetime(2026, 3, 1, 8, 0, tzinfo=UTC)
 TRIAGE = TriageOptions(scheme=Scheme.SEVERITY)
-EVERY_KIND = frozenset(ObjectKind)
+EVERY_KIND = frozenset(KINDS.values())
 
 
 @dataclass
@@ -137,7 +137,7 @@ class House:
 
     def courier(self, wire: Wire, *, port: int = 104, transfer_syntaxes: tuple[str, ...] = ()) -> Courier:
         """Return the courier of the only destination, which talks to `wire`."""
-        wanted = wanted_of(self.wanted, WANTED, transfer_syntaxes, commitment=False)
+        wanted = wanted_of(self.wanted, transfer_syntaxes, commitment=False)
         destination = Destination(Peer("pacs", "PACS", "127.0.0.1", port), wanted, transfer_syntaxes)
         return Courier(
             self.outbox,

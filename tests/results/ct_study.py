@@ -22,7 +22,7 @@ from pydicom.sequence import Sequence as ItemSequence
 from pydicom.tag import Tag
 from pydicom.uid import UID, DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian
 
-from triaged.exams.ct.objects import Results, result_objects
+from triaged.exams.ct.objects import SEGMENTATION, Results, result_objects
 from triaged.exams.ct.segments import segments
 from triaged.imaging.geometry import Geometry, Reorientation, canonical_reorientation
 from triaged.imaging.volume import Mask, Volume
@@ -83,7 +83,9 @@ class CtStudy:
         made_by = provenance(self.sources)
         source = source_series(self.sources, self.geometry)
         described = segments(self.volume, self.reading, made_by)
-        return segmentation(self.sources[0], source, self.geometry, self.reorientation, described, made_by)
+        return segmentation(
+            self.sources[0], source, self.geometry, self.reorientation, described, made_by, SEGMENTATION
+        )
 
     def report(self, **changes: Any) -> ResultObject:
         """Return the report alone, over the segmentation, made by a provenance with these changes."""

@@ -27,8 +27,9 @@ from triaged.store.studies.ledger import Studies
 from triaged.store.tables.database import Database
 from triaged.study.assessment import Assessed, Assessment, Failed, OutOfScope, Reason, ReasonCode
 from triaged.study.finding import Finding, QualityFlag
+from triaged.study.kinds import ObjectKind
 from triaged.study.placement import OrderPriority
-from triaged.study.records import Claim, DerivedObject, ObjectKind, OutboxItem, Patient, ReceivedHeader
+from triaged.study.records import Claim, DerivedObject, OutboxItem, Patient, ReceivedHeader
 from triaged.study.uids import SeriesUID
 from triaged.triage.ordering import place, place_pending
 from triaged.triage.scheme import Scheme, TriageOptions, Waiting

@@ -17,7 +17,7 @@ from triaged.exams.ct.decoding.series import ReadOptions, ReadSeries, read_serie
 from triaged.exams.ct.objects import Results, result_objects
 from triaged.imaging.volume import Mask
 from triaged.study.finding import Finding, Reading
-from triaged.study.records import ObjectKind
+from triaged.study.kinds import ObjectKind
 
 pytestmark = [needs_dciodvfy, needs_dcmtk]
 

@@ -13,7 +13,7 @@ from tests.wire.cases import ARABIC_NAME, CHINESE_NAME, CYRILLIC_NAME, JAPANESE_
 from tests.wire.judges import needs_dcmtk
 from tests.wire.peers import dcmtk
 from triaged.study.finding import Finding
-from triaged.study.records import ObjectKind
+from triaged.study.kinds import ObjectKind
 
 pytestmark = needs_dcmtk
 REPORTS = (ObjectKind.SR, ObjectKind.TEXT)

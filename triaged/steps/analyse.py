@@ -31,8 +31,9 @@ from triaged.steps.publish import Kept, Publisher, object_set
 from triaged.store.studies.ledger import Studies
 from triaged.study.assessment import Assessed, Assessment, Failed, OutOfScope, Reason, ReasonCode, unreadable
 from triaged.study.finding import Reading
+from triaged.study.kinds import ObjectKind
 from triaged.study.placement import Placement
-from triaged.study.records import Claim, ObjectKind, Prior, Series
+from triaged.study.records import Claim, Prior, Series
 from triaged.study.standing import Compared
 from triaged.study.uids import SeriesUID
 from triaged.triage.follow_up import FollowUp

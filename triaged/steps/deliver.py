@@ -120,7 +120,7 @@ class Courier:
         fields = {
             "study_instance_uid": item.study_uid,
             "destination": item.destination,
-            "kind": item.object.kind.value,
+            "kind": item.object.kind.name,
             "sop_instance_uid": item.object.sop_instance_uid,
         }
         match outcome:

@@ -23,7 +23,7 @@ from triaged.exams.ct.pictures.keyslices import LESION, LUNG_WINDOW_HU
 from triaged.imaging.window import to_unit
 from triaged.spool.files import Spool
 from triaged.store.studies.ledger import Studies
-from triaged.study.records import ObjectKind
+from triaged.study.kinds import ObjectKind
 
 MOST_STUDIES = 8
 MOST_BYTES = 64 * 2**20
@@ -126,7 +126,7 @@ class Slices:
             with self._opening:  # a second browser waits for the first instead of doing the same
                 found = self._kept(study_uid, basis)
                 if found is None:
-                    segmentation = next((one.path for one in derived if one.kind is ObjectKind.SEG), None)
+                    segmentation = next((one.path for one in derived if one.kind == ObjectKind.SEG), None)
                     found = self._open(study_uid, segmentation)
                     self._keep(study_uid, basis, found)
         return basis, found

@@ -9,9 +9,10 @@ from triaged.errors import StaleClaim
 from triaged.store.couriers.outbox import Outbox
 from triaged.store.studies.ledger import Studies
 from triaged.store.tables.database import Database
-from triaged.study.records import DeliveryState, ObjectKind, OutboxItem
+from triaged.study.kinds import KINDS, ObjectKind
+from triaged.study.records import DeliveryState, OutboxItem
 
-EVERY_KIND = frozenset(ObjectKind)
+EVERY_KIND = frozenset(KINDS.values())
 
 
 @pytest.fixture

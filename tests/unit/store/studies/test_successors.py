@@ -6,7 +6,7 @@ from tests.unit.store.making import at, claimed, commit, derived, make_ready
 from triaged.store.couriers.outbox import Outbox
 from triaged.store.studies.ledger import Studies
 from triaged.store.tables.database import Database
-from triaged.study.records import ObjectKind
+from triaged.study.kinds import ObjectKind
 
 
 def test_a_courier_takes_over_at_once_what_its_predecessor_was_sending(database: Database) -> None:
