@@ -22,7 +22,7 @@ from tests.exams.pipelines.bodies import ADULT, Ball, Chest, draw, grid
 from tests.results.ct_study import placement, provenance
 from triaged.exams.ct.decoding.series import read_series
 from triaged.exams.ct.finding import Reading
-from triaged.exams.ct.objects import result_objects
+from triaged.exams.ct.objects import PICTURES, SEGMENTATION, result_objects
 from triaged.exams.ct.options import CtOptions
 from triaged.exams.ct.pictures.coronal import encode_coronal
 from triaged.exams.ct.pictures.pages import result_pages
@@ -67,11 +67,11 @@ def measure(
     say(f"  coronal view kept in {len(timed('coronal view', lambda: encode_coronal(views[0])))} bytes")
     reorientation: Reorientation = canonical_reorientation(geometry)
     source = source_series(headers, geometry)
-    timed("pictures encoded", lambda: pictures(headers[0], source, reorientation, pages, made_by))
+    timed("pictures encoded", lambda: pictures(headers[0], source, reorientation, pages, made_by, PICTURES))
     regions = timed("segments", lambda: segments(volume, reading, made_by))
     timed(
         "segmentation encoded",
-        lambda: segmentation(headers[0], source, geometry, reorientation, regions, made_by),
+        lambda: segmentation(headers[0], source, geometry, reorientation, regions, made_by, SEGMENTATION),
     )
     results = timed(
         "all objects",
@@ -79,7 +79,7 @@ def measure(
     )
     sizes: defaultdict[str, int] = defaultdict(int)
     for one in results.objects:
-        sizes[one.kind.value] += len(one.part10)
+        sizes[one.kind.name] += len(one.part10)
     for kind, size in sizes.items():
         say(f"  {kind}: {size / 1e6:.2f} MB")
     say(f"  peak memory so far {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MiB")

@@ -19,7 +19,6 @@ from pydicom.uid import ExplicitVRLittleEndian
 from tests.findings import finding_of
 from tests.unit.dicom.factory import write_series
 from tests.unit.store.making import Studies
-from triaged.dimse.syntaxes import WANTED
 from triaged.exams.ct.examination import ChestCt
 from triaged.exams.ct.finding import Acquisition, Reading
 from triaged.exams.exam import Examination
@@ -46,13 +45,14 @@ from triaged.store.listing.standings import Standings
 from triaged.store.listing.worklist import Worklist
 from triaged.store.tables.database import Database
 from triaged.study.completeness import CompletionOptions
-from triaged.study.records import Admission, Claim, ObjectKind, Series, WorklistEntry
+from triaged.study.kinds import KINDS, ObjectKind
+from triaged.study.records import Admission, Claim, Series, WorklistEntry
 from triaged.triage.guard import GuardOptions
 from triaged.triage.scheme import Scheme, TriageOptions
 
 START = datetime(2026, 3, 1, 8, 0, tzinfo=UTC)
 TRIAGE = TriageOptions(scheme=Scheme.SEVERITY)
-EVERY_KIND = frozenset(ObjectKind)
+EVERY_KIND = frozenset(KINDS.values())
 
 
 @dataclass
@@ -145,7 +145,7 @@ class House:
 
     def courier(self, wire: Wire, *, port: int = 104, transfer_syntaxes: tuple[str, ...] = ()) -> Courier:
         """Return the courier of the only destination, which talks to `wire`."""
-        wanted = wanted_of(self.wanted, WANTED, transfer_syntaxes, commitment=False)
+        wanted = wanted_of(self.wanted, transfer_syntaxes, commitment=False)
         destination = Destination(Peer("pacs", "PACS", "127.0.0.1", port), wanted, transfer_syntaxes)
         return Courier(
             self.outbox,

@@ -15,7 +15,8 @@ from tests.flow.pacs import EVERY_CLASS, IMPLICIT, SC, SC_MULTIFRAME, SEG, SR, T
 from triaged.dimse.scu import DimseSender
 from triaged.steps.ports import Outgoing, Refused, SendOutcome, Sent, Unreachable
 from triaged.store.tables.database import open_database
-from triaged.study.records import DeliveryState, ObjectKind
+from triaged.study.kinds import ObjectKind
+from triaged.study.records import DeliveryState
 
 
 @pytest.fixture

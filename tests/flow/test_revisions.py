@@ -11,8 +11,9 @@ import pytest
 from tests.flow.house import House
 from triaged.steps.ports import Sent, Unreachable
 from triaged.store.tables.database import open_database
+from triaged.study.kinds import ObjectKind
 from triaged.study.lifecycle import State
-from triaged.study.records import DeliveryState, ObjectKind
+from triaged.study.records import DeliveryState
 
 STUDY = "1.2.1"
 

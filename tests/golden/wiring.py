@@ -28,12 +28,12 @@ from typer.testing import CliRunner
 import triaged.cli.program
 import triaged.daemon.logs
 import triaged.exams.ct.engines
+from tests.unit.store.making import Studies
 from triaged.config.reading import load
 from triaged.config.settings import Config, ModelsSection
 from triaged.daemon.examinations import VIEWERS, engine_and_pipeline
 from triaged.daemon.rooms import open_rooms
 from triaged.dicom.matching import query_of
-from triaged.dimse.syntaxes import WANTED
 from triaged.exams.ct.completeness import is_whole
 from triaged.exams.ct.examination import ChestCt
 from triaged.exams.ct.finding import Acquisition, CtNumbers, Reading, ct_finding
@@ -60,18 +60,24 @@ from triaged.steps.ports import Negotiation, Outgoing, Peer, Refused, SendOutcom
 from triaged.steps.push import Pusher
 from triaged.steps.worklist_query import WorklistQuery
 from triaged.store.couriers.answers import Answers
+from triaged.store.couriers.commitments import Commitments
+from triaged.store.couriers.outbox import Outbox
+from triaged.store.couriers.peers import Peers
+from triaged.store.couriers.pushes import Pushes
 from triaged.store.listing.actions import Actions
 from triaged.store.listing.policies import Policies
 from triaged.store.listing.standings import Standings
+from triaged.store.listing.worklist import Worklist
 from triaged.store.people.accounts import Accounts
 from triaged.store.people.passwords import Cost
 from triaged.store.tables.views import ResultRecord
 from triaged.study.commitment import CommitmentReport, CommitmentRequest, Reference
 from triaged.study.completeness import CompletionOptions
 from triaged.study.finding import Finding, QualityFlag
+from triaged.study.kinds import KINDS, ObjectKind
 from triaged.study.push import Occasion, Push
 from triaged.study.reading import ActionKind
-from triaged.study.records import Claim, ObjectKind, Prior
+from triaged.study.records import Claim, Prior
 from triaged.triage.guard import GuardOptions
 from triaged.triage.scheme import Discipline, Scheme, TriageOptions
 from triaged.web.app import create_app
@@ -86,7 +92,7 @@ ENGINES = {
     "threshold": Engine("threshold", SOFTWARE, "cd" * 32, "2.25.2", SOFTWARE, "settings"),
     "fake": Engine("ct-test", "1.0", "ab" * 32, "2.25.1", SOFTWARE, "settings"),
 }
-DESTINATIONS = {"pacs": frozenset(ObjectKind), "archive": frozenset({ObjectKind.SR, ObjectKind.SEG})}
+DESTINATIONS = {"pacs": frozenset(KINDS.values()), "archive": frozenset({ObjectKind.SR, ObjectKind.SEG})}
 RECEIVERS = {
     "ris": frozenset(Occasion),
     "hook": frozenset({Occasion.RESULT}),
@@ -250,7 +256,7 @@ class Clinic:
             self.studies, self.studies, is_whole=is_whole, options=CompletionOptions(), placing=self._placing
         )
         self._readers = Readers(Actions(self.database), placing=self._placing)
-        self.outbox.pushes.subscribe(RECEIVERS)
+        Pushes(self.database).subscribe(RECEIVERS)
 
     def close(self) -> None:
         """Close the database."""
@@ -325,7 +331,7 @@ class Clinic:
     def deliver(self, name: str, most: int = 10_000, attempts: int = 2) -> int:
         """Deliver what is due to a destination; return how many objects were tried."""
         peer = Peer(name, name.upper(), "127.0.0.1", 104)
-        destination = Destination(peer, wanted_of(DESTINATIONS[name], WANTED, (), commitment=name == "archive"))
+        destination = Destination(peer, wanted_of(DESTINATIONS[name], (), commitment=name == "archive"))
         negotiator = Negotiator(self.peers, self.outbox, self.pacs, destination=destination)
         courier = Courier(
             self.outbox,
@@ -351,7 +357,7 @@ class Clinic:
         """Tell a receiver all that is due; return how many changes."""
         self.told.outcome = outcome or Sent()
         options = DeliveryOptions(max_attempts=2)
-        pusher = Pusher(self.outbox.pushes, self.told, name=receiver, options=options, courier="courier")
+        pusher = Pusher(Pushes(self.database), self.told, name=receiver, options=options, courier="courier")
         told = 0
         while pusher.run_next(clock=self.clock):
             told += 1
@@ -409,7 +415,7 @@ class Clinic:
             "results": [_result(each) for each in results],
             "series": [plain(each) for each in self.studies.series_decisions(uid)],
             "deliveries": [_row(each) for each in self.outbox.deliveries(uid)],
-            "pushes": [_row(each) for each in self.outbox.pushes.pushes(uid)],
+            "pushes": [_row(each) for each in Pushes(self.database).pushes(uid)],
             "priors": [_prior(each) for each in self.studies.priors(uid)],
         }
 
@@ -418,7 +424,7 @@ class Clinic:
         made = self.studies.derived(uid)
         return [
             (
-                each.kind.value,
+                each.kind.name,
                 each.sop_instance_uid,
                 each.transfer_syntax_uid,
                 pydicom.dcmread(self.spool.absolute(each.path)),

@@ -24,7 +24,7 @@ from pydicom.uid import UID, DeflatedExplicitVRLittleEndian, ExplicitVRLittleEnd
 
 from tests.findings import finding_of
 from triaged.exams.ct.finding import Reading
-from triaged.exams.ct.objects import EXAMINED, result_objects
+from triaged.exams.ct.objects import EXAMINED, SEGMENTATION, result_objects
 from triaged.exams.ct.segments import segments
 from triaged.exams.exam import Results
 from triaged.imaging.geometry import Geometry, Reorientation, canonical_reorientation
@@ -86,7 +86,9 @@ class CtStudy:
         made_by = provenance(self.sources)
         source = source_series(self.sources, self.geometry)
         described = segments(self.volume, self.reading, made_by)
-        return segmentation(self.sources[0], source, self.geometry, self.reorientation, described, made_by)
+        return segmentation(
+            self.sources[0], source, self.geometry, self.reorientation, described, made_by, SEGMENTATION
+        )
 
     def report(self, **changes: Any) -> ResultObject:
         """Return the report alone, over the segmentation, made by a provenance with these changes."""

@@ -16,7 +16,7 @@ from pydicom.dataset import Dataset
 
 from tests.results.ct_study import encoded, inflated, placement, provenance, standard_study
 from tests.results.senders import Change
-from triaged.exams.ct.objects import EXAMINED
+from triaged.exams.ct.objects import EXAMINED, PICTURES, SEGMENTATION
 from triaged.exams.ct.pictures.wording import reading_lines
 from triaged.exams.ct.segments import segments
 from triaged.results.instance import ResultObject
@@ -49,14 +49,14 @@ def every_kind(header: Dataset, **changes: object) -> tuple[ResultObject, ...]:
     made_by = provenance(standard_study().sources, **changes)
     source = source_series(study.sources, study.geometry)
     described = segments(study.volume, study.reading, made_by)
-    masks = segmentation(header, source, study.geometry, study.reorientation, described, made_by)
+    masks = segmentation(header, source, study.geometry, study.reorientation, described, made_by, SEGMENTATION)
     lines = reading_lines(header, study.reading, placement(), made_by)
     page = Page("small", "Small", np.zeros((8, 8, 3), np.uint8), None, None)
     return (
         masks,
         report(header, source, study.reading.finding, placement(), EXAMINED, masks, described, made_by),
         text_report(header, source, lines, made_by),
-        *pictures(header, source, study.reorientation, [page], made_by),
+        *pictures(header, source, study.reorientation, [page], made_by, PICTURES),
     )
 
 

@@ -12,7 +12,7 @@ from pydicom.dataset import Dataset
 from tests.results.ct_study import provenance, standard_objects, standard_study
 from tests.results.test_sc import BOTTOM, TOP, captures, dataset_of, pages, pictures_of, small_page
 from triaged.results.instance import ResultObject
-from triaged.study.records import ObjectKind
+from triaged.study.kinds import ObjectKind
 
 
 def multiframe() -> ResultObject:

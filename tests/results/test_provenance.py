@@ -12,7 +12,7 @@ from tests.results.ct_study import provenance, standard_study
 from tests.results.every_kind import every_kind
 from triaged.exams.ct.pipelines.threshold import THRESHOLD_ENGINE
 from triaged.results.provenance import Provenance, add_equipment, algorithm_identification
-from triaged.study.records import ObjectKind
+from triaged.study.kinds import ObjectKind
 
 
 def made_by(**changes: object) -> Provenance:

@@ -27,6 +27,7 @@ from tests.results.ct_study import (
     standard_study,
 )
 from triaged.exams.ct.finding import Acquisition, CtNumbers
+from triaged.exams.ct.objects import SEGMENTATION
 from triaged.exams.ct.options import CtOptions
 from triaged.exams.ct.pipelines.measure import Lungs, Verdict, measure
 from triaged.exams.ct.pipelines.split import SplitMethod
@@ -36,7 +37,7 @@ from triaged.imaging.volume import Mask, Volume
 from triaged.results.instance import ResultObject
 from triaged.results.seg import segmentation
 from triaged.results.source import source_series
-from triaged.study.records import ObjectKind
+from triaged.study.kinds import ObjectKind
 
 SEGMENTS = {1: "right", 2: "left", 3: "lesion"}
 
@@ -127,7 +128,7 @@ def test_bits_run_on_across_frames_whose_size_is_no_multiple_of_eight() -> None:
     source = source_series(study.sources[:11], geometry)
     same = Reorientation((0, 1, 2), (False, False, False))
     described = segments(Volume(np.zeros(geometry.shape, np.int16), geometry), reading, made_by)
-    found = dataset_of(segmentation(study.sources[0], source, geometry, same, described, made_by))
+    found = dataset_of(segmentation(study.sources[0], source, geometry, same, described, made_by, SEGMENTATION))
     np.testing.assert_array_equal(found.pixel_array > 0, voxels)
 
 

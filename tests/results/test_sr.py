@@ -22,8 +22,8 @@ from triaged.results.provenance import Replaced
 from triaged.results.source import source_series
 from triaged.results.sr import flag_code, report
 from triaged.study.finding import QualityFlag
+from triaged.study.kinds import ObjectKind
 from triaged.study.placement import TriageClass
-from triaged.study.records import ObjectKind
 
 
 def parsed(report: ResultObject) -> Dataset:

@@ -18,7 +18,7 @@ from triaged.results.source import source_series
 from triaged.results.text import text_reason, text_report
 from triaged.results.wording import INTENDED_USE, Lines, reason_lines
 from triaged.study.assessment import Reason, ReasonCode
-from triaged.study.records import ObjectKind
+from triaged.study.kinds import ObjectKind
 
 REPORT_3D, REPORT_TEXT = "1.2.840.10008.5.1.4.1.1.88.34", "1.2.840.10008.5.1.4.1.1.88.11"
 REASON = Reason(ReasonCode.MISSING_SLICES, "expected slices every 5.0 mm, found a gap of 15.0 mm after slice 12")

@@ -27,13 +27,14 @@ from triaged.dimse.negotiation import APPLICATION_CONTEXT, AbortReason, Associat
 from triaged.dimse.options import ScpOptions
 from triaged.dimse.policy import answers_to
 from triaged.dimse.requestor import outcome_of
-from triaged.dimse.syntaxes import WANTED
 from triaged.results import identity
 from triaged.steps import commitment as desk
 from triaged.steps.ports import Refused, Sent
 from triaged.study.commitment import STORAGE_COMMITMENT_PUSH_MODEL, FailureReason
+from triaged.study.kinds import KINDS
 from triaged.web import workitems
 
+WANTED = {kind.sop_class_uid: kind.transfer_syntaxes for kind in KINDS.values()}
 VERIFICATION = policy.VERIFICATION
 SERVICES = (STORAGE_COMMITMENT_PUSH_MODEL, *UPS_CLASSES)
 ASKED = {sop_class for classes in priority_scu.CLASSES.values() for sop_class in classes}

@@ -28,8 +28,9 @@ from triaged.store.people.passwords import Cost
 from triaged.store.tables.database import Database
 from triaged.study.assessment import Assessed, Assessment, Failed, OutOfScope, Reason, ReasonCode
 from triaged.study.finding import Finding, QualityFlag
+from triaged.study.kinds import ObjectKind
 from triaged.study.placement import OrderPriority
-from triaged.study.records import Claim, DerivedObject, ObjectKind, OutboxItem, Patient, ReceivedHeader
+from triaged.study.records import Claim, DerivedObject, OutboxItem, Patient, ReceivedHeader
 from triaged.study.uids import SeriesUID
 from triaged.triage.ordering import place
 from triaged.triage.scheme import Scheme, TriageOptions, Waiting

@@ -11,10 +11,10 @@ from tests.results.ct_study import ct_study
 from tests.unit.dicom.written import written_study
 from tests.unit.store.making import admit, at, instance, next_set, study_uid
 from tests.web.scene import DESTINATIONS, OPTIONS, Scene, found, picture_bytes
-from triaged.results.seg import SEGMENTATION_STORAGE
 from triaged.study.assessment import Assessed
+from triaged.study.kinds import ObjectKind
 from triaged.study.placement import OrderPriority
-from triaged.study.records import DerivedObject, ObjectKind, Patient
+from triaged.study.records import DerivedObject, Patient
 from triaged.triage.ordering import place
 from triaged.triage.scheme import Waiting
 
@@ -43,7 +43,7 @@ def sliced(scene: Scene, number: int, folder: Path, *, minutes: float = 0.0, nam
     kept = scene.spool.keep_derived(uid.value, "seg.dcm", made.part10)
     region = DerivedObject(
         f"2.25.{number}1",
-        SEGMENTATION_STORAGE,
+        ObjectKind.SEG.sop_class_uid,
         str(DeflatedExplicitVRLittleEndian),
         ObjectKind.SEG,
         kept.path,

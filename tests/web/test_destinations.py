@@ -18,7 +18,8 @@ from triaged.cli.tables import destinations_table, overview_table
 from triaged.store.couriers.commitments import Commitments
 from triaged.store.couriers.pushes import Pushes
 from triaged.study.commitment import CommitmentReport
-from triaged.study.records import DeliveryState, Negotiated, ObjectKind
+from triaged.study.kinds import ObjectKind
+from triaged.study.records import DeliveryState, Negotiated
 from triaged.web.destinations import destinations
 from triaged.web.overview import overview
 

@@ -17,7 +17,8 @@ from tests.web.scene import CLINIC_NOW, Scene
 from triaged.exams.ct.objects import reason_objects
 from triaged.store.tables.views import Delivery
 from triaged.study.assessment import Reason, ReasonCode
-from triaged.study.records import DeliveryState, ObjectKind, OutboxItem
+from triaged.study.kinds import ObjectKind
+from triaged.study.records import DeliveryState, OutboxItem
 from triaged.web.outcomes import as_line, resend_commands
 from triaged.web.pages import viewer_address
 from triaged.web.pictures import described

@@ -30,6 +30,7 @@ from sqlalchemy import text
 
 from tests.unit.store.making import Studies
 from triaged.dimse.options import ScpOptions
+from triaged.dimse.scp import Receiver
 from triaged.spool.files import Spool
 from triaged.steps.intake import Intake
 from triaged.steps.ports import Peer, WorklistDesk

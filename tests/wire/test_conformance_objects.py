@@ -24,8 +24,8 @@ from triaged.results.instance import PRIVATE_CREATOR, ResultObject
 from triaged.results.source import source_series
 from triaged.results.sr import report
 from triaged.study.finding import Grade, QualityFlag
+from triaged.study.kinds import KINDS, ObjectKind
 from triaged.study.placement import TriageClass
-from triaged.study.records import ObjectKind
 
 ATTRIBUTES = {
     ObjectKind.SEG: "A.2-1",
@@ -38,7 +38,7 @@ CONTENT = {ObjectKind.SR: "A.3-2", ObjectKind.TEXT: "A.4-2"}
 PRIVATE = {"(7783,0010)": "Private Creator", "(7783,1001)": "UIDs as sent"}
 
 
-@pytest.mark.parametrize("kind", ObjectKind)
+@pytest.mark.parametrize("kind", KINDS.values(), ids=str)
 def test_an_object_holds_the_attributes_of_its_tables_and_no_others(kind: ObjectKind) -> None:
     assert differences(_attribute_rows(kind), _attributes_found(kind)) == []
 
@@ -50,7 +50,7 @@ def test_a_report_holds_the_content_items_of_its_table_and_no_others(kind: Objec
 
 def test_what_is_copied_is_what_the_source_says() -> None:
     sources = study_of("rich").sources[0]
-    for kind in ObjectKind:
+    for kind in KINDS.values():
         made = [dcmread(BytesIO(one.part10)) for one in objects_of("rich") if one.kind is kind]
         copied = [path[0] for path, row in _attribute_rows(kind).items() if row["Source"] == "COPY" and len(path) == 1]
         assert len(copied) > 15
@@ -60,13 +60,13 @@ def test_what_is_copied_is_what_the_source_says() -> None:
 
 def test_each_kind_of_object_is_listed_with_its_class_and_stored_transfer_syntax() -> None:
     listed = {(row["SOP Class UID"], row["Stored transfer syntax"]) for row in table("A-1")}
-    made = [dcmread(BytesIO(one.part10)) for kind in ObjectKind for one in _all(kind)]
+    made = [dcmread(BytesIO(one.part10)) for kind in KINDS.values() for one in _all(kind)]
     assert listed == {(str(one.SOPClassUID), one.file_meta.TransferSyntaxUID.name) for one in made}
 
 
 def test_every_code_of_every_object_is_listed_and_no_other() -> None:
     listed = {f'({row["Code"]}, {row["Scheme"]}, "{row["Meaning"]}")' for row in table("C-1") + table("C-2")}
-    assert listed == codes_of([*(one for kind in ObjectKind for one in _all(kind)), *_reports_of_every_outcome()])
+    assert listed == codes_of([*(one for kind in KINDS.values() for one in _all(kind)), *_reports_of_every_outcome()])
 
 
 def test_private_elements_are_those_that_are_listed() -> None:

@@ -12,7 +12,7 @@ from tests.results.ct_study import enhanced_ct_study, standard_objects
 from tests.results.test_seg import dense_study
 from tests.wire.judges import complaints, needs_dciodvfy, verdict
 from triaged.results.instance import ResultObject
-from triaged.study.records import ObjectKind
+from triaged.study.kinds import ObjectKind
 
 REMARKED = (
     r"Attribute is not present in standard DICOM IOD - \(0x0018,0x1002\) UI Device UID",  # of Contributing Equipment

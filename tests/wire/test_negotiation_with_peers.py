@@ -14,10 +14,12 @@ from pynetdicom import evt
 from tests.wire.peers import dcmtk
 from tests.wire.test_send import peer_that, storescp
 from triaged.dimse.scu import VERIFICATION, DimseSender
-from triaged.dimse.syntaxes import DEFLATED, EXPLICIT, IMPLICIT, NAMES, RLE, WANTED
+from triaged.dimse.syntaxes import NAMES
 from triaged.steps.ports import Negotiation, Outgoing, Peer, Refused, Sent, Unreachable
 from triaged.study.commitment import STORAGE_COMMITMENT_PUSH_MODEL
+from triaged.study.kinds import DEFLATED, EXPLICIT, IMPLICIT, KINDS, RLE
 
+WANTED = {kind.sop_class_uid: kind.transfer_syntaxes for kind in KINDS.values()}
 PICTURE, PICTURES = "1.2.840.10008.5.1.4.1.1.7", "1.2.840.10008.5.1.4.1.1.7.4"
 SEGMENTATION = "1.2.840.10008.5.1.4.1.1.66.4"
 REPORT, TEXT = "1.2.840.10008.5.1.4.1.1.88.34", "1.2.840.10008.5.1.4.1.1.88.11"

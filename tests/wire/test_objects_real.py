@@ -19,7 +19,7 @@ from triaged.exams.ct.finding import Reading
 from triaged.exams.ct.objects import result_objects
 from triaged.exams.exam import Results
 from triaged.imaging.volume import Mask
-from triaged.study.records import ObjectKind
+from triaged.study.kinds import ObjectKind
 
 pytestmark = [needs_dciodvfy, needs_dcmtk]
 

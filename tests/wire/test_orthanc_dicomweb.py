@@ -18,7 +18,7 @@ from tests.wire.orthanc import DicomWeb, dicom_web
 from triaged.dimse.scu import DimseSender
 from triaged.results.instance import ResultObject
 from triaged.steps.ports import Outgoing, Sent
-from triaged.study.records import ObjectKind
+from triaged.study.kinds import ObjectKind
 
 PICTURES = (ObjectKind.SC, ObjectKind.SC_MULTIFRAME)
 CHANGES: dict[str, Change] = {"plain": lambda header: None, "cyrillic": cyrillic, "japanese": japanese}

@@ -14,7 +14,7 @@ from tests.wire.judges import needs_dcmtk
 from tests.wire.peers import dcmtk
 from triaged.exams.ct.finding import CtNumbers
 from triaged.study.finding import Finding
-from triaged.study.records import ObjectKind
+from triaged.study.kinds import ObjectKind
 
 pytestmark = needs_dcmtk
 REPORTS = (ObjectKind.SR, ObjectKind.TEXT)

@@ -23,6 +23,7 @@ from tests.wire.peers import real
 from tests.wire.places import Extent, Flags, Pick, classic_slices, multi_frame_slices, picked, segments
 from triaged.exams.ct.decoding.series import ReadSeries, read_series
 from triaged.exams.ct.finding import Reading
+from triaged.exams.ct.objects import SEGMENTATION
 from triaged.exams.ct.segments import segments as described_segments
 from triaged.imaging.volume import Mask
 from triaged.results.seg import segmentation
@@ -103,7 +104,9 @@ def _written(read: ReadSeries, regions: Mapping[str, Flags], folder: Path) -> Pa
     made_by = provenance(read.headers)
     described = described_segments(read.volume, reading, made_by)
     source = source_series(read.headers, read.source_geometry)
-    made = segmentation(read.headers[0], source, read.source_geometry, read.reorientation, described, made_by)
+    made = segmentation(
+        read.headers[0], source, read.source_geometry, read.reorientation, described, made_by, SEGMENTATION
+    )
     path = folder / "seg.dcm"
     path.write_bytes(made.part10)
     return path

@@ -10,17 +10,16 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from triaged.config.triage import TriageSection
-from triaged.config.values import AETitle, Count, Host, Port, Section, ViewerUrl, Wait, wrong
+from triaged.config.values import AETitle, Count, Host, ObjectName, Port, Section, ViewerUrl, Wait, wrong
 from triaged.dimse.options import ScpOptions
 from triaged.steps.commitment import CommitmentOptions
 from triaged.steps.errand import DeliveryOptions
 from triaged.steps.ports import Peer
 from triaged.steps.priorities import LookUpOptions
-from triaged.study.records import ObjectKind
+from triaged.study.kinds import ObjectKind, forms_of, kind_of
 from triaged.web.identity import AccessOptions
 from triaged.web.options import WebOptions
 
-ObjectName = Literal["sc", "sr", "seg", "text"]
 SyntaxName = Literal["explicit", "implicit", "deflated", "rle"]
 
 _SCP = ScpOptions("", "", 0)
@@ -93,10 +92,8 @@ class DestinationSection(PeerSection):
 
     def kinds(self) -> frozenset[ObjectKind]:
         """Return the kinds of objects that it wants; pictures as one object too, unless that is never to be tried."""
-        kinds = {ObjectKind(name) for name in self.objects}
-        if ObjectKind.SC in kinds and self.multi_frame == "auto":
-            kinds.add(ObjectKind.SC_MULTIFRAME)
-        return frozenset(kinds)
+        kinds = frozenset(kind_of(name) for name in self.objects)
+        return kinds if self.multi_frame == "never" else kinds.union(*(forms_of(kind) for kind in kinds))
 
 
 class OrderPrioritySection(Section):

@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo
-from pydantic_core import PydanticCustomError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo
+from pydantic_core import PydanticCustomError, PydanticKnownError
+
+from triaged.study.kinds import KINDS
 
 VIEWER_NAMES = ("study_instance_uid", "accession_number")
 """What the address of a study in the site's viewer can be made of."""
@@ -72,9 +74,17 @@ def _viewer_url(url: str) -> str:
     return url
 
 
+def _object_name(value: object) -> object:
+    names = [repr(kind.name) for kind in KINDS.values() if not kind.combines]
+    if repr(value) not in names:
+        raise PydanticKnownError("literal_error", {"expected": f"{', '.join(names[:-1])} or {names[-1]}"})
+    return value
+
+
 AETitle = Annotated[str, AfterValidator(_ae_title)]
 Host = Annotated[str, AfterValidator(_host)]
 ViewerUrl = Annotated[str, AfterValidator(_viewer_url)]
+ObjectName = Annotated[str, BeforeValidator(_object_name)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 Count = Annotated[int, Field(ge=1)]
 Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from triaged.config.network import DestinationSection, ObjectName
+from triaged.config.network import DestinationSection
 from triaged.config.pushing import PushSection
 from triaged.config.settings import Config
 from triaged.daemon.destinations import destination_of
@@ -27,15 +27,16 @@ from triaged.exams.ct.options import CtOptions
 from triaged.exams.ct.pipelines.threshold import THRESHOLD_ENGINE
 from triaged.inference.package import load_package
 from triaged.spool.files import Spool
-from triaged.steps.negotiate import SOP_CLASSES, Destination, Negotiator
+from triaged.steps.negotiate import Destination, Negotiator
 from triaged.steps.ports import Negotiation, Peer, Refused, Sent, Unreachable
 from triaged.store.couriers.outbox import Outbox
 from triaged.store.couriers.peers import Peers
 from triaged.store.people.accounts import Accounts
 from triaged.store.tables.database import Database, Schema, open_database, schema_of
 from triaged.study.commitment import STORAGE_COMMITMENT_PUSH_MODEL
+from triaged.study.kinds import ObjectKind, forms_of, kind_of
 from triaged.study.people import Role
-from triaged.study.records import Negotiated, ObjectKind
+from triaged.study.records import Negotiated
 from triaged.web.identity import Mode
 
 _CONNECT_S = 5.0
@@ -202,7 +203,7 @@ def _destination(config: Config, section: DestinationSection) -> Iterator[Check]
         yield Check(name, False, str(error))
         return
     for wish in section.objects:
-        yield _object(f"{name}: {wish}", section, wish, accepted)
+        yield _object(f"{name}: {wish}", section, kind_of(wish), accepted)
     if section.storage_commitment:
         yield _commitment(f"{name}: storage commitment", config, section, accepted)
 
@@ -267,10 +268,9 @@ def _commitment(what: str, config: Config, section: DestinationSection, accepted
     return Check(what, True, "is accepted; the answer may come here as a call of its own")
 
 
-def _object(what: str, section: DestinationSection, wish: ObjectName, accepted: Mapping[str, Sequence[str]]) -> Check:
+def _object(what: str, section: DestinationSection, wish: ObjectKind, accepted: Mapping[str, Sequence[str]]) -> Check:
     """Say as what an object goes; pictures may go in either of two forms."""
-    forms = [kind for kind in (ObjectKind.SC_MULTIFRAME, ObjectKind.SC) if kind in section.kinds()]
-    classes = [SOP_CLASSES[kind] for kind in (forms if wish == "sc" else [ObjectKind(wish)])]
+    classes = [form.sop_class_uid for form in forms_of(wish) if form in section.kinds()]
     taken = [f"{named([uid])} in {named(accepted[uid][:1])}" for uid in classes if accepted.get(uid)]
     refused = named([uid for uid in classes if not accepted.get(uid)])
     if not taken:

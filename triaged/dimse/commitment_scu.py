@@ -20,7 +20,6 @@ from triaged.dimse.commitment import (
     request_dataset,
 )
 from triaged.dimse.requestor import Requestor, outcome_of
-from triaged.dimse.syntaxes import EXPLICIT, IMPLICIT
 from triaged.steps.ports import Peer, Refused, SendOutcome, Sent, Unreachable
 from triaged.study.commitment import (
     STORAGE_COMMITMENT_INSTANCE,
@@ -28,6 +27,7 @@ from triaged.study.commitment import (
     CommitmentReport,
     CommitmentRequest,
 )
+from triaged.study.kinds import EXPLICIT, IMPLICIT
 
 _PROPOSALS = {STORAGE_COMMITMENT_PUSH_MODEL: (EXPLICIT, IMPLICIT)}
 _FINAL = (0x0112, 0x0113, 0x0114, 0x0115, 0x0117, 0x0118, 0x0119, 0x0122, 0x0123, 0x0211, 0x0212)

@@ -18,8 +18,8 @@ from pynetdicom.association import Association
 
 from triaged.dicom.quiet import without_warnings
 from triaged.dimse.requestor import Requestor
-from triaged.dimse.syntaxes import EXPLICIT, IMPLICIT
 from triaged.steps.ports import Order, Peer, Unreachable
+from triaged.study.kinds import EXPLICIT, IMPLICIT
 from triaged.study.placement import URGENCY, OrderPriority
 
 MODALITY_WORKLIST = "1.2.840.10008.5.1.4.31"

@@ -13,9 +13,10 @@ from pynetdicom.association import Association
 
 from triaged.dimse import commitment_scu
 from triaged.dimse.requestor import MOST_CONTEXTS, Requestor, accepted_by, outcome_of
-from triaged.dimse.syntaxes import EXPLICIT, IMPLICIT, converted, named, proposals_for, ways_of
+from triaged.dimse.syntaxes import converted, named, proposals_for, ways_of
 from triaged.steps.ports import Negotiation, Outgoing, Peer, Refused, SendOutcome, Unreachable
 from triaged.study.commitment import STORAGE_COMMITMENT_PUSH_MODEL, CommitmentReport, CommitmentRequest
+from triaged.study.kinds import EXPLICIT, IMPLICIT
 
 VERIFICATION = "1.2.840.10008.1.1"
 _SERVICES = (VERIFICATION, STORAGE_COMMITMENT_PUSH_MODEL)

@@ -1,4 +1,4 @@
-"""Which transfer syntaxes our objects may go in, which of them first, and how an object is brought into another one.
+"""In which transfer syntaxes an object may go, which of them first, and how it is brought into another one.
 
 Knows no sockets. Every conversion is lossless: into deflated or inflated, explicit or implicit VR, and out of RLE.
 """
@@ -14,30 +14,12 @@ from pydicom import Dataset, dcmread, dcmwrite
 from pydicom.uid import UID
 
 from triaged.steps.ports import Outgoing
-
-IMPLICIT = "1.2.840.10008.1.2"
-EXPLICIT = "1.2.840.10008.1.2.1"
-DEFLATED = "1.2.840.10008.1.2.1.99"
-RLE = "1.2.840.10008.1.2.5"
+from triaged.study.kinds import DEFLATED, EXPLICIT, IMPLICIT, RLE
 
 NAMES: Mapping[str, str] = MappingProxyType(
     {"explicit": EXPLICIT, "implicit": IMPLICIT, "deflated": DEFLATED, "rle": RLE}
 )
 """How people name transfer syntaxes in settings -> Transfer Syntax UID."""
-
-_PICTURES = (RLE, EXPLICIT, IMPLICIT, DEFLATED)
-_DOCUMENTS = (EXPLICIT, IMPLICIT, DEFLATED)
-
-WANTED: Mapping[str, tuple[str, ...]] = MappingProxyType(
-    {
-        "1.2.840.10008.5.1.4.1.1.7": _PICTURES,  # Secondary Capture Image
-        "1.2.840.10008.5.1.4.1.1.7.4": _PICTURES,  # Multi-frame True Color Secondary Capture Image
-        "1.2.840.10008.5.1.4.1.1.66.4": (DEFLATED, EXPLICIT, IMPLICIT),  # Segmentation: its bits cannot be RLE
-        "1.2.840.10008.5.1.4.1.1.88.34": _DOCUMENTS,  # Comprehensive 3D SR
-        "1.2.840.10008.5.1.4.1.1.88.11": _DOCUMENTS,  # Basic Text SR
-    }
-)
-"""SOP class of a result -> transfer syntaxes that it can be sent in, that of the stored object first."""
 
 _CONVERTIBLE = frozenset({EXPLICIT, DEFLATED, RLE})
 

@@ -10,7 +10,6 @@ from pydicom.dataset import Dataset
 from pydicom.encaps import encapsulate
 from pydicom.pixels.encoders.base import RLELosslessEncoder
 from pydicom.sr.coding import Code
-from pydicom.uid import UID, RLELossless
 
 from triaged.imaging.geometry import Reorientation
 from triaged.results import codes
@@ -19,9 +18,6 @@ from triaged.results.page import Page
 from triaged.results.provenance import Provenance
 from triaged.results.references import describe_loss, frames_at, key_instances
 from triaged.results.source import SourceFrame, SourceSeries
-
-TRANSFER_SYNTAX: UID = RLELossless
-"""The lossless one that image archives commonly take and show: docs/decisions/0010-pictures-in-rle.md."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

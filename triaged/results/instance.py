@@ -11,12 +11,12 @@ from io import BytesIO
 from pydicom.charset import convert_encodings, default_encoding
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.filewriter import dcmwrite
-from pydicom.uid import UID, ExplicitVRLittleEndian
+from pydicom.uid import UID
 
 from triaged.results.identity import copy_identity, local_time
 from triaged.results.provenance import Provenance, add_equipment, printable
 from triaged.results.source import SourceSeries
-from triaged.study.records import ObjectKind
+from triaged.study.kinds import ObjectKind
 from triaged.study.uids import derived_uid
 
 IMPLEMENTATION_CLASS_UID = derived_uid("triaged", "implementation class")
@@ -39,38 +39,30 @@ class ResultObject:
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """The series that a kind of object forms; the number is high and stable, so that it follows the acquired series.
+    """The series that a kind of object forms, in the words of the examination.
 
-    `title` opens the series description; `body_part` is a code string where the kind of object has that attribute.
+    `title` opens the series description in the place of the kind's own; `body_part` is a code string, empty where the
+    part is not known or the kind of object has no such attribute.
     """
 
     kind: ObjectKind
-    modality: str
-    series_number: int
-    title: str
+    title: str = ""
     body_part: str = ""
 
 
-SEGMENTATION_SERIES = Series(ObjectKind.SEG, "SEG", 9001, "lungs and opacity", body_part="CHEST")
-REPORT_SERIES = Series(ObjectKind.SR, "SR", 9002, "triage report")
-TEXT_SERIES = Series(ObjectKind.TEXT, "SR", 9003, "triage report as text")
-PICTURE_SERIES = Series(ObjectKind.SC, "OT", 9901, "CT-derived projection")
-"""Last of all numbers in use, so that it does not take the place of an acquired series in a hanging protocol."""
-MULTIFRAME_SERIES = Series(ObjectKind.SC_MULTIFRAME, "OT", 9901, "CT-derived projection")
-"""The same pictures in one object: a destination gets these or those, and finds either under the same number."""
-
-
 def begin(dataset: Dataset, header: Dataset, source: SourceSeries, series: Series, provenance: Provenance) -> None:
-    """Write into `dataset` the modules that all objects share: patient, study, series, equipment and SOP common.
+    """Write into `dataset` its class and the modules that all objects share, from patient to SOP common.
 
     `header` is a source header, from which the patient and the study are copied.
     """
+    kind = series.kind
+    dataset.SOPClassUID = kind.sop_class_uid
     copy_identity(header, dataset)
     dataset.StudyInstanceUID = source.study_uid.value
-    dataset.SeriesInstanceUID = provenance.uid(series.kind.value, "series")
-    dataset.Modality = series.modality
-    dataset.SeriesNumber = series.series_number
-    dataset.SeriesDescription = provenance.entitled(series.title)
+    dataset.SeriesInstanceUID = provenance.uid(kind.name, "series")
+    dataset.Modality = kind.modality
+    dataset.SeriesNumber = kind.series_number
+    dataset.SeriesDescription = provenance.entitled(series.title or kind.title)
     if series.body_part:
         dataset.BodyPartExamined = series.body_part
     add_equipment(dataset, provenance)
@@ -79,10 +71,9 @@ def begin(dataset: Dataset, header: Dataset, source: SourceSeries, series: Serie
     _note_sent_uids(dataset, source)
 
 
-def finish(
-    dataset: Dataset, kind: ObjectKind, name: str, transfer_syntax: UID = ExplicitVRLittleEndian
-) -> ResultObject:
-    """Return the object as a Part 10 stream; equal data sets give equal bytes."""
+def finish(dataset: Dataset, kind: ObjectKind, name: str = "") -> ResultObject:
+    """Return the object as a Part 10 stream, named as its kind unless told otherwise; equal data gives equal bytes."""
+    transfer_syntax = UID(kind.transfer_syntaxes[0])
     file_meta = FileMetaDataset()
     file_meta.MediaStorageSOPClassUID = dataset.SOPClassUID
     file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
@@ -97,7 +88,7 @@ def finish(
     dcmwrite(stream, dataset, enforce_file_format=True)
     return ResultObject(
         kind=kind,
-        name=name,
+        name=name or kind.name,
         sop_class_uid=str(dataset.SOPClassUID),
         sop_instance_uid=str(dataset.SOPInstanceUID),
         series_instance_uid=str(dataset.SeriesInstanceUID),

@@ -15,7 +15,6 @@ from pydicom.tag import Tag
 from triaged.imaging.geometry import Reorientation
 from triaged.results import codes
 from triaged.results.capture import (
-    TRANSFER_SYNTAX,
     Frame,
     derived_by,
     describe_capture,
@@ -23,14 +22,13 @@ from triaged.results.capture import (
     put_pixels,
     shown_by,
 )
-from triaged.results.instance import MULTIFRAME_SERIES, ResultObject, begin, finish
+from triaged.results.instance import ResultObject, Series, begin, finish
 from triaged.results.layout import NOTICE
 from triaged.results.page import Page
 from triaged.results.provenance import Provenance
 from triaged.results.references import source_item
 from triaged.results.source import SourceSeries
 
-MULTIFRAME_TRUE_COLOR_STORAGE = "1.2.840.10008.5.1.4.1.1.7.4"
 _LONGEST_LABEL = 16
 
 
@@ -40,6 +38,7 @@ def multiframe_picture(
     reorientation: Reorientation,
     frames: Sequence[Frame],
     provenance: Provenance,
+    series: Series,
 ) -> ResultObject:
     """Return the pages as one object, in their order; `reorientation` is as for the single pictures.
 
@@ -48,12 +47,10 @@ def multiframe_picture(
     """
     pages = [frame.page for frame in frames]
     dataset = Dataset()
-    dataset.SOPClassUID = MULTIFRAME_TRUE_COLOR_STORAGE
-    dataset.SOPInstanceUID = provenance.uid(MULTIFRAME_SERIES.kind.value)
-    begin(dataset, header, source, MULTIFRAME_SERIES, provenance)
+    dataset.SOPInstanceUID = provenance.uid(series.kind.name)
+    begin(dataset, header, source, series, provenance)
     describe_capture(dataset, header)
     dataset.InstanceNumber = 1
-    dataset.BodyPartExamined = "CHEST"
     dataset.PatientOrientation = None
     dataset.ImageComments = f"{NOTICE}. " + "; ".join(f"{n} {page.title}" for n, page in enumerate(pages, 1))
     dataset.DerivationDescription = describe_making("Views of a CT", provenance)
@@ -62,7 +59,7 @@ def multiframe_picture(
     dataset.SourceImageSequence = codes.items(source_item(image) for image in shown)
     _describe_frames(dataset, pages)
     put_pixels(dataset, frames)
-    return finish(dataset, MULTIFRAME_SERIES.kind, "sc-multiframe", TRANSFER_SYNTAX)
+    return finish(dataset, series.kind)
 
 
 def _describe_frames(dataset: Dataset, pages: Sequence[Page]) -> None:

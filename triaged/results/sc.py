@@ -6,14 +6,14 @@ others, by what it takes.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 
 from pydicom.dataset import Dataset
 
 from triaged.imaging.geometry import Reorientation
 from triaged.results import codes
 from triaged.results.capture import (
-    TRANSFER_SYNTAX,
     Frame,
     derived_by,
     describe_capture,
@@ -22,19 +22,14 @@ from triaged.results.capture import (
     put_pixels,
     shown_by,
 )
-from triaged.results.instance import PICTURE_SERIES, ResultObject, begin, finish
+from triaged.results.instance import ResultObject, Series, begin, finish
 from triaged.results.layout import NOTICE
 from triaged.results.multiframe import multiframe_picture
 from triaged.results.page import Page
 from triaged.results.provenance import Provenance, decimal
 from triaged.results.references import key_instances, source_item
 from triaged.results.source import SourceFrame, SourceSeries
-
-SECONDARY_CAPTURE_STORAGE = "1.2.840.10008.5.1.4.1.1.7"
-
-# Laterality is to be absent for an unpaired part of the body and empty where the part is not known (C.7.3.1).
-_CHEST: Mapping[str, str | None] = {"BodyPartExamined": "CHEST"}
-_UNKNOWN_PART: Mapping[str, str | None] = {"Laterality": None}
+from triaged.study.kinds import ObjectKind
 
 
 def pictures(
@@ -43,6 +38,7 @@ def pictures(
     reorientation: Reorientation,
     pages: Sequence[Page],
     provenance: Provenance,
+    series: Series,
 ) -> tuple[ResultObject, ...]:
     """Return the pages of a scored study, one object each, and then the object that holds them all.
 
@@ -52,21 +48,22 @@ def pictures(
         ValueError: the pages differ in size.
     """
     frames = encoded(pages)
+    whole = replace(series, kind=ObjectKind.SC_MULTIFRAME)
     return (
         *(
-            _capture(frame, number, header, source, shown_by(frame.page, source, reorientation), provenance, _CHEST)
+            _capture(frame, number, header, source, shown_by(frame.page, source, reorientation), provenance, series)
             for number, frame in enumerate(frames, 1)
         ),
-        multiframe_picture(header, source, reorientation, frames, provenance),
+        multiframe_picture(header, source, reorientation, frames, provenance, whole),
     )
 
 
 def reason_pictures(
-    header: Dataset, source: SourceSeries, pages: Sequence[Page], provenance: Provenance
+    header: Dataset, source: SourceSeries, pages: Sequence[Page], provenance: Provenance, series: Series
 ) -> tuple[ResultObject, ...]:
     """Return the pages of a study that has no score, one object each."""
     return tuple(
-        _capture(frame, number, header, source, key_instances(source), provenance, _UNKNOWN_PART)
+        _capture(frame, number, header, source, key_instances(source), provenance, series)
         for number, frame in enumerate(encoded(pages), 1)
     )
 
@@ -78,17 +75,16 @@ def _capture(
     source: SourceSeries,
     shown: Sequence[SourceFrame],
     provenance: Provenance,
-    part: Mapping[str, str | None],
+    series: Series,
 ) -> ResultObject:
     page = frame.page
     dataset = Dataset()
-    dataset.SOPClassUID = SECONDARY_CAPTURE_STORAGE
-    dataset.SOPInstanceUID = provenance.uid(PICTURE_SERIES.kind.value, page.name, page.key)
-    begin(dataset, header, source, PICTURE_SERIES, provenance)
+    dataset.SOPInstanceUID = provenance.uid(series.kind.name, page.name, page.key)
+    begin(dataset, header, source, series, provenance)
     describe_capture(dataset, header)
     dataset.InstanceNumber = number
-    for keyword, value in part.items():
-        setattr(dataset, keyword, value)
+    if not series.body_part:
+        dataset.Laterality = None  # absent for an unpaired part of the body, empty where it is not known (C.7.3.1)
     dataset.PatientOrientation = list(page.orientation) if page.orientation else None
     dataset.ImageComments = f"{NOTICE}. {page.title}."
     dataset.DerivationDescription = describe_making(f"View of a CT, {page.title}", provenance)
@@ -96,7 +92,7 @@ def _capture(
     dataset.SourceImageSequence = codes.items(source_item(image) for image in shown)
     _describe_scale(dataset, page)
     put_pixels(dataset, [frame])
-    return finish(dataset, PICTURE_SERIES.kind, f"sc-{number}-{page.name}", TRANSFER_SYNTAX)
+    return finish(dataset, series.kind, f"sc-{number}-{page.name}")
 
 
 def _describe_scale(dataset: Dataset, page: Page) -> None:

@@ -15,18 +15,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
-from pydicom.uid import DeflatedExplicitVRLittleEndian
 
 from triaged.imaging.geometry import Geometry, Reorientation
 from triaged.results import codes
-from triaged.results.instance import SEGMENTATION_SERIES, ResultObject, begin, finish
+from triaged.results.instance import ResultObject, Series, begin, finish
 from triaged.results.provenance import Provenance, algorithm_identification, decimal
 from triaged.results.references import derivation_item, describe_loss, image_item
 from triaged.results.segment import Segment
 from triaged.results.source import SourceSeries
 from triaged.study.uids import is_valid_uid
-
-SEGMENTATION_STORAGE = "1.2.840.10008.5.1.4.1.1.66.4"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +40,7 @@ def segmentation(
     reorientation: Reorientation,
     described: tuple[Segment, ...],
     provenance: Provenance,
+    series: Series,
 ) -> ResultObject:
     """Return the Segmentation of `described` on `geometry`, the source's own grid.
 
@@ -53,9 +51,8 @@ def segmentation(
         raise ValueError("segments: expected at least one with voxels, found none")
     frames = list(_frames(described, reorientation))
     dataset = Dataset()
-    dataset.SOPClassUID = SEGMENTATION_STORAGE
     dataset.SOPInstanceUID = provenance.uid("seg")
-    begin(dataset, header, source, SEGMENTATION_SERIES, provenance)
+    begin(dataset, header, source, series, provenance)
     _describe_image(dataset, geometry, len(frames), provenance)
     describe_loss(dataset, header)
     _reference_sources(dataset, source)
@@ -63,7 +60,7 @@ def segmentation(
     _describe_frames(dataset, geometry, source, frames, provenance)
     dataset.PixelData = _packed(frames)
     dataset["PixelData"].VR = "OB"
-    return finish(dataset, SEGMENTATION_SERIES.kind, "seg", DeflatedExplicitVRLittleEndian)
+    return finish(dataset, series.kind)
 
 
 def _frames(described: tuple[Segment, ...], reorientation: Reorientation) -> Iterator[_Frame]:

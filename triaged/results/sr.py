@@ -16,16 +16,15 @@ from pydicom.sr.coding import Code
 
 from triaged.results import codes
 from triaged.results.document import describe_document, evidence, observation_context, write_content
-from triaged.results.instance import REPORT_SERIES, ResultObject, begin, finish
+from triaged.results.instance import ResultObject, Series, begin, finish
 from triaged.results.provenance import MANUFACTURER, Provenance
 from triaged.results.segment import Segment
 from triaged.results.source import SourceSeries
 from triaged.study.concepts import Code as ConceptCode
 from triaged.study.concepts import Output, Site
 from triaged.study.finding import Finding, Measurement, QualityFlag
+from triaged.study.kinds import ObjectKind
 from triaged.study.placement import Placement, TriageClass
-
-COMPREHENSIVE_3D_SR_STORAGE = "1.2.840.10008.5.1.4.1.1.88.34"
 
 ACTIONABLE_CATEGORIES: Mapping[TriageClass, Code] = {
     TriageClass.CRITICAL: codes.ACR_CATEGORY_2,
@@ -72,12 +71,11 @@ def report(
         title=standard.DCM.ImagingMeasurementReport,
     )
     dataset = Dataset()
-    dataset.SOPClassUID = COMPREHENSIVE_3D_SR_STORAGE
     dataset.SOPInstanceUID = provenance.report_uid
-    begin(dataset, header, source, REPORT_SERIES, provenance)
+    begin(dataset, header, source, Series(ObjectKind.SR), provenance)
     describe_document(dataset, source, evidence(source, *([segmentation] if segmentation else [])), provenance)
     write_content(dataset, content[0])
-    return finish(dataset, REPORT_SERIES.kind, "sr")
+    return finish(dataset, ObjectKind.SR)
 
 
 def flag_code(flag: QualityFlag) -> Code:

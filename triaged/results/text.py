@@ -15,12 +15,11 @@ from pydicom.sr.coding import Code
 
 from triaged.results import codes
 from triaged.results.document import describe_document, evidence, observation_context, write_content
-from triaged.results.instance import TEXT_SERIES, ResultObject, begin, finish
+from triaged.results.instance import ResultObject, Series, begin, finish
 from triaged.results.provenance import Provenance
 from triaged.results.source import SourceSeries
 from triaged.results.wording import INTENDED_USE, Lines
-
-BASIC_TEXT_SR_STORAGE = "1.2.840.10008.5.1.4.1.1.88.11"
+from triaged.study.kinds import ObjectKind
 
 _Statement = tuple[Code, str]
 _Section = tuple[Code, Sequence[_Statement]]
@@ -48,12 +47,11 @@ def _document(
 ) -> ResultObject:
     """Return the document; `missing` says what it lacks to be complete, and is empty where it lacks nothing."""
     dataset = Dataset()
-    dataset.SOPClassUID = BASIC_TEXT_SR_STORAGE
     dataset.SOPInstanceUID = provenance.uid(*role)
-    begin(dataset, header, source, TEXT_SERIES, provenance)
+    begin(dataset, header, source, Series(ObjectKind.TEXT), provenance)
     describe_document(dataset, source, evidence(source), provenance, missing=missing)
     write_content(dataset, _content(lines, provenance))
-    return finish(dataset, TEXT_SERIES.kind, "text")
+    return finish(dataset, ObjectKind.TEXT)
 
 
 def _content(lines: Lines, provenance: Provenance) -> hd.sr.ContainerContentItem:

@@ -29,8 +29,9 @@ from triaged.store.studies.claims import Claims
 from triaged.store.studies.outcomes import Outcomes
 from triaged.store.studies.publications import Publications
 from triaged.study.assessment import Assessed, Assessment, Failed, OutOfScope, Reason, ReasonCode, unreadable
+from triaged.study.kinds import ObjectKind
 from triaged.study.placement import Placement
-from triaged.study.records import Claim, ObjectKind, Prior, Series
+from triaged.study.records import Claim, Prior, Series
 from triaged.study.standing import Compared
 from triaged.study.uids import SeriesUID
 from triaged.triage.follow_up import FollowUp

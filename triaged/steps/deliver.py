@@ -114,6 +114,6 @@ class Courier(Errand[OutboxItem]):
             **counted,
             "study_instance_uid": item.study_uid,
             "destination": item.destination,
-            "kind": item.object.kind.value,
+            "kind": item.object.kind.name,
             "sop_instance_uid": item.object.sop_instance_uid,
         }

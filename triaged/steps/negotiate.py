@@ -10,34 +10,16 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import structlog
-from pydicom.uid import (
-    UID,
-    BasicTextSRStorage,
-    Comprehensive3DSRStorage,
-    ExplicitVRLittleEndian,
-    ImplicitVRLittleEndian,
-    MultiFrameTrueColorSecondaryCaptureImageStorage,
-    SecondaryCaptureImageStorage,
-    SegmentationStorage,
-)
+from pydicom.uid import UID
 
 from triaged.steps.ports import Negotiation, Peer, Prober, Unreachable
 from triaged.store.couriers.outbox import Outbox
 from triaged.store.couriers.peers import Peers
 from triaged.study.commitment import STORAGE_COMMITMENT_PUSH_MODEL
-from triaged.study.records import Negotiated, ObjectKind
+from triaged.study.kinds import EXPLICIT, IMPLICIT, KINDS, ObjectKind
+from triaged.study.records import Negotiated
 
 log = structlog.get_logger()
-
-SOP_CLASSES: Mapping[ObjectKind, str] = {
-    ObjectKind.SC: SecondaryCaptureImageStorage,
-    ObjectKind.SC_MULTIFRAME: MultiFrameTrueColorSecondaryCaptureImageStorage,
-    ObjectKind.SR: Comprehensive3DSRStorage,
-    ObjectKind.SEG: SegmentationStorage,
-    ObjectKind.TEXT: BasicTextSRStorage,
-}
-"""As which class the objects of a kind are stored."""
-_OF_COMMANDS = (str(ExplicitVRLittleEndian), str(ImplicitVRLittleEndian))
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,27 +76,24 @@ class Negotiator:
         Pictures as one object are left out: where they were refused the single pictures went in their place.
         """
         news = {
-            uid
-            for uid, syntaxes in accepted.items()
-            if syntaxes and before is not None and before.refuses(uid)
-            if uid != SOP_CLASSES[ObjectKind.SC_MULTIFRAME]
-        }
+            uid for uid, syntaxes in accepted.items() if syntaxes and before is not None and before.refuses(uid)
+        } - {kind.sop_class_uid for kind in KINDS.values() if kind.combines}
         if news:
             revived = self._outbox.revive_refused(self._destination.peer.name, sorted(news), now=now)
             log.info("refused objects will be sent", destination=self._destination.peer.name, objects=revived)
 
 
 def wanted_of(
-    kinds: frozenset[ObjectKind],
-    sendable: Mapping[str, Sequence[str]],
-    transfer_syntaxes: Sequence[str],
-    *,
-    commitment: bool,
+    kinds: frozenset[ObjectKind], transfer_syntaxes: Sequence[str], *, commitment: bool
 ) -> dict[str, tuple[str, ...]]:
     """Return what a destination is asked for: of what we can send, the classes it wants in the syntaxes it wants."""
-    classes = (SOP_CLASSES[kind] for kind in sorted(kinds))
-    wanted = {uid: tuple(one for one in transfer_syntaxes or sendable[uid] if one in sendable[uid]) for uid in classes}
-    return wanted | ({STORAGE_COMMITMENT_PUSH_MODEL: _OF_COMMANDS} if commitment else {})
+    wanted = {
+        kind.sop_class_uid: tuple(
+            one for one in transfer_syntaxes or kind.transfer_syntaxes if one in kind.transfer_syntaxes
+        )
+        for kind in sorted(kinds)
+    }
+    return wanted | ({STORAGE_COMMITMENT_PUSH_MODEL: (EXPLICIT, IMPLICIT)} if commitment else {})
 
 
 def refusal(answer: Negotiated, sop_class_uid: str) -> str:

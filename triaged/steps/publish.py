@@ -20,13 +20,11 @@ from triaged.results.provenance import Provenance, Replaced
 from triaged.spool.files import Spool
 from triaged.steps.following import chosen
 from triaged.store.studies.publications import Publications
-from triaged.study.records import DerivedObject, ObjectKind, ObjectSet, Prior
+from triaged.study.kinds import KINDS, ObjectKind
+from triaged.study.records import DerivedObject, ObjectSet, Prior
 from triaged.study.uids import StudyUID
 
 log = structlog.get_logger()
-
-ALWAYS_KEPT = frozenset({ObjectKind.SC, ObjectKind.SR, ObjectKind.SEG})
-"""Kinds that are kept even where nobody wants them: the worklist shows the pictures, a later result the report."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +41,7 @@ class Publisher:
     def __init__(self, publications: Publications, spool: Spool, *, wanted: frozenset[ObjectKind]) -> None:
         self._publications = publications
         self._spool = spool
-        self._kinds = wanted | ALWAYS_KEPT
+        self._kinds = wanted | {kind for kind in KINDS.values() if kind.always_kept}
 
     def in_line(self, provenance: Provenance) -> Provenance:
         """Return the provenance of a result as the set it belongs to: the one in force again, or its successor."""

@@ -8,6 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from triaged.study.finding import Finding
+from triaged.study.kinds import ObjectKind
 from triaged.study.lifecycle import State
 from triaged.study.placement import Lane, OrderPriority, Override, Trend, TriageClass
 from triaged.study.reading import ReadState
@@ -133,20 +134,6 @@ class Claim:
     ready_at: datetime
     order_priority: OrderPriority
     series: tuple[Series, ...]
-
-
-class ObjectKind(StrEnum):
-    """Kinds of result objects; a destination lists the kinds it wants.
-
-    `SC_MULTIFRAME` is the pictures of `SC` as one object: where a destination wants both, it gets the one object if it
-    is known to accept it, else the single pictures. `TEXT` is the report as text, for who shows no measurements.
-    """
-
-    SEG = "seg"
-    SC = "sc"
-    SC_MULTIFRAME = "sc-multiframe"
-    SR = "sr"
-    TEXT = "text"
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,42 +9,16 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from pydicom.uid import (
-    UID,
-    BasicTextSRStorage,
-    Comprehensive3DSRStorage,
-    MultiFrameTrueColorSecondaryCaptureImageStorage,
-    SecondaryCaptureImageStorage,
-    SegmentationStorage,
-)
+from pydicom.uid import UID
 from typing_extensions import TypedDict
 
 from triaged.study.commitment import STORAGE_COMMITMENT_PUSH_MODEL
+from triaged.study.kinds import KINDS, forms_of
 from triaged.study.records import DeliveryState, Negotiated
 
-_NO_PICTURES = (
-    "No picture of a result can be shown there. Ask its administrator to accept Secondary Capture: every other object "
-    "is of less use without it."
+_NO_COMMITMENT = (
+    "It does not confirm that it keeps what it was sent: an object counts as delivered once it was accepted."
 )
-_ONE_BY_ONE = "The pictures go one by one instead: nothing is missing there."
-_AS_ONE = (
-    "Pictures go only as one multi-frame object. The reason of a study without a score is a single picture, and does "
-    "not arrive."
-)
-_CONSEQUENCES = {
-    SegmentationStorage: (
-        "The regions (lungs, lesion) cannot be laid over the CT there. Pictures and reports still go; the pictures "
-        "show the same regions."
-    ),
-    Comprehensive3DSRStorage: (
-        "The measurements cannot be kept there as values. Pictures still go and carry the same numbers as text."
-    ),
-    BasicTextSRStorage: "The report as text cannot be read there. Pictures still go and carry the same text.",
-    STORAGE_COMMITMENT_PUSH_MODEL: (
-        "It does not confirm that it keeps what it was sent: an object counts as delivered once it was accepted."
-    ),
-}
-"""What a radiologist or an administrator loses with a class, where another class does not make up for it."""
 
 
 class Accepts(TypedDict):
@@ -135,9 +109,11 @@ def _names(uids: Sequence[str]) -> str:
 
 
 def _consequence(sop_class_uid: str, accepted: Collection[str]) -> str:
-    """Return what the site loses with a class; the two forms of the pictures stand in for each other."""
-    if sop_class_uid == MultiFrameTrueColorSecondaryCaptureImageStorage:
-        return _ONE_BY_ONE if SecondaryCaptureImageStorage in accepted else _NO_PICTURES
-    if sop_class_uid == SecondaryCaptureImageStorage:
-        return _AS_ONE if MultiFrameTrueColorSecondaryCaptureImageStorage in accepted else _NO_PICTURES
-    return _CONSEQUENCES.get(UID(sop_class_uid), "Objects of this class do not go there; the others still do.")
+    """Return what the site loses with a class; forms of the same pictures stand in for each other."""
+    if sop_class_uid == STORAGE_COMMITMENT_PUSH_MODEL:
+        return _NO_COMMITMENT
+    for kind in KINDS.values():
+        if kind.sop_class_uid == sop_class_uid:
+            has_other_form = any(form.sop_class_uid in accepted for form in forms_of(kind))
+            return kind.refused_alone if has_other_form else kind.refused
+    return "Objects of this class do not go there; the others still do."

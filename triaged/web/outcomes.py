@@ -11,16 +11,9 @@ from datetime import datetime
 from shlex import quote
 
 from triaged.store.tables.views import Delivery, ResultRecord
-from triaged.study.records import DeliveryState, ObjectKind
+from triaged.study.records import DeliveryState
 from triaged.web.entries import NOTHING, STYLES, as_share
 
-KIND_WORDS = {
-    ObjectKind.SC: "picture (SC)",
-    ObjectKind.SC_MULTIFRAME: "all pictures in one (multi-frame SC)",
-    ObjectKind.SEG: "regions (SEG)",
-    ObjectKind.SR: "measurements (SR)",
-    ObjectKind.TEXT: "report as text (SR)",
-}
 DELIVERY_WORDS = {
     DeliveryState.PENDING: "waiting",
     DeliveryState.SENT: "sent",
@@ -75,7 +68,7 @@ def as_line(delivery: Delivery) -> DeliveryLine:
         study_uid=delivery.study_uid,
         revision=delivery.result_revision,
         destination=delivery.destination,
-        what=KIND_WORDS[delivery.kind],
+        what=delivery.kind.words,
         sop_instance_uid=delivery.sop_instance_uid,
         style=delivery.state.value.lower(),
         state=DELIVERY_WORDS[delivery.state],
@@ -97,7 +90,7 @@ def resend_commands(deliveries: Sequence[Delivery], *, study_uid: str | None = N
 
     Pictures as one object are not sent again: the single pictures went in their place.
     """
-    again = [each for each in deliveries if each.state in _FOR_A_PERSON and each.kind is not ObjectKind.SC_MULTIFRAME]
+    again = [each for each in deliveries if each.state in _FOR_A_PERSON and not each.kind.combines]
     of_study = "" if study_uid is None else f" --study {quote(study_uid)}"
     return [
         f"triaged resend{of_study} --destination {quote(name)}" for name in sorted({one.destination for one in again})
@@ -126,6 +119,6 @@ def _why(delivery: Delivery) -> str:
         return "superseded by a newer result before it was sent"
     if delivery.state is DeliveryState.PENDING and why:
         return f"last attempt: {why}"
-    if delivery.state in _FOR_A_PERSON and delivery.kind is ObjectKind.SC_MULTIFRAME:
+    if delivery.state in _FOR_A_PERSON and delivery.kind.combines:
         return f"{why} (the single pictures went in its place)"
     return why

@@ -29,7 +29,7 @@ from triaged.store.studies.history import History
 from triaged.store.studies.publications import Publications
 from triaged.store.tables.views import Order, Shown
 from triaged.study.placement import TriageClass
-from triaged.study.records import ObjectKind, WorklistEntry
+from triaged.study.records import WorklistEntry
 from triaged.web.destinations import destinations
 from triaged.web.entries import REVISION_WORDS, STATE_WORDS, STYLES, Row, as_ended, as_row
 from triaged.web.legend import CLASS_WORDS, ORDER_WORDS, Legend
@@ -155,7 +155,7 @@ class Pages:
         """Return a result picture of a study as PNG."""
         for item in self._history.derived(uid):
             path = self._spool.absolute(item.path)
-            if item.sop_instance_uid == sop_instance_uid and item.kind is ObjectKind.SC and described(path):
+            if item.sop_instance_uid == sop_instance_uid and item.kind.is_picture and described(path):
                 return Response(as_png(path), media_type="image/png")
         raise HTTPException(HTTPStatus.NOT_FOUND, "this study has no such picture")
 
@@ -208,7 +208,7 @@ class Pages:
 
     def _pictures(self, uid: str) -> list[tuple[str, Picture | None]]:
         """Return the single pictures of the result in force in the order of its pages, the summary first."""
-        shown = [item for item in self._history.derived(uid) if item.kind is ObjectKind.SC]
+        shown = [item for item in self._history.derived(uid) if item.kind.is_picture]
         return [(item.sop_instance_uid, described(self._spool.absolute(item.path))) for item in shown]
 
     def _page(self, name: str, status: HTTPStatus = HTTPStatus.OK, **values: object) -> Response:

@@ -13,7 +13,7 @@ from triaged.errors import UnreadableStudy
 from triaged.exams.exam import SliceList, View, Viewer, open_view
 from triaged.spool.files import Spool
 from triaged.store.studies.history import History
-from triaged.study.records import ObjectKind
+from triaged.study.kinds import ObjectKind
 
 MOST_STUDIES = 8
 MOST_BYTES = 64 * 2**20
@@ -64,7 +64,7 @@ class Slices:
             with self._opening:  # a second browser waits for the first instead of doing the same
                 found = self._kept(study_uid, basis)
                 if found is None:
-                    segmentation = next((one.path for one in derived if one.kind is ObjectKind.SEG), None)
+                    segmentation = next((one.path for one in derived if one.kind == ObjectKind.SEG), None)
                     found = self._open(study_uid, segmentation)
                     self._keep(study_uid, basis, found)
         return basis, found

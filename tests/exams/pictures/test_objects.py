@@ -28,7 +28,7 @@ from triaged.exams.ct.pictures.coronal import decode_coronal
 from triaged.exams.ct.pictures.projection import Direction
 from triaged.results.instance import PRIVATE_CREATOR, PRIVATE_GROUP, ResultObject
 from triaged.study.assessment import Reason, ReasonCode
-from triaged.study.records import ObjectKind
+from triaged.study.kinds import ObjectKind
 from triaged.study.uids import is_valid_uid
 
 

@@ -34,7 +34,7 @@ from triaged.store.couriers.outbox import Outbox
 from triaged.store.couriers.peers import Peers
 from triaged.store.tables.database import Database, open_database
 from triaged.study.commitment import CommitmentReport, Reference
-from triaged.study.records import ObjectKind
+from triaged.study.kinds import ObjectKind
 
 STUDIES = 12
 KINDS = frozenset({ObjectKind.SC, ObjectKind.SC_MULTIFRAME})
@@ -86,7 +86,7 @@ def test_couriers_that_are_refused_at_once_send_each_picture_once(database: Data
     assert sum(_together(database_url, _refuse_all, _refuse_all)) == STUDIES
     for number in range(1, STUDIES + 1):
         found = Outbox(database).deliveries(study_uid(number).value)
-        assert [(each.kind.value, each.state.value, each.attempts) for each in found] == [
+        assert [(each.kind.name, each.state.value, each.attempts) for each in found] == [
             ("sc-multiframe", "REFUSED", 1),
             ("sc", "SENT", 1),
             ("sc", "SENT", 1),
@@ -208,7 +208,7 @@ def test_a_courier_killed_between_refusal_and_single_pictures_loses_neither(
         process.start()
         process.join(120)
         assert process.exitcode == -signal.SIGKILL
-        assert [(each.kind.value, each.state.value) for each in outbox.deliveries(STUDY)] == [
+        assert [(each.kind.name, each.state.value) for each in outbox.deliveries(STUDY)] == [
             ("sc-multiframe", "PENDING")
         ]
         outbox.release("courier")

@@ -14,8 +14,8 @@ from triaged.config.reading import load
 from triaged.config.settings import Config
 from triaged.config.triage import GuardSection, TriageSection
 from triaged.steps.ports import Peer
+from triaged.study.kinds import ObjectKind
 from triaged.study.placement import OrderPriority, TriageClass
-from triaged.study.records import ObjectKind
 from triaged.triage.guard import GuardOptions
 from triaged.triage.scheme import Discipline, Scheme, TriageOptions, head_start_minutes
 

@@ -1,4 +1,4 @@
-"""What a site writes of its destinations reaches the wire whole: every name has a UID, every kind a class."""
+"""What a site writes of its destinations reaches the wire whole: every name has a UID."""
 
 from __future__ import annotations
 
@@ -10,10 +10,9 @@ from triaged.config.network import DestinationSection, SyntaxName
 from triaged.config.settings import Config
 from triaged.daemon.destinations import destination_of
 from triaged.daemon.examinations import engine_and_pipeline
-from triaged.dimse.syntaxes import NAMES, WANTED
-from triaged.steps.negotiate import SOP_CLASSES
+from triaged.dimse.syntaxes import NAMES
 from triaged.study.commitment import STORAGE_COMMITMENT_PUSH_MODEL
-from triaged.study.records import ObjectKind
+from triaged.study.kinds import ObjectKind
 
 SEG = "1.2.840.10008.5.1.4.1.1.66.4"
 IMPLICIT = "1.2.840.10008.1.2"
@@ -28,22 +27,17 @@ def test_every_transfer_syntax_that_a_site_can_name_is_one_that_we_send() -> Non
     assert set(get_args(SyntaxName)) == set(NAMES)
 
 
-def test_every_kind_of_object_has_a_class_that_we_send() -> None:
-    assert set(SOP_CLASSES) == set(ObjectKind)
-    assert set(SOP_CLASSES.values()) <= set(WANTED)
-
-
 def test_a_destination_is_asked_for_what_it_wants_and_no_more() -> None:
     destination = destination_of(_section(objects=["seg"]))
     assert list(destination.wanted) == [SEG]
-    assert set(destination.wanted[SEG]) == set(WANTED[SEG])
+    assert set(destination.wanted[SEG]) == set(ObjectKind.SEG.transfer_syntaxes)
 
 
 def test_a_destination_is_asked_for_its_transfer_syntaxes_where_an_object_can_go_in_them() -> None:
     destination = destination_of(_section(objects=["sc", "seg"], transfer_syntaxes=["rle", "implicit"]))
     assert destination.transfer_syntaxes == (RLE, IMPLICIT)
     assert destination.wanted[SEG] == (IMPLICIT,)
-    assert destination.wanted[SOP_CLASSES[ObjectKind.SC]] == (RLE, IMPLICIT)
+    assert destination.wanted[ObjectKind.SC.sop_class_uid] == (RLE, IMPLICIT)
 
 
 def test_storage_commitment_is_asked_for_where_the_site_wants_it() -> None:

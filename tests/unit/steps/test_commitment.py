@@ -20,7 +20,8 @@ from triaged.store.couriers.outbox import Outbox
 from triaged.store.tables.database import Database
 from triaged.store.tables.views import Delivery
 from triaged.study.commitment import CommitmentReport, CommitmentRequest, NotCommitted, Reference
-from triaged.study.records import DeliveryState, Instance, ObjectKind
+from triaged.study.kinds import KINDS, ObjectKind
+from triaged.study.records import DeliveryState, Instance
 
 MR_IMAGE_STORAGE = "1.2.840.10008.5.1.4.1.1.4"
 PACS = Peer("pacs", "PACS", "127.0.0.1", 104)
@@ -87,7 +88,7 @@ class Office:
         make_ready(self.studies, study)
         claim = claimed(self.studies)
         objects = (derived(claim, ObjectKind.SR), derived(claim, ObjectKind.SEG))
-        commit(self.studies, claim, objects=objects, destinations={"pacs": frozenset(ObjectKind)})
+        commit(self.studies, claim, objects=objects, destinations={"pacs": frozenset(KINDS.values())})
 
     def send(self, number: int = 2) -> None:
         """Send so many objects."""

@@ -16,6 +16,7 @@ from triaged.store.studies.publications import Publications
 from triaged.store.studies.reception import Reception
 from triaged.study.assessment import Assessed
 from triaged.study.finding import Finding, QualityFlag
+from triaged.study.kinds import KINDS, ObjectKind
 from triaged.study.placement import Lane, OrderPriority, Placement, TriageClass
 from triaged.study.records import (
     Admission,
@@ -23,7 +24,6 @@ from triaged.study.records import (
     DerivedObject,
     Instance,
     InstanceHeader,
-    ObjectKind,
     ObjectSet,
     Patient,
     ReceivedHeader,
@@ -154,7 +154,7 @@ def finding(severity: float = 0.54) -> Finding:
 
 def derived(claim: Claim, kind: ObjectKind, *, number: int = 1) -> DerivedObject:
     """Return a result object of a claimed study."""
-    sop = f"2.25.{claim.study_uid.value.rpartition('.')[2]}0{list(ObjectKind).index(kind)}{number}"
+    sop = f"2.25.{claim.study_uid.value.rpartition('.')[2]}0{list(KINDS).index(kind.name)}{number}"
     return DerivedObject(
         sop, "1.2.840.10008.5.1.4.1.1.66.4", EXPLICIT_VR_LITTLE_ENDIAN, kind, f"{claim.study_uid}/results/{sop}", "ab"
     )

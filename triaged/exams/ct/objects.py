@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from pydicom.dataset import Dataset
@@ -18,19 +18,27 @@ from triaged.exams.ct.segments import segments
 from triaged.exams.exam import Earlier, Results
 from triaged.imaging.geometry import Geometry, Reorientation
 from triaged.imaging.volume import Volume
-from triaged.results.instance import ResultObject
+from triaged.results.instance import ResultObject, Series
 from triaged.results.provenance import Provenance
 from triaged.results.sc import pictures, reason_pictures
 from triaged.results.seg import segmentation
-from triaged.results.source import single_frames, source_series
+from triaged.results.source import SourceSeries, single_frames, source_series
 from triaged.results.sr import Examined, report
 from triaged.results.text import text_reason, text_report
-from triaged.results.wording import reason_lines
+from triaged.results.wording import Lines, reason_lines
 from triaged.study.assessment import Reason
 from triaged.study.concepts import LUNGS, Code
+from triaged.study.kinds import ObjectKind
 from triaged.study.placement import Placement
 
 EXAMINED: Final = Examined(Code("169069000", "SCT", "CT of chest"), LUNGS, "Both lungs")
+SEGMENTATION: Final = Series(ObjectKind.SEG, "lungs and opacity", body_part="CHEST")
+PICTURES: Final = Series(ObjectKind.SC, "CT-derived projection", body_part="CHEST")
+REASON_PICTURES: Final = Series(ObjectKind.SC, "CT-derived projection")
+
+Writer = Callable[[Dataset, SourceSeries, Lines, Provenance], ResultObject]
+WRITERS: tuple[Writer, ...] = (text_report,)
+"""What writes the words of a scored study, each an object of a kind of its own."""
 
 
 def result_objects(
@@ -44,6 +52,7 @@ def result_objects(
     *,
     palette: Palette = Palette.GREEN_RED,
     earlier: Earlier | None = None,
+    writers: Sequence[Writer] = WRITERS,
 ) -> Results:
     """Return segmentation, reports and pictures of one reading; equal arguments give equal bytes.
 
@@ -57,17 +66,21 @@ def result_objects(
     source = source_series(sources, source_geometry)
     header = sources[0]
     described = segments(volume, reading, provenance)
-    masks = segmentation(header, source, source_geometry, reorientation, described, provenance) if described else None
+    masks = (
+        segmentation(header, source, source_geometry, reorientation, described, provenance, SEGMENTATION)
+        if described
+        else None
+    )
     measurements = report(header, source, reading.finding, placement, EXAMINED, masks, described, provenance)
     lines = reading_lines(header, reading, placement, provenance, earlier.prior if earlier else None)
-    words = text_report(header, source, lines, provenance)
+    words = (write(header, source, lines, provenance) for write in writers)
     views = projections(volume, reading)
     names = slice_names(sources, source, reorientation)
     pages = result_pages(
         header, volume, views, reading, placement, provenance, palette=palette, earlier=earlier, slice_names=names
     )
-    shown = pictures(header, source, reorientation, pages, provenance)
-    return Results((*((masks,) if masks else ()), measurements, words, *shown), encode_coronal(cropped(views)[0]))
+    shown = pictures(header, source, reorientation, pages, provenance, PICTURES)
+    return Results((*((masks,) if masks else ()), measurements, *words, *shown), encode_coronal(cropped(views)[0]))
 
 
 def reason_objects(
@@ -79,8 +92,9 @@ def reason_objects(
     """
     header, source = sources[0], single_frames(sources)
     words = reason_lines(header, reason, placement, provenance)
+    pages = reason_pages(header, reason, placement, provenance)
     key = f"{reason.code.value} {reason.detail}"
     return (
-        *reason_pictures(header, source, reason_pages(header, reason, placement, provenance), provenance),
+        *reason_pictures(header, source, pages, provenance, REASON_PICTURES),
         text_reason(header, source, words, provenance, key=key),
     )

@@ -15,7 +15,8 @@ from triaged.store.studies.history import derived_object
 from triaged.store.tables import schema
 from triaged.store.tables.rows import known_study
 from triaged.store.tables.views import Delivery
-from triaged.study.records import DeliveryState, ObjectKind, OutboxItem
+from triaged.study.kinds import kind_of
+from triaged.study.records import DeliveryState, OutboxItem
 
 
 class Outbox(Queue[OutboxItem]):
@@ -119,7 +120,7 @@ def _delivery(row: Row[Any]) -> Delivery:
         study_uid=row.study_uid,
         destination=row.destination,
         sop_instance_uid=row.sop_instance_uid,
-        kind=ObjectKind(row.kind),
+        kind=kind_of(row.kind),
         state=DeliveryState(row.state),
         attempts=row.attempts,
         next_attempt_at=row.next_attempt_at,

@@ -6,19 +6,17 @@ Functions within a transaction of their callers. Knows no sockets and no files.
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, exists, func, or_, select, update
+from sqlalchemy import Connection, bindparam, case, exists, func, or_, select, update
 
 from triaged.store.posting.leases import is_free, posted
 from triaged.store.tables import schema
 from triaged.store.tables.rows import insert_unless_there
-from triaged.study.records import DeliveryState, DerivedObject, ObjectKind
-
-PICTURES = (ObjectKind.SC, ObjectKind.SC_MULTIFRAME)
-"""The same pictures, as single objects and as one: a destination gets them once."""
+from triaged.study.kinds import KINDS, ObjectKind, kind_of
+from triaged.study.records import DeliveryState, DerivedObject
 
 
 def publish(
@@ -74,7 +72,7 @@ def _keep(connection: Connection, study_id: int, result_id: int, made: DerivedOb
         "sop_instance_uid": made.sop_instance_uid,
         "sop_class_uid": made.sop_class_uid,
         "transfer_syntax_uid": made.transfer_syntax_uid,
-        "kind": made.kind,
+        "kind": made.kind.name,
         "path": made.path,
         "sha256": made.sha256,
     }
@@ -88,25 +86,26 @@ def _keep(connection: Connection, study_id: int, result_id: int, made: DerivedOb
 def _left_out(
     connection: Connection, destination: str, kinds: frozenset[ObjectKind], objects: Sequence[DerivedObject]
 ) -> frozenset[ObjectKind]:
-    """Return the kind of pictures that a destination does not get because it gets the other one.
+    """Return the kinds of pictures that a destination does not get because it gets the same ones in the other form."""
+    there = kinds & {made.kind for made in objects}
+    return frozenset(
+        single if _goes_whole(connection, destination, whole, objects) else whole
+        for whole in there
+        if (single := whole.combines) and single in there
+    )
+
+
+def _goes_whole(connection: Connection, destination: str, whole: ObjectKind, objects: Sequence[DerivedObject]) -> bool:
+    """Tell whether pictures go in one object.
 
     What has begun to be sent of these very objects decides first, so that the pictures never arrive twice.
     """
-    pictures = {made.kind: made for made in objects if made.kind in PICTURES}
-    if not kinds.issuperset(PICTURES) or len(pictures) < len(PICTURES):
-        return frozenset()
-    uids = [made.sop_instance_uid for made in objects if made.kind in PICTURES]
-    posted = _posted_pictures(connection, destination, uids)
-    if ObjectKind.SC in posted:
-        return frozenset({ObjectKind.SC_MULTIFRAME})
-    if posted or _accepts(connection, destination, pictures[ObjectKind.SC_MULTIFRAME].sop_class_uid):
-        return frozenset({ObjectKind.SC})
-    return frozenset({ObjectKind.SC_MULTIFRAME})
-
-
-def _posted_pictures(connection: Connection, destination: str, uids: Sequence[str]) -> Collection[ObjectKind]:
+    uids = [made.sop_instance_uid for made in objects if made.kind in (whole, whole.combines)]
     kinds = _POSTED.where(_derived.c.sop_instance_uid.in_(uids))
-    return {ObjectKind(kind) for kind in connection.execute(kinds, {"to": destination}).scalars()}
+    posted = {kind_of(kind) for kind in connection.execute(kinds, {"to": destination}).scalars()}
+    if posted:
+        return whole.combines not in posted
+    return _accepts(connection, destination, whole.sop_class_uid)
 
 
 def _accepts(connection: Connection, destination: str, sop_class_uid: str) -> bool:
@@ -127,6 +126,7 @@ def _delivery(derived_id: int, destination: str, now: datetime) -> dict[str, Any
 
 _derived, _outbox, _result, _study = schema.derived, schema.outbox, schema.result, schema.study
 _DELIVERY_KEY = ("derived_id", "destination")
+_SINGLE_OF = {kind.name: kind.combines.name for kind in KINDS.values() if kind.combines}
 _KNOWN = select(_derived.c.id).where(_derived.c.sop_instance_uid == bindparam("sop"))
 _ADOPT = update(_derived).where(_derived.c.id == bindparam("derived"))
 _REVIVE = update(_outbox).where(
@@ -182,10 +182,11 @@ _FAILED = (
     .where(
         _outbox.c.id == bindparam("item"),
         _outbox.c.state.in_([DeliveryState.DEAD, DeliveryState.REFUSED]),
-        _derived.c.kind == ObjectKind.SC_MULTIFRAME,
+        _derived.c.kind.in_(_SINGLE_OF),
     )
 )
 _single, _single_result = _derived.alias("single"), _result.alias("single_result")
+_is_its_single = _single.c.kind == case(_SINGLE_OF, value=_derived.c.kind)
 _SINGLES = (
     select(_single.c.id)
     .join(_single_result, _single_result.c.id == _single.c.result_id)
@@ -195,18 +196,18 @@ _SINGLES = (
     .where(
         _outbox.c.id == bindparam("item"),
         _single_result.c.object_set_uid == _result.c.object_set_uid,
-        _single.c.kind == ObjectKind.SC,
+        _is_its_single,
     )
     .order_by(_single.c.id)
 )
 _to_same = _outbox.alias("to_same")
-HAS_GIVEN_WAY = (_derived.c.kind == ObjectKind.SC_MULTIFRAME) & exists(
+HAS_GIVEN_WAY = _derived.c.kind.in_(_SINGLE_OF) & exists(
     select(_to_same.c.id)
     .join(_single, _single.c.id == _to_same.c.derived_id)
     .join(_single_result, _single_result.c.id == _single.c.result_id)
     .where(
         _single.c.study_id == _derived.c.study_id,
-        _single.c.kind == ObjectKind.SC,
+        _is_its_single,
         _single_result.c.object_set_uid == _result.c.object_set_uid,
         _to_same.c.destination == _outbox.c.destination,
     )

@@ -12,8 +12,9 @@ from triaged.store.tables import schema
 from triaged.store.tables.database import Ledger
 from triaged.store.tables.rows import select_instances, series_by_study
 from triaged.store.tables.views import Conflict, ConflictKind, HistoryEvent, Move, Quarantined, SeriesDecision
+from triaged.study.kinds import kind_of
 from triaged.study.lifecycle import State
-from triaged.study.records import DerivedObject, Instance, ObjectKind
+from triaged.study.records import DerivedObject, Instance
 
 
 class History(Ledger):
@@ -105,7 +106,7 @@ def derived_object(row: Any) -> DerivedObject:
         sop_instance_uid=row.sop_instance_uid,
         sop_class_uid=row.sop_class_uid,
         transfer_syntax_uid=row.transfer_syntax_uid,
-        kind=ObjectKind(row.kind),
+        kind=kind_of(row.kind),
         path=row.path,
         sha256=row.sha256,
     )

@@ -21,9 +21,10 @@ from triaged.store.tables.findings import NO_FINDING, finding_columns, to_text, 
 from triaged.store.tables.rows import record_event
 from triaged.study.assessment import Assessed, Assessment, Failed, OutOfScope
 from triaged.study.finding import Finding
+from triaged.study.kinds import ObjectKind
 from triaged.study.lifecycle import Event, State, after
 from triaged.study.placement import Override
-from triaged.study.records import Claim, DerivedObject, ObjectKind, ObjectSet
+from triaged.study.records import Claim, DerivedObject, ObjectSet
 from triaged.study.standing import Compared
 from triaged.study.uids import SeriesUID
 

@@ -17,11 +17,11 @@ from triaged.store.tables.findings import findings_of
 from triaged.store.tables.moments import interval
 from triaged.store.tables.views import ResultRecord
 from triaged.study.finding import Finding
+from triaged.study.kinds import KINDS
 from triaged.study.lifecycle import State
 from triaged.study.placement import TriageClass
-from triaged.study.records import DerivedObject, ObjectKind, ObjectSet, Prior, Publication
+from triaged.study.records import DerivedObject, ObjectSet, Prior, Publication
 
-_REPORTS = (ObjectKind.SR, ObjectKind.TEXT)
 _PRIORS_SEEN = 50
 """So many are looked at for one with a date; of one identity there may be thousands where a site anonymises."""
 
@@ -74,7 +74,8 @@ class Publications(Ledger):
 
 def _reports_by_set(connection: Connection, study_uid: str) -> dict[str, list[DerivedObject]]:
     found: dict[str, list[DerivedObject]] = {}
-    for row in connection.execute(_REPORTS_OF, {"uid": study_uid}):
+    kinds = [kind.name for kind in KINDS.values() if kind.is_report]
+    for row in connection.execute(_REPORTS_OF, {"uid": study_uid, "kinds": kinds}):
         found.setdefault(row.object_set_uid, []).append(derived_object(row))
     return found
 
@@ -129,7 +130,7 @@ _REPORTS_OF = (
     select(_derived, _result.c.object_set_uid)
     .join(_study, _study.c.id == _derived.c.study_id)
     .join(_result, _result.c.id == _derived.c.result_id)
-    .where(_study.c.study_uid == bindparam("uid"), _derived.c.kind.in_(_REPORTS))
+    .where(_study.c.study_uid == bindparam("uid"), _derived.c.kind.in_(bindparam("kinds", expanding=True)))
     .order_by(_derived.c.id)
 )
 

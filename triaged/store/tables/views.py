@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from triaged.study.kinds import ObjectKind
 from triaged.study.lifecycle import State
 from triaged.study.placement import OrderPriority, TriageClass
-from triaged.study.records import DeliveryState, ObjectKind
+from triaged.study.records import DeliveryState
 
 
 class Shown(StrEnum):

@@ -25,7 +25,8 @@ from triaged.store.couriers.commitments import Commitments, Held
 from triaged.store.couriers.outbox import Outbox
 from triaged.store.tables.database import Database
 from triaged.study.commitment import CommitmentReport, FailureReason, NotCommitted, Reference
-from triaged.study.records import DeliveryState, ObjectKind, OutboxItem
+from triaged.study.kinds import ObjectKind
+from triaged.study.records import DeliveryState, OutboxItem
 from triaged.study.uids import SOPInstanceUID
 
 KINDS = (ObjectKind.SEG, ObjectKind.SR)

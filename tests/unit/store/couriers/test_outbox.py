@@ -8,9 +8,10 @@ from tests.unit.store.making import Studies, at, claimed, commit, derived, make_
 from triaged.errors import StaleClaim
 from triaged.store.couriers.outbox import Outbox
 from triaged.store.tables.database import Database
-from triaged.study.records import DeliveryState, ObjectKind, OutboxItem
+from triaged.study.kinds import KINDS, ObjectKind
+from triaged.study.records import DeliveryState, OutboxItem
 
-EVERY_KIND = frozenset(ObjectKind)
+EVERY_KIND = frozenset(KINDS.values())
 
 
 @pytest.fixture

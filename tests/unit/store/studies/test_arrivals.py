@@ -24,9 +24,10 @@ from triaged.errors import TryLater
 from triaged.store.listing.worklist import Worklist
 from triaged.store.tables.database import Database, open_database
 from triaged.store.tables.views import ConflictKind
+from triaged.study.kinds import ObjectKind
 from triaged.study.lifecycle import State
 from triaged.study.placement import Lane, OrderPriority
-from triaged.study.records import Admission, ObjectKind, ReceivedHeader
+from triaged.study.records import Admission, ReceivedHeader
 from triaged.study.uids import SeriesUID, SOPInstanceUID, StudyUID
 
 

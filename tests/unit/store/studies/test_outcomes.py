@@ -31,8 +31,9 @@ from triaged.store.tables import schema
 from triaged.store.tables.database import Database
 from triaged.store.tables.views import SeriesDecision
 from triaged.study.assessment import Failed, OutOfScope, Reason, ReasonCode
+from triaged.study.kinds import KINDS, ObjectKind
 from triaged.study.lifecycle import State
-from triaged.study.records import Claim, DeliveryState, ObjectKind
+from triaged.study.records import Claim, DeliveryState
 from triaged.study.uids import SeriesUID
 
 PACS = {"pacs": frozenset({ObjectKind.SC, ObjectKind.SR}), "research": frozenset({ObjectKind.SEG})}
@@ -152,9 +153,9 @@ def test_a_second_result_supersedes_the_first_which_stays(studies: Studies, data
 def test_each_destination_gets_the_kinds_it_wants_once(studies: Studies, database: Database) -> None:
     make_ready(studies, 1)
     claim = claimed(studies)
-    commit(studies, claim, objects=tuple(derived(claim, kind) for kind in ObjectKind), destinations=PACS)
+    commit(studies, claim, objects=tuple(derived(claim, kind) for kind in KINDS.values()), destinations=PACS)
     deliveries = Outbox(database).deliveries(study_uid(1).value)
-    assert sorted((each.destination, each.kind.value) for each in deliveries) == [
+    assert sorted((each.destination, each.kind.name) for each in deliveries) == [
         ("pacs", "sc"),
         ("pacs", "sr"),
         ("research", "seg"),

@@ -13,7 +13,8 @@ from triaged.store.couriers.outbox import Outbox
 from triaged.store.couriers.peers import Peers
 from triaged.store.tables.database import Database
 from triaged.study.commitment import CommitmentReport, NotCommitted
-from triaged.study.records import Claim, DeliveryState, DerivedObject, Negotiated, ObjectKind, OutboxItem
+from triaged.study.kinds import ObjectKind
+from triaged.study.records import Claim, DeliveryState, DerivedObject, Negotiated, OutboxItem
 
 STUDY = study_uid(1).value
 MULTI_FRAME_TRUE_COLOR = "1.2.840.10008.5.1.4.1.1.7.4"
@@ -53,7 +54,7 @@ def publish(
 
 
 def posted(outbox: Outbox) -> list[tuple[str, str]]:
-    return [(each.kind.value, each.state.value) for each in outbox.deliveries(STUDY)]
+    return [(each.kind.name, each.state.value) for each in outbox.deliveries(STUDY)]
 
 
 def due(outbox: Outbox, *, minutes: float = 5.0) -> OutboxItem:

@@ -21,8 +21,9 @@ from triaged.store.couriers.outbox import Outbox
 from triaged.store.listing.worklist import Worklist
 from triaged.store.tables.database import Database
 from triaged.study.assessment import Failed, OutOfScope, Reason, ReasonCode
+from triaged.study.kinds import KINDS, ObjectKind
 from triaged.study.lifecycle import State
-from triaged.study.records import Claim, DeliveryState, DerivedObject, ObjectKind, OutboxItem
+from triaged.study.records import Claim, DeliveryState, DerivedObject, OutboxItem
 
 STUDY = study_uid(1).value
 REPORTS = (ObjectKind.SR, ObjectKind.TEXT)
@@ -60,7 +61,7 @@ def score(
 
 
 def states(outbox: Outbox) -> list[tuple[int, str, str]]:
-    return [(each.result_revision, each.kind.value, each.state.value) for each in outbox.deliveries(STUDY)]
+    return [(each.result_revision, each.kind.name, each.state.value) for each in outbox.deliveries(STUDY)]
 
 
 def due(outbox: Outbox, *, minutes: float, lease_s: float = 60.0, courier: str = "courier") -> OutboxItem:
@@ -110,7 +111,7 @@ def test_going_back_to_earlier_settings_gives_a_third_set(studies: Studies) -> N
 
 
 def derived_uid_of(kind: ObjectKind, revision: int) -> str:
-    return f"2.25.10{list(ObjectKind).index(kind)}{revision}"
+    return f"2.25.10{list(KINDS).index(kind.name)}{revision}"
 
 
 def test_a_set_without_reports_leaves_the_last_ones_to_be_named(studies: Studies) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from tests.unit.store.making import Studies, at, claimed, commit, derived, make_ready
 from triaged.store.couriers.outbox import Outbox
 from triaged.store.tables.database import Database
-from triaged.study.records import ObjectKind
+from triaged.study.kinds import ObjectKind
 
 
 def test_a_courier_takes_over_at_once_what_its_predecessor_was_sending(database: Database) -> None:

@@ -36,13 +36,14 @@ from triaged.store.tables.findings import findings_of
 from triaged.study.commitment import Reference
 from triaged.study.concepts import SEVERITY
 from triaged.study.finding import Finding, Measurement, QualityFlag
+from triaged.study.kinds import KINDS, ObjectKind
 from triaged.study.placement import Lane, Override, Placement, TriageClass
 from triaged.study.reading import ActionKind, ReadState
-from triaged.study.records import DeliveryState, DerivedObject, ObjectKind
+from triaged.study.records import DeliveryState, DerivedObject
 from triaged.study.uids import is_valid_uid
 
 STUDY = study_uid(1).value
-EVERY_KIND = {"pacs": frozenset(ObjectKind)}
+EVERY_KIND = {"pacs": frozenset(KINDS.values())}
 TIMES = {"then": "2026-03-01T11:00:00.000000+00:00", "lease": "2026-03-01T11:05:00.000000+00:00"}
 
 ROWS = [
