@@ -13,10 +13,10 @@ from pydantic import Field, model_validator
 from triaged.config.access import AccessSection
 from triaged.config.network import DeliverySection, DestinationSection, DicomSection, OrderPrioritySection, WebSection
 from triaged.config.pushing import PushSection
+from triaged.config.shipped import shipped
 from triaged.config.triage import TriageSection
 from triaged.config.values import Count, DatabaseUrl, ResolvedPath, Seconds, Section, Wait, wrong
 
-PROJECT_FOLDER = Path(__file__).resolve().parents[2]
 THRESHOLD_ENGINE = "threshold"
 
 
@@ -37,7 +37,7 @@ class ModelsSection(Section):
     """Which engine reads a CT: a package in `folder`, or `threshold`."""
 
     ct: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")] = "ct-open"
-    folder: ResolvedPath = PROJECT_FOLDER / "onnx_models"
+    folder: ResolvedPath = Field(default_factory=lambda: shipped("onnx_models"))
 
 
 class InferenceSection(Section):
