@@ -290,10 +290,15 @@ def test_modules_and_functions_stay_small() -> None:
     assert not broken, "\n".join(broken)
 
 
+def _entries(name: str) -> list[str]:
+    """Return the entries of a lock file, each as one line: package, version, marker and hashes."""
+    lines = (PROJECT / "deploy" / name).read_text(encoding="utf-8").replace("\\\n", " ").splitlines()
+    return [line for line in lines if line and not line.startswith("#")]
+
+
 def _lock(*names: str) -> dict[str, str]:
     """Return name and version of every package that lock files name."""
-    lines = [line for name in names for line in (PROJECT / "deploy" / name).read_text(encoding="utf-8").splitlines()]
-    pinned = [Requirement(line) for line in lines if line and not line.startswith("#")]
+    pinned = [Requirement(entry.split("--hash")[0]) for name in names for entry in _entries(name)]
     assert all(re.fullmatch(r"==[^*,]+", str(requirement.specifier)) for requirement in pinned)
     return {canonicalize_name(requirement.name): str(requirement.specifier)[2:] for requirement in pinned}
 
@@ -314,6 +319,12 @@ def test_the_locks_hold_what_the_project_asks_for(extra: str | None, files: list
         name = canonicalize_name(requirement.name)
         assert name in locked, f"{requirement} is in no lock: run deploy/lock"
         assert locked[name] in requirement.specifier, f"{requirement}, but locked is {locked[name]}: run deploy/lock"
+
+
+@pytest.mark.parametrize("name", sorted(path.name for path in (PROJECT / "deploy").glob("*.txt")))
+def test_every_package_of_a_lock_has_one_version_and_hashes(name: str) -> None:
+    for entry in _entries(name):
+        assert re.fullmatch(r"[a-z0-9-]+==[^ ;]+( ; [^-]+)?( +--hash=sha256:[0-9a-f]{64})+", entry.strip()), entry
 
 
 @pytest.mark.parametrize("script", ["deploy/run", "deploy/setup", "deploy/test", "deploy/lock", ".ci/run"])
