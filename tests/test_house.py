@@ -327,7 +327,9 @@ def test_every_package_of_a_lock_has_one_version_and_hashes(name: str) -> None:
         assert re.fullmatch(r"[a-z0-9-]+==[^ ;]+( ; [^-]+)?( +--hash=sha256:[0-9a-f]{64})+", entry.strip()), entry
 
 
-@pytest.mark.parametrize("script", ["deploy/run", "deploy/setup", "deploy/test", "deploy/lock", ".ci/run"])
+@pytest.mark.parametrize(
+    "script", ["deploy/run", "deploy/setup", "deploy/check", "deploy/test", "deploy/lock", ".ci/run"]
+)
 def test_scripts_can_be_run_and_are_well_formed(script: str) -> None:
     assert os.access(PROJECT / script, os.X_OK)
     assert subprocess.run(["bash", "-n", PROJECT / script], timeout=20).returncode == 0
