@@ -41,7 +41,14 @@ ROOMS_OF_LIBRARIES = {
     "onnxscript": {"lab"},
     "matplotlib": {"lab"},
     "nibabel": {"lab"},
-    "typer": {"cli/program.py", "cli/users.py", "lab/commands.py", "lab/packages/options.py", "lab/phantom/command.py"},
+    "typer": {
+        "cli/program.py",
+        "cli/users.py",
+        "cli/configuration.py",
+        "lab/commands.py",
+        "lab/packages/options.py",
+        "lab/phantom/command.py",
+    },
     "hl7": {"push"},
     "http": {"push", "web"},
     "ssl": {"push"},
@@ -290,10 +297,15 @@ def test_modules_and_functions_stay_small() -> None:
     assert not broken, "\n".join(broken)
 
 
+def _entries(name: str) -> list[str]:
+    """Return the entries of a lock file, each as one line: package, version, marker and hashes."""
+    lines = (PROJECT / "deploy" / name).read_text(encoding="utf-8").replace("\\\n", " ").splitlines()
+    return [line for line in lines if line and not line.startswith("#")]
+
+
 def _lock(*names: str) -> dict[str, str]:
     """Return name and version of every package that lock files name."""
-    lines = [line for name in names for line in (PROJECT / "deploy" / name).read_text(encoding="utf-8").splitlines()]
-    pinned = [Requirement(line) for line in lines if line and not line.startswith("#")]
+    pinned = [Requirement(entry.split("--hash")[0]) for name in names for entry in _entries(name)]
     assert all(re.fullmatch(r"==[^*,]+", str(requirement.specifier)) for requirement in pinned)
     return {canonicalize_name(requirement.name): str(requirement.specifier)[2:] for requirement in pinned}
 
@@ -316,7 +328,15 @@ def test_the_locks_hold_what_the_project_asks_for(extra: str | None, files: list
         assert locked[name] in requirement.specifier, f"{requirement}, but locked is {locked[name]}: run deploy/lock"
 
 
-@pytest.mark.parametrize("script", ["deploy/run", "deploy/setup", "deploy/test", "deploy/lock", ".ci/run"])
+@pytest.mark.parametrize("name", sorted(path.name for path in (PROJECT / "deploy").glob("*.txt")))
+def test_every_package_of_a_lock_has_one_version_and_hashes(name: str) -> None:
+    for entry in _entries(name):
+        assert re.fullmatch(r"[a-z0-9-]+==[^ ;]+( ; [^-]+)?( +--hash=sha256:[0-9a-f]{64})+", entry.strip()), entry
+
+
+@pytest.mark.parametrize(
+    "script", ["deploy/run", "deploy/setup", "deploy/check", "deploy/test", "deploy/lock", ".ci/run"]
+)
 def test_scripts_can_be_run_and_are_well_formed(script: str) -> None:
     assert os.access(PROJECT / script, os.X_OK)
     assert subprocess.run(["bash", "-n", PROJECT / script], timeout=20).returncode == 0

@@ -20,6 +20,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Column, Table
 
+from triaged.cli.configuration import app as config_app
 from triaged.cli.users import app as user_app
 from triaged.errors import ConfigError, TriagedError, UnknownDestination
 from triaged.lab.commands import app as model_app
@@ -39,6 +40,7 @@ app = typer.Typer(
 )
 app.add_typer(model_app)
 app.add_typer(user_app)
+app.add_typer(config_app)
 app.command()(phantom)
 out = Console(highlight=False, width=None if sys.stdout.isatty() else 160)
 
@@ -242,10 +244,12 @@ def simulate(
 
 
 def _load(path: Path) -> Config:
-    from triaged.config.reading import load
+    from triaged.config.reading import is_absent_default, load
     from triaged.daemon.logs import configure_logging
 
     settings = load(path)
+    if is_absent_default(path):
+        print(f"No {path} here: every setting has its default (triaged config example prints them).", file=sys.stderr)
     configure_logging(settings.logging.level, settings.logging.style, role="command")
     return settings
 

@@ -23,6 +23,8 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from triaged.config.settings import Config
 from triaged.errors import ConfigError
 
+DEFAULT_FILE = Path("config.yaml")
+
 
 @dataclass(frozen=True, slots=True)
 class _Problem:
@@ -33,7 +35,8 @@ class _Problem:
 def load(path: Path) -> Config:
     """Return the configuration that the file at `path` holds; an empty file means every default.
 
-    Relative paths in it are relative to the file's folder.
+    So does a `config.yaml` of the working directory that is not there: it is the name that nobody has to give. Relative
+    paths are relative to the file's folder.
 
     Raises:
         ConfigError: the file cannot be read or has mistakes; the message lists each with its line.
@@ -51,9 +54,14 @@ def load(path: Path) -> Config:
         raise ConfigError("\n".join(f"{path}:{problem.line}: {problem.text}" for problem in problems)) from None
 
 
+def is_absent_default(path: Path) -> bool:
+    """Tell whether nobody named a configuration file and there is none, so that the defaults are in force."""
+    return path == DEFAULT_FILE and not path.exists()
+
+
 def _read(path: Path) -> CommentedMap | None:
     try:
-        tree = YAML(typ="rt").load(path.read_text(encoding="utf-8"))
+        tree = None if is_absent_default(path) else YAML(typ="rt").load(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigError(f"{path}: expected a readable configuration file, found: {error.strerror}") from None
     except UnicodeDecodeError as error:

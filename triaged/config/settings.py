@@ -13,13 +13,13 @@ from pydantic import Field, model_validator
 from triaged.config.access import AccessSection
 from triaged.config.network import DeliverySection, DestinationSection, DicomSection, OrderPrioritySection, WebSection
 from triaged.config.pushing import PushSection
+from triaged.config.shipped import shipped
 from triaged.config.triage import TriageSection
 from triaged.config.values import Count, DatabaseUrl, ResolvedPath, Seconds, Section, Wait, wrong
 from triaged.exams.ct.options import Palette
 from triaged.steps.options import AnalyseOptions
 from triaged.study.completeness import CompletionOptions
 
-PROJECT_FOLDER = Path(__file__).resolve().parents[2]
 _COMPLETION, _ANALYSE = CompletionOptions(), AnalyseOptions()
 
 
@@ -40,7 +40,7 @@ class ModelsSection(Section):
     """Which engine reads a CT: a package in `folder`, or `threshold`."""
 
     ct: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")] = "ct-open"
-    folder: ResolvedPath = PROJECT_FOLDER / "onnx_models"
+    folder: ResolvedPath = Field(default_factory=lambda: shipped("onnx_models"))
 
 
 class InferenceSection(Section):

@@ -16,7 +16,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from triaged.config.reading import load
-from triaged.config.settings import PROJECT_FOLDER, Config, ModelsSection
+from triaged.config.settings import Config, ModelsSection
+from triaged.config.shipped import shipped
 from triaged.daemon.examinations import engine_and_pipeline
 from triaged.errors import ConfigError
 from triaged.exams.ct.pipelines.pipeline import Pipeline
@@ -31,7 +32,7 @@ from triaged.lab.evaluation.run import Compared, GradeCutOffs, Look, rows
 from triaged.lab.evaluation.summary import HEADLINE, headline, summary
 from triaged.lab.evaluation.table import THRESHOLD_METHOD, Line, comparison
 
-DEFAULT_PACKAGE: Final = PROJECT_FOLDER / "onnx_models" / "ct-open"
+DEFAULT_PACKAGE: Final = "ct-open"
 REPORT: Final = "report.html"
 
 
@@ -104,7 +105,7 @@ def prepare(job: Job) -> Measured:
     if job.pipeline is not None:
         models = ModelsSection(ct=THRESHOLD_ENGINE)
     elif job.package is not None or not job.config.exists():
-        package = (job.package or DEFAULT_PACKAGE).resolve()
+        package = (job.package or shipped("onnx_models") / DEFAULT_PACKAGE).resolve()
         models = ModelsSection.model_construct(ct=package.name, folder=package.parent)
     inference = config.inference
     if job.threads is not None:
