@@ -10,7 +10,7 @@ import io
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, is_dataclass
+from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -536,4 +536,10 @@ def _prior(prior: Prior) -> Any:
 
 
 def _as_dict(value: Any) -> Any:
-    return asdict(value) if is_dataclass(value) and not isinstance(value, type) else value
+    if isinstance(value, ObjectKind):
+        return value.name
+    if isinstance(value, list | tuple):
+        return [_as_dict(each) for each in value]
+    if is_dataclass(value) and not isinstance(value, type):
+        return {each.name: _as_dict(getattr(value, each.name)) for each in fields(value)}
+    return value

@@ -45,8 +45,8 @@ def test_a_toy_reads_a_chest_through_the_tables_that_name_it(package: Path) -> N
 
 def test_without_its_rows_a_toy_is_refused(package: Path) -> None:
     with pytest.raises(ModelRefused, match=r"manifest\.yaml:3: kind: expected ct-multitask, found toy"):
-        load_package(package, "cpu")
-    networks = load_package(package, "cpu", kinds=TOY_KINDS)
+        load_package(package, "cpu", 0)
+    networks = load_package(package, "cpu", 0, TOY_KINDS)
     with pytest.raises(ModelRefused, match=r"toy-1: expected networks that read a CT, of kind ct-multitask, found toy"):
         pipeline_of(networks, CtOptions())
 
@@ -54,7 +54,7 @@ def test_without_its_rows_a_toy_is_refused(package: Path) -> None:
 def test_a_toy_whose_graph_was_changed_is_refused(package: Path) -> None:
     (package / "dense.onnx").write_bytes(b"else")
     with pytest.raises(ModelRefused, match=r"dense\.onnx: expected sha256 [0-9a-f]{64}, found [0-9a-f]{64}"):
-        load_package(package, "cpu", kinds=TOY_KINDS)
+        load_package(package, "cpu", 0, TOY_KINDS)
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def test_the_keys_of_a_toy_are_read_as_strictly_as_all_others(
     assert found in path.read_text()
     path.write_text(path.read_text().replace(found, replacement, 1))
     with pytest.raises(ModelRefused, match=rf"manifest\.yaml:{told}"):
-        load_package(package, "cpu", kinds=TOY_KINDS)
+        load_package(package, "cpu", 0, TOY_KINDS)
 
 
 def test_a_package_says_its_method_or_has_that_of_its_kind(package: Path, tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import partial
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,13 +17,13 @@ from tests.web.reading import opened
 from tests.web.scene import Scene
 from triaged.config.network import DestinationSection
 from triaged.daemon.destinations import destination_of
-from triaged.exams.ct.objects import WRITERS, result_objects
+from triaged.exams.ct.examination import ChestCt
+from triaged.exams.ct.objects import WRITERS
 from triaged.results.instance import ResultObject, Series, begin, finish
 from triaged.results.provenance import Provenance
 from triaged.results.references import key_instances, source_item
 from triaged.results.source import SourceSeries
 from triaged.results.wording import Lines
-from triaged.steps import analyse
 from triaged.store.tables.database import open_database
 from triaged.study.kinds import KINDS, ObjectKind
 from triaged.study.records import DeliveryState
@@ -57,12 +57,14 @@ def row(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def house(row: None, sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[House]:
+def house(row: None, sqlite_url: str, tmp_path: Path) -> Iterator[House]:
     """A daemon whose examination calls a writer more, with a destination that asks for what that makes."""
     del row
-    monkeypatch.setattr(analyse, "result_objects", partial(result_objects, writers=(*WRITERS, key_images)))
     database = open_database(sqlite_url)
     house = House(database, tmp_path)
+    (chest_ct,) = house.examinations
+    assert isinstance(chest_ct, ChestCt)
+    house.examinations = (replace(chest_ct, writers=(*WRITERS, key_images)),)
     house.wanted = _section("sc", "key-images").kinds()
     yield house
     database.close()

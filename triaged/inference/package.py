@@ -27,7 +27,7 @@ from triaged.inference.section import Section, read_section
 N = TypeVar("N", bound=Networks)
 
 
-def load_package(folder: Path, device: Device = "auto", threads: int = 0, kinds: Kinds[Networks] = KINDS) -> Networks:
+def load_package(folder: Path, device: Device, threads: int, kinds: Kinds[Networks] = KINDS) -> Networks:
     """Return the networks of the model package in `folder`, ready to run; see `load_graphs` for the rest.
 
     Raises:
@@ -37,7 +37,7 @@ def load_package(folder: Path, device: Device = "auto", threads: int = 0, kinds:
     return _load(read_manifest(folder, kinds), device, threads, kinds, (folder.absolute().name,))
 
 
-def load_of_kind(kind: Kind[Any, N], folder: Path, device: Device = "auto", threads: int = 0) -> N:
+def load_of_kind(kind: Kind[Any, N], folder: Path, device: Device, threads: int) -> N:
     """Return what `load_package` does, of a package that has to be of one kind without parts."""
     kinds = {kind.name: kind}
     return _load(read_manifest(folder, kinds), device, threads, kinds, (folder.absolute().name,))

@@ -61,7 +61,7 @@ def cuda_works(package: Path) -> bool:
 
 
 def test_auto_runs_anywhere(package: Path) -> None:
-    assert load_of_kind(CT_MULTITASK, package, "auto").lung_probability(pixels(1, 8, 8)).shape == (1, 8, 8)
+    assert load_of_kind(CT_MULTITASK, package, "auto", 0).lung_probability(pixels(1, 8, 8)).shape == (1, 8, 8)
 
 
 def test_cuda_is_refused_where_it_does_not_work(package: Path) -> None:
@@ -75,5 +75,5 @@ def test_cuda_and_cpu_agree(package: Path) -> None:
     if not cuda_works(package):
         pytest.skip("CUDA does not work here: needs an NVIDIA GPU and onnxruntime-gpu[cuda,cudnn]")
     slices = pixels(9, 16, 24)
-    cpu, cuda = (load_of_kind(CT_MULTITASK, package, device) for device in ("cpu", "cuda"))
+    cpu, cuda = (load_of_kind(CT_MULTITASK, package, device, 0) for device in ("cpu", "cuda"))
     np.testing.assert_allclose(cuda.lung_probability(slices), cpu.lung_probability(slices), atol=1e-3)

@@ -25,7 +25,7 @@ def identity(folder: Path) -> str:
 
 
 def load(folder: Path) -> Toy:
-    networks = load_package(folder, "cpu", kinds=TOY_KINDS)
+    networks = load_package(folder, "cpu", 0, TOY_KINDS)
     assert isinstance(networks, Toy)
     return networks
 

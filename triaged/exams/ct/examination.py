@@ -12,7 +12,7 @@ from triaged.exams.ct.choice import ScopeOptions, choose
 from triaged.exams.ct.completeness import is_whole
 from triaged.exams.ct.decoding.series import ReadSeries, read_series
 from triaged.exams.ct.finding import Reading
-from triaged.exams.ct.objects import reason_objects, result_objects
+from triaged.exams.ct.objects import WRITERS, Writer, reason_objects, result_objects
 from triaged.exams.ct.options import Palette
 from triaged.exams.ct.pictures.coronal import decode_coronal
 from triaged.exams.ct.pictures.projection import Projection
@@ -34,6 +34,7 @@ class CtAnalysis:
     read: ReadSeries
     reading: Reading
     palette: Palette
+    writers: tuple[Writer, ...]
 
     @property
     def finding(self) -> Finding:
@@ -52,18 +53,20 @@ class CtAnalysis:
             placement=placement,
             provenance=provenance,
             palette=self.palette,
+            writers=self.writers,
             earlier=earlier,
         )
 
 
 @dataclass(frozen=True, slots=True)
 class ChestCt:
-    """The `Examination` of chest CT; `palette` colours the pictures."""
+    """The `Examination` of chest CT; `palette` colours the pictures, `writers` put its words into objects."""
 
     engine: Engine
     pipeline: Pipeline
     scope: ScopeOptions = field(default_factory=ScopeOptions)
     palette: Palette = Palette.GREEN_RED
+    writers: tuple[Writer, ...] = WRITERS
 
     def choose(self, series: Sequence[Series]) -> Choice:
         """Return the series to score; see `Examination`."""
@@ -79,7 +82,7 @@ class ChestCt:
         still_alive()
         reading = self.pipeline.read(read.volume, read.acquisition)
         still_alive()
-        return CtAnalysis(read, reading, self.palette)
+        return CtAnalysis(read, reading, self.palette, self.writers)
 
     def recall(self, view: bytes) -> Projection:
         """Return the coronal view of an earlier study; see `Examination`."""

@@ -77,7 +77,7 @@ def export(checkpoints: Path, label: Path, folder: Path, storage: Storage = "hal
     trained = TorchNetworks(deepcopy(lungs), deepcopy(multitask), said.training_prior)
     write_package(folder, lungs, multitask, said, storage)
     stored = TorchNetworks(lungs, multitask, said.training_prior)
-    parity = difference(load_of_kind(CT_MULTITASK, folder, "cpu"), stored, slices)
+    parity = difference(load_of_kind(CT_MULTITASK, folder, "cpu", 0), stored, slices)
     if parity.largest > PARITY:
         (folder / MANIFEST_NAME).unlink()  # without it nobody can load the package
         raise ModelRefused(

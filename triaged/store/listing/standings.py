@@ -25,6 +25,8 @@ from triaged.study.placement import OrderPriority, Override, Placement
 from triaged.study.reading import ReadState
 from triaged.study.standing import Comparison, EarlierFinding, Placing, Standing
 
+_FEW = 100
+"""For more studies than this the results of all open ones are read at once."""
 Where = Placement | Placing
 """A place that is the same however the study stands, or the policy that decides once that is known."""
 
@@ -104,8 +106,13 @@ def place_all_in(connection: Connection, placing: Placing, *, cause: str, now: d
     return len(changed)
 
 
-def standing_of(connection: Connection, study: Row[Any], *, now: datetime, **changed: Any) -> Standing:
-    """Return how the study of a row stands, with what is `changed` of it in this transaction."""
+def standing_of(
+    connection: Connection, study: Row[Any], *, now: datetime, result: Row[Any] | None = None, **changed: Any
+) -> Standing:
+    """Return how the study of a row stands, with what is `changed` of it in this transaction.
+
+    `result` is its result in force where the caller has read it already.
+    """
     values = {
         "study_uid": study_uid_of(study),
         "since": study.first_instance_at if study.ready_at is None else study.ready_at,
@@ -115,7 +122,7 @@ def standing_of(connection: Connection, study: Row[Any], *, now: datetime, **cha
         "override": Override(study.override),
     }
     if "assessment" not in changed and study.result_id is not None:
-        result = connection.execute(_RESULT, {"result": study.result_id}).one()
+        result = result or connection.execute(_RESULT, {"result": study.result_id}).one()
         changed = {**_found(connection, study, result), **changed}
     if "trusted" not in changed:
         changed["trusted"] = is_trusted(connection)
@@ -173,7 +180,11 @@ def _place_rows(
 ) -> list[Row[Any]]:
     """Give the studies of these locked rows their places, as one change; return the rows of those that had another."""
     trusted = is_trusted(connection)
-    placements = {row.id: placing(standing_of(connection, row, now=now, trusted=trusted)) for row in rows}
+    results = {row.id: row for row in connection.execute(_RESULTS_OF_OPEN)} if len(rows) > _FEW else {}
+    standings = (
+        standing_of(connection, row, now=now, result=results.get(row.result_id), trusted=trusted) for row in rows
+    )
+    placements = {row.id: placing(standing) for row, standing in zip(rows, standings, strict=True)}
     changed = [row for row in rows if not _is_at(row, placements[row.id])]
     order.place_all(connection, {row.id: placements[row.id] for row in changed}, cause=cause, now=now)
     return changed
@@ -204,6 +215,9 @@ _PRIORITISE = update(_study).where(_study.c.id == bindparam("study"))
 # In the order of their rows, as everybody locks who locks several.
 _ALL_OPEN = (
     select(_study).where(_study.c.read_state != ReadState.DONE).order_by(_study.c.id).with_for_update(key_share=True)
+)
+_RESULTS_OF_OPEN = (
+    select(_result).join(_study, _study.c.result_id == _result.c.id).where(_study.c.read_state != ReadState.DONE)
 )
 _due = _study.c.due_again_at <= bindparam("now", type_=_study.c.due_again_at.type)
 _ALL_DUE = _ALL_OPEN.where(_due)

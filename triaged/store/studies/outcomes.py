@@ -68,19 +68,23 @@ class Outcomes(Ledger):
             study = owned_study(connection, claim)
             event = _event(assessment)
             state = after(State(study.state), event)
-            result = _result_columns(assessment)
             finding = assessment.finding if isinstance(assessment, Assessed) else None
-            named = {"worker": claim.worker, "outcome": state, "model": model, "scheme": scheme}
-            published = {"coronal_path": coronal_path, **_set_columns(object_set), **_compared_columns(compared)}
             chosen_uid = None if chosen is None else chosen.value
+            named = {
+                "worker": claim.worker,
+                "outcome": state,
+                "model": model,
+                "scheme": scheme,
+                "chosen_series_uid": chosen_uid,
+            }
+            published = {"coronal_path": coronal_path, **_set_columns(object_set), **_compared_columns(compared)}
             comparison = None if compared is None else compared.comparison
             known = {"state": state, "assessment": assessment, "comparison": comparison}
             by_itself = placed(connection, study, placement, now=now, override=Override.NONE, **known)
             shown = {"triage_class": by_itself.triage_class, "reason": by_itself.reason}
-            values = {**result, **named, **published, **shown, "chosen_series_uid": chosen_uid, "at": now}
+            values = {**_result_columns(assessment), **named, **published, **shown, "at": now}
             result_id = _write_result(connection, study, values)
-            if finding is not None:
-                write_measurements(connection, result_id, finding)
+            write_measurements(connection, result_id, finding)
             _write_decisions(connection, result_id, chosen, not_chosen)
             publish(connection, study.id, result_id, objects, destinations, now=now)
             place = placed(connection, study, placement, now=now, **known)
@@ -88,15 +92,9 @@ class Outcomes(Ledger):
             order.place(connection, study, place, cause=place.reason, now=now, result_id=news)
             _write_study(connection, study.id, state, result_id, finding)
             withdraw_superseded(connection, study.id, now=now)
+            before, revision = State(study.state), study.revision
             record_event(
-                connection,
-                study.id,
-                event,
-                before=State(study.state),
-                after=state,
-                revision=study.revision,
-                detail=place.reason,
-                now=now,
+                connection, study.id, event, before=before, after=state, revision=revision, detail=place.reason, now=now
             )
 
 

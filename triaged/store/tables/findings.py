@@ -35,11 +35,12 @@ def finding_columns(finding: Finding) -> dict[str, Any]:
     }
 
 
-def write_measurements(connection: Connection, result_id: int, finding: Finding) -> None:
-    """Write the numbers of a finding."""
+def write_measurements(connection: Connection, result_id: int, finding: Finding | None) -> None:
+    """Write the numbers of a finding; none where there is none."""
+    numbers = [] if finding is None else _triples(finding)
     rows = [
         {"result_id": result_id, "number": number, "concept": concept, "site": site, "value": value}
-        for number, (concept, site, value) in enumerate(_triples(finding))
+        for number, (concept, site, value) in enumerate(numbers)
     ]
     if rows:
         connection.execute(_WRITE, rows)
