@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from triaged.exams.ct.finding import CtNumbers, ct_finding
 from triaged.study.finding import Finding, QualityFlag
 from triaged.study.records import WorklistEntry
@@ -46,8 +48,8 @@ def finding_of(
     )
 
 
-def changed(finding: Finding, **numbers: float | None) -> Finding:
-    """Return a finding with other numbers, by the names that `finding_of` takes."""
+def changed(finding: Finding, **others: Any) -> Finding:
+    """Return a finding with other values, by the names that `finding_of` takes."""
     values = {name: getattr(CtNumbers.of(finding), name) for name in CtNumbers.__dataclass_fields__}
     suspicion, grade = finding.suspicion, finding.grade
     known = {
@@ -58,7 +60,7 @@ def changed(finding: Finding, **numbers: float | None) -> Finding:
         "engine": finding.engine,
         "quality": finding.quality,
     }
-    return finding_of(**{**known, **numbers})
+    return finding_of(**{**known, **others})
 
 
 def urgency_of(entry: WorklistEntry) -> float | None:

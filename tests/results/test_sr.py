@@ -38,7 +38,7 @@ def standard_report() -> ResultObject:
 def report_on(**changes: Any) -> Dataset:
     """Return the report on the standard study with these changes of its finding."""
     study = standard_study()
-    finding = replace(study.reading.finding, **changes)
+    finding = changed(study.reading.finding, **changes)
     return parsed(replace(study, reading=replace(study.reading, finding=finding)).report())
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from pydicom.dataset import Dataset
 
+from tests.findings import changed
 from tests.results.ct_study import placement, provenance, put, standard_study
 from triaged.exams.ct.pictures.keyslices import KeySlice
 from triaged.exams.ct.pictures.wording import points, reading_lines, slice_line
@@ -18,26 +19,22 @@ from triaged.study.finding import QualityFlag
 from triaged.study.records import Prior
 
 
-def prior(**changes: Any) -> Prior:
-    values: dict[str, Any] = {
-        "study_uid": "1.2.3",
-        "study_date": "20260201",
-        "object_set_uid": "1.2.4",
-        "algorithm": "multitask-spatial-1 1.2",
+def prior(algorithm: str = "multitask-spatial-1 1.2", **changes: Any) -> Prior:
+    numbers: dict[str, Any] = {
         "severity": 0.02,
         "severity_right": 0.02,
         "severity_left": 0.04,
         "severity_total": 0.03,
         "lesion_ml": 100.0,
         "grade": 1,
-        "coronal_path": "",
     }
-    return Prior(**(values | changes))
+    finding = changed(standard_study().reading.finding, **(numbers | changes))
+    return Prior("1.2.3", "20260201", "1.2.4", algorithm, finding, "")
 
 
 def lines(header: Dataset | None = None, earlier: Prior | None = None, **finding: Any) -> Lines:
     study = standard_study()
-    reading = replace(study.reading, finding=replace(study.reading.finding, **finding))
+    reading = replace(study.reading, finding=changed(study.reading.finding, **finding))
     return reading_lines(header or study.sources[0], reading, placement(), provenance(study.sources), earlier)
 
 
