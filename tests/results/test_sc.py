@@ -27,7 +27,6 @@ from triaged.exams.ct.pictures.pages import result_pages
 from triaged.exams.ct.pictures.projection import projections
 from triaged.imaging.geometry import Reorientation
 from triaged.results.instance import ResultObject
-from triaged.results.layout import NOTICE
 from triaged.results.page import Page
 from triaged.results.references import frames_at
 from triaged.results.sc import pictures
@@ -94,9 +93,9 @@ def test_every_picture_says_that_it_is_derived_and_has_text_burned_in() -> None:
         assert capture.ContentQualification == "RESEARCH"
         assert capture.Modality == "OT"
         assert capture.BodyPartExamined == "CHEST"
-        assert NOTICE in capture.DerivationDescription
+        assert PICTURES.notice in capture.DerivationDescription
         assert page.title in capture.DerivationDescription
-        assert capture.ImageComments == f"{NOTICE}. {page.title}."
+        assert capture.ImageComments == f"{PICTURES.notice}. {page.title}."
 
 
 def test_a_page_of_one_view_is_calibrated_and_oriented_and_any_other_is_not() -> None:

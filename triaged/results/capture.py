@@ -13,7 +13,7 @@ from pydicom.sr.coding import Code
 
 from triaged.imaging.geometry import Reorientation
 from triaged.results import codes
-from triaged.results.layout import NOTICE
+from triaged.results.instance import Series
 from triaged.results.page import Page
 from triaged.results.provenance import Provenance
 from triaged.results.references import describe_loss, frames_at, key_instances
@@ -41,19 +41,20 @@ def describe_capture(dataset: Dataset, header: Dataset) -> None:
     describe_loss(dataset, header)
 
 
-def describe_making(what: str, provenance: Provenance) -> str:
+def describe_making(what: str, provenance: Provenance, series: Series) -> str:
     """Return a Derivation Description."""
-    return f"{what}, {provenance.algorithm}. {NOTICE}."
+    return f"{what}, {provenance.algorithm}. {series.notice}."
 
 
 def derived_by(page: Page) -> Code:
-    """Return how the picture came out of the CT: slices are shown as they are, everything else is a projection."""
+    """Return how the picture came out of the source: images are shown as they are, everything else is a projection."""
     return codes.EXTRACTED_FRAMES if page.slices else codes.PIXEL_SUM
 
 
-def shown_by(page: Page, source: SourceSeries, reorientation: Reorientation) -> tuple[SourceFrame, ...]:
+def shown_by(page: Page, source: SourceSeries, reorientation: Reorientation | None) -> tuple[SourceFrame, ...]:
     """Return the frames that the page shows, else the images that stand for the series."""
-    return frames_at(source, reorientation, page.slices) or key_instances(source)
+    shown = () if reorientation is None else frames_at(source, reorientation, page.slices)
+    return shown or key_instances(source)
 
 
 def put_pixels(dataset: Dataset, frames: Sequence[Frame]) -> None:

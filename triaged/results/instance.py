@@ -42,12 +42,25 @@ class Series:
     """The series that a kind of object forms, in the words of the examination.
 
     `title` opens the series description in the place of the kind's own; `body_part` is a code string, empty where the
-    part is not known or the kind of object has no such attribute.
+    part is not known or the kind of object has no such attribute. `of` is what pictures are views of; `label` is a code
+    string for the content of a segmentation.
     """
 
     kind: ObjectKind
     title: str = ""
     body_part: str = ""
+    of: str = "an image"
+    label: str = "FINDINGS"
+
+    @property
+    def notice(self) -> str:
+        """What stands on every picture and in every description."""
+        return notice(self.title or self.kind.title)
+
+
+def notice(title: str) -> str:
+    """Return what stands on every picture of a series of this title."""
+    return f"{title} - AI triage, not for diagnosis"
 
 
 def begin(dataset: Dataset, header: Dataset, source: SourceSeries, series: Series, provenance: Provenance) -> None:

@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from PIL import Image as Pillow
 from PIL import ImageDraw, ImageFont
 
-NOTICE = "CT-derived projection - AI triage, not for diagnosis"
 PAGE_WIDTH, PAGE_HEIGHT = 1024, 800
 MARGIN = 12
 TOP = 98  # where pictures begin, below the notice, the headline and a caption
@@ -31,9 +30,10 @@ Colour = tuple[int, int, int]
 
 @dataclass(frozen=True, slots=True)
 class Heading:
-    """What every page of a result says at its top besides the notice; `note` may be empty."""
+    """What every page of a result says at its top: above all the notice; `note` may be empty."""
 
     headline: str
+    notice: str
     note: str = ""
     colour: Colour = WHITE
 
@@ -54,7 +54,7 @@ class Sheet:
     def __init__(self, heading: Heading) -> None:
         self.image = Pillow.new("RGB", (PAGE_WIDTH, PAGE_HEIGHT))
         self.draw = ImageDraw.Draw(self.image)
-        self.text((MARGIN, 5), NOTICE, SMALL, AMBER)
+        self.text((MARGIN, 5), heading.notice, SMALL, AMBER)
         self.draw.text((PAGE_WIDTH - MARGIN, 5), heading.note, font=_font(SMALL), fill=AMBER, anchor="ra")
         self.text((MARGIN, 34), heading.headline, HEAD, heading.colour)
 

@@ -23,7 +23,6 @@ from triaged.results.capture import (
     shown_by,
 )
 from triaged.results.instance import ResultObject, Series, begin, finish
-from triaged.results.layout import NOTICE
 from triaged.results.page import Page
 from triaged.results.provenance import Provenance
 from triaged.results.references import source_item
@@ -35,7 +34,7 @@ _LONGEST_LABEL = 16
 def multiframe_picture(
     header: Dataset,
     source: SourceSeries,
-    reorientation: Reorientation,
+    reorientation: Reorientation | None,
     frames: Sequence[Frame],
     provenance: Provenance,
     series: Series,
@@ -52,8 +51,8 @@ def multiframe_picture(
     describe_capture(dataset, header)
     dataset.InstanceNumber = 1
     dataset.PatientOrientation = None
-    dataset.ImageComments = f"{NOTICE}. " + "; ".join(f"{n} {page.title}" for n, page in enumerate(pages, 1))
-    dataset.DerivationDescription = describe_making("Views of a CT", provenance)
+    dataset.ImageComments = f"{series.notice}. " + "; ".join(f"{n} {page.title}" for n, page in enumerate(pages, 1))
+    dataset.DerivationDescription = describe_making(f"Views of {series.of}", provenance, series)
     dataset.DerivationCodeSequence = codes.sequence(*dict.fromkeys(derived_by(page) for page in pages))
     shown = dict.fromkeys(image for page in pages for image in shown_by(page, source, reorientation))
     dataset.SourceImageSequence = codes.items(source_item(image) for image in shown)

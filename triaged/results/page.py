@@ -13,7 +13,8 @@ Picture = NDArray[np.uint8]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Page:
-    """One picture: RGB `pixels`; `pixel_mm` and `orientation` (rows, columns) only where one kind of view fills it.
+    """One picture: RGB `pixels`; `pixel_mm` and `orientation` (rows, columns) only where one kind of view fills it;
+    `scale` says what the pixels were measured on.
 
     `slices` are the source images that it shows, as indices on the canonical volume; none for projections. `key` tells
     apart pages of one name whose content differs although they were made from the same inputs.
@@ -26,3 +27,4 @@ class Page:
     orientation: tuple[str, str] | None
     key: str = ""
     slices: tuple[int, ...] = ()
+    scale: str = ""

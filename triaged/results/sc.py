@@ -23,7 +23,6 @@ from triaged.results.capture import (
     shown_by,
 )
 from triaged.results.instance import ResultObject, Series, begin, finish
-from triaged.results.layout import NOTICE
 from triaged.results.multiframe import multiframe_picture
 from triaged.results.page import Page
 from triaged.results.provenance import Provenance, decimal
@@ -35,14 +34,15 @@ from triaged.study.kinds import ObjectKind
 def pictures(
     header: Dataset,
     source: SourceSeries,
-    reorientation: Reorientation,
+    reorientation: Reorientation | None,
     pages: Sequence[Page],
     provenance: Provenance,
     series: Series,
 ) -> tuple[ResultObject, ...]:
     """Return the pages of a scored study, one object each, and then the object that holds them all.
 
-    `reorientation` is what made the canonical volume, on which a page counts its slices, of the source's.
+    `reorientation` is what made the canonical volume, on which a page counts its slices, of the source's; None where
+    there is none.
 
     Raises:
         ValueError: the pages differ in size.
@@ -86,8 +86,8 @@ def _capture(
     if not series.body_part:
         dataset.Laterality = None  # absent for an unpaired part of the body, empty where it is not known (C.7.3.1)
     dataset.PatientOrientation = list(page.orientation) if page.orientation else None
-    dataset.ImageComments = f"{NOTICE}. {page.title}."
-    dataset.DerivationDescription = describe_making(f"View of a CT, {page.title}", provenance)
+    dataset.ImageComments = f"{series.notice}. {page.title}."
+    dataset.DerivationDescription = describe_making(f"View of {series.of}, {page.title}", provenance, series)
     dataset.DerivationCodeSequence = codes.sequence(derived_by(page))
     dataset.SourceImageSequence = codes.items(source_item(image) for image in shown)
     _describe_scale(dataset, page)
@@ -100,5 +100,4 @@ def _describe_scale(dataset: Dataset, page: Page) -> None:
         return
     dataset.PixelSpacing = [decimal(page.pixel_mm)] * 2
     dataset.PixelSpacingCalibrationType = "GEOMETRY"
-    described = "A slice of the CT" if page.slices else "Parallel projection on the CT grid"
-    dataset.PixelSpacingCalibrationDescription = described
+    dataset.PixelSpacingCalibrationDescription = page.scale

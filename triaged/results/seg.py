@@ -53,7 +53,7 @@ def segmentation(
     dataset = Dataset()
     dataset.SOPInstanceUID = provenance.uid("seg")
     begin(dataset, header, source, series, provenance)
-    _describe_image(dataset, geometry, len(frames), provenance)
+    _describe_image(dataset, geometry, len(frames), series, provenance)
     describe_loss(dataset, header)
     _reference_sources(dataset, source)
     dataset.SegmentSequence = codes.items(_segment_item(segment, provenance) for segment in described)
@@ -83,13 +83,13 @@ def _packed(frames: list[_Frame]) -> bytes:
     return bytes(stream)
 
 
-def _describe_image(dataset: Dataset, geometry: Geometry, frames: int, provenance: Provenance) -> None:
+def _describe_image(dataset: Dataset, geometry: Geometry, frames: int, series: Series, provenance: Provenance) -> None:
     dataset.FrameOfReferenceUID = _frame_of_reference(geometry, provenance)
     dataset.PositionReferenceIndicator = None
     dataset.InstanceNumber = 1
     dataset.ImageType = ["DERIVED", "PRIMARY"]
-    dataset.ContentLabel = "LUNGS_OPACITY"
-    dataset.ContentDescription = f"Lungs and opacity, {provenance.algorithm}"[:64]
+    dataset.ContentLabel = series.label
+    dataset.ContentDescription = f"{series.title.capitalize()}, {provenance.algorithm}"[:64]
     dataset.ContentCreatorName = None
     dataset.SegmentationType = "BINARY"
     dataset.SegmentsOverlap = "YES"

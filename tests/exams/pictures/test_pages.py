@@ -170,7 +170,7 @@ def test_the_page_of_a_reason_has_no_picture() -> None:
 
 
 def test_text_is_cut_with_dots_only_where_even_small_letters_do_not_fit() -> None:
-    sheet, roomy = Sheet(Heading("")), Sheet(Heading(""))
+    sheet, roomy = Sheet(Heading("", "")), Sheet(Heading("", ""))
     sheet.paragraph(["word " * 400, "the end"], (MARGIN, TOP), (300, 100))
     roomy.paragraph(["word " * 4, "the end"], (MARGIN, TOP), (300, 100))
     for page in (sheet, roomy):

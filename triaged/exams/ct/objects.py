@@ -11,7 +11,7 @@ from triaged.exams.ct.finding import Reading
 from triaged.exams.ct.options import Palette
 from triaged.exams.ct.pictures.coronal import encode_coronal
 from triaged.exams.ct.pictures.keyslices import slice_names
-from triaged.exams.ct.pictures.pages import reason_pages, result_pages
+from triaged.exams.ct.pictures.pages import PICTURES_TITLE, reason_pages, result_pages
 from triaged.exams.ct.pictures.projection import cropped, projections
 from triaged.exams.ct.pictures.wording import reading_lines
 from triaged.exams.ct.segments import segments
@@ -32,9 +32,9 @@ from triaged.study.kinds import ObjectKind
 from triaged.study.placement import Placement
 
 EXAMINED: Final = Examined(Code("169069000", "SCT", "CT of chest"), LUNGS, "Both lungs")
-SEGMENTATION: Final = Series(ObjectKind.SEG, "lungs and opacity", body_part="CHEST")
-PICTURES: Final = Series(ObjectKind.SC, "CT-derived projection", body_part="CHEST")
-REASON_PICTURES: Final = Series(ObjectKind.SC, "CT-derived projection")
+SEGMENTATION: Final = Series(ObjectKind.SEG, "lungs and opacity", body_part="CHEST", label="LUNGS_OPACITY")
+PICTURES: Final = Series(ObjectKind.SC, PICTURES_TITLE, body_part="CHEST", of="a CT")
+REASON_PICTURES: Final = Series(ObjectKind.SC, PICTURES_TITLE, of="a CT")
 
 Writer = Callable[[Dataset, SourceSeries, Lines, Provenance], ResultObject]
 WRITERS: tuple[Writer, ...] = (text_report,)

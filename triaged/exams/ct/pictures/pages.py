@@ -22,6 +22,7 @@ from triaged.exams.ct.pictures.zones import LungThirds, lung_thirds
 from triaged.exams.exam import Earlier
 from triaged.imaging.volume import Volume
 from triaged.results.identity import sent_text
+from triaged.results.instance import notice
 from triaged.results.layout import (
     AMBER,
     CAPTION,
@@ -39,6 +40,9 @@ from triaged.results.wording import Lines, percent, reason_lines, revision_note,
 from triaged.study.assessment import Reason
 from triaged.study.placement import Placement
 
+PICTURES_TITLE = "CT-derived projection"
+_NOTICE = notice(PICTURES_TITLE)
+_PROJECTED, _SLICED = "Parallel projection on the CT grid", "A slice of the CT"
 _CORONAL, _SAGITTAL, _AXIAL = Markers("R", "L", "H", "F"), Markers("A", "P", "H", "F"), Markers("R", "L", "A", "P")
 _SIDE = 46  # room beside a view for the numbers of its thirds
 _LEFT = MARGIN + _SIDE
@@ -76,7 +80,7 @@ def result_pages(
     """
     coronal, *sagittals = shown = cropped(tuple(views))
     lines = reading_lines(header, reading, placement, provenance, earlier.prior if earlier else None)
-    style = _Style(Heading(lines.headline, revision_note(provenance)), palette, lines, lung_thirds(reading))
+    style = _Style(Heading(lines.headline, _NOTICE, revision_note(provenance)), palette, lines, lung_thirds(reading))
     pages = [
         _summary(shown, style),
         _view(coronal, style, "plain"),
@@ -91,7 +95,7 @@ def result_pages(
 def reason_pages(header: Dataset, reason: Reason, placement: Placement, provenance: Provenance) -> tuple[Page, ...]:
     """Return the page of a study that has no score: the reason, and no picture of the patient."""
     lines = reason_lines(header, reason, placement, provenance)
-    sheet = Sheet(Heading(lines.headline, revision_note(provenance), AMBER))
+    sheet = Sheet(Heading(lines.headline, _NOTICE, revision_note(provenance), AMBER))
     sheet.paragraph(lines.body, (MARGIN, TOP))
     return (Page("reason", "Not scored", sheet.pixels, None, None, f"{reason.code.value} {reason.detail}"),)
 
@@ -137,7 +141,7 @@ def _view(view: Projection, style: _Style, kind: str) -> Page:
         draw_legend(sheet, (PAGE_WIDTH - LEGEND_WIDTH, TOP), min(grey.shape[0], 440), style.palette)
     orientation = ("L", "F") if view.direction is Direction.CORONAL else ("P", "F")
     name = f"{view.direction.value.replace(' ', '-')}-{kind}"
-    return Page(name, title, sheet.pixels, pixel_mm, orientation)
+    return Page(name, title, sheet.pixels, pixel_mm, orientation, scale=_PROJECTED)
 
 
 def _key_slices(
@@ -158,7 +162,7 @@ def _key_slices(
         words = slice_line(one, volume.geometry, name)
         pixels = _key_slice(pair, where, one, words, style.heading)
         title = f"Key slice, {one.third} third"
-        pages.append(Page(f"key-slice-{one.third}", title, pixels, pixel_mm, ("L", "P"), "", (one.index,)))
+        pages.append(Page(f"key-slice-{one.third}", title, pixels, pixel_mm, ("L", "P"), "", (one.index,), _SLICED))
     return pages
 
 
@@ -196,7 +200,7 @@ def _comparison(
     draw_legend(sheet, (PAGE_WIDTH - LEGEND_WIDTH, TOP), min(lowest - TOP, 440), style.palette)
     below = write_change(sheet, change_rows(reading.finding, earlier.prior), dates, lowest + MARGIN)
     sheet.paragraph(tuple(filter(None, (caution,))), (MARGIN, below + MARGIN))
-    return Page("comparison", "Comparison", sheet.pixels, pixel_mm, ("L", "F"))
+    return Page("comparison", "Comparison", sheet.pixels, pixel_mm, ("L", "F"), scale=_PROJECTED)
 
 
 def _draw_overlaid(
