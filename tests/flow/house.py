@@ -137,7 +137,7 @@ class House:
         self.studies, self.outbox, self.worklist = Studies(database), Outbox(database), Worklist(database)
         self.peers = Peers(database)
         self.spool = Spool(folder / "spool", reserve_mb=0)
-        self._intake = Intake(self.studies, self.studies, self.spool, placing=self._placing, receiver="receiver")
+        self.intake = Intake(self.studies, self.studies, self.spool, placing=self._placing, receiver="receiver")
         self._assembler = Assembler(
             self.studies, self.studies, is_whole=self.is_whole, options=CompletionOptions(), placing=self._placing
         )
@@ -187,15 +187,15 @@ class House:
 
     def send(self, slices: Sequence[bytes]) -> list[Admission]:
         """Deliver slices on one association."""
-        peer = self._intake.open_association(peer="127.0.0.1", calling_ae_title="CT1", now=self.now)
+        peer = self.intake.open_association(peer="127.0.0.1", calling_ae_title="CT1", now=self.now)
         admissions = [self._receive(content, peer) for content in slices]
-        self._intake.close_association(peer, now=self.now)
+        self.intake.close_association(peer, now=self.now)
         return admissions
 
     def _receive(self, content: bytes, peer: CallingPeer) -> Admission:
         image = pydicom.dcmread(BytesIO(content), force=True, stop_before_pixels=True)
         offer = Offer(image.SOPClassUID, image.SOPInstanceUID, ExplicitVRLittleEndian)
-        return self._intake.receive(offer, [content], peer, clock=self.clock)
+        return self.intake.receive(offer, [content], peer, clock=self.clock)
 
     def assemble(self) -> int:
         """Let the clock tick once; return how many studies became complete."""

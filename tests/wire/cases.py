@@ -192,7 +192,7 @@ def reason_objects_of(kind: str) -> tuple[ResultObject, ...]:
 
 def _earlier() -> Earlier:
     """Return what a study of the same patient a month before was scored, and its view as the spool keeps it."""
-    shown = decode_coronal(ct_study(lesion_radius_mm=24.0).results().view)
+    shown = decode_coronal(ct_study(lesion_radius_mm=24.0).results().view or b"")
     prior = Prior(
         study_uid=f"{ROOT}.70",
         study_date="20260204",

@@ -53,10 +53,10 @@ class Earlier:
 
 @dataclass(frozen=True, slots=True)
 class Results:
-    """The objects of a scored study, and the view that a later study of the patient is compared with."""
+    """The objects of a scored study, and the view that a later study of the patient is compared with, if any."""
 
     objects: tuple[ResultObject, ...]
-    view: bytes
+    view: bytes | None
 
 
 class Analysis(Protocol):

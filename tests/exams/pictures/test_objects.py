@@ -131,7 +131,7 @@ def test_an_enhanced_ct_gives_the_same_kinds_of_objects() -> None:
 
 def test_the_coronal_view_is_kept_for_a_later_study_to_be_compared_with() -> None:
     study = standard_study()
-    coronal = decode_coronal(study.results().view)
+    coronal = decode_coronal(study.results().view or b"")
     assert coronal.direction is Direction.CORONAL
     volume_ml = float((coronal.path_mm * np.prod(coronal.spacing_mm)).sum()) / 1000.0
     assert volume_ml == pytest.approx(CtNumbers.of(study.reading.finding).lungs_ml, rel=0.01)

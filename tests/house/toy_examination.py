@@ -1,0 +1,78 @@
+"""An examination as somebody would add it: computed radiographs, of which it measures how bright they are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pydicom import Dataset
+
+from triaged.dicom.files import read_header_only, stored_frames
+from triaged.exams.exam import Choice, Earlier, Results, StillAlive
+from triaged.inference.identity import Engine
+from triaged.results.instance import ResultObject, Series, notice
+from triaged.results.layout import Heading, Sheet
+from triaged.results.page import Page
+from triaged.results.provenance import Provenance
+from triaged.results.sc import pictures, reason_pictures
+from triaged.results.source import single_frames
+from triaged.results.sr import Examined, report
+from triaged.study import records
+from triaged.study.assessment import Reason, ReasonCode
+from triaged.study.concepts import SHARE, Code, Concept, Site, private
+from triaged.study.finding import Finding, Measurement
+from triaged.study.kinds import ObjectKind
+from triaged.study.placement import Placement
+
+BRIGHTNESS = Concept("brightness", private("BRIGHTNESS", "Mean brightness"), SHARE, "mean brightness")
+CHEST = Site("chest", Code("51185008", "SCT", "Thorax"), "chest", "the chest")
+EXAMINED = Examined(Code("399208008", "SCT", "Plain chest X-ray"), CHEST, "Chest")
+ENGINE = Engine("toy", "1", "cd" * 32, "2.25.7", "0", "settings")
+PICTURES = Series(ObjectKind.SC, "Radiograph", body_part="CHEST", of="a radiograph")
+
+
+@dataclass(frozen=True)
+class Toy:
+    engine: Engine = ENGINE
+
+    def choose(self, series: Sequence[records.Series]) -> Choice:
+        chosen = next((one for one in series if one.instances[0].image.modality == "CR"), None)
+        reason = None if chosen else Reason(ReasonCode.NO_CT, "expected a radiograph, found none")
+        return Choice(chosen, tuple((one.series_uid, "no radiograph") for one in series if one != chosen), reason)
+
+    def is_whole(self, series: Sequence[records.Series]) -> bool:
+        return self.choose(series).chosen is not None
+
+    def read(self, instances: Sequence[Path], still_alive: StillAlive) -> ToyAnalysis:
+        header = read_header_only(instances[0])
+        brightness = float(next(stored_frames(instances[0], header)).mean()) / (2**header.BitsStored - 1)
+        measured = (Measurement(BRIGHTNESS, brightness),)
+        return ToyAnalysis(header, Finding(brightness, None, measured, None, self.engine.algorithm))
+
+    def recall(self, view: bytes) -> Any:
+        raise ValueError("expected nothing")
+
+    def explain(
+        self, header: Dataset, reason: Reason, placement: Placement, provenance: Provenance
+    ) -> tuple[ResultObject, ...]:
+        return reason_pictures(header, single_frames([header]), [_page(reason.detail)], provenance, PICTURES)
+
+
+@dataclass(frozen=True)
+class ToyAnalysis:
+    header: Dataset
+    finding: Finding
+
+    def draw(self, placement: Placement, provenance: Provenance, earlier: Earlier | None) -> Results:
+        source = single_frames([self.header])
+        words = report(self.header, source, self.finding, placement, EXAMINED, None, (), provenance)
+        page = _page(self.finding.measurements[0].text)
+        return Results((words, *pictures(self.header, source, None, [page], provenance, PICTURES)), None)
+
+
+def _page(words: str) -> Page:
+    sheet = Sheet(Heading(words, notice(PICTURES.title)))
+    return Page("radiograph", "Radiograph", np.asarray(sheet.pixels), None, None)
