@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 
 PROJECT = Path(__file__).parents[1]
 ALWAYS = "tests/test_house.py"
-SLOW = ("acceptance", "bench", "browser", "real", "training")
+SLOW = ("acceptance/", "bench/", "browser/", "real/", "lab/training/")
 """Folders whose tests run here only if they themselves changed: a daemon, a browser or a training takes minutes."""
 
 
@@ -34,7 +34,7 @@ def belonging(changed: Iterable[str], project: Path) -> list[str]:
     paths = [PurePosixPath(path) for path in changed]
     modules = {".".join(path.with_suffix("").parts) for path in paths if path.suffix == ".py"}
     every = sorted(str(path.relative_to(project)) for path in project.glob("tests/**/test_*.py"))
-    quick = [test for test in every if PurePosixPath(test).parts[1] not in SLOW]
+    quick = [test for test in every if not test.removeprefix("tests/").startswith(SLOW)]
     found = [
         *(str(path) for path in paths if str(path) in every),
         *(test for path in paths for test in quick if _is_named_after(test, path) or _is_below_conftest(test, path)),
@@ -44,11 +44,11 @@ def belonging(changed: Iterable[str], project: Path) -> list[str]:
 
 
 def _is_named_after(test: str, module: PurePosixPath) -> bool:
-    """Tell whether `tests/unit/ROOM/.../test_NAME*.py` stands for `triaged/ROOM/.../NAME.py`."""
+    """Tell whether `tests/ROOM/.../test_NAME*.py` stands for `triaged/ROOM/.../NAME.py`."""
     if module.parts[0] != "triaged" or module.suffix != ".py" or module.stem == "__init__":
         return False
     own = PurePosixPath(test)
-    return own.parts[1:3] == ("unit", module.parts[1]) and f"{own.stem}_".startswith(f"test_{module.stem}_")
+    return own.parts[1] == module.parts[1] and f"{own.stem}_".startswith(f"test_{module.stem}_")
 
 
 def _is_below_conftest(test: str, conftest: PurePosixPath) -> bool:

@@ -1,7 +1,10 @@
 """Databases and spools for every test that needs them: each test gets its own, already migrated.
 
-A test that asks for `database` or `database_url` runs twice, on SQLite and on PostgreSQL. Unit tests, which need no
-server, run on SQLite alone; with `--postgresql` those of them that need a database run on PostgreSQL instead.
+A test that asks for `database` or `database_url` runs twice, on SQLite and on PostgreSQL. Quick tests, which need no
+server, run on SQLite alone; with `--postgresql` those that need a database run on PostgreSQL instead.
+
+Folders are rooms, as in `triaged`. How long a test takes is a marker: `slow`, `browser` or `acceptance`, as `SPEED`
+says or as a test says of itself; all others are quick, together below 30 s.
 """
 
 from __future__ import annotations
@@ -12,17 +15,30 @@ import shutil
 import sys
 import tempfile
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
+from unittest import mock
 
 import psycopg
 import pytest
 
 from triaged.spool.files import Spool
+from triaged.store.tables import sqlite
 from triaged.store.tables.database import Database, migrate, open_database
 
+Prepare = Callable[[Any, object], None]
 _numbers = itertools.count()
-_UNIT = Path(__file__).parent / "unit"
+_TESTS = Path(__file__).parent
+SPEED = {
+    "acceptance": "acceptance",
+    "browser": "browser",
+    **dict.fromkeys(
+        ("exams/pictures", "exams/pipelines", "flow", "golden", "house", "lab", "real", "results", "web", "wire"),
+        "slow",
+    ),
+}
+"""Folders whose tests draw, segment, train, listen or start processes."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -44,13 +60,24 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     kinds = ["sqlite", "postgresql"]
     if metafunc.config.getoption("postgresql"):
         kinds = ["postgresql"]
-    elif metafunc.definition.path.is_relative_to(_UNIT):
+    elif _speed(metafunc.definition) is None:
         kinds = ["sqlite"]
     metafunc.parametrize("database_url", kinds, indirect=True)
 
 
+def _speed(item: pytest.Item) -> str | None:
+    """Return the marker of how long a test takes; None for a quick one."""
+    own = next((name for name in SPEED.values() if item.get_closest_marker(name) is not None), None)
+    folder = item.path.relative_to(_TESTS).as_posix()
+    return own or next((speed for name, speed in SPEED.items() if folder.startswith(f"{name}/")), None)
+
+
+@pytest.hookimpl(tryfirst=True)  # before `-m` selects
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what the choice of the database changes nothing for."""
+    """Mark what is not quick, and leave out what the choice of the database changes nothing for."""
+    for item in items:
+        if (speed := _speed(item)) is not None:
+            item.add_marker(speed)
     if config.getoption("postgresql"):
         asking = [item for item in items if "database_url" in getattr(item, "fixturenames", ())]
         config.hook.pytest_deselected(items=[item for item in items if item not in set(asking)])
@@ -140,3 +167,16 @@ def spool(tmp_path: Path) -> Spool:
 
 def _named(server: str, database: str) -> str:
     return server.replace("/postgres?", f"/{database}?")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def durable_sqlite() -> Iterator[Prepare]:
+    """Leave out SQLite's waiting: no test outlives a power cut. The value is what connections get elsewhere."""
+    durable = sqlite._prepare_sqlite
+
+    def hasty(connection: Any, record: object) -> None:
+        durable(connection, record)
+        connection.execute("PRAGMA synchronous=OFF")
+
+    with mock.patch.object(sqlite, "_prepare_sqlite", hasty):
+        yield durable

@@ -19,7 +19,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from sqlalchemy import insert
 
 from tests.browser.serving import served
-from tests.unit.store.making import at, placement, study_uid
+from tests.store.making import at, placement, study_uid
 from tests.web.scene import Scene
 from triaged.spool.files import Spool
 from triaged.store.listing.order import placement_columns

@@ -15,7 +15,7 @@ from collections.abc import Callable
 
 from sqlalchemy import insert, text
 
-from tests.unit.store.making import PATIENT, Studies, admit, at, instance, placement, study_uid
+from tests.store.making import PATIENT, Studies, admit, at, instance, placement, study_uid
 from triaged.store.listing.actions import Actions
 from triaged.store.listing.order import placement_columns
 from triaged.store.listing.standings import Standings

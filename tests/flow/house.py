@@ -16,9 +16,9 @@ import numpy as np
 import pydicom
 from pydicom.uid import ExplicitVRLittleEndian
 
+from tests.dicom.factory import write_series
 from tests.findings import finding_of
-from tests.unit.dicom.factory import write_series
-from tests.unit.store.making import Studies
+from tests.store.making import Studies
 from triaged.exams.ct.examination import ChestCt
 from triaged.exams.ct.finding import Acquisition, Reading
 from triaged.exams.exam import Examination

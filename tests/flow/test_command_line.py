@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.cli.site import Site, free_port, run_apart
 from tests.flow.pacs import EVERY_CLASS, IMPLICIT, SC, SC_MULTIFRAME, SEG, TEXT, listening
-from tests.unit.cli.site import Site, free_port, run_apart
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ from itertools import pairwise
 
 import pytest
 
-from tests.unit.store.making import NOON, Studies, image, instance, next_set, study_uid
-from tests.unit.triage.cases import finding
+from tests.store.making import NOON, Studies, image, instance, next_set, study_uid
+from tests.triage.cases import finding
 from triaged.steps.guarding import Keeper
 from triaged.steps.placing import placing
 from triaged.store.listing.actions import Actions

@@ -28,7 +28,7 @@ from typer.testing import CliRunner
 import triaged.cli.program
 import triaged.daemon.logs
 import triaged.exams.ct.engines
-from tests.unit.store.making import Studies
+from tests.store.making import Studies
 from triaged.config.reading import load
 from triaged.config.settings import Config, ModelsSection
 from triaged.daemon.examinations import VIEWERS, engine_and_pipeline

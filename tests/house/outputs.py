@@ -15,9 +15,9 @@ from pydicom import Dataset, dcmread
 from sqlalchemy import select
 
 from tests.lab.evaluation.scans import save, scan
+from tests.push.changes import NOW, PATIENT, RESULT, push
 from tests.results.ct_study import placement, provenance, standard_study
-from tests.unit.push.changes import NOW, PATIENT, RESULT, push
-from tests.unit.store.making import study_uid
+from tests.store.making import study_uid
 from tests.web.scene import Scene
 from triaged.exams.ct.finding import Acquisition, Reading
 from triaged.exams.ct.pictures.wording import reading_lines

@@ -15,10 +15,10 @@ import pytest
 from fastapi.testclient import TestClient
 from pydicom.uid import ComputedRadiographyImageStorage, ExplicitVRLittleEndian
 
+from tests.dicom.factory import write_series
 from tests.flow.house import House
 from tests.house.toy_examination import BRIGHTNESS, Toy
-from tests.unit.dicom.factory import write_series
-from tests.unit.store.making import Studies
+from tests.store.making import Studies
 from tests.wire.peers import clock, receiving
 from triaged.daemon.examinations import VIEWERS
 from triaged.dimse.scu import DimseSender

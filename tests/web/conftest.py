@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 from fastapi.testclient import TestClient
 
-from tests.unit.conftest import durable_sqlite as durable_sqlite
 from tests.web.scene import CLINIC_NOW, Scene, clinic
 from triaged.spool.files import Spool
 from triaged.store.tables.database import Database, open_database

@@ -14,7 +14,7 @@ from pydicom import Dataset, FileMetaDataset, dcmwrite
 from pydicom.uid import UID, Comprehensive3DSRStorage, ExplicitVRLittleEndian, SecondaryCaptureImageStorage
 
 from tests.findings import finding_of
-from tests.unit.store.making import CT_IMAGE_STORAGE, NOON, Studies, at, instance, next_set, study_uid
+from tests.store.making import CT_IMAGE_STORAGE, NOON, Studies, at, instance, next_set, study_uid
 from triaged.daemon.examinations import VIEWERS
 from triaged.spool.files import Spool
 from triaged.steps.acting import Readers

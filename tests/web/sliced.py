@@ -7,9 +7,9 @@ from pathlib import Path
 
 from pydicom.uid import UID, DeflatedExplicitVRLittleEndian
 
+from tests.dicom.written import written_study
 from tests.results.ct_study import ct_study
-from tests.unit.dicom.written import written_study
-from tests.unit.store.making import admit, at, instance, next_set, study_uid
+from tests.store.making import admit, at, instance, next_set, study_uid
 from tests.web.scene import DESTINATIONS, OPTIONS, Scene, found, picture_bytes
 from triaged.study.assessment import Assessed
 from triaged.study.kinds import ObjectKind

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from fastapi.testclient import TestClient
 
-from tests.unit.store.making import at
+from tests.store.making import at
 from tests.web.reading import opened
 from tests.web.scene import OPTIONS, Scene
 from triaged.steps.placing import placing

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 from pydicom.uid import CTImageStorage, EnhancedCTImageStorage
 
+from tests.dicom.factory import set_pixels
 from tests.results.ct_study import encoded
-from tests.unit.dicom.factory import set_pixels
 
 SHAPE, SPACING_MM = (28, 56, 72), (7.5, 4.25, 4.75)
 CENTRE_MM = np.array((11.0, -137.0, -205.0))

@@ -28,7 +28,7 @@ from pynetdicom.pdu_primitives import A_ASSOCIATE, ImplementationClassUIDNotific
 from pynetdicom.presentation import build_context
 from sqlalchemy import text
 
-from tests.unit.store.making import Studies
+from tests.store.making import Studies
 from triaged.dimse.options import ScpOptions
 from triaged.dimse.scp import Receiver
 from triaged.spool.files import Spool

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from sqlalchemy import text
 
-from tests.unit.store.making import Studies
+from tests.store.making import Studies
 from tests.wire.peers import Desk, clock, place
 from triaged.dimse.options import ScpOptions
 from triaged.dimse.scp import Receiver

@@ -1,7 +1,7 @@
 """Annexes A to C of the conformance statement, held to the objects that are made over the whole matrix of studies.
 
 Both ways: what an object holds stands in its table, with tag, VR, presence and literal values, and what stands in a
-table is in an object. The tables are read by `tests.unit.statement`, the objects counted by `tests.wire.inventory`.
+table is in an object. The tables are read by `tests.statement`, the objects counted by `tests.wire.inventory`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pydicom import dcmread
 from pydicom.datadict import dictionary_description, dictionary_keyword
 
 from tests.results.ct_study import placement, provenance, standard_study
-from tests.unit.statement import Row, literals, table
+from tests.statement import Row, literals, table
 from tests.wire.cases import REASONS, STUDIES, objects_of, reason_objects_of, study_of
 from tests.wire.inventory import Path, Usage, attributes_of, codes_of, content_of
 from triaged.exams.ct.objects import EXAMINED

@@ -13,7 +13,7 @@ from pydicom import Dataset
 from pynetdicom import AE
 from sqlalchemy import text
 
-from tests.unit.store.making import admit, at, instance, study_uid
+from tests.store.making import admit, at, instance, study_uid
 from tests.web.scene import OPTIONS, Scene, found
 from tests.wire.peers import IMPLICIT, receiving
 from triaged.spool.files import Spool

@@ -19,7 +19,7 @@ from pydicom.dataset import FileMetaDataset
 from pydicom.uid import UID, ExplicitVRLittleEndian, generate_uid
 from pynetdicom import AE, evt
 
-from tests.unit.store.making import Studies, admit, instance, placement, study_uid
+from tests.store.making import Studies, admit, instance, placement, study_uid
 from tests.wire.peers import DCMTK_PATH, clock, eventually, receiving
 from triaged.config.settings import Config
 from triaged.daemon.rooms import open_rooms, policy

@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 import structlog
 
-from tests.unit.push.changes import NOW, PATIENT, push
-from tests.unit.store.making import Studies, at, claimed, commit, make_ready, study_uid
+from tests.push.changes import NOW, PATIENT, push
+from tests.store.making import Studies, at, claimed, commit, make_ready, study_uid
 from tests.wire.receivers import END, START, HttpServer, MllpServer, a_free_port, acknowledged, http, mllp
 from triaged.errors import ConfigError
 from triaged.push.connection import Address, verifying

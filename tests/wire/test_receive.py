@@ -20,7 +20,7 @@ from pynetdicom.pdu_primitives import (
 from sqlalchemy import text
 from structlog.testing import capture_logs
 
-from tests.unit.store.making import Studies
+from tests.store.making import Studies
 from tests.wire.peers import (
     CT_IMAGE,
     EXPLICIT,

@@ -18,7 +18,7 @@ from pynetdicom.association import Association
 from pynetdicom.dimse_messages import C_CANCEL_RQ, C_FIND_RQ
 from pynetdicom.dimse_primitives import C_CANCEL, C_FIND
 
-from tests.unit.store.making import PATIENT, Studies, admit, instance, placement, study_uid
+from tests.store.making import PATIENT, Studies, admit, instance, placement, study_uid
 from tests.wire.peers import CT_IMAGE, EXPLICIT, IMPLICIT, Ours, RawPeer, p_data, receiving
 from triaged.dicom.matching import Query
 from triaged.dimse.options import ScpOptions

@@ -11,8 +11,8 @@ import psycopg
 import pytest
 from sqlalchemy import select, text
 
-from tests.unit.store.couriers.test_outbox import publish
-from tests.unit.store.making import Studies, admit, at, instance, make_ready, placement, study_uid
+from tests.store.couriers.test_outbox import publish
+from tests.store.making import Studies, admit, at, instance, make_ready, placement, study_uid
 from triaged.errors import ActionRefused
 from triaged.store.couriers.outbox import Outbox
 from triaged.store.listing.actions import Actions

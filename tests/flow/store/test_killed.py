@@ -15,7 +15,7 @@ from unittest import mock
 import pytest
 
 from tests.findings import urgency_of
-from tests.unit.store.making import (
+from tests.store.making import (
     EXPLICIT_VR_LITTLE_ENDIAN,
     Studies,
     admit,

@@ -9,8 +9,8 @@ from dataclasses import replace
 from datetime import timedelta
 
 from tests.flow.test_one_order import POLICY, Drawn, by_the_rules, store
-from tests.unit.store.making import NOON, study_uid
-from tests.unit.triage.cases import scored
+from tests.store.making import NOON, study_uid
+from tests.triage.cases import scored
 from triaged.errors import ActionRefused
 from triaged.steps.placing import placing
 from triaged.store.listing.actions import Actions

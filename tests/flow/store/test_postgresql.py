@@ -6,7 +6,7 @@ import psycopg
 import pytest
 from sqlalchemy import text
 
-from tests.unit.store.making import Studies, admit, at, instance
+from tests.store.making import Studies, admit, at, instance
 from triaged.errors import TryLater
 from triaged.store.listing.worklist import Worklist
 from triaged.store.tables import schema

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
-from tests.unit.store.making import NOON
+from tests.store.making import NOON
 from triaged.store.people.accounts import Accounts, TooMany, Wrong
 from triaged.store.people.attempts import MOST_OF_AN_ACCOUNT
 from triaged.store.people.passwords import Cost

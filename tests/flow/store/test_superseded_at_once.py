@@ -14,7 +14,7 @@ from unittest import mock
 
 import pytest
 
-from tests.unit.store.making import (
+from tests.store.making import (
     CT_IMAGE_STORAGE,
     Studies,
     at,
@@ -25,7 +25,7 @@ from tests.unit.store.making import (
     placement,
     study_uid,
 )
-from tests.unit.store.studies.test_pictures import EXPLICIT, MULTI_FRAME_TRUE_COLOR, pictures
+from tests.store.studies.test_pictures import EXPLICIT, MULTI_FRAME_TRUE_COLOR, pictures
 from triaged.errors import StaleClaim
 from triaged.store.couriers import outbox as outboxes
 from triaged.store.couriers.answers import Answers

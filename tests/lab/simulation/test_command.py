@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.cli.site import run
 from tests.lab.acceptance.site_rows import site
-from tests.unit.cli.site import run
 from triaged.errors import ConfigError
 from triaged.lab.simulation.assumed import Accuracy, assumed_cases
 from triaged.lab.simulation.evaluated import read_rows

@@ -1,0 +1,171 @@
+"""Every package that is shipped is whole, says what it was measured at, and finds a chest's two lungs.
+
+The generated patient comes from a seed that training never saw; what a package does on images of patients stands in its
+card.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from ruamel.yaml import YAML
+
+from triaged.exams.ct.finding import Acquisition, Reading
+from triaged.exams.ct.options import CtOptions
+from triaged.exams.ct.pipelines.networks import CtPipeline
+from triaged.imaging.geometry import Geometry
+from triaged.imaging.volume import Volume
+from triaged.inference.kinds.ct_multitask import CT_MULTITASK, CtMultitask
+from triaged.inference.package import load_of_kind
+from triaged.lab.phantom.generate import generate
+from triaged.lab.phantom.options import Disease, Phantom, PhantomOptions, Severity
+
+MODELS = Path(__file__).parents[3] / "onnx_models"
+PACKAGES = sorted(path.parent for path in MODELS.glob("*/manifest.yaml"))
+MOST_MIB = 150
+UNSEEN_SEED = 7_000_000
+ADULT = Acquisition(slice_thickness_mm=5.0, convolution_kernel=None, contrast=False, age_years=50.0)
+
+each_package = pytest.mark.parametrize("package", PACKAGES, ids=lambda path: path.name)
+
+
+@pytest.fixture(scope="module")
+def drawn() -> dict[str, Phantom]:
+    """The same chest without disease and with much of it."""
+    severities: tuple[Severity, ...] = ("none", "severe")
+    return {severity: _drawn(severity) for severity in severities}
+
+
+def _drawn(severity: Severity) -> Phantom:
+    disease: Disease = "none" if severity == "none" else "viral"
+    return generate(PhantomOptions(UNSEEN_SEED, disease=disease, severity=severity, increment_mm=10.0))
+
+
+@pytest.fixture(scope="module")
+def networks() -> dict[Path, CtMultitask]:
+    return {package: load_of_kind(CT_MULTITASK, package, "cpu", threads=1) for package in PACKAGES}
+
+
+@pytest.fixture(scope="module")
+def readings(networks: dict[Path, CtMultitask], drawn: dict[str, Phantom]) -> dict[tuple[Path, str], Reading]:
+    """What the daemon's pipeline finds in both chests with each package."""
+    return {
+        (package, severity): CtPipeline(one, CtOptions()).read(_volume(phantom), ADULT)
+        for package, one in networks.items()
+        for severity, phantom in drawn.items()
+    }
+
+
+def _volume(phantom: Phantom) -> Volume:
+    """Return the phantom in its place: slices to the head, rows to the back, columns to the patient's left."""
+    affine = np.zeros((4, 4))
+    affine[2, 0], affine[1, 1], affine[0, 2] = phantom.spacing_mm
+    affine[3, 3] = 1.0
+    return Volume(phantom.voxels_hu, Geometry(affine, phantom.voxels_hu.shape, "2.25.1"))
+
+
+def _dice(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> float:
+    return float(2 * np.sum(first & second) / (np.sum(first) + np.sum(second)))
+
+
+def test_something_is_shipped() -> None:
+    assert PACKAGES
+
+
+def test_every_folder_of_models_is_a_package() -> None:
+    assert sorted(path for path in MODELS.iterdir() if path.is_dir()) == PACKAGES
+
+
+def test_all_packages_together_stay_small_enough_for_git() -> None:
+    assert sum(path.stat().st_size for path in MODELS.rglob("*") if path.is_file()) < MOST_MIB * 2**20
+
+
+@each_package
+def test_the_files_are_those_that_the_manifest_names(package: Path) -> None:
+    """Read here by another route than the daemon's: plain YAML, and digests of whole files."""
+    said = YAML(typ="safe").load((package / "manifest.yaml").read_text(encoding="utf-8"))
+    named = {entry["file"]: entry["sha256"] for entry in said["networks"].values()}
+    assert len(named) == 3
+    assert named == {
+        path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in package.glob("*") if path.suffix == ".onnx"
+    }
+
+
+@each_package
+def test_the_manifest_asks_for_what_the_networks_were_made_for(
+    package: Path, networks: dict[Path, CtMultitask]
+) -> None:
+    """2 mm and -1000 to 300 HU (specification, 1.0); its name is its folder's."""
+    manifest = networks[package].manifest
+    assert manifest.name == package.name
+    assert manifest.settings.spacing_mm == (2.0, 2.0)
+    assert manifest.settings.window_hu == (-1000.0, 300.0)
+    assert {"lung", "lesion", "identification"} <= set(manifest.codes)
+
+
+def test_no_two_packages_pass_for_the_same_device(networks: dict[Path, CtMultitask]) -> None:
+    uids = [one.manifest.device_uid for one in networks.values()]
+    assert len(set(uids)) == len(uids)
+
+
+@each_package
+def test_the_card_says_what_it_was_made_from_and_measured_at(package: Path, networks: dict[Path, CtMultitask]) -> None:
+    """Every figure with its n, at least one with its range or interval, failures, and no claim about patients."""
+    card = (package / "CARD.md").read_text(encoding="utf-8")
+    assert networks[package].manifest.version in card
+    assert re.search(r"\bn\s*=\s*\d+|\|\s*n\s*\|", card)
+    assert re.search(r"\d\s*(?:to|–|-)\s*-?\d", card), "expected a figure with its interval or range"
+    lowered = card.lower()
+    for wanted in ("interval", "generated", "known failures", "research use only", "not a medical device"):
+        assert wanted in lowered, f"{package.name}/CARD.md: expected {wanted!r}"
+
+
+@each_package
+@pytest.mark.parametrize("shape", [(1, 8, 8), (2, 61, 97), (9, 33, 40)])
+def test_any_number_and_size_of_slices_runs(
+    package: Path, shape: tuple[int, int, int], networks: dict[Path, CtMultitask]
+) -> None:
+    slices = np.random.default_rng(1).random(shape, dtype=np.float32)
+    assert networks[package].lung_probability(slices).shape == shape
+    probability, cells = networks[package].lesions(slices)
+    assert probability.shape == shape
+    assert cells.shape[0] == shape[0]
+    assert cells.shape[2] == 85
+    assert 0 <= networks[package].identification(cells) <= 1
+
+
+@each_package
+@pytest.mark.parametrize("severity", ["none", "severe"])
+def test_two_lungs_are_found_and_the_right_one_is_right(
+    package: Path, severity: str, readings: dict[tuple[Path, str], Reading], drawn: dict[str, Phantom]
+) -> None:
+    reading, phantom = readings[package, severity], drawn[severity]
+    assert _dice(reading.right_lung.voxels, phantom.right_lung) > 0.9
+    assert _dice(reading.left_lung.voxels, phantom.left_lung) > 0.9
+    middle = [np.argwhere(lung.voxels)[:, 2].mean() for lung in (reading.right_lung, reading.left_lung)]
+    assert middle[0] < middle[1]
+
+
+LOW_ON_SEVERE = pytest.mark.xfail(reason="finds 0.29 of 0.56: it learnt from patients of 0.37 at most", strict=True)
+
+
+@each_package
+def test_a_healthy_chest_has_next_to_no_disease(package: Path, readings: dict[tuple[Path, str], Reading]) -> None:
+    assert readings[package, "none"].finding.urgency < 0.05
+
+
+@pytest.mark.parametrize(
+    "package",
+    [pytest.param(one, marks=LOW_ON_SEVERE if one.name == "ct-research" else ()) for one in PACKAGES],
+    ids=lambda path: path.name,
+)
+def test_severe_disease_is_measured(
+    package: Path, readings: dict[tuple[Path, str], Reading], drawn: dict[str, Phantom]
+) -> None:
+    ill = readings[package, "severe"].finding.urgency
+    assert ill == pytest.approx(drawn["severe"].truth.severity, abs=0.2)

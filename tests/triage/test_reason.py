@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.findings import changed
+from tests.triage.cases import NOON, finding, scored, uid, unread
+from triaged.study.assessment import Assessed, ReasonCode
+from triaged.study.finding import QualityFlag
+from triaged.study.placement import OrderPriority
+from triaged.triage.ordering import place
+from triaged.triage.scheme import Outcome, Scheme, TriageOptions, Waiting
+
+
+def reason(outcome: Outcome, priority: OrderPriority = OrderPriority.ROUTINE, scheme: Scheme = Scheme.COMBINED) -> str:
+    return place(uid(1), NOON, outcome, priority, TriageOptions(scheme=scheme)).reason
+
+
+@pytest.mark.parametrize(
+    ("outcome", "said"),
+    [
+        (scored(0.8, 0.2), "A critical — left lung 80 %, P 0.20 < 0.62"),
+        (scored(0.54, 0.91), "B severe — left lung 54 %, P 0.91 ≥ 0.62"),
+        (scored(0.3, 0.91), "C suspected, moderate — left lung 30 %, P 0.91 ≥ 0.62"),
+        (scored(0.04, 0.91), "D suspected, mild — left lung 4 %, P 0.91 ≥ 0.62"),
+        (scored(0.3, 0.2), "C' opacity, not flagged — left lung 30 %, P 0.20 < 0.62"),
+        (scored(0.3, None), "C' opacity, not flagged — left lung 30 %, no P"),
+        (scored(0.04, 0.2), "N not flagged — left lung 4 %, P 0.20 < 0.62"),
+        (scored(0.04, None), "U unscored — left lung 4 %, no P"),
+        (Waiting.SLICES, "U unscored — waiting for slices"),
+        (Waiting.ANALYSIS, "U unscored — waiting for analysis"),
+        (
+            unread(ReasonCode.MISSING_SLICES, "expected 12 mm steps,\nfound 24 mm"),
+            "U not scored — missing slices: expected 12 mm steps, found 24 mm",
+        ),
+        (
+            unread(ReasonCode.LUNG_NOT_SEGMENTED, "expected 1 L or more, found 0.4 L"),
+            "C suspected — lung not segmented: expected 1 L or more, found 0.4 L",
+        ),
+    ],
+)
+def test_a_row_says_why_it_stands_there(outcome: Outcome, said: str) -> None:
+    assert reason(outcome) == said
+
+
+def test_the_order_s_own_urgency_is_named_first() -> None:
+    assert reason(scored(0.54, 0.91), OrderPriority.HIGH) == "B severe — HIGH order, left lung 54 %, P 0.91 ≥ 0.62"
+    assert reason(Waiting.SLICES, OrderPriority.STAT) == "E0 emergency — STAT order, waiting for slices"
+
+
+def test_by_severity_alone_nothing_is_called_suspected() -> None:
+    assert reason(scored(0.3, 0.1), scheme=Scheme.SEVERITY) == "C moderate — left lung 30 %, P 0.10"
+    assert reason(scored(0.03, 0.1), scheme=Scheme.SEVERITY) == "D mild — left lung 3 %, P 0.10"
+
+
+def test_the_worse_lung_is_named() -> None:
+    worse_right = changed(finding(0.6, 0.91), severity_right=0.6, severity_left=0.2)
+    assert reason(Assessed(worse_right)).startswith("B severe — right lung 60 %")
+
+
+def test_lungs_that_were_not_told_apart_are_named_together() -> None:
+    found = finding(0.54, 0.91, quality=(QualityFlag.SINGLE_LUNG,))
+    single = changed(found, severity_right=None, severity_left=None)
+    assert reason(Assessed(single)) == "B severe — lungs 54 %, P 0.91 ≥ 0.62"
+
+
+def test_an_uncertain_share_is_marked_and_an_unvalidated_probability_said_so() -> None:
+    thick = finding(0.04, 0.2, quality=(QualityFlag.THICK_SLICES,))
+    assert reason(Assessed(thick)) == "U unscored — left lung ≈4 %, P 0.20 < 0.62, not relied on (thick slices)"
+
+
+def test_rounding_never_contradicts_the_class() -> None:
+    assert reason(scored(0.4996, 0.6199)) == "C' opacity, not flagged — left lung 49.96 %, P 0.6199 < 0.62"
+    assert reason(scored(0.7449, 0.621)) == "B severe — left lung 74 %, P 0.62 ≥ 0.62"
+
+
+def test_a_long_detail_is_shortened_to_one_line() -> None:
+    said = reason(unread(ReasonCode.CORRUPT, "byte " * 200))
+    assert len(said) < 200
+    assert said.endswith("…")
+
+
+@given(
+    st.one_of(
+        st.builds(scored, severity=st.floats(0, 1), identification=st.none() | st.floats(0, 1)),
+        st.sampled_from(ReasonCode).map(unread),
+        st.sampled_from(Waiting),
+    ),
+    st.sampled_from(OrderPriority),
+    st.sampled_from(Scheme),
+)
+def test_no_study_is_ever_called_normal(outcome: Outcome, priority: OrderPriority, scheme: Scheme) -> None:
+    said = reason(outcome, priority, scheme)
+    assert "normal" not in said.lower()
+    assert "\n" not in said
