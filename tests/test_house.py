@@ -49,10 +49,10 @@ ROOMS_OF_LIBRARIES = {
         "lab/packages/options.py",
         "lab/phantom/command.py",
     },
-    "hl7": {"push"},
-    "http": {"push", "web"},
-    "ssl": {"push"},
-    "socket": {"dimse", "web", "push", "daemon", "lab"},
+    "hl7": {"notify"},
+    "http": {"notify", "web"},
+    "ssl": {"notify"},
+    "socket": {"dimse", "web", "notify", "daemon", "lab"},
     "subprocess": {"daemon"},
 }
 """Each library that reaches out of the process, and the one room that may use it."""

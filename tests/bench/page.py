@@ -19,14 +19,14 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from sqlalchemy import insert
 
 from tests.browser.serving import served
-from tests.store.making import at, placement, study_uid
+from tests.store.making import at, ranking, study_uid
 from tests.web.scene import Scene
 from triaged.spool.files import Spool
-from triaged.store.listing.order import placement_columns
+from triaged.store.listing.order import ranking_columns
 from triaged.store.tables import schema
 from triaged.store.tables.database import migrate, open_database
 from triaged.store.tables.rows import PATIENT_FIELDS, search_text
-from triaged.study.placement import OrderPriority, TriageClass
+from triaged.study.ranking import RequestPriority, TriageClass
 from triaged.study.records import Patient
 
 _REPEATS = 7
@@ -60,7 +60,7 @@ def _fill(scene: Scene, number: int) -> None:
     for k in range(1, number + 1):
         patient = Patient(f"Roe^Jane {k}", f"P-{k}", "19560412", "F", f"A-{k}", "20260301", "115900", "CT thorax")
         share = (k * 37 % 100) / 100
-        made = placement(k, study_uid(k), triage_class=_CLASSES[k % 7], reason=f"right lung {share:.0%}, P 0.91 ≥ 0.62")
+        made = ranking(k, study_uid(k), triage_class=_CLASSES[k % 7], reason=f"right lung {share:.0%}, P 0.91 ≥ 0.62")
         rows.append(
             {
                 "study_uid": study_uid(k).value,
@@ -80,7 +80,7 @@ def _fill(scene: Scene, number: int) -> None:
                 "grade": 2,
                 "search_text": search_text(f"{patient.patient_name} {patient.patient_id} {patient.accession_number}"),
                 **{name: getattr(patient, name) for name in PATIENT_FIELDS},
-                **placement_columns(made),
+                **ranking_columns(made),
             }
         )
     with scene.database.begin() as connection:
@@ -115,7 +115,7 @@ def _moves(browser: Browser, address: str, scene: Scene, number: int) -> None:
     taken = []
     for k in range(_REPEATS):
         begun = time.perf_counter()
-        scene.arrive(2 * number + k, minutes=number + k, priority=OrderPriority.STAT)
+        scene.arrive(2 * number + k, minutes=number + k, priority=RequestPriority.STAT)
         page.wait_for_selector(f'#worklist tr[data-uid="{study_uid(2 * number + k)}"]')
         taken.append(1000 * (time.perf_counter() - begun))
     _tell("an urgent study comes, until a page shows it", taken)

@@ -18,13 +18,13 @@ from pathlib import Path
 from PIL import Image as Pillow
 from pydicom.dataset import Dataset
 
-from triaged.config.reading import load
+from triaged.config.loading import load
 from triaged.config.settings import Config
 from triaged.daemon.examinations import engine_and_pipeline
 from triaged.dicom.files import read_header_only
 from triaged.errors import UnreadableStudy
-from triaged.exams.ct.decoding.series import ReadSeries, read_series
-from triaged.exams.ct.finding import Reading
+from triaged.exams.ct.decoding.series import DecodedSeries, decode_series
+from triaged.exams.ct.finding import LungAnalysis
 from triaged.exams.ct.options import Palette
 from triaged.exams.ct.pictures.coronal import decode_coronal, encode_coronal
 from triaged.exams.ct.pictures.keyslices import slice_names
@@ -38,7 +38,7 @@ from triaged.results.page import Page
 from triaged.results.provenance import Provenance
 from triaged.results.source import source_series
 from triaged.study.assessment import Assessed, Reason, ReasonCode, unreadable
-from triaged.study.placement import OrderPriority
+from triaged.study.ranking import RequestPriority
 from triaged.study.records import Prior
 from triaged.study.uids import SOPInstanceUID, StudyUID
 from triaged.triage.ordering import place
@@ -60,19 +60,19 @@ class Reader:
         header = read_header_only(instances[0])
         made_by = self.provenance([header])
         try:
-            read = read_series(instances)
+            read = decode_series(instances)
             reading = self.pipeline.read(read.volume, read.acquisition)
         except UnreadableStudy as error:
             reason = Reason(ReasonCode(error.code), error.detail)
             placed = place(
-                made_by.study_uid, _now(), unreadable(reason), OrderPriority.UNKNOWN, self.config.triage.options()
+                made_by.study_uid, _now(), unreadable(reason), RequestPriority.UNKNOWN, self.config.triage.options()
             )
             return reason_pages(header, reason, placed, made_by)
         return self._result(read, reading, palette, earlier)
 
     def earlier(self, series: Path) -> Earlier:
         """Return a series as the earlier study that another is compared with."""
-        read = read_series(_largest_series(series))
+        read = decode_series(_largest_series(series))
         reading = self.pipeline.read(read.volume, read.acquisition)
         made_by = self.provenance(read.headers)
         coronal = decode_coronal(encode_coronal(projections(read.volume, reading)[0]))
@@ -104,11 +104,11 @@ class Reader:
         )
 
     def _result(
-        self, read: ReadSeries, reading: Reading, palette: Palette, earlier: Earlier | None
+        self, read: DecodedSeries, reading: LungAnalysis, palette: Palette, earlier: Earlier | None
     ) -> tuple[Page, ...]:
         made_by = self.provenance(read.headers)
         placed = place(
-            made_by.study_uid, _now(), Assessed(reading.finding), OrderPriority.UNKNOWN, self.config.triage.options()
+            made_by.study_uid, _now(), Assessed(reading.finding), RequestPriority.UNKNOWN, self.config.triage.options()
         )
         return result_pages(
             read.headers[0],

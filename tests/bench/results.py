@@ -19,9 +19,9 @@ from PIL import Image as Pillow
 from pydicom.dataset import Dataset
 
 from tests.exams.pipelines.bodies import ADULT, Ball, Chest, draw, grid
-from tests.results.ct_study import placement, provenance
-from triaged.exams.ct.decoding.series import read_series
-from triaged.exams.ct.finding import Reading
+from tests.results.ct_study import provenance, ranking
+from triaged.exams.ct.decoding.series import decode_series
+from triaged.exams.ct.finding import LungAnalysis
 from triaged.exams.ct.objects import PICTURES, SEGMENTATION, result_objects
 from triaged.exams.ct.options import CtOptions
 from triaged.exams.ct.pictures.coronal import encode_coronal
@@ -50,19 +50,19 @@ def main(folder: Path | None) -> None:
     if not REAL.is_dir():
         say("covid_p001 is not here: ../shared/data")
         return
-    read = read_series(sorted(REAL.glob("*.dcm")))
+    read = decode_series(sorted(REAL.glob("*.dcm")))
     say("covid_p001")
     reading = pipeline.read(read.volume, read.acquisition)
     measure(read.headers, read.source_geometry, read.volume, reading, folder and folder / "real")
 
 
 def measure(
-    headers: Sequence[Dataset], geometry: Geometry, volume: Volume, reading: Reading, folder: Path | None
+    headers: Sequence[Dataset], geometry: Geometry, volume: Volume, reading: LungAnalysis, folder: Path | None
 ) -> None:
     """Print seconds of processor and bytes of each part."""
     made_by = provenance(tuple(headers))
     views = timed("projections", lambda: projections(volume, reading))
-    pages = timed("pages", lambda: result_pages(headers[0], volume, views, reading, placement(), made_by))
+    pages = timed("pages", lambda: result_pages(headers[0], volume, views, reading, ranking(), made_by))
     say(f"  {len(pages)} pages of {pages[0].pixels.shape[1]} x {pages[0].pixels.shape[0]} pixels")
     say(f"  coronal view kept in {len(timed('coronal view', lambda: encode_coronal(views[0])))} bytes")
     reorientation: Reorientation = canonical_reorientation(geometry)
@@ -75,7 +75,7 @@ def measure(
     )
     results = timed(
         "all objects",
-        lambda: result_objects(headers, geometry, reorientation, volume, reading, placement(), made_by),
+        lambda: result_objects(headers, geometry, reorientation, volume, reading, ranking(), made_by),
     )
     sizes: defaultdict[str, int] = defaultdict(int)
     for one in results.objects:

@@ -15,18 +15,18 @@ from collections.abc import Callable
 
 from sqlalchemy import insert, text
 
-from tests.store.making import PATIENT, Studies, admit, at, instance, placement, study_uid
+from tests.store.making import PATIENT, Studies, admit, at, instance, ranking, study_uid
 from triaged.store.listing.actions import Actions
-from triaged.store.listing.order import placement_columns
-from triaged.store.listing.standings import Standings
+from triaged.store.listing.order import ranking_columns
+from triaged.store.listing.rankings import Rankings
 from triaged.store.listing.worklist import Worklist
 from triaged.store.tables import schema
 from triaged.store.tables.database import Database, migrate, open_database
 from triaged.store.tables.rows import PATIENT_FIELDS, search_text
-from triaged.store.tables.views import Order, Shown
-from triaged.study.placement import Lane, Override, Placement
-from triaged.study.reading import ActionKind
-from triaged.study.standing import Placing, Standing
+from triaged.store.tables.views import ListOrder, Shown
+from triaged.study.ranking import Lane, Override, Ranking
+from triaged.study.ranking_input import RankingInput, RankingPolicy
+from triaged.study.read_state import ActionKind
 
 _REPEATS = 30
 _FIRST_READ = 1_000_000
@@ -52,7 +52,7 @@ def main() -> None:
         _time("first page of the list", lambda _: worklist.entries(100))
         _time("change token of the list", lambda _: worklist.version())
         _time("one entry with its position", lambda k: worklist.entry(study_uid(number - k).value))
-        _time("first page, in order of arrival", lambda _: worklist.entries(100, order=Order.ARRIVAL))
+        _time("first page, in order of arrival", lambda _: worklist.entries(100, order=ListOrder.ARRIVAL))
         _time("a search that finds one, open", lambda k: worklist.entries(100, search=f"roe p-{number - k}"))
         _time(
             "a search that finds one, all", lambda k: worklist.entries(100, shown=Shown.ALL, search=f"p-{number - k}")
@@ -62,8 +62,8 @@ def main() -> None:
         _time("that is undone", lambda k: _undo(actions, 4 * number + k))
         _time("the last study is pinned", lambda k: _act(actions, number - k, ActionKind.PINNED))
         _time("the moves of one study", lambda k: studies.moves(study_uid(4 * number + k).value))
-        policy = Standings(database)
-        _time("the whole list is placed anew", lambda k: policy.place_all_again(_turned(k), cause="b", now=at(0)), 4)
+        policy = Rankings(database)
+        _time("the whole list is placed anew", lambda k: policy.rerank_all(_turned(k), cause="b", now=at(0)), 4)
         _time("the moves of one study since", lambda k: studies.moves(study_uid(4 * number + k).value))
         database.close()
 
@@ -82,7 +82,7 @@ def _fill(database: Database, numbers: range, *, read: bool = False) -> None:
             "attempts": 0,
             **{name: getattr(PATIENT, name) for name in PATIENT_FIELDS},
             "search_text": search_text(PATIENT.patient_name, f"P-{k}", f"A-{k}"),
-            **placement_columns(placement(k % 40_000, study_uid(k))),
+            **ranking_columns(ranking(k % 40_000, study_uid(k))),
             **({"read_state": "DONE", "read_by": "ann", "read_at": at(k)} if read else {}),
         }
         for k in numbers
@@ -97,29 +97,31 @@ def _slice(studies: Studies, study: int, number: int) -> None:
 
 
 def _enter(studies: Studies, study: int, minutes: float, lane: Lane) -> None:
-    admit(studies, instance(study, 1), where=placement(minutes, study_uid(study), lane=lane))
+    admit(studies, instance(study, 1), where=ranking(minutes, study_uid(study), lane=lane))
 
 
 def _act(actions: Actions, study: int, kind: ActionKind) -> None:
-    actions.act(study_uid(study).value, kind, "ann", placing=_pinned, now=at(1))
+    actions.act(study_uid(study).value, kind, "ann", ranking_policy=_pinned, now=at(1))
 
 
 def _undo(actions: Actions, study: int) -> None:
-    actions.undo(study_uid(study).value, "ann", placing=_emergency, now=at(1))
+    actions.undo(study_uid(study).value, "ann", ranking_policy=_emergency, now=at(1))
 
 
-def _pinned(standing: Standing) -> Placement:
-    lane = Lane.EMERGENCY if standing.override is Override.PIN else Lane.ORDERED
-    return placement((standing.since - at(0)).total_seconds() / 60, standing.study_uid, lane=lane)
+def _pinned(ranking_input: RankingInput) -> Ranking:
+    lane = Lane.EMERGENCY if ranking_input.override is Override.PIN else Lane.ORDERED
+    return ranking((ranking_input.since - at(0)).total_seconds() / 60, ranking_input.study_uid, lane=lane)
 
 
-def _emergency(standing: Standing) -> Placement:
-    return placement(0, standing.study_uid, lane=Lane.EMERGENCY)
+def _emergency(ranking_input: RankingInput) -> Ranking:
+    return ranking(0, ranking_input.study_uid, lane=Lane.EMERGENCY)
 
 
-def _turned(k: int) -> Placing:
+def _turned(k: int) -> RankingPolicy:
     sign = 1 if k % 2 else -1
-    return lambda standing: placement(sign * (standing.since - at(0)).total_seconds() / 60, standing.study_uid)
+    return lambda ranking_input: ranking(
+        sign * (ranking_input.since - at(0)).total_seconds() / 60, ranking_input.study_uid
+    )
 
 
 def _time(name: str, call: Callable[[int], object], repeats: int = _REPEATS) -> None:

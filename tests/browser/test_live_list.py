@@ -8,8 +8,8 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.looking import opened, order, pointer_away, row, top_of, until_shown
 from tests.web.scene import Scene
-from triaged.study.placement import OrderPriority
-from triaged.study.reading import ActionKind
+from triaged.study.ranking import RequestPriority
+from triaged.study.read_state import ActionKind
 
 
 def _until_told(page: Page) -> None:
@@ -62,7 +62,7 @@ def test_the_row_under_the_pointer_stays_where_it_is_until_the_pointer_leaves(fi
     for number in (11, 12):
         filled.scored(number, minutes=29 + number, right=0.9, left=0.9, p=0.99)
         filled.now += timedelta(minutes=1)
-    filled.arrive(13, minutes=50, priority=OrderPriority.STAT)
+    filled.arrive(13, minutes=50, priority=RequestPriority.STAT)
     page.wait_for_function("() => document.querySelectorAll('#worklist tbody tr').length === 13")
     _until_told(page)
     assert abs(top_of(watched) - before) < 1.0
@@ -75,7 +75,7 @@ def test_the_first_rows_in_sight_stay_while_the_pointer_is_anywhere_in_the_list(
     opened(page)
     first = order(page)[:3]
     row(page, 7).hover()
-    filled.arrive(11, minutes=50, priority=OrderPriority.STAT)
+    filled.arrive(11, minutes=50, priority=RequestPriority.STAT)
     _until_told(page)
     assert order(page)[:3] == first
     expect(page.locator("#news")).to_contain_text("in place while you read")

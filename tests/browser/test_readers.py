@@ -10,7 +10,7 @@ from tests.browser.looking import ROWS, opened, order, pointer_away, row, until_
 from tests.results.ct_study import SHAPE, ct_study
 from tests.web.scene import Scene
 from tests.web.sliced import sliced
-from triaged.study.reading import ActionKind
+from triaged.study.read_state import ActionKind
 
 LAST = 1
 

@@ -16,7 +16,7 @@ import pytest
 
 from tests.cli.site import Site, run
 from tests.web.scene import OPTIONS
-from triaged.steps.placing import placing
+from triaged.steps.ranking_policy import ranking_policy
 from triaged.store.listing.policies import Policies
 from triaged.triage.scheme import described
 
@@ -165,7 +165,7 @@ def test_dead_letters_are_sent_again_when_asked_for(own_site: Site) -> None:
 
 def test_the_list_says_above_its_rows_that_its_order_is_not_trusted(own_site: Site) -> None:
     with own_site.scene() as scene:
-        policies, policy = Policies(scene.database), placing(OPTIONS)
+        policies, policy = Policies(scene.database), ranking_policy(OPTIONS)
         policies.trust(described(OPTIONS), ["too many failed"], policy, cause="not trusted", now=datetime.now(UTC))
     said, table = own_site.run("worklist").out.split("┏", 1)
     assert "Not ordered by findings" in said

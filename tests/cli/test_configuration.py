@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.site import run
-from triaged.config.reading import load
+from triaged.config.loading import load
 
 PROJECT = Path(__file__).parents[2]
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from triaged.config.reading import load
+from triaged.config.loading import load
 from triaged.config.settings import Config
 from triaged.errors import ConfigError
 from triaged.web.identity import AccessOptions, Mode

@@ -12,12 +12,12 @@ import pytest
 from ruamel.yaml import YAML
 
 from triaged.config.network import DeliverySection, DicomSection, OrderPrioritySection
-from triaged.config.pushing import PushSection
+from triaged.config.notifying import PushSection
 from triaged.config.settings import CompletionSection, Config, WorkerSection
 from triaged.config.triage import GuardSection, HeadStartsSection, TriageSection
 from triaged.dimse.options import ScpOptions
 from triaged.exams.ct.options import CtOptions
-from triaged.push.oru import Ends
+from triaged.notify.oru import Ends
 from triaged.steps.commitment import CommitmentOptions
 from triaged.steps.errand import DeliveryOptions
 from triaged.steps.options import AnalyseOptions

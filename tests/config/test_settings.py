@@ -9,13 +9,13 @@ import pytest
 from pydantic import ValidationError
 from ruamel.yaml import YAML
 
+from triaged.config.loading import load
 from triaged.config.network import DestinationSection, DicomSection, OrderPrioritySection, WebSection
-from triaged.config.reading import load
 from triaged.config.settings import Config
 from triaged.config.triage import GuardSection, TriageSection
 from triaged.steps.ports import Peer
 from triaged.study.kinds import ObjectKind
-from triaged.study.placement import OrderPriority, TriageClass
+from triaged.study.ranking import RequestPriority, TriageClass
 from triaged.triage.guard import GuardOptions
 from triaged.triage.scheme import Discipline, Scheme, TriageOptions, head_start_minutes
 
@@ -31,9 +31,9 @@ def test_the_head_start_of_mild_suspicion_follows_the_scheme_unless_it_is_given(
     section = TriageSection.model_validate({"scheme": scheme})
     options = section.options()
     assert options.scheme is Scheme(scheme)
-    assert head_start_minutes(TriageClass.SUSPECTED_MILD, OrderPriority.ROUTINE, options) == minutes
+    assert head_start_minutes(TriageClass.SUSPECTED_MILD, RequestPriority.ROUTINE, options) == minutes
     given = TriageSection.model_validate({"scheme": scheme, "head_start_min": {"suspected_mild": 33}}).options()
-    assert head_start_minutes(TriageClass.SUSPECTED_MILD, OrderPriority.ROUTINE, given) == 33
+    assert head_start_minutes(TriageClass.SUSPECTED_MILD, RequestPriority.ROUTINE, given) == 33
 
 
 def test_cut_offs_and_threshold_reach_the_scheme() -> None:

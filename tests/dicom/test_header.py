@@ -22,7 +22,7 @@ from pydicom.sequence import Sequence
 from triaged.dicom import elements
 from triaged.dicom.header import holds_header, read_header
 from triaged.errors import UnreadableInstance
-from triaged.study.placement import OrderPriority
+from triaged.study.ranking import RequestPriority
 from triaged.study.records import ReceivedHeader
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
@@ -149,7 +149,7 @@ def test_every_encoding_says_the_same(transfer_syntax_uid: str) -> None:
     assert (header.image.rows, header.image.columns) == (512, 256)
     assert header.image.image_position_patient == (-1.5, 2.0, 300.0)
     assert header.patient.patient_name == "Doe^Jane"
-    assert header.order_priority is OrderPriority.HIGH
+    assert header.order_priority is RequestPriority.HIGH
 
 
 @pytest.mark.parametrize(("claimed", "written"), [(IMPLICIT, EXPLICIT), (EXPLICIT, IMPLICIT), (BIG_ENDIAN, EXPLICIT)])
@@ -206,12 +206,12 @@ def test_what_the_frames_do_not_share_is_taken_from_the_first() -> None:
 def test_the_most_urgent_priority_of_all_requests_counts() -> None:
     low, stat = (item(RequestedProcedurePriority=priority)[0] for priority in ("LOW", "stat "))
     dataset = made(RequestAttributesSequence=Sequence([low, stat]))
-    assert header_of(dataset).order_priority is OrderPriority.STAT
+    assert header_of(dataset).order_priority is RequestPriority.STAT
 
 
 @pytest.mark.parametrize("value", ["", "SOON", "STAT\\LOW"])
 def test_a_priority_that_is_none_is_unknown(value: str) -> None:
-    assert raw_header(RequestedProcedurePriority=value.encode()).order_priority is OrderPriority.UNKNOWN
+    assert raw_header(RequestedProcedurePriority=value.encode()).order_priority is RequestPriority.UNKNOWN
 
 
 def test_the_command_set_fills_in_what_the_data_set_leaves_out() -> None:
@@ -273,7 +273,7 @@ def test_an_empty_element_of_an_unknown_representation_in_an_item_is_no_harm(und
     dataset["RequestAttributesSequence"].is_undefined_length = undefined_length
     content = encoded(dataset).replace(b"\x30\x10LO\0\0", b"\x30\x10S\xbb\0\0")
     assert b"S\xbb" in content
-    assert read_header(content, transfer_syntax_uid=EXPLICIT).order_priority is OrderPriority.HIGH
+    assert read_header(content, transfer_syntax_uid=EXPLICIT).order_priority is RequestPriority.HIGH
 
 
 @pytest.mark.parametrize(

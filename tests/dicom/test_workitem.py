@@ -15,8 +15,8 @@ from pydicom.uid import UID
 from tests.triage.cases import finding
 from triaged.dicom.workitem import KNOWN, PRIORITIES, Named, Workitem, workitem_uid
 from triaged.study.lifecycle import State
-from triaged.study.placement import Lane, TriageClass
-from triaged.study.reading import ReadState
+from triaged.study.ranking import Lane, TriageClass
+from triaged.study.read_state import ReadState
 from triaged.study.records import Patient, WorklistEntry
 
 ENTRY = WorklistEntry(

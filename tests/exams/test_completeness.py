@@ -11,7 +11,7 @@ import pytest
 from tests.exams.ct_headers import ENHANCED_CT, HEADER, NOON, ct_series, dose_report, localizer, series_of
 from triaged.exams.ct.completeness import is_whole
 from triaged.study.completeness import Cause, Complete, CompletionOptions, Verdict, Wait, decide
-from triaged.study.placement import OrderPriority
+from triaged.study.ranking import RequestPriority
 from triaged.study.records import Candidate, InstanceHeader, Series
 from triaged.study.uids import StudyUID
 
@@ -35,7 +35,7 @@ def candidate(
         last_instance_at=max(arrivals),
         open_associations=open_associations,
         last_association_closed_at=closed_at or (None if open_associations else max(arrivals)),
-        order_priority=OrderPriority.UNKNOWN,
+        order_priority=RequestPriority.UNKNOWN,
         series=tuple(series),
     )
 

@@ -33,19 +33,19 @@ from tests.dicom.factory import (
     write_series,
 )
 from triaged.errors import TryLater, UnreadableStudy
-from triaged.exams.ct.decoding.series import ReadOptions, ReadSeries, read_series
+from triaged.exams.ct.decoding.series import DecodedSeries, DecodeOptions, decode_series
 from triaged.study.assessment import ReasonCode
 
 
-def mark_of(series: ReadSeries) -> tuple[float, float, float]:
+def mark_of(series: DecodedSeries) -> tuple[float, float, float]:
     (index,) = np.argwhere(series.volume.voxels == MARK_HU)
     x, y, z = series.volume.geometry.position_mm(tuple(index))
     return float(x), float(y), float(z)
 
 
-def refusal(paths: list[Path], options: ReadOptions | None = None) -> UnreadableStudy:
+def refusal(paths: list[Path], options: DecodeOptions | None = None) -> UnreadableStudy:
     with pytest.raises(UnreadableStudy) as caught:
-        read_series(paths, options)
+        decode_series(paths, options)
     assert "Phantom" not in caught.value.detail
     return caught.value
 
@@ -56,12 +56,12 @@ class TestPlace:
         self, tmp_path: Path, patient_position: str
     ) -> None:
         orientation = ORIENTATIONS[patient_position]
-        series = read_series(write_series(tmp_path, orientation=orientation))
+        series = decode_series(write_series(tmp_path, orientation=orientation))
         assert mark_of(series) == pytest.approx(tuple(position_mm(MARK, orientation)))
 
     @pytest.mark.parametrize("patient_position", ORIENTATIONS)
     def test_the_volume_is_canonical_for_every_patient_position(self, tmp_path: Path, patient_position: str) -> None:
-        series = read_series(write_series(tmp_path, orientation=ORIENTATIONS[patient_position]))
+        series = decode_series(write_series(tmp_path, orientation=ORIENTATIONS[patient_position]))
         geometry = series.volume.geometry
         directions = geometry.affine[:3, :3] / np.asarray(geometry.spacing_mm)
         np.testing.assert_allclose(directions, [[0, 0, 1], [0, 1, 0], [1, 0, 0]], atol=1e-9)
@@ -71,7 +71,7 @@ class TestPlace:
     def test_undoing_the_reorientation_gives_the_slices_of_the_headers(
         self, tmp_path: Path, patient_position: str
     ) -> None:
-        series = read_series(write_series(tmp_path, orientation=ORIENTATIONS[patient_position]))
+        series = decode_series(write_series(tmp_path, orientation=ORIENTATIONS[patient_position]))
         source = series.reorientation.undo(series.volume.voxels)
         assert source.shape == series.source_geometry.shape
         for index, header in enumerate(series.headers):
@@ -86,7 +86,7 @@ class TestPlace:
             image.InstanceNumber = (number * 7) % SHAPE[0]
             image.SliceLocation = float((number * 3) % SHAPE[0])
 
-        series = read_series(write_series(tmp_path, change=lie))
+        series = decode_series(write_series(tmp_path, change=lie))
         assert mark_of(series) == pytest.approx(tuple(position_mm(MARK)))
 
     def test_spacing_is_that_of_the_positions_not_of_the_thickness(self, tmp_path: Path) -> None:
@@ -94,12 +94,12 @@ class TestPlace:
             image.SliceThickness = 5.0
             image.SpacingBetweenSlices = 4.0
 
-        series = read_series(write_series(tmp_path, change=thick))
+        series = decode_series(write_series(tmp_path, change=thick))
         assert series.volume.geometry.spacing_mm == pytest.approx(SPACING_MM)
         assert series.acquisition.slice_thickness_mm == 5.0
 
     def test_headers_come_without_pixels(self, tmp_path: Path) -> None:
-        series = read_series(write_series(tmp_path))
+        series = decode_series(write_series(tmp_path))
         assert len(series.headers) == SHAPE[0]
         assert all("PixelData" not in header for header in series.headers)
         assert series.frame_numbers == (1,) * SHAPE[0]
@@ -110,12 +110,12 @@ class TestPlace:
 
         with pytest.warns(UserWarning, match="Invalid value for VR UI"):
             paths = write_series(tmp_path, change=uuid_text)
-        assert read_series(paths).volume.geometry.frame_of_reference_uid.startswith("2.25.")
+        assert decode_series(paths).volume.geometry.frame_of_reference_uid.startswith("2.25.")
 
 
 class TestValues:
     def test_whole_rescale_gives_int16_hounsfield_units(self, tmp_path: Path) -> None:
-        series = read_series(write_series(tmp_path))
+        series = decode_series(write_series(tmp_path))
         assert series.volume.voxels.dtype == np.int16
         np.testing.assert_array_equal(series.volume.voxels, picture())
 
@@ -125,14 +125,14 @@ class TestValues:
             set_pixels(image, (picture()[number].astype(np.int32) - intercept) // slope)
             image.RescaleSlope, image.RescaleIntercept = slope, intercept
 
-        np.testing.assert_array_equal(read_series(write_series(tmp_path, change=own_scale)).volume.voxels, picture())
+        np.testing.assert_array_equal(decode_series(write_series(tmp_path, change=own_scale)).volume.voxels, picture())
 
     def test_a_rescale_with_fractions_gives_float32(self, tmp_path: Path) -> None:
         def halves(image: Dataset, number: int) -> None:
             set_pixels(image, picture()[number] * np.int16(2) + np.int16(2001))
             image.RescaleSlope, image.RescaleIntercept = 0.5, -1000.5
 
-        series = read_series(write_series(tmp_path, change=halves))
+        series = decode_series(write_series(tmp_path, change=halves))
         assert series.volume.voxels.dtype == np.float32
         np.testing.assert_allclose(series.volume.voxels, picture(), atol=1e-3)
 
@@ -144,7 +144,7 @@ class TestValues:
             image.PixelPaddingValue, image.PixelPaddingRangeLimit = 29000, 31000
             set_pixels(image, stored)
 
-        voxels = read_series(write_series(tmp_path, change=corners)).volume.voxels
+        voxels = decode_series(write_series(tmp_path, change=corners)).volume.voxels
         assert (voxels[:, 0, :3] == -1024).all()
         assert (voxels[:, 1, :2] == -1024).all()
         assert voxels.min() == -1024
@@ -154,7 +154,7 @@ class TestValues:
             image.PixelPaddingValue = BODY_HU + 1024
 
         np.testing.assert_array_equal(
-            read_series(write_series(tmp_path, change=body_is_padding)).volume.voxels, picture()
+            decode_series(write_series(tmp_path, change=body_is_padding)).volume.voxels, picture()
         )
 
     def test_stored_values_beyond_16_signed_bits_do_not_wrap(self, tmp_path: Path) -> None:
@@ -163,7 +163,7 @@ class TestValues:
             stored[0, 0] = 65535
             set_pixels(image, stored)
 
-        voxels = read_series(write_series(tmp_path, change=bright)).volume.voxels
+        voxels = decode_series(write_series(tmp_path, change=bright)).volume.voxels
         assert (voxels[:, 0, 0] == 32767).all()
 
     @pytest.mark.parametrize("syntax", [RLELossless, DeflatedExplicitVRLittleEndian])
@@ -176,7 +176,7 @@ class TestValues:
             else:
                 image.file_meta.TransferSyntaxUID = UID(syntax)
             image.save_as(path)
-        np.testing.assert_array_equal(read_series(paths).volume.voxels, picture())
+        np.testing.assert_array_equal(decode_series(paths).volume.voxels, picture())
 
 
 class TestEnhanced:
@@ -187,8 +187,8 @@ class TestEnhanced:
     @pytest.mark.parametrize("patient_position", ORIENTATIONS)
     def test_frames_become_the_same_volume_as_single_images(self, tmp_path: Path, patient_position: str) -> None:
         orientation = ORIENTATIONS[patient_position]
-        classic = read_series(write_series(tmp_path, orientation=orientation))
-        enhanced = read_series(
+        classic = decode_series(write_series(tmp_path, orientation=orientation))
+        enhanced = decode_series(
             self.write(tmp_path, enhanced_ct(orientation=orientation, order=(4, 1, 0, *range(9, 4, -1), 3, 2)))
         )
         np.testing.assert_array_equal(enhanced.volume.voxels, classic.volume.voxels)
@@ -196,7 +196,7 @@ class TestEnhanced:
         np.testing.assert_allclose(enhanced.volume.geometry.affine, classic.volume.geometry.affine, atol=1e-3)
 
     def test_one_header_and_the_frame_number_of_each_slice_are_given(self, tmp_path: Path) -> None:
-        series = read_series(self.write(tmp_path, enhanced_ct(order=range(9, -1, -1))))
+        series = decode_series(self.write(tmp_path, enhanced_ct(order=range(9, -1, -1))))
         assert len(series.headers) == 1
         assert series.frame_numbers == tuple(range(10, 0, -1))
         assert series.acquisition.convolution_kernel == "B60f"
@@ -209,7 +209,7 @@ class TestEnhanced:
             frame.PixelMeasuresSequence = shared.PixelMeasuresSequence
             frame.PixelValueTransformationSequence = shared.PixelValueTransformationSequence
         del shared.PixelMeasuresSequence, shared.PixelValueTransformationSequence
-        np.testing.assert_array_equal(read_series(self.write(tmp_path, image)).volume.voxels, picture())
+        np.testing.assert_array_equal(decode_series(self.write(tmp_path, image)).volume.voxels, picture())
 
     def test_two_stacks_in_one_image_are_mixed_frames(self, tmp_path: Path) -> None:
         image = enhanced_ct()
@@ -373,7 +373,7 @@ class TestRefusals:
     def test_eight_slices_are_enough_and_seven_are_not(self, tmp_path: Path, count: int, readable: bool) -> None:
         paths = write_series(tmp_path, count=count)
         if readable:
-            assert read_series(paths).volume.voxels.shape[0] == count
+            assert decode_series(paths).volume.voxels.shape[0] == count
         else:
             assert refusal(paths).code == ReasonCode.TOO_FEW_SLICES
 
@@ -430,13 +430,13 @@ class TestRefusals:
                 content[place] = value
             path.write_bytes(content[:cut])
             with contextlib.suppress(UnreadableStudy):
-                assert read_series([path]).volume.voxels.min() >= -1024
+                assert decode_series([path]).volume.voxels.min() >= -1024
 
     def test_a_file_that_is_away_can_be_tried_later(self, tmp_path: Path) -> None:
         paths = write_series(tmp_path)
         paths[3].unlink()
         with pytest.raises(TryLater):
-            read_series(paths)
+            decode_series(paths)
 
 
 @cache

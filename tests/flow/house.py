@@ -20,7 +20,7 @@ from tests.dicom.factory import write_series
 from tests.findings import finding_of
 from tests.store.making import Studies
 from triaged.exams.ct.examination import ChestCt
-from triaged.exams.ct.finding import Acquisition, Reading
+from triaged.exams.ct.finding import Acquisition, LungAnalysis
 from triaged.exams.exam import Examination
 from triaged.imaging.volume import Mask, Volume
 from triaged.inference.identity import Engine
@@ -30,18 +30,18 @@ from triaged.steps.analyse import Analyst
 from triaged.steps.assemble import Assembler
 from triaged.steps.deliver import Courier
 from triaged.steps.errand import DeliveryOptions
-from triaged.steps.guarding import Keeper
 from triaged.steps.intake import Intake, Offer
 from triaged.steps.intake import Sender as CallingPeer
 from triaged.steps.negotiate import Destination, Negotiator, wanted_of
 from triaged.steps.options import AnalyseOptions
-from triaged.steps.placing import placing
+from triaged.steps.policy_keeping import PolicyKeeping
 from triaged.steps.ports import Negotiation, Outgoing, Peer, Prober, Sender, SendOutcome, Sent, Unreachable
+from triaged.steps.ranking_policy import ranking_policy
 from triaged.store.couriers.outbox import Outbox
 from triaged.store.couriers.peers import Peers
 from triaged.store.listing.actions import Actions
 from triaged.store.listing.policies import Policies
-from triaged.store.listing.standings import Standings
+from triaged.store.listing.rankings import Rankings
 from triaged.store.listing.worklist import Worklist
 from triaged.store.tables.database import Database
 from triaged.study.completeness import CompletionOptions
@@ -62,7 +62,7 @@ class FakePipeline:
     severity: float = 0.3
     before: Callable[[], None] | None = None
 
-    def read(self, volume: Volume, acquisition: Acquisition) -> Reading:
+    def read(self, volume: Volume, acquisition: Acquisition) -> LungAnalysis:
         """Return lungs that are two blocks, with lesion in as much of the left one as the severity says."""
         del acquisition
         if self.before is not None:
@@ -87,7 +87,7 @@ class FakePipeline:
             engine="fake",
             identification_threshold=None,
         )
-        return Reading(finding, *(Mask(voxels, volume.geometry) for voxels in (right, left, lesion)))
+        return LungAnalysis(finding, *(Mask(voxels, volume.geometry) for voxels in (right, left, lesion)))
 
 
 @dataclass
@@ -126,7 +126,7 @@ class House:
     """All rooms on one store."""
 
     def __init__(self, database: Database, folder: Path, triage: TriageOptions = TRIAGE) -> None:
-        self.database, self.triage_options, self._placing = database, triage, placing(triage)
+        self.database, self.triage_options, self._placing = database, triage, ranking_policy(triage)
         self.now = START
         self.folder = folder
         self.pipeline = FakePipeline()
@@ -137,9 +137,13 @@ class House:
         self.studies, self.outbox, self.worklist = Studies(database), Outbox(database), Worklist(database)
         self.peers = Peers(database)
         self.spool = Spool(folder / "spool", reserve_mb=0)
-        self.intake = Intake(self.studies, self.studies, self.spool, placing=self._placing, receiver="receiver")
+        self.intake = Intake(self.studies, self.studies, self.spool, ranking_policy=self._placing, receiver="receiver")
         self._assembler = Assembler(
-            self.studies, self.studies, is_whole=self.is_whole, options=CompletionOptions(), placing=self._placing
+            self.studies,
+            self.studies,
+            is_whole=self.is_whole,
+            options=CompletionOptions(),
+            ranking_policy=self._placing,
         )
         self._courier = self.courier(self.pacs)
 
@@ -231,16 +235,16 @@ class House:
 
     def requeue(self, study: int) -> None:
         """Have a study scored again, as an administrator would."""
-        self.studies.requeue(f"1.2.{study}", placement=self._placing, now=self.now)
+        self.studies.requeue(f"1.2.{study}", ranking=self._placing, now=self.now)
 
-    def keeper(self, guard: GuardOptions | None = None, reference: float | None = None) -> Keeper:
+    def keeper(self, guard: GuardOptions | None = None, reference: float | None = None) -> PolicyKeeping:
         """Return what the clock keeps the list under the policy with, as after a start."""
-        policies, standings = Policies(self.database), Standings(self.database)
-        return Keeper(policies, standings, triage=self.triage_options, guard=guard, reference=reference)
+        policies, rankings = Policies(self.database), Rankings(self.database)
+        return PolicyKeeping(policies, rankings, triage=self.triage_options, guard=guard, reference=reference)
 
     def readers(self) -> Readers:
         """Return what takes the actions of readers."""
-        return Readers(Actions(self.database), placing=self._placing)
+        return Readers(Actions(self.database), ranking_policy=self._placing)
 
     def deliver(self, courier: Courier | None = None) -> int:
         """Deliver all that is due; return how many objects were tried."""

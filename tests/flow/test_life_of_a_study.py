@@ -12,7 +12,7 @@ from triaged.exams.exam import Choice
 from triaged.steps.ports import Outgoing, Refused, SendOutcome, Sent, Unreachable
 from triaged.store.tables.database import Database
 from triaged.study.lifecycle import State
-from triaged.study.placement import TriageClass
+from triaged.study.ranking import TriageClass
 from triaged.study.records import Admission, DeliveryState
 
 SEG_STORAGE = "1.2.840.10008.5.1.4.1.1.66.4"

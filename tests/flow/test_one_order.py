@@ -11,16 +11,16 @@ import pytest
 
 from tests.store.making import NOON, Studies, image, instance, next_set, study_uid
 from tests.triage.cases import finding
-from triaged.steps.guarding import Keeper
-from triaged.steps.placing import placing
+from triaged.steps.policy_keeping import PolicyKeeping
+from triaged.steps.ranking_policy import ranking_policy
 from triaged.store.listing.actions import Actions
 from triaged.store.listing.policies import Policies
-from triaged.store.listing.standings import Standings
+from triaged.store.listing.rankings import Rankings
 from triaged.store.listing.worklist import Worklist
 from triaged.store.tables.database import Database
 from triaged.study.assessment import Assessed, Assessment, Failed, Reason, ReasonCode
-from triaged.study.placement import OrderPriority, Override
-from triaged.study.reading import ActionKind
+from triaged.study.ranking import Override, RequestPriority
+from triaged.study.read_state import ActionKind
 from triaged.study.records import Patient, ReceivedHeader
 from triaged.triage.disciplines import TICK
 from triaged.triage.ordering import place
@@ -37,7 +37,7 @@ class Drawn:
 
     number: int
     minutes: int
-    priority: OrderPriority
+    priority: RequestPriority
     assessment: Assessment
     override: Override
 
@@ -49,7 +49,7 @@ def drawn(seed: int) -> list[Drawn]:
         Drawn(
             number,
             chance.choice((0, 1, 30, 60, 119, 200, 300)),
-            chance.choice(list(OrderPriority)),
+            chance.choice(list(RequestPriority)),
             chance.choice(
                 (
                     Assessed(finding(chance.choice((0.0, 0.1, 0.3, 0.6, 0.9)), chance.choice((0.1, 0.9, None)))),
@@ -64,20 +64,20 @@ def drawn(seed: int) -> list[Drawn]:
 
 def store(database: Database, studies: list[Drawn]) -> None:
     """Let every study arrive, be scored, and be decided about by a reader."""
-    kept, policy = Studies(database), placing(POLICY)
+    kept, policy = Studies(database), ranking_policy(POLICY)
     for each in studies:
         uid, now = study_uid(each.number), NOON + timedelta(minutes=each.minutes)
         what = instance(each.number, 1)
         patient = Patient("Roe^Jane", f"P-{each.number}", "19700101", "F", "A", "20260301", "1159", "")
         header = ReceivedHeader(uid, what.series_uid, what.sop_instance_uid, each.priority, patient, image(), False)
-        kept.admit(what, header, None, placement=policy, now=now)
-        kept.complete(uid, 1, placement=policy, cause="whole", now=now)
+        kept.admit(what, header, None, ranking=policy, now=now)
+        kept.complete(uid, 1, ranking=policy, cause="whole", now=now)
         claim = kept.claim_next("worker", lease_s=60, now=now)
         assert claim is not None
         kept.commit(
             claim,
             each.assessment,
-            placement=policy,
+            ranking=policy,
             not_chosen=(),
             chosen=None,
             objects=(),
@@ -89,7 +89,7 @@ def store(database: Database, studies: list[Drawn]) -> None:
             now=now,
         )
         if each.override is not Override.NONE:
-            Actions(database).act(uid.value, ACTIONS[each.override], "ann", placing=policy, now=now)
+            Actions(database).act(uid.value, ACTIONS[each.override], "ann", ranking_policy=policy, now=now)
 
 
 def by_the_rules(studies: list[Drawn], options: TriageOptions, now: datetime) -> list[str]:
@@ -97,8 +97,8 @@ def by_the_rules(studies: list[Drawn], options: TriageOptions, now: datetime) ->
     keys = {}
     for each in studies:
         uid, ready_at = study_uid(each.number), NOON + timedelta(minutes=each.minutes)
-        placement = place(uid, ready_at, each.assessment, each.priority, options, override=each.override, now=now)
-        keys[uid.value] = placement.sort_key
+        ranking = place(uid, ready_at, each.assessment, each.priority, options, override=each.override, now=now)
+        keys[uid.value] = ranking.sort_key
     return sorted(keys, key=keys.__getitem__)
 
 
@@ -109,7 +109,7 @@ def test_the_list_is_that_of_the_rules_after_every_change_of_the_discipline(data
     now = NOON + timedelta(minutes=301)
     for discipline in random.Random(seed).sample([*Discipline, *Discipline], k=2 * len(Discipline)):
         options = replace(POLICY, discipline=discipline)
-        keeper = Keeper(Policies(database), Standings(database), triage=options, guard=None, reference=None)
+        keeper = PolicyKeeping(Policies(database), Rankings(database), triage=options, guard=None, reference=None)
         keeper.look(now=now)
         assert Worklist(database).order() == by_the_rules(studies, options, now), discipline
 
@@ -121,7 +121,7 @@ def test_the_list_stays_that_of_the_rules_while_nothing_but_time_passes(
     studies = drawn(4)
     store(database, studies)
     options = replace(POLICY, discipline=discipline)
-    keeper = Keeper(Policies(database), Standings(database), triage=options, guard=None, reference=None)
+    keeper = PolicyKeeping(Policies(database), Rankings(database), triage=options, guard=None, reference=None)
     start = NOON + timedelta(minutes=301)
     keeper.look(now=start)
     found = []

@@ -9,12 +9,12 @@ import pytest
 
 from tests.flow.house import TRIAGE, House
 from triaged.steps.acting import Readers
-from triaged.steps.placing import placing
+from triaged.steps.ranking_policy import ranking_policy
 from triaged.store.listing.actions import Actions
 from triaged.store.tables.database import open_database
 from triaged.study.lifecycle import State
-from triaged.study.placement import Override, TriageClass
-from triaged.study.reading import PROGRAM, ActionKind, ReadState
+from triaged.study.ranking import Override, TriageClass
+from triaged.study.read_state import PROGRAM, ActionKind, ReadState
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def house(sqlite_url: str, tmp_path: Path) -> Iterator[House]:
 
 @pytest.fixture
 def readers(house: House) -> Readers:
-    return Readers(Actions(house.database), placing=placing(TRIAGE))
+    return Readers(Actions(house.database), ranking_policy=ranking_policy(TRIAGE))
 
 
 def test_an_override_made_while_a_study_is_analysed_is_on_the_list_with_its_result(

@@ -12,8 +12,8 @@ import pytest
 from tests.flow.house import TRIAGE, House
 from triaged.store.listing.policies import Policies
 from triaged.store.tables.database import Database, open_database
-from triaged.study.placement import Override, Trend, TriageClass
-from triaged.study.reading import ActionKind
+from triaged.study.ranking import Override, Trend, TriageClass
+from triaged.study.read_state import ActionKind
 from triaged.triage.guard import GuardOptions
 from triaged.triage.scheme import Discipline, Scheme, TriageOptions
 

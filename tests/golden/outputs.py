@@ -79,7 +79,7 @@ def afterwards(clinic: Clinic) -> Files:
         *((scheme, "head_start") for scheme in SCHEMES),
         *(("combined", each) for each in DISCIPLINES),
     ):
-        clinic.place_all_again(scheme, discipline)
+        clinic.rerank_all(scheme, discipline)
         orders[f"{scheme} {discipline}"] = _order(clinic)
     return files | {"after/orders.json": said(orders)}
 

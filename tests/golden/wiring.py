@@ -29,44 +29,44 @@ import triaged.cli.program
 import triaged.daemon.logs
 import triaged.exams.ct.engines
 from tests.store.making import Studies
-from triaged.config.reading import load
+from triaged.config.loading import load
 from triaged.config.settings import Config, ModelsSection
 from triaged.daemon.examinations import VIEWERS, engine_and_pipeline
 from triaged.daemon.rooms import open_rooms
 from triaged.dicom.matching import query_of
 from triaged.exams.ct.completeness import is_whole
 from triaged.exams.ct.examination import ChestCt
-from triaged.exams.ct.finding import Acquisition, CtNumbers, Reading, ct_finding
+from triaged.exams.ct.finding import Acquisition, CtNumbers, LungAnalysis, ct_finding
 from triaged.exams.ct.options import CtOptions
 from triaged.exams.ct.pipelines.threshold import ThresholdPipeline
 from triaged.imaging.volume import Mask, Volume
 from triaged.inference.identity import Engine
 from triaged.lab.evaluation.command import Job, evaluate
-from triaged.push.body import body
-from triaged.push.oru import Ends, oru_r01
+from triaged.notify.body import body
+from triaged.notify.oru import Ends, oru_r01
 from triaged.spool.files import Spool
 from triaged.steps.acting import Readers
 from triaged.steps.analyse import Analyst
 from triaged.steps.assemble import Assembler
-from triaged.steps.commitment import CommitmentOptions, Committer, Desk
+from triaged.steps.commitment import CommitmentOptions, CommitmentService, Committer
 from triaged.steps.deliver import Courier
 from triaged.steps.errand import DeliveryOptions
-from triaged.steps.guarding import Keeper
 from triaged.steps.intake import Intake, Offer
 from triaged.steps.negotiate import Destination, Negotiator, wanted_of
+from triaged.steps.notify import Notifier
 from triaged.steps.options import AnalyseOptions
-from triaged.steps.placing import placing
+from triaged.steps.policy_keeping import PolicyKeeping
 from triaged.steps.ports import Negotiation, Outgoing, Peer, Refused, SendOutcome, Sent, Unreachable
-from triaged.steps.push import Pusher
+from triaged.steps.ranking_policy import ranking_policy
 from triaged.steps.worklist_query import WorklistQuery
 from triaged.store.couriers.answers import Answers
 from triaged.store.couriers.commitments import Commitments
+from triaged.store.couriers.notifications import Notifications
 from triaged.store.couriers.outbox import Outbox
 from triaged.store.couriers.peers import Peers
-from triaged.store.couriers.pushes import Pushes
 from triaged.store.listing.actions import Actions
 from triaged.store.listing.policies import Policies
-from triaged.store.listing.standings import Standings
+from triaged.store.listing.rankings import Rankings
 from triaged.store.listing.worklist import Worklist
 from triaged.store.people.accounts import Accounts
 from triaged.store.people.passwords import Cost
@@ -75,8 +75,8 @@ from triaged.study.commitment import CommitmentReport, CommitmentRequest, Refere
 from triaged.study.completeness import CompletionOptions
 from triaged.study.finding import Finding, QualityFlag
 from triaged.study.kinds import KINDS, ObjectKind
-from triaged.study.push import Occasion, Push
-from triaged.study.reading import ActionKind
+from triaged.study.notification import Notification, Occasion
+from triaged.study.read_state import ActionKind
 from triaged.study.records import Claim, Prior
 from triaged.triage.guard import GuardOptions
 from triaged.triage.scheme import Discipline, Scheme, TriageOptions
@@ -126,7 +126,7 @@ class Fake:
     def __init__(self, found: Found | None) -> None:
         self._found = found
 
-    def read(self, volume: Volume, acquisition: Acquisition) -> Reading:
+    def read(self, volume: Volume, acquisition: Acquisition) -> LungAnalysis:
         """Return lungs by their HU, with lesion in as much of each as it was told, from the feet upwards."""
         if self._found is None:
             raise RuntimeError("a bug")
@@ -138,7 +138,7 @@ class Fake:
             right, left = right | left, np.zeros_like(left)
         lesion = _lowest(right, found.right) | _lowest(left, found.left)
         finding = finding_of(found, lung_ml=float(lung.sum()) * volume.geometry.voxel_ml)
-        return Reading(finding, *(Mask(voxels, volume.geometry) for voxels in (right, left, lesion)))
+        return LungAnalysis(finding, *(Mask(voxels, volume.geometry) for voxels in (right, left, lesion)))
 
 
 def finding_of(found: Found, lung_ml: float) -> Finding:
@@ -213,7 +213,7 @@ class Told:
     bodies: list[Any] = field(default_factory=list)
     outcome: SendOutcome = field(default_factory=Sent)
 
-    def push(self, push: Push, *, now: datetime) -> SendOutcome:
+    def push(self, push: Notification, *, now: datetime) -> SendOutcome:
         """Keep both forms, with and without the patient."""
         patient = None if push.receiver == "away" else push.change.patient
         self.hl7.append(f"to {push.receiver}\n{_lines(oru_r01(push, patient, ENDS, now=now))}")
@@ -250,13 +250,13 @@ class Clinic:
         self.peers, self.commitments = Peers(self.database), Commitments(self.database)
         self.spool = FullSpool(folder / "spool", reserve_mb=0)
         self.pacs, self.told = Pacs(), Told()
-        self._placing = placing(TRIAGE)
-        self._intake = Intake(self.studies, self.studies, self.spool, placing=self._placing, receiver="receiver")
+        self._placing = ranking_policy(TRIAGE)
+        self._intake = Intake(self.studies, self.studies, self.spool, ranking_policy=self._placing, receiver="receiver")
         self._assembler = Assembler(
-            self.studies, self.studies, is_whole=is_whole, options=CompletionOptions(), placing=self._placing
+            self.studies, self.studies, is_whole=is_whole, options=CompletionOptions(), ranking_policy=self._placing
         )
-        self._readers = Readers(Actions(self.database), placing=self._placing)
-        Pushes(self.database).subscribe(RECEIVERS)
+        self._readers = Readers(Actions(self.database), ranking_policy=self._placing)
+        Notifications(self.database).subscribe(RECEIVERS)
 
     def close(self) -> None:
         """Close the database."""
@@ -312,7 +312,7 @@ class Clinic:
 
     def requeue(self, uid: str) -> None:
         """Have a study scored again."""
-        self.studies.requeue(uid, placement=self._placing, now=self.now)
+        self.studies.requeue(uid, ranking=self._placing, now=self.now)
 
     def act(self, uid: str, kind: str, person: str = "Dr. Roe", detail: str = "") -> None:
         """Do what a reader does."""
@@ -324,8 +324,8 @@ class Clinic:
 
     def keep(self) -> None:
         """Let the clock look after the policy in force."""
-        Keeper(
-            Policies(self.database), Standings(self.database), triage=TRIAGE, guard=GuardOptions(), reference=None
+        PolicyKeeping(
+            Policies(self.database), Rankings(self.database), triage=TRIAGE, guard=GuardOptions(), reference=None
         ).look(now=self.now)
 
     def deliver(self, name: str, most: int = 10_000, attempts: int = 2) -> int:
@@ -357,7 +357,7 @@ class Clinic:
         """Tell a receiver all that is due; return how many changes."""
         self.told.outcome = outcome or Sent()
         options = DeliveryOptions(max_attempts=2)
-        pusher = Pusher(Pushes(self.database), self.told, name=receiver, options=options, courier="courier")
+        pusher = Notifier(Notifications(self.database), self.told, name=receiver, options=options, courier="courier")
         told = 0
         while pusher.run_next(clock=self.clock):
             told += 1
@@ -374,7 +374,7 @@ class Clinic:
 
     def asked_commitment(self, uids: Sequence[str]) -> None:
         """Let a sender that we know ask whether we keep its slices; the answer waits to be sent."""
-        desk = Desk(
+        desk = CommitmentService(
             self.commitments,
             Answers(self.database),
             self.spool,
@@ -384,10 +384,10 @@ class Clinic:
         references = tuple(Reference("1.2.840.10008.5.1.4.1.1.2", uid) for uid in uids)
         desk.requested(CommitmentRequest("1.2.3.4", references), "CT1", now=self.now)
 
-    def place_all_again(self, scheme: str, discipline: str = "head_start") -> None:
+    def rerank_all(self, scheme: str, discipline: str = "head_start") -> None:
         """Place every study by another policy."""
         options = TriageOptions(scheme=Scheme(scheme), discipline=Discipline(discipline), strict_cap_min=240)
-        Standings(self.database).place_all_again(placing(options), cause="policy", now=self.now)
+        Rankings(self.database).rerank_all(ranking_policy(options), cause="policy", now=self.now)
 
     # What others see of it
 
@@ -415,7 +415,7 @@ class Clinic:
             "results": [_result(each) for each in results],
             "series": [plain(each) for each in self.studies.series_decisions(uid)],
             "deliveries": [_row(each) for each in self.outbox.deliveries(uid)],
-            "pushes": [_row(each) for each in Pushes(self.database).pushes(uid)],
+            "pushes": [_row(each) for each in Notifications(self.database).pushes(uid)],
             "priors": [_prior(each) for each in self.studies.priors(uid)],
         }
 

@@ -15,17 +15,17 @@ from pydicom import Dataset, dcmread
 from sqlalchemy import select
 
 from tests.lab.evaluation.scans import save, scan
-from tests.push.changes import NOW, PATIENT, RESULT, push
-from tests.results.ct_study import placement, provenance, standard_study
+from tests.notify.changes import NOW, PATIENT, RESULT, push
+from tests.results.ct_study import provenance, ranking, standard_study
 from tests.store.making import study_uid
 from tests.web.scene import Scene
-from triaged.exams.ct.finding import Acquisition, Reading
-from triaged.exams.ct.pictures.wording import reading_lines
+from triaged.exams.ct.finding import Acquisition, LungAnalysis
+from triaged.exams.ct.pictures.wording import analysis_lines
 from triaged.imaging.volume import Mask, Volume
 from triaged.lab.evaluation.cases import Case
 from triaged.lab.evaluation.run import rows
-from triaged.push.body import body
-from triaged.push.oru import Ends, oru_r01
+from triaged.notify.body import body
+from triaged.notify.oru import Ends, oru_r01
 from triaged.store.tables import schema
 from triaged.store.tables.findings import findings_of
 from triaged.study.assessment import Assessed
@@ -59,7 +59,7 @@ def told(finding: Finding, scene: Scene, folder: Path) -> Told:
     change = push(result=replace(RESULT, assessment=Assessed(finding)))
     study = standard_study()
     reading = replace(study.reading, finding=finding)
-    lines = reading_lines(study.sources[0], reading, placement(), provenance(study.sources))
+    lines = analysis_lines(study.sources[0], reading, ranking(), provenance(study.sources))
     return Told(
         listed=listed,
         hook=json.loads(body(change, PATIENT, now=NOW))["result"],
@@ -92,9 +92,9 @@ def _tree(item: Dataset) -> list[Dataset]:
 
 def _evaluated(finding: Finding, folder: Path) -> Mapping[str, Any]:
     class Finds:
-        def read(self, volume: Volume, acquisition: Acquisition) -> Reading:
+        def read(self, volume: Volume, acquisition: Acquisition) -> LungAnalysis:
             nothing = Mask(np.zeros(volume.geometry.shape, np.bool_), volume.geometry)
-            return Reading(finding, nothing, nothing, nothing)
+            return LungAnalysis(finding, nothing, nothing, nothing)
 
     chest = scan(spacing_mm=(10.0, 10.0, 10.0))
     images = save(folder / "ct.nii.gz", chest.volume.voxels, chest.geometry)

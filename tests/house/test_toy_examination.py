@@ -22,17 +22,17 @@ from tests.store.making import Studies
 from tests.wire.peers import clock, receiving
 from triaged.daemon.examinations import VIEWERS
 from triaged.dimse.scu import DimseSender
-from triaged.push.body import body
-from triaged.push.oru import Ends, oru_r01
+from triaged.notify.body import body
+from triaged.notify.oru import Ends, oru_r01
 from triaged.steps.errand import DeliveryOptions
+from triaged.steps.notify import Notifier
 from triaged.steps.ports import Outgoing, Peer, SendOutcome, Sent, Unreachable
-from triaged.steps.push import Pusher
-from triaged.store.couriers.pushes import Pushes
+from triaged.store.couriers.notifications import Notifications
 from triaged.store.people.accounts import Accounts
 from triaged.store.tables.database import open_database
 from triaged.study import concepts
 from triaged.study.lifecycle import State
-from triaged.study.push import Occasion, Push
+from triaged.study.notification import Notification, Occasion
 from triaged.web.app import create_app
 from triaged.web.identity import LOCAL_HOSTS, AccessOptions
 from triaged.web.options import WebOptions
@@ -51,7 +51,7 @@ class Ris:
     def reach(self) -> Sent | Unreachable:
         return Sent()
 
-    def push(self, push: Push, *, now: datetime) -> SendOutcome:
+    def push(self, push: Notification, *, now: datetime) -> SendOutcome:
         self.messages.append(oru_r01(push, None, Ends(), now=now).decode())
         self.bodies.append(json.loads(body(push, None, now=now)))
         return Sent()
@@ -63,7 +63,7 @@ def house(sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> I
     database = open_database(sqlite_url)
     house = House(database, tmp_path)
     house.examinations = (*house.examinations, Toy())
-    Pushes(database).subscribe({"ris": frozenset(Occasion)})
+    Notifications(database).subscribe({"ris": frozenset(Occasion)})
     yield house
     database.close()
 
@@ -134,8 +134,8 @@ def test_its_report_and_its_pictures_reach_the_destination(scored: House) -> Non
 
 def test_other_systems_are_told_its_number(scored: House) -> None:
     ris = Ris()
-    pushes, options = Pushes(scored.database), DeliveryOptions()
-    assert Pusher(pushes, ris, name="ris", options=options, courier="courier").run_next(clock=scored.clock)
+    pushes, options = Notifications(scored.database), DeliveryOptions()
+    assert Notifier(pushes, ris, name="ris", options=options, courier="courier").run_next(clock=scored.clock)
     (message,), (told,) = ris.messages, ris.bodies
     assert "|BRIGHTNESS^Mean brightness^99TRIAGED||20.0|%^percent^UCUM|" in message
     assert told["result"]["brightness"] == pytest.approx(0.2)

@@ -19,7 +19,7 @@ from triaged.config.network import DestinationSection
 from triaged.daemon.destinations import destination_of
 from triaged.exams.ct.examination import ChestCt
 from triaged.exams.ct.objects import WRITERS
-from triaged.results.instance import ResultObject, Series, begin, finish
+from triaged.results.instance import ResultObject, ResultSeries, begin, finish
 from triaged.results.provenance import Provenance
 from triaged.results.references import key_instances, source_item
 from triaged.results.source import SourceSeries
@@ -44,7 +44,7 @@ def key_images(header: Dataset, source: SourceSeries, lines: Lines, provenance: 
     """Return what a reader should see first."""
     dataset = Dataset()
     dataset.SOPInstanceUID = provenance.uid(KEY_IMAGES.name)
-    begin(dataset, header, source, Series(KEY_IMAGES), provenance)
+    begin(dataset, header, source, ResultSeries(KEY_IMAGES), provenance)
     dataset.ContentDescription = lines.headline[:64]
     dataset.ReferencedImageSequence = [source_item(image) for image in key_instances(source)]
     return finish(dataset, KEY_IMAGES)

@@ -11,7 +11,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper
 
-from triaged.exams.ct.finding import Acquisition, Reading
+from triaged.exams.ct.finding import Acquisition, LungAnalysis
 from triaged.exams.ct.options import CtOptions
 from triaged.exams.ct.pipelines.measure import Lungs, Verdict, measure
 from triaged.exams.ct.pipelines.split import SplitMethod
@@ -19,7 +19,7 @@ from triaged.imaging.volume import Mask, Volume
 from triaged.inference.graphs import Graph
 from triaged.inference.kinds.kind import Kind
 from triaged.inference.manifest import Manifest
-from triaged.inference.section import Section
+from triaged.inference.strict_mapping import StrictMapping
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ class ToyPipeline:
     def __init__(self, networks: Toy, options: CtOptions) -> None:
         self._networks, self._options = networks, options
 
-    def read(self, volume: Volume, acquisition: Acquisition) -> Reading:
+    def read(self, volume: Volume, acquisition: Acquisition) -> LungAnalysis:
         lung = (volume.voxels > -900) & (volume.voxels < 0)
         is_right = np.arange(lung.shape[2]) < lung.shape[2] // 2
         right, left = (Mask(lung & side, volume.geometry) for side in (is_right, ~is_right))
@@ -61,7 +61,7 @@ class ToyPipeline:
         return measure(volume, lungs, lesion, Verdict("toy 1", None, None), acquisition, self._options)
 
 
-def _settings(section: Section) -> ToySettings:
+def _settings(section: StrictMapping) -> ToySettings:
     return ToySettings(section.share("score"))
 
 

@@ -13,7 +13,7 @@ from pydicom import Dataset
 from triaged.dicom.files import read_header_only, stored_frames
 from triaged.exams.exam import Choice, Earlier, Results, StillAlive
 from triaged.inference.identity import Engine
-from triaged.results.instance import ResultObject, Series, notice
+from triaged.results.instance import ResultObject, ResultSeries, notice
 from triaged.results.layout import Heading, Sheet
 from triaged.results.page import Page
 from triaged.results.provenance import Provenance
@@ -25,13 +25,13 @@ from triaged.study.assessment import Reason, ReasonCode
 from triaged.study.concepts import SHARE, Code, Concept, Site, private
 from triaged.study.finding import Finding, Measurement
 from triaged.study.kinds import ObjectKind
-from triaged.study.placement import Placement
+from triaged.study.ranking import Ranking
 
 BRIGHTNESS = Concept("brightness", private("BRIGHTNESS", "Mean brightness"), SHARE, "mean brightness")
 CHEST = Site("chest", Code("51185008", "SCT", "Thorax"), "chest", "the chest")
 EXAMINED = Examined(Code("399208008", "SCT", "Plain chest X-ray"), CHEST, "Chest")
 ENGINE = Engine("toy", "1", "cd" * 32, "2.25.7", "0", "settings")
-PICTURES = Series(ObjectKind.SC, "Radiograph", body_part="CHEST", of="a radiograph")
+PICTURES = ResultSeries(ObjectKind.SC, "Radiograph", body_part="CHEST", of="a radiograph")
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class Toy:
         raise ValueError("expected nothing")
 
     def explain(
-        self, header: Dataset, reason: Reason, placement: Placement, provenance: Provenance
+        self, header: Dataset, reason: Reason, ranking: Ranking, provenance: Provenance
     ) -> tuple[ResultObject, ...]:
         return reason_pictures(header, single_frames([header]), [_page(reason.detail)], provenance, PICTURES)
 
@@ -66,9 +66,9 @@ class ToyAnalysis:
     header: Dataset
     finding: Finding
 
-    def draw(self, placement: Placement, provenance: Provenance, earlier: Earlier | None) -> Results:
+    def draw(self, ranking: Ranking, provenance: Provenance, earlier: Earlier | None) -> Results:
         source = single_frames([self.header])
-        words = report(self.header, source, self.finding, placement, EXAMINED, None, (), provenance)
+        words = report(self.header, source, self.finding, ranking, EXAMINED, None, (), provenance)
         page = _page(self.finding.measurements[0].text)
         return Results((words, *pictures(self.header, source, None, [page], provenance, PICTURES)), None)
 

@@ -10,7 +10,7 @@ import pytest
 from pydicom import dcmread
 
 from triaged.errors import UnreadableStudy
-from triaged.exams.ct.decoding.series import ReadOptions, read_series
+from triaged.exams.ct.decoding.series import DecodeOptions, decode_series
 from triaged.study.assessment import ReasonCode
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
@@ -18,7 +18,7 @@ INTEROP = DATA / "interop"
 GE_SLICE = INTEROP / "cornerstone3D_testImages"
 ENHANCED = INTEROP / "dicomParser_testImages" / "encapsulated" / "multi-frame"
 
-TWO = ReadOptions(min_slices=2)
+TWO = DecodeOptions(min_slices=2)
 
 pytestmark = pytest.mark.skipif(not DATA.is_dir(), reason="real images are not here: ../shared/data")
 
@@ -41,7 +41,7 @@ def itk_volume(paths: list[Path]) -> Any:
 @pytest.mark.parametrize("patient", ["covid_p001", "normal_001"])
 def test_an_independent_reader_finds_the_same_hounsfield_units_at_the_same_places(patient: str) -> None:
     paths = slices_by_height(DATA / "ct_series" / patient)[60:84]
-    series = read_series(paths[::-1])
+    series = decode_series(paths[::-1])
     sitk, expected = itk_volume(paths)
     np.testing.assert_array_equal(series.volume.voxels, sitk.GetArrayFromImage(expected))
     for index in ((0, 0, 0), (23, 511, 0), (7, 100, 400)):
@@ -51,7 +51,7 @@ def test_an_independent_reader_finds_the_same_hounsfield_units_at_the_same_place
 
 def test_a_whole_chest_is_read_with_its_lungs_where_the_label_map_has_them() -> None:
     sitk: Any = pytest.importorskip("SimpleITK")
-    series = read_series(sorted((INTEROP / "cip_copdgene" / "ct-64Dicom").glob("*.dcm")))
+    series = decode_series(sorted((INTEROP / "cip_copdgene" / "ct-64Dicom").glob("*.dcm")))
     labels = sitk.GetArrayFromImage(sitk.ReadImage(str(INTEROP / "cip_copdgene" / "wholeLung-64.nrrd")))
     assert labels.shape == series.volume.voxels.shape
     air_in_lungs = float(np.mean(series.volume.voxels[labels > 0] < -500))
@@ -72,14 +72,14 @@ def test_a_whole_chest_is_read_with_its_lungs_where_the_label_map_has_them() -> 
 )
 def test_a_malformed_series_is_refused_for_its_fault(folder: str, code: ReasonCode) -> None:
     with pytest.raises(UnreadableStudy) as caught:
-        read_series(sorted((INTEROP / "dicom2nifti_failing" / folder).glob("*.dcm")), TWO)
+        decode_series(sorted((INTEROP / "dicom2nifti_failing" / folder).glob("*.dcm")), TWO)
     assert caught.value.code == code
 
 
 @pytest.mark.parametrize("folder", ["gantrytilting/001", "notavolume/001", "sliceincrement/001"])
 def test_a_handful_of_slices_is_too_few(folder: str) -> None:
     with pytest.raises(UnreadableStudy) as caught:
-        read_series(sorted((INTEROP / "dicom2nifti_failing" / folder).glob("*.dcm")))
+        decode_series(sorted((INTEROP / "dicom2nifti_failing" / folder).glob("*.dcm")))
     assert caught.value.code == ReasonCode.TOO_FEW_SLICES
 
 
@@ -113,7 +113,7 @@ def test_every_lossless_syntax_of_one_slice_gives_the_same_hounsfield_units(tmp_
     plain = dcmread(GE_SLICE / "CTImage.dcm_LittleEndianExplicitTransferSyntax_1.2.840.10008.1.2.1.dcm")
     stored = np.frombuffer(plain.PixelData, "<i2").reshape(plain.Rows, plain.Columns).astype(np.int32)
     expected = np.maximum(stored * int(plain.RescaleSlope) + int(plain.RescaleIntercept), -1024)
-    series = read_series(stacked(GE_SLICE / f"CTImage.dcm_{name}.dcm", tmp_path), TWO)
+    series = decode_series(stacked(GE_SLICE / f"CTImage.dcm_{name}.dcm", tmp_path), TWO)
     for plane in series.volume.voxels:
         np.testing.assert_array_equal(plane, expected)
 
@@ -138,7 +138,7 @@ def test_every_encapsulation_of_an_enhanced_ct_gives_the_same_frames(tmp_path: P
     shared = image.SharedFunctionalGroupsSequence[0]
     shared.PixelValueTransformationSequence[0].RescaleType = "HU"
     image.save_as(tmp_path / "enhanced.dcm")
-    series = read_series([tmp_path / "enhanced.dcm"], TWO)
+    series = decode_series([tmp_path / "enhanced.dcm"], TWO)
     source = series.reorientation.undo(series.volume.voxels)
     for index, number in enumerate(series.frame_numbers):
         np.testing.assert_array_equal(source[index], np.maximum(stored[number - 1] - 1024, -1024))
@@ -146,14 +146,14 @@ def test_every_encapsulation_of_an_enhanced_ct_gives_the_same_frames(tmp_path: P
 
 def test_a_map_of_blood_flow_is_no_hounsfield_units() -> None:
     with pytest.raises(UnreadableStudy) as caught:
-        read_series([ENHANCED / "CT0012.explicit_little_endian.dcm"], TWO)
+        decode_series([ENHANCED / "CT0012.explicit_little_endian.dcm"], TWO)
     assert caught.value.code == ReasonCode.NON_HU
 
 
 def test_eight_bits_are_no_hounsfield_units(tmp_path: Path) -> None:
     paths = stacked(GE_SLICE / "CTImage.dcm_JPEGProcess1TransferSyntax_1.2.840.10008.1.2.4.50.dcm", tmp_path)
     with pytest.raises(UnreadableStudy) as caught:
-        read_series(paths, TWO)
+        decode_series(paths, TWO)
     assert caught.value.code == ReasonCode.NON_HU
 
 
@@ -161,5 +161,5 @@ def test_eight_bits_are_no_hounsfield_units(tmp_path: Path) -> None:
 def test_a_syntax_without_decoder_is_undecodable(tmp_path: Path) -> None:
     paths = stacked(GE_SLICE / "CTImage.dcm_JPEGProcess10_12TransferSyntax_1.2.840.10008.1.2.4.55.dcm", tmp_path)
     with pytest.raises(UnreadableStudy) as caught:
-        read_series(paths, TWO)
+        decode_series(paths, TWO)
     assert caught.value.code == ReasonCode.UNDECODABLE

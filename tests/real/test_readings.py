@@ -15,7 +15,7 @@ import pytest
 import SimpleITK as sitk
 
 from tests.exams.pipelines.bodies import ADULT
-from triaged.exams.ct.finding import CtNumbers, Reading
+from triaged.exams.ct.finding import CtNumbers, LungAnalysis
 from triaged.exams.ct.options import CtOptions
 from triaged.exams.ct.pipelines.threshold import ThresholdPipeline
 from triaged.imaging.geometry import Geometry
@@ -43,25 +43,25 @@ def axial_volume(folder: Path) -> Volume:
     return Volume(voxels.astype(np.int16), Geometry(affine, voxels.shape, str(first.FrameOfReferenceUID)))
 
 
-def read(volume: Volume) -> Reading:
+def read(volume: Volume) -> LungAnalysis:
     return ThresholdPipeline(CtOptions()).read(volume, ADULT)
 
 
 @pytest.fixture(scope="module")
-def covid() -> Reading:
+def covid() -> LungAnalysis:
     return read(axial_volume(present(DATA / "ct_series" / "covid_p001")))
 
 
 @pytest.fixture(scope="module")
-def normal() -> Reading:
+def normal() -> LungAnalysis:
     return read(axial_volume(present(DATA / "ct_series" / "normal_001")))
 
 
-def test_covid_is_more_severe_than_a_normal_chest(covid: Reading, normal: Reading) -> None:
+def test_covid_is_more_severe_than_a_normal_chest(covid: LungAnalysis, normal: LungAnalysis) -> None:
     assert covid.finding.urgency > 0.01 > normal.finding.urgency
 
 
-def test_lesions_lie_on_the_slices_that_readers_marked(covid: Reading) -> None:
+def test_lesions_lie_on_the_slices_that_readers_marked(covid: LungAnalysis) -> None:
     with present(DATA / "ct_series" / "covid_p001_slices.csv").open() as table:
         from_head = [row["infected"] == "1" for row in csv.DictReader(table)]
     marked = np.array(from_head[::-1])
@@ -70,7 +70,7 @@ def test_lesions_lie_on_the_slices_that_readers_marked(covid: Reading) -> None:
     assert (found & marked).sum() >= 0.95 * found.sum()
 
 
-def test_the_left_lung_leaves_room_for_the_heart(covid: Reading, normal: Reading) -> None:
+def test_the_left_lung_leaves_room_for_the_heart(covid: LungAnalysis, normal: LungAnalysis) -> None:
     for reading in (covid, normal):
         right_ml, left_ml = CtNumbers.of(reading.finding).right_lung_ml, CtNumbers.of(reading.finding).left_lung_ml
         assert right_ml is not None

@@ -23,7 +23,7 @@ from pydicom.tag import Tag
 from pydicom.uid import UID, DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian
 
 from tests.findings import finding_of
-from triaged.exams.ct.finding import Reading
+from triaged.exams.ct.finding import LungAnalysis
 from triaged.exams.ct.objects import EXAMINED, SEGMENTATION, result_objects
 from triaged.exams.ct.segments import segments
 from triaged.exams.exam import Results
@@ -35,7 +35,7 @@ from triaged.results.seg import segmentation
 from triaged.results.source import source_series
 from triaged.results.sr import report
 from triaged.study.finding import Finding
-from triaged.study.placement import Lane, Placement, TriageClass
+from triaged.study.ranking import Lane, Ranking, TriageClass
 from triaged.study.uids import SOPInstanceUID, StudyUID
 
 ENHANCED_CT = "1.2.840.10008.5.1.4.1.1.2.1"
@@ -61,7 +61,7 @@ class CtStudy:
     geometry: Geometry
     reorientation: Reorientation
     volume: Volume
-    reading: Reading
+    reading: LungAnalysis
     source_masks: dict[str, NDArray[np.bool_]] = field(repr=False)
 
     def objects(self, **changes: Any) -> tuple[ResultObject, ...]:
@@ -76,7 +76,7 @@ class CtStudy:
             "reorientation": self.reorientation,
             "volume": self.volume,
             "reading": self.reading,
-            "placement": placement(),
+            "placement": ranking(),
             "provenance": provenance(self.sources),
         }
         return result_objects(**(arguments | changes))
@@ -96,7 +96,7 @@ class CtStudy:
         source = source_series(self.sources, self.geometry)
         described = segments(self.volume, self.reading, made_by)
         finding = self.reading.finding
-        return report(self.sources[0], source, finding, placement(), EXAMINED, self.segmentation(), described, made_by)
+        return report(self.sources[0], source, finding, ranking(), EXAMINED, self.segmentation(), described, made_by)
 
 
 def ct_study(
@@ -158,10 +158,10 @@ def analytic_masks(geometry: Geometry, lesion_radius_mm: float = 38.0) -> dict[s
     return {"body": body, "right": right, "left": left, "lesion": ball & right}
 
 
-def placement() -> Placement:
+def ranking() -> Ranking:
     """Return a place in the order."""
     moment = datetime(2026, 3, 4, 5, 0, tzinfo=UTC)
-    return Placement(Lane.ORDERED, TriageClass.SEVERE, moment, "1", "severity 20 % \u2265 15 %, flagged")
+    return Ranking(Lane.ORDERED, TriageClass.SEVERE, moment, "1", "severity 20 % \u2265 15 %, flagged")
 
 
 def provenance(sources: tuple[Dataset, ...], **changes: Any) -> Provenance:
@@ -234,7 +234,7 @@ def _study(
         return Mask(np.ascontiguousarray(reorientation.apply(mask)), grid)
 
     right, left, lesion = (canonical(masks[name]) for name in ("right", "left", "lesion"))
-    reading = Reading(_finding(masks, geometry.voxel_ml), right, left, lesion)
+    reading = LungAnalysis(_finding(masks, geometry.voxel_ml), right, left, lesion)
     volume = Volume(np.ascontiguousarray(reorientation.apply(voxels)), grid)
     return CtStudy(sources, geometry, reorientation, volume, reading, masks)
 

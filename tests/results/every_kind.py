@@ -14,10 +14,10 @@ from pydicom import dcmread
 from pydicom.charset import convert_encodings, default_encoding
 from pydicom.dataset import Dataset
 
-from tests.results.ct_study import encoded, inflated, placement, provenance, standard_study
+from tests.results.ct_study import encoded, inflated, provenance, ranking, standard_study
 from tests.results.senders import Change
 from triaged.exams.ct.objects import EXAMINED, PICTURES, SEGMENTATION
-from triaged.exams.ct.pictures.wording import reading_lines
+from triaged.exams.ct.pictures.wording import analysis_lines
 from triaged.exams.ct.segments import segments
 from triaged.results.instance import ResultObject
 from triaged.results.page import Page
@@ -50,11 +50,11 @@ def every_kind(header: Dataset, **changes: object) -> tuple[ResultObject, ...]:
     source = source_series(study.sources, study.geometry)
     described = segments(study.volume, study.reading, made_by)
     masks = segmentation(header, source, study.geometry, study.reorientation, described, made_by, SEGMENTATION)
-    lines = reading_lines(header, study.reading, placement(), made_by)
+    lines = analysis_lines(header, study.reading, ranking(), made_by)
     page = Page("small", "Small", np.zeros((8, 8, 3), np.uint8), None, None)
     return (
         masks,
-        report(header, source, study.reading.finding, placement(), EXAMINED, masks, described, made_by),
+        report(header, source, study.reading.finding, ranking(), EXAMINED, masks, described, made_by),
         text_report(header, source, lines, made_by),
         *pictures(header, source, study.reorientation, [page], made_by, PICTURES),
     )

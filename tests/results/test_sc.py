@@ -17,8 +17,8 @@ from tests.results.ct_study import (
     CtStudy,
     ct_study,
     enhanced_ct_study,
-    placement,
     provenance,
+    ranking,
     standard_objects,
     standard_study,
 )
@@ -61,7 +61,7 @@ def pages() -> tuple[Page, ...]:
         study.volume,
         views,
         study.reading,
-        placement(),
+        ranking(),
         provenance(study.sources),
         slice_names=names,
     )

@@ -13,7 +13,7 @@ from pydicom import dcmread
 from pydicom.dataset import Dataset
 
 from tests.findings import changed
-from tests.results.ct_study import placement, provenance, standard_objects, standard_study
+from tests.results.ct_study import provenance, ranking, standard_objects, standard_study
 from triaged.exams.ct.finding import CtNumbers
 from triaged.exams.ct.objects import EXAMINED
 from triaged.imaging.volume import Mask, Volume
@@ -23,7 +23,7 @@ from triaged.results.source import source_series
 from triaged.results.sr import flag_code, report
 from triaged.study.finding import QualityFlag
 from triaged.study.kinds import ObjectKind
-from triaged.study.placement import TriageClass
+from triaged.study.ranking import TriageClass
 
 
 def parsed(report: ResultObject) -> Dataset:
@@ -115,7 +115,7 @@ def test_a_category_is_suggested_where_something_was_found_and_nothing_is_ever_c
     triage_class: str, category: list[str]
 ) -> None:
     study = standard_study()
-    placed = replace(placement(), triage_class=TriageClass(triage_class))
+    placed = replace(ranking(), triage_class=TriageClass(triage_class))
     made_by, source = provenance(study.sources), source_series(study.sources, study.geometry)
     made = parsed(report(study.sources[0], source, study.reading.finding, placed, EXAMINED, None, (), made_by))
     codes = [item.ConceptCodeSequence[0] for item in _tree(made) if item.ValueType == "CODE"]

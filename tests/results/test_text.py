@@ -10,8 +10,8 @@ import pytest
 from pydicom import dcmread
 from pydicom.dataset import Dataset
 
-from tests.results.ct_study import placement, provenance, standard_study
-from triaged.exams.ct.pictures.wording import reading_lines
+from tests.results.ct_study import provenance, ranking, standard_study
+from triaged.exams.ct.pictures.wording import analysis_lines
 from triaged.results.instance import ResultObject
 from triaged.results.provenance import Replaced
 from triaged.results.source import source_series
@@ -33,13 +33,13 @@ def made(**changes: Any) -> ResultObject:
 @cache
 def standard_lines() -> Lines:
     study = standard_study()
-    return reading_lines(study.sources[0], study.reading, placement(), provenance(study.sources))
+    return analysis_lines(study.sources[0], study.reading, ranking(), provenance(study.sources))
 
 
 def why_not(reason: Reason = REASON) -> ResultObject:
     study = standard_study()
     made_by = provenance(study.sources)
-    lines = reason_lines(study.sources[0], reason, placement(), made_by)
+    lines = reason_lines(study.sources[0], reason, ranking(), made_by)
     return text_reason(
         study.sources[0], source_series(study.sources, study.geometry), lines, made_by, key=reason.detail
     )

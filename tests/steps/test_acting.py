@@ -8,15 +8,15 @@ from structlog.testing import capture_logs
 from tests.store.making import Studies, admit, at, claimed, commit, instance, study_uid
 from triaged.errors import ActionRefused
 from triaged.steps.acting import Readers
-from triaged.steps.placing import placing
+from triaged.steps.ranking_policy import ranking_policy
 from triaged.store.listing.actions import Actions
 from triaged.store.listing.worklist import Worklist
 from triaged.store.tables.database import Database
-from triaged.study.placement import Override, TriageClass
-from triaged.study.reading import ActionKind
+from triaged.study.ranking import Override, TriageClass
+from triaged.study.read_state import ActionKind
 from triaged.triage.scheme import Scheme, TriageOptions
 
-POLICY = placing(TriageOptions(scheme=Scheme.SEVERITY))
+POLICY = ranking_policy(TriageOptions(scheme=Scheme.SEVERITY))
 STUDY = study_uid(1).value
 
 
@@ -26,8 +26,8 @@ def readers(database: Database) -> Readers:
     studies = Studies(database)
     for number, minutes in ((1, 0), (2, 60)):
         admit(studies, instance(number, 1), minutes=minutes, where=POLICY)
-        studies.complete(study_uid(number), 1, placement=POLICY, cause="whole", now=at(minutes))
-    return Readers(Actions(database), placing=POLICY)
+        studies.complete(study_uid(number), 1, ranking=POLICY, cause="whole", now=at(minutes))
+    return Readers(Actions(database), ranking_policy=POLICY)
 
 
 def _order(database: Database) -> list[str]:

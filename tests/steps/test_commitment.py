@@ -11,7 +11,7 @@ import pytest
 
 from tests.store.making import CT_IMAGE_STORAGE, Studies, admit, at, claimed, commit, derived, instance, make_ready
 from triaged.spool.files import Spool
-from triaged.steps.commitment import CommitmentOptions, Committer, Desk, Reporter
+from triaged.steps.commitment import CommitmentOptions, CommitmentService, Committer, Reporter
 from triaged.steps.errand import DeliveryOptions
 from triaged.steps.ports import Peer, Refused, SendOutcome, Sent, Unreachable
 from triaged.store.couriers.answers import Answers
@@ -64,7 +64,7 @@ class Office:
         self.commitments, answers = Commitments(database), Answers(database)
         self.committer = Committer(self.commitments, self.wire, peer=PACS, options=OPTIONS)
         self.known = {"CT1": CT1}
-        self.desk = Desk(
+        self.desk = CommitmentService(
             self.commitments, answers, spool, find_peer=lambda title: self.known.get(title), options=OPTIONS
         )
         self.reporter = Reporter(

@@ -8,7 +8,7 @@ import pytest
 
 from tests.triage.cases import finding
 from triaged.steps.following import chosen, followed
-from triaged.study.placement import Trend
+from triaged.study.ranking import Trend
 from triaged.study.records import Prior
 from triaged.triage.scheme import Scheme, TriageOptions
 

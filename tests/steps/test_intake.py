@@ -23,18 +23,18 @@ from triaged.errors import TryLater
 from triaged.spool.files import Spool
 from triaged.steps.intake import Intake, Offer, Sender
 from triaged.store.tables.database import Database, open_database
-from triaged.study.placement import Lane, Placement, TriageClass
+from triaged.study.ranking import Lane, Ranking, TriageClass
+from triaged.study.ranking_input import RankingInput
 from triaged.study.records import Admission
-from triaged.study.standing import Standing
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 EXPLICIT = "1.2.840.10008.1.2.1"
 CT_IMAGE = "1.2.840.10008.5.1.4.1.1.2"
 
 
-def place(standing: Standing) -> Placement:
-    key = f"{standing.since.isoformat()} {standing.study_uid}"
-    return Placement(Lane.ORDERED, TriageClass.UNSCORED, standing.since, key, "waiting")
+def place(ranking_input: RankingInput) -> Ranking:
+    key = f"{ranking_input.since.isoformat()} {ranking_input.study_uid}"
+    return Ranking(Lane.ORDERED, TriageClass.UNSCORED, ranking_input.since, key, "waiting")
 
 
 def a_slice(instance_uid: str = "1.2.3.4.5", *, study_uid: str = "1.2.3", pixels: bytes = b"\1\2" * 200_000) -> bytes:
@@ -87,7 +87,7 @@ def door(tmp_path: Path, sqlite_url: str) -> Iterator[Door]:
     database = open_database(sqlite_url)
     root = tmp_path / "spool"
     spool = Spool(root, reserve_mb=0)
-    intake = Intake(Studies(database), Studies(database), spool, placing=place, receiver="receiver-1")
+    intake = Intake(Studies(database), Studies(database), spool, ranking_policy=place, receiver="receiver-1")
     sender = intake.open_association(peer="192.0.2.1", calling_ae_title="CT1", now=NOW)
     yield Door(intake, sender, spool, database, root)
     database.close()
@@ -175,7 +175,7 @@ def test_a_connection_that_breaks_in_the_middle_leaves_nothing(door: Door) -> No
 
 def test_nothing_is_read_from_the_sender_while_the_disk_is_below_its_reserve(door: Door, tmp_path: Path) -> None:
     full = Spool(tmp_path / "spool", reserve_mb=10**12)
-    intake = Intake(Studies(door.database), Studies(door.database), full, placing=place, receiver="receiver-1")
+    intake = Intake(Studies(door.database), Studies(door.database), full, ranking_policy=place, receiver="receiver-1")
     pieces = in_pieces(a_slice(), 1000)
     with pytest.raises(TryLater, match="MiB free"):
         intake.receive(Offer(CT_IMAGE, "1.2.3.4.5", EXPLICIT), pieces, door.sender, clock=lambda: NOW)
@@ -192,7 +192,9 @@ def test_an_object_that_would_eat_up_the_reserve_is_refused_on_the_way(door: Doo
                 raise TryLater("expected at least 10 MiB free")
 
     filling = Filling(door.root, reserve_mb=0)
-    intake = Intake(Studies(door.database), Studies(door.database), filling, placing=place, receiver="receiver-1")
+    intake = Intake(
+        Studies(door.database), Studies(door.database), filling, ranking_policy=place, receiver="receiver-1"
+    )
     endless = itertools.chain([a_slice()], itertools.repeat(b"\0" * 1_000_000))
     with pytest.raises(TryLater, match="free"):
         intake.receive(Offer(CT_IMAGE, "1.2.3.4.5", EXPLICIT), endless, door.sender, clock=lambda: NOW)

@@ -10,30 +10,30 @@ import structlog
 
 from tests.findings import urgency_of
 from tests.store.making import PATIENT, Studies, admit, at, claimed, commit, finding, instance, study_uid
-from triaged.steps.placing import placing
-from triaged.steps.ports import Order, Peer, Unreachable
-from triaged.steps.priorities import LookUpOptions, OrderLookUp
+from triaged.steps.ports import ImagingRequest, Peer, Unreachable
+from triaged.steps.priorities import LookUpOptions, RequestPriorityLookUp
+from triaged.steps.ranking_policy import ranking_policy
 from triaged.store.listing.priorities import Priorities
-from triaged.store.listing.standings import Standings
+from triaged.store.listing.rankings import Rankings
 from triaged.store.listing.worklist import Worklist
 from triaged.store.tables.database import Database
 from triaged.study.lifecycle import State
-from triaged.study.placement import OrderPriority, TriageClass
+from triaged.study.ranking import RequestPriority, TriageClass
 from triaged.triage.scheme import Scheme, TriageOptions
 
 RIS = Peer("order priority", "RIS", "127.0.0.1", 104)
-PLACING = placing(TriageOptions(scheme=Scheme.COMBINED))
+PLACING = ranking_policy(TriageOptions(scheme=Scheme.COMBINED))
 
 
 @dataclass
 class FakeRis:
     """Answers by accession number, and keeps what it was asked."""
 
-    known: dict[str, OrderPriority] = field(default_factory=dict)
+    known: dict[str, RequestPriority] = field(default_factory=dict)
     away: bool = False
-    asked: list[Order] = field(default_factory=list)
+    asked: list[ImagingRequest] = field(default_factory=list)
 
-    def ask(self, order: Order, peer: Peer) -> OrderPriority | Unreachable | None:
+    def ask(self, order: ImagingRequest, peer: Peer) -> RequestPriority | Unreachable | None:
         """Answer, or not."""
         assert peer is RIS
         self.asked.append(order)
@@ -48,21 +48,21 @@ class Clinic:
         self.ris = FakeRis()
         self.studies, self.worklist = Studies(database), Worklist(database)
         options = LookUpOptions("mwl", retry_s=30, look_back_s=3600)
-        ledgers = Priorities(database), Standings(database)
-        self.look_up = OrderLookUp(*ledgers, self.ris, peer=RIS, placing=PLACING, options=options)
+        ledgers = Priorities(database), Rankings(database)
+        self.look_up = RequestPriorityLookUp(*ledgers, self.ris, peer=RIS, ranking_policy=PLACING, options=options)
 
     def clock(self) -> datetime:
         """Return the time that the test has set."""
         return self.now
 
-    def arrive(self, number: int, *, minutes: float, priority: OrderPriority = OrderPriority.UNKNOWN) -> None:
+    def arrive(self, number: int, *, minutes: float, priority: RequestPriority = RequestPriority.UNKNOWN) -> None:
         """Let one slice of a study arrive."""
         patient = replace(PATIENT, accession_number=f"A-{number}")
         admit(self.studies, instance(number, 1), minutes=minutes, priority=priority, patient=patient)
 
     def complete(self, number: int, *, minutes: float) -> None:
         """Make a study ready."""
-        self.studies.complete(study_uid(number), 1, placement=PLACING, cause="whole", now=at(minutes))
+        self.studies.complete(study_uid(number), 1, ranking=PLACING, cause="whole", now=at(minutes))
 
     def ask(self) -> int:
         """Ask until there is nothing to ask; return about how many studies."""
@@ -95,7 +95,7 @@ def ready(clinic: Clinic, *numbers: int) -> None:
 def test_an_urgent_order_moves_its_study_and_the_history_says_why(clinic: Clinic) -> None:
     ready(clinic, 1, 2)
     assert clinic.listed() == [1, 2]
-    clinic.ris.known = {"A-2": OrderPriority.STAT}
+    clinic.ris.known = {"A-2": RequestPriority.STAT}
     assert clinic.ask() == 2
     assert clinic.listed() == [2, 1]
     assert clinic.worklist.entries()[0].triage_class is TriageClass.EMERGENCY
@@ -111,15 +111,15 @@ def test_a_study_is_asked_about_once_when_it_is_complete(clinic: Clinic) -> None
     assert clinic.ask() == 1
     clinic.now = at(11)
     assert clinic.ask() == 0
-    assert clinic.ris.asked == [Order("A-1", study_uid(1).value)]
+    assert clinic.ris.asked == [ImagingRequest("A-1", study_uid(1).value)]
 
 
 def test_the_more_urgent_of_header_and_list_counts(clinic: Clinic) -> None:
-    clinic.arrive(1, minutes=1, priority=OrderPriority.HIGH)
+    clinic.arrive(1, minutes=1, priority=RequestPriority.HIGH)
     clinic.complete(1, minutes=1)
-    clinic.ris.known = {"A-1": OrderPriority.LOW}
+    clinic.ris.known = {"A-1": RequestPriority.LOW}
     assert clinic.ask() == 1
-    assert clinic.studies.arrival(study_uid(1).value).order_priority is OrderPriority.HIGH
+    assert clinic.studies.arrival(study_uid(1).value).order_priority is RequestPriority.HIGH
     assert clinic.events(1) == [("PRIORITY_ASKED", "mwl: LOW")]
 
 
@@ -127,7 +127,7 @@ def test_a_scored_study_keeps_its_result_and_gets_its_new_place(clinic: Clinic) 
     ready(clinic, 1, 2)
     claim = claimed(clinic.studies, minutes=3)
     commit(clinic.studies, claim, minutes=4)
-    clinic.ris.known = {"A-1": OrderPriority.STAT}
+    clinic.ris.known = {"A-1": RequestPriority.STAT}
     clinic.ask()
     entry = clinic.worklist.entry(study_uid(1).value)
     assert entry is not None
@@ -146,7 +146,7 @@ def test_a_list_that_is_away_changes_nothing_and_is_asked_again_later(clinic: Cl
     assert [line["event"] for line in logs] == ["urgency of an order not known, will ask again"]
     assert "A-" not in str(logs)
     assert clinic.events(1) == []
-    clinic.ris.away, clinic.ris.known = False, {"A-1": OrderPriority.HIGH}
+    clinic.ris.away, clinic.ris.known = False, {"A-1": RequestPriority.HIGH}
     clinic.now += timedelta(seconds=2)
     assert clinic.ask() == 2
     assert clinic.events(1)[0] == ("ORDER_PRIORITY", "HIGH: mwl")

@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 from pydicom import Dataset
 
-from tests.store.making import Studies, admit, at, instance, placement, study_uid
+from tests.store.making import Studies, admit, at, instance, ranking, study_uid
 from triaged.dicom.matching import Query, query_of
 from triaged.dicom.workitem import workitem_uid
 from triaged.steps.worklist_query import WorklistQuery
 from triaged.store.listing.worklist import Worklist
 from triaged.store.tables.database import Database
-from triaged.study.placement import Lane, OrderPriority, TriageClass
+from triaged.study.ranking import Lane, RequestPriority, TriageClass
 
 STUDIES = 60
 
@@ -34,7 +34,7 @@ def studies(database: Database) -> Studies:
     for number in range(1, STUDIES + 1):
         triage_class = order.choice(list(TriageClass))
         lane = Lane.EMERGENCY if triage_class is TriageClass.EMERGENCY else Lane.ORDERED
-        where = placement(order.uniform(0, 500), study_uid(number), triage_class=triage_class, lane=lane)
+        where = ranking(order.uniform(0, 500), study_uid(number), triage_class=triage_class, lane=lane)
         admit(filled, instance(number, 1), minutes=number, where=where)
     return filled
 
@@ -90,8 +90,8 @@ def test_a_study_that_moves_while_it_is_answered_is_neither_missed_nor_told_twic
     seen = [next(answer).StudyInstanceUID]
     last = Worklist(database).entries()[-1].study_instance_uid
     number = int(last.rpartition(".")[2])
-    urgent = placement(-500, study_uid(number), triage_class=TriageClass.EMERGENCY, lane=Lane.EMERGENCY)
-    admit(studies, instance(number, 2), minutes=999, where=urgent, priority=OrderPriority.STAT)
+    urgent = ranking(-500, study_uid(number), triage_class=TriageClass.EMERGENCY, lane=Lane.EMERGENCY)
+    admit(studies, instance(number, 2), minutes=999, where=urgent, priority=RequestPriority.STAT)
     assert Worklist(database).entries(1)[0].study_instance_uid == last
     seen += [step.StudyInstanceUID for step in answer]
     assert len(seen) == len(set(seen)) == STUDIES

@@ -6,7 +6,7 @@ import hashlib
 from datetime import UTC, datetime, timedelta
 
 from tests.findings import finding_of
-from triaged.store.listing.standings import Where
+from triaged.store.listing.rankings import Where
 from triaged.store.studies.arrivals import Arrivals
 from triaged.store.studies.claims import Claims
 from triaged.store.studies.completion import Completion
@@ -17,7 +17,7 @@ from triaged.store.studies.reception import Reception
 from triaged.study.assessment import Assessed
 from triaged.study.finding import Finding, QualityFlag
 from triaged.study.kinds import KINDS, ObjectKind
-from triaged.study.placement import Lane, OrderPriority, Placement, TriageClass
+from triaged.study.ranking import Lane, Ranking, RequestPriority, TriageClass
 from triaged.study.records import (
     Admission,
     Claim,
@@ -86,17 +86,17 @@ def instance(study: int | StudyUID, number: int, *, content: str = "as first sen
     )
 
 
-def placement(
+def ranking(
     minutes: float,
     uid: StudyUID | str,
     *,
     triage_class: TriageClass = TriageClass.UNSCORED,
     lane: Lane = Lane.ORDERED,
     reason: str = "waiting for its score",
-) -> Placement:
+) -> Ranking:
     """Return the place of a study whose effective arrival is so many minutes after noon."""
     key = f"{int(lane)}:{int((minutes + 100_000) * 60):09d}:{uid}"
-    return Placement(lane, triage_class, at(minutes), key, reason)
+    return Ranking(lane, triage_class, at(minutes), key, reason)
 
 
 def admit(
@@ -106,23 +106,23 @@ def admit(
     minutes: float = 0.0,
     where: Where | None = None,
     association_id: int | None = None,
-    priority: OrderPriority = OrderPriority.ROUTINE,
+    priority: RequestPriority = RequestPriority.ROUTINE,
     patient: Patient = PATIENT,
 ) -> Admission:
     """Admit an instance at a time, to the place that its time gives a new study unless another is given."""
     header = ReceivedHeader(
         what.study_uid, what.series_uid, what.sop_instance_uid, priority, patient, what.image, made_by_us=False
     )
-    place = where or placement(minutes, what.study_uid)
-    return studies.admit(what, header, association_id, placement=place, now=at(minutes))
+    place = where or ranking(minutes, what.study_uid)
+    return studies.admit(what, header, association_id, ranking=place, now=at(minutes))
 
 
 def make_ready(studies: Studies, study: int, *, minutes: float = 0.0, slices: int = 1) -> None:
     """Admit the slices of a study and complete it, all at one time."""
     for number in range(1, slices + 1):
         admit(studies, instance(study, number), minutes=minutes)
-    place = placement(minutes, study_uid(study))
-    studies.complete(study_uid(study), slices, placement=place, cause="whole", now=at(minutes))
+    place = ranking(minutes, study_uid(study))
+    studies.complete(study_uid(study), slices, ranking=place, cause="whole", now=at(minutes))
 
 
 def claimed(studies: Studies, worker: str = "worker-1", *, minutes: float = 1.0, lease_s: float = 60.0) -> Claim:
@@ -190,13 +190,13 @@ def commit(
     destinations: dict[str, frozenset[ObjectKind]] | None = None,
 ) -> None:
     """Commit a score for a claimed study, by default high on the list, and another one for each revision of it."""
-    place = where or placement(
+    place = where or ranking(
         minutes - 180, claim.study_uid, triage_class=TriageClass.SEVERE, reason="B severe — left lung 54 %, P .91"
     )
     studies.commit(
         claim,
         Assessed(finding(severity)),
-        placement=place,
+        ranking=place,
         not_chosen=(),
         chosen=claim.series[0].series_uid,
         objects=objects,

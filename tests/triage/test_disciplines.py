@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 
 from tests.triage.cases import NOON, scored, uid
 from tests.triage.test_ordering import URGENCY, Arrival, keys_of, lists
-from triaged.study.placement import OrderPriority, Override, Placement
+from triaged.study.ranking import Override, Ranking, RequestPriority
 from triaged.triage.disciplines import due_again
-from triaged.triage.ordering import place, stand
+from triaged.triage.ordering import place, precedence_of
 from triaged.triage.scheme import Discipline, Scheme, TriageOptions, Waiting
 
-ROUTINE = OrderPriority.ROUTINE
+ROUTINE = RequestPriority.ROUTINE
 SPEED = {"A": 8, "B": 6, "C": 4, "D": 3, "U": 2, "C'": 2, "N": 1}
 nows = st.integers(0, 48 * 60).map(lambda minutes: NOON + timedelta(minutes=minutes))
 
@@ -26,7 +26,7 @@ def with_discipline(discipline: Discipline, scheme: Scheme = Scheme.COMBINED) ->
     return TriageOptions(scheme=scheme, discipline=discipline)
 
 
-def placed(study: Arrival, options: TriageOptions, now: datetime) -> Placement:
+def placed(study: Arrival, options: TriageOptions, now: datetime) -> Ranking:
     study_uid, ready_at, outcome, priority = study
     return place(study_uid, ready_at, outcome, priority, options, now=now)
 
@@ -76,13 +76,13 @@ def test_disciplines_without_a_clock_do_not_look_at_it(
     options = with_discipline(discipline)
     for study in studies:
         assert placed(study, options, now) == placed(study, options, later)
-        assert due_again(stand(*study[2:], options), study[1], options, now=now) is None
+        assert due_again(precedence_of(*study[2:], options), study[1], options, now=now) is None
 
 
 def test_a_study_comes_next_after_the_emergencies_once_it_waited_for_the_cap() -> None:
     options = with_discipline(Discipline.STRICT_CAP)
     low = scored(0.0, 0.1)
-    due = due_again(stand(low, ROUTINE, options), NOON, options, now=NOON)
+    due = due_again(precedence_of(low, ROUTINE, options), NOON, options, now=NOON)
     assert due == NOON + timedelta(hours=4)
 
     def overtaken_by_severe(now: datetime) -> bool:
@@ -91,8 +91,8 @@ def test_a_study_comes_next_after_the_emergencies_once_it_waited_for_the_cap() -
 
     assert overtaken_by_severe(due - timedelta(microseconds=1))
     assert not overtaken_by_severe(due)
-    assert due_again(stand(low, ROUTINE, options), NOON, options, now=due) is None
-    stat = place(uid(3), NOON, Waiting.SLICES, OrderPriority.STAT, options, now=due)
+    assert due_again(precedence_of(low, ROUTINE, options), NOON, options, now=due) is None
+    stat = place(uid(3), NOON, Waiting.SLICES, RequestPriority.STAT, options, now=due)
     assert stat.sort_key < place(uid(1), NOON, low, ROUTINE, options, now=due).sort_key
 
 
@@ -106,8 +106,8 @@ def test_accumulated_priorities_cross_when_the_waits_are_as_the_rates_say() -> N
         return late.sort_key < place(uid(1), NOON, scored(0.0, 0.1), ROUTINE, options, now=now).sort_key
 
     assert [critical_first(minutes) for minutes in (75, 79, 81, 100)] == [False, False, True, True]
-    assert due_again(stand(scored(), ROUTINE, options), NOON, options, now=NOON) == NOON + timedelta(minutes=1)
-    assert due_again(stand(scored(), OrderPriority.STAT, options), NOON, options, now=NOON) is None
+    assert due_again(precedence_of(scored(), ROUTINE, options), NOON, options, now=NOON) == NOON + timedelta(minutes=1)
+    assert due_again(precedence_of(scored(), RequestPriority.STAT, options), NOON, options, now=NOON) is None
 
 
 @pytest.mark.parametrize("discipline", [Discipline.STRICT, Discipline.STRICT_CAP, Discipline.ACCUMULATING])

@@ -13,13 +13,13 @@ from tests.findings import changed
 from tests.triage.cases import NOON, finding, scored, uid, unread
 from triaged.study.assessment import Assessed, ReasonCode
 from triaged.study.finding import Finding
-from triaged.study.placement import OrderPriority, Override, Placement, Trend
-from triaged.study.standing import EarlierFinding
+from triaged.study.ranking import Override, Ranking, RequestPriority, Trend
+from triaged.study.ranking_input import EarlierFinding
 from triaged.triage.follow_up import FollowUp, compare, latest, noise_pp
 from triaged.triage.ordering import place
 from triaged.triage.scheme import Scheme, TriageOptions
 
-ROUTINE = OrderPriority.ROUTINE
+ROUTINE = RequestPriority.ROUTINE
 OPTIONS = TriageOptions(scheme=Scheme.COMBINED, repeat_sd_pp=1.0)
 BEFORE = NOON - timedelta(days=4)
 shares = st.floats(0, 1)
@@ -50,7 +50,7 @@ def change(now: float | Finding, then: float | EarlierFinding, options: TriageOp
 
 def followed(
     now: float, then: float | EarlierFinding, p: float | None = 0.1, scheme: Scheme = Scheme.COMBINED
-) -> Placement:
+) -> Ranking:
     options = replace(OPTIONS, scheme=scheme)
     return place(uid(1), NOON, scored(now, p), ROUTINE, options, follow_up=change(now, then, options))
 
@@ -178,9 +178,9 @@ def test_growth_moves_an_unscored_and_a_suspected_study_up_in_their_schemes() ->
 
 def test_a_stat_order_and_a_pin_outweigh_any_change() -> None:
     follow_up = change(0.6, 0.1)
-    stat = place(uid(1), NOON, scored(0.6), OrderPriority.STAT, OPTIONS, follow_up=follow_up)
+    stat = place(uid(1), NOON, scored(0.6), RequestPriority.STAT, OPTIONS, follow_up=follow_up)
     pinned = place(uid(1), NOON, scored(0.6), ROUTINE, OPTIONS, override=Override.PIN, follow_up=follow_up)
-    assert stat.sort_key == pinned.sort_key == place(uid(1), NOON, scored(0.6), OrderPriority.STAT, OPTIONS).sort_key
+    assert stat.sort_key == pinned.sort_key == place(uid(1), NOON, scored(0.6), RequestPriority.STAT, OPTIONS).sort_key
 
 
 @pytest.mark.parametrize(

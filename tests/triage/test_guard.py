@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tests.triage.cases import NOON, scored, uid, unread
 from triaged.study.assessment import Assessment, ReasonCode
-from triaged.study.placement import OrderPriority
+from triaged.study.ranking import RequestPriority
 from triaged.triage.guard import GuardOptions, Observed, Trust, observe, under_guard, watch
 from triaged.triage.ordering import place
 from triaged.triage.scheme import Discipline, Scheme, TriageOptions
@@ -96,9 +96,9 @@ def test_a_list_that_fell_back_is_read_as_it_came_with_emergencies_first() -> No
     options = under_guard(TriageOptions(), Trust.FALLEN_BACK)
     assert options.discipline is Discipline.FIFO
     studies = [
-        (scored(0.0), OrderPriority.ROUTINE),
-        (scored(0.9), OrderPriority.ROUTINE),
-        (unread(ReasonCode.CORRUPT), OrderPriority.STAT),
+        (scored(0.0), RequestPriority.ROUTINE),
+        (scored(0.9), RequestPriority.ROUTINE),
+        (unread(ReasonCode.CORRUPT), RequestPriority.STAT),
     ]
     placed = [
         place(uid(i), NOON + timedelta(minutes=i), outcome, order, options)

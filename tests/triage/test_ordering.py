@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 
 from tests.triage.cases import NOON, finding, scored, uid, unread
 from triaged.study.assessment import Assessed, ReasonCode
-from triaged.study.placement import Lane, OrderPriority, Placement
+from triaged.study.ranking import Lane, Ranking, RequestPriority
 from triaged.study.uids import StudyUID
 from triaged.triage.ordering import place
 from triaged.triage.scheme import Outcome, Scheme, TriageOptions, Waiting
 
 COMBINED = TriageOptions(scheme=Scheme.COMBINED)
-ROUTINE = OrderPriority.ROUTINE
+ROUTINE = RequestPriority.ROUTINE
 WINDOW = timedelta(minutes=240)
 ROUNDING = timedelta(minutes=1)
 URGENCY = ["E0", "A", "B", "C", "D", "U", "C'", "N"]
@@ -36,8 +36,8 @@ results = st.one_of(
     st.sampled_from(ReasonCode).map(unread),
     st.sampled_from(Waiting),
 )
-Arrival = tuple[StudyUID, datetime, Outcome, OrderPriority]
-arrivals = st.tuples(uids, times, results, st.sampled_from(OrderPriority))
+Arrival = tuple[StudyUID, datetime, Outcome, RequestPriority]
+arrivals = st.tuples(uids, times, results, st.sampled_from(RequestPriority))
 lists = st.lists(arrivals, max_size=30, unique_by=lambda arrival: arrival[0])
 
 
@@ -81,9 +81,9 @@ def test_byte_order_of_the_keys_is_the_order_of_the_specification(studies: list[
     assert by_key == by_rule
 
 
-@given(uids, lifetimes, results, st.sampled_from(OrderPriority), st.sampled_from(Scheme))
+@given(uids, lifetimes, results, st.sampled_from(RequestPriority), st.sampled_from(Scheme))
 def test_every_key_has_the_same_width(
-    study_uid: StudyUID, ready_at: datetime, outcome: Outcome, priority: OrderPriority, scheme: Scheme
+    study_uid: StudyUID, ready_at: datetime, outcome: Outcome, priority: RequestPriority, scheme: Scheme
 ) -> None:
     key = place(study_uid, ready_at, outcome, priority, TriageOptions(scheme=scheme)).sort_key
     assert key.isascii()
@@ -111,7 +111,7 @@ def test_a_uid_of_full_length_fits_and_its_beginning_precedes_it() -> None:
 def test_nobody_waits_for_a_study_that_came_later_than_a_head_start(studies: list[Arrival], scheme: Scheme) -> None:
     options = TriageOptions(scheme=scheme)
     placed = sorted(((place(*s, options), s) for s in studies), key=lambda pair: pair[0].sort_key)
-    ordered = [(position, study) for position, (placement, study) in enumerate(placed) if placement.lane]
+    ordered = [(position, study) for position, (ranking, study) in enumerate(placed) if ranking.lane]
     for position, study in ordered:
         for other_position, other in ordered:
             if other_position < position:
@@ -134,11 +134,11 @@ def test_a_study_without_a_score_never_stands_below_one_that_is_not_flagged(
     st.floats(0, 1),
     st.none() | st.floats(0, 1),
     times,
-    st.sampled_from(OrderPriority),
+    st.sampled_from(RequestPriority),
     st.sampled_from(Scheme),
 )
 def test_more_disease_never_lowers_a_study(
-    one: float, other: float, p: float | None, at: datetime, priority: OrderPriority, scheme: Scheme
+    one: float, other: float, p: float | None, at: datetime, priority: RequestPriority, scheme: Scheme
 ) -> None:
     options = TriageOptions(scheme=scheme)
     less, more = (place(uid(1), at, scored(s, p), priority, options).sort_key for s in sorted([one, other]))
@@ -157,9 +157,9 @@ def test_a_higher_probability_never_lowers_a_study(
 @given(lists)
 def test_stat_orders_are_first_in_order_of_arrival(studies: list[Arrival]) -> None:
     placed = sorted(((place(*s, COMBINED), s) for s in studies), key=lambda pair: pair[0].sort_key)
-    stat = [study for placement, study in placed if placement.lane is Lane.EMERGENCY]
+    stat = [study for ranking, study in placed if ranking.lane is Lane.EMERGENCY]
     assert [study for _, study in placed[: len(stat)]] == stat
-    assert all(study[3] is OrderPriority.STAT for study in stat)
+    assert all(study[3] is RequestPriority.STAT for study in stat)
     assert [study[1] for study in stat] == sorted(study[1] for study in stat)
 
 
@@ -176,12 +176,12 @@ def test_the_reverse_order_of_urgency_is_turned_round() -> None:
     """None, moderate and severe disease, sent in this order within minutes."""
     sent = [scored(0.0, 0.05), scored(0.3, 0.9), scored(0.6, 0.95)]
     places = [place(uid(i), NOON + timedelta(minutes=i), outcome, ROUTINE, COMBINED) for i, outcome in enumerate(sent)]
-    assert sorted(places, key=lambda placement: placement.sort_key) == places[::-1]
+    assert sorted(places, key=lambda ranking: ranking.sort_key) == places[::-1]
 
 
 def test_the_effective_arrival_is_the_arrival_less_the_head_start() -> None:
     assert place(uid(1), NOON, scored(0.6), ROUTINE, COMBINED).effective_at == NOON - timedelta(minutes=180)
-    assert place(uid(1), NOON, scored(0.6), OrderPriority.STAT, COMBINED).effective_at == NOON
+    assert place(uid(1), NOON, scored(0.6), RequestPriority.STAT, COMBINED).effective_at == NOON
 
 
 def test_noise_in_the_scores_does_not_reorder_neighbours() -> None:
@@ -206,11 +206,11 @@ def test_a_time_without_a_zone_is_refused() -> None:
 
 
 def test_a_waiting_study_stands_unscored_from_its_arrival() -> None:
-    placement = place(uid(1), NOON, Waiting.SLICES, ROUTINE, COMBINED)
-    assert placement.triage_class.value == "U"
-    assert placement.effective_at == NOON - timedelta(minutes=45)
+    ranking = place(uid(1), NOON, Waiting.SLICES, ROUTINE, COMBINED)
+    assert ranking.triage_class.value == "U"
+    assert ranking.effective_at == NOON - timedelta(minutes=45)
 
 
 def test_a_placement_is_a_value() -> None:
-    placement: Placement = place(uid(1), NOON, scored(), ROUTINE, COMBINED)
-    assert placement == replace(placement)
+    ranking: Ranking = place(uid(1), NOON, scored(), ROUTINE, COMBINED)
+    assert ranking == replace(ranking)

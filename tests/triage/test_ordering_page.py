@@ -12,11 +12,11 @@ import pytest
 
 from tests.triage.cases import NOON, scored, uid
 from triaged.config.triage import TriageSection
-from triaged.study.placement import OrderPriority, Override, TriageClass
+from triaged.study.ranking import Override, RequestPriority, TriageClass
 from triaged.triage.disciplines import RATES, due_again
 from triaged.triage.follow_up import LONGEST, PROGRESSION_PP, RATE_PP_PER_DAY, SHORTEST, VOLUME_RATIOS, noise_pp
 from triaged.triage.guard import GuardOptions, Observed, Trust, watch
-from triaged.triage.ordering import place, stand
+from triaged.triage.ordering import place, precedence_of
 from triaged.triage.prevalence import OperatingPoint, worth
 from triaged.triage.reason import WORDS
 from triaged.triage.scheme import REPEAT_SD_PP, Discipline, Scheme, TriageOptions, head_start_minutes
@@ -42,7 +42,7 @@ def test_classes_and_head_starts() -> None:
     assert [row[0] for row in table] == [f"{each.value} {WORDS[each]}" for each in TriageClass]
     for row, triage_class in zip(table[1:], [*TriageClass][1:], strict=True):
         found = [
-            head_start_minutes(triage_class, OrderPriority.ROUTINE, TriageOptions(scheme=scheme))
+            head_start_minutes(triage_class, RequestPriority.ROUTINE, TriageOptions(scheme=scheme))
             for scheme in (Scheme.IDENTIFICATION, Scheme.COMBINED, Scheme.SEVERITY)
         ]
         assert [int(cell) for cell in row[3:]] == found
@@ -50,8 +50,8 @@ def test_classes_and_head_starts() -> None:
 
 def test_decisions_and_what_the_list_says_of_them() -> None:
     for decision, _, said in rows("Decisions of readers"):
-        placement = place(uid(1), NOON, scored(), OrderPriority.ROUTINE, TriageOptions(), override=Override(decision))
-        assert f"— {said}, " in placement.reason
+        ranking = place(uid(1), NOON, scored(), RequestPriority.ROUTINE, TriageOptions(), override=Override(decision))
+        assert f"— {said}, " in ranking.reason
 
 
 def test_the_noise_is_that_of_the_figures_measured() -> None:
@@ -77,8 +77,8 @@ def test_disciplines_and_when_their_keys_are_due_again() -> None:
     assert [row[0].strip("`") for row in table] == [discipline.value for discipline in Discipline]
     for name, _, due in table:
         options = TriageOptions(discipline=Discipline(name.strip("`")))
-        standing = stand(scored(), OrderPriority.ROUTINE, options)
-        again = due_again(standing, NOON, options, now=NOON)
+        ranking_input = precedence_of(scored(), RequestPriority.ROUTINE, options)
+        again = due_again(ranking_input, NOON, options, now=NOON)
         expected = {"never": None, "once per study": NOON + timedelta(minutes=240)}
         assert again == expected.get(due, NOON + timedelta(minutes=1))
     speeds = ", ".join(f"{rate:g}" for rate in RATES.values())

@@ -11,23 +11,23 @@ from hypothesis import strategies as st
 from tests.triage.cases import NOON, scored, uid, unread
 from tests.triage.test_ordering import Arrival, keys_of, lists, results
 from triaged.study.assessment import ReasonCode
-from triaged.study.placement import Lane, OrderPriority, Override, Placement
+from triaged.study.ranking import Lane, Override, Ranking, RequestPriority
 from triaged.triage.ordering import place
 from triaged.triage.scheme import Outcome, Scheme, TriageOptions, Waiting
 
-ROUTINE = OrderPriority.ROUTINE
+ROUTINE = RequestPriority.ROUTINE
 NOT_PIN = [Override.NONE, Override.RAISE, Override.LOWER]
 decided = st.lists(st.sampled_from(Override), min_size=30, max_size=30)
 
 
 def moved(
-    outcome: Outcome, override: Override, scheme: Scheme = Scheme.COMBINED, order: OrderPriority = ROUTINE
-) -> Placement:
+    outcome: Outcome, override: Override, scheme: Scheme = Scheme.COMBINED, order: RequestPriority = ROUTINE
+) -> Ranking:
     return place(uid(1), NOON, outcome, order, TriageOptions(scheme=scheme), override=override)
 
 
-def minutes_ahead(placement: Placement) -> int:
-    return round((NOON - placement.effective_at) / timedelta(minutes=1))
+def minutes_ahead(ranking: Ranking) -> int:
+    return round((NOON - ranking.effective_at) / timedelta(minutes=1))
 
 
 LADDERS = {
@@ -58,20 +58,20 @@ SHOWN = {
 @pytest.mark.parametrize(("scheme", "letter"), [(s, letter) for s, ladder in LADDERS.items() for letter in ladder])
 def test_a_study_moves_to_the_next_head_start_and_its_class_keeps_its_name(scheme: str, letter: str) -> None:
     for override, minutes in zip((Override.LOWER, Override.NONE, Override.RAISE), LADDERS[scheme][letter], strict=True):
-        placement = moved(SHOWN[letter], override, Scheme(scheme))
-        assert (placement.triage_class.value, minutes_ahead(placement)) == (letter, minutes)
+        ranking = moved(SHOWN[letter], override, Scheme(scheme))
+        assert (ranking.triage_class.value, minutes_ahead(ranking)) == (letter, minutes)
 
 
 def test_a_high_order_adds_to_what_a_reader_decided_up_to_the_cap() -> None:
-    assert minutes_ahead(moved(SHOWN["D"], Override.RAISE, order=OrderPriority.HIGH)) == 240
-    assert minutes_ahead(moved(SHOWN["D"], Override.LOWER, order=OrderPriority.HIGH)) == 180
+    assert minutes_ahead(moved(SHOWN["D"], Override.RAISE, order=RequestPriority.HIGH)) == 240
+    assert minutes_ahead(moved(SHOWN["D"], Override.LOWER, order=RequestPriority.HIGH)) == 180
 
 
 def test_a_pinned_study_is_read_with_the_emergencies_in_order_of_arrival() -> None:
-    studies: list[tuple[Outcome, OrderPriority, Override]] = [
-        (Waiting.SLICES, OrderPriority.STAT, Override.NONE),
+    studies: list[tuple[Outcome, RequestPriority, Override]] = [
+        (Waiting.SLICES, RequestPriority.STAT, Override.NONE),
         (scored(0.0, 0.1), ROUTINE, Override.PIN),
-        (scored(0.9, 0.9), OrderPriority.STAT, Override.NONE),
+        (scored(0.9, 0.9), RequestPriority.STAT, Override.NONE),
         (unread(ReasonCode.CORRUPT), ROUTINE, Override.PIN),
         (scored(0.9, 0.9), ROUTINE, Override.RAISE),
     ]
@@ -86,8 +86,8 @@ def test_a_pinned_study_is_read_with_the_emergencies_in_order_of_arrival() -> No
 
 
 def test_a_pinned_study_stays_pinned_while_it_is_read_again() -> None:
-    placement = place(uid(1), NOON, Waiting.ANALYSIS, ROUTINE, TriageOptions(), override=Override.PIN)
-    assert placement.lane is Lane.EMERGENCY
+    ranking = place(uid(1), NOON, Waiting.ANALYSIS, ROUTINE, TriageOptions(), override=Override.PIN)
+    assert ranking.lane is Lane.EMERGENCY
 
 
 @pytest.mark.parametrize(
@@ -104,7 +104,7 @@ def test_the_reason_says_that_a_person_moved_the_study(override: Override, said:
 
 
 def test_an_urgent_order_is_still_named_first() -> None:
-    assert moved(scored(0.6, 0.9), Override.LOWER, order=OrderPriority.HIGH).reason.startswith(
+    assert moved(scored(0.6, 0.9), Override.LOWER, order=RequestPriority.HIGH).reason.startswith(
         "B severe — HIGH order, lowered by hand, "
     )
 
@@ -129,7 +129,7 @@ def test_nobody_but_the_pinned_overtakes_by_more_than_the_longest_head_start(
     placed = sorted(
         (place(*study, options, override=override).sort_key, study[1])
         for study, override in zip(studies, overrides, strict=False)
-        if study[3] is not OrderPriority.STAT
+        if study[3] is not RequestPriority.STAT
     )
     for position, (_, ready_at) in enumerate(placed):
         latest_before = max((other for _, other in placed[:position]), default=ready_at)
@@ -156,20 +156,20 @@ def test_a_study_without_a_score_never_stands_below_one_that_is_not_flagged_even
     st.floats(0, 1),
     st.floats(0, 1),
     st.none() | st.floats(0, 1),
-    st.sampled_from(OrderPriority),
+    st.sampled_from(RequestPriority),
     st.sampled_from(Override),
     st.sampled_from(Scheme),
 )
 def test_more_disease_never_lowers_a_study_that_a_reader_moved(
-    one: float, other: float, p: float | None, priority: OrderPriority, override: Override, scheme: Scheme
+    one: float, other: float, p: float | None, priority: RequestPriority, override: Override, scheme: Scheme
 ) -> None:
     less, more = (moved(scored(s, p), override, scheme, priority).sort_key for s in sorted([one, other]))
     assert more <= less
 
 
-@given(results, st.sampled_from(OrderPriority), st.sampled_from(Scheme))
+@given(results, st.sampled_from(RequestPriority), st.sampled_from(Scheme))
 def test_raising_never_lowers_and_lowering_never_raises(
-    outcome: Outcome, priority: OrderPriority, scheme: Scheme
+    outcome: Outcome, priority: RequestPriority, scheme: Scheme
 ) -> None:
     keys = [
         moved(outcome, override, scheme, priority).sort_key

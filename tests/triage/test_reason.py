@@ -8,12 +8,14 @@ from tests.findings import changed
 from tests.triage.cases import NOON, finding, scored, uid, unread
 from triaged.study.assessment import Assessed, ReasonCode
 from triaged.study.finding import QualityFlag
-from triaged.study.placement import OrderPriority
+from triaged.study.ranking import RequestPriority
 from triaged.triage.ordering import place
 from triaged.triage.scheme import Outcome, Scheme, TriageOptions, Waiting
 
 
-def reason(outcome: Outcome, priority: OrderPriority = OrderPriority.ROUTINE, scheme: Scheme = Scheme.COMBINED) -> str:
+def reason(
+    outcome: Outcome, priority: RequestPriority = RequestPriority.ROUTINE, scheme: Scheme = Scheme.COMBINED
+) -> str:
     return place(uid(1), NOON, outcome, priority, TriageOptions(scheme=scheme)).reason
 
 
@@ -45,8 +47,8 @@ def test_a_row_says_why_it_stands_there(outcome: Outcome, said: str) -> None:
 
 
 def test_the_order_s_own_urgency_is_named_first() -> None:
-    assert reason(scored(0.54, 0.91), OrderPriority.HIGH) == "B severe — HIGH order, left lung 54 %, P 0.91 ≥ 0.62"
-    assert reason(Waiting.SLICES, OrderPriority.STAT) == "E0 emergency — STAT order, waiting for slices"
+    assert reason(scored(0.54, 0.91), RequestPriority.HIGH) == "B severe — HIGH order, left lung 54 %, P 0.91 ≥ 0.62"
+    assert reason(Waiting.SLICES, RequestPriority.STAT) == "E0 emergency — STAT order, waiting for slices"
 
 
 def test_by_severity_alone_nothing_is_called_suspected() -> None:
@@ -87,10 +89,10 @@ def test_a_long_detail_is_shortened_to_one_line() -> None:
         st.sampled_from(ReasonCode).map(unread),
         st.sampled_from(Waiting),
     ),
-    st.sampled_from(OrderPriority),
+    st.sampled_from(RequestPriority),
     st.sampled_from(Scheme),
 )
-def test_no_study_is_ever_called_normal(outcome: Outcome, priority: OrderPriority, scheme: Scheme) -> None:
+def test_no_study_is_ever_called_normal(outcome: Outcome, priority: RequestPriority, scheme: Scheme) -> None:
     said = reason(outcome, priority, scheme)
     assert "normal" not in said.lower()
     assert "\n" not in said

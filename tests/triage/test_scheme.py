@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tests.triage.cases import finding, scored, unread
 from triaged.study.assessment import Assessed, ReasonCode
 from triaged.study.finding import QualityFlag
-from triaged.study.placement import OrderPriority, TriageClass
+from triaged.study.ranking import RequestPriority, TriageClass
 from triaged.triage.scheme import HeadStarts, Outcome, Scheme, TriageOptions, Waiting, classify, head_start_minutes
 
 COMBINED = TriageOptions(scheme=Scheme.COMBINED)
@@ -26,7 +26,7 @@ PROBABILITIES = [None, 0.0, 0.6199, 0.62, 1.0]
 class Row:
     """What the table's rules speak of, for one study."""
 
-    def __init__(self, outcome: Outcome, priority: OrderPriority, scheme: str) -> None:
+    def __init__(self, outcome: Outcome, priority: RequestPriority, scheme: str) -> None:
         self.stat = priority.value == "STAT"
         self.scheme = scheme
         self.s = outcome.finding.urgency if isinstance(outcome, Assessed) else None
@@ -73,7 +73,7 @@ outcomes = st.one_of(
 )
 
 
-def matching_rows(outcome: Outcome, priority: OrderPriority, scheme: Scheme) -> list[str]:
+def matching_rows(outcome: Outcome, priority: RequestPriority, scheme: Scheme) -> list[str]:
     row = Row(outcome, priority, scheme.value)
     return [letter for letter, rule in RULES.items() if rule(row)]
 
@@ -86,14 +86,14 @@ def test_exactly_one_row_of_the_table_matches_each_study_of_the_grid() -> None:
     results: list[Outcome] = [scored(s, p, TAU) for s, p in itertools.product(EDGES, PROBABILITIES)]
     results += [unread(code) for code in ReasonCode]
     results += list(Waiting)
-    for outcome, priority, scheme in itertools.product(results, OrderPriority, Scheme):
+    for outcome, priority, scheme in itertools.product(results, RequestPriority, Scheme):
         found = classify(outcome, priority, TriageOptions(scheme=scheme))
         assert matching_rows(outcome, priority, scheme) == [found.value], (outcome, priority, scheme)
 
 
-@given(outcomes, st.sampled_from(OrderPriority), st.sampled_from(Scheme))
+@given(outcomes, st.sampled_from(RequestPriority), st.sampled_from(Scheme))
 def test_exactly_one_row_of_the_table_matches_any_study(
-    outcome: Outcome, priority: OrderPriority, scheme: Scheme
+    outcome: Outcome, priority: RequestPriority, scheme: Scheme
 ) -> None:
     found = classify(outcome, priority, TriageOptions(scheme=scheme))
     assert matching_rows(outcome, priority, scheme) == [found.value]
@@ -101,20 +101,20 @@ def test_exactly_one_row_of_the_table_matches_any_study(
 
 def test_the_site_threshold_outweighs_that_of_the_model_package() -> None:
     study = scored(0.1, 0.7, threshold=0.62)
-    assert classify(study, OrderPriority.ROUTINE, COMBINED) is TriageClass.SUSPECTED_MILD
-    assert classify(study, OrderPriority.ROUTINE, replace(COMBINED, tau=0.8)) is TriageClass.NOT_FLAGGED
+    assert classify(study, RequestPriority.ROUTINE, COMBINED) is TriageClass.SUSPECTED_MILD
+    assert classify(study, RequestPriority.ROUTINE, replace(COMBINED, tau=0.8)) is TriageClass.NOT_FLAGGED
 
 
 def test_a_probability_without_any_threshold_flags_nothing_and_excludes_nothing() -> None:
     study = scored(0.1, 0.99, threshold=None)
-    assert classify(study, OrderPriority.ROUTINE, COMBINED) is TriageClass.UNSCORED
+    assert classify(study, RequestPriority.ROUTINE, COMBINED) is TriageClass.UNSCORED
 
 
 @pytest.mark.parametrize("flag", [QualityFlag.CONTRAST, QualityFlag.PAEDIATRIC, QualityFlag.THICK_SLICES])
 def test_a_probability_that_was_not_validated_may_flag_but_not_dismiss(flag: QualityFlag) -> None:
     low, high = (Assessed(finding(0.1, p, TAU, quality=(flag,))) for p in (0.1, 0.9))
-    assert classify(low, OrderPriority.ROUTINE, COMBINED) is TriageClass.UNSCORED
-    assert classify(high, OrderPriority.ROUTINE, COMBINED) is TriageClass.SUSPECTED_MILD
+    assert classify(low, RequestPriority.ROUTINE, COMBINED) is TriageClass.UNSCORED
+    assert classify(high, RequestPriority.ROUTINE, COMBINED) is TriageClass.SUSPECTED_MILD
 
 
 @pytest.mark.parametrize(
@@ -122,7 +122,7 @@ def test_a_probability_that_was_not_validated_may_flag_but_not_dismiss(flag: Qua
 )
 def test_mild_suspicion_counts_by_what_the_list_is_for(scheme: Scheme, minutes: int) -> None:
     options = TriageOptions(scheme=scheme)
-    assert head_start_minutes(TriageClass.SUSPECTED_MILD, OrderPriority.ROUTINE, options) == minutes
+    assert head_start_minutes(TriageClass.SUSPECTED_MILD, RequestPriority.ROUTINE, options) == minutes
 
 
 @pytest.mark.parametrize(
@@ -131,8 +131,8 @@ def test_mild_suspicion_counts_by_what_the_list_is_for(scheme: Scheme, minutes: 
 )
 def test_the_default_head_starts_are_those_of_the_table(letter: str, routine: int, high: int) -> None:
     options = COMBINED
-    assert head_start_minutes(TriageClass(letter), OrderPriority.LOW, options) == routine
-    assert head_start_minutes(TriageClass(letter), OrderPriority.HIGH, options) == high
+    assert head_start_minutes(TriageClass(letter), RequestPriority.LOW, options) == routine
+    assert head_start_minutes(TriageClass(letter), RequestPriority.HIGH, options) == high
 
 
 @pytest.mark.parametrize(

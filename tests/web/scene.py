@@ -18,7 +18,7 @@ from tests.store.making import CT_IMAGE_STORAGE, NOON, Studies, at, instance, ne
 from triaged.daemon.examinations import VIEWERS
 from triaged.spool.files import Spool
 from triaged.steps.acting import Readers
-from triaged.steps.placing import placing
+from triaged.steps.ranking_policy import ranking_policy
 from triaged.store.couriers.outbox import Outbox
 from triaged.store.couriers.peers import Peers
 from triaged.store.listing.actions import Actions
@@ -29,7 +29,7 @@ from triaged.store.tables.database import Database
 from triaged.study.assessment import Assessed, Assessment, Failed, OutOfScope, Reason, ReasonCode
 from triaged.study.finding import Finding, QualityFlag
 from triaged.study.kinds import ObjectKind
-from triaged.study.placement import OrderPriority
+from triaged.study.ranking import RequestPriority
 from triaged.study.records import Claim, DerivedObject, OutboxItem, Patient, ReceivedHeader
 from triaged.study.uids import SeriesUID
 from triaged.triage.ordering import place
@@ -58,7 +58,7 @@ class Scene:
         self.outbox = Outbox(self.database)
         self.worklist = Worklist(self.database)
         self.peers = Peers(self.database)
-        self.readers = Readers(Actions(self.database), placing=placing(OPTIONS))
+        self.readers = Readers(Actions(self.database), ranking_policy=ranking_policy(OPTIONS))
         self.accounts = Accounts(self.database, cost=Cost(ln=4, r=1, p=1))
 
     def app(self, *, rows_per_page: int = 100, access: AccessOptions = OPEN, **says: Any) -> FastAPI:
@@ -69,7 +69,12 @@ class Scene:
         return create_app(*rooms, viewers=VIEWERS, options=options, clock=lambda: self.now)
 
     def arrive(
-        self, number: int, *, minutes: float, name: str = "Roe^Jane", priority: OrderPriority = OrderPriority.ROUTINE
+        self,
+        number: int,
+        *,
+        minutes: float,
+        name: str = "Roe^Jane",
+        priority: RequestPriority = RequestPriority.ROUTINE,
     ) -> None:
         """Let one slice of a study arrive, so many minutes after noon."""
         what = instance(number, 1)
@@ -78,13 +83,13 @@ class Scene:
             what.study_uid, what.series_uid, what.sop_instance_uid, priority, patient, what.image, False
         )
         pending = place(what.study_uid, at(minutes), Waiting.SLICES, priority, OPTIONS)
-        self.studies.admit(what, header, None, placement=pending, now=at(minutes))
+        self.studies.admit(what, header, None, ranking=pending, now=at(minutes))
 
     def complete(self, number: int, *, minutes: float) -> None:
         """Make a study ready."""
         uid = study_uid(number)
-        pending = place(uid, at(minutes), Waiting.ANALYSIS, OrderPriority.ROUTINE, OPTIONS)
-        self.studies.complete(uid, 1, placement=pending, cause="whole", now=at(minutes))
+        pending = place(uid, at(minutes), Waiting.ANALYSIS, RequestPriority.ROUTINE, OPTIONS)
+        self.studies.complete(uid, 1, ranking=pending, cause="whole", now=at(minutes))
 
     def end(self, number: int, assessment: Assessment, *, minutes: float, picture: bool = False) -> None:
         """Claim the study, which must be the next, and publish its result."""
@@ -94,7 +99,7 @@ class Scene:
         self.studies.commit(
             claim,
             assessment,
-            placement=place(claim.study_uid, claim.ready_at, assessment, claim.order_priority, OPTIONS),
+            ranking=place(claim.study_uid, claim.ready_at, assessment, claim.order_priority, OPTIONS),
             chosen=claim.series[0].series_uid if isinstance(assessment, Assessed) else None,
             not_chosen=((SeriesUID.parse("1.2.3.99"), "localizer"),),
             objects=self._objects(claim) if picture else [],
@@ -125,8 +130,8 @@ class Scene:
 
     def again(self, number: int, *, minutes: float, right: float, left: float, p: float) -> None:
         """Let a study be read again with another result."""
-        pending = place(study_uid(number), at(minutes), Waiting.ANALYSIS, OrderPriority.ROUTINE, OPTIONS)
-        self.studies.requeue(study_uid(number).value, placement=pending, now=at(minutes))
+        pending = place(study_uid(number), at(minutes), Waiting.ANALYSIS, RequestPriority.ROUTINE, OPTIONS)
+        self.studies.requeue(study_uid(number).value, ranking=pending, now=at(minutes))
         self.end(number, Assessed(found(right, left, p)), minutes=minutes, picture=True)
 
     def settle(self, kind: ObjectKind, outcome: Callable[[OutboxItem], None]) -> None:
@@ -206,7 +211,7 @@ def clinic(scene: Scene) -> Scene:
     scene.scored(7, minutes=14, right=0.35, left=0.12, p=0.3)
     scene.scored(8, minutes=15, right=0.05, left=0.12, p=0.8)
     scene.arrive(9, minutes=20)
-    scene.arrive(10, minutes=21, priority=OrderPriority.STAT, name="<script>alert('x')</script>^<b>Bobby</b>")
+    scene.arrive(10, minutes=21, priority=RequestPriority.STAT, name="<script>alert('x')</script>^<b>Bobby</b>")
     scene.studies.quarantine(
         path="quarantine/ab12",
         reason="expected a data set, found bytes that are none",

@@ -13,7 +13,7 @@ from tests.store.making import admit, at, instance, next_set, study_uid
 from tests.web.scene import DESTINATIONS, OPTIONS, Scene, found, picture_bytes
 from triaged.study.assessment import Assessed
 from triaged.study.kinds import ObjectKind
-from triaged.study.placement import OrderPriority
+from triaged.study.ranking import RequestPriority
 from triaged.study.records import DerivedObject, Patient
 from triaged.triage.ordering import place
 from triaged.triage.scheme import Waiting
@@ -24,7 +24,7 @@ def sliced(scene: Scene, number: int, folder: Path, *, minutes: float = 0.0, nam
     uid, study = study_uid(number), ct_study()
     patient = Patient(name, f"P-{number}", "19560412", "F", f"A-{number}", "20260301", "115900", "CT thorax")
     folder.mkdir()
-    pending = place(uid, at(minutes), Waiting.SLICES, OrderPriority.ROUTINE, OPTIONS)
+    pending = place(uid, at(minutes), Waiting.SLICES, RequestPriority.ROUTINE, OPTIONS)
     paths = written_study(study, folder)
     for index, path in enumerate(paths):
         kept = scene.spool.keep_derived(uid.value, path.name, path.read_bytes())
@@ -35,7 +35,7 @@ def sliced(scene: Scene, number: int, folder: Path, *, minutes: float = 0.0, nam
             where=pending,
             patient=patient,
         )
-    scene.studies.complete(uid, len(paths), placement=pending, cause="whole", now=at(minutes))
+    scene.studies.complete(uid, len(paths), ranking=pending, cause="whole", now=at(minutes))
     claim = scene.studies.claim_next("worker-1", lease_s=60, now=at(minutes))
     assert claim is not None
     assert claim.study_uid == uid
@@ -55,7 +55,7 @@ def sliced(scene: Scene, number: int, folder: Path, *, minutes: float = 0.0, nam
     scene.studies.commit(
         claim,
         assessment,
-        placement=place(uid, claim.ready_at, assessment, claim.order_priority, OPTIONS),
+        ranking=place(uid, claim.ready_at, assessment, claim.order_priority, OPTIONS),
         chosen=claim.series[0].series_uid,
         not_chosen=(),
         objects=[picture, region],

@@ -10,8 +10,8 @@ from fastapi.testclient import TestClient
 
 from tests.web.reading import opened
 from tests.web.scene import OPEN, Scene
-from triaged.study.placement import Override
-from triaged.study.reading import ActionKind, ReadState
+from triaged.study.ranking import Override
+from triaged.study.read_state import ActionKind, ReadState
 from triaged.web.offers import offers
 
 SEVERE = "1.2.826.0.1.4"

@@ -9,7 +9,7 @@ from tests.web.reading import csrf
 from tests.web.scene import Scene
 from tests.web.visiting import ACCOUNTS, fields, sign_in, visit
 from triaged.store.people.attempts import MOST_OF_AN_ADDRESS
-from triaged.study.people import Role
+from triaged.study.people import AccessRole
 from triaged.web.identity import AccessOptions, Mode, ProxyWord
 
 PROXY = "10.9.9.9"
@@ -32,13 +32,13 @@ def _asked(
 @pytest.mark.parametrize(
     ("headers", "role"),
     [
-        ({"X-Person": "Roe"}, Role.READER),
-        ({"X-Person": "anybody", "X-Groups": "staff, radiology"}, Role.READER),
-        ({"X-Person": "Doe"}, Role.ADMINISTRATOR),
-        ({"X-Person": "anybody", "X-Groups": "radiology,pacs-admins"}, Role.ADMINISTRATOR),
+        ({"X-Person": "Roe"}, AccessRole.READER),
+        ({"X-Person": "anybody", "X-Groups": "staff, radiology"}, AccessRole.READER),
+        ({"X-Person": "Doe"}, AccessRole.ADMINISTRATOR),
+        ({"X-Person": "anybody", "X-Groups": "radiology,pacs-admins"}, AccessRole.ADMINISTRATOR),
     ],
 )
-def test_name_and_groups_decide_the_role(filled: Scene, headers: dict[str, str], role: Role) -> None:
+def test_name_and_groups_decide_the_role(filled: Scene, headers: dict[str, str], role: AccessRole) -> None:
     status, text = _asked(filled, headers)
     assert status == 200
     assert headers["X-Person"] in text
@@ -102,7 +102,7 @@ def test_anybody_whom_the_proxy_signs_in_reads_unless_the_site_says_otherwise(fi
     client = TestClient(filled.app(access=options), client=(PROXY, 1))
     answer = client.get("/", headers={"Remote-User": "anybody"})
     assert answer.status_code == 200
-    assert f">{Role.READER}<" in answer.text
+    assert f">{AccessRole.READER}<" in answer.text
 
 
 def test_there_is_nothing_to_sign_in_to(filled: Scene) -> None:

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from tests.web.scene import Scene
-from triaged.study.placement import Trend
+from triaged.study.ranking import Trend
 from triaged.web.entries import as_row, person_name
 from triaged.web.offers import duration
 

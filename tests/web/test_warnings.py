@@ -8,7 +8,7 @@ from fastapi.testclient import TestClient
 from tests.store.making import at
 from tests.web.reading import opened
 from tests.web.scene import OPTIONS, Scene
-from triaged.steps.placing import placing
+from triaged.steps.ranking_policy import ranking_policy
 from triaged.store.listing.policies import Policies
 from triaged.triage.prevalence import worth
 from triaged.triage.scheme import Discipline, described
@@ -18,7 +18,7 @@ WHY = "the oldest study without a result has waited 16 minutes (at most 15)"
 
 def test_an_order_that_is_not_trusted_says_so_and_why_until_it_is_again(filled: Scene, browser: TestClient) -> None:
     assert "Not ordered by findings" not in opened(browser, "/").text
-    policies, policy = Policies(filled.database), placing(OPTIONS)
+    policies, policy = Policies(filled.database), ranking_policy(OPTIONS)
     policies.trust(described(OPTIONS), [WHY], policy, cause="not trusted", now=at(60))
     shown = opened(browser, "/")
     assert "Not ordered by findings since 2026-03-01 13:00 UTC" in shown.text

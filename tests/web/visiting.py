@@ -10,12 +10,12 @@ from httpx2 import Response
 
 from tests.web.reading import Page
 from tests.web.scene import Scene
-from triaged.study.people import Person, Role
+from triaged.study.people import AccessRole, Person
 from triaged.web.identity import AccessOptions, Mode
 
 ACCOUNTS = AccessOptions(mode=Mode.ACCOUNTS)
-ADMINISTRATOR = Person("Doe", Role.ADMINISTRATOR)
-READER = Person("René", Role.READER)
+ADMINISTRATOR = Person("Doe", AccessRole.ADMINISTRATOR)
+READER = Person("René", AccessRole.READER)
 PASSWORD = "four quiet lungs"
 
 

@@ -20,12 +20,12 @@ from tests.results.ct_study import (
     CtStudy,
     ct_study,
     enhanced_ct_study,
-    placement,
     provenance,
     put,
+    ranking,
 )
 from tests.results.senders import invalid
-from triaged.exams.ct.finding import CtNumbers, Reading
+from triaged.exams.ct.finding import CtNumbers, LungAnalysis
 from triaged.exams.ct.objects import reason_objects
 from triaged.exams.ct.pictures.coronal import decode_coronal
 from triaged.exams.exam import Earlier
@@ -133,7 +133,7 @@ def of_a_single_lung() -> CtStudy:
         left_lung_ml=None,
     )
     finding = replace(finding, quality=(QualityFlag.SINGLE_LUNG,))
-    return replace(study, reading=Reading(finding, both, Mask(np.zeros(grid.shape, bool), grid), reading.lesion))
+    return replace(study, reading=LungAnalysis(finding, both, Mask(np.zeros(grid.shape, bool), grid), reading.lesion))
 
 
 STUDIES: dict[str, Callable[[], CtStudy]] = {
@@ -187,7 +187,7 @@ def reason_objects_of(kind: str) -> tuple[ResultObject, ...]:
     """Return the objects of a study that has no score."""
     study = ct_study(change=REASONS[kind])
     reason = Reason(ReasonCode.NOT_CHEST, "expected a chest in view, found a head")
-    return reason_objects(study.sources[:1], reason, placement(), provenance(study.sources))
+    return reason_objects(study.sources[:1], reason, ranking(), provenance(study.sources))
 
 
 def _earlier() -> Earlier:

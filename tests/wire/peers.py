@@ -33,7 +33,7 @@ from triaged.dimse.options import ScpOptions
 from triaged.dimse.scp import Receiver
 from triaged.spool.files import Spool
 from triaged.steps.intake import Intake
-from triaged.steps.ports import Peer, WorklistDesk
+from triaged.steps.ports import Peer, WorklistProvider
 from triaged.store.tables.database import Database, open_database
 from triaged.study.commitment import (
     CommitmentReport,
@@ -41,8 +41,8 @@ from triaged.study.commitment import (
     FailureReason,
     NotCommitted,
 )
-from triaged.study.placement import Lane, Placement, TriageClass
-from triaged.study.standing import Standing
+from triaged.study.ranking import Lane, Ranking, TriageClass
+from triaged.study.ranking_input import RankingInput
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
 CT_IMAGE = "1.2.840.10008.5.1.4.1.1.2"
@@ -59,9 +59,9 @@ def clock() -> datetime:
     return datetime.now(UTC)
 
 
-def place(standing: Standing) -> Placement:
-    key = f"{standing.since.isoformat()} {standing.study_uid}"
-    return Placement(Lane.ORDERED, TriageClass.UNSCORED, standing.since, key, "waiting")
+def place(ranking_input: RankingInput) -> Ranking:
+    key = f"{ranking_input.since.isoformat()} {ranking_input.study_uid}"
+    return Ranking(Lane.ORDERED, TriageClass.UNSCORED, ranking_input.since, key, "waiting")
 
 
 def eventually(true: Callable[[], object], what: str) -> None:
@@ -164,13 +164,13 @@ def receiving(
     reserve_mb: int = 0,
     intake: Intake | None = None,
     desk: Desk | None = None,
-    worklist: WorklistDesk | None = None,
+    worklist: WorklistProvider | None = None,
     **options: Any,
 ) -> Iterator[Ours]:
     """Our receiver in this process, on a port that the system chose."""
     database = open_database(url)
     spool = Spool(folder / "spool", reserve_mb)
-    intake = intake or Intake(Studies(database), Studies(database), spool, placing=place, receiver="receiver-1")
+    intake = intake or Intake(Studies(database), Studies(database), spool, ranking_policy=place, receiver="receiver-1")
     receiver = Receiver(
         ScpOptions("TRIAGED", "127.0.0.1", 0, **options), intake, clock=clock, commitment=desk, worklist=worklist
     )

@@ -31,7 +31,7 @@ def main() -> None:
             return list(connection.execute(text("SELECT sop_instance_uid FROM instance")).scalars())
 
     studies.close_orphans("receiver-1", now=clock())
-    intake = Intake(studies, studies, Spool(folder / "spool", 0), placing=place, receiver="receiver-1")
+    intake = Intake(studies, studies, Spool(folder / "spool", 0), ranking_policy=place, receiver="receiver-1")
     receiver = Receiver(ScpOptions("TRIAGED", "127.0.0.1", 0), intake, clock=clock, commitment=Desk(kept))
     sys.stdout.write(f"{receiver.start()}\n")
     sys.stdout.flush()

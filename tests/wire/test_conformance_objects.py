@@ -15,7 +15,7 @@ import pytest
 from pydicom import dcmread
 from pydicom.datadict import dictionary_description, dictionary_keyword
 
-from tests.results.ct_study import placement, provenance, standard_study
+from tests.results.ct_study import provenance, ranking, standard_study
 from tests.statement import Row, literals, table
 from tests.wire.cases import REASONS, STUDIES, objects_of, reason_objects_of, study_of
 from tests.wire.inventory import Path, Usage, attributes_of, codes_of, content_of
@@ -25,7 +25,7 @@ from triaged.results.source import source_series
 from triaged.results.sr import report
 from triaged.study.finding import Grade, QualityFlag
 from triaged.study.kinds import KINDS, ObjectKind
-from triaged.study.placement import TriageClass
+from triaged.study.ranking import TriageClass
 
 ATTRIBUTES = {
     ObjectKind.SEG: "A.2-1",
@@ -176,7 +176,7 @@ def _reports_of_every_outcome() -> list[ResultObject]:
     findings = [
         replace(study.reading.finding, grade=Grade(level, "CT"), quality=tuple(QualityFlag)) for level in range(5)
     ]
-    places = [replace(placement(), triage_class=triage_class) for triage_class in TriageClass]
+    places = [replace(ranking(), triage_class=triage_class) for triage_class in TriageClass]
     return [
         report(study.sources[0], source, finding, place, EXAMINED, None, (), made_by)
         for finding in findings

@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from pydicom import dcmread
 
 from tests.findings import finding_of
-from tests.results.ct_study import placement, provenance
+from tests.results.ct_study import provenance, ranking
 from tests.wire.judges import complaints, needs_dciodvfy, needs_dcmtk
 from tests.wire.peers import real
-from triaged.exams.ct.decoding.series import ReadOptions, ReadSeries, read_series
-from triaged.exams.ct.finding import Reading
+from triaged.exams.ct.decoding.series import DecodedSeries, DecodeOptions, decode_series
+from triaged.exams.ct.finding import LungAnalysis
 from triaged.exams.ct.objects import result_objects
 from triaged.exams.exam import Results
 from triaged.imaging.volume import Mask
@@ -26,7 +26,7 @@ pytestmark = [needs_dciodvfy, needs_dcmtk]
 
 @pytest.mark.parametrize("name", ["covid_p001", "normal_001"])
 def test_objects_over_a_real_series_hold_no_error_and_lie_in_place(name: str, tmp_path: Path) -> None:
-    read = read_series(real(f"ct_series/{name}"))
+    read = decode_series(real(f"ct_series/{name}"))
     reading = _reading(read)
     results = _results(read, reading)
     assert complaints(results.objects, tmp_path) == []
@@ -50,18 +50,18 @@ def test_objects_over_a_real_enhanced_ct_hold_no_error(tmp_path: Path) -> None:
     ):
         transformation.RescaleType = "HU"
     image.save_as(tmp_path / "enhanced.dcm")
-    read = read_series([tmp_path / "enhanced.dcm"], ReadOptions(min_slices=2, max_spacing_mm=20.0))
+    read = decode_series([tmp_path / "enhanced.dcm"], DecodeOptions(min_slices=2, max_spacing_mm=20.0))
     assert complaints(_results(read, _reading(read)).objects, tmp_path) == []
 
 
-def _results(read: ReadSeries, reading: Reading) -> Results:
+def _results(read: DecodedSeries, reading: LungAnalysis) -> Results:
     made_by = provenance(read.headers)
     return result_objects(
-        read.headers, read.source_geometry, read.reorientation, read.volume, reading, placement(), made_by
+        read.headers, read.source_geometry, read.reorientation, read.volume, reading, ranking(), made_by
     )
 
 
-def _reading(read: ReadSeries) -> Reading:
+def _reading(read: DecodedSeries) -> LungAnalysis:
     """Return regions of a real size and form, and numbers that need not fit them."""
     grid, hu = read.volume.geometry, read.volume.voxels
     lungs = _lung_like(hu)
@@ -83,7 +83,7 @@ def _reading(read: ReadSeries) -> Reading:
         engine="threshold",
         identification_threshold=None,
     )
-    return Reading(finding, right, left, lesion)
+    return LungAnalysis(finding, right, left, lesion)
 
 
 def _lung_like(voxels: NDArray[np.int16] | NDArray[np.float32]) -> NDArray[np.bool_]:

@@ -20,7 +20,7 @@ from triaged.spool.files import Spool
 from triaged.steps.worklist_query import WorklistQuery
 from triaged.store.tables.database import open_database
 from triaged.study.assessment import Assessed, Assessment, Failed, OutOfScope, Reason, ReasonCode
-from triaged.study.placement import OrderPriority, TriageClass
+from triaged.study.ranking import RequestPriority, TriageClass
 from triaged.triage.ordering import place
 from triaged.triage.scheme import Waiting
 
@@ -44,7 +44,7 @@ def scene(tmp_path_factory: pytest.TempPathFactory, migrated_sqlite: Path) -> It
         shares = chance.choice((0.0, 0.05, 0.3, 0.3, 0.55, 0.8)), chance.choice((0.0, 0.02, 0.3, 0.6))
         scored = Assessed(found(*shares, p=chance.choice((0.1, 0.7, 0.9))))
         outcome = scored if chance.random() < 0.8 else chance.choice(ENDED)
-        priority = chance.choice((OrderPriority.STAT, OrderPriority.HIGH, *[OrderPriority.ROUTINE] * 8))
+        priority = chance.choice((RequestPriority.STAT, RequestPriority.HIGH, *[RequestPriority.ROUTINE] * 8))
         minutes = float(chance.randrange(600))
         where = place(study_uid(number), at(minutes), outcome, priority, OPTIONS)
         admit(scene.studies, instance(number, 1), minutes=minutes, where=where, priority=priority)

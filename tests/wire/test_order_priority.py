@@ -19,20 +19,20 @@ from pydicom.dataset import FileMetaDataset
 from pydicom.uid import UID, ExplicitVRLittleEndian, generate_uid
 from pynetdicom import AE, evt
 
-from tests.store.making import Studies, admit, instance, placement, study_uid
+from tests.store.making import Studies, admit, instance, ranking, study_uid
 from tests.wire.peers import DCMTK_PATH, clock, eventually, receiving
 from triaged.config.settings import Config
 from triaged.daemon.rooms import open_rooms, policy
 from triaged.daemon.ticking import tick
 from triaged.dimse.priority_scu import MODALITY_WORKLIST, OrderPriorities, Source
-from triaged.steps.ports import Order, Peer, Unreachable
+from triaged.steps.ports import ImagingRequest, Peer, Unreachable
 from triaged.steps.worklist_query import WorklistQuery
 from triaged.store.listing.worklist import Worklist
 from triaged.store.tables.database import open_database
-from triaged.study.placement import OrderPriority, TriageClass
+from triaged.study.ranking import RequestPriority, TriageClass
 
 UPS_PULL = "1.2.840.10008.5.1.4.34.6.3"
-NOBODY = Order("", "")
+NOBODY = ImagingRequest("", "")
 
 
 def dataset(**values: Any) -> Dataset:
@@ -79,18 +79,18 @@ ITEMS = [
 ]
 
 ANSWERS = [
-    ("by accession number", Order("A-1", "1.2.9.9"), OrderPriority.STAT),
-    ("spaces around it mean nothing", Order(" A-1 ", ""), OrderPriority.STAT),
-    ("a longer number is another one", Order("A-", ""), None),
-    ("a routine order", Order("A-2", ""), OrderPriority.ROUTINE),
-    ("an order without a priority", Order("A-3", ""), None),
-    ("by the study", Order("", "1.2.3.1"), OrderPriority.STAT),
-    ("by the study where the number is not known", Order("X-9", "1.2.3.1"), OrderPriority.STAT),
-    ("of several studies the one that was asked for", Order("A-4", "1.2.3.40"), OrderPriority.LOW),
-    ("of several other studies the most urgent", Order("A-4", "1.2.9.9"), OrderPriority.HIGH),
-    ("a pattern asks for nothing", Order("A-*", ""), None),
-    ("neither does a list", Order("A-1\\A-2", ""), None),
-    ("nothing known", Order("A-99", "1.2.9.9"), None),
+    ("by accession number", ImagingRequest("A-1", "1.2.9.9"), RequestPriority.STAT),
+    ("spaces around it mean nothing", ImagingRequest(" A-1 ", ""), RequestPriority.STAT),
+    ("a longer number is another one", ImagingRequest("A-", ""), None),
+    ("a routine order", ImagingRequest("A-2", ""), RequestPriority.ROUTINE),
+    ("an order without a priority", ImagingRequest("A-3", ""), None),
+    ("by the study", ImagingRequest("", "1.2.3.1"), RequestPriority.STAT),
+    ("by the study where the number is not known", ImagingRequest("X-9", "1.2.3.1"), RequestPriority.STAT),
+    ("of several studies the one that was asked for", ImagingRequest("A-4", "1.2.3.40"), RequestPriority.LOW),
+    ("of several other studies the most urgent", ImagingRequest("A-4", "1.2.9.9"), RequestPriority.HIGH),
+    ("a pattern asks for nothing", ImagingRequest("A-*", ""), None),
+    ("neither does a list", ImagingRequest("A-1\\A-2", ""), None),
+    ("nothing known", ImagingRequest("A-99", "1.2.9.9"), None),
     ("nothing to ask for", NOBODY, None),
 ]
 CASES = pytest.mark.parametrize(
@@ -149,7 +149,7 @@ def dcmtk_worklist(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Peer]:
 
 @CASES
 def test_dcmtk_is_asked(
-    mwl: OrderPriorities, dcmtk_worklist: Peer, order: Order, expected: OrderPriority | None
+    mwl: OrderPriorities, dcmtk_worklist: Peer, order: ImagingRequest, expected: RequestPriority | None
 ) -> None:
     assert mwl.ask(order, dcmtk_worklist) is expected
 
@@ -183,8 +183,8 @@ def test_a_list_that_takes_no_notice_of_the_keys_is_understood(mwl: OrderPriorit
         yield from ((0xFF01, item) for item in ITEMS)
 
     with answering(everything) as peer:
-        assert mwl.ask(Order("A-2", "1.2.3.2"), peer) is OrderPriority.ROUTINE
-        assert mwl.ask(Order("A-77", "1.2.3.77"), peer) is None
+        assert mwl.ask(ImagingRequest("A-2", "1.2.3.2"), peer) is RequestPriority.ROUTINE
+        assert mwl.ask(ImagingRequest("A-77", "1.2.3.77"), peer) is None
 
 
 def test_procedure_steps_are_asked_and_those_that_were_cancelled_say_nothing(ups: OrderPriorities) -> None:
@@ -199,21 +199,21 @@ def test_procedure_steps_are_asked_and_those_that_were_cancelled_say_nothing(ups
         yield from ((0xFF00, item) for item in steps)
 
     with answering(everything, UPS_PULL) as peer:
-        assert ups.ask(Order("A-1", ""), peer) is OrderPriority.MEDIUM
-        assert ups.ask(Order("", "1.2.3.2"), peer) is OrderPriority.HIGH
-        assert ups.ask(Order("A-5", ""), peer) is None
+        assert ups.ask(ImagingRequest("A-1", ""), peer) is RequestPriority.MEDIUM
+        assert ups.ask(ImagingRequest("", "1.2.3.2"), peer) is RequestPriority.HIGH
+        assert ups.ask(ImagingRequest("A-5", ""), peer) is None
 
 
 def test_our_own_list_can_be_asked(ups: OrderPriorities, tmp_path: Path, sqlite_url: str) -> None:
     database = open_database(sqlite_url)
     for number, triage_class in ((1, TriageClass.SEVERE), (2, TriageClass.NOT_FLAGGED)):
-        where = placement(number, study_uid(number), triage_class=triage_class)
+        where = ranking(number, study_uid(number), triage_class=triage_class)
         admit(Studies(database), instance(number, 1), minutes=number, where=where)
     with receiving(tmp_path, sqlite_url, worklist=WorklistQuery(Worklist(database))) as ours:
         peer = Peer("other", "TRIAGED", "127.0.0.1", ours.port)
-        asked = [ups.ask(Order("", study_uid(number).value), peer) for number in (1, 2, 3)]
+        asked = [ups.ask(ImagingRequest("", study_uid(number).value), peer) for number in (1, 2, 3)]
     database.close()
-    assert asked == [OrderPriority.HIGH, OrderPriority.LOW, None]
+    assert asked == [RequestPriority.HIGH, RequestPriority.LOW, None]
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # pynetdicom leaves its socket open
@@ -222,9 +222,11 @@ def test_a_list_that_fails_is_not_one_that_knows_nothing(mwl: OrderPriorities, u
         yield 0xA700, None
 
     with answering(failing) as peer:
-        assert mwl.ask(Order("A-1", ""), peer) == Unreachable("status 0xa700")
-        assert isinstance(ups.ask(Order("A-1", ""), peer), Unreachable), "it accepts no class of the other list"
-    assert isinstance(mwl.ask(Order("A-1", ""), peer), Unreachable), "nobody listens any more"
+        assert mwl.ask(ImagingRequest("A-1", ""), peer) == Unreachable("status 0xa700")
+        assert isinstance(ups.ask(ImagingRequest("A-1", ""), peer), Unreachable), (
+            "it accepts no class of the other list"
+        )
+    assert isinstance(mwl.ask(ImagingRequest("A-1", ""), peer), Unreachable), "nobody listens any more"
 
 
 def test_a_list_without_end_is_cut_off(mwl: OrderPriorities) -> None:
@@ -233,7 +235,7 @@ def test_a_list_without_end_is_cut_off(mwl: OrderPriorities) -> None:
             yield 0xFF00, dataset(AccessionNumber="A-1", RequestedProcedurePriority="STAT")
 
     with answering(endless) as peer:
-        answer = mwl.ask(Order("A-1", ""), peer)
+        answer = mwl.ask(ImagingRequest("A-1", ""), peer)
     assert isinstance(answer, Unreachable)
     assert "more than 1000" in answer.reason
 
@@ -243,7 +245,7 @@ def test_a_list_that_says_nothing_costs_no_more_than_the_time_out() -> None:
         peer = Peer("ris", "RIS", "127.0.0.1", deaf.getsockname()[1])
         impatient = OrderPriorities("TRIAGED", Source.MODALITY_WORKLIST, timeout_s=0.3)
         began = time.monotonic()
-        assert isinstance(impatient.ask(Order("A-1", ""), peer), Unreachable)
+        assert isinstance(impatient.ask(ImagingRequest("A-1", ""), peer), Unreachable)
         assert time.monotonic() - began < 20.0, "a deadline, not a measurement"
 
 
@@ -263,7 +265,7 @@ def test_the_clock_looks_up_what_is_complete_and_ends_when_told(tmp_path: Path, 
         studies, worklist = Studies(rooms.database), Worklist(rooms.database)
         for number in (1, 2):
             admit(studies, instance(number, 1))
-        studies.complete(study_uid(2), 1, placement=policy(rooms.config), cause="whole", now=clock())
+        studies.complete(study_uid(2), 1, ranking=policy(rooms.config), cause="whole", now=clock())
         ticking = threading.Thread(target=tick, args=(rooms, stop))
         ticking.start()
         try:

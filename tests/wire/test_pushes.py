@@ -15,31 +15,31 @@ from typing import Any
 import pytest
 import structlog
 
-from tests.push.changes import NOW, PATIENT, push
+from tests.notify.changes import NOW, PATIENT, push
 from tests.store.making import Studies, at, claimed, commit, make_ready, study_uid
 from tests.wire.receivers import END, START, HttpServer, MllpServer, a_free_port, acknowledged, http, mllp
 from triaged.errors import ConfigError
-from triaged.push.connection import Address, verifying
-from triaged.push.mllp import MllpReceiver
-from triaged.push.oru import Ends
-from triaged.push.webhook import WebhookReceiver
+from triaged.notify.connection import Address, verifying
+from triaged.notify.mllp import MllpSubscriber
+from triaged.notify.oru import Ends
+from triaged.notify.webhook import WebhookSubscriber
 from triaged.steps.errand import DeliveryOptions
+from triaged.steps.notify import Notifier, Subscriber
 from triaged.steps.ports import Refused, SendOutcome, Sent, Unreachable
-from triaged.steps.push import Pusher, Receiver
-from triaged.store.couriers.pushes import Pushes
+from triaged.store.couriers.notifications import Notifications
 from triaged.store.tables.database import Database
-from triaged.study.push import Occasion
+from triaged.study.notification import Occasion
 from triaged.study.records import DeliveryState
 
 Answers = Callable[[Any], list[bytes] | None]
 
 
-def over_mllp(address: tuple[str, int], *, timeout_s: float = 5.0, tls: ssl.SSLContext | None = None) -> MllpReceiver:
-    return MllpReceiver(Address(*address, tls), Ends(), timeout_s)
+def over_mllp(address: tuple[str, int], *, timeout_s: float = 5.0, tls: ssl.SSLContext | None = None) -> MllpSubscriber:
+    return MllpSubscriber(Address(*address, tls), Ends(), timeout_s)
 
 
-def webhook(address: tuple[str, int], *, timeout_s: float = 5.0, **changed: Any) -> WebhookReceiver:
-    return WebhookReceiver(Address(*address, changed.pop("tls", None)), "/triage?to=x", timeout_s, **changed)
+def webhook(address: tuple[str, int], *, timeout_s: float = 5.0, **changed: Any) -> WebhookSubscriber:
+    return WebhookSubscriber(Address(*address, changed.pop("tls", None)), "/triage?to=x", timeout_s, **changed)
 
 
 def told(answers: Answers, *, timeout_s: float = 5.0) -> SendOutcome:
@@ -219,8 +219,8 @@ def test_a_file_without_certificates_is_refused(tmp_path: Path) -> None:
             verifying(tmp_path / name)
 
 
-def _scored(database: Database, *studies: int) -> Pushes:
-    pushes = Pushes(database)
+def _scored(database: Database, *studies: int) -> Notifications:
+    pushes = Notifications(database)
     pushes.subscribe({"ris": frozenset(Occasion), "dead": frozenset(Occasion)})
     for study in studies:
         make_ready(Studies(database), study, minutes=study)
@@ -228,8 +228,8 @@ def _scored(database: Database, *studies: int) -> Pushes:
     return pushes
 
 
-def _pusher(pushes: Pushes, receiver: Receiver, name: str, **changed: Any) -> Pusher:
-    return Pusher(pushes, receiver, name=name, options=DeliveryOptions(**changed), courier="courier")
+def _pusher(pushes: Notifications, receiver: Subscriber, name: str, **changed: Any) -> Notifier:
+    return Notifier(pushes, receiver, name=name, options=DeliveryOptions(**changed), courier="courier")
 
 
 def test_a_receiver_that_is_away_waits_longer_each_time_and_is_given_up_until_somebody_asks(database: Database) -> None:

@@ -251,7 +251,7 @@ def test_a_bug_in_the_intake_is_a_failure_for_one_instance_only(tmp_path: Path, 
             raise ZeroDivisionError
 
     database = open_database(sqlite_url)
-    buggy = Buggy(Studies(database), Studies(database), Spool(tmp_path, 0), placing=place, receiver="receiver-1")
+    buggy = Buggy(Studies(database), Studies(database), Spool(tmp_path, 0), ranking_policy=place, receiver="receiver-1")
     with receiving(tmp_path, sqlite_url, intake=buggy) as ours:
         with capture_logs() as logs, RawPeer(ours.port) as peer:
             assert [peer.store(a_slice()) & 0xF000 for _ in range(2)] == [0xC000, 0xC000]

@@ -21,8 +21,8 @@ from tests.wire.ct_files import Scan, write_classic, write_enhanced
 from tests.wire.judges import needs_dcmtk
 from tests.wire.peers import real
 from tests.wire.places import Extent, Flags, Pick, classic_slices, multi_frame_slices, picked, segments
-from triaged.exams.ct.decoding.series import ReadSeries, read_series
-from triaged.exams.ct.finding import Reading
+from triaged.exams.ct.decoding.series import DecodedSeries, decode_series
+from triaged.exams.ct.finding import LungAnalysis
 from triaged.exams.ct.objects import SEGMENTATION
 from triaged.exams.ct.segments import segments as described_segments
 from triaged.imaging.volume import Mask
@@ -54,14 +54,14 @@ TOLERANCE_MM = 0.05
 
 @pytest.mark.parametrize("position", SCANS)
 def test_the_segments_of_a_classic_series_lie_where_the_tissue_lies(position: str, tmp_path: Path) -> None:
-    read = read_series(write_classic(SCANS[position], tmp_path / "ct"))
+    read = decode_series(write_classic(SCANS[position], tmp_path / "ct"))
     _assert_in_place(segments(_written(read, _generated(read), tmp_path), sitk), _in_classic(tmp_path / "ct", REGIONS))
 
 
 @pytest.mark.parametrize("position", ["HFS", "FFP", "oblique"])
 def test_the_segments_of_an_enhanced_ct_lie_where_the_tissue_lies(position: str, tmp_path: Path) -> None:
     (path,) = write_enhanced(SCANS[position], tmp_path / "ct")
-    read = read_series([path])
+    read = decode_series([path])
     found = segments(_written(read, _generated(read), tmp_path), sitk)
     source = multi_frame_slices(path, sitk)
     _assert_in_place(found, {label: picked(source, pick) for label, pick in REGIONS.items()})
@@ -70,13 +70,13 @@ def test_the_segments_of_an_enhanced_ct_lie_where_the_tissue_lies(position: str,
 @pytest.mark.parametrize("name", ["covid_p001", "normal_001"])
 def test_the_segments_of_a_real_series_lie_where_the_tissue_lies(name: str, tmp_path: Path) -> None:
     paths = real(f"ct_series/{name}")
-    read = read_series(paths)
+    read = decode_series(paths)
     found = segments(_written(read, _aerated(read), tmp_path), sitk)
     _assert_in_place(found, _in_classic(paths[0].parent, AERATED))
 
 
 def test_a_segmentation_one_voxel_off_would_be_noticed(tmp_path: Path) -> None:
-    read = read_series(write_classic(SCANS["HFS"], tmp_path / "ct"))
+    read = decode_series(write_classic(SCANS["HFS"], tmp_path / "ct"))
     lungs = _generated(read)
     off = {label: np.roll(voxels, 1, axis=2) for label, voxels in lungs.items()}
     found = segments(_written(read, off, tmp_path), sitk)
@@ -96,11 +96,11 @@ def _in_classic(folder: Path, picks: Mapping[str, Pick]) -> dict[str, Extent]:
     return {label: picked(source, pick) for label, pick in picks.items()}
 
 
-def _written(read: ReadSeries, regions: Mapping[str, Flags], folder: Path) -> Path:
+def _written(read: DecodedSeries, regions: Mapping[str, Flags], folder: Path) -> Path:
     """Write the regions, given on the canonical grid, and return the Segmentation's path."""
     grid = read.volume.geometry
     right, left, lesion = (Mask(np.ascontiguousarray(regions[label]), grid) for label in REGIONS if label != DENSE)
-    reading = Reading(standard_study().reading.finding, right, left, lesion)
+    reading = LungAnalysis(standard_study().reading.finding, right, left, lesion)
     made_by = provenance(read.headers)
     described = described_segments(read.volume, reading, made_by)
     source = source_series(read.headers, read.source_geometry)
@@ -112,11 +112,11 @@ def _written(read: ReadSeries, regions: Mapping[str, Flags], folder: Path) -> Pa
     return path
 
 
-def _generated(read: ReadSeries) -> dict[str, Flags]:
+def _generated(read: DecodedSeries) -> dict[str, Flags]:
     return {label: values(read.volume.voxels) for label, values in TISSUES.items()}
 
 
-def _aerated(read: ReadSeries) -> dict[str, Flags]:
+def _aerated(read: DecodedSeries) -> dict[str, Flags]:
     """Return what is as dense as lung right and left of a plane; enough to have regions of a real size and form."""
     grid, hu = read.volume.geometry, read.volume.voxels
     index = np.meshgrid(*(np.arange(count) for count in grid.shape), indexing="ij", sparse=True)

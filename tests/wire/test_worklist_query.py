@@ -18,7 +18,7 @@ from pynetdicom.association import Association
 from pynetdicom.dimse_messages import C_CANCEL_RQ, C_FIND_RQ
 from pynetdicom.dimse_primitives import C_CANCEL, C_FIND
 
-from tests.store.making import PATIENT, Studies, admit, instance, placement, study_uid
+from tests.store.making import PATIENT, Studies, admit, instance, ranking, study_uid
 from tests.wire.peers import CT_IMAGE, EXPLICIT, IMPLICIT, Ours, RawPeer, p_data, receiving
 from triaged.dicom.matching import Query
 from triaged.dimse.options import ScpOptions
@@ -27,7 +27,7 @@ from triaged.errors import TryLater
 from triaged.steps.worklist_query import WorklistQuery
 from triaged.store.listing.worklist import Worklist
 from triaged.store.tables.database import open_database
-from triaged.study.placement import Lane, TriageClass
+from triaged.study.ranking import Lane, TriageClass
 
 UPS_PULL, UPS_QUERY, UPS_WATCH = (f"1.2.840.10008.5.1.4.34.6.{number}" for number in (3, 5, 2))
 BIG_ENDIAN = "1.2.840.10008.1.2.2"
@@ -46,7 +46,7 @@ def filled(tmp_path_factory: pytest.TempPathFactory, migrated_sqlite: Path) -> I
     for number in range(1, STUDIES + 1):
         triage_class = chance.choice(list(TriageClass))
         lane = Lane.EMERGENCY if triage_class is TriageClass.EMERGENCY else Lane.ORDERED
-        where = placement(chance.uniform(0, 900), study_uid(number), triage_class=triage_class, lane=lane)
+        where = ranking(chance.uniform(0, 900), study_uid(number), triage_class=triage_class, lane=lane)
         admit(studies, instance(number, 1), minutes=number, where=where)
     listed = [entry.study_instance_uid for entry in Worklist(database).entries()]
     with receiving(folder, url, worklist=WorklistQuery(Worklist(database), stretch=50)) as ours:

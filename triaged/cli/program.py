@@ -127,14 +127,14 @@ def check(config: ConfigFile = DEFAULT_CONFIG) -> None:
 def status(config: ConfigFile = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
     """Count studies and deliveries, and what waits for a person; say what each destination accepts."""
     from triaged.cli.tables import destinations_table, overview_table
+    from triaged.store.couriers.notifications import Notifications
     from triaged.store.couriers.outbox import Outbox
     from triaged.store.couriers.peers import Peers
-    from triaged.store.couriers.pushes import Pushes
     from triaged.store.studies.history import History
     from triaged.web.overview import overview
 
     with _database(_load(config)) as database:
-        counts = overview(History(database), Outbox(database), Pushes(database), Peers(database))
+        counts = overview(History(database), Outbox(database), Notifications(database), Peers(database))
     if as_json:
         out.print_json(data=counts)
         return
@@ -168,12 +168,12 @@ def worklist(
 def requeue(study_instance_uid: str, config: ConfigFile = DEFAULT_CONFIG) -> None:
     """Have a study read again; it keeps its place until the new result is there."""
     settings = _load(config)
-    from triaged.steps.placing import placing
+    from triaged.steps.ranking_policy import ranking_policy
     from triaged.store.studies.completion import Completion
 
     with _database(settings) as database:
-        place = placing(settings.triage.options())
-        Completion(database).requeue(study_instance_uid, placement=place, now=datetime.now(UTC))
+        place = ranking_policy(settings.triage.options())
+        Completion(database).requeue(study_instance_uid, ranking=place, now=datetime.now(UTC))
     out.print(f"{study_instance_uid} waits for analysis again.")
 
 
@@ -187,12 +187,12 @@ def resend(
 ) -> None:
     """Try again to deliver the result objects, and to tell the changes, that were refused or given up."""
     settings = _load(config)
+    from triaged.store.couriers.notifications import Notifications
     from triaged.store.couriers.outbox import Outbox
-    from triaged.store.couriers.pushes import Pushes
     from triaged.store.studies.completion import Completion
 
     with _database(settings) as database:
-        outbox, pushes = Outbox(database), Pushes(database)
+        outbox, pushes = Outbox(database), Notifications(database)
         known = {each.name for each in settings.destinations} | {each.name for each in settings.pushes}
         known |= {*outbox.counts(), *pushes.counts()}
         if destination is not None and destination not in known:
@@ -244,7 +244,7 @@ def simulate(
 
 
 def _load(path: Path) -> Config:
-    from triaged.config.reading import is_absent_default, load
+    from triaged.config.loading import is_absent_default, load
     from triaged.daemon.logs import configure_logging
 
     settings = load(path)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from triaged.errors import ConfigError
-from triaged.study.people import Person, Role, fit_password, name_key, person_name
+from triaged.study.people import AccessRole, Person, fit_password, name_key, person_name
 
 if TYPE_CHECKING:
     from triaged.store.people.accounts import Account, Accounts
@@ -33,7 +33,7 @@ DEFAULT_CONFIG = Path("config.yaml")
 @app.command()
 def add(
     name: Name,
-    role: Annotated[Role, typer.Option(help="A reader reads the list, an administrator also decides who does.")],
+    role: Annotated[AccessRole, typer.Option(help="A reader reads the list, an administrator also decides who does.")],
     config: ConfigFile = DEFAULT_CONFIG,
 ) -> None:
     """Add an account; the password is asked for, or read from the first line of standard input."""
@@ -107,7 +107,7 @@ def _refusal_is_an_error() -> Iterator[None]:
 
 @contextmanager
 def _accounts(config: Path) -> Iterator[Accounts]:
-    from triaged.config.reading import load
+    from triaged.config.loading import load
     from triaged.store.people.accounts import Accounts
     from triaged.store.tables.database import migrate, open_database
 

@@ -12,7 +12,7 @@ from pydantic import Field, model_validator
 
 from triaged.config.access import AccessSection
 from triaged.config.network import DeliverySection, DestinationSection, DicomSection, OrderPrioritySection, WebSection
-from triaged.config.pushing import PushSection
+from triaged.config.notifying import PushSection
 from triaged.config.shipped import shipped
 from triaged.config.triage import TriageSection
 from triaged.config.values import Count, DatabaseUrl, ResolvedPath, Seconds, Section, Wait, wrong

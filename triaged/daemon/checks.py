@@ -14,10 +14,10 @@ from functools import partial
 from pathlib import Path
 
 from triaged.config.network import DestinationSection
-from triaged.config.pushing import PushSection
+from triaged.config.notifying import PushSection
 from triaged.config.settings import Config
 from triaged.daemon.destinations import destination_of
-from triaged.daemon.pushing import receiver_of
+from triaged.daemon.notifying import receiver_of
 from triaged.daemon.rooms import clock
 from triaged.dimse.scu import DimseSender
 from triaged.dimse.syntaxes import named
@@ -35,7 +35,7 @@ from triaged.store.people.accounts import Accounts
 from triaged.store.tables.database import Database, Schema, open_database, schema_of
 from triaged.study.commitment import STORAGE_COMMITMENT_PUSH_MODEL
 from triaged.study.kinds import ObjectKind, forms_of, kind_of
-from triaged.study.people import Role
+from triaged.study.people import AccessRole
 from triaged.study.records import Negotiated
 from triaged.web.identity import Mode
 
@@ -165,7 +165,7 @@ def _access(config: Config) -> str:
         return f"whom {', '.join(access.proxies)} names in the header {access.person_header}"
     with _store(config) as database:
         accounts = [] if database is None else Accounts(database).all()
-    administrators = sum(account.person.role is Role.ADMINISTRATOR for account in accounts)
+    administrators = sum(account.person.role is AccessRole.ADMINISTRATOR for account in accounts)
     if not administrators:
         raise ConfigError("expected an account to sign in with: triaged user add NAME --role administrator; found none")
     return f"{len(accounts)} account(s), {administrators} of an administrator"

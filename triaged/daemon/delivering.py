@@ -10,7 +10,7 @@ import structlog
 
 from triaged.config.network import DestinationSection
 from triaged.daemon.destinations import destination_of
-from triaged.daemon.pushing import push_errands
+from triaged.daemon.notifying import push_errands
 from triaged.daemon.rooms import IDLE_S, Rooms, clock, or_wait
 from triaged.dimse.scu import DimseSender
 from triaged.steps.commitment import Committer, Reporter

@@ -9,7 +9,7 @@ import structlog
 
 from triaged.daemon.rooms import Rooms, clock, policy
 from triaged.dimse.scp import Receiver
-from triaged.steps.commitment import Desk
+from triaged.steps.commitment import CommitmentService
 from triaged.steps.intake import Intake
 from triaged.steps.worklist_query import WorklistQuery
 from triaged.store.couriers.answers import Answers
@@ -42,9 +42,9 @@ def receive(rooms: Rooms, name: str, stop: threading.Event) -> None:
 def _receiver(rooms: Rooms, name: str) -> Receiver:
     dicom = rooms.config.dicom
     ledgers = Reception(rooms.database), Arrivals(rooms.database)
-    intake = Intake(*ledgers, rooms.spool, placing=policy(rooms.config), receiver=name)
+    intake = Intake(*ledgers, rooms.spool, ranking_policy=policy(rooms.config), receiver=name)
     asking = rooms.config.delivery.commitment_options()
     answering = Commitments(rooms.database), Answers(rooms.database)
-    desk = Desk(*answering, rooms.spool, find_peer=dicom.peer, options=asking)
+    desk = CommitmentService(*answering, rooms.spool, find_peer=dicom.peer, options=asking)
     worklist = WorklistQuery(Worklist(rooms.database))
     return Receiver(dicom.options(), intake, clock=clock, commitment=desk, worklist=worklist)

@@ -15,10 +15,10 @@ from triaged.config.settings import Config
 from triaged.errors import TryLater
 from triaged.spool.files import Spool
 from triaged.steps.acting import Readers
-from triaged.steps.placing import placing
+from triaged.steps.ranking_policy import ranking_policy
 from triaged.store.listing.actions import Actions
 from triaged.store.tables.database import Database, migrate, open_database
-from triaged.study.standing import Placing
+from triaged.study.ranking_input import RankingPolicy
 
 log = structlog.get_logger()
 
@@ -26,7 +26,7 @@ Result = TypeVar("Result")
 
 IDLE_S = 0.25
 """How long a role rests when there is nothing to do."""
-_AWAY_S = 2.0
+_UNREACHABLE_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,14 +55,14 @@ def clock() -> datetime:
     return datetime.now(UTC)
 
 
-def policy(config: Config) -> Placing:
+def policy(config: Config) -> RankingPolicy:
     """Return what decides where a study stands."""
-    return placing(config.triage.options())
+    return ranking_policy(config.triage.options())
 
 
 def readers(rooms: Rooms) -> Readers:
     """Return what takes the actions of readers."""
-    return Readers(Actions(rooms.database), placing=policy(rooms.config))
+    return Readers(Actions(rooms.database), ranking_policy=policy(rooms.config))
 
 
 def or_wait(work: Callable[[], Result], stop: threading.Event) -> Result | None:
@@ -71,12 +71,12 @@ def or_wait(work: Callable[[], Result], stop: threading.Event) -> Result | None:
         return work()
     except TryLater as away:
         log.warning("store away, will try again", why=str(away))
-        stop.wait(_AWAY_S)
+        stop.wait(_UNREACHABLE_S)
         return None
 
 
 @contextmanager
-def away_is_no_error() -> Iterator[None]:
+def skip_if_unreachable() -> Iterator[None]:
     """Let work be dropped that the next round does again, where the store is away."""
     try:
         yield

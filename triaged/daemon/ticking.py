@@ -13,14 +13,14 @@ import structlog
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from triaged.daemon.examinations import is_whole
-from triaged.daemon.rooms import Rooms, away_is_no_error, clock, policy
+from triaged.daemon.rooms import Rooms, clock, policy, skip_if_unreachable
 from triaged.dimse.priority_scu import OrderPriorities, Source
 from triaged.steps.assemble import Assembler
-from triaged.steps.guarding import Keeper
-from triaged.steps.priorities import OrderLookUp
+from triaged.steps.policy_keeping import PolicyKeeping
+from triaged.steps.priorities import RequestPriorityLookUp
 from triaged.store.listing.policies import Policies
 from triaged.store.listing.priorities import Priorities
-from triaged.store.listing.standings import Standings
+from triaged.store.listing.rankings import Rankings
 from triaged.store.studies.claims import Claims
 from triaged.store.studies.completion import Completion
 
@@ -36,7 +36,7 @@ _ASK_S = 1.0
 def tick(rooms: Rooms, stop: threading.Event) -> None:
     """Tick until `stop` is set."""
     ledgers, options = (Completion(rooms.database), Claims(rooms.database)), rooms.config.completion.options()
-    assembler = Assembler(*ledgers, is_whole=is_whole, options=options, placing=policy(rooms.config))
+    assembler = Assembler(*ledgers, is_whole=is_whole, options=options, ranking_policy=policy(rooms.config))
     # The scheduler's defaults would drop a tick that is more than a second late.
     scheduler = BackgroundScheduler(
         timezone=UTC, job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1}
@@ -55,27 +55,29 @@ def tick(rooms: Rooms, stop: threading.Event) -> None:
     scheduler.shutdown(wait=True)
 
 
-def _look_up(rooms: Rooms) -> OrderLookUp | None:
+def _look_up(rooms: Rooms) -> RequestPriorityLookUp | None:
     """Return what asks another list how urgent orders are, or None where only the images are to say so."""
     section = rooms.config.order_priority
     peer = section.peer()
     if peer is None:
         return None
     wire = OrderPriorities(rooms.config.dicom.ae_title, Source(section.source), timeout_s=section.timeout_s)
-    ledgers = Priorities(rooms.database), Standings(rooms.database)
-    return OrderLookUp(*ledgers, wire, peer=peer, placing=policy(rooms.config), options=section.options())
+    ledgers = Priorities(rooms.database), Rankings(rooms.database)
+    return RequestPriorityLookUp(
+        *ledgers, wire, peer=peer, ranking_policy=policy(rooms.config), options=section.options()
+    )
 
 
-def _ask(look_up: OrderLookUp, stop: threading.Event) -> None:
+def _ask(look_up: RequestPriorityLookUp, stop: threading.Event) -> None:
     while not stop.is_set() and look_up.ask_next(clock=clock):
         pass
 
 
-def _keeper(rooms: Rooms) -> Keeper:
+def _keeper(rooms: Rooms) -> PolicyKeeping:
     section = rooms.config.triage
-    return Keeper(
+    return PolicyKeeping(
         Policies(rooms.database),
-        Standings(rooms.database),
+        Rankings(rooms.database),
         triage=section.options(),
         guard=section.guard.options() if section.guard.enabled else None,
         reference=section.guard.reference_share,
@@ -84,7 +86,7 @@ def _keeper(rooms: Rooms) -> Keeper:
 
 def _quietly(work: Callable[[], object]) -> Callable[[], None]:
     def run() -> None:
-        with away_is_no_error():
+        with skip_if_unreachable():
             work()
 
     return run

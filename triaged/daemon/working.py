@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import structlog
 
 from triaged.daemon.examinations import examinations
-from triaged.daemon.rooms import IDLE_S, Rooms, away_is_no_error, clock, or_wait
+from triaged.daemon.rooms import IDLE_S, Rooms, clock, or_wait, skip_if_unreachable
 from triaged.errors import StaleClaim, TryLater
 from triaged.steps.analyse import Analyst
 from triaged.store.studies.claims import Claims
@@ -43,7 +43,7 @@ def _analyse(rooms: Rooms, analyst: Analyst, claim: Claim) -> None:
             analyst.analyse(claim, clock=clock)
     except Exception as error:  # the one broad except: a bug must end a study, not the worker
         log.exception("analysis failed", study_instance_uid=claim.study_uid.value)
-        with away_is_no_error():
+        with skip_if_unreachable():
             analyst.put_back(claim, type(error).__name__, clock=clock)
 
 

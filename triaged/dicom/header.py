@@ -13,7 +13,7 @@ from typing import TypeVar, cast
 from triaged.dicom.elements import Elements, read_elements, sniff_encoding
 from triaged.dicom.quiet import without_warnings
 from triaged.errors import UnreadableInstance
-from triaged.study.placement import URGENCY, OrderPriority
+from triaged.study.ranking import URGENCY, RequestPriority
 from triaged.study.records import InstanceHeader, Patient, ReceivedHeader
 from triaged.study.uids import SeriesUID, SOPInstanceUID, StudyUID
 
@@ -91,12 +91,12 @@ def _uid(kind: type[_UID], elements: Elements, keyword: str, fallback: str) -> _
     return kind.parse(sent)
 
 
-def _order_priority(elements: Elements) -> OrderPriority:
+def _order_priority(elements: Elements) -> RequestPriority:
     """Return Requested Procedure Priority (0040,1003), which image objects carry, if at all, in the request's item."""
     candidates = [elements.text("RequestedProcedurePriority")]
     candidates += [item.text("RequestedProcedurePriority") for item in elements.items("RequestAttributesSequence")]
-    known = [OrderPriority(text.upper()) for text in candidates if text and text.upper() in set(OrderPriority)]
-    return min(known, key=URGENCY.index, default=OrderPriority.UNKNOWN)
+    known = [RequestPriority(text.upper()) for text in candidates if text and text.upper() in set(RequestPriority)]
+    return min(known, key=URGENCY.index, default=RequestPriority.UNKNOWN)
 
 
 def _patient(elements: Elements) -> Patient:

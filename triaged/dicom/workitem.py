@@ -18,8 +18,8 @@ from pydicom.sequence import Sequence
 
 from triaged.dicom.matching import Known
 from triaged.study.lifecycle import State
-from triaged.study.placement import TriageClass
-from triaged.study.reading import ReadState
+from triaged.study.ranking import TriageClass
+from triaged.study.read_state import ReadState
 from triaged.study.records import WorklistEntry
 from triaged.study.uids import derived_uid
 

@@ -18,8 +18,8 @@ from pynetdicom.presentation import PresentationContextTuple
 
 from triaged.dimse import negotiation
 from triaged.dimse.command import CommandField, Request, Response, Status, decode_command, encode_response
-from triaged.dimse.commitment_scp import CommitmentService
-from triaged.dimse.find_scp import UPS_CLASSES, QueryService
+from triaged.dimse.commitment_scp import CommitmentScp
+from triaged.dimse.find_scp import UPS_CLASSES, FindScp
 from triaged.dimse.link import Link, PeerGone
 from triaged.dimse.message import Aborted, Message, ProtocolError
 from triaged.dimse.negotiation import (
@@ -33,7 +33,7 @@ from triaged.dimse.options import ScpOptions
 from triaged.dimse.policy import VERIFICATION, answers_to, may_query, rejection_of
 from triaged.errors import TryLater
 from triaged.steps.intake import Intake, Offer, Sender
-from triaged.steps.ports import CommitmentDesk, WorklistDesk
+from triaged.steps.ports import CommitmentProvider, WorklistProvider
 from triaged.study.commitment import STORAGE_COMMITMENT_PUSH_MODEL
 
 log = structlog.get_logger()
@@ -66,8 +66,8 @@ class Acceptor:
         *,
         clock: Callable[[], datetime],
         slots: threading.Semaphore,
-        desk: CommitmentDesk | None = None,
-        worklist: WorklistDesk | None = None,
+        desk: CommitmentProvider | None = None,
+        worklist: WorklistProvider | None = None,
     ) -> None:
         self._link = link
         self._peer = peer
@@ -76,9 +76,9 @@ class Acceptor:
         self._clock = clock
         self._slots = slots
         self._desk = desk
-        self._commitment: CommitmentService | None = None
+        self._commitment: CommitmentScp | None = None
         self._worklist = worklist if may_query(peer, options) else None
-        self._query: QueryService | None = None
+        self._query: FindScp | None = None
         self._has_slot = False
         self._was_accepted = False
         self._calling_ae_title = ""
@@ -178,7 +178,7 @@ class Acceptor:
         declined = {str(context.abstract_syntax) for context in contexts}
         declined -= {str(context.abstract_syntax) for context in accepted}
         if self._desk is not None:
-            self._commitment = CommitmentService(
+            self._commitment = CommitmentScp(
                 self._desk,
                 peer=self._peer,
                 calling_ae_title=request.calling_ae_title,
@@ -186,7 +186,7 @@ class Acceptor:
                 clock=self._clock,
             )
         if self._worklist is not None:
-            self._query = QueryService(
+            self._query = FindScp(
                 self._worklist,
                 self._link,
                 peer=self._peer,

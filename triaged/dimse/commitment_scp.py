@@ -16,7 +16,7 @@ from pynetdicom.presentation import PresentationContextTuple
 from triaged.dimse import commitment
 from triaged.dimse.command import CommandField, Request, Response, Status, encode_event_report
 from triaged.errors import TryLater
-from triaged.steps.ports import CommitmentDesk
+from triaged.steps.ports import CommitmentProvider
 from triaged.study.commitment import (
     STORAGE_COMMITMENT_INSTANCE,
     STORAGE_COMMITMENT_PUSH_MODEL,
@@ -32,12 +32,12 @@ _MOST_MESSAGE_IDS = 0xFFFF
 _MOST_UNANSWERED = 100
 
 
-class CommitmentService:
+class CommitmentScp:
     """What storage commitment has come to on one association."""
 
     def __init__(
         self,
-        desk: CommitmentDesk,
+        desk: CommitmentProvider,
         *,
         peer: str,
         calling_ae_title: str,

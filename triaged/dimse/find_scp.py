@@ -24,7 +24,7 @@ from triaged.dimse.link import Link
 from triaged.dimse.message import Message, ProtocolError
 from triaged.dimse.negotiation import AbortReason
 from triaged.errors import TryLater
-from triaged.steps.ports import WorklistDesk
+from triaged.steps.ports import WorklistProvider
 
 log = structlog.get_logger()
 
@@ -38,10 +38,10 @@ _LONGEST_IDENTIFIER = 256 * 1024
 _WRITE_AT_ONCE = 32 * 1024
 
 
-class QueryService:
+class FindScp:
     """Answers queries on one association, one after the other."""
 
-    def __init__(self, desk: WorklistDesk, link: Link, *, peer: str, calling_ae_title: str, max_pdu: int) -> None:
+    def __init__(self, desk: WorklistProvider, link: Link, *, peer: str, calling_ae_title: str, max_pdu: int) -> None:
         self._desk = desk
         self._link = link
         self._peer = peer

@@ -18,9 +18,9 @@ from pynetdicom.association import Association
 
 from triaged.dicom.quiet import without_warnings
 from triaged.dimse.requestor import Requestor
-from triaged.steps.ports import Order, Peer, Unreachable
+from triaged.steps.ports import ImagingRequest, Peer, Unreachable
 from triaged.study.kinds import EXPLICIT, IMPLICIT
-from triaged.study.placement import URGENCY, OrderPriority
+from triaged.study.ranking import URGENCY, RequestPriority
 
 MODALITY_WORKLIST = "1.2.840.10008.5.1.4.31"
 UPS_QUERY, UPS_WATCH, UPS_PULL = (f"1.2.840.10008.5.1.4.34.6.{number}" for number in (5, 2, 3))
@@ -54,7 +54,7 @@ class OrderPriorities:
         # It would turn every answer into text for a log that nobody sees.
         _config.LOG_REQUEST_IDENTIFIERS = _config.LOG_RESPONSE_IDENTIFIERS = False
 
-    def ask(self, order: Order, peer: Peer) -> OrderPriority | Unreachable | None:
+    def ask(self, order: ImagingRequest, peer: Peer) -> RequestPriority | Unreachable | None:
         """Return the most urgent priority that the peer knows for an order, None where it knows none.
 
         First by the accession number, then, if nothing answers to that, by the Study Instance UID. Several studies can
@@ -80,12 +80,12 @@ class OrderPriorities:
         return None
 
     def _answers(
-        self, association: Association, sop_class: str, order: Order, keyword: str
-    ) -> list[OrderPriority] | Unreachable:
+        self, association: Association, sop_class: str, order: ImagingRequest, keyword: str
+    ) -> list[RequestPriority] | Unreachable:
         """Return what the items say that match by this attribute; UNKNOWN where they match and say nothing."""
         keys = _keys_of(order)
         identifier = _identifier(self._source, keyword, keys[keyword])
-        found: list[tuple[bool, OrderPriority]] = []
+        found: list[tuple[bool, RequestPriority]] = []
         try:
             for number, (status, answer) in enumerate(association.send_c_find(identifier, sop_class)):
                 code = status.get("Status")
@@ -101,7 +101,7 @@ class OrderPriorities:
         return _gone(association, None)
 
 
-def _keys_of(order: Order) -> dict[str, str]:
+def _keys_of(order: ImagingRequest) -> dict[str, str]:
     """Return by what an order is asked for; nothing where a value would be taken for a pattern."""
     keys = {"AccessionNumber": order.accession_number.strip(), "StudyInstanceUID": order.study_instance_uid}
     return {keyword: "" if _MEANINGFUL.intersection(value) else value for keyword, value in keys.items()}
@@ -169,10 +169,13 @@ def _requests(answer: Dataset) -> Iterator[Dataset]:
 
 
 @without_warnings()
-def _priority(answer: Dataset) -> OrderPriority:
+def _priority(answer: Dataset) -> RequestPriority:
     keywords = ("RequestedProcedurePriority", "ScheduledProcedureStepPriority")
     texts = [_text(answer, keyword).upper() for keyword in keywords]
-    return _most_urgent([OrderPriority(text) for text in texts if text in set(OrderPriority)]) or OrderPriority.UNKNOWN
+    return (
+        _most_urgent([RequestPriority(text) for text in texts if text in set(RequestPriority)])
+        or RequestPriority.UNKNOWN
+    )
 
 
 def _text(dataset: Dataset, keyword: str) -> str:
@@ -180,6 +183,6 @@ def _text(dataset: Dataset, keyword: str) -> str:
     return "" if value is None else str(value).strip(" \0")
 
 
-def _most_urgent(priorities: list[OrderPriority]) -> OrderPriority | None:
-    known = [priority for priority in priorities if priority is not OrderPriority.UNKNOWN]
+def _most_urgent(priorities: list[RequestPriority]) -> RequestPriority | None:
+    known = [priority for priority in priorities if priority is not RequestPriority.UNKNOWN]
     return min(known, key=URGENCY.index, default=None)

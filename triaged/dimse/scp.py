@@ -21,7 +21,7 @@ from triaged.dimse.link import Link
 from triaged.dimse.options import ScpOptions
 from triaged.errors import ConfigError, TryLater
 from triaged.steps.intake import Intake, Sender
-from triaged.steps.ports import CommitmentDesk, WorklistDesk
+from triaged.steps.ports import CommitmentProvider, WorklistProvider
 
 log = structlog.get_logger()
 
@@ -52,8 +52,8 @@ class Receiver:
         intake: Intake,
         *,
         clock: Callable[[], datetime],
-        commitment: CommitmentDesk | None = None,
-        worklist: WorklistDesk | None = None,
+        commitment: CommitmentProvider | None = None,
+        worklist: WorklistProvider | None = None,
     ) -> None:
         self._options = options
         self._intake = intake

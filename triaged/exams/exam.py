@@ -21,7 +21,7 @@ from triaged.results.instance import ResultObject
 from triaged.results.provenance import Provenance
 from triaged.study.assessment import Reason
 from triaged.study.finding import Finding
-from triaged.study.placement import Placement
+from triaged.study.ranking import Ranking
 from triaged.study.records import Prior, Series
 from triaged.study.uids import SeriesUID
 
@@ -67,7 +67,7 @@ class Analysis(Protocol):
         """What was found."""
         ...
 
-    def draw(self, placement: Placement, provenance: Provenance, earlier: Earlier | None) -> Results:
+    def draw(self, ranking: Ranking, provenance: Provenance, earlier: Earlier | None) -> Results:
         """Return the result objects; equal arguments give equal bytes."""
         ...
 
@@ -106,7 +106,7 @@ class Examination(Protocol):
         ...
 
     def explain(
-        self, header: Dataset, reason: Reason, placement: Placement, provenance: Provenance
+        self, header: Dataset, reason: Reason, ranking: Ranking, provenance: Provenance
     ) -> tuple[ResultObject, ...]:
         """Return the objects that say in the archive why a study has no score; `header` is of any of its instances."""
         ...

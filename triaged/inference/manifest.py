@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import Final, Generic, Protocol, TypeAlias, TypeVar
 
 from triaged.errors import ModelRefused
-from triaged.inference.section import Section
+from triaged.inference.strict_mapping import StrictMapping
 
 MANIFEST_NAME: Final = "manifest.yaml"
 SHA256: Final = re.compile(r"[0-9a-f]{64}")
@@ -94,7 +94,7 @@ class Manifest(Generic[S]):
     settings: S
 
 
-def read_codes(section: Section) -> Mapping[str, Code]:
+def read_codes(section: StrictMapping) -> Mapping[str, Code]:
     """Return coded concepts by name; raise ModelRefused otherwise, as do all readers below."""
     codes = {}
     for name in section.names():
@@ -104,21 +104,21 @@ def read_codes(section: Section) -> Mapping[str, Code]:
     return MappingProxyType(codes)
 
 
-def read_graphs(section: Section, folder: Path, names: tuple[str, ...]) -> Mapping[str, NetworkFile]:
+def read_graphs(section: StrictMapping, folder: Path, names: tuple[str, ...]) -> Mapping[str, NetworkFile]:
     """Return the graphs of these names, and of no others."""
     graphs = {name: _network(section.section(name), folder) for name in names}
     section.close()
     return MappingProxyType(graphs)
 
 
-def read_parts(section: Section, beside: Path, names: tuple[str, ...]) -> Mapping[str, Part]:
+def read_parts(section: StrictMapping, beside: Path, names: tuple[str, ...]) -> Mapping[str, Part]:
     """Return the parts of these names, and of no others; their packages lie in the folder `beside`."""
     parts = {name: _part(section.section(name), beside) for name in names}
     section.close()
     return MappingProxyType(parts)
 
 
-def _network(section: Section, folder: Path) -> NetworkFile:
+def _network(section: StrictMapping, folder: Path) -> NetworkFile:
     file = section.matching("file", PLAIN_NAME, "the name of a file in the package's folder")
     network = NetworkFile(
         path=folder / file,
@@ -130,14 +130,14 @@ def _network(section: Section, folder: Path) -> NetworkFile:
     return network
 
 
-def _part(section: Section, beside: Path) -> Part:
+def _part(section: StrictMapping, beside: Path) -> Part:
     folder = section.matching("package", PLAIN_NAME, "the name of a package's folder beside this one's")
     part = Part(beside / folder, section.matching("sha256", SHA256, "64 lower-case hexadecimal digits"))
     section.close()
     return part
 
 
-def _shapes(section: Section) -> Mapping[str, Shape]:
+def _shapes(section: StrictMapping) -> Mapping[str, Shape]:
     shapes = {name: section.shape(name) for name in section.names()}
     if not shapes:
         raise ModelRefused(f"{section.where}: expected at least one tensor, found none")

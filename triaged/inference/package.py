@@ -22,7 +22,7 @@ from triaged.inference.manifest import (
     read_graphs,
     read_parts,
 )
-from triaged.inference.section import Section, read_section
+from triaged.inference.strict_mapping import StrictMapping, read_mapping
 
 N = TypeVar("N", bound=Networks)
 
@@ -50,7 +50,7 @@ def read_manifest(folder: Path, kinds: Kinds[Networks] = KINDS) -> Manifest[Any]
         ModelRefused: the manifest is missing, lacks a key, has an unknown one, or a value is not what it must be;
             the message names file and line.
     """
-    section = read_section(folder / MANIFEST_NAME)
+    section = read_mapping(folder / MANIFEST_NAME)
     name = section.text("kind")
     if name not in kinds:
         raise section.refusal("kind", f"expected {' or '.join(kinds)}, found {name}")
@@ -59,7 +59,7 @@ def read_manifest(folder: Path, kinds: Kinds[Networks] = KINDS) -> Manifest[Any]
     return manifest
 
 
-def _manifest(section: Section, folder: Path, kind: Kind[S, Networks]) -> Manifest[S]:
+def _manifest(section: StrictMapping, folder: Path, kind: Kind[S, Networks]) -> Manifest[S]:
     return Manifest(
         name=section.text("name"),
         version=section.text("version"),
@@ -76,7 +76,7 @@ def _manifest(section: Section, folder: Path, kind: Kind[S, Networks]) -> Manife
     )
 
 
-def _parts(section: Section, folder: Path, kind: Kind[Any, Networks]) -> Mapping[str, Part]:
+def _parts(section: StrictMapping, folder: Path, kind: Kind[Any, Networks]) -> Mapping[str, Part]:
     parts = section.section("parts")
     names = parts.names() if kind.parts == "any" else kind.parts
     if not names:

@@ -13,7 +13,7 @@ from pydicom.sr.coding import Code
 
 from triaged.imaging.geometry import Reorientation
 from triaged.results import codes
-from triaged.results.instance import Series
+from triaged.results.instance import ResultSeries
 from triaged.results.page import Page
 from triaged.results.provenance import Provenance
 from triaged.results.references import describe_loss, frames_at, key_instances
@@ -41,7 +41,7 @@ def describe_capture(dataset: Dataset, header: Dataset) -> None:
     describe_loss(dataset, header)
 
 
-def describe_making(what: str, provenance: Provenance, series: Series) -> str:
+def describe_making(what: str, provenance: Provenance, series: ResultSeries) -> str:
     """Return a Derivation Description."""
     return f"{what}, {provenance.algorithm}. {series.notice}."
 

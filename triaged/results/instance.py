@@ -38,7 +38,7 @@ class ResultObject:
 
 
 @dataclass(frozen=True, slots=True)
-class Series:
+class ResultSeries:
     """The series that a kind of object forms, in the words of the examination.
 
     `title` opens the series description in the place of the kind's own; `body_part` is a code string, empty where the
@@ -63,7 +63,9 @@ def notice(title: str) -> str:
     return f"{title} - AI triage, not for diagnosis"
 
 
-def begin(dataset: Dataset, header: Dataset, source: SourceSeries, series: Series, provenance: Provenance) -> None:
+def begin(
+    dataset: Dataset, header: Dataset, source: SourceSeries, series: ResultSeries, provenance: Provenance
+) -> None:
     """Write into `dataset` its class and the modules that all objects share, from patient to SOP common.
 
     `header` is a source header, from which the patient and the study are copied.

@@ -22,7 +22,7 @@ from triaged.results.capture import (
     put_pixels,
     shown_by,
 )
-from triaged.results.instance import ResultObject, Series, begin, finish
+from triaged.results.instance import ResultObject, ResultSeries, begin, finish
 from triaged.results.page import Page
 from triaged.results.provenance import Provenance
 from triaged.results.references import source_item
@@ -37,7 +37,7 @@ def multiframe_picture(
     reorientation: Reorientation | None,
     frames: Sequence[Frame],
     provenance: Provenance,
-    series: Series,
+    series: ResultSeries,
 ) -> ResultObject:
     """Return the pages as one object, in their order; `reorientation` is as for the single pictures.
 

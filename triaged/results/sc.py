@@ -22,7 +22,7 @@ from triaged.results.capture import (
     put_pixels,
     shown_by,
 )
-from triaged.results.instance import ResultObject, Series, begin, finish
+from triaged.results.instance import ResultObject, ResultSeries, begin, finish
 from triaged.results.multiframe import multiframe_picture
 from triaged.results.page import Page
 from triaged.results.provenance import Provenance, decimal
@@ -37,7 +37,7 @@ def pictures(
     reorientation: Reorientation | None,
     pages: Sequence[Page],
     provenance: Provenance,
-    series: Series,
+    series: ResultSeries,
 ) -> tuple[ResultObject, ...]:
     """Return the pages of a scored study, one object each, and then the object that holds them all.
 
@@ -59,7 +59,7 @@ def pictures(
 
 
 def reason_pictures(
-    header: Dataset, source: SourceSeries, pages: Sequence[Page], provenance: Provenance, series: Series
+    header: Dataset, source: SourceSeries, pages: Sequence[Page], provenance: Provenance, series: ResultSeries
 ) -> tuple[ResultObject, ...]:
     """Return the pages of a study that has no score, one object each."""
     return tuple(
@@ -75,7 +75,7 @@ def _capture(
     source: SourceSeries,
     shown: Sequence[SourceFrame],
     provenance: Provenance,
-    series: Series,
+    series: ResultSeries,
 ) -> ResultObject:
     page = frame.page
     dataset = Dataset()

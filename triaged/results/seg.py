@@ -18,7 +18,7 @@ from pydicom.dataset import Dataset
 
 from triaged.imaging.geometry import Geometry, Reorientation
 from triaged.results import codes
-from triaged.results.instance import ResultObject, Series, begin, finish
+from triaged.results.instance import ResultObject, ResultSeries, begin, finish
 from triaged.results.provenance import Provenance, algorithm_identification, decimal
 from triaged.results.references import derivation_item, describe_loss, image_item
 from triaged.results.segment import Segment
@@ -40,7 +40,7 @@ def segmentation(
     reorientation: Reorientation,
     described: tuple[Segment, ...],
     provenance: Provenance,
-    series: Series,
+    series: ResultSeries,
 ) -> ResultObject:
     """Return the Segmentation of `described` on `geometry`, the source's own grid.
 
@@ -83,7 +83,9 @@ def _packed(frames: list[_Frame]) -> bytes:
     return bytes(stream)
 
 
-def _describe_image(dataset: Dataset, geometry: Geometry, frames: int, series: Series, provenance: Provenance) -> None:
+def _describe_image(
+    dataset: Dataset, geometry: Geometry, frames: int, series: ResultSeries, provenance: Provenance
+) -> None:
     dataset.FrameOfReferenceUID = _frame_of_reference(geometry, provenance)
     dataset.PositionReferenceIndicator = None
     dataset.InstanceNumber = 1

@@ -16,7 +16,7 @@ from pydicom.sr.coding import Code
 
 from triaged.results import codes
 from triaged.results.document import describe_document, evidence, observation_context, write_content
-from triaged.results.instance import ResultObject, Series, begin, finish
+from triaged.results.instance import ResultObject, ResultSeries, begin, finish
 from triaged.results.provenance import MANUFACTURER, Provenance
 from triaged.results.segment import Segment
 from triaged.results.source import SourceSeries
@@ -24,7 +24,7 @@ from triaged.study.concepts import Code as ConceptCode
 from triaged.study.concepts import Output, Site
 from triaged.study.finding import Finding, Measurement, QualityFlag
 from triaged.study.kinds import ObjectKind
-from triaged.study.placement import Placement, TriageClass
+from triaged.study.ranking import Ranking, TriageClass
 
 ACTIONABLE_CATEGORIES: Mapping[TriageClass, Code] = {
     TriageClass.CRITICAL: codes.ACR_CATEGORY_2,
@@ -54,14 +54,14 @@ def report(
     header: Dataset,
     source: SourceSeries,
     finding: Finding,
-    placement: Placement,
+    ranking: Ranking,
     examined: Examined,
     segmentation: ResultObject | None,
     described: tuple[Segment, ...],
     provenance: Provenance,
 ) -> ResultObject:
     """Return the report; `segmentation` and `described` are what its region groups point at."""
-    groups: list[_Group] = [_study_group(finding, placement, examined, provenance)]
+    groups: list[_Group] = [_study_group(finding, ranking, examined, provenance)]
     if segmentation is not None:
         groups += [_region_group(one, finding, segmentation, source, provenance) for one in described]
     content = hd.sr.MeasurementReport(
@@ -72,7 +72,7 @@ def report(
     )
     dataset = Dataset()
     dataset.SOPInstanceUID = provenance.report_uid
-    begin(dataset, header, source, Series(ObjectKind.SR), provenance)
+    begin(dataset, header, source, ResultSeries(ObjectKind.SR), provenance)
     describe_document(dataset, source, evidence(source, *([segmentation] if segmentation else [])), provenance)
     write_content(dataset, content[0])
     return finish(dataset, ObjectKind.SR)
@@ -84,15 +84,15 @@ def flag_code(flag: QualityFlag) -> Code:
 
 
 def _study_group(
-    finding: Finding, placement: Placement, examined: Examined, provenance: Provenance
+    finding: Finding, ranking: Ranking, examined: Examined, provenance: Provenance
 ) -> hd.sr.MeasurementsAndQualitativeEvaluations:
     """Return what holds for all that was examined (TID 1501)."""
     numbers = (each for each in finding.numbers(Output.REPORT) if each.site in (None, examined.whole))
     grade = finding.grade
-    category = ACTIONABLE_CATEGORIES.get(placement.triage_class)
+    category = ACTIONABLE_CATEGORIES.get(ranking.triage_class)
     evaluations = [
         *([(codes.GRADE, codes.private(str(grade), f"Computed {grade}"))] if grade else []),
-        (codes.TRIAGE_CLASS, codes.private(f"CLASS-{placement.triage_class.value}", _class_meaning(placement))),
+        (codes.TRIAGE_CLASS, codes.private(f"CLASS-{ranking.triage_class.value}", _class_meaning(ranking))),
         *([(codes.ACTIONABLE, category)] if category else []),
         *((codes.QUALITY_ASSESSMENT, flag_code(flag)) for flag in finding.quality),
     ]
@@ -159,5 +159,5 @@ def _tracking(label: str, uid: str) -> hd.sr.TrackingIdentifier:
     return hd.sr.TrackingIdentifier(uid=hd.UID(uid), identifier=label)
 
 
-def _class_meaning(placement: Placement) -> str:
-    return placement.triage_class.name.replace("_", " ").capitalize()
+def _class_meaning(ranking: Ranking) -> str:
+    return ranking.triage_class.name.replace("_", " ").capitalize()

@@ -15,7 +15,7 @@ from pydicom.sr.coding import Code
 
 from triaged.results import codes
 from triaged.results.document import describe_document, evidence, observation_context, write_content
-from triaged.results.instance import ResultObject, Series, begin, finish
+from triaged.results.instance import ResultObject, ResultSeries, begin, finish
 from triaged.results.provenance import Provenance
 from triaged.results.source import SourceSeries
 from triaged.results.wording import INTENDED_USE, Lines
@@ -48,7 +48,7 @@ def _document(
     """Return the document; `missing` says what it lacks to be complete, and is empty where it lacks nothing."""
     dataset = Dataset()
     dataset.SOPInstanceUID = provenance.uid(*role)
-    begin(dataset, header, source, Series(ObjectKind.TEXT), provenance)
+    begin(dataset, header, source, ResultSeries(ObjectKind.TEXT), provenance)
     describe_document(dataset, source, evidence(source), provenance, missing=missing)
     write_content(dataset, _content(lines, provenance))
     return finish(dataset, ObjectKind.TEXT)

@@ -10,7 +10,7 @@ from pydicom.dataset import Dataset
 from triaged.results.identity import local_time, sent_text
 from triaged.results.provenance import Provenance
 from triaged.study.assessment import OUT_OF_SCOPE_CODES, Reason
-from triaged.study.placement import Placement
+from triaged.study.ranking import Ranking
 
 INTENDED_USE = "AI triage - not for diagnosis, first reading only"
 _SIMPLE = {"\u2265": ">=", "\u2264": "<=", "\u2248": "~", "\u2014": "-", "\u2013": "-", "\u2212": "-"}
@@ -31,7 +31,7 @@ class Lines:
         return INTENDED_USE, *self.findings, *self.verdict, *self.origin
 
 
-def reason_lines(header: Dataset, reason: Reason, placement: Placement, provenance: Provenance) -> Lines:
+def reason_lines(header: Dataset, reason: Reason, ranking: Ranking, provenance: Provenance) -> Lines:
     """Return the words of a study that has no score."""
     outcome = "Not in scope of the AI" if reason.code in OUT_OF_SCOPE_CODES else "The AI could not read this study"
     return Lines(
@@ -40,7 +40,7 @@ def reason_lines(header: Dataset, reason: Reason, placement: Placement, provenan
             f"{outcome}. This says nothing about the patient: read as without AI.",
             to_ascii(reason.detail[:1].upper() + reason.detail[1:]),
         ),
-        verdict=(f"Class {placement.triage_class.value}: {to_ascii(placement.reason)}",),
+        verdict=(f"Class {ranking.triage_class.value}: {to_ascii(ranking.reason)}",),
         origin=origin_lines(header, provenance),
     )
 

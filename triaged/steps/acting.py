@@ -7,8 +7,8 @@ from datetime import datetime
 import structlog
 
 from triaged.store.listing.actions import Actions
-from triaged.study.reading import Action, ActionKind
-from triaged.study.standing import Placing
+from triaged.study.ranking_input import RankingPolicy
+from triaged.study.read_state import Action, ActionKind
 
 log = structlog.get_logger()
 
@@ -16,9 +16,9 @@ log = structlog.get_logger()
 class Readers:
     """Reading, done, pinned, raised, lowered, and each of it undone; safe to share between threads."""
 
-    def __init__(self, actions: Actions, *, placing: Placing) -> None:
+    def __init__(self, actions: Actions, *, ranking_policy: RankingPolicy) -> None:
         self._actions = actions
-        self._placing = placing
+        self._placing = ranking_policy
 
     def act(self, study_uid: str, kind: ActionKind, person: str, *, now: datetime, detail: str = "") -> Action:
         """Do something with a study; `detail` is the reason that the person gives, or empty.
@@ -30,7 +30,7 @@ class Readers:
             ActionRefused: it cannot be done as the study stands, or somebody else reads it; the message says who.
             TryLater: the store is away.
         """
-        action = self._actions.act(study_uid, kind, person, detail=detail, placing=self._placing, now=now)
+        action = self._actions.act(study_uid, kind, person, detail=detail, ranking_policy=self._placing, now=now)
         _log(action)
         return action
 
@@ -44,7 +44,7 @@ class Readers:
             ActionRefused: there is nothing to take back, or somebody else reads the study.
             TryLater: the store is away.
         """
-        action = self._actions.undo(study_uid, person, action_id=action_id, placing=self._placing, now=now)
+        action = self._actions.undo(study_uid, person, action_id=action_id, ranking_policy=self._placing, now=now)
         _log(action)
         return action
 

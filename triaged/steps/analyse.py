@@ -23,16 +23,16 @@ from triaged.results.provenance import Provenance
 from triaged.spool.files import Spool
 from triaged.steps.following import Followed, followed
 from triaged.steps.options import AnalyseOptions
-from triaged.steps.placing import placing
 from triaged.steps.publish import Kept, Publisher, object_set
+from triaged.steps.ranking_policy import ranking_policy
 from triaged.store.studies.claims import Claims
 from triaged.store.studies.outcomes import Outcomes
 from triaged.store.studies.publications import Publications
 from triaged.study.assessment import Assessed, Assessment, Failed, OutOfScope, Reason, ReasonCode, unreadable
 from triaged.study.kinds import ObjectKind
-from triaged.study.placement import Placement
+from triaged.study.ranking import Ranking
+from triaged.study.ranking_input import Compared
 from triaged.study.records import Claim, Prior, Series
-from triaged.study.standing import Compared
 from triaged.study.uids import SeriesUID
 from triaged.triage.follow_up import FollowUp
 from triaged.triage.ordering import place
@@ -47,7 +47,7 @@ Clock = Callable[[], datetime]
 class _Outcome:
     assessment: Assessment
     choice: Choice
-    placement: Placement
+    ranking: Ranking
     provenance: Provenance
     objects: Sequence[ResultObject] = ()
     view: bytes | None = None
@@ -77,7 +77,7 @@ class Analyst:
         self._examinations = examinations
         self._worker = worker
         self._triage = triage
-        self._placing = placing(triage)
+        self._placing = ranking_policy(triage)
         self._options = options
         self._destinations = destinations
 
@@ -111,7 +111,7 @@ class Analyst:
             return
         log.info(
             "analysis committed",
-            triage_class=outcome.placement.triage_class.value,
+            triage_class=outcome.ranking.triage_class.value,
             outcome=type(outcome.assessment).__name__,
             result_revision=outcome.provenance.revision,
             seconds=round((clock() - started).total_seconds(), 2),
@@ -149,13 +149,13 @@ class Analyst:
         assessment = Assessed(analysis.finding)
         prior = self._publisher.prior(claim.study_uid)
         follows = followed(analysis.finding, prior, examination.engine.algorithm, self._triage)
-        placement = self._place(claim, assessment, None if follows is None else follows.follow_up)
+        ranking = self._place(claim, assessment, None if follows is None else follows.follow_up)
         earlier = self._publisher.drawn(prior, claim.study_uid, examination.recall)
         compares = _compares(prior, earlier, follows)
         provenance = self._provenance(claim, examination.engine, choice.chosen, compares=compares)
-        results = analysis.draw(placement, provenance, earlier)
+        results = analysis.draw(ranking, provenance, earlier)
         compared = None if follows is None else follows.compared
-        return _Outcome(assessment, choice, placement, provenance, results.objects, results.view, compared)
+        return _Outcome(assessment, choice, ranking, provenance, results.objects, results.view, compared)
 
     def _given_up(self, claim: Claim) -> _Outcome:
         """Return a failure without looking at the study again, whichever part of it broke every attempt."""
@@ -168,17 +168,17 @@ class Analyst:
     def _declined(self, claim: Claim, examination: Examination, choice: Choice, reason: Reason) -> _Outcome:
         """Return why a study has no score; one that could not be read gets a page in the PACS, others get none."""
         assessment = unreadable(reason)
-        placement = self._place(claim, assessment)
+        ranking = self._place(claim, assessment)
         provenance = self._provenance(claim, examination.engine, choice.chosen, outcome=reason.code)
         match assessment:
             case OutOfScope():
                 objects: Sequence[ResultObject] = ()
             case Failed(reason=reason):
                 header = self._first_header(choice.chosen or claim.series[0])
-                objects = () if header is None else examination.explain(header, reason, placement, provenance)
+                objects = () if header is None else examination.explain(header, reason, ranking, provenance)
             case _:
                 assert_never(assessment)
-        return _Outcome(assessment, choice, placement, provenance, objects)
+        return _Outcome(assessment, choice, ranking, provenance, objects)
 
     def _first_header(self, series: Series) -> Dataset | None:
         """Return the header of the first instance that can be parsed at all; the page names the study with it."""
@@ -189,7 +189,7 @@ class Analyst:
                 continue
         return None
 
-    def _place(self, claim: Claim, assessment: Assessment, follow_up: FollowUp | None = None) -> Placement:
+    def _place(self, claim: Claim, assessment: Assessment, follow_up: FollowUp | None = None) -> Ranking:
         """Return the place that the images alone give, as the objects say it; `commit` decides the one on the list."""
         priority = claim.order_priority
         return place(claim.study_uid, claim.ready_at, assessment, priority, self._triage, follow_up=follow_up)
@@ -219,7 +219,7 @@ class Analyst:
         self._outcomes.commit(
             claim,
             outcome.assessment,
-            placement=self._placing,
+            ranking=self._placing,
             chosen=chosen,
             not_chosen=outcome.choice.declined,
             objects=kept.objects,

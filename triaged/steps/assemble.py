@@ -10,8 +10,8 @@ from triaged.errors import StaleClaim
 from triaged.store.studies.claims import Claims
 from triaged.store.studies.completion import Completion
 from triaged.study.completeness import Cause, Complete, CompletionOptions, IsWhole, Wait, decide
+from triaged.study.ranking_input import RankingPolicy
 from triaged.study.records import Candidate
-from triaged.study.standing import Placing
 
 log = structlog.get_logger()
 
@@ -33,13 +33,13 @@ class Assembler:
         *,
         is_whole: IsWhole,
         options: CompletionOptions,
-        placing: Placing,
+        ranking_policy: RankingPolicy,
     ) -> None:
         self._completion = completion
         self._claims = claims
         self._is_whole = is_whole
         self._options = options
-        self._placing = placing
+        self._placing = ranking_policy
 
     def tick(self, *, now: datetime) -> int:
         """Complete every study that is whole or has waited long enough; return how many became READY."""
@@ -59,7 +59,7 @@ class Assembler:
             case Complete(cause=cause):
                 try:
                     self._completion.complete(
-                        candidate.study_uid, candidate.revision, placement=self._placing, cause=WORDS[cause], now=now
+                        candidate.study_uid, candidate.revision, ranking=self._placing, cause=WORDS[cause], now=now
                     )
                 except StaleClaim:
                     return False  # another slice arrived since; the next tick looks again

@@ -91,7 +91,7 @@ class Committer:
                 assert_never(other)
 
 
-class Desk:
+class CommitmentService:
     """Answers senders that ask us, and takes the answers of destinations that we asked."""
 
     def __init__(

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from triaged.study.finding import Finding
-from triaged.study.placement import Trend
+from triaged.study.ranking import Trend
+from triaged.study.ranking_input import Compared, Comparison, EarlierFinding
 from triaged.study.records import Prior
-from triaged.study.standing import Compared, Comparison, EarlierFinding
 from triaged.triage.follow_up import FollowUp, compare, latest
 from triaged.triage.scheme import TriageOptions
 

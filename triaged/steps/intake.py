@@ -18,8 +18,8 @@ from triaged.errors import UnreadableInstance
 from triaged.spool.files import KeptFile, PartFile, Spool
 from triaged.store.studies.arrivals import Arrivals
 from triaged.store.studies.reception import Reception
+from triaged.study.ranking_input import RankingPolicy
 from triaged.study.records import Admission, Instance, ReceivedHeader
-from triaged.study.standing import Placing
 from triaged.study.uids import derived_uid
 
 log = structlog.get_logger()
@@ -52,12 +52,12 @@ class Intake:
     """Keeps instances. One is shared by all associations of a receiver; safe to use from several threads."""
 
     def __init__(
-        self, reception: Reception, arrivals: Arrivals, spool: Spool, *, placing: Placing, receiver: str
+        self, reception: Reception, arrivals: Arrivals, spool: Spool, *, ranking_policy: RankingPolicy, receiver: str
     ) -> None:
         self._reception = reception
         self._arrivals = arrivals
         self._spool = spool
-        self._placing = placing
+        self._placing = ranking_policy
         self._receiver = receiver
 
     def open_association(self, *, peer: str, calling_ae_title: str, now: datetime) -> Sender:
@@ -149,7 +149,7 @@ class Intake:
             received_at=now,
             image=header.image,
         )
-        admission = self._arrivals.admit(instance, header, sender.association_id, placement=self._placing, now=now)
+        admission = self._arrivals.admit(instance, header, sender.association_id, ranking=self._placing, now=now)
         if admission is Admission.OWN:
             self._spool.discard(kept)
             log.info("own object came back, ignored", study_instance_uid=header.study_uid.value)

@@ -16,7 +16,7 @@ from pydicom import Dataset
 
 from triaged.dicom.matching import Query
 from triaged.study.commitment import CommitmentReport, CommitmentRequest
-from triaged.study.placement import OrderPriority
+from triaged.study.ranking import RequestPriority
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +97,7 @@ class CommitmentPeer(Protocol):
         ...
 
 
-class CommitmentDesk(Protocol):
+class CommitmentProvider(Protocol):
     """Takes what peers say about storage commitment; both methods return fast, a peer waits for its answer.
 
     Raises:
@@ -116,7 +116,7 @@ class CommitmentDesk(Protocol):
         ...
 
 
-class WorklistDesk(Protocol):
+class WorklistProvider(Protocol):
     """Answers who asks for the worklist."""
 
     def find(self, query: Query) -> Iterator[Dataset]:
@@ -129,17 +129,17 @@ class WorklistDesk(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class ImagingRequest:
     """By what another list knows the order of a study; either may be empty. Never logged."""
 
     accession_number: str
     study_instance_uid: str
 
 
-class OrderPriorityPeer(Protocol):
+class RequestPrioritySource(Protocol):
     """Asks a peer how urgent an order is."""
 
-    def ask(self, order: Order, peer: Peer) -> OrderPriority | Unreachable | None:
+    def ask(self, order: ImagingRequest, peer: Peer) -> RequestPriority | Unreachable | None:
         """Return the most urgent priority that the peer knows for it, or None; never raises for what a peer does."""
         ...
 

@@ -11,11 +11,11 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from triaged.steps.ports import Order, OrderPriorityPeer, Peer, Unreachable
+from triaged.steps.ports import ImagingRequest, Peer, RequestPrioritySource, Unreachable
 from triaged.store.listing.priorities import Priorities, Unasked
-from triaged.store.listing.standings import Standings
-from triaged.study.placement import OrderPriority
-from triaged.study.standing import Placing
+from triaged.store.listing.rankings import Rankings
+from triaged.study.ranking import RequestPriority
+from triaged.study.ranking_input import RankingPolicy
 
 log = structlog.get_logger()
 
@@ -35,24 +35,24 @@ class LookUpOptions:
     look_back_s: float = 3600.0
 
 
-class OrderLookUp:
+class RequestPriorityLookUp:
     """Asks about one study after the other, each once."""
 
     def __init__(
         self,
         priorities: Priorities,
-        standings: Standings,
-        wire: OrderPriorityPeer,
+        rankings: Rankings,
+        wire: RequestPrioritySource,
         *,
         peer: Peer,
-        placing: Placing,
+        ranking_policy: RankingPolicy,
         options: LookUpOptions,
     ) -> None:
         self._priorities = priorities
-        self._standings = standings
+        self._standings = rankings
         self._wire = wire
         self._peer = peer
-        self._placing = placing
+        self._placing = ranking_policy
         self._options = options
         self._not_before: datetime | None = None
 
@@ -69,7 +69,7 @@ class OrderLookUp:
         if unasked is None:
             return False
         uid = unasked.study_uid
-        order = Order(unasked.accession_number, uid.value if uid.was_valid else "")
+        order = ImagingRequest(unasked.accession_number, uid.value if uid.was_valid else "")
         answer = self._wire.ask(order, self._peer)
         if isinstance(answer, Unreachable):
             self._not_before = clock() + timedelta(seconds=self._options.retry_s)
@@ -80,7 +80,7 @@ class OrderLookUp:
         self._take(unasked, answer, clock())
         return True
 
-    def _take(self, unasked: Unasked, answer: OrderPriority | None, now: datetime) -> None:
+    def _take(self, unasked: Unasked, answer: RequestPriority | None, now: datetime) -> None:
         uid, source = unasked.study_uid, self._options.source
         moved = False
         if answer is not None:

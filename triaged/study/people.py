@@ -14,7 +14,7 @@ _NAME = re.compile(r"\w(?:[\w .,@'+\\-]*[\w.])?")
 """Letters of any script, digits, and what addresses, domains and family names need; no control or direction marks."""
 
 
-class Role(StrEnum):
+class AccessRole(StrEnum):
     """What somebody may do: a reader reads the list, an administrator also decides who does."""
 
     READER = "reader"
@@ -26,10 +26,10 @@ class Person:
     """Somebody who may see the list; `name` is what histories name."""
 
     name: str
-    role: Role
+    role: AccessRole
 
 
-LOCAL = Person("local", Role.ADMINISTRATOR)
+LOCAL = Person("local", AccessRole.ADMINISTRATOR)
 """Whoever sits at this machine, where the list is open to it."""
 _RESERVED = frozenset({LOCAL.name, "triaged"})
 

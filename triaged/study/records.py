@@ -10,8 +10,8 @@ from enum import StrEnum
 from triaged.study.finding import Finding
 from triaged.study.kinds import ObjectKind
 from triaged.study.lifecycle import State
-from triaged.study.placement import Lane, OrderPriority, Override, Trend, TriageClass
-from triaged.study.reading import ReadState
+from triaged.study.ranking import Lane, Override, RequestPriority, Trend, TriageClass
+from triaged.study.read_state import ReadState
 from triaged.study.uids import SeriesUID, SOPInstanceUID, StudyUID
 
 
@@ -69,7 +69,7 @@ class ReceivedHeader:
     study_uid: StudyUID
     series_uid: SeriesUID
     sop_instance_uid: SOPInstanceUID
-    order_priority: OrderPriority
+    order_priority: RequestPriority
     patient: Patient
     image: InstanceHeader
     made_by_us: bool
@@ -118,7 +118,7 @@ class Candidate:
     last_instance_at: datetime
     open_associations: int
     last_association_closed_at: datetime | None
-    order_priority: OrderPriority
+    order_priority: RequestPriority
     series: tuple[Series, ...]
 
 
@@ -132,7 +132,7 @@ class Claim:
     attempt: int
     lease_expires_at: datetime
     ready_at: datetime
-    order_priority: OrderPriority
+    order_priority: RequestPriority
     series: tuple[Series, ...]
 
 

@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 from typing import Final, assert_never
 
-from triaged.study.placement import Lane, Override, TriageClass
+from triaged.study.ranking import Lane, Override, TriageClass
 from triaged.study.uids import StudyUID
 from triaged.triage.scheme import Discipline, TriageOptions
 
@@ -46,7 +46,7 @@ MOST_PRIORITY: Final = 10**17 - 1
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class Precedence:
     """All that decides between studies but for their arrivals.
 
     `head_start_min` includes what the order and a reader's decision add. `tie_ranks` decide between equal effective
@@ -61,7 +61,7 @@ class Standing:
 
 
 def key(
-    standing: Standing,
+    precedence: Precedence,
     ready_at: datetime,
     study_uid: StudyUID,
     options: TriageOptions,
@@ -72,25 +72,25 @@ def key(
     """Return the sort key of a study in the discipline of the options; `now` counts where the clock does."""
     match options.discipline:
         case Discipline.HEAD_START:
-            return head_start(standing, ready_at, study_uid)
+            return head_start(precedence, ready_at, study_uid)
         case Discipline.FIFO:
-            return fifo(standing, ready_at, study_uid)
+            return fifo(precedence, ready_at, study_uid)
         case Discipline.STRICT:
-            return strict(standing, ready_at, study_uid)
+            return strict(precedence, ready_at, study_uid)
         case Discipline.STRICT_CAP:
-            return strict_cap(standing, ready_at, study_uid, cap_min=options.strict_cap_min, now=now)
+            return strict_cap(precedence, ready_at, study_uid, cap_min=options.strict_cap_min, now=now)
         case Discipline.ACCUMULATING:
-            return accumulating(standing, ready_at, study_uid, now=now, rates=rates)
+            return accumulating(precedence, ready_at, study_uid, now=now, rates=rates)
         case _:
             assert_never(options.discipline)
 
 
-def due_again(standing: Standing, ready_at: datetime, options: TriageOptions, *, now: datetime) -> datetime | None:
+def due_again(precedence: Precedence, ready_at: datetime, options: TriageOptions, *, now: datetime) -> datetime | None:
     """Return when the key that `key` gives now has to be computed again though nothing happened to the study.
 
     None: never. At ACCUMULATING the keys of the whole list are due together, and with one and the same `now`.
     """
-    if standing.lane is Lane.EMERGENCY:
+    if precedence.lane is Lane.EMERGENCY:
         return None
     match options.discipline:
         case Discipline.HEAD_START | Discipline.FIFO | Discipline.STRICT:
@@ -104,40 +104,42 @@ def due_again(standing: Standing, ready_at: datetime, options: TriageOptions, *,
             assert_never(options.discipline)
 
 
-def head_start(standing: Standing, ready_at: datetime, study_uid: StudyUID) -> str:
+def head_start(precedence: Precedence, ready_at: datetime, study_uid: StudyUID) -> str:
     """Return the key by effective arrival (ordering specification, section 2.3.3); it needs no clock.
 
     Nobody is overtaken by a study that came later than the longest head start, so nobody starves.
     """
-    effective = effective_at(standing, ready_at)
-    trend, first, second = standing.tie_ranks
+    effective = effective_at(precedence, ready_at)
+    trend, first, second = precedence.tie_ranks
     return (
-        f"{standing.lane:d}:{(effective - ORIGIN) // MINUTE:09d}:{CLASS_RANK[standing.triage_class]:d}:{trend:d}"
+        f"{precedence.lane:d}:{(effective - ORIGIN) // MINUTE:09d}:{CLASS_RANK[precedence.triage_class]:d}:{trend:d}"
         f":{first:02d}:{second:02d}:{_arrival(ready_at, study_uid)}"
     )
 
 
-def fifo(standing: Standing, ready_at: datetime, study_uid: StudyUID) -> str:
+def fifo(precedence: Precedence, ready_at: datetime, study_uid: StudyUID) -> str:
     """Return the key by arrival, emergencies and pinned studies first; it needs no clock, and no class changes it."""
-    return f"{standing.lane:d}:{_arrival(ready_at, study_uid)}"
+    return f"{precedence.lane:d}:{_arrival(ready_at, study_uid)}"
 
 
-def strict(standing: Standing, ready_at: datetime, study_uid: StudyUID) -> str:
+def strict(precedence: Precedence, ready_at: datetime, study_uid: StudyUID) -> str:
     """Return the key by class, first come first within each; it needs no clock, and the last class may starve."""
-    return f"{standing.lane:d}:{tier(standing):d}:{_arrival(ready_at, study_uid)}"
+    return f"{precedence.lane:d}:{tier(precedence):d}:{_arrival(ready_at, study_uid)}"
 
 
-def strict_cap(standing: Standing, ready_at: datetime, study_uid: StudyUID, *, cap_min: float, now: datetime) -> str:
+def strict_cap(
+    precedence: Precedence, ready_at: datetime, study_uid: StudyUID, *, cap_min: float, now: datetime
+) -> str:
     """Return the key by class, but who waited for the cap is next after the emergencies (Baltruschat et al. 2020).
 
     It has to be computed again once for every study, when its wait reaches the cap.
     """
-    overdue = standing.lane is Lane.ORDERED and now - ready_at >= MINUTE * cap_min
-    return f"{standing.lane:d}:{OVERDUE if overdue else tier(standing):d}:{_arrival(ready_at, study_uid)}"
+    overdue = precedence.lane is Lane.ORDERED and now - ready_at >= MINUTE * cap_min
+    return f"{precedence.lane:d}:{OVERDUE if overdue else tier(precedence):d}:{_arrival(ready_at, study_uid)}"
 
 
 def accumulating(
-    standing: Standing,
+    precedence: Precedence,
     ready_at: datetime,
     study_uid: StudyUID,
     *,
@@ -150,26 +152,26 @@ def accumulating(
     whenever somebody looks who is next, or each `TICK` as a compromise.
     """
     gained = 0
-    if standing.lane is Lane.ORDERED:
+    if precedence.lane is Lane.ORDERED:
         waited_ms = max(0, (now - ready_at) // MILLISECOND)
-        gained = min(MOST_PRIORITY, int(rates[_BY_RANK[tier(standing)]] * waited_ms))
-    return f"{standing.lane:d}:{MOST_PRIORITY - gained:017d}:{_arrival(ready_at, study_uid)}"
+        gained = min(MOST_PRIORITY, int(rates[_BY_RANK[tier(precedence)]] * waited_ms))
+    return f"{precedence.lane:d}:{MOST_PRIORITY - gained:017d}:{_arrival(ready_at, study_uid)}"
 
 
-def effective_at(standing: Standing, ready_at: datetime) -> datetime:
+def effective_at(precedence: Precedence, ready_at: datetime) -> datetime:
     """Return the arrival less the head start."""
-    return ready_at - MINUTE * standing.head_start_min
+    return ready_at - MINUTE * precedence.head_start_min
 
 
-def tier(standing: Standing) -> int:
+def tier(precedence: Precedence) -> int:
     """Return the rank of the class with a reader's step up or down, from 1 for critical to 7 for not flagged.
 
     0 is an emergency. The step never leaves this range, so that nothing is lowered below what is not flagged.
     """
-    if standing.lane is Lane.EMERGENCY:
+    if precedence.lane is Lane.EMERGENCY:
         return CLASS_RANK[TriageClass.EMERGENCY]
-    step = {Override.RAISE: -1, Override.LOWER: 1}.get(standing.override, 0)
-    return min(max(CLASS_RANK[standing.triage_class] + step, HIGHEST), LOWEST)
+    step = {Override.RAISE: -1, Override.LOWER: 1}.get(precedence.override, 0)
+    return min(max(CLASS_RANK[precedence.triage_class] + step, HIGHEST), LOWEST)
 
 
 def _arrival(ready_at: datetime, study_uid: StudyUID) -> str:

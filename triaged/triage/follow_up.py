@@ -14,8 +14,8 @@ from typing import Final
 from triaged.study.assessment import Assessed
 from triaged.study.concepts import AFFECTED_SHARE, LUNGS, LUNGS_VOLUME, TOTAL_SHARE
 from triaged.study.finding import Finding
-from triaged.study.placement import OrderPriority, Trend, TriageClass
-from triaged.study.standing import EarlierFinding
+from triaged.study.ranking import RequestPriority, Trend, TriageClass
+from triaged.study.ranking_input import EarlierFinding
 from triaged.triage.scheme import Outcome, TriageOptions, head_start_minutes
 
 DAY: Final = timedelta(days=1)
@@ -97,7 +97,7 @@ def promoted(
     if triage_class is TriageClass.EMERGENCY:
         return triage_class
     reached = [triage_class, *_reached(triage_class, outcome.finding, follow_up, options)]
-    return max(reached, key=lambda each: (head_start_minutes(each, OrderPriority.ROUTINE, options), -_RANK[each]))
+    return max(reached, key=lambda each: (head_start_minutes(each, RequestPriority.ROUTINE, options), -_RANK[each]))
 
 
 def noise_pp(options: TriageOptions) -> float:

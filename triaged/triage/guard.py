@@ -14,7 +14,7 @@ from enum import StrEnum
 from typing import Final
 
 from triaged.study.assessment import Assessed, Assessment, Failed
-from triaged.study.placement import OrderPriority, TriageClass
+from triaged.study.ranking import RequestPriority, TriageClass
 from triaged.triage.scheme import Discipline, TriageOptions, classify
 
 MINUTE: Final = timedelta(minutes=1)
@@ -78,7 +78,7 @@ def observe(assessments: Sequence[Assessment], lag: timedelta, options: TriageOp
     """Return the counts over the last assessments, the newest of which comes last; declined studies do not count."""
     last = [each for each in assessments if isinstance(each, Assessed | Failed)][-guard.window :]
     scored = [each for each in last if isinstance(each, Assessed)]
-    classes = [classify(each, OrderPriority.ROUTINE, options) for each in scored]
+    classes = [classify(each, RequestPriority.ROUTINE, options) for each in scored]
     forward = sum(triage_class not in NOT_PUT_FORWARD for triage_class in classes)
     return Observed(len(scored), forward, len(last) - len(scored), lag)
 

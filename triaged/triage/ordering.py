@@ -12,9 +12,9 @@ from types import MappingProxyType
 from typing import Final
 
 from triaged.study.assessment import Assessed
-from triaged.study.placement import Lane, OrderPriority, Override, Placement, Trend, TriageClass
+from triaged.study.ranking import Lane, Override, Ranking, RequestPriority, Trend, TriageClass
 from triaged.study.uids import StudyUID
-from triaged.triage.disciplines import Standing, due_again, effective_at, key
+from triaged.triage.disciplines import Precedence, due_again, effective_at, key
 from triaged.triage.follow_up import FollowUp, promoted
 from triaged.triage.reason import explain
 from triaged.triage.scheme import (
@@ -53,13 +53,13 @@ def place(
     study_uid: StudyUID,
     ready_at: datetime,
     outcome: Outcome,
-    order_priority: OrderPriority,
+    order_priority: RequestPriority,
     options: TriageOptions,
     *,
     override: Override = Override.NONE,
     follow_up: FollowUp | None = None,
     now: datetime | None = None,
-) -> Placement:
+) -> Ranking:
     """Return where a study stands and why.
 
     `ready_at` is when the last instance had come, not when the images were acquired. `follow_up` is None where the
@@ -72,25 +72,25 @@ def place(
     for name, time in (("ready_at", ready_at), ("now", now)):
         if time is not None and time.tzinfo is None:
             raise ValueError(f"{name}: expected a time with its zone, found {time.isoformat()}")
-    standing = stand(outcome, order_priority, options, override=override, follow_up=follow_up)
-    return Placement(
-        standing.lane,
-        standing.triage_class,
-        effective_at(standing, ready_at),
-        key(standing, ready_at, study_uid, options, now=now or ready_at),
-        explain(standing.triage_class, outcome, order_priority, options, override, follow_up),
-        due_again(standing, ready_at, options, now=now or ready_at),
+    precedence = precedence_of(outcome, order_priority, options, override=override, follow_up=follow_up)
+    return Ranking(
+        precedence.lane,
+        precedence.triage_class,
+        effective_at(precedence, ready_at),
+        key(precedence, ready_at, study_uid, options, now=now or ready_at),
+        explain(precedence.triage_class, outcome, order_priority, options, override, follow_up),
+        due_again(precedence, ready_at, options, now=now or ready_at),
     )
 
 
-def stand(
+def precedence_of(
     outcome: Outcome,
-    order_priority: OrderPriority,
+    order_priority: RequestPriority,
     options: TriageOptions,
     *,
     override: Override = Override.NONE,
     follow_up: FollowUp | None = None,
-) -> Standing:
+) -> Precedence:
     """Return all that decides between studies but for their arrivals; the same for studies of which the same is known.
 
     In the emergency lane nothing counts but the arrival.
@@ -99,10 +99,10 @@ def stand(
     if override is not Override.PIN:
         triage_class = promoted(classify(outcome, order_priority, options), outcome, follow_up, options)
     if triage_class is TriageClass.EMERGENCY:
-        return Standing(Lane.EMERGENCY, triage_class, 0)
+        return Precedence(Lane.EMERGENCY, triage_class, 0)
     minutes = head_start_minutes(triage_class, order_priority, options, override)
     trend = _trend_rank(follow_up, options)
-    return Standing(Lane.ORDERED, triage_class, minutes, override, (trend, *_score_ranks(outcome, options)))
+    return Precedence(Lane.ORDERED, triage_class, minutes, override, (trend, *_score_ranks(outcome, options)))
 
 
 def _trend_rank(follow_up: FollowUp | None, options: TriageOptions) -> int:

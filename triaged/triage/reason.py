@@ -12,7 +12,7 @@ from typing import Final, assert_never
 from triaged.study.assessment import Assessed, Failed, OutOfScope, ReasonCode
 from triaged.study.concepts import AFFECTED_SHARE, TOTAL_SHARE
 from triaged.study.finding import Finding, QualityFlag
-from triaged.study.placement import OrderPriority, Override, Trend, TriageClass
+from triaged.study.ranking import Override, RequestPriority, Trend, TriageClass
 from triaged.triage.follow_up import PROGRESSION_PP, STABLE_PP, FollowUp, noise_pp, promoted, since
 from triaged.triage.scheme import Outcome, Scheme, TriageOptions, Waiting, classify, flag_threshold
 
@@ -41,7 +41,7 @@ DETAIL_LENGTH: Final = 160
 def explain(
     triage_class: TriageClass,
     outcome: Outcome,
-    order_priority: OrderPriority,
+    order_priority: RequestPriority,
     options: TriageOptions,
     override: Override = Override.NONE,
     follow_up: FollowUp | None = None,
@@ -50,7 +50,7 @@ def explain(
     grounds = list(_grounds(triage_class, outcome, options, follow_up))
     if override is not Override.NONE:
         grounds.insert(0, BY_HAND[override])
-    if order_priority in (OrderPriority.STAT, OrderPriority.HIGH):
+    if order_priority in (RequestPriority.STAT, RequestPriority.HIGH):
         grounds.insert(0, f"{order_priority} order")
     return f"{triage_class} {_word(triage_class, outcome, options, follow_up)} — {', '.join(grounds)}"
 
@@ -73,7 +73,7 @@ def _moved_up(triage_class: TriageClass, outcome: Outcome, options: TriageOption
     """Tell whether the class is one that the change since the earlier study gave, so that its name would mislead."""
     if follow_up is None or not follow_up.grew:
         return False
-    own = classify(outcome, OrderPriority.UNKNOWN, options)
+    own = classify(outcome, RequestPriority.UNKNOWN, options)
     return triage_class is not own and triage_class is promoted(own, outcome, follow_up, options)
 
 

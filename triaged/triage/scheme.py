@@ -15,7 +15,7 @@ from typing import Final, assert_never
 
 from triaged.study.assessment import Assessed, Assessment, Failed, OutOfScope, ReasonCode
 from triaged.study.finding import Finding, QualityFlag
-from triaged.study.placement import OrderPriority, Override, TriageClass
+from triaged.study.ranking import Override, RequestPriority, TriageClass
 
 
 class Scheme(StrEnum):
@@ -132,13 +132,13 @@ def described(options: TriageOptions) -> str:
     return json.dumps(values, sort_keys=True)
 
 
-def classify(outcome: Outcome, order_priority: OrderPriority, options: TriageOptions) -> TriageClass:
+def classify(outcome: Outcome, order_priority: RequestPriority, options: TriageOptions) -> TriageClass:
     """Return the one class that a study belongs to.
 
     A STAT order is an emergency whatever was found. Failed, declined and waiting studies are unscored, except that a
     lung that could not be segmented is suspected: dense disease is what breaks lung masks.
     """
-    if order_priority is OrderPriority.STAT:
+    if order_priority is RequestPriority.STAT:
         return TriageClass.EMERGENCY
     match outcome:
         case Assessed(finding):
@@ -171,7 +171,7 @@ def flag_threshold(finding: Finding, options: TriageOptions) -> float | None:
 
 def head_start_minutes(
     triage_class: TriageClass,
-    order_priority: OrderPriority,
+    order_priority: RequestPriority,
     options: TriageOptions,
     override: Override = Override.NONE,
 ) -> int:
@@ -183,7 +183,7 @@ def head_start_minutes(
     if triage_class is TriageClass.EMERGENCY:
         return 0
     starts, own = options.head_starts, _own_head_starts(options)
-    extra = starts.high_order if order_priority is OrderPriority.HIGH else 0
+    extra = starts.high_order if order_priority is RequestPriority.HIGH else 0
     return min(_stepped(own[triage_class], override, own.values()) + extra, starts.cap)
 
 

@@ -17,7 +17,7 @@ from typing_extensions import TypedDict
 
 from triaged.errors import ActionRefused, UnknownStudy
 from triaged.steps.acting import Readers
-from triaged.study.reading import Action, ActionKind
+from triaged.study.read_state import Action, ActionKind
 from triaged.web.signin import safe_path
 from triaged.web.visitor import form, person
 

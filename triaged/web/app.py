@@ -21,9 +21,9 @@ from triaged.exams.exam import Viewer
 from triaged.spool.files import Spool
 from triaged.steps.acting import Readers
 from triaged.steps.worklist_query import WorklistQuery
+from triaged.store.couriers.notifications import Notifications
 from triaged.store.couriers.outbox import Outbox
 from triaged.store.couriers.peers import Peers
-from triaged.store.couriers.pushes import Pushes
 from triaged.store.listing.worklist import Worklist
 from triaged.store.people.accounts import Accounts
 from triaged.store.studies.history import History
@@ -67,7 +67,7 @@ def create_app(
     app = FastAPI(title="triaged", docs_url=None, redoc_url=None, openapi_url="/api/openapi.json")
     app.mount("/static", StaticFiles(directory=_HERE / "static"), name="static")
     worklist, history = Worklist(database), History(database)
-    leaving = Outbox(database), Pushes(database)
+    leaving = Outbox(database), Notifications(database)
     peers = Peers(database)
     app.state.news = News(worklist.version)
     count = partial(overview, history, *leaving, peers)

@@ -16,8 +16,8 @@ from triaged.store.tables.views import Ended
 from triaged.study.concepts import AFFECTED_SHARE, LEFT_LUNG, LUNGS, RIGHT_LUNG, SEVERITY, Output
 from triaged.study.finding import Finding, Suspicion
 from triaged.study.lifecycle import State
-from triaged.study.placement import Trend, TriageClass
-from triaged.study.reading import ReadState
+from triaged.study.ranking import Trend, TriageClass
+from triaged.study.read_state import ReadState
 from triaged.study.records import Patient, WorklistEntry
 from triaged.triage.reason import UNCERTAIN
 from triaged.web.offers import OVERRIDE_WORDS, duration, reading_words

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 from starlette.requests import HTTPConnection
 
 from triaged.store.people.accounts import Accounts, Lasting
-from triaged.study.people import LOCAL, Person, Role, person_name
+from triaged.study.people import LOCAL, AccessRole, Person, person_name
 
 LOCAL_HOSTS: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 ANYBODY: Final = "*"
@@ -41,11 +41,11 @@ class ProxyWord:
     readers: frozenset[str] = frozenset({ANYBODY})
     administrators: frozenset[str] = frozenset()
 
-    def role(self, names: frozenset[str]) -> Role | None:
+    def role(self, names: frozenset[str]) -> AccessRole | None:
         """Return the highest role that a person's name or one of their groups has."""
         if names & self.administrators or ANYBODY in self.administrators:
-            return Role.ADMINISTRATOR
-        return Role.READER if names & self.readers or ANYBODY in self.readers else None
+            return AccessRole.ADMINISTRATOR
+        return AccessRole.READER if names & self.readers or ANYBODY in self.readers else None
 
 
 @dataclass(frozen=True, slots=True)

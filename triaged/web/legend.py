@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from triaged.study.placement import TriageClass
+from triaged.study.ranking import TriageClass
 from triaged.triage.scheme import Discipline
 
 CLASS_WORDS: Final[Mapping[TriageClass, str]] = {

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from triaged.study.placement import Override
-from triaged.study.reading import Action, ActionKind, ReadState
+from triaged.study.ranking import Override
+from triaged.study.read_state import Action, ActionKind, ReadState
 from triaged.study.records import WorklistEntry
 
 ACTION_WORDS = {

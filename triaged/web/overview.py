@@ -6,9 +6,9 @@ from collections.abc import Mapping
 
 from typing_extensions import TypedDict
 
+from triaged.store.couriers.notifications import Notifications
 from triaged.store.couriers.outbox import Outbox
 from triaged.store.couriers.peers import Peers
-from triaged.store.couriers.pushes import Pushes
 from triaged.store.studies.history import History
 from triaged.study.records import DeliveryState
 from triaged.web.destinations import Accepts, accepts
@@ -37,7 +37,7 @@ class Overview(TypedDict):
     conflicts: int
 
 
-def overview(history: History, outbox: Outbox, pushes: Pushes, peers: Peers) -> Overview:
+def overview(history: History, outbox: Outbox, pushes: Notifications, peers: Peers) -> Overview:
     """Return the counts of this moment.
 
     Raises:

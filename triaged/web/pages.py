@@ -20,15 +20,15 @@ from starlette.exceptions import HTTPException
 
 from triaged.spool.files import Spool
 from triaged.steps.acting import Readers
+from triaged.store.couriers.notifications import Notifications
 from triaged.store.couriers.outbox import Outbox
 from triaged.store.couriers.peers import Peers
-from triaged.store.couriers.pushes import Pushes
 from triaged.store.listing.worklist import Worklist
 from triaged.store.people.accounts import Account
 from triaged.store.studies.history import History
 from triaged.store.studies.publications import Publications
-from triaged.store.tables.views import Order, Shown
-from triaged.study.placement import TriageClass
+from triaged.store.tables.views import ListOrder, Shown
+from triaged.study.ranking import TriageClass
 from triaged.study.records import WorklistEntry
 from triaged.web.destinations import destinations
 from triaged.web.entries import REVISION_WORDS, STATE_WORDS, STYLES, Row, as_ended, as_row
@@ -36,7 +36,7 @@ from triaged.web.legend import CLASS_WORDS, ORDER_WORDS, Legend
 from triaged.web.offers import Offer, last_undoable, offers
 from triaged.web.outcomes import as_line, as_lines, as_results, resend_commands
 from triaged.web.pictures import Picture, as_png, described
-from triaged.web.receivers import as_untold, receivers
+from triaged.web.subscribers import as_undelivered, receivers
 from triaged.web.timeline import timeline
 from triaged.web.view import View, view_of
 from triaged.web.visitor import Visitor, visitor
@@ -54,7 +54,7 @@ class Pages:
         history: History,
         publications: Publications,
         outbox: Outbox,
-        pushes: Pushes,
+        pushes: Notifications,
         spool: Spool,
         peers: Peers,
         readers: Readers,
@@ -114,7 +114,7 @@ class Pages:
             revision_words=REVISION_WORDS,
             classes=[(STYLES[member], member, CLASS_WORDS[member]) for member in TriageClass],
             states=STATE_WORDS,
-            orders=Order,
+            orders=ListOrder,
             shown=Shown,
             scheme=legend.scheme,
             threshold=legend.threshold,
@@ -171,7 +171,7 @@ class Pages:
             free_mb=self._spool.free_mb(),
             failures=[as_ended(study, now=self._clock()) for study in self._worklist.ended(_MOST_LINES)],
             receivers=receivers(self._pushes.counts()),
-            untold=[as_untold(push) for push in self._pushes.undelivered(_MOST_LINES)],
+            untold=[as_undelivered(push) for push in self._pushes.undelivered(_MOST_LINES)],
             undelivered=[as_line(delivery) for delivery in undelivered],
             commands=resend_commands(undelivered),
             quarantined=self._history.quarantined(_MOST_LINES),

@@ -13,7 +13,7 @@ from itertools import groupby
 
 from triaged.store.tables.views import HistoryEvent, Move
 from triaged.study.lifecycle import Event
-from triaged.study.reading import Action, ActionKind
+from triaged.study.read_state import Action, ActionKind
 from triaged.web.entries import STATE_WORDS
 from triaged.web.offers import ACTION_WORDS
 

@@ -10,9 +10,9 @@ from enum import StrEnum
 from typing import TypeVar
 from urllib.parse import urlencode
 
-from triaged.store.tables.views import Order, Shown
+from triaged.store.tables.views import ListOrder, Shown
 from triaged.study.lifecycle import State
-from triaged.study.placement import TriageClass
+from triaged.study.ranking import TriageClass
 
 MOST_SEARCH = 100
 _Choice = TypeVar("_Choice", bound=StrEnum)
@@ -23,7 +23,7 @@ class View:
     """A part of the list, in an order, at a page of it; the first page is 1."""
 
     shown: Shown = Shown.OPEN
-    order: Order = Order.TRIAGE
+    order: ListOrder = ListOrder.TRIAGE
     search: str = ""
     classes: frozenset[TriageClass] = frozenset()
     states: frozenset[State] = frozenset()
@@ -34,13 +34,13 @@ class View:
         """Tell whether studies that are still to be read are left out."""
         return bool(self.search or self.classes or self.states) or self.shown is Shown.DONE
 
-    def address(self, *, number: int | None = None, order: Order | None = None) -> str:
+    def address(self, *, number: int | None = None, order: ListOrder | None = None) -> str:
         """Return the address of this view, at another page or in another order where these are given."""
         changed = replace(self, number=number or 1, order=order or self.order)
         fields: list[tuple[str, str]] = []
         if changed.shown is not Shown.OPEN:
             fields.append(("show", changed.shown.value))
-        if changed.order is not Order.TRIAGE:
+        if changed.order is not ListOrder.TRIAGE:
             fields.append(("order", changed.order.value))
         if changed.search:
             fields.append(("q", changed.search))
@@ -55,7 +55,7 @@ def view_of(*, show: str, order: str, search: str, classes: list[str], states: l
     """Return what an address asks for."""
     return View(
         shown=_one(Shown, show, Shown.OPEN),
-        order=_one(Order, order, Order.TRIAGE),
+        order=_one(ListOrder, order, ListOrder.TRIAGE),
         search=search.strip()[:MOST_SEARCH],
         classes=_several(TriageClass, classes),
         states=_several(State, states),

@@ -14,7 +14,7 @@ from http import HTTPStatus
 from fastapi import Request
 from starlette.exceptions import HTTPException
 
-from triaged.study.people import Person, Role
+from triaged.study.people import AccessRole, Person
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class Visitor:
     @property
     def sees_people(self) -> bool:
         """Tell whether there are accounts, and this is somebody who may see them."""
-        return self.can_sign_out and self.person is not None and self.person.role is Role.ADMINISTRATOR
+        return self.can_sign_out and self.person is not None and self.person.role is AccessRole.ADMINISTRATOR
 
 
 def visitor(request: Request) -> Visitor:
@@ -59,7 +59,7 @@ def administrator(request: Request) -> Person:
         HTTPException: somebody else asks.
     """
     known = person(request)
-    if known.role is not Role.ADMINISTRATOR:
+    if known.role is not AccessRole.ADMINISTRATOR:
         raise HTTPException(HTTPStatus.FORBIDDEN, "Only an administrator may do this.")
     return known
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tests.exams.pictures.test_wording import prior
-from tests.results.ct_study import CtStudy, ct_study, placement, provenance, standard_study
+from tests.results.ct_study import CtStudy, ct_study, provenance, ranking, standard_study
 from triaged.exams.ct.finding import CtNumbers
 from triaged.exams.ct.pictures.colour import OUTLINE
 from triaged.exams.ct.pictures.comparison import change_rows
@@ -35,7 +35,7 @@ def pages() -> tuple[Page, ...]:
         study.volume,
         projections(study.volume, study.reading),
         study.reading,
-        placement(),
+        ranking(),
         provenance(study.sources),
         earlier=earlier,
     )

@@ -10,8 +10,8 @@ import pytest
 from numpy.typing import NDArray
 
 from tests.findings import changed
-from tests.results.ct_study import ORIENTATIONS, CtStudy, ct_study, placement, provenance, standard_study
-from triaged.exams.ct.finding import Reading
+from tests.results.ct_study import ORIENTATIONS, CtStudy, ct_study, provenance, ranking, standard_study
+from triaged.exams.ct.finding import LungAnalysis
 from triaged.exams.ct.options import Palette
 from triaged.exams.ct.pictures.colour import OUTLINE
 from triaged.exams.ct.pictures.keyslices import LESION
@@ -36,11 +36,11 @@ NAMES = [
 BESIDE_LEGEND = 900  # columns left of it hold views alone
 
 
-def drawn(study: CtStudy, reading: Reading | None = None, palette: Palette = Palette.GREEN_RED) -> dict[str, Page]:
+def drawn(study: CtStudy, reading: LungAnalysis | None = None, palette: Palette = Palette.GREEN_RED) -> dict[str, Page]:
     read = reading or study.reading
     views = projections(study.volume, read)
     made_by = provenance(study.sources)
-    pages = result_pages(study.sources[0], study.volume, views, read, placement(), made_by, palette=palette)
+    pages = result_pages(study.sources[0], study.volume, views, read, ranking(), made_by, palette=palette)
     return {page.name: page for page in pages}
 
 
@@ -49,7 +49,7 @@ def standard() -> dict[str, Page]:
     return drawn(standard_study())
 
 
-def single_lung() -> Reading:
+def single_lung() -> LungAnalysis:
     reading, grid = standard_study().reading, standard_study().volume.geometry
     both = reading.right_lung.voxels | reading.left_lung.voxels
     finding = changed(reading.finding, severity_right=None, severity_left=None, right_lung_ml=None, left_lung_ml=None)
@@ -69,7 +69,7 @@ def test_the_pages_come_in_their_order_and_are_all_of_one_size() -> None:
 def test_the_notice_is_on_every_page_of_a_result_and_of_a_study_without_one() -> None:
     study = standard_study()
     reason = Reason(ReasonCode.GAVE_UP, "expected an end, found none")
-    failed = reason_pages(study.sources[0], reason, placement(), provenance(study.sources))
+    failed = reason_pages(study.sources[0], reason, ranking(), provenance(study.sources))
     for page in (*standard().values(), *failed):
         notice = is_colour(page.pixels[3:22], AMBER)
         assert notice.sum() > 200
@@ -81,7 +81,7 @@ def test_a_revision_is_told_on_every_page() -> None:
     revised = replace(provenance(study.sources), revision=2, follows="1.2.3")
     views = projections(study.volume, study.reading)
     corner = np.s_[3:22, PAGE_WIDTH // 2 :]
-    for page in result_pages(study.sources[0], study.volume, views, study.reading, placement(), revised):
+    for page in result_pages(study.sources[0], study.volume, views, study.reading, ranking(), revised):
         assert is_colour(page.pixels[corner], AMBER).sum() > 100
         assert not standard()[page.name].pixels[corner].any()
 
@@ -143,7 +143,7 @@ def test_the_longest_text_that_can_be_stays_on_the_page() -> None:
     reading = standard_study().reading
     reading = replace(reading, finding=replace(reading.finding, quality=tuple(QualityFlag)))
     study = standard_study()
-    long = replace(placement(), reason="affected 55 % of the right lung, flagged: head start 45 min, " * 6)
+    long = replace(ranking(), reason="affected 55 % of the right lung, flagged: head start 45 min, " * 6)
     views = projections(study.volume, reading)
     summary = result_pages(study.sources[0], study.volume, views, reading, long, provenance(study.sources))[0].pixels
     assert not summary[:, -4:].any()
@@ -154,7 +154,7 @@ def test_the_longest_text_that_can_be_stays_on_the_page() -> None:
 def test_a_reason_of_any_length_stays_on_the_page(words: str) -> None:
     study = standard_study()
     made_by = provenance(study.sources)
-    (page,) = reason_pages(study.sources[0], Reason(ReasonCode.CORRUPT, words), placement(), made_by)
+    (page,) = reason_pages(study.sources[0], Reason(ReasonCode.CORRUPT, words), ranking(), made_by)
     assert page.pixels.shape == (PAGE_HEIGHT, PAGE_WIDTH, 3)
     assert not page.pixels[:, -4:].any()
     assert not page.pixels[-4:].any()
@@ -163,7 +163,7 @@ def test_a_reason_of_any_length_stays_on_the_page(words: str) -> None:
 def test_the_page_of_a_reason_has_no_picture() -> None:
     study = standard_study()
     reason = Reason(ReasonCode.GAVE_UP, "expected an end, found none")
-    (page,) = reason_pages(study.sources[0], reason, placement(), provenance(study.sources))
+    (page,) = reason_pages(study.sources[0], reason, ranking(), provenance(study.sources))
     assert page.name == "reason"
     assert page.key == "gave-up expected an end, found none"
     assert inked(page.pixels[TOP:]).mean() < 0.05, "text alone covers little"

@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from tests.results.ct_study import ORIENTATIONS, ct_study, standard_study
-from triaged.exams.ct.finding import CtNumbers, Reading
+from triaged.exams.ct.finding import CtNumbers, LungAnalysis
 from triaged.exams.ct.pictures.display import radiograph, resampled, smooth_share
 from triaged.exams.ct.pictures.projection import (
     SHORTEST_PATH_MM,
@@ -220,12 +220,12 @@ def _map(
     return views[axis - 1].share, views[axis - 1].path_mm
 
 
-def _one_lung(lesion: NDArray[np.bool_], lung: NDArray[np.bool_], grid: Geometry) -> Reading:
+def _one_lung(lesion: NDArray[np.bool_], lung: NDArray[np.bool_], grid: Geometry) -> LungAnalysis:
     none = Mask(np.zeros(grid.shape, bool), grid)
     return replace(standard_study().reading, right_lung=Mask(lung, grid), left_lung=none, lesion=Mask(lesion, grid))
 
 
-def _reading(grid: Geometry, kind: str) -> Reading:
+def _reading(grid: Geometry, kind: str) -> LungAnalysis:
     none = Mask(np.zeros(grid.shape, bool), grid)
     return replace(standard_study().reading, right_lung=none, left_lung=none, lesion=none)
 

@@ -10,9 +10,9 @@ import pytest
 from pydicom.dataset import Dataset
 
 from tests.findings import changed
-from tests.results.ct_study import placement, provenance, put, standard_study
+from tests.results.ct_study import provenance, put, ranking, standard_study
 from triaged.exams.ct.pictures.keyslices import KeySlice
-from triaged.exams.ct.pictures.wording import points, reading_lines, slice_line
+from triaged.exams.ct.pictures.wording import analysis_lines, points, slice_line
 from triaged.results.wording import Lines, reason_lines, revision_note, written_date
 from triaged.study.assessment import Reason, ReasonCode
 from triaged.study.finding import QualityFlag
@@ -35,7 +35,7 @@ def prior(algorithm: str = "multitask-spatial-1 1.2", **changes: Any) -> Prior:
 def lines(header: Dataset | None = None, earlier: Prior | None = None, **finding: Any) -> Lines:
     study = standard_study()
     reading = replace(study.reading, finding=changed(study.reading.finding, **finding))
-    return reading_lines(header or study.sources[0], reading, placement(), provenance(study.sources), earlier)
+    return analysis_lines(header or study.sources[0], reading, ranking(), provenance(study.sources), earlier)
 
 
 def test_the_text_keeps_its_order_and_says_everything() -> None:
@@ -107,7 +107,7 @@ def test_a_key_slice_says_where_to_jump_to_and_a_third_without_lesion_that_it_ha
 def test_no_patient_attribute_is_ever_drawn() -> None:
     study = standard_study()
     reason = Reason(ReasonCode.GAVE_UP, "expected an end, found none")
-    why_not = reason_lines(study.sources[0], reason, placement(), provenance(study.sources))
+    why_not = reason_lines(study.sources[0], reason, ranking(), provenance(study.sources))
     for found in (lines(earlier=prior()), why_not):
         text = " ".join((found.headline, *found.body))
         for attribute in ("Doe", "Jane", "P-1", "1961", "ACC-1", "Roe"):
@@ -122,8 +122,8 @@ def test_text_that_the_font_cannot_draw_is_replaced() -> None:
 
 def test_what_is_uncertain_reads_as_about_and_not_as_a_question() -> None:
     study = standard_study()
-    about = replace(placement(), reason="B severe — right lung ≈54 %, no P")
-    found = reading_lines(study.sources[0], study.reading, about, provenance(study.sources))
+    about = replace(ranking(), reason="B severe — right lung ≈54 %, no P")
+    found = analysis_lines(study.sources[0], study.reading, about, provenance(study.sources))
     assert "Class B: B severe - right lung ~54 %, no P" in found.body
 
 

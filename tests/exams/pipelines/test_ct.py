@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from tests.exams.pipelines.bodies import ADULT, LUNG_ML, Ball, Chest, draw, ellipsoid, grid
 from tests.exams.pipelines.networks import THRESHOLDS, AnswersAtOnce, manifest
 from triaged.errors import ModelRefused, UnreadableStudy
-from triaged.exams.ct.finding import CtNumbers, Reading
+from triaged.exams.ct.finding import CtNumbers, LungAnalysis
 from triaged.exams.ct.options import CtOptions
 from triaged.exams.ct.pipelines.networks import CtPipeline
 from triaged.imaging.geometry import Geometry
@@ -20,7 +20,7 @@ from triaged.study.finding import QualityFlag, Suspicion
 GRID = grid((8.0, 1.8, 1.8))
 
 
-def read(chest: Chest, networks: AnswersAtOnce | None = None) -> Reading:
+def read(chest: Chest, networks: AnswersAtOnce | None = None) -> LungAnalysis:
     return CtPipeline(networks or AnswersAtOnce(), CtOptions()).read(draw(chest, GRID), ADULT)
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from tests.exams.pipelines.bodies import ADULT, BODY_MM, LUNG_ML, LUNG_MM, Ball, Chest, draw, ellipsoid, grid
 from triaged.errors import UnreadableStudy
-from triaged.exams.ct.finding import CtNumbers, Reading
+from triaged.exams.ct.finding import CtNumbers, LungAnalysis
 from triaged.exams.ct.options import CtOptions
 from triaged.exams.ct.pipelines.threshold import ThresholdPipeline
 from triaged.imaging.volume import Volume
@@ -16,7 +16,7 @@ from triaged.study.finding import Grade, QualityFlag
 GRID = grid((8.0, 1.8, 1.8))
 
 
-def read(chest: Chest, noise_hu: float = 20.0) -> Reading:
+def read(chest: Chest, noise_hu: float = 20.0) -> LungAnalysis:
     return ThresholdPipeline(CtOptions()).read(draw(chest, GRID, noise_hu), ADULT)
 
 

@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import select, text
 
 from tests.store.couriers.test_outbox import publish
-from tests.store.making import Studies, admit, at, instance, make_ready, placement, study_uid
+from tests.store.making import Studies, admit, at, instance, make_ready, ranking, study_uid
 from triaged.errors import ActionRefused
 from triaged.store.couriers.outbox import Outbox
 from triaged.store.listing.actions import Actions
@@ -21,9 +21,9 @@ from triaged.store.tables import schema
 from triaged.store.tables.database import Database, migrate, open_database
 from triaged.store.tables.views import Shown
 from triaged.study.lifecycle import State
-from triaged.study.placement import Lane, Override, Placement
-from triaged.study.reading import ActionKind
-from triaged.study.standing import Standing
+from triaged.study.ranking import Lane, Override, Ranking
+from triaged.study.ranking_input import RankingInput
+from triaged.study.read_state import ActionKind
 
 
 @pytest.fixture
@@ -166,7 +166,7 @@ def _admit_many(url: str, first: int, gate: Barrier) -> None:
     for number in range(first, first + 30, 2):
         admit(studies, instance(number, 1), minutes=(number * 7) % 30)
         if number % 3 == 0:
-            admit(studies, instance(number, 2), where=placement(-number, study_uid(number), lane=Lane.EMERGENCY))
+            admit(studies, instance(number, 2), where=ranking(-number, study_uid(number), lane=Lane.EMERGENCY))
     database.close()
 
 
@@ -181,19 +181,19 @@ def _act_much(url: str, reader: str, gate: Barrier, found: Queue[list[int]]) -> 
         uid = study_uid(1 + turn % 4).value
         try:
             if turn % 6 == 5:
-                done.append(actions.undo(uid, reader, placing=_place, now=at(50 + turn)).action_id)
+                done.append(actions.undo(uid, reader, ranking_policy=_place, now=at(50 + turn)).action_id)
             else:
-                done.append(actions.act(uid, kind, reader, placing=_place, now=at(50 + turn)).action_id)
+                done.append(actions.act(uid, kind, reader, ranking_policy=_place, now=at(50 + turn)).action_id)
         except ActionRefused:
             continue
     found.put(done)
     database.close()
 
 
-def _place(standing: Standing) -> Placement:
-    lane = Lane.EMERGENCY if standing.override is Override.PIN else Lane.ORDERED
-    shift = {Override.RAISE: -10, Override.LOWER: 10}.get(standing.override, 0)
-    return placement((standing.since - at(0)).total_seconds() / 60 + shift, standing.study_uid, lane=lane)
+def _place(ranking_input: RankingInput) -> Ranking:
+    lane = Lane.EMERGENCY if ranking_input.override is Override.PIN else Lane.ORDERED
+    shift = {Override.RAISE: -10, Override.LOWER: 10}.get(ranking_input.override, 0)
+    return ranking((ranking_input.since - at(0)).total_seconds() / 60 + shift, ranking_input.study_uid, lane=lane)
 
 
 _KINDS = [kind for kind in ActionKind if kind is not ActionKind.UNDONE]

@@ -12,20 +12,20 @@ from tests.flow.test_one_order import POLICY, Drawn, by_the_rules, store
 from tests.store.making import NOON, study_uid
 from tests.triage.cases import scored
 from triaged.errors import ActionRefused
-from triaged.steps.placing import placing
+from triaged.steps.ranking_policy import ranking_policy
 from triaged.store.listing.actions import Actions
 from triaged.store.listing.policies import Policies
-from triaged.store.listing.standings import Standings
+from triaged.store.listing.rankings import Rankings
 from triaged.store.listing.worklist import Worklist
 from triaged.store.tables.database import open_database
-from triaged.study.placement import OrderPriority, Override
-from triaged.study.reading import ActionKind
+from triaged.study.ranking import Override, RequestPriority
+from triaged.study.read_state import ActionKind
 from triaged.triage.scheme import Discipline, described
 
 NOW = NOON + timedelta(hours=1)
 LATE = "the oldest study without a result has waited 16 minutes (at most 15)"
 STUDIES = [
-    Drawn(number, minutes, OrderPriority.ROUTINE, scored(severity, 0.9), Override.NONE)
+    Drawn(number, minutes, RequestPriority.ROUTINE, scored(severity, 0.9), Override.NONE)
     for number, minutes, severity in [(1, 0, 0.1), (2, 5, 0.3), (3, 10, 0.6), (4, 15, 0.9), (5, 20, 0.1), (6, 25, 0.9)]
 ]
 
@@ -40,7 +40,7 @@ def together(database_url: str, *works: Callable[[str], None]) -> None:
 def test_of_several_clocks_that_start_at_once_one_adopts_the_settings(database_url: str) -> None:
     def adopt(url: str) -> None:
         with closing(open_database(url)) as database:
-            Policies(database).adopt("A", placing(POLICY), cause="settings changed", now=NOW)
+            Policies(database).adopt("A", ranking_policy(POLICY), cause="settings changed", now=NOW)
 
     together(database_url, *[adopt] * 4)
     with closing(open_database(database_url)) as database:
@@ -55,7 +55,7 @@ def test_a_guard_that_changes_its_mind_while_readers_act_leaves_one_order(databa
         with closing(open_database(url)) as database:
             policies = Policies(database)
             for reasons in ([LATE], [], [LATE], [], [LATE]):
-                policies.trust(described(POLICY), reasons, placing(POLICY), cause="guard", now=NOW)
+                policies.trust(described(POLICY), reasons, ranking_policy(POLICY), cause="guard", now=NOW)
 
     def reader(name: str) -> Callable[[str], None]:
         def act(url: str) -> None:
@@ -64,7 +64,9 @@ def test_a_guard_that_changes_its_mind_while_readers_act_leaves_one_order(databa
                 for number in (1, 2, 3, 4, 5, 6):
                     for kind in (ActionKind.RAISED, ActionKind.RESTORED):
                         try:
-                            actions.act(study_uid(number).value, kind, name, placing=placing(POLICY), now=NOW)
+                            actions.act(
+                                study_uid(number).value, kind, name, ranking_policy=ranking_policy(POLICY), now=NOW
+                            )
                         except ActionRefused:
                             continue  # the other reader was faster
 
@@ -75,10 +77,10 @@ def test_a_guard_that_changes_its_mind_while_readers_act_leaves_one_order(databa
         for number in (1, 2, 3, 4, 5, 6):
             try:
                 Actions(database).act(
-                    study_uid(number).value, ActionKind.RESTORED, "eve", placing=placing(POLICY), now=NOW
+                    study_uid(number).value, ActionKind.RESTORED, "eve", ranking_policy=ranking_policy(POLICY), now=NOW
                 )
             except ActionRefused:
                 continue  # it is restored already
-        Standings(database).place_all_again(placing(POLICY), cause="settled", now=NOW)
+        Rankings(database).rerank_all(ranking_policy(POLICY), cause="settled", now=NOW)
         by_arrival = by_the_rules(STUDIES, replace(POLICY, discipline=Discipline.FIFO), NOW)
         assert Worklist(database).order() == by_arrival

@@ -10,7 +10,7 @@ from triaged.store.people.accounts import Accounts, TooMany, Wrong
 from triaged.store.people.attempts import MOST_OF_AN_ACCOUNT
 from triaged.store.people.passwords import Cost
 from triaged.store.tables.database import Database
-from triaged.study.people import Person, Role
+from triaged.study.people import AccessRole, Person
 
 GUESSERS = 8
 GUESSES = 3
@@ -18,7 +18,7 @@ GUESSES = 3
 
 def test_no_more_guesses_are_looked_at_than_one_after_the_other(database: Database) -> None:
     accounts = Accounts(database, cost=Cost(ln=4, r=1, p=1))
-    accounts.add(Person("Roe", Role.READER), "four quiet lungs", now=NOON)
+    accounts.add(Person("Roe", AccessRole.READER), "four quiet lungs", now=NOON)
     together = threading.Barrier(GUESSERS)
 
     def guess(number: int) -> list[type]:

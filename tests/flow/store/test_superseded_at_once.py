@@ -22,7 +22,7 @@ from tests.store.making import (
     commit,
     derived,
     make_ready,
-    placement,
+    ranking,
     study_uid,
 )
 from tests.store.studies.test_pictures import EXPLICIT, MULTI_FRAME_TRUE_COLOR, pictures
@@ -120,7 +120,7 @@ def _supersede_all(url: str, gate: Barrier, found: Queue[int]) -> None:
     database.is_alive()
     gate.wait()
     for number in range(1, STUDIES + 1):
-        studies.requeue(study_uid(number).value, placement=placement(0, study_uid(number)), now=at(201))
+        studies.requeue(study_uid(number).value, ranking=ranking(0, study_uid(number)), now=at(201))
         while (claim := studies.claim_next("worker", lease_s=60, now=at(201))) is None:
             pass  # a courier had the study's row locked just then
         report = derived(claim, ObjectKind.SR)

@@ -12,7 +12,7 @@ from tests.exams.pipelines.bodies import LUNG_ML, Ball
 from tests.exams.pipelines.networks import AnswersAtOnce
 from tests.lab.evaluation.scans import BALL, Scan, nibabel, save, scan
 from triaged.errors import UnreadableStudy
-from triaged.exams.ct.finding import Acquisition, Reading
+from triaged.exams.ct.finding import Acquisition, LungAnalysis
 from triaged.exams.ct.options import CtOptions
 from triaged.exams.ct.pipelines.networks import CtPipeline
 from triaged.exams.ct.pipelines.pipeline import Pipeline
@@ -31,12 +31,12 @@ def chest() -> Scan:
 
 
 class NoLungs:
-    def read(self, volume: Volume, acquisition: Acquisition) -> Reading:
+    def read(self, volume: Volume, acquisition: Acquisition) -> LungAnalysis:
         raise UnreadableStudy("no-lungs", "expected lungs, found none")
 
 
 class Breaks:
-    def read(self, volume: Volume, acquisition: Acquisition) -> Reading:
+    def read(self, volume: Volume, acquisition: Acquisition) -> LungAnalysis:
         raise ZeroDivisionError("a bug")
 
 

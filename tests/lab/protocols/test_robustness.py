@@ -11,7 +11,7 @@ import pytest
 from tests.exams.pipelines.bodies import ADULT, LUNG_ML, Ball, Chest, draw, grid
 from tests.findings import changed
 from triaged.errors import UnreadableStudy
-from triaged.exams.ct.finding import Acquisition, Reading
+from triaged.exams.ct.finding import Acquisition, LungAnalysis
 from triaged.exams.ct.options import CtOptions
 from triaged.exams.ct.pipelines.measure import Lungs, Verdict, measure
 from triaged.exams.ct.pipelines.split import SplitMethod
@@ -36,7 +36,7 @@ class Reads:
     refused_from_mm: float = math.inf
     seen: list[Acquisition] = field(default_factory=list)
 
-    def read(self, volume: Volume, acquisition: Acquisition) -> Reading:
+    def read(self, volume: Volume, acquisition: Acquisition) -> LungAnalysis:
         self.seen.append(acquisition)
         grid = volume.geometry
         if grid.spacing_mm[0] >= self.refused_from_mm:

@@ -11,7 +11,7 @@ from triaged.errors import ConfigError
 from triaged.lab.simulation.arrivals import DAY_MIN, HourlyPoisson, OrderShares, poisson_day, read_trace
 from triaged.lab.simulation.durations import Lognormal
 from triaged.lab.simulation.site import Readers
-from triaged.study.placement import OrderPriority
+from triaged.study.ranking import RequestPriority
 
 
 def trace_of(tmp_path: Path, text: str) -> Path:
@@ -37,7 +37,9 @@ def test_gaps_at_a_constant_rate_are_exponential() -> None:
 
 def test_orders_come_in_their_shares() -> None:
     drawn = poisson_day(500, OrderShares(stat=0.1, high=0.2)).draw(np.random.default_rng(3), 20 * DAY_MIN)
-    shares = [drawn.priorities.count(each) / len(drawn.priorities) for each in (OrderPriority.STAT, OrderPriority.HIGH)]
+    shares = [
+        drawn.priorities.count(each) / len(drawn.priorities) for each in (RequestPriority.STAT, RequestPriority.HIGH)
+    ]
     assert shares == pytest.approx([0.1, 0.2], abs=0.02)
 
 
@@ -58,7 +60,7 @@ def test_a_trace_is_replayed_from_its_midnight_in_order(tmp_path: Path) -> None:
     trace = read_trace(trace_of(tmp_path, text))
     drawn = trace.draw(np.random.default_rng(0), trace.minutes)
     assert drawn.at_min.tolist() == [1320, 1395.5, 1470]
-    assert drawn.priorities == (OrderPriority.STAT, OrderPriority.HIGH, OrderPriority.UNKNOWN)
+    assert drawn.priorities == (RequestPriority.STAT, RequestPriority.HIGH, RequestPriority.UNKNOWN)
     assert trace.per_day == pytest.approx(2 / 150 * 1440)
 
 

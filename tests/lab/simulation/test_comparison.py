@@ -22,7 +22,7 @@ from triaged.lab.simulation.site import Case, Site, Truth, busy_site, days
 from triaged.lab.simulation.stream import Stream
 from triaged.lab.simulation.verdict import Verdict, at_least, at_most, between
 from triaged.lab.simulation.waits import ALL, SEVERE_AND_WORSE, waits_of
-from triaged.study.placement import OrderPriority
+from triaged.study.ranking import RequestPriority
 
 BRIEF = Plan(replications=4, warm_up_min=days(0.5), measured_min=days(2), seed=3)
 
@@ -106,7 +106,7 @@ def test_an_overloaded_list_starves() -> None:
 
 def test_a_trace_is_measured_after_its_warm_up_and_must_be_longer() -> None:
     times = np.arange(0.0, days(3), 12.0)
-    trace = Trace(Arrived(times, (OrderPriority.ROUTINE,) * len(times)))
+    trace = Trace(Arrived(times, (RequestPriority.ROUTINE,) * len(times)))
     plan = plan_over(trace, BRIEF)
     assert (plan.measured_min, plan.cool_down_min) == (trace.minutes - days(0.5), 0.0)
     comparison = compare(replace(site(), arrivals=trace), [], replace(plan, replications=2))
@@ -119,7 +119,7 @@ def test_overtaking_is_counted_by_pairs() -> None:
     rng = np.random.default_rng(7)
     arrived, started = np.sort(rng.uniform(0, 50, 40)), rng.uniform(60, 100, 40)
     stream = Stream(
-        arrived, arrived, np.ones(40), (OrderPriority.ROUTINE,) * 40, (scored(0.0),) * 40, (Truth.NORMAL,) * 40
+        arrived, arrived, np.ones(40), (RequestPriority.ROUTINE,) * 40, (scored(0.0),) * 40, (Truth.NORMAL,) * 40
     )
     found = waits_of(stream, Timeline(started, started + 1))
     pairs = [[j for j in range(i + 1, 40) if started[j] < started[i]] for i in range(40)]

@@ -33,7 +33,7 @@ from triaged.lab.simulation.disciplines import DaemonOrder, ordered
 from triaged.lab.simulation.durations import Lognormal
 from triaged.lab.simulation.site import Readers, Site, Truth, days
 from triaged.lab.simulation.stream import Stream, draw_stream
-from triaged.study.placement import OrderPriority, TriageClass
+from triaged.study.ranking import RequestPriority, TriageClass
 from triaged.triage.scheme import Discipline
 
 CASES = two_classes(prevalence=0.2, sensitivity=0.9, specificity=0.9)
@@ -50,7 +50,7 @@ def listed(arrived: list[float], reading: float, outcomes: str, scored_after: fl
         arrived_min=at,
         scored_min=at + scored_after,
         reading_min=np.full(len(at), reading),
-        priorities=(OrderPriority.ROUTINE,) * len(at),
+        priorities=(RequestPriority.ROUTINE,) * len(at),
         outcomes=tuple(POSITIVE if sign == "+" else NEGATIVE for sign in outcomes),
         truths=(Truth.NORMAL,) * len(at),
     )
@@ -109,7 +109,7 @@ def test_stat_orders_in_the_daemons_own_order_wait_as_cobham_says() -> None:
     site = steady_site(0.8, (CASES[3],), stat=0.25)
     stream = stream_of(site, 30_000, seed=2)
     found = waits(stream, replay(stream, HEAD_START, site.readers))
-    stat = np.array([priority is OrderPriority.STAT for priority in stream.priorities])
+    stat = np.array([priority is RequestPriority.STAT for priority in stream.priorities])
     fifo = lindley(stream.arrived_min, stream.reading_min)
     urgent, routine = priority_waits(0.8, 0.25)
     assert found[stat].mean() == pytest.approx(urgent, rel=0.04)

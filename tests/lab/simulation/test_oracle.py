@@ -17,7 +17,7 @@ from triaged.lab.simulation.desk import replay
 from triaged.lab.simulation.disciplines import ordered
 from triaged.lab.simulation.site import Case, Readers, Truth, days
 from triaged.lab.simulation.stream import Stream, draw_stream
-from triaged.study.placement import TriageClass
+from triaged.study.ranking import TriageClass
 from triaged.triage.scheme import Discipline, HeadStarts
 
 CREDIT = HeadStarts(

@@ -10,12 +10,12 @@ import pytest
 from tests.lab.simulation.queueing import HEAD_START, STRICT, scored
 from triaged.lab.simulation.comparison import Plan, compare
 from triaged.lab.simulation.desk import Timeline
-from triaged.lab.simulation.ranking import Ranking, ranking_of
+from triaged.lab.simulation.ranking import RankQuality, ranking_of
 from triaged.lab.simulation.site import Case, Truth, busy_site, days
 from triaged.lab.simulation.stream import FAILED, Stream
 from triaged.lab.simulation.waits import ALL, MISSED, SEVERE_AND_WORSE, missed
 from triaged.study.assessment import Assessment
-from triaged.study.placement import OrderPriority
+from triaged.study.ranking import RequestPriority
 from triaged.triage.scheme import Scheme, TriageOptions
 
 SICK, WELL, STAT = Truth.SEVERE, Truth.NORMAL, Truth.EMERGENCY
@@ -28,13 +28,13 @@ def waiting(truths: list[Truth], outcomes: list[Assessment] | None = None) -> St
         arrived_min=np.linspace(0, 1, number),
         scored_min=np.linspace(0, 1, number),
         reading_min=np.ones(number),
-        priorities=(OrderPriority.ROUTINE,) * number,
+        priorities=(RequestPriority.ROUTINE,) * number,
         outcomes=tuple(outcomes or [scored(0.0)] * number),
         truths=tuple(truths),
     )
 
 
-def ranked(truths: list[Truth], until_min: float = 61.0) -> Ranking:
+def ranked(truths: list[Truth], until_min: float = 61.0) -> RankQuality:
     """Return the ranking of a list on which studies are read in the order given, from the hundredth minute on."""
     started = 100 + np.arange(len(truths), dtype=float)
     return ranking_of(waiting(truths), Timeline(started, started + 1), 60, until_min)

@@ -15,7 +15,7 @@ import pytest
 from numpy.typing import NDArray
 from ruamel.yaml import YAML
 
-from triaged.exams.ct.finding import Acquisition, Reading
+from triaged.exams.ct.finding import Acquisition, LungAnalysis
 from triaged.exams.ct.options import CtOptions
 from triaged.exams.ct.pipelines.networks import CtPipeline
 from triaged.imaging.geometry import Geometry
@@ -52,7 +52,7 @@ def networks() -> dict[Path, CtMultitask]:
 
 
 @pytest.fixture(scope="module")
-def readings(networks: dict[Path, CtMultitask], drawn: dict[str, Phantom]) -> dict[tuple[Path, str], Reading]:
+def readings(networks: dict[Path, CtMultitask], drawn: dict[str, Phantom]) -> dict[tuple[Path, str], LungAnalysis]:
     """What the daemon's pipeline finds in both chests with each package."""
     return {
         (package, severity): CtPipeline(one, CtOptions()).read(_volume(phantom), ADULT)
@@ -142,7 +142,7 @@ def test_any_number_and_size_of_slices_runs(
 @each_package
 @pytest.mark.parametrize("severity", ["none", "severe"])
 def test_two_lungs_are_found_and_the_right_one_is_right(
-    package: Path, severity: str, readings: dict[tuple[Path, str], Reading], drawn: dict[str, Phantom]
+    package: Path, severity: str, readings: dict[tuple[Path, str], LungAnalysis], drawn: dict[str, Phantom]
 ) -> None:
     reading, phantom = readings[package, severity], drawn[severity]
     assert _dice(reading.right_lung.voxels, phantom.right_lung) > 0.9
@@ -155,7 +155,7 @@ LOW_ON_SEVERE = pytest.mark.xfail(reason="finds 0.29 of 0.56: it learnt from pat
 
 
 @each_package
-def test_a_healthy_chest_has_next_to_no_disease(package: Path, readings: dict[tuple[Path, str], Reading]) -> None:
+def test_a_healthy_chest_has_next_to_no_disease(package: Path, readings: dict[tuple[Path, str], LungAnalysis]) -> None:
     assert readings[package, "none"].finding.urgency < 0.05
 
 
@@ -165,7 +165,7 @@ def test_a_healthy_chest_has_next_to_no_disease(package: Path, readings: dict[tu
     ids=lambda path: path.name,
 )
 def test_severe_disease_is_measured(
-    package: Path, readings: dict[tuple[Path, str], Reading], drawn: dict[str, Phantom]
+    package: Path, readings: dict[tuple[Path, str], LungAnalysis], drawn: dict[str, Phantom]
 ) -> None:
     ill = readings[package, "severe"].finding.urgency
     assert ill == pytest.approx(drawn["severe"].truth.severity, abs=0.2)

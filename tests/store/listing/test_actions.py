@@ -10,27 +10,27 @@ from hypothesis import strategies as st
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from tests.store.making import Studies, admit, at, claimed, commit, instance, make_ready, placement, study_uid
+from tests.store.making import Studies, admit, at, claimed, commit, instance, make_ready, ranking, study_uid
 from triaged.errors import ActionRefused, UnknownStudy
 from triaged.store.listing.actions import Actions
 from triaged.store.listing.worklist import Worklist
 from triaged.store.tables.database import Database
 from triaged.store.tables.views import Shown
-from triaged.study.placement import Lane, Override, Placement
-from triaged.study.reading import PROGRAM, Action, ActionKind, ReadState
-from triaged.study.standing import Standing
+from triaged.study.ranking import Lane, Override, Ranking
+from triaged.study.ranking_input import RankingInput
+from triaged.study.read_state import PROGRAM, Action, ActionKind, ReadState
 
 READING, DONE, PINNED = ActionKind.READING, ActionKind.DONE, ActionKind.PINNED
 
 
-def policy(standing: Standing) -> Placement:
+def policy(ranking_input: RankingInput) -> Ranking:
     """A policy of one line: pinned above all, raised and lowered by an hour, by the minute of arrival."""
-    minutes = (standing.since - at(0)).total_seconds() / 60
-    shift = {Override.RAISE: -60, Override.LOWER: 60}.get(standing.override, 0)
-    if standing.assessment is not None:
+    minutes = (ranking_input.since - at(0)).total_seconds() / 60
+    shift = {Override.RAISE: -60, Override.LOWER: 60}.get(ranking_input.override, 0)
+    if ranking_input.assessment is not None:
         shift -= 180
-    lane = Lane.EMERGENCY if standing.override is Override.PIN else Lane.ORDERED
-    return placement(minutes + shift, standing.study_uid, lane=lane, reason=f"override {standing.override}")
+    lane = Lane.EMERGENCY if ranking_input.override is Override.PIN else Lane.ORDERED
+    return ranking(minutes + shift, ranking_input.study_uid, lane=lane, reason=f"override {ranking_input.override}")
 
 
 class Desk:
@@ -43,17 +43,17 @@ class Desk:
         self, study: int, kind: ActionKind, person: str = "ann", *, minutes: float = 50, detail: str = ""
     ) -> Action:
         uid = study_uid(study).value
-        return self.actions.act(uid, kind, person, placing=policy, now=at(minutes), detail=detail)
+        return self.actions.act(uid, kind, person, ranking_policy=policy, now=at(minutes), detail=detail)
 
     def undo(self, study: int, person: str = "ann", *, minutes: float = 51, action_id: int | None = None) -> Action:
         uid = study_uid(study).value
-        return self.actions.undo(uid, person, placing=policy, now=at(minutes), action_id=action_id)
+        return self.actions.undo(uid, person, ranking_policy=policy, now=at(minutes), action_id=action_id)
 
     def arrive(self, study: int, *, minutes: float, slices: int = 1) -> None:
         """Let a study come and be complete at once, by the policy."""
         for number in range(1, slices + 1):
             admit(self.studies, instance(study, number), minutes=minutes, where=policy)
-        self.studies.complete(study_uid(study), slices, placement=policy, cause="whole", now=at(minutes))
+        self.studies.complete(study_uid(study), slices, ranking=policy, cause="whole", now=at(minutes))
 
     def score(self, *, minutes: float) -> None:
         commit(self.studies, claimed(self.studies, minutes=minutes), minutes=minutes, where=policy)
@@ -235,10 +235,10 @@ def test_an_override_survives_late_slices_requeues_and_results(
     assert desk.order() == first
     admit(desk.studies, instance(study, 2), minutes=70, where=policy)
     assert desk.order() == first
-    desk.studies.complete(study_uid(study), 2, placement=policy, cause="whole", now=at(71))
+    desk.studies.complete(study_uid(study), 2, ranking=policy, cause="whole", now=at(71))
     desk.score(minutes=72)
     assert desk.order() == first
-    desk.studies.requeue(study_uid(study).value, placement=policy, now=at(73))
+    desk.studies.requeue(study_uid(study).value, ranking=policy, now=at(73))
     assert desk.order() == first
     desk.score(minutes=74)
     assert desk.order() == first
@@ -249,7 +249,7 @@ def test_an_override_survives_late_slices_requeues_and_results(
 def test_an_override_before_a_study_is_whole_survives_its_completion(desk: Desk) -> None:
     admit(desk.studies, instance(4, 1), minutes=20, where=policy)
     desk.act(4, PINNED)
-    desk.studies.complete(study_uid(4), 1, placement=policy, cause="whole", now=at(55))
+    desk.studies.complete(study_uid(4), 1, ranking=policy, cause="whole", now=at(55))
     assert desk.order() == [4, 1, 2, 3]
 
 

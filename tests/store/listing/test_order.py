@@ -7,11 +7,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import text
 
-from tests.store.making import Studies, admit, at, claimed, commit, instance, make_ready, placement, study_uid
+from tests.store.making import Studies, admit, at, claimed, commit, instance, make_ready, ranking, study_uid
 from triaged.store.listing.worklist import Worklist
 from triaged.store.tables import schema
 from triaged.store.tables.database import Database, open_database
-from triaged.study.placement import Lane, TriageClass
+from triaged.study.ranking import Lane, TriageClass
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def studies(database: Database) -> Studies:
 def test_a_study_enters_with_its_position_and_moves_those_below_it(studies: Studies) -> None:
     admit(studies, instance(1, 1), minutes=0)
     admit(studies, instance(2, 1), minutes=10)
-    admit(studies, instance(3, 1), minutes=11, where=placement(5, study_uid(3), reason="HIGH order"))
+    admit(studies, instance(3, 1), minutes=11, where=ranking(5, study_uid(3), reason="HIGH order"))
     (entered,) = studies.moves(study_uid(3).value)
     assert (entered.before, entered.after, entered.at, entered.cause) == (None, 2, at(11), "received: HIGH order")
     assert [(move.before, move.after) for move in studies.moves(study_uid(1).value)] == [(None, 1)]
@@ -37,7 +37,7 @@ def test_a_score_moves_its_study_and_says_why_to_all_that_it_passes(studies: Stu
     claimed(studies, minutes=4)
     claimed(studies, minutes=4)
     third = claimed(studies, minutes=4)
-    commit(studies, third, minutes=5, where=placement(1.5, study_uid(3), reason="B severe — left lung 54 %"))
+    commit(studies, third, minutes=5, where=ranking(1.5, study_uid(3), reason="B severe — left lung 54 %"))
     move = studies.moves(study_uid(3).value)[-1]
     assert (move.before, move.after, move.cause) == (3, 2, "B severe — left lung 54 %")
     move = studies.moves(study_uid(2).value)[-1]
@@ -47,7 +47,7 @@ def test_a_score_moves_its_study_and_says_why_to_all_that_it_passes(studies: Stu
 
 def test_a_new_class_at_the_same_position_is_no_move(studies: Studies, database: Database) -> None:
     make_ready(studies, 1)
-    scored = placement(-30, study_uid(1), triage_class=TriageClass.SUSPECTED_MILD, reason="D mild")
+    scored = ranking(-30, study_uid(1), triage_class=TriageClass.SUSPECTED_MILD, reason="D mild")
     commit(studies, claimed(studies), where=scored)
     assert len(studies.moves(study_uid(1).value)) == 1
     assert Worklist(database).entries()[0].reason == "D mild"
@@ -55,7 +55,7 @@ def test_a_new_class_at_the_same_position_is_no_move(studies: Studies, database:
 
 def test_a_new_reason_under_the_same_key_is_shown(studies: Studies, database: Database) -> None:
     make_ready(studies, 1)
-    commit(studies, claimed(studies), where=placement(0, study_uid(1), reason="could not be read"))
+    commit(studies, claimed(studies), where=ranking(0, study_uid(1), reason="could not be read"))
     assert Worklist(database).entries()[0].reason == "could not be read"
 
 
@@ -89,11 +89,11 @@ def test_every_change_of_position_is_in_the_history(database: Database, changes:
     studies, by_hand, slices = Studies(database), _ByHand(), dict.fromkeys(range(7), 0)
     for study, minutes, lane in changes:
         uid, slices[study] = study_uid(study), slices[study] + 1
-        place = placement(minutes, uid, lane=lane)
+        place = ranking(minutes, uid, lane=lane)
         # The first instance gives the study a place; completing it without a score gives it any other.
-        admit(studies, instance(study, slices[study]), where=place if slices[study] == 1 else placement(9999, uid))
+        admit(studies, instance(study, slices[study]), where=place if slices[study] == 1 else ranking(9999, uid))
         if slices[study] > 1:
-            studies.complete(uid, slices[study], placement=place, cause="whole", now=at(0))
+            studies.complete(uid, slices[study], ranking=place, cause="whole", now=at(0))
         by_hand.place(uid.value, place.sort_key)
     listed = Worklist(database).entries()
     assert {entry.study_instance_uid: entry.position for entry in listed} == by_hand.numbered()
@@ -110,7 +110,7 @@ def _empty(database: Database) -> None:
 def test_plain_sql_by_the_sort_key_is_the_list(studies: Studies, database: Database) -> None:
     for number, minutes in ((1, 30), (2, 10), (3, 20), (4, 40)):
         lane = Lane.EMERGENCY if number == 4 else Lane.ORDERED
-        admit(studies, instance(number, 1), where=placement(minutes, study_uid(number), lane=lane))
+        admit(studies, instance(number, 1), where=ranking(minutes, study_uid(number), lane=lane))
     with database.read() as connection:
         plain = list(connection.execute(text("SELECT study_uid FROM study ORDER BY sort_key")).scalars())
     assert plain == [study_uid(number).value for number in (4, 2, 3, 1)]

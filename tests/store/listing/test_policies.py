@@ -8,9 +8,9 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from tests.store.making import Studies, admit, at, claimed, commit, instance, make_ready, placement, study_uid
+from tests.store.making import Studies, admit, at, claimed, commit, instance, make_ready, ranking, study_uid
 from tests.store.studies.test_outcomes import decline
-from triaged.steps.placing import placing
+from triaged.steps.ranking_policy import ranking_policy
 from triaged.store.listing.policies import Policies
 from triaged.store.listing.worklist import Worklist
 from triaged.store.tables.database import Database
@@ -18,8 +18,8 @@ from triaged.study.assessment import Assessed, Failed, OutOfScope, Reason, Reaso
 from triaged.study.lifecycle import State
 from triaged.triage.scheme import Discipline, Scheme, TriageOptions
 
-BY_FINDINGS = placing(TriageOptions(scheme=Scheme.COMBINED))
-BY_ARRIVAL = placing(TriageOptions(scheme=Scheme.COMBINED, discipline=Discipline.FIFO))
+BY_FINDINGS = ranking_policy(TriageOptions(scheme=Scheme.COMBINED))
+BY_ARRIVAL = ranking_policy(TriageOptions(scheme=Scheme.COMBINED, discipline=Discipline.FIFO))
 LATE = "the oldest study without a result has waited 16 minutes (at most 15)"
 
 
@@ -83,9 +83,9 @@ def test_the_first_instance_of_a_study_stands_by_the_trust_of_the_moment(policie
     trusted = []
     policies.trust("A", [LATE], BY_FINDINGS, cause="late", now=at(0))
 
-    def spying(standing: object) -> object:
-        trusted.append(standing.trusted)  # type: ignore[attr-defined]
-        return placement(0, study_uid(1))
+    def spying(ranking_input: object) -> object:
+        trusted.append(ranking_input.trusted)  # type: ignore[attr-defined]
+        return ranking(0, study_uid(1))
 
     admit(studies, instance(1, 1), where=spying)  # type: ignore[arg-type]
     admit(studies, instance(1, 2), where=spying)  # type: ignore[arg-type]
@@ -108,7 +108,7 @@ def test_the_last_results_that_count_are_those_in_force_of_studies_that_were_rea
     make_ready(studies, 3)
     decline(studies, claimed(studies), Failed(Reason(ReasonCode.NO_LUNGS, "expected lungs")))
     scored(studies, 4, severity=0.4)
-    studies.requeue(study_uid(1).value, placement=placement(0, study_uid(1)), now=at(3))
+    studies.requeue(study_uid(1).value, ranking=ranking(0, study_uid(1)), now=at(3))
     commit(studies, claimed(studies, minutes=4), severity=0.2, minutes=4)
     found = policies.last_assessments(10)
     assert [type(each) for each in found] == [Failed, Assessed, Assessed]
@@ -126,6 +126,6 @@ def test_only_a_complete_study_without_any_result_is_late(policies: Policies, st
     assert policies.lag(now=at(60)) == timedelta(minutes=50)
     commit(studies, claim, minutes=22)
     assert policies.lag(now=at(60)) == timedelta(minutes=40)
-    studies.requeue(claim.study_uid.value, placement=placement(0, claim.study_uid), now=at(30))
+    studies.requeue(claim.study_uid.value, ranking=ranking(0, claim.study_uid), now=at(30))
     assert studies.counts()[State.READY] == 2
     assert policies.lag(now=at(60)) == timedelta(minutes=40)

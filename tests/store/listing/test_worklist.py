@@ -16,19 +16,19 @@ from tests.store.making import (
     commit,
     instance,
     make_ready,
-    placement,
+    ranking,
     study_uid,
 )
 from triaged.store.listing.actions import Actions
 from triaged.store.listing.worklist import Worklist
 from triaged.store.tables.database import Database, open_database
-from triaged.store.tables.views import Order, Shown
+from triaged.store.tables.views import ListOrder, Shown
 from triaged.study.concepts import COVID_19
 from triaged.study.finding import Suspicion
 from triaged.study.lifecycle import State
-from triaged.study.placement import Lane, Placement, TriageClass
-from triaged.study.reading import ActionKind
-from triaged.study.standing import Standing
+from triaged.study.ranking import Lane, Ranking, TriageClass
+from triaged.study.ranking_input import RankingInput
+from triaged.study.read_state import ActionKind
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ def test_an_empty_list_is_empty(worklist: Worklist) -> None:
 
 
 def test_an_entry_says_where_a_study_stands_and_why(studies: Studies, worklist: Worklist) -> None:
-    emergency = placement(3, study_uid(1), lane=Lane.EMERGENCY, triage_class=TriageClass.EMERGENCY, reason="STAT order")
+    emergency = ranking(3, study_uid(1), lane=Lane.EMERGENCY, triage_class=TriageClass.EMERGENCY, reason="STAT order")
     admit(studies, instance(1, 1), where=emergency)
     (entry,) = worklist.entries()
     assert (entry.lane, entry.triage_class, entry.reason) == (Lane.EMERGENCY, TriageClass.EMERGENCY, "STAT order")
@@ -67,7 +67,7 @@ def test_pages_of_the_list_follow_each_other(studies: Studies, worklist: Worklis
 def test_one_study_is_the_same_alone_as_on_the_list(studies: Studies, worklist: Worklist) -> None:
     for number in (1, 2, 3):
         make_ready(studies, number, minutes=number)
-    commit(studies, claimed(studies, minutes=4), minutes=5, where=placement(2.5, study_uid(1)))
+    commit(studies, claimed(studies, minutes=4), minutes=5, where=ranking(2.5, study_uid(1)))
     for entry in worklist.entries():
         assert worklist.entry(entry.study_instance_uid) == entry
 
@@ -82,13 +82,13 @@ def test_the_token_changes_with_everything_that_the_list_shows(studies: Studies,
     note()
     admit(studies, instance(1, 2))
     note()
-    studies.complete(study_uid(1), 2, placement=placement(1, study_uid(1)), cause="whole", now=at(1))
+    studies.complete(study_uid(1), 2, ranking=ranking(1, study_uid(1)), cause="whole", now=at(1))
     note()
     claim = claimed(studies)
     note()
     commit(studies, claim)
     note()
-    studies.requeue(study_uid(1).value, placement=placement(0, study_uid(1)), now=at(3))
+    studies.requeue(study_uid(1).value, ranking=ranking(0, study_uid(1)), now=at(3))
     note()
     claimed(studies, minutes=4, lease_s=1)
     note()
@@ -137,7 +137,7 @@ def test_studies_in_some_states_are_asked_for_by_them_and_keep_their_positions(
     for number in (1, 2, 3):
         make_ready(studies, number, minutes=number)
     admit(studies, instance(4, 1), minutes=2.5)
-    commit(studies, claimed(studies, minutes=4), minutes=5, where=placement(9, study_uid(1)))
+    commit(studies, claimed(studies, minutes=4), minutes=5, where=ranking(9, study_uid(1)))
     both = frozenset({State.RECEIVING, State.TRIAGED})
     assert [(one.state, one.position) for one in worklist.entries(states=both)] == [
         (State.RECEIVING, 2),
@@ -156,9 +156,7 @@ def named(studies: Studies) -> Studies:
     """Studies of people whose names come from everywhere; the later ones came first."""
     for number, name in NAMES.items():
         patient = replace(PATIENT, patient_name=name, patient_id=f"ID-{number}", accession_number=f"A/{number}\\7")
-        admit(
-            studies, instance(number, 1), minutes=-number, where=placement(number, study_uid(number)), patient=patient
-        )
+        admit(studies, instance(number, 1), minutes=-number, where=ranking(number, study_uid(number)), patient=patient)
     return studies
 
 
@@ -201,14 +199,14 @@ def test_a_study_is_found_by_what_a_later_instance_told(studies: Studies, workli
 
 
 def test_the_list_in_the_order_of_arrival_keeps_the_positions(named: Studies, worklist: Worklist) -> None:
-    entries = worklist.entries(order=Order.ARRIVAL)
+    entries = worklist.entries(order=ListOrder.ARRIVAL)
     assert [entry.position for entry in entries] == [5, 4, 3, 2, 1]
-    assert worklist.entries(limit=2, offset=1, order=Order.ARRIVAL) == entries[1:3]
+    assert worklist.entries(limit=2, offset=1, order=ListOrder.ARRIVAL) == entries[1:3]
 
 
 def test_only_the_classes_that_are_asked_for_are_shown(studies: Studies, worklist: Worklist) -> None:
     for number, triage_class in enumerate(("A", "B", "N", "B"), start=1):
-        where = placement(number, study_uid(number), triage_class=TriageClass(triage_class))
+        where = ranking(number, study_uid(number), triage_class=TriageClass(triage_class))
         admit(studies, instance(number, 1), where=where)
     wanted = frozenset({TriageClass.SEVERE, TriageClass.NOT_FLAGGED})
     assert [entry.position for entry in worklist.entries(classes=wanted)] == [2, 3, 4]
@@ -220,7 +218,7 @@ def test_of_the_studies_that_are_done_the_last_read_comes_first(
 ) -> None:
     for minutes, number in enumerate((3, 1, 5)):
         uid = study_uid(number).value
-        Actions(database).act(uid, ActionKind.DONE, "ann", placing=_nowhere_else, now=at(minutes))
+        Actions(database).act(uid, ActionKind.DONE, "ann", ranking_policy=_nowhere_else, now=at(minutes))
     done = worklist.entries(shown=Shown.DONE)
     assert [entry.study_instance_uid for entry in done] == [study_uid(number).value for number in (5, 1, 3)]
     assert [entry.position for entry in worklist.entries(shown=Shown.ALL)] == [0, 1, 0, 2, 0]
@@ -246,5 +244,5 @@ def test_what_is_done_costs_the_open_list_nothing(sqlite_url: str, query: str) -
     assert "TEMP B-TREE" not in plan
 
 
-def _nowhere_else(_: Standing) -> Placement:
+def _nowhere_else(_: RankingInput) -> Ranking:
     raise AssertionError("what is done gets no new place")

@@ -12,10 +12,10 @@ from triaged.store.people import attempts
 from triaged.store.people.accounts import KNOWN_BROWSER, Accounts, Lasting, SignedIn, TooMany, Wrong
 from triaged.store.people.passwords import Cost
 from triaged.store.tables.database import Database
-from triaged.study.people import Person, Role
+from triaged.study.people import AccessRole, Person
 
-ROE = Person("Roe", Role.READER)
-DOE = Person("Doe", Role.ADMINISTRATOR)
+ROE = Person("Roe", AccessRole.READER)
+DOE = Person("Doe", AccessRole.ADMINISTRATOR)
 PASSWORD = "four quiet lungs"
 MINUTE = timedelta(minutes=1)
 LASTING = Lasting(idle=timedelta(minutes=30), longest=timedelta(hours=8))
@@ -87,7 +87,7 @@ def test_an_unknown_name_costs_the_same_work_as_a_known_one(
 
 
 def test_a_name_can_be_taken_once_however_it_is_written(accounts: Accounts) -> None:
-    assert not accounts.add(Person("ROE", Role.ADMINISTRATOR), "a third secret", now=NOON)
+    assert not accounts.add(Person("ROE", AccessRole.ADMINISTRATOR), "a third secret", now=NOON)
     assert [account.person for account in accounts.all()] == [DOE, ROE]
 
 

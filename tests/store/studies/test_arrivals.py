@@ -17,7 +17,7 @@ from tests.store.making import (
     image,
     instance,
     make_ready,
-    placement,
+    ranking,
     study_uid,
 )
 from triaged.errors import TryLater
@@ -26,7 +26,7 @@ from triaged.store.tables.database import Database, open_database
 from triaged.store.tables.views import ConflictKind
 from triaged.study.kinds import ObjectKind
 from triaged.study.lifecycle import State
-from triaged.study.placement import Lane, OrderPriority
+from triaged.study.ranking import Lane, RequestPriority
 from triaged.study.records import Admission, ReceivedHeader
 from triaged.study.uids import SeriesUID, SOPInstanceUID, StudyUID
 
@@ -117,9 +117,9 @@ def test_one_sop_instance_uid_in_two_studies_belongs_to_both_and_is_flagged(stud
 def test_an_object_that_says_we_made_it_is_ignored(studies: Studies, worklist: Worklist) -> None:
     ours = instance(1, 1)
     header = ReceivedHeader(
-        ours.study_uid, ours.series_uid, ours.sop_instance_uid, OrderPriority.ROUTINE, PATIENT, image(), True
+        ours.study_uid, ours.series_uid, ours.sop_instance_uid, RequestPriority.ROUTINE, PATIENT, image(), True
     )
-    admission = studies.admit(ours, header, None, placement=placement(0, ours.study_uid), now=at(0))
+    admission = studies.admit(ours, header, None, ranking=ranking(0, ours.study_uid), now=at(0))
     assert admission is Admission.OWN
     assert worklist.total() == 0
 
@@ -165,7 +165,7 @@ def test_a_late_instance_reopens_a_study_that_is_ready_in_work_or_done(
 
 def test_a_late_instance_does_not_make_a_scored_study_sink(studies: Studies, worklist: Worklist) -> None:
     make_ready(studies, 1)
-    commit(studies, claimed(studies), where=placement(-180, study_uid(1), reason="severe"))
+    commit(studies, claimed(studies), where=ranking(-180, study_uid(1), reason="severe"))
     admit(studies, instance(1, 2), minutes=7)
     assert worklist.entries()[0].reason == "severe"
 
@@ -174,24 +174,24 @@ def test_a_late_instance_raises_a_study_where_a_new_one_would_stand_higher(
     studies: Studies, worklist: Worklist
 ) -> None:
     make_ready(studies, 1)
-    commit(studies, claimed(studies), where=placement(30, study_uid(1), reason="not flagged"))
-    admit(studies, instance(1, 2), minutes=7, where=placement(-10, study_uid(1), reason="emergency order"))
+    commit(studies, claimed(studies), where=ranking(30, study_uid(1), reason="not flagged"))
+    admit(studies, instance(1, 2), minutes=7, where=ranking(-10, study_uid(1), reason="emergency order"))
     assert worklist.entries()[0].reason == "emergency order"
 
 
 def test_a_study_has_the_most_urgent_priority_that_any_instance_named(studies: Studies) -> None:
-    for number, priority in enumerate((OrderPriority.UNKNOWN, OrderPriority.LOW, OrderPriority.STAT), start=1):
+    for number, priority in enumerate((RequestPriority.UNKNOWN, RequestPriority.LOW, RequestPriority.STAT), start=1):
         admit(studies, instance(1, number), priority=priority)
         assert studies.arrival(study_uid(1).value).order_priority is priority
-    admit(studies, instance(1, 9), priority=OrderPriority.ROUTINE)
-    assert studies.arrival(study_uid(1).value).order_priority is OrderPriority.STAT
+    admit(studies, instance(1, 9), priority=RequestPriority.ROUTINE)
+    assert studies.arrival(study_uid(1).value).order_priority is RequestPriority.STAT
 
 
 def test_a_study_that_turns_out_to_be_an_emergency_moves_at_once(studies: Studies, worklist: Worklist) -> None:
     admit(studies, instance(1, 1), minutes=0)
     admit(studies, instance(2, 1), minutes=1)
-    emergency = placement(2, study_uid(2), lane=Lane.EMERGENCY, reason="STAT order")
-    admit(studies, instance(2, 2), minutes=2, where=emergency, priority=OrderPriority.STAT)
+    emergency = ranking(2, study_uid(2), lane=Lane.EMERGENCY, reason="STAT order")
+    admit(studies, instance(2, 2), minutes=2, where=emergency, priority=RequestPriority.STAT)
     assert [entry.study_instance_uid for entry in worklist.entries()] == [study_uid(2).value, study_uid(1).value]
 
 
@@ -227,7 +227,7 @@ def test_text_that_no_database_can_hold_does_not_stop_an_instance(studies: Studi
 def test_the_list_has_no_place_for_two_studies_with_one_sort_key(studies: Studies) -> None:
     admit(studies, instance(1, 1))
     with pytest.raises(Exception, match="sort_key"):
-        admit(studies, instance(2, 1), where=placement(0, study_uid(1)))
+        admit(studies, instance(2, 1), where=ranking(0, study_uid(1)))
     assert studies.counts()[State.RECEIVING] == 1
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from tests.store.making import Studies, admit, at, claimed, commit, instance, make_ready, placement, study_uid
+from tests.store.making import Studies, admit, at, claimed, commit, instance, make_ready, ranking, study_uid
 from triaged.errors import StaleClaim
 from triaged.store.tables.database import Database
 from triaged.study.lifecycle import State
-from triaged.study.placement import Lane, OrderPriority
+from triaged.study.ranking import Lane, RequestPriority
 
 
 @pytest.fixture
@@ -21,7 +21,7 @@ def test_a_claim_carries_the_study_and_who_owns_it_until_when(studies: Studies) 
     claim = claimed(studies, "worker-7", minutes=1, lease_s=30)
     assert (claim.study_uid, claim.revision, claim.worker, claim.attempt) == (study_uid(1), 3, "worker-7", 1)
     assert (claim.lease_expires_at, claim.ready_at) == (at(1.5), at(0))
-    assert claim.order_priority is OrderPriority.ROUTINE
+    assert claim.order_priority is RequestPriority.ROUTINE
     assert [kept for series in claim.series for kept in series.instances] == [instance(1, n) for n in (1, 2, 3)]
 
 
@@ -34,9 +34,9 @@ def test_nothing_is_claimed_where_nothing_is_ready(studies: Studies) -> None:
 def test_studies_are_claimed_in_the_order_of_the_list(studies: Studies) -> None:
     for number in (2, 3, 1):
         make_ready(studies, number, minutes=number)
-    admit(studies, instance(4, 1), minutes=4, where=placement(4, study_uid(4), lane=Lane.EMERGENCY))
-    emergency = placement(4, study_uid(4), lane=Lane.EMERGENCY)
-    studies.complete(study_uid(4), 1, placement=emergency, cause="whole", now=at(4))
+    admit(studies, instance(4, 1), minutes=4, where=ranking(4, study_uid(4), lane=Lane.EMERGENCY))
+    emergency = ranking(4, study_uid(4), lane=Lane.EMERGENCY)
+    studies.complete(study_uid(4), 1, ranking=emergency, cause="whole", now=at(4))
     order = [claimed(studies, minutes=5).study_uid for _ in range(4)]
     assert order == [study_uid(number) for number in (4, 1, 2, 3)]
     assert studies.claim_next("worker-1", lease_s=60, now=at(5)) is None
@@ -70,7 +70,7 @@ def test_a_study_that_became_ready_again_is_not_the_old_claim_s(studies: Studies
     make_ready(studies, 1)
     claim = claimed(studies)
     admit(studies, instance(1, 2), minutes=2)
-    studies.complete(study_uid(1), 2, placement=placement(2, study_uid(1)), cause="whole", now=at(2))
+    studies.complete(study_uid(1), 2, ranking=ranking(2, study_uid(1)), cause="whole", now=at(2))
     again = claimed(studies, minutes=3)
     with pytest.raises(StaleClaim):
         commit(studies, claim, minutes=4)

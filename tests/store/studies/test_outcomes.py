@@ -20,7 +20,7 @@ from tests.store.making import (
     make_ready,
     next_set,
     object_set,
-    placement,
+    ranking,
     study_uid,
 )
 from triaged.errors import StaleClaim
@@ -59,7 +59,7 @@ def decline(studies: Studies, claim: Claim, assessment: OutOfScope | Failed, *, 
     studies.commit(
         claim,
         assessment,
-        placement=placement(-45, claim.study_uid, reason="unscored: no lungs"),
+        ranking=ranking(-45, claim.study_uid, reason="unscored: no lungs"),
         not_chosen=[(claim.series[0].series_uid, "no axial images")],
         chosen=None,
         objects=(),
@@ -129,7 +129,7 @@ def test_a_study_without_a_score_stays_on_the_list_with_its_reason(
 def test_a_study_that_can_no_longer_be_scored_does_not_show_its_old_score(studies: Studies, database: Database) -> None:
     make_ready(studies, 1)
     commit(studies, claimed(studies))
-    studies.requeue(study_uid(1).value, placement=placement(0, study_uid(1)), now=at(3))
+    studies.requeue(study_uid(1).value, ranking=ranking(0, study_uid(1)), now=at(3))
     decline(studies, claimed(studies, minutes=4), Failed(Reason(ReasonCode.CORRUPT, "expected pixels")), minutes=5)
     (entry,) = Worklist(database).entries()
     assert entry.finding is None
@@ -140,7 +140,7 @@ def test_a_second_result_supersedes_the_first_which_stays(studies: Studies, data
     first = claimed(studies)
     commit(studies, first, severity=0.2, objects=(derived(first, ObjectKind.SEG, number=1),))
     admit(studies, instance(1, 2), minutes=3)
-    studies.complete(study_uid(1), 2, placement=placement(3, study_uid(1)), cause="whole", now=at(3))
+    studies.complete(study_uid(1), 2, ranking=ranking(3, study_uid(1)), cause="whole", now=at(3))
     second = claimed(studies, minutes=4)
     commit(studies, second, minutes=5, severity=0.6, objects=(derived(second, ObjectKind.SEG, number=2),))
     old, new = results(database)
@@ -173,7 +173,7 @@ def test_the_same_objects_made_again_are_not_delivered_again(studies: Studies, d
         commit(studies, claim, minutes=minutes, objects=(derived(claim, ObjectKind.SEG),), destinations=PACS)
         if (item := outbox.claim_due("courier", lease_s=60, now=at(minutes))) is not None:
             outbox.sent(item, now=at(minutes))
-        studies.requeue(study_uid(1).value, placement=placement(0, study_uid(1)), now=at(minutes + 1))
+        studies.requeue(study_uid(1).value, ranking=ranking(0, study_uid(1)), now=at(minutes + 1))
     (delivery,) = outbox.deliveries(study_uid(1).value)
     assert (delivery.state, delivery.sent_at) == (DeliveryState.SENT, at(1))
     assert studies.derived(study_uid(1).value) == [derived(claim, ObjectKind.SEG)]
@@ -189,7 +189,7 @@ def test_a_delivery_that_was_given_up_is_tried_again_when_its_object_is_made_aga
     item = outbox.claim_due("courier", lease_s=60, now=at(3))
     assert item is not None
     outbox.dead(item, error="refused", now=at(3))
-    studies.requeue(study_uid(1).value, placement=placement(0, study_uid(1)), now=at(4))
+    studies.requeue(study_uid(1).value, ranking=ranking(0, study_uid(1)), now=at(4))
     commit(studies, claimed(studies, minutes=5), minutes=6, objects=(item.object,), destinations=PACS)
     (delivery,) = outbox.deliveries(study_uid(1).value)
     assert (delivery.state, delivery.attempts, delivery.next_attempt_at) == (DeliveryState.PENDING, 0, at(6))
@@ -198,13 +198,13 @@ def test_a_delivery_that_was_given_up_is_tried_again_when_its_object_is_made_aga
 def test_why_a_series_was_not_read_is_kept_for_every_series(studies: Studies) -> None:
     admit(studies, instance(1, 1, series=1))
     admit(studies, instance(1, 2, series=2))
-    studies.complete(study_uid(1), 2, placement=placement(0, study_uid(1)), cause="whole", now=at(0))
+    studies.complete(study_uid(1), 2, ranking=ranking(0, study_uid(1)), cause="whole", now=at(0))
     claim = claimed(studies)
     first, second = (series.series_uid for series in claim.series)
     studies.commit(
         claim,
         Failed(Reason(ReasonCode.MISSING_SLICES, "expected 1.25 mm throughout, found 2.5 mm")),
-        placement=placement(0, study_uid(1)),
+        ranking=ranking(0, study_uid(1)),
         not_chosen=[(first, "localizer"), (SeriesUID.parse("9.9"), "dose report")],
         chosen=second,
         objects=(),

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.store.making import Studies, at, claimed, commit, derived, make_ready, placement, study_uid
+from tests.store.making import Studies, at, claimed, commit, derived, make_ready, ranking, study_uid
 from triaged.store.couriers.commitments import Commitments
 from triaged.store.couriers.outbox import Outbox
 from triaged.store.couriers.peers import Peers
@@ -47,7 +47,7 @@ def publish(
     if studies.publication(STUDY) is None:
         make_ready(studies, 1, minutes=minutes)
     else:
-        studies.requeue(STUDY, placement=placement(0, study_uid(1)), now=at(minutes))
+        studies.requeue(STUDY, ranking=ranking(0, study_uid(1)), now=at(minutes))
     claim = claimed(studies, minutes=minutes)
     wanted = {"pacs": kinds}
     commit(studies, claim, minutes=minutes, basis=basis, objects=pictures(claim)[:only], destinations=wanted)
@@ -168,7 +168,7 @@ def test_single_pictures_of_a_superseded_set_are_not_sent_instead(
     item = outbox.claim_due("courier", lease_s=6000, now=at(5))
     assert item is not None
     studies = Studies(database)
-    studies.requeue(STUDY, placement=placement(0, study_uid(1)), now=at(6))
+    studies.requeue(STUDY, ranking=ranking(0, study_uid(1)), now=at(6))
     commit(studies, claimed(studies, minutes=6), minutes=6, basis="B")
     outbox.refused(item, error="0122H", now=at(7))
     assert posted(outbox) == [("sc-multiframe", "WITHDRAWN")]

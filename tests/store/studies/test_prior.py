@@ -16,7 +16,7 @@ from tests.store.making import (
     commit,
     finding,
     instance,
-    placement,
+    ranking,
     study_uid,
 )
 from tests.store.studies.test_outcomes import decline
@@ -36,8 +36,8 @@ def patient(**values: str) -> Patient:
 
 def arrive(studies: Studies, number: int, who: Patient, *, minutes: float = 0.0) -> None:
     admit(studies, instance(number, 1), minutes=minutes, patient=who)
-    place = placement(minutes, study_uid(number))
-    studies.complete(study_uid(number), 1, placement=place, cause="whole", now=at(minutes))
+    place = ranking(minutes, study_uid(number))
+    studies.complete(study_uid(number), 1, ranking=place, cause="whole", now=at(minutes))
 
 
 def score(
@@ -144,7 +144,7 @@ def test_a_study_without_a_score_or_a_view_is_no_prior(studies: Studies) -> None
 
 def test_a_prior_that_is_being_scored_again_is_told_as_it_was_scored(studies: Studies) -> None:
     score(studies, 1, patient(study_date="20250101"), severity=0.4)
-    studies.requeue(study_uid(1).value, placement=placement(0, study_uid(1)), now=at(3))
+    studies.requeue(study_uid(1).value, ranking=ranking(0, study_uid(1)), now=at(3))
     arrive(studies, 2, patient(study_date="20260301"))
     found = studies.prior(study_uid(2).value)
     assert found is not None

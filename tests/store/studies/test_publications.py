@@ -13,7 +13,7 @@ from tests.store.making import (
     make_ready,
     next_set,
     object_set,
-    placement,
+    ranking,
     study_uid,
 )
 from tests.store.studies.test_outcomes import decline
@@ -45,7 +45,7 @@ def claim_again(studies: Studies, *, minutes: float) -> Claim:
     if studies.publication(STUDY) is None:
         make_ready(studies, 1, minutes=minutes)
     else:
-        studies.requeue(STUDY, placement=placement(0, study_uid(1)), now=at(minutes))
+        studies.requeue(STUDY, ranking=ranking(0, study_uid(1)), now=at(minutes))
     return claimed(studies, minutes=minutes)
 
 

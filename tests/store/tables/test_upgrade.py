@@ -22,7 +22,7 @@ from tests.store.making import (
     commit,
     derived,
     instance,
-    placement,
+    ranking,
     study_uid,
 )
 from triaged.store.couriers.commitments import Commitments, Held
@@ -37,8 +37,8 @@ from triaged.study.commitment import Reference
 from triaged.study.concepts import SEVERITY
 from triaged.study.finding import Finding, Measurement, QualityFlag
 from triaged.study.kinds import KINDS, ObjectKind
-from triaged.study.placement import Lane, Override, Placement, TriageClass
-from triaged.study.reading import ActionKind, ReadState
+from triaged.study.ranking import Lane, Override, Ranking, TriageClass
+from triaged.study.read_state import ActionKind, ReadState
 from triaged.study.records import DeliveryState, DerivedObject
 from triaged.study.uids import is_valid_uid
 
@@ -171,7 +171,7 @@ def test_every_old_number_is_a_measurement_of_its_result(upgraded: Database) -> 
 
 def test_old_moves_are_told_as_before_and_new_ones_follow_them(upgraded: Database) -> None:
     studies, other = Studies(upgraded), study_uid(7).value
-    admit(studies, instance(3, 1), where=Placement(Lane.EMERGENCY, TriageClass.EMERGENCY, at(0), "0:0", "STAT order"))
+    admit(studies, instance(3, 1), where=Ranking(Lane.EMERGENCY, TriageClass.EMERGENCY, at(0), "0:0", "STAT order"))
     told = [(move.before, move.after, move.cause, move.cause_study_uid) for move in studies.moves(other)]
     assert told == [
         (None, 1, "came", other),
@@ -185,7 +185,7 @@ def test_old_studies_are_unread_and_can_be_searched_and_acted_on(upgraded: Datab
     (entry,) = Worklist(upgraded).entries(search="muller a-2")
     assert (entry.position, entry.read_state, entry.override) == (2, ReadState.UNREAD, Override.NONE)
     actions = Actions(upgraded)
-    actions.act(STUDY, ActionKind.DONE, "ann", placing=lambda _: placement(0, STUDY), now=at(0))
+    actions.act(STUDY, ActionKind.DONE, "ann", ranking_policy=lambda _: ranking(0, STUDY), now=at(0))
     assert [each.position for each in Worklist(upgraded).entries()] == [1]
 
 
@@ -208,8 +208,8 @@ def test_the_next_result_follows_the_old_one(upgraded: Database) -> None:
     studies = Studies(upgraded)
     before = studies.publication(STUDY)
     assert before is not None
-    admit(studies, instance(1, 9), where=placement(0, study_uid(1)))
-    studies.complete(study_uid(1), 3, placement=placement(0, study_uid(1)), cause="whole", now=at(0))
+    admit(studies, instance(1, 9), where=ranking(0, study_uid(1)))
+    studies.complete(study_uid(1), 3, ranking=ranking(0, study_uid(1)), cause="whole", now=at(0))
     claim = claimed(studies)
     report = derived(claim, ObjectKind.SR)
     commit(studies, claim, basis="A", objects=(report,), destinations=EVERY_KIND)

@@ -10,8 +10,8 @@ from pydicom.dataset import Dataset
 
 from triaged.exams.ct.choice import ScopeOptions, choose
 from triaged.exams.ct.completeness import is_whole
-from triaged.exams.ct.decoding.series import ReadSeries, read_series
-from triaged.exams.ct.finding import Reading
+from triaged.exams.ct.decoding.series import DecodedSeries, decode_series
+from triaged.exams.ct.finding import LungAnalysis
 from triaged.exams.ct.objects import WRITERS, Writer, reason_objects, result_objects
 from triaged.exams.ct.options import Palette
 from triaged.exams.ct.pictures.coronal import decode_coronal
@@ -23,7 +23,7 @@ from triaged.results.instance import ResultObject
 from triaged.results.provenance import Provenance
 from triaged.study.assessment import Reason
 from triaged.study.finding import Finding
-from triaged.study.placement import Placement
+from triaged.study.ranking import Ranking
 from triaged.study.records import Series
 
 
@@ -31,8 +31,8 @@ from triaged.study.records import Series
 class CtAnalysis:
     """The `Analysis` of a chest CT."""
 
-    read: ReadSeries
-    reading: Reading
+    read: DecodedSeries
+    reading: LungAnalysis
     palette: Palette
     writers: tuple[Writer, ...]
 
@@ -41,7 +41,7 @@ class CtAnalysis:
         """What was found; see `Analysis`."""
         return self.reading.finding
 
-    def draw(self, placement: Placement, provenance: Provenance, earlier: Earlier | None) -> Results:
+    def draw(self, ranking: Ranking, provenance: Provenance, earlier: Earlier | None) -> Results:
         """Return segmentation, reports and pictures; see `Analysis`."""
         read = self.read
         return result_objects(
@@ -50,7 +50,7 @@ class CtAnalysis:
             reorientation=read.reorientation,
             volume=read.volume,
             reading=self.reading,
-            placement=placement,
+            ranking=ranking,
             provenance=provenance,
             palette=self.palette,
             writers=self.writers,
@@ -78,7 +78,7 @@ class ChestCt:
 
     def read(self, instances: Sequence[Path], still_alive: StillAlive) -> CtAnalysis:
         """Decode the slices and score the volume; see `Examination`."""
-        read = read_series(instances)
+        read = decode_series(instances)
         still_alive()
         reading = self.pipeline.read(read.volume, read.acquisition)
         still_alive()
@@ -89,7 +89,7 @@ class ChestCt:
         return decode_coronal(view)
 
     def explain(
-        self, header: Dataset, reason: Reason, placement: Placement, provenance: Provenance
+        self, header: Dataset, reason: Reason, ranking: Ranking, provenance: Provenance
     ) -> tuple[ResultObject, ...]:
         """Return the page with the reason, and the reason as text; see `Examination`."""
-        return reason_objects([header], reason, placement, provenance)
+        return reason_objects([header], reason, ranking, provenance)

@@ -91,7 +91,7 @@ class CtNumbers:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Reading:
+class LungAnalysis:
     """A finding with the masks it was counted on, all on the volume's own canonical grid.
 
     In single-lung mode `right_lung` holds the whole lung region and `left_lung` is empty.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from pydicom.sr.coding import Code
 
-from triaged.exams.ct.finding import DENSE_HU, Reading
+from triaged.exams.ct.finding import DENSE_HU, LungAnalysis
 from triaged.imaging.volume import Mask, Volume
 from triaged.results import codes
 from triaged.results.provenance import Provenance
@@ -29,7 +29,7 @@ _DENSE = Region(
 )
 
 
-def segments(volume: Volume, reading: Reading, provenance: Provenance) -> tuple[Segment, ...]:
+def segments(volume: Volume, reading: LungAnalysis, provenance: Provenance) -> tuple[Segment, ...]:
     """Return the regions that have voxels; without two lungs told apart, one region stands for both.
 
     The dense part of the opacity is told by the Hounsfield units of `volume`, as the finding's dense share is.

@@ -15,7 +15,7 @@ from triaged.inference.graphs import Graph
 from triaged.inference.kinds.kind import Kind
 from triaged.inference.manifest import Manifest
 from triaged.inference.pyramid import SMALLEST_AXIS, pool_over_slices
-from triaged.inference.section import Section
+from triaged.inference.strict_mapping import StrictMapping
 
 SLICES_AT_ONCE: Final = 8
 """Bounds memory: activations of 8 slices stay below 200 MiB, however long the series is."""
@@ -129,7 +129,7 @@ class CtMultitask:
         return float(_sigmoid(logit.ravel() - np.float32(math.log(prior / (1 - prior))))[0])
 
 
-def _settings(section: Section) -> CtSettings:
+def _settings(section: StrictMapping) -> CtSettings:
     return CtSettings(
         spacing_mm=_spacing(section),
         window_hu=_window(section),
@@ -147,21 +147,21 @@ CT_MULTITASK: Final = Kind(
 )
 
 
-def _spacing(section: Section) -> tuple[float, float]:
+def _spacing(section: StrictMapping) -> tuple[float, float]:
     row, column = section.pair("spacing_mm")
     if not (row > 0 and column > 0):
         raise section.refusal("spacing_mm", f"expected two positive millimetres, found {row}, {column}")
     return row, column
 
 
-def _window(section: Section) -> tuple[float, float]:
+def _window(section: StrictMapping) -> tuple[float, float]:
     low, high = section.pair("window_hu")
     if not low < high:
         raise section.refusal("window_hu", f"expected the lower HU first, found {low}, {high}")
     return low, high
 
 
-def _thresholds(section: Section) -> Thresholds:
+def _thresholds(section: StrictMapping) -> Thresholds:
     thresholds = Thresholds(
         lung=section.share("lung"),
         lesion=section.share("lesion"),

@@ -9,7 +9,7 @@ from typing import Any, Generic, Literal, Protocol, TypeAlias, TypeVar
 
 from triaged.inference.graphs import Graph
 from triaged.inference.manifest import Manifest, S
-from triaged.inference.section import Section
+from triaged.inference.strict_mapping import StrictMapping
 
 
 class Networks(Protocol):
@@ -44,7 +44,7 @@ class Kind(Generic[S, N_co]):
     name: str
     method: str
     graphs: tuple[str, ...]
-    read_settings: Callable[[Section], S]
+    read_settings: Callable[[StrictMapping], S]
     load: Callable[[Manifest[S], Mapping[str, Graph], Mapping[str, Any]], N_co]
     parts: tuple[str, ...] | Literal["any"] = ()
 

@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import track
 
-from triaged.config.reading import load
+from triaged.config.loading import load
 from triaged.config.settings import Config
 from triaged.lab.acceptance.checklist import read_checklist, unanswered
 from triaged.lab.acceptance.digests import case_digests, file_sha256, folder_digests

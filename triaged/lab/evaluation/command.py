@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
-from triaged.config.reading import load
+from triaged.config.loading import load
 from triaged.config.settings import Config, ModelsSection
 from triaged.config.shipped import shipped
 from triaged.daemon.examinations import engine_and_pipeline

@@ -20,7 +20,7 @@ from triaged.dicom.header import read_header
 from triaged.dicom.quiet import without_warnings
 from triaged.errors import UnreadableInstance, UnreadableStudy
 from triaged.exams.ct.choice import MAX_SPACING_MM, MIN_SLICES, ScopeOptions, choose
-from triaged.exams.ct.decoding.series import read_series
+from triaged.exams.ct.decoding.series import decode_series
 from triaged.exams.ct.finding import Acquisition
 from triaged.imaging.geometry import Geometry, Reorientation, canonical_reorientation
 from triaged.imaging.volume import Volume
@@ -103,7 +103,7 @@ def _from_dicom(path: Path) -> Images:
     if choice.chosen is None:
         assert choice.reason is not None
         raise UnreadableStudy(choice.reason.code, choice.reason.detail)
-    read = read_series([Path(instance.path) for instance in choice.chosen.instances])
+    read = decode_series([Path(instance.path) for instance in choice.chosen.instances])
     notes = [f"{strangers} files are no DICOM instances"] if strangers else []
     notes += [f"chose one of {len(series)} series"] if len(series) > 1 else []
     return Images(read.volume, read.acquisition, read.reorientation, read.source_geometry, np.eye(4), tuple(notes))

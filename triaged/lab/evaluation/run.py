@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from triaged.errors import TryLater, UnreadableStudy
-from triaged.exams.ct.finding import Reading
+from triaged.exams.ct.finding import LungAnalysis
 from triaged.exams.ct.pipelines.pipeline import Pipeline
 from triaged.imaging.geometry import Geometry
 from triaged.lab.evaluation.cases import BadCase, Case
@@ -41,7 +41,7 @@ class Compared:
 
     row: Row
     images: Images
-    reading: Reading | None
+    reading: LungAnalysis | None
     lungs: ReferenceLungs | None
     lesions: ReferenceLesions | None
 
@@ -105,7 +105,7 @@ def _row(case: Case, pipeline: Pipeline, cut_offs: GradeCutOffs, look: Look) -> 
     return row
 
 
-def _read(pipeline: Pipeline, images: Images) -> tuple[Reading | None, str]:
+def _read(pipeline: Pipeline, images: Images) -> tuple[LungAnalysis | None, str]:
     try:
         return pipeline.read(images.volume, images.acquisition), ""
     except UnreadableStudy as error:
@@ -153,7 +153,7 @@ def _found(finding: Finding) -> dict[str, Any]:
     }
 
 
-def _lung_figures(reading: Reading, lungs: ReferenceLungs, geometry: Geometry) -> dict[str, Any]:
+def _lung_figures(reading: LungAnalysis, lungs: ReferenceLungs, geometry: Geometry) -> dict[str, Any]:
     right, left = reading.right_lung.voxels, reading.left_lung.voxels
     found = right | left
     reference_ml = float(lungs.lung.sum()) * geometry.voxel_ml
@@ -174,7 +174,7 @@ def _lung_figures(reading: Reading, lungs: ReferenceLungs, geometry: Geometry) -
     return figures
 
 
-def _lesion_figures(reading: Reading, lesions: ReferenceLesions, geometry: Geometry) -> dict[str, Any]:
+def _lesion_figures(reading: LungAnalysis, lesions: ReferenceLesions, geometry: Geometry) -> dict[str, Any]:
     found, reference = reading.lesion.voxels, lesions.lesion
     count = lesion_count(found, reference, geometry.voxel_ml)
     reference_ml = float(reference.sum()) * geometry.voxel_ml
@@ -194,7 +194,7 @@ def _severity_reference(
     case: Case,
     lungs: ReferenceLungs | None,
     lesions: ReferenceLesions | None,
-    reading: Reading | None,
+    reading: LungAnalysis | None,
     cut_offs: Sequence[float],
 ) -> dict[str, Any]:
     """Return the reference severity, where it comes from, its grade, and that within the lungs found."""
@@ -214,7 +214,7 @@ def _severity_reference(
     }
 
 
-def _in_found_lungs(lesion: Region, reading: Reading) -> float | None:
+def _in_found_lungs(lesion: Region, reading: LungAnalysis) -> float | None:
     right, left = reading.right_lung.voxels, reading.left_lung.voxels
     single = QualityFlag.SINGLE_LUNG in reading.finding.quality
     return worse_share(lesion, right | left, None if single else right, None if single else left)

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.random import Generator
 
 from triaged.errors import UnreadableStudy
-from triaged.exams.ct.finding import Acquisition, CtNumbers, Reading
+from triaged.exams.ct.finding import Acquisition, CtNumbers, LungAnalysis
 from triaged.exams.ct.pipelines.pipeline import Pipeline
 from triaged.imaging.volume import Volume
 from triaged.lab.protocols.variation import Footprint, Kernel, Protocol, field_of_view, scanned
@@ -95,7 +95,7 @@ def drifts(
         yield Drift(protocol, count, found.severity, expected, found.lungs_ml, found.lesion_ml)
 
 
-def _severity_within(reading: Reading, field: Footprint) -> float:
+def _severity_within(reading: LungAnalysis, field: Footprint) -> float:
     """Return the severity that a reading's masks have where the field of view reaches."""
     if field.all():
         return reading.finding.urgency

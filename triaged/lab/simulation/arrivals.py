@@ -19,7 +19,7 @@ import numpy as np
 
 from triaged.errors import ConfigError
 from triaged.lab.simulation.durations import Minutes
-from triaged.study.placement import OrderPriority
+from triaged.study.ranking import RequestPriority
 
 HOUR_MIN: Final = 60
 DAY_MIN: Final = 24 * HOUR_MIN
@@ -48,7 +48,7 @@ class Arrived:
     """Studies in the order in which they came: minutes from a midnight, rising, and the urgency of each order."""
 
     at_min: Minutes
-    priorities: tuple[OrderPriority, ...]
+    priorities: tuple[RequestPriority, ...]
 
 
 class Arrivals(Protocol):
@@ -150,8 +150,8 @@ def read_trace(path: Path) -> Trace:
     return Trace(Arrived(np.array(minutes), tuple(priority for _, priority in read)))
 
 
-def _orders(chances: Minutes, shares: OrderShares) -> tuple[OrderPriority, ...]:
-    stat, high, routine = OrderPriority.STAT, OrderPriority.HIGH, OrderPriority.ROUTINE
+def _orders(chances: Minutes, shares: OrderShares) -> tuple[RequestPriority, ...]:
+    stat, high, routine = RequestPriority.STAT, RequestPriority.HIGH, RequestPriority.ROUTINE
     edge = shares.stat + shares.high
     return tuple(stat if chance < shares.stat else high if chance < edge else routine for chance in chances.tolist())
 
@@ -163,12 +163,12 @@ def _time(text: str | None, where: str) -> datetime:
         raise ConfigError(f"{where}: arrived: expected a time such as 2025-03-14T12:00, found {text!r}") from None
 
 
-def _priority(row: dict[str, str], path: Path, rows: csv.DictReader[str]) -> OrderPriority:
+def _priority(row: dict[str, str], path: Path, rows: csv.DictReader[str]) -> RequestPriority:
     text = (row.get("priority") or "").strip().upper()
     try:
-        return OrderPriority(text) if text else OrderPriority.UNKNOWN
+        return RequestPriority(text) if text else RequestPriority.UNKNOWN
     except ValueError:
-        known: Sequence[str] = [*OrderPriority]
+        known: Sequence[str] = [*RequestPriority]
         raise ConfigError(
             f"{path}:{rows.line_num}: priority: expected one of {', '.join(known)}, found {text!r}"
         ) from None

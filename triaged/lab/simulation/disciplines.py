@@ -13,10 +13,10 @@ from typing import Final, Protocol
 
 from triaged.lab.simulation.queues import Growing, GrowingQueue, Key, KeyQueue, Move, Queue
 from triaged.lab.simulation.stream import Stream
-from triaged.study.placement import Lane, OrderPriority, TriageClass
+from triaged.study.ranking import Lane, RequestPriority, TriageClass
 from triaged.study.uids import StudyUID
-from triaged.triage.disciplines import RATES, Standing, due_again, key, tier
-from triaged.triage.ordering import stand
+from triaged.triage.disciplines import RATES, Precedence, due_again, key, tier
+from triaged.triage.ordering import precedence_of
 from triaged.triage.scheme import Discipline, Outcome, TriageOptions, Waiting
 
 MIDNIGHT: Final = datetime(2025, 1, 1, tzinfo=UTC)
@@ -62,15 +62,15 @@ class DaemonOrder:
 
     def moves(self, stream: Stream) -> Iterator[Move]:
         """Yield the place while waiting for analysis, the one with the outcome, and those that the clock brings."""
-        known: dict[tuple[int, OrderPriority], Standing] = {}
+        known: dict[tuple[int, RequestPriority], Precedence] = {}
         arrived = stream.arrived_min.tolist()
         for at_min, until_min, study, outcome in self._outcomes(stream):
             told = id(outcome), stream.priorities[study]
-            standing = known.get(told)
-            if standing is None:
-                standing = known[told] = stand(outcome, stream.priorities[study], self.options)
+            precedence = known.get(told)
+            if precedence is None:
+                precedence = known[told] = precedence_of(outcome, stream.priorities[study], self.options)
             uid = f"2.25.{study + 1}"
-            since = _Waiting(standing, _time(arrived[study]), StudyUID(uid, uid), self.options, self.rates)
+            since = _Waiting(precedence, _time(arrived[study]), StudyUID(uid, uid), self.options, self.rates)
             yield self._move(at_min, study, since)
             if self.options.discipline is Discipline.STRICT_CAP:
                 yield from self._overdue(at_min, until_min, study, since)
@@ -91,15 +91,15 @@ class DaemonOrder:
             yield scored, ENDLESS, study, outcome
 
     def _move(self, at_min: float, study: int, waiting: _Waiting) -> Move:
-        standing = waiting.standing
+        precedence = waiting.precedence
         text: Key = waiting.key_at(at_min)
         if self.options.discipline is Discipline.ACCUMULATING:
-            text = Growing((standing.lane, tier(standing)), waiting.arrival, waiting.key_at)
-        rank = tier(standing) if self.options.discipline in CLASS_BY_CLASS else min(1, tier(standing))
+            text = Growing((precedence.lane, tier(precedence)), waiting.arrival, waiting.key_at)
+        rank = tier(precedence) if self.options.discipline in CLASS_BY_CLASS else min(1, tier(precedence))
         return Move(at_min, study, text, rank)
 
     def _overdue(self, at_min: float, until_min: float, study: int, waiting: _Waiting) -> Iterator[Move]:
-        due = due_again(waiting.standing, waiting.ready_at, self.options, now=_time(at_min))
+        due = due_again(waiting.precedence, waiting.ready_at, self.options, now=_time(at_min))
         if due is not None and (due_min := (due - MIDNIGHT) / MINUTE) < until_min:
             yield self._move(due_min, study, waiting)._replace(tier=int(Lane.ORDERED))
 
@@ -108,7 +108,7 @@ class DaemonOrder:
 class _Waiting:
     """One study that waits, with all that its key depends on but for the clock."""
 
-    standing: Standing
+    precedence: Precedence
     ready_at: datetime
     study_uid: StudyUID
     options: TriageOptions
@@ -119,7 +119,7 @@ class _Waiting:
         return self.ready_at, self.study_uid.value
 
     def key_at(self, now_min: float) -> str:
-        return key(self.standing, self.ready_at, self.study_uid, self.options, now=_time(now_min), rates=self.rates)
+        return key(self.precedence, self.ready_at, self.study_uid, self.options, now=_time(now_min), rates=self.rates)
 
 
 def ordered(discipline: Discipline, options: TriageOptions, rates: Mapping[TriageClass, float] = RATES) -> DaemonOrder:

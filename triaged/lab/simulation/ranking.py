@@ -23,7 +23,7 @@ SOUGHT: Final = frozenset({Truth.CRITICAL, Truth.SEVERE})
 
 
 @dataclass(frozen=True, slots=True)
-class Ranking:
+class RankQuality:
     """How well severe and critical studies stand among those that wait; emergencies, which lead anyway, left out.
 
     `recall` is the share of them that stand within the first `FIRST_ROWS` rows. `area` is that under the curve of
@@ -34,7 +34,7 @@ class Ranking:
     area: float
 
 
-def ranking_of(stream: Stream, timeline: Timeline, from_min: float, until_min: float) -> Ranking:
+def ranking_of(stream: Stream, timeline: Timeline, from_min: float, until_min: float) -> RankQuality:
     """Return the ranking over lists looked at once an hour, each weighted by its severe studies or its pairs."""
     others = np.array([truth is not Truth.EMERGENCY for truth in stream.truths], dtype=bool)
     arrived, started = stream.arrived_min[others], timeline.started_min[others]
@@ -47,7 +47,7 @@ def ranking_of(stream: Stream, timeline: Timeline, from_min: float, until_min: f
         first += int(found[:FIRST_ROWS].sum())
         pairs += int(found.sum()) * int((~found).sum())
         right += int(np.cumsum(found)[~found].sum())
-    return Ranking(first / severe if severe else math.nan, right / pairs if pairs else math.nan)
+    return RankQuality(first / severe if severe else math.nan, right / pairs if pairs else math.nan)
 
 
 def _in_order(sought: NDArray[np.bool_], started_min: NDArray[np.float64]) -> NDArray[np.bool_]:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from triaged.lab.simulation.durations import Minutes
 from triaged.lab.simulation.site import Site, Truth
 from triaged.study.assessment import Assessment, Failed, Reason, ReasonCode
-from triaged.study.placement import OrderPriority
+from triaged.study.ranking import RequestPriority
 
 FAILED = Failed(Reason(ReasonCode.GAVE_UP, "expected a result, found none (simulated)"))
 
@@ -33,7 +33,7 @@ class Stream:
     arrived_min: Minutes
     scored_min: Minutes
     reading_min: Minutes
-    priorities: tuple[OrderPriority, ...]
+    priorities: tuple[RequestPriority, ...]
     outcomes: tuple[Assessment, ...]
     truths: tuple[Truth, ...]
 
@@ -49,7 +49,7 @@ def draw_stream(site: Site, minutes: float, rng: np.random.Generator) -> Stream:
     drawn: NDArray[np.intp] = rng.choice(len(site.cases), number, p=weights / weights.sum())
     fails = rng.random(number) < site.failing
     cases = [site.cases[index] for index in drawn.tolist()]
-    emergencies = [priority is OrderPriority.STAT for priority in arrived.priorities]
+    emergencies = [priority is RequestPriority.STAT for priority in arrived.priorities]
     return Stream(
         arrived_min=arrived.at_min,
         scored_min=arrived.at_min + site.scoring.draw(rng, number),

@@ -19,7 +19,7 @@ from triaged.lab.simulation.desk import Timeline
 from triaged.lab.simulation.durations import Minutes
 from triaged.lab.simulation.site import TARGETS_MIN, Truth
 from triaged.lab.simulation.stream import Stream
-from triaged.study.placement import OrderPriority, TriageClass
+from triaged.study.ranking import RequestPriority, TriageClass
 from triaged.triage.scheme import TriageOptions, classify
 
 SEVERE_AND_WORSE: Final = "severe and worse"
@@ -80,7 +80,7 @@ def waits_of(stream: Stream, timeline: Timeline) -> Waits:
 
 def missed(stream: Stream, options: TriageOptions) -> NDArray[np.bool_]:
     """Return which studies a policy misses: they have the disease and end as not flagged."""
-    classes = {id(each): classify(each, OrderPriority.ROUTINE, options) for each in stream.outcomes}
+    classes = {id(each): classify(each, RequestPriority.ROUTINE, options) for each in stream.outcomes}
     pairs = zip(stream.truths, stream.outcomes, strict=True)
     found = (truth in DISEASED and classes[id(each)] is TriageClass.NOT_FLAGGED for truth, each in pairs)
     return np.fromiter(found, dtype=bool, count=len(stream))

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from triaged.errors import ConfigError
-from triaged.exams.ct.decoding.series import read_series
+from triaged.exams.ct.decoding.series import decode_series
 from triaged.exams.ct.pipelines.airway import central_airway
 from triaged.exams.ct.pipelines.body import within_body
 from triaged.exams.ct.pipelines.classical import classical_lungs
@@ -61,7 +61,7 @@ def read_normal(folder: Path, infected: Path | None = None) -> Normal:
     paths = sorted(folder.rglob("*.dcm")) or sorted(path for path in folder.rglob("*") if path.is_file())
     if not paths:
         raise ConfigError(f"normals: expected DICOM files, found none in {folder}")
-    volume = read_series(paths).volume
+    volume = decode_series(paths).volume
     hu = resample_in_plane(volume)
     lungs = classical_lungs(hu, central_airway(hu), within_body(hu))
     if not lungs.labels.any():

@@ -104,8 +104,8 @@ def _placement(rng: Generator, lung: Parenchyma) -> F32:
     lateral = 0.25 + ramp(np.abs(lung.x_mm), 25, 75)
     low = np.where(lung.z_mm < -10, float(rng.uniform(1.2, 2.4)), 1.0)
     weight = np.exp(-lung.depth_mm / float(rng.uniform(8, 16))) * (1 + 1.2 * posterior) * np.maximum(lateral, posterior)
-    placement: F32 = (weight * low).astype(np.float32)
-    return placement
+    ranking: F32 = (weight * low).astype(np.float32)
+    return ranking
 
 
 def _side(rng: Generator, tissue: Tissue, weight: F32, share: float) -> list[Patch]:

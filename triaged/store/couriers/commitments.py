@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import Column, Connection, bindparam, literal_column, or_, select, update
 
-from triaged.store.posting.publishing import give_way, withdraw_superseded
+from triaged.store.posting.publishing import withdraw_if_pending, withdraw_superseded
 from triaged.store.tables import schema
 from triaged.store.tables.database import Ledger
 from triaged.study.commitment import CommitmentReport, FailureReason, NotCommitted, Reference
@@ -108,7 +108,7 @@ class Commitments(Ledger):
             for study_id in studies:
                 withdraw_superseded(connection, study_id, now=now)
             for uid in failed:
-                give_way(connection, asked[uid].id, now=now)
+                withdraw_if_pending(connection, asked[uid].id, now=now)
         return len(committed), len(failed)
 
 

@@ -10,7 +10,13 @@ from sqlalchemy import Connection, Row, Select, func, not_, select, update
 
 from triaged.store.couriers.queue import Queue
 from triaged.store.posting.leases import Leases, posted
-from triaged.store.posting.publishing import HAS_GIVEN_WAY, IN_FORCE, IS_SUPERSEDED, give_way, withdraw_superseded
+from triaged.store.posting.publishing import (
+    HAS_GIVEN_WAY,
+    IN_FORCE,
+    IS_SUPERSEDED,
+    withdraw_if_pending,
+    withdraw_superseded,
+)
 from triaged.store.studies.history import derived_object
 from triaged.store.tables import schema
 from triaged.store.tables.rows import known_study
@@ -96,7 +102,7 @@ class Outbox(Queue[OutboxItem]):
             study = known_study(connection, item.study_uid)
             self._settle(connection, item, values)
             withdraw_superseded(connection, study.id, now=now)
-            give_way(connection, item.item_id, now=now)
+            withdraw_if_pending(connection, item.item_id, now=now)
 
     def _revive(self, items: Select[Any], now: datetime) -> int:
         revived = update(_outbox).where(

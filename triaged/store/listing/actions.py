@@ -1,6 +1,6 @@
 """What readers do with studies: each action once, with who and when, and what it changes in the same transaction.
 
-What may be done is decided by `triaged.study.reading`, where a study then stands by the policy that the caller brings.
+What may be done is decided by `study.read_state`, the ranking of the study afterwards by the policy of the caller.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
 from triaged.errors import ActionRefused
 from triaged.store.listing import order
-from triaged.store.listing.standings import standing_of
+from triaged.store.listing.rankings import ranking_input_of
 from triaged.store.tables import schema
 from triaged.store.tables.database import Ledger
 from triaged.store.tables.rows import known_study
-from triaged.study.placement import Override
-from triaged.study.reading import PROGRAM, Action, ActionKind, Hand, ReadState, acted, demand_own
-from triaged.study.standing import Placing
+from triaged.study.ranking import Override
+from triaged.study.ranking_input import RankingPolicy
+from triaged.study.read_state import PROGRAM, Action, ActionKind, ReadState, ReadStatus, after_action, require_reader
 
 _WORDS = {
     ActionKind.READING: "taken for reading",
@@ -36,7 +36,14 @@ class Actions(Ledger):
     """What the pages write and show."""
 
     def act(
-        self, study_uid: str, kind: ActionKind, person: str, *, placing: Placing, now: datetime, detail: str = ""
+        self,
+        study_uid: str,
+        kind: ActionKind,
+        person: str,
+        *,
+        ranking_policy: RankingPolicy,
+        now: datetime,
+        detail: str = "",
     ) -> Action:
         """Do something with a study; the same person doing the same again changes nothing and is told the first.
 
@@ -49,17 +56,17 @@ class Actions(Ledger):
             last = _last(connection, study)
             if last is not None and (last.kind, last.person) == (kind, person):
                 return _action(last, study_uid)
-            before = hand_of(study)
-            after = acted(before, kind, person, now=now)
+            before = read_status_of(study)
+            after = after_action(before, kind, person, now=now)
             if kind is ActionKind.READING and before.state is ReadState.READING and before.person != person:
                 detail = f"taken over from {before.person}" + (f": {detail}" if detail else "")
             cause = f"{_WORDS[kind]} by {person}" + (f": {detail}" if detail else "")
             done = record_action(connection, study, kind, person, detail=detail, now=now)
-            _hand_over(connection, study, after, placing, cause=cause, now=now)
+            _hand_over(connection, study, after, ranking_policy, cause=cause, now=now)
         return Action(done, study_uid, now, person, kind, detail)
 
     def undo(
-        self, study_uid: str, person: str, *, placing: Placing, now: datetime, action_id: int | None = None
+        self, study_uid: str, person: str, *, ranking_policy: RankingPolicy, now: datetime, action_id: int | None = None
     ) -> Action:
         """Take back the last action on a study that was not taken back yet, whoever did it; return the taking back.
 
@@ -74,7 +81,7 @@ class Actions(Ledger):
         """
         with self._database.begin() as connection:
             study = known_study(connection, study_uid)
-            demand_own(hand_of(study), ActionKind.UNDONE, person)
+            require_reader(read_status_of(study), ActionKind.UNDONE, person)
             last = _last(connection, study)
             if last is None or last.person == PROGRAM:
                 found = "none" if last is None else f"{last.kind} by {last.person}"
@@ -85,7 +92,7 @@ class Actions(Ledger):
             after = _hand_before(last)
             undone = record_action(connection, study, ActionKind.UNDONE, person, detail=detail, undoes=last.id, now=now)
             cause = f"{_WORDS[ActionKind(last.kind)]} by {last.person}, undone by {person}"
-            _hand_over(connection, study, after, placing, cause=cause, now=now)
+            _hand_over(connection, study, after, ranking_policy, cause=cause, now=now)
         return Action(undone, study_uid, now, person, ActionKind.UNDONE, detail, undoes=last.id)
 
     def actions(self, study_uid: str) -> list[Action]:
@@ -96,9 +103,9 @@ class Actions(Ledger):
         return [_action(row, study_uid, undone=row.id in undone) for row in rows]
 
 
-def hand_of(study: Row[Any]) -> Hand:
+def read_status_of(study: Row[Any]) -> ReadStatus:
     """Return in whose hands the study of a row is."""
-    return Hand(ReadState(study.read_state), study.read_by or "", study.read_at, Override(study.override))
+    return ReadStatus(ReadState(study.read_state), study.read_by or "", study.read_at, Override(study.override))
 
 
 def record_action(
@@ -117,7 +124,7 @@ def record_action(
     return int(connection.execute(_ACT, {"study_id": study.id, **told, **before}).scalar_one())
 
 
-def set_hand(connection: Connection, study_id: int, hand: Hand) -> None:
+def set_read_status(connection: Connection, study_id: int, hand: ReadStatus) -> None:
     """Write in whose hands a study is."""
     by = hand.person or None
     values = {"override": hand.override, "read_state": hand.state, "read_by": by, "read_at": hand.at}
@@ -125,22 +132,28 @@ def set_hand(connection: Connection, study_id: int, hand: Hand) -> None:
 
 
 def _hand_over(
-    connection: Connection, study: Row[Any], after: Hand, placing: Placing, *, cause: str, now: datetime
+    connection: Connection,
+    study: Row[Any],
+    after: ReadStatus,
+    ranking_policy: RankingPolicy,
+    *,
+    cause: str,
+    now: datetime,
 ) -> None:
     """Give a study into other hands, with what follows for the order.
 
     One that comes back gets its place anew: meanwhile the policy may have changed, and keys of two do not compare.
     """
-    set_hand(connection, study.id, after)
+    set_read_status(connection, study.id, after)
     was_open, is_open = study.read_state != ReadState.DONE, after.state is not ReadState.DONE
     if was_open and not is_open:
         order.leave(connection, study, cause=cause, now=now)
         return
     if after.override != study.override or not was_open:
-        placement = placing(standing_of(connection, study, now=now, override=after.override))
-        order.place(connection, study, placement, cause=cause, now=now)
+        ranking = ranking_policy(ranking_input_of(connection, study, now=now, override=after.override))
+        order.place(connection, study, ranking, cause=cause, now=now)
         if not was_open:
-            order.enter(connection, study.id, placement.sort_key, cause=cause, now=now)
+            order.enter(connection, study.id, ranking.sort_key, cause=cause, now=now)
 
 
 def _last(connection: Connection, study: Row[Any]) -> Row[Any] | None:
@@ -148,9 +161,9 @@ def _last(connection: Connection, study: Row[Any]) -> Row[Any] | None:
     return connection.execute(_LAST, {"study": study.id}).one_or_none()
 
 
-def _hand_before(action: Row[Any]) -> Hand:
+def _hand_before(action: Row[Any]) -> ReadStatus:
     state, person = ReadState(action.read_state_before), action.read_by_before or ""
-    return Hand(state, person, action.read_at_before, Override(action.override_before))
+    return ReadStatus(state, person, action.read_at_before, Override(action.override_before))
 
 
 def _action(row: Row[Any], study_uid: str, *, undone: bool = False) -> Action:

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Row, bindparam, func, select
 
 from triaged.store.tables import schema
 from triaged.store.tables.views import Move
-from triaged.study.reading import ReadState
+from triaged.study.read_state import ReadState
 
 
 def moves_of(connection: Connection, study_uid: str) -> list[Move]:

@@ -2,7 +2,7 @@
 
 The open list is `SELECT … FROM study WHERE read_state <> 'DONE' ORDER BY sort_key`. A change writes one row in
 `reorder`; where it moved all the other studies follows from it (`listing.moves`). Every change of a class goes through
-here too, and is announced to who wants to be told. Knows no policy: where a study belongs comes as a `Placement`.
+here too, and is announced to who wants to be told. Knows no policy: where a study belongs comes as a `Ranking`.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, func, insert, select, text, update
 
-from triaged.store.posting.pushing import announce, announce_all
+from triaged.store.posting.notifying import announce, announce_all
 from triaged.store.tables import schema
-from triaged.study.placement import Placement
-from triaged.study.reading import ReadState
+from triaged.study.ranking import Ranking
+from triaged.study.read_state import ReadState
 
 _ORDER_LOCK = 7226940162
 
@@ -25,15 +25,15 @@ IS_OPEN = text("study.read_state <> 'DONE'")
 """Spelled as in the index of the open list, with the value in the text, so that both databases use that index."""
 
 
-def placement_columns(placement: Placement) -> dict[str, Any]:
+def ranking_columns(ranking: Ranking) -> dict[str, Any]:
     """Return the columns of `study` that say where it stands."""
     return {
-        "lane": int(placement.lane),
-        "triage_class": placement.triage_class,
-        "effective_at": placement.effective_at,
-        "sort_key": placement.sort_key,
-        "reason": placement.reason,
-        "due_again_at": placement.due_again_at,
+        "lane": int(ranking.lane),
+        "triage_class": ranking.triage_class,
+        "effective_at": ranking.effective_at,
+        "sort_key": ranking.sort_key,
+        "reason": ranking.reason,
+        "due_again_at": ranking.due_again_at,
     }
 
 
@@ -52,7 +52,7 @@ def leave(connection: Connection, study: Row[Any], *, cause: str, now: datetime)
 def place(
     connection: Connection,
     study: Row[Any],
-    placement: Placement,
+    ranking: Ranking,
     *,
     cause: str,
     now: datetime,
@@ -62,19 +62,19 @@ def place(
 
     `result_id` is the result that brings the place, where it is one that nobody has been told of.
     """
-    announce(connection, study, placement, result_id=result_id, now=now)
-    if placement.sort_key == study.sort_key or study.read_state == ReadState.DONE:
-        _set(connection, study.id, placement)
+    announce(connection, study, ranking, result_id=result_id, now=now)
+    if ranking.sort_key == study.sort_key or study.read_state == ReadState.DONE:
+        _set(connection, study.id, ranking)
         return
     _lock_order(connection)
     before = _position(connection, study.sort_key)
-    _set(connection, study.id, placement)
-    after = _position(connection, placement.sort_key)
+    _set(connection, study.id, ranking)
+    after = _position(connection, ranking.sort_key)
     if after != before:
         _record(connection, study.id, before, after, cause=cause, now=now)
 
 
-def place_all(connection: Connection, placements: Mapping[int, Placement], *, cause: str, now: datetime) -> None:
+def place_all(connection: Connection, placements: Mapping[int, Ranking], *, cause: str, now: datetime) -> None:
     """Give every study its new place, in one change that is told as one; their rows are locked.
 
     Their old and their new keys need not be comparable.
@@ -84,16 +84,14 @@ def place_all(connection: Connection, placements: Mapping[int, Placement], *, ca
     _lock_order(connection)
     announce_all(connection, placements, now=now)
     rows = connection.execute(_OPEN_IDS).all()
-    connection.execute(
-        _PLACE, [{"study": study_id, **placement_columns(each)} for study_id, each in placements.items()]
-    )
+    connection.execute(_PLACE, [{"study": study_id, **ranking_columns(each)} for study_id, each in placements.items()])
     after = connection.execute(_OPEN_IDS).all()
     _record_all(connection, [row.id for row in rows], [row.id for row in after], cause=cause, now=now)
 
 
-def higher(study: Row[Any], placement: Placement) -> bool:
+def higher(study: Row[Any], ranking: Ranking) -> bool:
     """Tell whether a placement is above the one that a study has."""
-    return bool(placement.sort_key < study.sort_key)
+    return bool(ranking.sort_key < study.sort_key)
 
 
 def steps_between(before: Sequence[int], after: Sequence[int]) -> Iterable[tuple[int, int, int]]:
@@ -124,8 +122,8 @@ def _position(connection: Connection, sort_key: str) -> int:
     return int(connection.execute(_COUNT_ABOVE, {"key": sort_key}).scalar_one()) + 1
 
 
-def _set(connection: Connection, study_id: int, placement: Placement) -> None:
-    connection.execute(_PLACE, {"study": study_id, **placement_columns(placement)})
+def _set(connection: Connection, study_id: int, ranking: Ranking) -> None:
+    connection.execute(_PLACE, {"study": study_id, **ranking_columns(ranking)})
 
 
 def _record(

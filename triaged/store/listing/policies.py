@@ -14,13 +14,13 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Select, func, insert, select, text
 
-from triaged.store.listing.standings import assessment_of, place_all_in
+from triaged.store.listing.rankings import assessment_of, rerank_all_in
 from triaged.store.tables import schema
 from triaged.store.tables.database import Ledger
 from triaged.store.tables.findings import findings_of
 from triaged.study.assessment import Assessment
 from triaged.study.lifecycle import State
-from triaged.study.standing import Placing
+from triaged.study.ranking_input import RankingPolicy
 
 _POLICY_LOCK = 7226940163
 _LOOKED_AT = 20
@@ -46,7 +46,7 @@ class Policies(Ledger):
         with self._database.read() as connection:
             return _in_force(connection)
 
-    def adopt(self, settings: str, placing: Placing, *, cause: str, now: datetime) -> int | None:
+    def adopt(self, settings: str, ranking_policy: RankingPolicy, *, cause: str, now: datetime) -> int | None:
         """Place all open studies anew under other settings than the list stands under; return how many moved.
 
         None where the settings are the ones in force already, so that of several that ask only the first does it.
@@ -57,10 +57,10 @@ class Policies(Ledger):
                 return None
             trusted, reasons = (True, ()) if before is None else (before.trusted, before.reasons)
             _write(connection, PolicyInForce(now, settings, trusted, reasons, cause))
-            return place_all_in(connection, placing, cause=cause, now=now)
+            return rerank_all_in(connection, ranking_policy, cause=cause, now=now)
 
     def trust(
-        self, settings: str, reasons: Sequence[str], placing: Placing, *, cause: str, now: datetime
+        self, settings: str, reasons: Sequence[str], ranking_policy: RankingPolicy, *, cause: str, now: datetime
     ) -> int | None:
         """Trust the order, or for these reasons no longer; return how many studies have another place, None for none.
 
@@ -74,7 +74,7 @@ class Policies(Ledger):
             _write(connection, PolicyInForce(now, settings, not reasons, tuple(reasons), cause))
             if was_trusted == (not reasons):
                 return None
-            return place_all_in(connection, placing, cause=cause, now=now)
+            return rerank_all_in(connection, ranking_policy, cause=cause, now=now)
 
     def changes(self) -> list[PolicyInForce]:
         """Return everything that the order rested on, the oldest first."""

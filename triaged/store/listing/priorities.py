@@ -11,7 +11,7 @@ from triaged.store.tables import schema
 from triaged.store.tables.database import Ledger
 from triaged.store.tables.rows import known_study, record_event, study_uid_of
 from triaged.study.lifecycle import State
-from triaged.study.reading import ReadState
+from triaged.study.read_state import ReadState
 from triaged.study.uids import StudyUID
 
 ASKED = "PRIORITY_ASKED"

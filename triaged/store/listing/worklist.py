@@ -17,10 +17,10 @@ from triaged.store.tables import schema
 from triaged.store.tables.database import Ledger
 from triaged.store.tables.findings import from_text
 from triaged.store.tables.rows import patient_of, search_text
-from triaged.store.tables.views import Ended, Order, Shown
+from triaged.store.tables.views import Ended, ListOrder, Shown
 from triaged.study.lifecycle import State
-from triaged.study.placement import Lane, Override, Trend, TriageClass
-from triaged.study.reading import ReadState
+from triaged.study.ranking import Lane, Override, Trend, TriageClass
+from triaged.study.read_state import ReadState
 from triaged.study.records import WorklistEntry
 
 _study = schema.study
@@ -51,7 +51,7 @@ class Worklist(Ledger):
         offset: int = 0,
         *,
         shown: Shown = Shown.OPEN,
-        order: Order = Order.TRIAGE,
+        order: ListOrder = ListOrder.TRIAGE,
         search: str = "",
         classes: frozenset[TriageClass] = frozenset(),
         states: frozenset[State] = frozenset(),
@@ -63,7 +63,7 @@ class Worklist(Ledger):
         whatever part of it and in whichever order it is shown. Of those that are DONE the last read comes first.
         """
         part = Part(shown, search, classes, states)
-        plain = part == Part() and order is Order.TRIAGE
+        plain = part == Part() and order is ListOrder.TRIAGE
         unnumbered = plain or shown is Shown.DONE
         query = _ordered(_narrowed(_ENTRIES if unnumbered else _NUMBERED, part), shown, order)
         with self._database.read() as connection:
@@ -153,8 +153,8 @@ def _narrowed(query: Select[Any], part: Part) -> Select[Any]:
     return query
 
 
-def _ordered(query: Select[Any], shown: Shown, order: Order) -> Select[Any]:
-    if order is Order.ARRIVAL:
+def _ordered(query: Select[Any], shown: Shown, order: ListOrder) -> Select[Any]:
+    if order is ListOrder.ARRIVAL:
         return query.order_by(_since, _study.c.id)
     if shown is Shown.DONE:
         return query.order_by(_study.c.read_at.desc(), _study.c.id.desc())

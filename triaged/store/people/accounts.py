@@ -20,7 +20,7 @@ from triaged.store.people.passwords import SALT_BYTES, Cost, hash_password, is_p
 from triaged.store.tables import schema
 from triaged.store.tables.database import Database, Ledger
 from triaged.store.tables.rows import insert_unless_there
-from triaged.study.people import Person, Role, name_key
+from triaged.study.people import AccessRole, Person, name_key
 
 KNOWN_BROWSER: Final = timedelta(days=90)
 """How long a browser is told from a stranger's after a session in it."""
@@ -225,7 +225,7 @@ def _end(connection: Connection, which: Any, now: datetime) -> None:
 
 
 def _person(row: Row[Any]) -> Person:
-    return Person(row.name, Role(row.role))
+    return Person(row.name, AccessRole(row.role))
 
 
 def _digest(text: str) -> str:

@@ -47,7 +47,7 @@ def withdraw_superseded(connection: Connection, study_id: int, *, now: datetime)
     connection.execute(_WITHDRAW, {"study": study_id, "now": now, "said": said})
 
 
-def give_way(connection: Connection, item_id: int, *, now: datetime) -> None:
+def withdraw_if_pending(connection: Connection, item_id: int, *, now: datetime) -> None:
     """Send single pictures in the place of a delivery of pictures in one object that was refused or given up.
 
     One that was refused stays so, for people to see; one that was given up needs nobody's care any more.

@@ -12,8 +12,8 @@ from typing import Any
 from sqlalchemy import Connection, Row, bindparam, exists, insert, select, update
 
 from triaged.store.listing import order
-from triaged.store.listing.actions import hand_of, record_action, set_hand
-from triaged.store.listing.standings import Where, is_trusted, placed
+from triaged.store.listing.actions import read_status_of, record_action, set_read_status
+from triaged.store.listing.rankings import Where, is_trusted, placed
 from triaged.store.tables import schema
 from triaged.store.tables.database import Ledger
 from triaged.store.tables.rows import (
@@ -31,10 +31,10 @@ from triaged.store.tables.rows import (
 )
 from triaged.store.tables.views import ConflictKind
 from triaged.study.lifecycle import Event, State, after
-from triaged.study.placement import OrderPriority, Placement
-from triaged.study.reading import PROGRAM, ActionKind, Hand, ReadState
+from triaged.study.ranking import Ranking, RequestPriority
+from triaged.study.ranking_input import RankingInput
+from triaged.study.read_state import PROGRAM, ActionKind, ReadState, ReadStatus
 from triaged.study.records import Admission, Instance, Patient, ReceivedHeader
-from triaged.study.standing import Standing
 
 
 class Arrivals(Ledger):
@@ -46,12 +46,12 @@ class Arrivals(Ledger):
         header: ReceivedHeader,
         association_id: int | None,
         *,
-        placement: Where,
+        ranking: Where,
         now: datetime,
     ) -> Admission:
         """Write the row of a durable instance, and its study's revision, in one transaction.
 
-        `placement` is where the study stands now. One that is on the list already takes that only where it is higher,
+        `ranking` is where the study stands now. One that is on the list already takes that only where it is higher,
         so that nothing sinks before it is scored again (ordering specification, 2.3.4). One that is done comes back
         onto the list: whoever read it has not seen this instance.
 
@@ -63,14 +63,14 @@ class Arrivals(Ledger):
         with self._database.begin() as connection:
             study = locked_study(connection, instance.study_uid.value)
             if study is not None:
-                return _next_of_study(connection, study, instance, header, association_id, placement, now)
+                return _next_of_study(connection, study, instance, header, association_id, ranking, now)
             if _is_derived(connection, instance):
                 return Admission.OWN
-            is_first = _first_of_study(connection, instance, header, placement, now)
+            is_first = _first_of_study(connection, instance, header, ranking, now)
             study = known_study(connection, instance.study_uid.value)
             if is_first:
                 return _new_instance(connection, study, instance, association_id, now)
-            return _next_of_study(connection, study, instance, header, association_id, placement, now)
+            return _next_of_study(connection, study, instance, header, association_id, ranking, now)
 
 
 def _is_derived(connection: Connection, instance: Instance) -> bool:
@@ -82,8 +82,8 @@ def _first_of_study(
 ) -> bool:
     """Insert the study of its first instance; False where another receiver was a moment faster."""
     trusted = is_trusted(connection)
-    standing = Standing(instance.study_uid, now, now, State.RECEIVING, header.order_priority, trusted=trusted)
-    placement = where if isinstance(where, Placement) else where(standing)
+    ranking_input = RankingInput(instance.study_uid, now, now, State.RECEIVING, header.order_priority, trusted=trusted)
+    ranking = where if isinstance(where, Ranking) else where(ranking_input)
     values = {
         "study_uid": instance.study_uid.value,
         "study_uid_sent": sent_text(instance.study_uid),
@@ -97,12 +97,12 @@ def _first_of_study(
         "attempts": 0,
         **{name: getattr(header.patient, name) for name in PATIENT_FIELDS},
         **_found_by(header.patient),
-        **order.placement_columns(placement),
+        **order.ranking_columns(ranking),
     }
     study_id = insert_unless_there(connection, schema.study, values, key=["study_uid"])
     if study_id is None:
         return False
-    order.enter(connection, study_id, placement.sort_key, cause=f"received: {placement.reason}", now=now)
+    order.enter(connection, study_id, ranking.sort_key, cause=f"received: {ranking.reason}", now=now)
     record_event(
         connection,
         study_id,
@@ -155,7 +155,7 @@ def _reopen(connection: Connection, study: Row[Any], instance: Instance, header:
         "instances": study.instances + 1,
         "worker": None,
         "lease_expires_at": None,
-        "order_priority": more_urgent(OrderPriority(study.order_priority), header.order_priority),
+        "order_priority": more_urgent(RequestPriority(study.order_priority), header.order_priority),
         **_blanks_filled(study, header),
     }
     connection.execute(_REOPEN, values)
@@ -173,15 +173,15 @@ def _reopen(connection: Connection, study: Row[Any], instance: Instance, header:
 
 def _raise(connection: Connection, study: Row[Any], header: ReceivedHeader, where: Where, now: datetime) -> None:
     """Place a study higher where it now belongs there, and bring one that is done back onto the list."""
-    urgency = more_urgent(OrderPriority(study.order_priority), header.order_priority)
-    placement = placed(connection, study, where, now=now, state=State.RECEIVING, order_priority=urgency)
+    urgency = more_urgent(RequestPriority(study.order_priority), header.order_priority)
+    ranking = placed(connection, study, where, now=now, state=State.RECEIVING, order_priority=urgency)
     is_done = study.read_state == ReadState.DONE
-    if is_done or order.higher(study, placement):
-        order.place(connection, study, placement, cause=f"received: {placement.reason}", now=now)
+    if is_done or order.higher(study, ranking):
+        order.place(connection, study, ranking, cause=f"received: {ranking.reason}", now=now)
     if is_done:
         record_action(connection, study, ActionKind.REOPENED, PROGRAM, detail=_UNSEEN, now=now)
-        set_hand(connection, study.id, Hand(override=hand_of(study).override))
-        order.enter(connection, study.id, placement.sort_key, cause=_UNSEEN, now=now)
+        set_read_status(connection, study.id, ReadStatus(override=read_status_of(study).override))
+        order.enter(connection, study.id, ranking.sort_key, cause=_UNSEEN, now=now)
 
 
 def _blanks_filled(study: Row[Any], header: ReceivedHeader) -> dict[str, str | None]:

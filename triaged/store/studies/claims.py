@@ -18,7 +18,7 @@ from triaged.store.tables import schema
 from triaged.store.tables.database import Ledger
 from triaged.store.tables.rows import locked_study, record_event, select_instances, series_by_study, study_uid_of
 from triaged.study.lifecycle import Event, State, after
-from triaged.study.placement import OrderPriority
+from triaged.study.ranking import RequestPriority
 from triaged.study.records import Claim
 
 
@@ -120,7 +120,7 @@ def _claimed(connection: Connection, study: Row[Any], worker: str, *, lease_s: f
         attempt=attempt,
         lease_expires_at=lease_expires_at,
         ready_at=study.ready_at,
-        order_priority=OrderPriority(study.order_priority),
+        order_priority=RequestPriority(study.order_priority),
         series=series[study.id],
     )
 

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Row, func, select, update
 
 from triaged.errors import StaleClaim, UnknownStudy
 from triaged.store.listing import order
-from triaged.store.listing.standings import Where, placed
+from triaged.store.listing.rankings import Where, placed
 from triaged.store.tables import schema
 from triaged.store.tables.database import Database, Ledger
 from triaged.store.tables.rows import (
@@ -22,7 +22,7 @@ from triaged.store.tables.rows import (
 )
 from triaged.store.tables.views import Arrival
 from triaged.study.lifecycle import Event, State, after
-from triaged.study.placement import OrderPriority
+from triaged.study.ranking import RequestPriority
 from triaged.study.records import Candidate, Series
 from triaged.study.uids import StudyUID
 
@@ -51,7 +51,7 @@ class Completion(Ledger):
         self._read_before = series
         return [_candidate(row, associations.get(row.id), series[row.id, row.revision]) for row in studies]
 
-    def complete(self, study_uid: StudyUID, revision: int, *, placement: Where, cause: str, now: datetime) -> None:
+    def complete(self, study_uid: StudyUID, revision: int, *, ranking: Where, cause: str, now: datetime) -> None:
         """Make a study READY, if it still is what the decision was made on.
 
         A study that has a result keeps its place until it is scored again, unless the new one is higher; one that
@@ -69,7 +69,7 @@ class Completion(Ledger):
             ready_at = now if study.ready_at is None else study.ready_at
             values = {"state": state, "ready_at": ready_at, "attempts": 0, "not_before": None}
             connection.execute(update(schema.study).where(schema.study.c.id == study.id), values)
-            place = placed(connection, study, placement, now=now, state=state, since=ready_at)
+            place = placed(connection, study, ranking, now=now, state=state, since=ready_at)
             if study.result_id is None or order.higher(study, place):
                 order.place(connection, study, place, cause=cause, now=now)
             record_event(
@@ -83,7 +83,7 @@ class Completion(Ledger):
                 now=now,
             )
 
-    def requeue(self, study_uid: str, *, placement: Where, now: datetime) -> None:
+    def requeue(self, study_uid: str, *, ranking: Where, now: datetime) -> None:
         """Have a study that has a result scored again; it does not sink meanwhile.
 
         The revision grows, so that a result still on its way from before is stale.
@@ -99,7 +99,7 @@ class Completion(Ledger):
             revision = study.revision + 1
             values = {"state": state, "revision": revision, "attempts": 0, "not_before": None}
             connection.execute(update(schema.study).where(schema.study.c.id == study.id), values)
-            place = placed(connection, study, placement, now=now, state=state)
+            place = placed(connection, study, ranking, now=now, state=state)
             if order.higher(study, place):
                 order.place(connection, study, place, cause="requeued", now=now)
             record_event(
@@ -125,7 +125,7 @@ class Completion(Ledger):
         if study is None:
             raise UnknownStudy(f"expected a study on the list, found none with the Study Instance UID {study_uid}")
         at = study.first_instance_at if study.ready_at is None else study.ready_at
-        return Arrival(study.study_uid, at, OrderPriority(study.order_priority))
+        return Arrival(study.study_uid, at, RequestPriority(study.order_priority))
 
 
 def _series(connection: Connection, study_id: int) -> tuple[Series, ...]:
@@ -140,7 +140,7 @@ def _candidate(study: Row[Any], associations: Row[Any] | None, series: tuple[Ser
         last_instance_at=study.last_instance_at,
         open_associations=0 if associations is None else associations.all - associations.closed,
         last_association_closed_at=None if associations is None else associations.last_closed_at,
-        order_priority=OrderPriority(study.order_priority),
+        order_priority=RequestPriority(study.order_priority),
         series=series,
     )
 

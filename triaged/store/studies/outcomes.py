@@ -12,7 +12,7 @@ from typing import Any, assert_never
 from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
 from triaged.store.listing import order
-from triaged.store.listing.standings import Where, placed
+from triaged.store.listing.rankings import Where, placed
 from triaged.store.posting.publishing import publish, withdraw_superseded
 from triaged.store.studies.claims import owned_study
 from triaged.store.tables import schema
@@ -23,9 +23,9 @@ from triaged.study.assessment import Assessed, Assessment, Failed, OutOfScope
 from triaged.study.finding import Finding
 from triaged.study.kinds import ObjectKind
 from triaged.study.lifecycle import Event, State, after
-from triaged.study.placement import Override
+from triaged.study.ranking import Override
+from triaged.study.ranking_input import Compared
 from triaged.study.records import Claim, DerivedObject, ObjectSet
-from triaged.study.standing import Compared
 from triaged.study.uids import SeriesUID
 
 
@@ -37,7 +37,7 @@ class Outcomes(Ledger):
         claim: Claim,
         assessment: Assessment,
         *,
-        placement: Where,
+        ranking: Where,
         not_chosen: Sequence[tuple[SeriesUID, str]],
         chosen: SeriesUID | None,
         objects: Sequence[DerivedObject],
@@ -80,14 +80,14 @@ class Outcomes(Ledger):
             published = {"coronal_path": coronal_path, **_set_columns(object_set), **_compared_columns(compared)}
             comparison = None if compared is None else compared.comparison
             known = {"state": state, "assessment": assessment, "comparison": comparison}
-            by_itself = placed(connection, study, placement, now=now, override=Override.NONE, **known)
+            by_itself = placed(connection, study, ranking, now=now, override=Override.NONE, **known)
             shown = {"triage_class": by_itself.triage_class, "reason": by_itself.reason}
             values = {**_result_columns(assessment), **named, **published, **shown, "at": now}
             result_id = _write_result(connection, study, values)
             write_measurements(connection, result_id, finding)
             _write_decisions(connection, result_id, chosen, not_chosen)
             publish(connection, study.id, result_id, objects, destinations, now=now)
-            place = placed(connection, study, placement, now=now, **known)
+            place = placed(connection, study, ranking, now=now, **known)
             news = result_id if _is_news(connection, study, object_set) else None
             order.place(connection, study, place, cause=place.reason, now=now, result_id=news)
             _write_study(connection, study.id, state, result_id, finding)

@@ -19,7 +19,7 @@ from triaged.store.tables.views import ResultRecord
 from triaged.study.finding import Finding
 from triaged.study.kinds import KINDS
 from triaged.study.lifecycle import State
-from triaged.study.placement import TriageClass
+from triaged.study.ranking import TriageClass
 from triaged.study.records import DerivedObject, ObjectSet, Prior, Publication
 
 _PRIORS_SEEN = 50

@@ -16,7 +16,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from triaged.errors import UnknownStudy
 from triaged.store.tables import schema
 from triaged.study.lifecycle import State
-from triaged.study.placement import URGENCY, OrderPriority
+from triaged.study.ranking import URGENCY, RequestPriority
 from triaged.study.records import Instance, InstanceHeader, Patient, Series
 from triaged.study.uids import SeriesUID, SOPInstanceUID, StudyUID
 
@@ -74,7 +74,7 @@ def search_text(*parts: str) -> str:
     return " ".join("".join(each for each in plain if not unicodedata.combining(each)).split())
 
 
-def more_urgent(one: OrderPriority, other: OrderPriority) -> OrderPriority:
+def more_urgent(one: RequestPriority, other: RequestPriority) -> RequestPriority:
     """Return the more urgent one of two that are said of one study."""
     return min(one, other, key=URGENCY.index)
 

@@ -11,7 +11,7 @@ from enum import StrEnum
 
 from triaged.study.kinds import ObjectKind
 from triaged.study.lifecycle import State
-from triaged.study.placement import OrderPriority, TriageClass
+from triaged.study.ranking import RequestPriority, TriageClass
 from triaged.study.records import DeliveryState
 
 
@@ -23,7 +23,7 @@ class Shown(StrEnum):
     ALL = "all"
 
 
-class Order(StrEnum):
+class ListOrder(StrEnum):
     """In which order: that of the list, or the one in which studies were ready (before that: arrived)."""
 
     TRIAGE = "triage"
@@ -112,7 +112,7 @@ class Arrival:
 
     study_uid: str
     at: datetime
-    order_priority: OrderPriority
+    order_priority: RequestPriority
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,7 +30,7 @@ Voxels = NDArray[np.int16] | NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
-class ReadOptions:
+class DecodeOptions:
     """What a series must have to be read."""
 
     min_slices: int = MIN_SLICES
@@ -38,7 +38,7 @@ class ReadOptions:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class ReadSeries:
+class DecodedSeries:
     """A decoded series.
 
     `volume` is in canonical orientation; `source_geometry` is the grid in source order, slices rising along the
@@ -55,7 +55,7 @@ class ReadSeries:
     acquisition: Acquisition
 
 
-def read_series(instances: Sequence[Path], options: ReadOptions | None = None) -> ReadSeries:
+def decode_series(instances: Sequence[Path], options: DecodeOptions | None = None) -> DecodedSeries:
     """Decode the instances of one series, given in any order as DICOM files.
 
     Voxels are int16, or float32 where a rescale slope or intercept has a fraction. Values below -1024 HU and padding
@@ -65,7 +65,7 @@ def read_series(instances: Sequence[Path], options: ReadOptions | None = None) -
         UnreadableStudy: the series is not one volume of Hounsfield units, with the reason.
         TryLater: a file could not be read from the disk.
     """
-    options = options or ReadOptions()
+    options = options or DecodeOptions()
     with warnings.catch_warnings():
         # pydicom warns of odd values and quotes them, patient attributes too: not into the operator's log
         warnings.simplefilter("ignore")
@@ -78,7 +78,7 @@ def read_series(instances: Sequence[Path], options: ReadOptions | None = None) -
         _fill(reorientation.undo(voxels), placed, instances, headers)
         acquisition = acquisition_of(headers[placed.frames[0].source])
     single_frame = len(instances) == len(frames)
-    return ReadSeries(
+    return DecodedSeries(
         volume=Volume(voxels, canonical),
         source_geometry=placed.geometry,
         reorientation=reorientation,

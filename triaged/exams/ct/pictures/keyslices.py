@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 from scipy import ndimage
 
-from triaged.exams.ct.finding import Reading
+from triaged.exams.ct.finding import LungAnalysis
 from triaged.exams.ct.pictures.colour import OUTLINE, edge, in_runs
 from triaged.exams.ct.pictures.display import lungs_outline, resampled
 from triaged.exams.ct.pictures.projection import Projection, Region
@@ -66,7 +66,7 @@ def key_slices(profile: Counts) -> tuple[KeySlice, ...]:
     return tuple(chosen)
 
 
-def lungs_field(reading: Reading) -> Field:
+def lungs_field(reading: LungAnalysis) -> Field:
     """Return the rows and columns around both lungs, with a margin."""
     _, rows_mm, columns_mm = reading.lesion.geometry.spacing_mm
     footprint = np.logical_or.reduce(reading.right_lung.voxels) | np.logical_or.reduce(reading.left_lung.voxels)
@@ -75,7 +75,9 @@ def lungs_field(reading: Reading) -> Field:
     )
 
 
-def draw_slice(volume: Volume, reading: Reading, index: int, field: Field, pixel_mm: float) -> tuple[Picture, Picture]:
+def draw_slice(
+    volume: Volume, reading: LungAnalysis, index: int, field: Field, pixel_mm: float
+) -> tuple[Picture, Picture]:
     """Return the slice with the outlines of lesion and lungs, and the same without; the patient's right at the left."""
     part = (index, field.rows, field.columns)
     _, *spacing = volume.geometry.spacing_mm

@@ -10,14 +10,14 @@ from dataclasses import dataclass
 
 from pydicom.dataset import Dataset
 
-from triaged.exams.ct.finding import Reading
+from triaged.exams.ct.finding import LungAnalysis
 from triaged.exams.ct.options import Palette
 from triaged.exams.ct.pictures.colour import overlaid, plain
 from triaged.exams.ct.pictures.comparison import change_rows, write_change
 from triaged.exams.ct.pictures.keyslices import KeySlice, draw_slice, field_mm, key_slices, locator, lungs_field
 from triaged.exams.ct.pictures.legend import LEGEND_WIDTH, draw_legend
 from triaged.exams.ct.pictures.projection import Direction, Projection, cropped
-from triaged.exams.ct.pictures.wording import other_engine, reading_lines, slice_line
+from triaged.exams.ct.pictures.wording import analysis_lines, other_engine, slice_line
 from triaged.exams.ct.pictures.zones import LungThirds, lung_thirds
 from triaged.exams.exam import Earlier
 from triaged.imaging.volume import Volume
@@ -38,7 +38,7 @@ from triaged.results.page import Page, Picture
 from triaged.results.provenance import Provenance
 from triaged.results.wording import Lines, percent, reason_lines, revision_note, written_date
 from triaged.study.assessment import Reason
-from triaged.study.placement import Placement
+from triaged.study.ranking import Ranking
 
 PICTURES_TITLE = "CT-derived projection"
 _NOTICE = notice(PICTURES_TITLE)
@@ -65,8 +65,8 @@ def result_pages(
     header: Dataset,
     volume: Volume,
     views: Sequence[Projection],
-    reading: Reading,
-    placement: Placement,
+    reading: LungAnalysis,
+    ranking: Ranking,
     provenance: Provenance,
     *,
     palette: Palette = Palette.GREEN_RED,
@@ -79,7 +79,7 @@ def result_pages(
     a reader can jump there.
     """
     coronal, *sagittals = shown = cropped(tuple(views))
-    lines = reading_lines(header, reading, placement, provenance, earlier.prior if earlier else None)
+    lines = analysis_lines(header, reading, ranking, provenance, earlier.prior if earlier else None)
     style = _Style(Heading(lines.headline, _NOTICE, revision_note(provenance)), palette, lines, lung_thirds(reading))
     pages = [
         _summary(shown, style),
@@ -92,9 +92,9 @@ def result_pages(
     return tuple(pages)
 
 
-def reason_pages(header: Dataset, reason: Reason, placement: Placement, provenance: Provenance) -> tuple[Page, ...]:
+def reason_pages(header: Dataset, reason: Reason, ranking: Ranking, provenance: Provenance) -> tuple[Page, ...]:
     """Return the page of a study that has no score: the reason, and no picture of the patient."""
-    lines = reason_lines(header, reason, placement, provenance)
+    lines = reason_lines(header, reason, ranking, provenance)
     sheet = Sheet(Heading(lines.headline, _NOTICE, revision_note(provenance), AMBER))
     sheet.paragraph(lines.body, (MARGIN, TOP))
     return (Page("reason", "Not scored", sheet.pixels, None, None, f"{reason.code.value} {reason.detail}"),)
@@ -145,7 +145,7 @@ def _view(view: Projection, style: _Style, kind: str) -> Page:
 
 
 def _key_slices(
-    volume: Volume, reading: Reading, coronal: Projection, style: _Style, names: Sequence[str]
+    volume: Volume, reading: LungAnalysis, coronal: Projection, style: _Style, names: Sequence[str]
 ) -> list[Page]:
     profile = style.thirds[0].counts
     for other in style.thirds[1:]:
@@ -183,7 +183,7 @@ def _key_slice(
 
 
 def _comparison(
-    header: Dataset, coronal: Projection, reading: Reading, earlier: Earlier, style: _Style, caution: str
+    header: Dataset, coronal: Projection, reading: LungAnalysis, earlier: Earlier, style: _Style, caution: str
 ) -> Page:
     """Return the coronal views of both studies side by side, at the same scale and in the same colours."""
     (then,) = cropped((earlier.view,))

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from triaged.exams.ct.finding import Reading
+from triaged.exams.ct.finding import LungAnalysis
 from triaged.exams.ct.pictures.zones import Counts, counts
 from triaged.imaging.volume import Volume
 
@@ -91,7 +91,7 @@ class _Rays:
     hu: Image
 
 
-def projections(volume: Volume, reading: Reading) -> tuple[Projection, ...]:
+def projections(volume: Volume, reading: LungAnalysis) -> tuple[Projection, ...]:
     """Return the coronal view and one sagittal view per lung, or one in all where the lungs were not told apart."""
     lesion = reading.lesion.voxels
     sides = _sides(reading)
@@ -105,7 +105,7 @@ def projections(volume: Volume, reading: Reading) -> tuple[Projection, ...]:
     return tuple(views)
 
 
-def _sides(reading: Reading) -> list[_Side]:
+def _sides(reading: LungAnalysis) -> list[_Side]:
     right, left = reading.right_lung.voxels, reading.left_lung.voxels
     if not (left.any() and right.any()):
         return [_Side(Direction.SAGITTAL, slice(None), (left if left.any() else right,))]

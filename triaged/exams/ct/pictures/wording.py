@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydicom.dataset import Dataset
 
-from triaged.exams.ct.finding import CtNumbers, Reading
+from triaged.exams.ct.finding import CtNumbers, LungAnalysis
 from triaged.exams.ct.pictures.keyslices import KeySlice
 from triaged.exams.ct.pictures.zones import AFFECTED_ZONE, lung_thirds
 from triaged.imaging.geometry import Geometry
@@ -12,12 +12,12 @@ from triaged.results.provenance import Provenance
 from triaged.results.wording import Lines, origin_lines, percent, to_ascii, written_date
 from triaged.study.concepts import Output
 from triaged.study.finding import Finding, Suspicion
-from triaged.study.placement import Placement
+from triaged.study.ranking import Ranking
 from triaged.study.records import Prior
 
 
-def reading_lines(
-    header: Dataset, reading: Reading, placement: Placement, provenance: Provenance, prior: Prior | None = None
+def analysis_lines(
+    header: Dataset, reading: LungAnalysis, ranking: Ranking, provenance: Provenance, prior: Prior | None = None
 ) -> Lines:
     """Return the words of a scored study, with the change since an earlier one where there is one."""
     finding, numbers = reading.finding, CtNumbers.of(reading.finding)
@@ -34,7 +34,7 @@ def reading_lines(
             *(_change(numbers, prior, provenance) if prior else ()),
             *([f"Check: {', '.join(flag.value for flag in finding.quality)}"] if finding.quality else []),
         ),
-        verdict=(f"Class {placement.triage_class.value}: {to_ascii(placement.reason)}",),
+        verdict=(f"Class {ranking.triage_class.value}: {to_ascii(ranking.reason)}",),
         origin=origin_lines(header, provenance),
     )
 
@@ -135,7 +135,7 @@ def _change(now: CtNumbers, prior: Prior, provenance: Provenance) -> tuple[str, 
     return (since, other) if other else (since,)
 
 
-def _zones(reading: Reading) -> tuple[str, ...]:
+def _zones(reading: LungAnalysis) -> tuple[str, ...]:
     zones = [(thirds.name, thirds.counts.shares) for thirds in lung_thirds(reading)]
     lines = [
         f"{name} thirds: upper {percent(upper)}, middle {percent(middle)}, lower {percent(lower)}"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from triaged.exams.ct.finding import Reading
+from triaged.exams.ct.finding import LungAnalysis
 
 AFFECTED_ZONE = 0.3  # from this share on a third of a lung counts as affected
 
@@ -57,7 +57,7 @@ def counts(lesion: NDArray[np.bool_], lung: NDArray[np.bool_]) -> Counts:
     return Counts(np.array([count for count, _, _ in pairs], np.int64), np.array(affected, np.int64))
 
 
-def lung_thirds(reading: Reading) -> tuple[LungThirds, ...]:
+def lung_thirds(reading: LungAnalysis) -> tuple[LungThirds, ...]:
     """Return the thirds of the right and of the left lung, or of the lungs as one."""
     lesion, right, left = reading.lesion.voxels, reading.right_lung.voxels, reading.left_lung.voxels
     if right.any() and left.any():

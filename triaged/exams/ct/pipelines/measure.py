@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 
 from triaged.errors import UnreadableStudy
-from triaged.exams.ct.finding import DENSE_HU, Acquisition, CtNumbers, Reading, ct_finding
+from triaged.exams.ct.finding import DENSE_HU, Acquisition, CtNumbers, LungAnalysis, ct_finding
 from triaged.exams.ct.options import CtOptions
 from triaged.exams.ct.pipelines.split import SplitMethod
 from triaged.imaging.volume import Mask, Volume
@@ -72,7 +72,7 @@ def body_ml(hu: Volume) -> float:
 
 def measure(
     volume: Volume, lungs: Lungs, lesion: Mask, verdict: Verdict, acquisition: Acquisition, options: CtOptions
-) -> Reading:
+) -> LungAnalysis:
     """Return the finding that the masks amount to, with the masks; `lesion` lies within the lungs.
 
     Severity is the larger of both lungs' lesion shares (Goncharov et al., section 2.2), in single-lung mode the share
@@ -102,7 +102,7 @@ def measure(
         identification_threshold=verdict.identification_threshold,
         quality=_quality(volume, lungs, total.lung * voxel_ml, acquisition),
     )
-    return Reading(finding, lungs.right, lungs.left, lesion)
+    return LungAnalysis(finding, lungs.right, lungs.left, lesion)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from triaged.errors import ModelRefused
-from triaged.exams.ct.finding import Acquisition, Reading
+from triaged.exams.ct.finding import Acquisition, LungAnalysis
 from triaged.exams.ct.options import CtOptions
 from triaged.exams.ct.pipelines.airway import central_airway
 from triaged.exams.ct.pipelines.body import within_body
@@ -48,7 +48,7 @@ class CtPipeline:
         self._networks = networks
         self._options = options
 
-    def read(self, volume: Volume, acquisition: Acquisition) -> Reading:
+    def read(self, volume: Volume, acquisition: Acquisition) -> LungAnalysis:
         """Return scores and masks; see `Pipeline`."""
         manifest = self._networks.manifest
         settings = manifest.settings

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from triaged.exams.ct.finding import Acquisition, Reading
+from triaged.exams.ct.finding import Acquisition, LungAnalysis
 from triaged.imaging.volume import Volume
 
 
 class Pipeline(Protocol):
     """Reads one CT series."""
 
-    def read(self, volume: Volume, acquisition: Acquisition) -> Reading:
+    def read(self, volume: Volume, acquisition: Acquisition) -> LungAnalysis:
         """Return scores and masks of a series, on the volume's own canonical grid.
 
         Raises:

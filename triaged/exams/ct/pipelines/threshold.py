@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from triaged.exams.ct.finding import Acquisition, Reading
+from triaged.exams.ct.finding import Acquisition, LungAnalysis
 from triaged.exams.ct.options import CtOptions
 from triaged.exams.ct.pipelines.airway import central_airway
 from triaged.exams.ct.pipelines.body import within_body
@@ -37,7 +37,7 @@ class ThresholdPipeline:
     def __init__(self, options: CtOptions) -> None:
         self._options = options
 
-    def read(self, volume: Volume, acquisition: Acquisition) -> Reading:
+    def read(self, volume: Volume, acquisition: Acquisition) -> LungAnalysis:
         """Return severity and masks; see `Pipeline`."""
         hu = resample_in_plane(volume)
         sides = classical_lungs(hu, central_airway(hu), within_body(hu))

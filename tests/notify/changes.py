@@ -9,8 +9,8 @@ from typing import Any
 from tests.findings import finding_of
 from triaged.study.assessment import Assessed
 from triaged.study.finding import QualityFlag
-from triaged.study.placement import OrderPriority, TriageClass
-from triaged.study.push import Change, Occasion, Push, Scored
+from triaged.study.notification import Change, Notification, Occasion, Scored
+from triaged.study.ranking import RequestPriority, TriageClass
 from triaged.study.records import Patient
 from triaged.study.uids import StudyUID
 
@@ -36,7 +36,7 @@ FINDING = finding_of(
 RESULT = Scored(2, datetime(2026, 3, 1, 12, 4, tzinfo=UTC), "ct-test 1.0", Assessed(FINDING))
 
 
-def push(**changed: Any) -> Push:
+def push(**changed: Any) -> Notification:
     """Return a push of a change of class to B, with what is changed of it."""
     change = Change(
         study_uid=StudyUID.parse("1.2.826.0.1.1"),
@@ -45,8 +45,8 @@ def push(**changed: Any) -> Push:
         class_before=TriageClass.UNSCORED,
         class_after=TriageClass.SEVERE,
         reason="B severe — left lung 54 %, P .91",
-        order_priority=OrderPriority.HIGH,
+        order_priority=RequestPriority.HIGH,
         patient=PATIENT,
         result=RESULT,
     )
-    return Push(42, "ris", 1, replace(change, **changed))
+    return Notification(42, "ris", 1, replace(change, **changed))

@@ -10,8 +10,8 @@ from typing import Any, assert_never
 
 from triaged.study.assessment import Assessed, Failed, OutOfScope
 from triaged.study.concepts import Output
-from triaged.study.placement import TriageClass
-from triaged.study.push import Push, Scored
+from triaged.study.notification import Notification, Scored
+from triaged.study.ranking import TriageClass
 from triaged.study.records import Patient
 from triaged.triage.reason import WORDS
 
@@ -27,7 +27,7 @@ _ALWAYS = (
 """Names that stand in every scored result, null where there is no number; others stand where they were measured."""
 
 
-def body(push: Push, patient: Patient | None, *, now: datetime) -> bytes:
+def body(push: Notification, patient: Patient | None, *, now: datetime) -> bytes:
     """Return the JSON in UTF-8; without a patient it says nothing that names one, the accession number included."""
     change = push.change
     told: dict[str, Any] = {

@@ -12,8 +12,8 @@ from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from triaged.config.values import Host, Port, ResolvedPath, Section, wrong
-from triaged.push.oru import Ends
-from triaged.study.push import Occasion
+from triaged.notify.oru import Ends
+from triaged.study.notification import Occasion
 
 _OF_HL7 = (
     "host",

@@ -10,26 +10,26 @@ import time
 from dataclasses import dataclass
 from datetime import datetime
 
-from triaged.push.acknowledgement import outcome_of
-from triaged.push.connection import Address, connect, said
-from triaged.push.oru import Ends, control_id, oru_r01
+from triaged.notify.acknowledgement import outcome_of
+from triaged.notify.connection import Address, connect, said
+from triaged.notify.oru import Ends, control_id, oru_r01
 from triaged.steps.ports import SendOutcome, Sent, Unreachable
-from triaged.study.push import Push
+from triaged.study.notification import Notification
 
 _START, _END = b"\x0b", b"\x1c\x0d"
 _LONGEST_ANSWER = 65_536
 
 
 @dataclass(frozen=True, slots=True)
-class MllpReceiver:
-    """A receiver of HL7; fits `triaged.steps.push.Receiver`. `timeout_s` is for connecting, and for the answer."""
+class MllpSubscriber:
+    """A receiver of HL7; fits `triaged.steps.notify.Receiver`. `timeout_s` is for connecting, and for the answer."""
 
     address: Address
     ends: Ends
     timeout_s: float
     names_patient: bool = True
 
-    def push(self, push: Push, *, now: datetime) -> SendOutcome:
+    def push(self, push: Notification, *, now: datetime) -> SendOutcome:
         """Send one change and wait for its acknowledgement; never raises for what a receiver does."""
         patient = push.change.patient if self.names_patient else None
         framed = _START + oru_r01(push, patient, self.ends, now=now) + _END

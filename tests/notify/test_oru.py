@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from triaged.push.oru import Ends, oru_r01
+from triaged.notify.oru import Ends, oru_r01
 from triaged.study.assessment import Assessed, Failed, OutOfScope, Reason, ReasonCode
 from triaged.study.finding import QualityFlag
-from triaged.study.placement import OrderPriority, TriageClass
-from triaged.study.push import Scored
+from triaged.study.notification import Scored
+from triaged.study.ranking import RequestPriority, TriageClass
 from triaged.study.records import Patient
 from triaged.triage.reason import WORDS
 
@@ -148,9 +148,14 @@ def test_what_is_no_date_and_no_sex_is_not_sent_as_one(birth_date: str, sex: str
 
 @pytest.mark.parametrize(
     ("priority", "code"),
-    [(OrderPriority.STAT, "S"), (OrderPriority.ROUTINE, "R"), (OrderPriority.LOW, "R"), (OrderPriority.UNKNOWN, None)],
+    [
+        (RequestPriority.STAT, "S"),
+        (RequestPriority.ROUTINE, "R"),
+        (RequestPriority.LOW, "R"),
+        (RequestPriority.UNKNOWN, None),
+    ],
 )
-def test_the_urgency_of_the_order_is_told_where_it_is_known(priority: OrderPriority, code: str | None) -> None:
+def test_the_urgency_of_the_order_is_told_where_it_is_known(priority: RequestPriority, code: str | None) -> None:
     found = [str(segment[9]) for segment in message(order_priority=priority) if str(segment[0]) == "TQ1"]
     assert found == ([] if code is None else [code])
 

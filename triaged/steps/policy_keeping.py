@@ -9,9 +9,9 @@ from datetime import datetime
 
 import structlog
 
-from triaged.steps.placing import placing
+from triaged.steps.ranking_policy import ranking_policy
 from triaged.store.listing.policies import Policies, PolicyInForce
-from triaged.store.listing.standings import Standings
+from triaged.store.listing.rankings import Rankings
 from triaged.triage.guard import Guarded, GuardOptions, Trust, observe, watch
 from triaged.triage.scheme import TriageOptions, described
 
@@ -24,7 +24,7 @@ PASSED = "time passed"
 SETTLED = "came while the policy changed"
 
 
-class Keeper:
+class PolicyKeeping:
     """Places studies anew when something beside them changed, as often as the clock calls.
 
     `guard` is None where the site has switched the guard off; `reference` is the share of scored studies that is
@@ -34,17 +34,17 @@ class Keeper:
     def __init__(
         self,
         policies: Policies,
-        standings: Standings,
+        rankings: Rankings,
         *,
         triage: TriageOptions,
         guard: GuardOptions | None,
         reference: float | None,
     ) -> None:
         self._policies = policies
-        self._standings = standings
+        self._standings = rankings
         self._triage = triage
         self._settings = described(triage)
-        self._placing = placing(triage)
+        self._placing = ranking_policy(triage)
         self._guard = guard
         self._reference = reference
         self._adopted = False
@@ -52,7 +52,7 @@ class Keeper:
 
     def tick(self, *, now: datetime) -> int:
         """Place anew what time alone moves; return how many studies that were."""
-        return self._standings.place_due(self._placing, cause=PASSED, now=now)
+        return self._standings.rerank_due(self._placing, cause=PASSED, now=now)
 
     def look(self, *, now: datetime) -> None:
         """Adopt the settings once, and look whether the order can be trusted.
@@ -63,7 +63,7 @@ class Keeper:
             TryLater: the store is away; the next look does it.
         """
         if self._settling:
-            self._standings.place_all_again(self._placing, cause=SETTLED, now=now)
+            self._standings.rerank_all(self._placing, cause=SETTLED, now=now)
             self._settling = False
         if not self._adopted:
             self._adopt(now)

@@ -9,7 +9,7 @@ from datetime import datetime
 from triaged.study.assessment import Assessment
 from triaged.study.finding import Finding
 from triaged.study.lifecycle import State
-from triaged.study.placement import OrderPriority, Override, Placement, Trend
+from triaged.study.ranking import Override, Ranking, RequestPriority, Trend
 from triaged.study.uids import StudyUID
 
 
@@ -49,7 +49,7 @@ class Compared:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class RankingInput:
     """How a study stands at `now`, after whatever just happened to it.
 
     `since` is the time from which it counts as waiting: when it was ready first, before that its first instance.
@@ -62,13 +62,13 @@ class Standing:
     since: datetime
     now: datetime
     state: State
-    order_priority: OrderPriority
+    order_priority: RequestPriority
     assessment: Assessment | None = None
     override: Override = Override.NONE
     comparison: Comparison | None = None
     trusted: bool = True
 
 
-Placing = Callable[[Standing], Placement]
+RankingPolicy = Callable[[RankingInput], Ranking]
 """Decides where a study stands. The store calls it within the transaction that changes something, so that nothing that
 happened at the same moment is lost."""

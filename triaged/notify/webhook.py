@@ -9,17 +9,17 @@ from datetime import datetime
 from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 
-from triaged.push.body import body
-from triaged.push.connection import Address, connect, said
+from triaged.notify.body import body
+from triaged.notify.connection import Address, connect, said
 from triaged.steps.ports import Refused, SendOutcome, Sent, Unreachable
-from triaged.study.push import Push
+from triaged.study.notification import Notification
 
 _LATER = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS}
 
 
 @dataclass(frozen=True, slots=True)
-class WebhookReceiver:
-    """A receiver of JSON; fits `triaged.steps.push.Receiver`. `target` is path and query; no secret: no signature."""
+class WebhookSubscriber:
+    """A receiver of JSON; fits `triaged.steps.notify.Receiver`. `target` is path and query; no secret: no signature."""
 
     address: Address
     target: str
@@ -27,7 +27,7 @@ class WebhookReceiver:
     secret: bytes = field(default=b"", repr=False)
     names_patient: bool = False
 
-    def push(self, push: Push, *, now: datetime) -> SendOutcome:
+    def push(self, push: Notification, *, now: datetime) -> SendOutcome:
         """Post one change; never raises for what a receiver does."""
         content = body(push, push.change.patient if self.names_patient else None, now=now)
         connection = self._connection()
@@ -53,7 +53,7 @@ class WebhookReceiver:
             return HTTPConnection(host, port, timeout=self.timeout_s)
         return HTTPSConnection(host, port, timeout=self.timeout_s, context=tls)
 
-    def _headers(self, push: Push, content: bytes) -> dict[str, str]:
+    def _headers(self, push: Notification, content: bytes) -> dict[str, str]:
         headers = {"Content-Type": "application/json", "X-Triaged-Delivery": str(push.number), "User-Agent": "triaged"}
         if self.secret:
             digest = hmac.new(self.secret, content, hashlib.sha256).hexdigest()

@@ -20,21 +20,21 @@ from tests.store.making import (
     finding,
     instance,
     make_ready,
-    placement,
+    ranking,
     study_uid,
 )
 from triaged.errors import StaleClaim
-from triaged.store.couriers.pushes import Pushes
+from triaged.store.couriers.notifications import Notifications
 from triaged.store.listing.actions import Actions
-from triaged.store.listing.standings import Standings
+from triaged.store.listing.rankings import Rankings
 from triaged.store.listing.worklist import Worklist
 from triaged.store.tables.database import Database
 from triaged.study.assessment import Assessed
-from triaged.study.placement import OrderPriority, Override, Placement, TriageClass
-from triaged.study.push import Occasion, Push, Scored
-from triaged.study.reading import ActionKind
+from triaged.study.notification import Notification, Occasion, Scored
+from triaged.study.ranking import Override, Ranking, RequestPriority, TriageClass
+from triaged.study.ranking_input import RankingInput
+from triaged.study.read_state import ActionKind
 from triaged.study.records import DeliveryState
-from triaged.study.standing import Standing
 
 EVERYTHING = frozenset(Occasion)
 CHANGES = frozenset({Occasion.CLASS_CHANGE})
@@ -42,8 +42,8 @@ A, B, N, U = TriageClass.CRITICAL, TriageClass.SEVERE, TriageClass.NOT_FLAGGED, 
 
 
 @pytest.fixture
-def pushes(database: Database) -> Pushes:
-    found = Pushes(database)
+def pushes(database: Database) -> Notifications:
+    found = Notifications(database)
     found.subscribe({"ris": EVERYTHING})
     return found
 
@@ -54,49 +54,49 @@ def scored(database: Database, study: int = 1, triage_class: TriageClass = B, *,
     commit(studies, claimed(studies, minutes=minutes), minutes=minutes, where=to(triage_class, study))
 
 
-def to(triage_class: TriageClass, study: int = 1) -> Placement:
-    return placement(0, study_uid(study), triage_class=triage_class, reason=f"{triage_class.value} as told")
+def to(triage_class: TriageClass, study: int = 1) -> Ranking:
+    return ranking(0, study_uid(study), triage_class=triage_class, reason=f"{triage_class.value} as told")
 
 
 def moved(database: Database, triage_class: TriageClass, *, minutes: float, study: int = 1) -> None:
     """Give a study another class, as a change of the order or of a threshold does."""
-    Standings(database).place_again(
-        study_uid(study).value, lambda _: to(triage_class, study), cause="test", now=at(minutes)
-    )
+    Rankings(database).rerank(study_uid(study).value, lambda _: to(triage_class, study), cause="test", now=at(minutes))
 
 
-def due(pushes: Pushes, receiver: str = "ris", *, minutes: float, lease_s: float = 60.0) -> Push:
+def due(pushes: Notifications, receiver: str = "ris", *, minutes: float, lease_s: float = 60.0) -> Notification:
     push = pushes.claim_due("courier-1", to=receiver, lease_s=lease_s, now=at(minutes))
     assert push is not None
     return push
 
 
-def nothing_due(pushes: Pushes, receiver: str = "ris", *, minutes: float) -> bool:
+def nothing_due(pushes: Notifications, receiver: str = "ris", *, minutes: float) -> bool:
     return pushes.claim_due("courier-2", to=receiver, lease_s=60, now=at(minutes)) is None
 
 
-def states(pushes: Pushes, study: int = 1) -> list[tuple[str, str, DeliveryState]]:
+def states(pushes: Notifications, study: int = 1) -> list[tuple[str, str, DeliveryState]]:
     return [(each.class_before, each.class_after, each.state) for each in pushes.pushes(study_uid(study).value)]
 
 
-def test_a_result_is_told_with_the_classes_before_and_after(database: Database, pushes: Pushes) -> None:
+def test_a_result_is_told_with_the_classes_before_and_after(database: Database, pushes: Notifications) -> None:
     scored(database, minutes=3)
     push = due(pushes, minutes=4)
     change = push.change
     assert (push.receiver, push.attempts, change.occasion) == ("ris", 1, Occasion.RESULT)
     assert (change.study_uid, change.at, change.class_before, change.class_after) == (study_uid(1), at(3), U, B)
-    assert (change.reason, change.patient, change.order_priority) == ("B as told", PATIENT, OrderPriority.ROUTINE)
+    assert (change.reason, change.patient, change.order_priority) == ("B as told", PATIENT, RequestPriority.ROUTINE)
     assert change.result is not None
     assert (change.result.revision, change.result.algorithm) == (1, "ct-test")
     assert change.result.assessment == Assessed(finding())
 
 
-def test_a_study_that_arrives_is_no_change(database: Database, pushes: Pushes) -> None:
+def test_a_study_that_arrives_is_no_change(database: Database, pushes: Notifications) -> None:
     make_ready(Studies(database), 1)
     assert nothing_due(pushes, minutes=1000)
 
 
-def test_a_change_without_a_new_result_is_told_with_the_result_that_stands(database: Database, pushes: Pushes) -> None:
+def test_a_change_without_a_new_result_is_told_with_the_result_that_stands(
+    database: Database, pushes: Notifications
+) -> None:
     scored(database)
     pushes.sent(due(pushes, minutes=2), now=at(2))
     moved(database, A, minutes=3)
@@ -106,45 +106,45 @@ def test_a_change_without_a_new_result_is_told_with_the_result_that_stands(datab
     assert change.result.assessment == Assessed(finding())
 
 
-def test_another_place_within_the_class_is_no_change(database: Database, pushes: Pushes) -> None:
+def test_another_place_within_the_class_is_no_change(database: Database, pushes: Notifications) -> None:
     scored(database)
     pushes.sent(due(pushes, minutes=2), now=at(2))
-    other = placement(-60, study_uid(1), triage_class=B, reason="B for another reason")
-    assert Standings(database).place_again(study_uid(1).value, lambda _: other, cause="test", now=at(3))
+    other = ranking(-60, study_uid(1), triage_class=B, reason="B for another reason")
+    assert Rankings(database).rerank(study_uid(1).value, lambda _: other, cause="test", now=at(3))
     assert nothing_due(pushes, minutes=1000)
 
 
-def test_each_way_of_changing_a_class_is_told(database: Database, pushes: Pushes) -> None:
+def test_each_way_of_changing_a_class_is_told(database: Database, pushes: Notifications) -> None:
     for study in (1, 2, 3):
         scored(database, study, minutes=study)
         pushes.sent(due(pushes, minutes=5), now=at(5))
     uids = [study_uid(study).value for study in (1, 2, 3)]
 
-    def policy(standing: Standing) -> Placement:
-        study = uids.index(standing.study_uid.value) + 1
-        urgent = standing.override is Override.PIN or standing.order_priority is OrderPriority.STAT
+    def policy(ranking_input: RankingInput) -> Ranking:
+        study = uids.index(ranking_input.study_uid.value) + 1
+        urgent = ranking_input.override is Override.PIN or ranking_input.order_priority is RequestPriority.STAT
         return to(TriageClass.EMERGENCY if urgent else B, study)
 
-    Actions(database).act(uids[0], ActionKind.PINNED, "Dr. Grey", placing=policy, now=at(6))
-    Standings(database).prioritise(uids[1], OrderPriority.STAT, policy, cause="MWL", now=at(7))
+    Actions(database).act(uids[0], ActionKind.PINNED, "Dr. Grey", ranking_policy=policy, now=at(6))
+    Rankings(database).prioritise(uids[1], RequestPriority.STAT, policy, cause="MWL", now=at(7))
     told = [due(pushes, minutes=9).change for _ in (1, 2)]
     assert [(each.study_uid.value, each.class_after) for each in told] == [(uid, "E0") for uid in uids[:2]]
-    Standings(database).place_all_again(
-        lambda standing: to(N, uids.index(standing.study_uid.value) + 1), cause="s1", now=at(8)
+    Rankings(database).rerank_all(
+        lambda ranking_input: to(N, uids.index(ranking_input.study_uid.value) + 1), cause="s1", now=at(8)
     )
     assert due(pushes, minutes=9).change.study_uid.value == uids[2]
 
 
-def test_what_is_rolled_back_is_told_to_nobody(database: Database, pushes: Pushes) -> None:
+def test_what_is_rolled_back_is_told_to_nobody(database: Database, pushes: Notifications) -> None:
     scored(database)
     pushes.sent(due(pushes, minutes=2), now=at(2))
     nowhere = replace(to(A), sort_key=None)  # type: ignore[arg-type]
     with pytest.raises(IntegrityError, match=r"(?i)null"):
-        Standings(database).place_again(study_uid(1).value, lambda _: nowhere, cause="test", now=at(3))
+        Rankings(database).rerank(study_uid(1).value, lambda _: nowhere, cause="test", now=at(3))
     assert states(pushes) == [(U, B, DeliveryState.SENT)]
 
 
-def test_a_result_that_comes_too_late_is_told_to_nobody(database: Database, pushes: Pushes) -> None:
+def test_a_result_that_comes_too_late_is_told_to_nobody(database: Database, pushes: Notifications) -> None:
     studies = Studies(database)
     make_ready(studies, 1)
     claim = claimed(studies)
@@ -154,7 +154,7 @@ def test_a_result_that_comes_too_late_is_told_to_nobody(database: Database, push
     assert nothing_due(pushes, minutes=1000)
 
 
-def test_a_result_of_the_same_class_is_told_to_who_wants_results(database: Database, pushes: Pushes) -> None:
+def test_a_result_of_the_same_class_is_told_to_who_wants_results(database: Database, pushes: Notifications) -> None:
     pushes.subscribe({"ris": EVERYTHING, "pager": CHANGES, "archive": frozenset({Occasion.RESULT})})
     scored(database)
     for receiver in ("ris", "pager", "archive"):
@@ -168,14 +168,14 @@ def test_a_result_of_the_same_class_is_told_to_who_wants_results(database: Datab
     assert due(pushes, "pager", minutes=6).change.class_after is A
 
 
-def test_the_same_result_made_again_is_no_news(database: Database, pushes: Pushes) -> None:
+def test_the_same_result_made_again_is_no_news(database: Database, pushes: Notifications) -> None:
     scored(database)
     pushes.sent(due(pushes, minutes=2), now=at(2))
     again(database, B, minutes=3, basis="slices and requeues 1")
     assert nothing_due(pushes, minutes=1000)
 
 
-def test_what_was_not_told_yet_gives_way_to_what_holds_now(database: Database, pushes: Pushes) -> None:
+def test_what_was_not_told_yet_gives_way_to_what_holds_now(database: Database, pushes: Notifications) -> None:
     scored(database)
     moved(database, A, minutes=3)
     assert states(pushes) == [(U, B, DeliveryState.WITHDRAWN), (U, A, DeliveryState.PENDING)]
@@ -185,7 +185,9 @@ def test_what_was_not_told_yet_gives_way_to_what_holds_now(database: Database, p
     assert nothing_due(pushes, minutes=1000)
 
 
-def test_a_change_that_was_taken_back_before_it_was_told_is_no_change(database: Database, pushes: Pushes) -> None:
+def test_a_change_that_was_taken_back_before_it_was_told_is_no_change(
+    database: Database, pushes: Notifications
+) -> None:
     scored(database)
     pushes.sent(due(pushes, minutes=2), now=at(2))
     moved(database, A, minutes=3)
@@ -194,7 +196,7 @@ def test_a_change_that_was_taken_back_before_it_was_told_is_no_change(database: 
     assert nothing_due(pushes, minutes=1000)
 
 
-def test_one_that_may_have_arrived_is_told_back_as_well(database: Database, pushes: Pushes) -> None:
+def test_one_that_may_have_arrived_is_told_back_as_well(database: Database, pushes: Notifications) -> None:
     scored(database)
     pushes.sent(due(pushes, minutes=2), now=at(2))
     moved(database, A, minutes=3)
@@ -203,7 +205,7 @@ def test_one_that_may_have_arrived_is_told_back_as_well(database: Database, push
     assert due(pushes, minutes=4).change.class_after is B
 
 
-def test_a_later_change_waits_until_the_one_before_it_is_told(database: Database, pushes: Pushes) -> None:
+def test_a_later_change_waits_until_the_one_before_it_is_told(database: Database, pushes: Notifications) -> None:
     scored(database)
     first = due(pushes, minutes=2)
     moved(database, A, minutes=2.1)
@@ -213,7 +215,9 @@ def test_a_later_change_waits_until_the_one_before_it_is_told(database: Database
 
 
 @pytest.mark.parametrize("how", ["retry", "refused", "dead"])
-def test_what_did_not_arrive_gives_way_to_what_waits_behind_it(database: Database, pushes: Pushes, how: str) -> None:
+def test_what_did_not_arrive_gives_way_to_what_waits_behind_it(
+    database: Database, pushes: Notifications, how: str
+) -> None:
     scored(database)
     first = due(pushes, minutes=2)
     moved(database, A, minutes=2.1)
@@ -226,7 +230,9 @@ def test_what_did_not_arrive_gives_way_to_what_waits_behind_it(database: Databas
     assert pushes.undelivered() == []
 
 
-def test_a_courier_that_died_holds_up_nothing_for_longer_than_its_lease(database: Database, pushes: Pushes) -> None:
+def test_a_courier_that_died_holds_up_nothing_for_longer_than_its_lease(
+    database: Database, pushes: Notifications
+) -> None:
     scored(database)
     dead_courier_s = due(pushes, minutes=2, lease_s=60)
     moved(database, A, minutes=2.1)
@@ -237,14 +243,14 @@ def test_a_courier_that_died_holds_up_nothing_for_longer_than_its_lease(database
         pushes.sent(dead_courier_s, now=at(3))
 
 
-def test_a_courier_that_starts_again_goes_on_where_it_died(database: Database, pushes: Pushes) -> None:
+def test_a_courier_that_starts_again_goes_on_where_it_died(database: Database, pushes: Notifications) -> None:
     scored(database)
     first = due(pushes, minutes=2, lease_s=9000)
     assert (pushes.release("courier-2"), pushes.release("courier-1")) == (0, 1)
     assert due(pushes, minutes=2).attempts == first.attempts + 1
 
 
-def test_a_receiver_that_is_away_delays_no_other(database: Database, pushes: Pushes) -> None:
+def test_a_receiver_that_is_away_delays_no_other(database: Database, pushes: Notifications) -> None:
     pushes.subscribe({"away": EVERYTHING, "ris": EVERYTHING})
     for study in (1, 2):
         scored(database, study, minutes=study)
@@ -256,7 +262,7 @@ def test_a_receiver_that_is_away_delays_no_other(database: Database, pushes: Pus
     assert nothing_due(pushes, "ris", minutes=1000)
 
 
-def test_one_study_that_is_refused_holds_up_no_other(database: Database, pushes: Pushes) -> None:
+def test_one_study_that_is_refused_holds_up_no_other(database: Database, pushes: Notifications) -> None:
     for study in (1, 2):
         scored(database, study, minutes=study)
     pushes.retry(due(pushes, minutes=3), error="AR", next_attempt_at=at(60), now=at(3))
@@ -267,7 +273,7 @@ def test_one_study_that_is_refused_holds_up_no_other(database: Database, pushes:
     ("study", "receiver", "revived"), [(None, None, 2), (study_uid(1).value, None, 1), (None, "other", 0)]
 )
 def test_a_person_has_what_was_lost_sent_again(
-    database: Database, pushes: Pushes, study: str | None, receiver: str | None, revived: int
+    database: Database, pushes: Notifications, study: str | None, receiver: str | None, revived: int
 ) -> None:
     for number in (1, 2):
         scored(database, number, minutes=number)
@@ -279,7 +285,7 @@ def test_a_person_has_what_was_lost_sent_again(
     assert pushes.counts()["ris"][DeliveryState.PENDING] == revived
 
 
-def test_who_is_not_subscribed_any_more_is_told_nothing_new(database: Database, pushes: Pushes) -> None:
+def test_who_is_not_subscribed_any_more_is_told_nothing_new(database: Database, pushes: Notifications) -> None:
     scored(database)
     pushes.subscribe({"other": EVERYTHING})
     moved(database, A, minutes=3)
@@ -291,7 +297,7 @@ def test_who_is_not_subscribed_any_more_is_told_nothing_new(database: Database, 
 
 
 def test_whatever_happens_at_once_every_study_is_told_in_order_and_to_the_end(
-    database: Database, pushes: Pushes
+    database: Database, pushes: Notifications
 ) -> None:
     studies, changed = (1, 2), threading.Event()
     for study in studies:
@@ -337,7 +343,7 @@ def test_whatever_happens_at_once_every_study_is_told_in_order_and_to_the_end(
 def again(database: Database, triage_class: TriageClass, *, minutes: float, basis: str | None = None) -> None:
     """Have the first study scored again."""
     studies = Studies(database)
-    studies.requeue(study_uid(1).value, placement=to(triage_class), now=at(minutes))
+    studies.requeue(study_uid(1).value, ranking=to(triage_class), now=at(minutes))
     claim = claimed(studies, minutes=minutes)
     commit(studies, claim, minutes=minutes, where=to(triage_class), basis=basis)
 

@@ -8,7 +8,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from triaged.push.body import body
+from triaged.notify.body import body
 from triaged.study.assessment import OutOfScope, Reason, ReasonCode
 
 from .changes import NOW, PATIENT, RESULT, push

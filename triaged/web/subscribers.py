@@ -28,7 +28,7 @@ class ReceiverLine:
 
 
 @dataclass(frozen=True, slots=True)
-class UntoldLine:
+class UndeliveredLine:
     """One change that a receiver refused, or that was given up; `why` may be the receiver's own words, or empty."""
 
     receiver: str
@@ -45,9 +45,9 @@ def receivers(counts: Mapping[str, Mapping[DeliveryState, int]]) -> list[Receive
     return [ReceiverLine(name, _numbers(states)) for name, states in sorted(counts.items())]
 
 
-def as_untold(push: PushDelivery) -> UntoldLine:
+def as_undelivered(push: PushDelivery) -> UndeliveredLine:
     """Return a push for people."""
-    return UntoldLine(
+    return UndeliveredLine(
         receiver=push.receiver,
         what=f"{push.class_before.value} → {push.class_after.value}",
         style=push.state.value.lower(),

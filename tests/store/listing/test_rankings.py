@@ -20,21 +20,21 @@ from tests.store.making import (
     instance,
     make_ready,
     next_set,
-    placement,
+    ranking,
     study_uid,
 )
 from triaged.errors import UnknownStudy
 from triaged.store.listing.actions import Actions
 from triaged.store.listing.moves import folded
 from triaged.store.listing.order import steps_between
-from triaged.store.listing.standings import Standings
+from triaged.store.listing.rankings import Rankings
 from triaged.store.listing.worklist import Worklist
 from triaged.store.tables.database import Database
 from triaged.study.assessment import Assessed, Failed, OutOfScope, Reason, ReasonCode
 from triaged.study.lifecycle import State
-from triaged.study.placement import Lane, OrderPriority, Override, Placement
-from triaged.study.reading import ActionKind
-from triaged.study.standing import Standing
+from triaged.study.ranking import Lane, Override, Ranking, RequestPriority
+from triaged.study.ranking_input import RankingInput
+from triaged.study.read_state import ActionKind
 
 from .test_actions import policy
 
@@ -47,20 +47,20 @@ def studies(database: Database) -> Studies:
 
 
 @pytest.fixture
-def standings(database: Database) -> Standings:
-    return Standings(database)
+def rankings(database: Database) -> Rankings:
+    return Rankings(database)
 
 
-def test_a_standing_is_what_was_written(studies: Studies, standings: Standings, database: Database) -> None:
-    admit(studies, instance(1, 1), minutes=1, priority=OrderPriority.HIGH)
-    assert standings.standing(STUDY, now=at(2)) == Standing(
-        study_uid(1), at(1), at(2), State.RECEIVING, OrderPriority.HIGH
+def test_a_standing_is_what_was_written(studies: Studies, rankings: Rankings, database: Database) -> None:
+    admit(studies, instance(1, 1), minutes=1, priority=RequestPriority.HIGH)
+    assert rankings.ranking_input(STUDY, now=at(2)) == RankingInput(
+        study_uid(1), at(1), at(2), State.RECEIVING, RequestPriority.HIGH
     )
-    studies.complete(study_uid(1), 1, placement=placement(3, study_uid(1)), cause="whole", now=at(3))
+    studies.complete(study_uid(1), 1, ranking=ranking(3, study_uid(1)), cause="whole", now=at(3))
     commit(studies, claimed(studies, minutes=4), severity=0.37)
-    Actions(database).act(STUDY, ActionKind.LOWERED, "ann", placing=policy, now=at(5))
-    assert standings.standing(STUDY, now=at(6)) == Standing(
-        study_uid(1), at(3), at(6), State.TRIAGED, OrderPriority.HIGH, Assessed(finding(0.37)), Override.LOWER
+    Actions(database).act(STUDY, ActionKind.LOWERED, "ann", ranking_policy=policy, now=at(5))
+    assert rankings.ranking_input(STUDY, now=at(6)) == RankingInput(
+        study_uid(1), at(3), at(6), State.TRIAGED, RequestPriority.HIGH, Assessed(finding(0.37)), Override.LOWER
     )
 
 
@@ -72,14 +72,14 @@ def test_a_standing_is_what_was_written(studies: Studies, standings: Standings, 
     ],
 )
 def test_a_study_without_a_score_stands_with_its_reason(
-    studies: Studies, standings: Standings, assessment: Failed | OutOfScope
+    studies: Studies, rankings: Rankings, assessment: Failed | OutOfScope
 ) -> None:
     make_ready(studies, 1)
     claim = claimed(studies)
     studies.commit(
         claim,
         assessment,
-        placement=placement(0, study_uid(1)),
+        ranking=ranking(0, study_uid(1)),
         not_chosen=(),
         chosen=None,
         objects=(),
@@ -90,74 +90,72 @@ def test_a_study_without_a_score_stands_with_its_reason(
         coronal_path=None,
         now=at(2),
     )
-    assert standings.standing(STUDY, now=at(3)).assessment == assessment
+    assert rankings.ranking_input(STUDY, now=at(3)).assessment == assessment
 
 
-def test_a_study_that_is_not_known_has_no_standing(standings: Standings) -> None:
+def test_a_study_that_is_not_known_has_no_standing(rankings: Rankings) -> None:
     with pytest.raises(UnknownStudy):
-        standings.standing("9.9", now=at(0))
+        rankings.ranking_input("9.9", now=at(0))
     with pytest.raises(UnknownStudy):
-        standings.place_again("9.9", policy, cause="because", now=at(0))
+        rankings.rerank("9.9", policy, cause="because", now=at(0))
 
 
-def test_a_place_is_made_anew_with_its_cause(studies: Studies, standings: Standings, database: Database) -> None:
+def test_a_place_is_made_anew_with_its_cause(studies: Studies, rankings: Rankings, database: Database) -> None:
     for number in (1, 2):
         admit(studies, instance(number, 1), minutes=number, where=policy)
     token = Worklist(database).version()
     uid = study_uid(2).value
-    assert standings.place_again(uid, _turned, cause="the last come first", now=at(5))
+    assert rankings.rerank(uid, _turned, cause="the last come first", now=at(5))
     assert Worklist(database).version() != token
     move = studies.moves(uid)[-1]
     assert (move.before, move.after, move.cause, move.at) == (2, 1, "the last come first", at(5))
     assert studies.events(uid)[-1].detail == "the last come first"
     token = Worklist(database).version()
-    assert not standings.place_again(uid, _turned, cause="again", now=at(6))
+    assert not rankings.rerank(uid, _turned, cause="again", now=at(6))
     assert Worklist(database).version() == token
 
 
 def test_another_list_can_make_an_order_more_urgent_and_never_less(
-    studies: Studies, standings: Standings, database: Database
+    studies: Studies, rankings: Rankings, database: Database
 ) -> None:
     for number in (1, 2):
         admit(studies, instance(number, 1), minutes=number, where=policy)
     uid = study_uid(2).value
-    assert standings.prioritise(uid, OrderPriority.STAT, _stat_first, cause="modality worklist", now=at(5))
+    assert rankings.prioritise(uid, RequestPriority.STAT, _stat_first, cause="modality worklist", now=at(5))
     assert [entry.study_instance_uid for entry in Worklist(database).entries()] == [uid, STUDY]
-    assert not standings.prioritise(uid, OrderPriority.LOW, _stat_first, cause="modality worklist", now=at(6))
-    assert standings.standing(uid, now=at(6)).order_priority is OrderPriority.STAT
+    assert not rankings.prioritise(uid, RequestPriority.LOW, _stat_first, cause="modality worklist", now=at(6))
+    assert rankings.ranking_input(uid, now=at(6)).order_priority is RequestPriority.STAT
     assert [event.event for event in studies.events(uid)][-2:] == ["ORDER_PRIORITY", "PLACED_AGAIN"]
 
 
-def test_the_whole_list_is_ordered_anew_as_one_change(
-    studies: Studies, standings: Standings, database: Database
-) -> None:
+def test_the_whole_list_is_ordered_anew_as_one_change(studies: Studies, rankings: Rankings, database: Database) -> None:
     for number in (1, 2, 3, 4):
         admit(studies, instance(number, 1), minutes=number, where=policy)
-    Actions(database).act(study_uid(2).value, ActionKind.DONE, "ann", placing=policy, now=at(5))
-    assert standings.place_all_again(_turned, cause="the last come first", now=at(6)) == 3
+    Actions(database).act(study_uid(2).value, ActionKind.DONE, "ann", ranking_policy=policy, now=at(5))
+    assert rankings.rerank_all(_turned, cause="the last come first", now=at(6)) == 3
     entries = Worklist(database).entries()
     assert [entry.study_instance_uid for entry in entries] == [study_uid(number).value for number in (4, 3, 1)]
     for number, told in ((1, (1, 3)), (3, (2, 2)), (4, (3, 1))):
         moves = [move for move in studies.moves(study_uid(number).value) if move.at == at(6)]
         assert [(move.before, move.after) for move in moves] == ([told] if told[0] != told[1] else [])
         assert {move.cause for move in moves} <= {"the last come first"}
-    assert standings.place_all_again(_turned, cause="again", now=at(7)) == 0
+    assert rankings.rerank_all(_turned, cause="again", now=at(7)) == 0
 
 
 @pytest.mark.parametrize("back", ["opened again", "undone", "late slice"])
 def test_a_study_that_comes_back_stands_where_the_policy_in_force_puts_it(
-    studies: Studies, standings: Standings, database: Database, back: str
+    studies: Studies, rankings: Rankings, database: Database, back: str
 ) -> None:
     for number in (1, 2):
         admit(studies, instance(number, 1), minutes=number, where=policy)
     actions = Actions(database)
-    actions.act(STUDY, ActionKind.DONE, "ann", placing=policy, now=at(5))
-    standings.place_all_again(_turned, cause="turned", now=at(6))
+    actions.act(STUDY, ActionKind.DONE, "ann", ranking_policy=policy, now=at(5))
+    rankings.rerank_all(_turned, cause="turned", now=at(6))
     match back:
         case "opened again":
-            actions.act(STUDY, ActionKind.REOPENED, "ann", placing=_turned, now=at(7))
+            actions.act(STUDY, ActionKind.REOPENED, "ann", ranking_policy=_turned, now=at(7))
         case "undone":
-            actions.undo(STUDY, "ann", placing=_turned, now=at(7))
+            actions.undo(STUDY, "ann", ranking_policy=_turned, now=at(7))
         case _:
             admit(studies, instance(1, 2), minutes=7, where=_turned)
     assert studies.moves(STUDY)[-1].after == 2
@@ -208,10 +206,10 @@ def _note(seen: dict[int, list[int | None]], on_list: Sequence[int]) -> None:
             positions.append(now)
 
 
-def _turned(standing: Standing) -> Placement:
-    return placement(-((standing.since - at(0)).total_seconds() / 60), standing.study_uid)
+def _turned(ranking_input: RankingInput) -> Ranking:
+    return ranking(-((ranking_input.since - at(0)).total_seconds() / 60), ranking_input.study_uid)
 
 
-def _stat_first(standing: Standing) -> Placement:
-    lane = Lane.EMERGENCY if standing.order_priority is OrderPriority.STAT else Lane.ORDERED
-    return placement(0, standing.study_uid, lane=lane)
+def _stat_first(ranking_input: RankingInput) -> Ranking:
+    lane = Lane.EMERGENCY if ranking_input.order_priority is RequestPriority.STAT else Lane.ORDERED
+    return ranking(0, ranking_input.study_uid, lane=lane)

@@ -13,22 +13,22 @@ from typing import Any
 from sqlalchemy import Connection, Row, Select, bindparam, delete, select, update
 
 from triaged.store.couriers.queue import Queue
-from triaged.store.listing.standings import assessment_of
+from triaged.store.listing.rankings import assessment_of
 from triaged.store.posting.leases import Leases, posted
-from triaged.store.posting.pushing import give_way_to_newer
+from triaged.store.posting.notifying import withdraw_for_newer
 from triaged.store.tables import schema
 from triaged.store.tables.findings import findings_of
 from triaged.store.tables.rows import insert_or_replace, known_study, patient_of, study_uid_of
 from triaged.store.tables.views import PushDelivery
-from triaged.study.placement import OrderPriority, TriageClass
-from triaged.study.push import Change, Occasion, Push, Scored
+from triaged.study.notification import Change, Notification, Occasion, Scored
+from triaged.study.ranking import RequestPriority, TriageClass
 from triaged.study.records import DeliveryState
 
 _push, _receiver, _study, _result = schema.push, schema.push_receiver, schema.study, schema.result
 _older = _push.alias("older")
 
 
-class Pushes(Queue[Push]):
+class Notifications(Queue[Notification]):
     """What the couriers write, and the administrator's resend; where something newer waits, that goes instead."""
 
     leases = Leases(_push)
@@ -87,7 +87,7 @@ class Pushes(Queue[Push]):
         """Return everything that receivers were told of a study, or are to be told, the oldest first."""
         return self._deliveries(_PUSHES.where(_study.c.study_uid == study_uid).order_by(_push.c.id))
 
-    def _first(self, connection: Connection, due: Select[Any], now: datetime) -> Push | None:
+    def _first(self, connection: Connection, due: Select[Any], now: datetime) -> Notification | None:
         """Return None also where another courier was faster; not what has something older of the same study before."""
         while (first := connection.execute(due, {"now": now}).first()) is not None:
             # The study first, as in a commit: so neither waits for the other.
@@ -95,18 +95,18 @@ class Pushes(Queue[Push]):
             push = connection.execute(_DUE_STILL, {"now": now, "push": first.id}).one_or_none()
             if push is None:
                 return None
-            if not give_way_to_newer(connection, push, now=now):
-                return Push(push.id, push.receiver, push.attempts + 1, _change(connection, push, study))
+            if not withdraw_for_newer(connection, push, now=now):
+                return Notification(push.id, push.receiver, push.attempts + 1, _change(connection, push, study))
         return None
 
-    def _named(self, item: Push) -> tuple[int, str]:
+    def _named(self, item: Notification) -> tuple[int, str]:
         return item.number, f"push {item.number} to {item.receiver}"
 
-    def _not_sent(self, item: Push, values: Mapping[str, Any], now: datetime) -> None:
+    def _not_sent(self, item: Notification, values: Mapping[str, Any], now: datetime) -> None:
         with self._database.begin() as connection:
             known_study(connection, item.change.study_uid.value)
             self._settle(connection, item, values)
-            give_way_to_newer(connection, connection.execute(_ONE, {"push": item.number}).one(), now=now)
+            withdraw_for_newer(connection, connection.execute(_ONE, {"push": item.number}).one(), now=now)
 
     def _deliveries(self, query: Select[Any]) -> list[PushDelivery]:
         with self._database.read() as connection:
@@ -126,7 +126,7 @@ def _change(connection: Connection, push: Row[Any], study: Row[Any]) -> Change:
         class_before=TriageClass(push.class_before),
         class_after=TriageClass(push.class_after),
         reason=push.reason,
-        order_priority=OrderPriority(study.order_priority),
+        order_priority=RequestPriority(study.order_priority),
         patient=patient_of(study),
         result=result,
     )
@@ -149,6 +149,6 @@ def _delivery(row: Row[Any]) -> PushDelivery:
 
 
 _ONE = select(_push).where(_push.c.id == bindparam("push"))
-_DUE_STILL = _ONE.where(Pushes.leases.is_due)
+_DUE_STILL = _ONE.where(Notifications.leases.is_due)
 _RESULT = select(_result).where(_result.c.id == bindparam("result"))
 _PUSHES = select(_push, _study.c.study_uid).join(_study, _study.c.id == _push.c.study_id)

@@ -27,7 +27,7 @@ class TriageClass(StrEnum):
     NOT_FLAGGED = "N"
 
 
-class OrderPriority(StrEnum):
+class RequestPriority(StrEnum):
     """Urgency that the order itself carries (0040,1003), before anything was computed."""
 
     STAT = "STAT"
@@ -39,12 +39,12 @@ class OrderPriority(StrEnum):
 
 
 URGENCY = (
-    OrderPriority.STAT,
-    OrderPriority.HIGH,
-    OrderPriority.MEDIUM,
-    OrderPriority.ROUTINE,
-    OrderPriority.LOW,
-    OrderPriority.UNKNOWN,
+    RequestPriority.STAT,
+    RequestPriority.HIGH,
+    RequestPriority.MEDIUM,
+    RequestPriority.ROUTINE,
+    RequestPriority.LOW,
+    RequestPriority.UNKNOWN,
 )
 """From the most urgent; where several things are said of one order, the most urgent counts."""
 
@@ -75,7 +75,7 @@ class Trend(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Placement:
+class Ranking:
     """Where a study stands and why.
 
     `sort_key` is a fixed-width ASCII text: plain ascending byte order of it is the worklist, as long as all keys were

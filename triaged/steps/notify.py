@@ -9,16 +9,16 @@ import structlog
 
 from triaged.steps.errand import Clock, DeliveryOptions, Errand, Fields, Words
 from triaged.steps.ports import SendOutcome, Sent, Unreachable
-from triaged.store.couriers.pushes import Pushes
-from triaged.study.push import Push
+from triaged.store.couriers.notifications import Notifications
+from triaged.study.notification import Notification
 
 log = structlog.get_logger()
 
 
-class Receiver(Protocol):
+class Subscriber(Protocol):
     """Is told of changes of a study's class, in its own language."""
 
-    def push(self, push: Push, *, now: datetime) -> SendOutcome:
+    def push(self, push: Notification, *, now: datetime) -> SendOutcome:
         """Tell one change, the same message in every attempt but for its time; never raises for what a peer does."""
         ...
 
@@ -27,7 +27,7 @@ class Receiver(Protocol):
         ...
 
 
-class Pusher(Errand[Push]):
+class Notifier(Errand[Notification]):
     """Tells one receiver, the oldest change first."""
 
     words = Words(
@@ -39,15 +39,15 @@ class Pusher(Errand[Push]):
     )
 
     def __init__(
-        self, pushes: Pushes, receiver: Receiver, *, name: str, options: DeliveryOptions, courier: str
+        self, pushes: Notifications, receiver: Subscriber, *, name: str, options: DeliveryOptions, courier: str
     ) -> None:
         super().__init__(pushes, options, courier=courier, to=name)
         self._receiver = receiver
 
-    def _do(self, item: Push, clock: Clock) -> SendOutcome:
+    def _do(self, item: Notification, clock: Clock) -> SendOutcome:
         return self._receiver.push(item, now=clock())
 
-    def _told(self, item: Push, outcome: SendOutcome, counted: Fields) -> Fields:
+    def _told(self, item: Notification, outcome: SendOutcome, counted: Fields) -> Fields:
         # A receiver's own words may name the patient: they stand on the status page and never in the log.
         why = {"why": outcome.reason} if isinstance(outcome, Unreachable) else {}
         uid = item.change.study_uid.value

@@ -21,20 +21,20 @@ from triaged.store.tables.rows import known_study, more_urgent, record_event, st
 from triaged.study.assessment import Assessed, Assessment, Failed, OutOfScope, Reason, ReasonCode
 from triaged.study.finding import Finding
 from triaged.study.lifecycle import State
-from triaged.study.placement import OrderPriority, Override, Placement
-from triaged.study.reading import ReadState
-from triaged.study.standing import Comparison, EarlierFinding, Placing, Standing
+from triaged.study.ranking import Override, Ranking, RequestPriority
+from triaged.study.ranking_input import Comparison, EarlierFinding, RankingInput, RankingPolicy
+from triaged.study.read_state import ReadState
 
 _FEW = 100
 """For more studies than this the results of all open ones are read at once."""
-Where = Placement | Placing
+Where = Ranking | RankingPolicy
 """A place that is the same however the study stands, or the policy that decides once that is known."""
 
 
-class Standings(Ledger):
+class Rankings(Ledger):
     """What decides about places, for one study and for all."""
 
-    def standing(self, study_uid: str, *, now: datetime) -> Standing:
+    def ranking_input(self, study_uid: str, *, now: datetime) -> RankingInput:
         """Return how a study stands.
 
         Raises:
@@ -44,9 +44,9 @@ class Standings(Ledger):
             row = connection.execute(_STUDY, {"uid": study_uid}).one_or_none()
             if row is None:
                 raise UnknownStudy(f"expected a study on the list, found none with the Study Instance UID {study_uid}")
-            return standing_of(connection, row, now=now)
+            return ranking_input_of(connection, row, now=now)
 
-    def place_again(self, study_uid: str, placing: Placing, *, cause: str, now: datetime) -> bool:
+    def rerank(self, study_uid: str, ranking_policy: RankingPolicy, *, cause: str, now: datetime) -> bool:
         """Give a study the place that the policy gives it now; tell whether that was another one.
 
         Raises:
@@ -54,10 +54,10 @@ class Standings(Ledger):
         """
         with self._database.begin() as connection:
             study = known_study(connection, study_uid)
-            return _place_again(connection, study, placing, cause=cause, now=now)
+            return _rerank(connection, study, ranking_policy, cause=cause, now=now)
 
     def prioritise(
-        self, study_uid: str, priority: OrderPriority, placing: Placing, *, cause: str, now: datetime
+        self, study_uid: str, priority: RequestPriority, ranking_policy: RankingPolicy, *, cause: str, now: datetime
     ) -> bool:
         """Take in what another list says about the urgency of a study's order; tell whether it moved.
 
@@ -68,22 +68,22 @@ class Standings(Ledger):
         """
         with self._database.begin() as connection:
             study = known_study(connection, study_uid)
-            urgent = more_urgent(OrderPriority(study.order_priority), priority)
+            urgent = more_urgent(RequestPriority(study.order_priority), priority)
             if urgent == study.order_priority:
                 return False
             connection.execute(_PRIORITISE, {"study": study.id, "order_priority": urgent})
             _record(connection, study, "ORDER_PRIORITY", f"{urgent}: {cause}", now=now)
-            return _place_again(connection, known_study(connection, study_uid), placing, cause=cause, now=now)
+            return _rerank(connection, known_study(connection, study_uid), ranking_policy, cause=cause, now=now)
 
-    def place_all_again(self, placing: Placing, *, cause: str, now: datetime) -> int:
+    def rerank_all(self, ranking_policy: RankingPolicy, *, cause: str, now: datetime) -> int:
         """Give every open study the place that the policy gives it now, as one change; return how many have another.
 
         For a change of the policy itself: their keys from before need not be comparable with those from now.
         """
         with self._database.begin() as connection:
-            return place_all_in(connection, placing, cause=cause, now=now)
+            return rerank_all_in(connection, ranking_policy, cause=cause, now=now)
 
-    def place_due(self, placing: Placing, *, cause: str, now: datetime) -> int:
+    def rerank_due(self, ranking_policy: RankingPolicy, *, cause: str, now: datetime) -> int:
         """Give the open studies a new place whose place time alone has changed, as one change; return how many.
 
         Where they moved to stands in the record of the order, and nothing in the history of each study: nothing
@@ -94,21 +94,21 @@ class Standings(Ledger):
                 return 0
         with self._database.begin() as connection:
             rows = connection.execute(_ALL_DUE, {"now": now}).all()
-            _place_rows(connection, rows, placing, cause=cause, now=now)
+            _place_rows(connection, rows, ranking_policy, cause=cause, now=now)
         return len(rows)
 
 
-def place_all_in(connection: Connection, placing: Placing, *, cause: str, now: datetime) -> int:
-    """Do what `Standings.place_all_again` does, within a transaction."""
-    changed = _place_rows(connection, connection.execute(_ALL_OPEN).all(), placing, cause=cause, now=now)
+def rerank_all_in(connection: Connection, ranking_policy: RankingPolicy, *, cause: str, now: datetime) -> int:
+    """Do what `Rankings.rerank_all` does, within a transaction."""
+    changed = _place_rows(connection, connection.execute(_ALL_OPEN).all(), ranking_policy, cause=cause, now=now)
     for row in changed:
         _record(connection, row, "PLACED_AGAIN", cause, now=now)
     return len(changed)
 
 
-def standing_of(
+def ranking_input_of(
     connection: Connection, study: Row[Any], *, now: datetime, result: Row[Any] | None = None, **changed: Any
-) -> Standing:
+) -> RankingInput:
     """Return how the study of a row stands, with what is `changed` of it in this transaction.
 
     `result` is its result in force where the caller has read it already.
@@ -118,7 +118,7 @@ def standing_of(
         "since": study.first_instance_at if study.ready_at is None else study.ready_at,
         "now": now,
         "state": State(study.state),
-        "order_priority": OrderPriority(study.order_priority),
+        "order_priority": RequestPriority(study.order_priority),
         "override": Override(study.override),
     }
     if "assessment" not in changed and study.result_id is not None:
@@ -126,7 +126,7 @@ def standing_of(
         changed = {**_found(connection, study, result), **changed}
     if "trusted" not in changed:
         changed["trusted"] = is_trusted(connection)
-    return Standing(**{**values, **changed})
+    return RankingInput(**{**values, **changed})
 
 
 def is_trusted(connection: Connection) -> bool:
@@ -134,9 +134,9 @@ def is_trusted(connection: Connection) -> bool:
     return connection.execute(_TRUSTED).scalar_one_or_none() is not False
 
 
-def placed(connection: Connection, study: Row[Any], where: Where, *, now: datetime, **changed: Any) -> Placement:
+def placed(connection: Connection, study: Row[Any], where: Where, *, now: datetime, **changed: Any) -> Ranking:
     """Return the place of a study, which the policy decides where it was brought along."""
-    return where if isinstance(where, Placement) else where(standing_of(connection, study, now=now, **changed))
+    return where if isinstance(where, Ranking) else where(ranking_input_of(connection, study, now=now, **changed))
 
 
 def assessment_of(result: Row[Any], finding: Finding | None) -> Assessment:
@@ -166,33 +166,35 @@ def _comparison(
     return Comparison(times[0], result.model, EarlierFinding(times[1], prior.model, findings[prior.id]))
 
 
-def _place_again(connection: Connection, study: Row[Any], placing: Placing, *, cause: str, now: datetime) -> bool:
-    placement = placing(standing_of(connection, study, now=now))
-    if _is_at(study, placement):
+def _rerank(
+    connection: Connection, study: Row[Any], ranking_policy: RankingPolicy, *, cause: str, now: datetime
+) -> bool:
+    ranking = ranking_policy(ranking_input_of(connection, study, now=now))
+    if _is_at(study, ranking):
         return False
-    order.place(connection, study, placement, cause=cause, now=now)
+    order.place(connection, study, ranking, cause=cause, now=now)
     _record(connection, study, "PLACED_AGAIN", cause, now=now)
     return True
 
 
 def _place_rows(
-    connection: Connection, rows: Sequence[Row[Any]], placing: Placing, *, cause: str, now: datetime
+    connection: Connection, rows: Sequence[Row[Any]], ranking_policy: RankingPolicy, *, cause: str, now: datetime
 ) -> list[Row[Any]]:
     """Give the studies of these locked rows their places, as one change; return the rows of those that had another."""
     trusted = is_trusted(connection)
     results = {row.id: row for row in connection.execute(_RESULTS_OF_OPEN)} if len(rows) > _FEW else {}
-    standings = (
-        standing_of(connection, row, now=now, result=results.get(row.result_id), trusted=trusted) for row in rows
+    rankings = (
+        ranking_input_of(connection, row, now=now, result=results.get(row.result_id), trusted=trusted) for row in rows
     )
-    placements = {row.id: placing(standing) for row, standing in zip(rows, standings, strict=True)}
+    placements = {row.id: ranking_policy(ranking_input) for row, ranking_input in zip(rows, rankings, strict=True)}
     changed = [row for row in rows if not _is_at(row, placements[row.id])]
     order.place_all(connection, {row.id: placements[row.id] for row in changed}, cause=cause, now=now)
     return changed
 
 
-def _is_at(study: Row[Any], placement: Placement) -> bool:
-    found = {name: getattr(study, name) for name in order.placement_columns(placement)}
-    return found == order.placement_columns(placement)
+def _is_at(study: Row[Any], ranking: Ranking) -> bool:
+    found = {name: getattr(study, name) for name in order.ranking_columns(ranking)}
+    return found == order.ranking_columns(ranking)
 
 
 def _record(connection: Connection, study: Row[Any], event: str, detail: str, *, now: datetime) -> None:

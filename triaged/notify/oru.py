@@ -10,22 +10,22 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import assert_never
 
-from triaged.push.escaping import paragraph, person_name, plain
+from triaged.notify.escaping import paragraph, person_name, plain
 from triaged.study.assessment import Assessed, Failed, OutOfScope
 from triaged.study.concepts import PRIVATE_SCHEME as SCHEME
 from triaged.study.concepts import Output
 from triaged.study.finding import Finding
-from triaged.study.placement import OrderPriority, TriageClass
-from triaged.study.push import Change, Push, Scored
+from triaged.study.notification import Change, Notification, Scored
+from triaged.study.ranking import RequestPriority, TriageClass
 from triaged.study.records import Patient
 from triaged.triage.reason import WORDS
 
 _PRIORITIES = {
-    OrderPriority.STAT: "S",
-    OrderPriority.HIGH: "A",
-    OrderPriority.MEDIUM: "R",
-    OrderPriority.ROUTINE: "R",
-    OrderPriority.LOW: "R",
+    RequestPriority.STAT: "S",
+    RequestPriority.HIGH: "A",
+    RequestPriority.MEDIUM: "R",
+    RequestPriority.ROUTINE: "R",
+    RequestPriority.LOW: "R",
 }
 """Table 0485 knows nothing below routine."""
 _SEXES = {"M": "M", "F": "F", "O": "O"}
@@ -53,12 +53,12 @@ class _Observation:
     sub_id: str = ""
 
 
-def control_id(push: Push) -> str:
+def control_id(push: Notification) -> str:
     """Return the message's number, the same in every attempt, so that a receiver can tell that it has it already."""
     return str(push.number)
 
 
-def oru_r01(push: Push, patient: Patient | None, ends: Ends, *, now: datetime) -> bytes:
+def oru_r01(push: Notification, patient: Patient | None, ends: Ends, *, now: datetime) -> bytes:
     """Return the message, without its frame; without a patient it says nothing that names one."""
     change = push.change
     segments = [
@@ -72,7 +72,7 @@ def oru_r01(push: Push, patient: Patient | None, ends: Ends, *, now: datetime) -
     return "".join(f"{segment}\r" for segment in segments).encode("utf-8", "replace")
 
 
-def _msh(push: Push, ends: Ends, now: datetime) -> str:
+def _msh(push: Notification, ends: Ends, now: datetime) -> str:
     names = (ends.sending_application, ends.sending_facility, ends.receiving_application, ends.receiving_facility)
     # MSH-15 and MSH-16 are empty: one answer, from the application (original mode, chapter 2.9.2).
     kind = ("ORU^R01^ORU_R01", control_id(push), "P", "2.5.1")
@@ -105,7 +105,7 @@ def _obr(change: Change, patient: Patient | None) -> str:
     return _segment("OBR", *(fields.get(number, "") for number in range(1, max(fields) + 1)))
 
 
-def _tq1(priority: OrderPriority) -> Iterator[str]:
+def _tq1(priority: RequestPriority) -> Iterator[str]:
     if priority in _PRIORITIES:
         yield _segment("TQ1", 1, *[""] * 7, _PRIORITIES[priority])
 

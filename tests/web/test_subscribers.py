@@ -11,11 +11,11 @@ from rich.console import Console
 from tests.web.reading import Page, opened
 from tests.web.scene import Scene
 from triaged.cli.tables import overview_table
-from triaged.store.couriers.pushes import Pushes
-from triaged.store.listing.standings import Standings
-from triaged.study.placement import Lane, Placement, TriageClass
-from triaged.study.push import Occasion
-from triaged.study.standing import Placing
+from triaged.store.couriers.notifications import Notifications
+from triaged.store.listing.rankings import Rankings
+from triaged.study.notification import Occasion
+from triaged.study.ranking import Lane, Ranking, TriageClass
+from triaged.study.ranking_input import RankingPolicy
 from triaged.web.overview import overview
 
 HOSTILE = "AE: unknown <script>alert(1)</script>"
@@ -26,18 +26,18 @@ def _page(scene: Scene) -> Page:
         return opened(client, "/status")
 
 
-def _always(where: Placement) -> Placing:
+def _always(where: Ranking) -> RankingPolicy:
     return lambda _: where
 
 
 @pytest.fixture
 def told(filled: Scene) -> Scene:
     """A list of which two studies came into another class; the receiver refused one of them."""
-    pushes = Pushes(filled.database)
+    pushes = Notifications(filled.database)
     pushes.subscribe({"ris": frozenset(Occasion), "pager": frozenset(Occasion)})
     for number, uid in enumerate(filled.worklist.order()[:2]):
-        where = Placement(Lane.ORDERED, TriageClass.OPACITY_NOT_FLAGGED, filled.now, f"1:{number}:{uid}", "C' as told")
-        Standings(filled.database).place_again(uid, _always(where), cause="test", now=filled.now)
+        where = Ranking(Lane.ORDERED, TriageClass.OPACITY_NOT_FLAGGED, filled.now, f"1:{number}:{uid}", "C' as told")
+        Rankings(filled.database).rerank(uid, _always(where), cause="test", now=filled.now)
     push = pushes.claim_due("courier", to="ris", lease_s=60, now=filled.now)
     assert push is not None
     pushes.refused(push, error=HOSTILE, now=filled.now)
@@ -59,7 +59,7 @@ def test_without_receivers_the_status_page_says_how_to_name_one(filled: Scene) -
 
 
 def test_programs_and_the_command_line_get_the_counts(told: Scene) -> None:
-    counts = overview(told.studies, told.outbox, Pushes(told.database), told.peers)
+    counts = overview(told.studies, told.outbox, Notifications(told.database), told.peers)
     assert counts["pushes"]["ris"] == {"PENDING": 1, "SENT": 0, "REFUSED": 1, "DEAD": 0, "WITHDRAWN": 0}
     assert counts["refused"] == 1
     console = Console(file=io.StringIO(), width=120)

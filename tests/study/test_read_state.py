@@ -10,13 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from triaged.errors import ActionRefused
-from triaged.study.placement import Override
-from triaged.study.reading import PROGRAM, ActionKind, Hand, ReadState, acted
+from triaged.study.ranking import Override
+from triaged.study.read_state import PROGRAM, ActionKind, ReadState, ReadStatus, after_action
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 LATER = NOON + timedelta(minutes=5)
-MINE, THEIRS = Hand(ReadState.READING, "ann", NOON), Hand(ReadState.READING, "bob", NOON)
-DONE, UNREAD = Hand(ReadState.DONE, "bob", NOON), Hand()
+MINE, THEIRS = ReadStatus(ReadState.READING, "ann", NOON), ReadStatus(ReadState.READING, "bob", NOON)
+DONE, UNREAD = ReadStatus(ReadState.DONE, "bob", NOON), ReadStatus()
 
 # What Ann may do, and in whose hands the study is then; every other pair is refused.
 ALLOWED = {
@@ -33,12 +33,12 @@ KEEPS_THE_HAND = {"PINNED": "pin", "RAISED": "raise", "LOWERED": "lower"}
 
 @pytest.mark.parametrize("kind", ["READING", "RELEASED", "DONE", "REOPENED"])
 @pytest.mark.parametrize("hand", [UNREAD, MINE, THEIRS, DONE])
-def test_only_what_makes_sense_can_be_done(hand: Hand, kind: str) -> None:
+def test_only_what_makes_sense_can_be_done(hand: ReadStatus, kind: str) -> None:
     if (hand, kind) not in ALLOWED:
         with pytest.raises(ActionRefused, match=kind):
-            acted(hand, ActionKind(kind), "ann", now=LATER)
+            after_action(hand, ActionKind(kind), "ann", now=LATER)
         return
-    after = acted(hand, ActionKind(kind), "ann", now=LATER)
+    after = after_action(hand, ActionKind(kind), "ann", now=LATER)
     assert (after.state.value, after.person) == ALLOWED[hand, kind]
     assert after.at == (None if after.state is ReadState.UNREAD else LATER)
 
@@ -46,43 +46,43 @@ def test_only_what_makes_sense_can_be_done(hand: Hand, kind: str) -> None:
 @pytest.mark.parametrize("kind", list(KEEPS_THE_HAND))
 @pytest.mark.parametrize("before", list(Override))
 def test_an_override_replaces_another_and_changes_nothing_else(kind: str, before: Override) -> None:
-    hand = Hand(ReadState.READING, "ann", NOON, before)
+    hand = ReadStatus(ReadState.READING, "ann", NOON, before)
     if before.value == KEEPS_THE_HAND[kind]:
         with pytest.raises(ActionRefused, match="with the override"):
-            acted(hand, ActionKind(kind), "ann", now=LATER)
+            after_action(hand, ActionKind(kind), "ann", now=LATER)
         return
-    assert acted(hand, ActionKind(kind), "ann", now=LATER) == Hand(
+    assert after_action(hand, ActionKind(kind), "ann", now=LATER) == ReadStatus(
         ReadState.READING, "ann", NOON, Override(KEEPS_THE_HAND[kind])
     )
 
 
 def test_an_override_can_be_taken_back_where_there_is_one() -> None:
-    pinned = Hand(override=Override.PIN)
-    assert acted(pinned, ActionKind.RESTORED, "ann", now=LATER) == Hand()
+    pinned = ReadStatus(override=Override.PIN)
+    assert after_action(pinned, ActionKind.RESTORED, "ann", now=LATER) == ReadStatus()
     with pytest.raises(ActionRefused, match="unread"):
-        acted(Hand(), ActionKind.RESTORED, "ann", now=LATER)
+        after_action(ReadStatus(), ActionKind.RESTORED, "ann", now=LATER)
 
 
 @pytest.mark.parametrize("kind", [*KEEPS_THE_HAND, "RESTORED"])
 @pytest.mark.parametrize("hand", [THEIRS, DONE])
-def test_nobody_moves_a_study_that_another_reads_or_that_is_done(hand: Hand, kind: str) -> None:
+def test_nobody_moves_a_study_that_another_reads_or_that_is_done(hand: ReadStatus, kind: str) -> None:
     with pytest.raises(ActionRefused, match="by bob"):
-        acted(hand, ActionKind(kind), "ann", now=LATER)
+        after_action(hand, ActionKind(kind), "ann", now=LATER)
 
 
 @pytest.mark.parametrize("person", ["", "  ", PROGRAM])
 def test_only_a_person_with_a_name_acts(person: str) -> None:
     with pytest.raises(ActionRefused, match="name of a reader"):
-        acted(Hand(), ActionKind.READING, person, now=LATER)
+        after_action(ReadStatus(), ActionKind.READING, person, now=LATER)
 
 
 @given(kinds=st.lists(st.tuples(st.sampled_from(list(ActionKind)), st.sampled_from(["ann", "bob"])), max_size=12))
 def test_somebody_has_a_study_exactly_while_it_is_read_or_done(kinds: list[tuple[ActionKind, str]]) -> None:
-    hand = Hand()
+    hand = ReadStatus()
     for kind, person in kinds:
         before = hand
         try:
-            hand = acted(hand, kind, person, now=LATER)
+            hand = after_action(hand, kind, person, now=LATER)
         except ActionRefused:
             assert hand is before
         assert (hand.state is ReadState.UNREAD) == (hand.person == "") == (hand.at is None)

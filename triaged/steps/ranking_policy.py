@@ -9,8 +9,8 @@ from datetime import datetime
 
 from triaged.study.assessment import Assessed, Assessment
 from triaged.study.lifecycle import State
-from triaged.study.placement import Placement
-from triaged.study.standing import Placing, Standing
+from triaged.study.ranking import Ranking
+from triaged.study.ranking_input import RankingInput, RankingPolicy
 from triaged.triage.disciplines import ORIGIN, TICK
 from triaged.triage.follow_up import FollowUp, compare
 from triaged.triage.guard import Trust, under_guard
@@ -20,7 +20,7 @@ from triaged.triage.scheme import Discipline, Outcome, TriageOptions, Waiting
 _WAITING = {State.RECEIVING: Waiting.SLICES, State.READY: Waiting.ANALYSIS, State.ANALYSING: Waiting.ANALYSIS}
 
 
-def placing(options: TriageOptions) -> Placing:
+def ranking_policy(options: TriageOptions) -> RankingPolicy:
     """Return the site's policy; while the order is not trusted, the one that the guard puts in its place.
 
     A study that is read again stands as high as its earlier result or its having none puts it, whichever is higher, so
@@ -28,10 +28,10 @@ def placing(options: TriageOptions) -> Placing:
     """
     fallen_back = under_guard(options, Trust.FALLEN_BACK)
 
-    def decide(standing: Standing) -> Placement:
-        policy = options if standing.trusted else fallen_back
-        outcomes = _outcomes(standing.state, standing.assessment)
-        return min((_place(standing, outcome, policy) for outcome in outcomes), key=lambda each: each.sort_key)
+    def decide(ranking_input: RankingInput) -> Ranking:
+        policy = options if ranking_input.trusted else fallen_back
+        outcomes = _outcomes(ranking_input.state, ranking_input.assessment)
+        return min((_place(ranking_input, outcome, policy) for outcome in outcomes), key=lambda each: each.sort_key)
 
     return decide
 
@@ -41,22 +41,22 @@ def _outcomes(state: State, assessment: Assessment | None) -> list[Outcome]:
     return [outcome for outcome in (assessment, waiting) if outcome is not None]
 
 
-def _place(standing: Standing, outcome: Outcome, options: TriageOptions) -> Placement:
+def _place(ranking_input: RankingInput, outcome: Outcome, options: TriageOptions) -> Ranking:
     return place(
-        standing.study_uid,
-        standing.since,
+        ranking_input.study_uid,
+        ranking_input.since,
         outcome,
-        standing.order_priority,
+        ranking_input.order_priority,
         options,
-        override=standing.override,
-        follow_up=_follow_up(standing, outcome, options),
-        now=_tick(standing.now) if options.discipline is Discipline.ACCUMULATING else standing.now,
+        override=ranking_input.override,
+        follow_up=_follow_up(ranking_input, outcome, options),
+        now=_tick(ranking_input.now) if options.discipline is Discipline.ACCUMULATING else ranking_input.now,
     )
 
 
-def _follow_up(standing: Standing, outcome: Outcome, options: TriageOptions) -> FollowUp | None:
+def _follow_up(ranking_input: RankingInput, outcome: Outcome, options: TriageOptions) -> FollowUp | None:
     """Return the change since the earlier study, by the noise and the cut-offs that hold now."""
-    then = standing.comparison
+    then = ranking_input.comparison
     if then is None or not isinstance(outcome, Assessed):
         return None
     return compare(outcome.finding, then.at, then.algorithm, then.earlier, options)

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from triaged.config.pushing import PushSection
-from triaged.config.reading import load
+from triaged.config.loading import load
+from triaged.config.notifying import PushSection
 from triaged.errors import ConfigError
-from triaged.study.push import Occasion
+from triaged.study.notification import Occasion
 
 PROJECT = Path(__file__).parents[2]
 HL7 = "pushes:\n  - {name: ris, kind: hl7, host: 10.0.0.7, port: 2575"

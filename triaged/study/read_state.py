@@ -14,7 +14,7 @@ from types import MappingProxyType
 from typing import Final
 
 from triaged.errors import ActionRefused
-from triaged.study.placement import Override
+from triaged.study.ranking import Override
 
 PROGRAM: Final = "triaged"
 """Who acts where nobody did: the program itself. No person may act under this name."""
@@ -60,7 +60,7 @@ class Action:
 
 
 @dataclass(frozen=True, slots=True)
-class Hand:
+class ReadStatus:
     """In whose hands a study is: `person` reads it or has read it since `at`; nobody and never where it is UNREAD."""
 
     state: ReadState = ReadState.UNREAD
@@ -80,29 +80,29 @@ OVERRIDES: Mapping[ActionKind, Override] = MappingProxyType(
 _READ_BY = {ReadState.READING: "being read", ReadState.DONE: "done"}
 
 
-def acted(hand: Hand, kind: ActionKind, person: str, *, now: datetime) -> Hand:
+def after_action(hand: ReadStatus, kind: ActionKind, person: str, *, now: datetime) -> ReadStatus:
     """Return in whose hands a study is after an action; UNDONE is not one that stands by itself.
 
     Raises:
         ActionRefused: it cannot be done as the study stands, or would change nothing.
     """
-    demand_own(hand, kind, person)
+    require_reader(hand, kind, person)
     match kind:
         case ActionKind.READING if hand.state is not ReadState.DONE:
             return replace(hand, state=ReadState.READING, person=person, at=now)
         case ActionKind.RELEASED if hand.state is ReadState.READING:
-            return Hand(override=hand.override)
+            return ReadStatus(override=hand.override)
         case ActionKind.DONE if hand.state is not ReadState.DONE:
             return replace(hand, state=ReadState.DONE, person=person, at=now)
         case ActionKind.REOPENED if hand.state is ReadState.DONE:
-            return Hand(override=hand.override)
+            return ReadStatus(override=hand.override)
         case _ if kind in OVERRIDES and hand.state is not ReadState.DONE and hand.override is not OVERRIDES[kind]:
             return replace(hand, override=OVERRIDES[kind])
         case _:
-            raise ActionRefused(f"{kind}: expected a study that this changes, found it {said(hand)}")
+            raise ActionRefused(f"{kind}: expected a study that this changes, found it {read_status_words(hand)}")
 
 
-def demand_own(hand: Hand, kind: ActionKind, person: str) -> None:
+def require_reader(hand: ReadStatus, kind: ActionKind, person: str) -> None:
     """Let nobody decide about a study that somebody else reads; taking it over is allowed.
 
     Raises:
@@ -111,10 +111,10 @@ def demand_own(hand: Hand, kind: ActionKind, person: str) -> None:
     if not person.strip() or person == PROGRAM:
         raise ActionRefused(f"{kind}: expected the name of a reader, found none, or that of the program")
     if hand.state is ReadState.READING and hand.person != person and kind is not ActionKind.READING:
-        raise ActionRefused(f"{kind}: expected a study that nobody else reads, found it {said(hand)}")
+        raise ActionRefused(f"{kind}: expected a study that nobody else reads, found it {read_status_words(hand)}")
 
 
-def said(hand: Hand) -> str:
+def read_status_words(hand: ReadStatus) -> str:
     """Return in words how a study stands."""
     by = f"{_READ_BY[hand.state]} by {hand.person}" if hand.state in _READ_BY else "unread"
     return by if hand.override is Override.NONE else f"{by}, with the override {hand.override}"

@@ -9,27 +9,27 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.store.making import finding, study_uid
-from triaged.steps.placing import placing
+from triaged.steps.ranking_policy import ranking_policy
 from triaged.study.assessment import Assessed, Assessment, Failed, Reason, ReasonCode
 from triaged.study.lifecycle import State
-from triaged.study.placement import Lane, OrderPriority, Override, TriageClass
-from triaged.study.standing import Standing
+from triaged.study.ranking import Lane, Override, RequestPriority, TriageClass
+from triaged.study.ranking_input import RankingInput
 from triaged.triage.scheme import Scheme, TriageOptions
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
-POLICY = placing(TriageOptions(scheme=Scheme.SEVERITY))
+POLICY = ranking_policy(TriageOptions(scheme=Scheme.SEVERITY))
 AGAIN = (State.RECEIVING, State.READY, State.ANALYSING)
 
 
-def standing(
+def ranking_input(
     state: State,
     severity: float | None = None,
     *,
-    priority: OrderPriority = OrderPriority.ROUTINE,
+    priority: RequestPriority = RequestPriority.ROUTINE,
     override: Override = Override.NONE,
-) -> Standing:
+) -> RankingInput:
     assessment = None if severity is None else Assessed(finding(severity))
-    return Standing(study_uid(1), NOON, NOON + timedelta(hours=1), state, priority, assessment, override)
+    return RankingInput(study_uid(1), NOON, NOON + timedelta(hours=1), state, priority, assessment, override)
 
 
 @pytest.mark.parametrize(
@@ -41,42 +41,42 @@ def standing(
     ],
 )
 def test_a_study_without_a_result_is_unscored_and_says_what_it_waits_for(state: State, words: str) -> None:
-    placement = POLICY(standing(state))
-    assert placement.triage_class is TriageClass.UNSCORED
-    assert words in placement.reason
+    ranking = POLICY(ranking_input(state))
+    assert ranking.triage_class is TriageClass.UNSCORED
+    assert words in ranking.reason
 
 
 def test_a_result_gives_the_class() -> None:
-    assert POLICY(standing(State.TRIAGED, 0.6)).triage_class is TriageClass.SEVERE
+    assert POLICY(ranking_input(State.TRIAGED, 0.6)).triage_class is TriageClass.SEVERE
     failed: Assessment = Failed(Reason(ReasonCode.CORRUPT, "expected pixels, found none"))
-    ended = Standing(study_uid(1), NOON, NOON, State.FAILED, OrderPriority.ROUTINE, failed)
+    ended = RankingInput(study_uid(1), NOON, NOON, State.FAILED, RequestPriority.ROUTINE, failed)
     assert POLICY(ended).triage_class is TriageClass.UNSCORED
 
 
 @pytest.mark.parametrize("state", AGAIN)
 @pytest.mark.parametrize(("severity", "kept"), [(0.6, "B"), (0.001, "U")])
 def test_a_study_that_is_read_again_keeps_the_higher_class(state: State, severity: float, kept: str) -> None:
-    assert POLICY(standing(state, severity)).triage_class == kept
+    assert POLICY(ranking_input(state, severity)).triage_class == kept
 
 
 @given(
     severity=st.floats(0, 1),
     state=st.sampled_from(AGAIN),
     override=st.sampled_from(list(Override)),
-    priority=st.sampled_from(list(OrderPriority)),
+    priority=st.sampled_from(list(RequestPriority)),
 )
 def test_nothing_sinks_while_it_is_read_again(
-    severity: float, state: State, override: Override, priority: OrderPriority
+    severity: float, state: State, override: Override, priority: RequestPriority
 ) -> None:
-    scored = POLICY(standing(State.TRIAGED, severity, priority=priority, override=override))
-    again = POLICY(standing(state, severity, priority=priority, override=override))
+    scored = POLICY(ranking_input(State.TRIAGED, severity, priority=priority, override=override))
+    again = POLICY(ranking_input(state, severity, priority=priority, override=override))
     assert again.sort_key <= scored.sort_key
 
 
 def test_readers_and_orders_are_heard() -> None:
-    assert POLICY(standing(State.TRIAGED, 0.001, override=Override.PIN)).lane is Lane.EMERGENCY
-    assert POLICY(standing(State.READY, priority=OrderPriority.STAT)).lane is Lane.EMERGENCY
-    by_itself = POLICY(standing(State.TRIAGED, 0.3))
-    raised = POLICY(standing(State.TRIAGED, 0.3, override=Override.RAISE))
-    lowered = POLICY(standing(State.TRIAGED, 0.3, override=Override.LOWER))
+    assert POLICY(ranking_input(State.TRIAGED, 0.001, override=Override.PIN)).lane is Lane.EMERGENCY
+    assert POLICY(ranking_input(State.READY, priority=RequestPriority.STAT)).lane is Lane.EMERGENCY
+    by_itself = POLICY(ranking_input(State.TRIAGED, 0.3))
+    raised = POLICY(ranking_input(State.TRIAGED, 0.3, override=Override.RAISE))
+    lowered = POLICY(ranking_input(State.TRIAGED, 0.3, override=Override.LOWER))
     assert raised.sort_key < by_itself.sort_key < lowered.sort_key

@@ -7,7 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from triaged.study.assessment import Assessment
-from triaged.study.placement import OrderPriority, TriageClass
+from triaged.study.ranking import RequestPriority, TriageClass
 from triaged.study.records import Patient
 from triaged.study.uids import StudyUID
 
@@ -42,13 +42,13 @@ class Change:
     class_before: TriageClass
     class_after: TriageClass
     reason: str
-    order_priority: OrderPriority
+    order_priority: RequestPriority
     patient: Patient
     result: Scored | None
 
 
 @dataclass(frozen=True, slots=True)
-class Push:
+class Notification:
     """A change on its way to one receiver, in its `attempts`-th attempt. `number` is the same in every attempt."""
 
     number: int

@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from triaged.config.pushing import PushSection
+from triaged.config.notifying import PushSection
 from triaged.config.settings import Config
 from triaged.daemon.rooms import Rooms, clock
 from triaged.errors import ConfigError
-from triaged.push.connection import Address, verifying
-from triaged.push.mllp import MllpReceiver
-from triaged.push.webhook import WebhookReceiver
+from triaged.notify.connection import Address, verifying
+from triaged.notify.mllp import MllpSubscriber
+from triaged.notify.webhook import WebhookSubscriber
 from triaged.steps.errand import DeliveryOptions
-from triaged.steps.push import Pusher, Receiver
-from triaged.store.couriers.pushes import Pushes
+from triaged.steps.notify import Notifier, Subscriber
+from triaged.store.couriers.notifications import Notifications
 
 
-def receiver_of(section: PushSection, config: Config) -> Receiver:
+def receiver_of(section: PushSection, config: Config) -> Subscriber:
     """Return what tells a receiver.
 
     Raises:
@@ -26,9 +26,9 @@ def receiver_of(section: PushSection, config: Config) -> Receiver:
     address = Address(*section.where(), verifying(section.ca_file) if section.is_encrypted() else None)
     timeout_s, names_patient = config.delivery.timeout_s, section.names_patient()
     if section.kind == "hl7":
-        return MllpReceiver(address, section.options(), timeout_s, names_patient)
+        return MllpSubscriber(address, section.options(), timeout_s, names_patient)
     secret = b"" if section.secret_file is None else _secret(section.secret_file)
-    return WebhookReceiver(address, section.target(), timeout_s, secret, names_patient)
+    return WebhookSubscriber(address, section.target(), timeout_s, secret, names_patient)
 
 
 def push_errands(rooms: Rooms, name: str, options: DeliveryOptions) -> list[Callable[[], bool]]:
@@ -39,16 +39,16 @@ def push_errands(rooms: Rooms, name: str, options: DeliveryOptions) -> list[Call
     """
     sections = rooms.config.pushes
     receivers = {section.name: receiver_of(section, rooms.config) for section in sections}
-    pushes = Pushes(rooms.database)
+    pushes = Notifications(rooms.database)
     pushes.subscribe({section.name: section.occasions() for section in sections})
     pushes.release(name)
     return [_errand(pushes, receiver, each, options, name) for each, receiver in receivers.items()]
 
 
 def _errand(
-    pushes: Pushes, receiver: Receiver, name: str, options: DeliveryOptions, courier: str
+    pushes: Notifications, receiver: Subscriber, name: str, options: DeliveryOptions, courier: str
 ) -> Callable[[], bool]:
-    pusher = Pusher(pushes, receiver, name=name, options=options, courier=courier)
+    pusher = Notifier(pushes, receiver, name=name, options=options, courier=courier)
     return lambda: pusher.run_next(clock=clock)
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from triaged.config.loading import load
 from triaged.config.network import DestinationSection
-from triaged.config.reading import load
 from triaged.config.settings import Config
 from triaged.errors import ConfigError
 

@@ -17,37 +17,37 @@ from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
 from triaged.store.posting.leases import is_free, posted
 from triaged.store.tables import schema
-from triaged.study.placement import Placement
-from triaged.study.push import Occasion
+from triaged.study.notification import Occasion
+from triaged.study.ranking import Ranking
 from triaged.study.records import DeliveryState
 
 
 def announce(
-    connection: Connection, study: Row[Any], placement: Placement, *, result_id: int | None, now: datetime
+    connection: Connection, study: Row[Any], ranking: Ranking, *, result_id: int | None, now: datetime
 ) -> None:
     """Write what a study's new placement, and its new result where there is one, is for each receiver.
 
     `study` is the row as it was before.
     """
-    if result_id is None and placement.triage_class == study.triage_class:
+    if result_id is None and ranking.triage_class == study.triage_class:
         return
     for receiver, occasions in _receivers(connection).items():
-        _post(connection, study, placement, receiver, occasions, result_id=result_id, now=now)
+        _post(connection, study, ranking, receiver, occasions, result_id=result_id, now=now)
 
 
-def announce_all(connection: Connection, placements: Mapping[int, Placement], *, now: datetime) -> None:
+def announce_all(connection: Connection, placements: Mapping[int, Ranking], *, now: datetime) -> None:
     """Write which studies have another class with their new placements; their rows still say the old one."""
     receivers = _receivers(connection)
     if not receivers:
         return
     for study in connection.execute(_OPEN).all():
-        placement = placements.get(study.id)
-        if placement is not None and placement.triage_class != study.triage_class:
+        ranking = placements.get(study.id)
+        if ranking is not None and ranking.triage_class != study.triage_class:
             for receiver, occasions in receivers.items():
-                _post(connection, study, placement, receiver, occasions, result_id=None, now=now)
+                _post(connection, study, ranking, receiver, occasions, result_id=None, now=now)
 
 
-def give_way_to_newer(connection: Connection, push: Row[Any], *, now: datetime) -> bool:
+def withdraw_for_newer(connection: Connection, push: Row[Any], *, now: datetime) -> bool:
     """Withdraw a push, whose study is locked, where a newer one waits behind it; tell whether it did."""
     newer = connection.execute(_NEWER, {"study": push.study_id, "to": push.receiver, "push": push.id}).first()
     if newer is None:
@@ -69,7 +69,7 @@ def _receivers(connection: Connection) -> dict[str, frozenset[Occasion]]:
 def _post(
     connection: Connection,
     study: Row[Any],
-    placement: Placement,
+    ranking: Ranking,
     receiver: str,
     wanted: frozenset[Occasion],
     *,
@@ -81,7 +81,7 @@ def _post(
     is_result = result_id is not None or any(row.occasion == Occasion.RESULT for row in untold)
     occasion = Occasion.RESULT if is_result and Occasion.RESULT in wanted else Occasion.CLASS_CHANGE
     # One that was tried may have arrived all the same: then the receiver has to be told even that all is as before.
-    differs = before != placement.triage_class or _was_tried(untold)
+    differs = before != ranking.triage_class or _was_tried(untold)
     if occasion is Occasion.CLASS_CHANGE and not (differs and Occasion.CLASS_CHANGE in wanted):
         return
     values = {
@@ -90,8 +90,8 @@ def _post(
         "at": now,
         "occasion": occasion,
         "class_before": before,
-        "class_after": placement.triage_class,
-        "reason": placement.reason,
+        "class_after": ranking.triage_class,
+        "reason": ranking.reason,
         "result_id": study.result_id if result_id is None else result_id,
         **posted(now),
     }

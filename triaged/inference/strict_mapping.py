@@ -15,7 +15,7 @@ from ruamel.yaml.error import YAMLError
 from triaged.errors import ModelRefused
 
 
-class Section:
+class StrictMapping:
     """One mapping of a manifest, which remembers where it stands and which of its keys have been read."""
 
     def __init__(self, mapping: CommentedMap, path: Path, name: str) -> None:
@@ -71,12 +71,12 @@ class Section:
                 raise self.refusal(key, f"expected a positive size or the name of an axis, found {value!r}")
         return tuple(int(value) if isinstance(value, int) else str(value) for value in values)
 
-    def section(self, key: str) -> "Section":
+    def section(self, key: str) -> "StrictMapping":
         """Return the mapping under `key`."""
         value = self._value(key)
         if not isinstance(value, CommentedMap):
             raise self.refusal(key, f"expected a mapping, found {value!r}")
-        return Section(value, self._path, f"{self._name}.{key}".strip("."))
+        return StrictMapping(value, self._path, f"{self._name}.{key}".strip("."))
 
     def close(self) -> None:
         """Raise ModelRefused when a key of the section was never read."""
@@ -110,7 +110,7 @@ class Section:
         return float(value)
 
 
-def read_section(path: Path) -> Section:
+def read_mapping(path: Path) -> StrictMapping:
     """Return the top mapping of a YAML file.
 
     Raises:
@@ -124,4 +124,4 @@ def read_section(path: Path) -> Section:
         raise ModelRefused(f"{path}: expected YAML, found {error}") from error
     if not isinstance(content, CommentedMap):
         raise ModelRefused(f"{path}: expected a mapping, found {type(content).__name__}")
-    return Section(content, path, "")
+    return StrictMapping(content, path, "")
