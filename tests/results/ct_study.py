@@ -76,7 +76,7 @@ class CtStudy:
             "reorientation": self.reorientation,
             "volume": self.volume,
             "reading": self.reading,
-            "placement": ranking(),
+            "ranking": ranking(),
             "provenance": provenance(self.sources),
         }
         return result_objects(**(arguments | changes))
