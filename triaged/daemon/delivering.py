@@ -9,7 +9,6 @@ from collections.abc import Callable
 import structlog
 
 from triaged.config.network import DestinationSection
-from triaged.daemon.destinations import destination_of
 from triaged.daemon.notifying import push_errands
 from triaged.daemon.rooms import IDLE_S, Rooms, clock, or_wait
 from triaged.dimse.scu import DimseSender
@@ -74,7 +73,7 @@ def _errand(
     rooms: Rooms, section: DestinationSection, sender: DimseSender, options: DeliveryOptions, name: str
 ) -> Work:
     """Return the work for one destination: send first, then ask for storage commitment where that is wanted."""
-    destination = destination_of(section)
+    destination = section.destination()
     outbox = Outbox(rooms.database)
     negotiator = Negotiator(Peers(rooms.database), outbox, sender, destination=destination)
     courier = Courier(outbox, rooms.spool, sender, negotiator, destination=destination, options=options, courier=name)
