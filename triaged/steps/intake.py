@@ -18,6 +18,7 @@ from triaged.errors import UnreadableInstance
 from triaged.spool.files import KeptFile, PartFile, Spool
 from triaged.store.studies.arrivals import Arrivals
 from triaged.store.studies.reception import Reception
+from triaged.store.tables.views import Quarantined
 from triaged.study.ranking_input import RankingPolicy
 from triaged.study.records import Admission, Instance, ReceivedHeader
 from triaged.study.uids import derived_uid
@@ -175,7 +176,8 @@ class Intake:
             return part.quarantine(f"{derived_uid('quarantine', offer.sop_instance_uid)}.dcm")
 
     def _quarantine(self, offer: Offer, kept: KeptFile, sender: Sender, *, reason: str, now: datetime) -> Admission:
-        self._reception.quarantine(
+        quarantined = Quarantined(
+            at=now,
             path=kept.path,
             reason=reason,
             peer=sender.peer,
@@ -185,8 +187,8 @@ class Intake:
             transfer_syntax_uid=offer.transfer_syntax_uid,
             sha256=kept.sha256,
             size_bytes=kept.size_bytes,
-            now=now,
         )
+        self._reception.quarantine(quarantined)
         log.warning("instance cannot be filed, quarantined", reason=reason, path=kept.path, peer=sender.peer)
         return Admission.QUARANTINED
 

@@ -109,8 +109,7 @@ class Notifications(Queue[Notification]):
             withdraw_for_newer(connection, connection.execute(_ONE, {"push": item.number}).one(), now=now)
 
     def _deliveries(self, query: Select[Any]) -> list[PushDelivery]:
-        with self._database.read() as connection:
-            return [_delivery(row) for row in connection.execute(query)]
+        return [_delivery(row) for row in self._rows(query)]
 
 
 def _change(connection: Connection, push: Row[Any], study: Row[Any]) -> Change:

@@ -97,8 +97,7 @@ class Actions(Ledger):
 
     def actions(self, study_uid: str) -> list[Action]:
         """Return everything that was done with a study, the oldest first."""
-        with self._database.read() as connection:
-            rows = connection.execute(_ACTIONS, {"uid": study_uid}).all()
+        rows = self._rows(_ACTIONS, uid=study_uid)
         undone = {row.undoes for row in rows}
         return [_action(row, study_uid, undone=row.id in undone) for row in rows]
 

@@ -78,8 +78,7 @@ class Policies(Ledger):
 
     def changes(self) -> list[PolicyInForce]:
         """Return everything that the order rested on, the oldest first."""
-        with self._database.read() as connection:
-            return [_policy(row) for row in connection.execute(_ALL)]
+        return [_policy(row) for row in self._rows(_ALL)]
 
     def last_assessments(self, most: int) -> list[Assessment]:
         """Return the last results in force that were scored or could not be read, the newest last."""
@@ -90,8 +89,7 @@ class Policies(Ledger):
 
     def lag(self, *, now: datetime) -> timedelta:
         """Return how long the oldest complete study without any result has waited; nothing where there is none."""
-        with self._database.read() as connection:
-            oldest = connection.execute(_OLDEST_WITHOUT_RESULT).scalar_one_or_none()
+        ((oldest,),) = self._rows(_OLDEST_WITHOUT_RESULT)
         return timedelta(0) if oldest is None else max(timedelta(0), now - oldest)
 
 

@@ -46,16 +46,6 @@ class Rankings(Ledger):
                 raise UnknownStudy(f"expected a study on the list, found none with the Study Instance UID {study_uid}")
             return ranking_input_of(connection, row, now=now)
 
-    def rerank(self, study_uid: str, ranking_policy: RankingPolicy, *, cause: str, now: datetime) -> bool:
-        """Give a study the place that the policy gives it now; tell whether that was another one.
-
-        Raises:
-            UnknownStudy: there is no such study.
-        """
-        with self._database.begin() as connection:
-            study = known_study(connection, study_uid)
-            return _rerank(connection, study, ranking_policy, cause=cause, now=now)
-
     def prioritise(
         self, study_uid: str, priority: RequestPriority, ranking_policy: RankingPolicy, *, cause: str, now: datetime
     ) -> bool:
@@ -72,8 +62,14 @@ class Rankings(Ledger):
             if urgent == study.order_priority:
                 return False
             connection.execute(_PRIORITISE, {"study": study.id, "order_priority": urgent})
-            _record(connection, study, "ORDER_PRIORITY", f"{urgent}: {cause}", now=now)
-            return _rerank(connection, known_study(connection, study_uid), ranking_policy, cause=cause, now=now)
+            record_event(connection, study, "ORDER_PRIORITY", f"{urgent}: {cause}", now=now)
+            study = known_study(connection, study_uid)
+            ranking = ranking_policy(ranking_input_of(connection, study, now=now))
+            if _is_at(study, ranking):
+                return False
+            order.place(connection, study, ranking, cause=cause, now=now)
+            record_event(connection, study, "PLACED_AGAIN", cause, now=now)
+            return True
 
     def rerank_all(self, ranking_policy: RankingPolicy, *, cause: str, now: datetime) -> int:
         """Give every open study the place that the policy gives it now, as one change; return how many have another.
@@ -102,7 +98,7 @@ def rerank_all_in(connection: Connection, ranking_policy: RankingPolicy, *, caus
     """Do what `Rankings.rerank_all` does, within a transaction."""
     changed = _place_rows(connection, connection.execute(_ALL_OPEN).all(), ranking_policy, cause=cause, now=now)
     for row in changed:
-        _record(connection, row, "PLACED_AGAIN", cause, now=now)
+        record_event(connection, row, "PLACED_AGAIN", cause, now=now)
     return len(changed)
 
 
@@ -166,17 +162,6 @@ def _comparison(
     return Comparison(times[0], result.model, EarlierFinding(times[1], prior.model, findings[prior.id]))
 
 
-def _rerank(
-    connection: Connection, study: Row[Any], ranking_policy: RankingPolicy, *, cause: str, now: datetime
-) -> bool:
-    ranking = ranking_policy(ranking_input_of(connection, study, now=now))
-    if _is_at(study, ranking):
-        return False
-    order.place(connection, study, ranking, cause=cause, now=now)
-    _record(connection, study, "PLACED_AGAIN", cause, now=now)
-    return True
-
-
 def _place_rows(
     connection: Connection, rows: Sequence[Row[Any]], ranking_policy: RankingPolicy, *, cause: str, now: datetime
 ) -> list[Row[Any]]:
@@ -195,13 +180,6 @@ def _place_rows(
 def _is_at(study: Row[Any], ranking: Ranking) -> bool:
     found = {name: getattr(study, name) for name in order.ranking_columns(ranking)}
     return found == order.ranking_columns(ranking)
-
-
-def _record(connection: Connection, study: Row[Any], event: str, detail: str, *, now: datetime) -> None:
-    state = State(study.state)
-    record_event(
-        connection, study.id, event, before=state, after=state, revision=study.revision, detail=detail, now=now
-    )
 
 
 _study, _result = schema.study, schema.result

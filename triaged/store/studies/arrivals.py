@@ -103,16 +103,8 @@ def _first_of_study(
     if study_id is None:
         return False
     order.enter(connection, study_id, ranking.sort_key, cause=f"received: {ranking.reason}", now=now)
-    record_event(
-        connection,
-        study_id,
-        Event.INSTANCE_ADDED,
-        before=None,
-        after=State.RECEIVING,
-        revision=1,
-        detail=instance.sop_instance_uid.value,
-        now=now,
-    )
+    born = {"study_id": study_id, "at": now, "event": Event.INSTANCE_ADDED, "detail": instance.sop_instance_uid.value}
+    connection.execute(insert(schema.event), {**born, "state_after": State.RECEIVING, "revision": 1})
     return True
 
 
@@ -145,12 +137,11 @@ def _next_of_study(
 
 def _reopen(connection: Connection, study: Row[Any], instance: Instance, header: ReceivedHeader, now: datetime) -> None:
     """Apply INSTANCE_ADDED: the revision grows, and whoever is analysing the study has a stale claim."""
-    before = State(study.state)
-    state = after(before, Event.INSTANCE_ADDED)
+    state, revision = after(State(study.state), Event.INSTANCE_ADDED), study.revision + 1
     values = {
         "study": study.id,
         "state": state,
-        "revision": study.revision + 1,
+        "revision": revision,
         "last_instance_at": now,
         "instances": study.instances + 1,
         "worker": None,
@@ -159,16 +150,8 @@ def _reopen(connection: Connection, study: Row[Any], instance: Instance, header:
         **_blanks_filled(study, header),
     }
     connection.execute(_REOPEN, values)
-    record_event(
-        connection,
-        study.id,
-        Event.INSTANCE_ADDED,
-        before=before,
-        after=state,
-        revision=study.revision + 1,
-        detail=instance.sop_instance_uid.value,
-        now=now,
-    )
+    sop_instance_uid = instance.sop_instance_uid.value
+    record_event(connection, study, Event.INSTANCE_ADDED, sop_instance_uid, after=state, revision=revision, now=now)
 
 
 def _raise(connection: Connection, study: Row[Any], header: ReceivedHeader, where: Where, now: datetime) -> None:
@@ -239,17 +222,7 @@ def _conflict(
     if insert_unless_there(connection, schema.conflict, values, key=_CONFLICT_KEY) is None:
         return
     connection.execute(_FLAG, {"study": study.id})
-    state = State(study.state)
-    record_event(
-        connection,
-        study.id,
-        "CONFLICT",
-        before=state,
-        after=state,
-        revision=study.revision,
-        detail=f"{kind}: {instance.sop_instance_uid}: {detail}",
-        now=now,
-    )
+    record_event(connection, study, "CONFLICT", f"{kind}: {instance.sop_instance_uid}: {detail}", now=now)
 
 
 _UNSEEN = "an image came after it was done"

@@ -102,16 +102,7 @@ def _claimed(connection: Connection, study: Row[Any], worker: str, *, lease_s: f
     state = after(State(study.state), Event.CLAIMED)
     attempt = study.attempts + 1
     lease_expires_at = STUDIES.hold(connection, study.id, worker, attempt=attempt, lease_s=lease_s, now=now)
-    record_event(
-        connection,
-        study.id,
-        Event.CLAIMED,
-        before=State(study.state),
-        after=state,
-        revision=study.revision,
-        detail=f"attempt {attempt}: {worker}",
-        now=now,
-    )
+    record_event(connection, study, Event.CLAIMED, f"attempt {attempt}: {worker}", after=state, now=now)
     series = series_by_study(connection, select_instances().where(schema.instance.c.study_id == study.id))
     return Claim(
         study_uid=study_uid_of(study),
@@ -130,16 +121,7 @@ def _release(
 ) -> None:
     state = after(State(study.state), event)
     STUDIES.give_back(connection, study.id, {"state": state, "not_before": not_before})
-    record_event(
-        connection,
-        study.id,
-        event,
-        before=State(study.state),
-        after=state,
-        revision=study.revision,
-        detail=detail,
-        now=now,
-    )
+    record_event(connection, study, event, detail, after=state, now=now)
 
 
 _study = schema.study

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import Row, Select, func, select
+from sqlalchemy import Row, func, select
 
 from triaged.store.listing.moves import moves_of
 from triaged.store.tables import schema
@@ -94,10 +94,6 @@ class History(Ledger):
         with self._database.read() as connection:
             found = series_by_study(connection, query)
         return [instance for series in found.values() for member in series for instance in member.instances]
-
-    def _rows(self, query: Select[Any]) -> list[Row[Any]]:
-        with self._database.read() as connection:
-            return list(connection.execute(query))
 
 
 def derived_object(row: Any) -> DerivedObject:

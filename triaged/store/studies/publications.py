@@ -65,9 +65,7 @@ class Publications(Ledger):
 
         A set that was made again without a change stands once, as it was made last.
         """
-        with self._database.read() as connection:
-            rows = connection.execute(_RESULTS, {"uid": study_uid}).all()
-        sets = list({row.object_set_uid: row for row in rows}.values())
+        sets = list({row.object_set_uid: row for row in self._rows(_RESULTS, uid=study_uid)}.values())
         later = [row.set_revision for row in sets[1:]]
         return [_record(row, superseded_by) for row, superseded_by in zip_longest(sets, later)]
 

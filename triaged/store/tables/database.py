@@ -5,17 +5,18 @@ Knows no tables. Everything that means "the database is away" leaves here as `Tr
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
-from sqlalchemy import URL, Connection, Engine, create_engine, make_url, text
+from sqlalchemy import URL, Connection, Engine, Row, Select, create_engine, make_url, text
 from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, NoSuchModuleError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
@@ -78,6 +79,15 @@ class Ledger:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+
+    def _rows(self, query: Select[Any], **parameters: Any) -> Sequence[Row[Any]]:
+        """Return what a query finds, in a transaction of its own."""
+        with self._database.read() as connection:
+            return connection.execute(query, parameters).all()
+
+    def _row(self, query: Select[Any], **parameters: Any) -> Row[Any] | None:
+        """Return the first row that a query finds, or None."""
+        return next(iter(self._rows(query, **parameters)), None)
 
 
 def open_database(url: str) -> Database:

@@ -125,28 +125,18 @@ def known_study(connection: Connection, study_uid: str) -> Row[Any]:
 
 def record_event(
     connection: Connection,
-    study_id: int,
+    study: Row[Any],
     event: str,
-    *,
-    before: State | None,
-    after: State,
-    revision: int,
     detail: str,
+    *,
+    after: State | None = None,
+    revision: int | None = None,
     now: datetime,
 ) -> None:
-    """Write one line of a study's history."""
-    connection.execute(
-        _RECORD,
-        {
-            "study_id": study_id,
-            "at": now,
-            "event": event,
-            "state_before": before,
-            "state_after": after,
-            "revision": revision,
-            "detail": detail,
-        },
-    )
+    """Write one line of a study's history; `study` is its row as it was before, `after` and `revision` what changed."""
+    values = {"study_id": study.id, "at": now, "event": event, "state_before": study.state, "detail": detail}
+    changed = {"state_after": after or study.state, "revision": revision or study.revision}
+    connection.execute(_RECORD, {**values, **changed})
 
 
 def insert_unless_there(

@@ -11,7 +11,7 @@ from enum import StrEnum
 
 from triaged.study.kinds import ObjectKind
 from triaged.study.lifecycle import State
-from triaged.study.ranking import RequestPriority, TriageClass
+from triaged.study.ranking import TriageClass
 from triaged.study.records import DeliveryState
 
 
@@ -104,15 +104,6 @@ class Quarantined:
     transfer_syntax_uid: str
     sha256: str
     size_bytes: int
-
-
-@dataclass(frozen=True, slots=True)
-class Arrival:
-    """What a placement is computed from: `at` is the time from which the study counts as waiting."""
-
-    study_uid: str
-    at: datetime
-    order_priority: RequestPriority
 
 
 @dataclass(frozen=True, slots=True)
