@@ -226,7 +226,7 @@ def _accepted(config: Config, sender: DimseSender, destination: Destination) -> 
     """Return what a destination accepts; remembered as the courier does, where the store is there and of this version.
 
     Raises:
-        TryLater: it did not answer, or the store is away.
+        TryLater: it did not answer, or the store is unreachable.
     """
     with _store(config) as database:
         if database is None:

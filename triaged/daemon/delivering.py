@@ -39,7 +39,8 @@ def deliver(rooms: Rooms, name: str, stop: threading.Event) -> None:
         RuntimeError: a thread ended by a bug of ours; the supervisor starts the role again.
     """
     errands = _errands(rooms, name)
-    log.info("delivering", destinations=len(rooms.config.destinations), released=_released(rooms, name))
+    released = Outbox(rooms.database).release(name) + Answers(rooms.database).release(name)
+    log.info("delivering", destinations=len(rooms.config.destinations), released=released)
     threads = [threading.Thread(target=_run, args=(errand, stop), daemon=True) for errand in errands]
     for thread in threads:
         thread.start()
@@ -82,7 +83,3 @@ def _errand(
     asking = rooms.config.delivery.commitment_options()
     committer = Committer(Commitments(rooms.database), sender, peer=destination.peer, options=asking)
     return lambda: courier.run_next(clock=clock) or committer.request_next(clock=clock)
-
-
-def _released(rooms: Rooms, name: str) -> int:
-    return Outbox(rooms.database).release(name) + Answers(rooms.database).release(name)

@@ -65,7 +65,7 @@ class Supervisor:
         """Restart what has died, with a growing pause for a role that keeps dying.
 
         Raises:
-            ConfigError: a role ended because of the configuration; its own message stands above in the log.
+            ConfigError: a role ended because of the configuration; its own message is above in the log.
         """
         now = time.monotonic()
         for member in self._members:

@@ -1,4 +1,4 @@
-"""The row that every received instance gets before its sender is told Success.
+"""The row that every received instance gets before its sender gets Success.
 
 Knows no sockets and no files: the bytes are already durable in the spool when an instance comes here.
 """
@@ -41,22 +41,16 @@ class Arrivals(Ledger):
     """What the receivers write for each instance."""
 
     def admit(
-        self,
-        instance: Instance,
-        header: ReceivedHeader,
-        association_id: int | None,
-        *,
-        ranking: Where,
-        now: datetime,
+        self, instance: Instance, header: ReceivedHeader, association_id: int | None, *, ranking: Where, now: datetime
     ) -> Admission:
         """Write the row of a durable instance, and its study's revision, in one transaction.
 
-        `ranking` is where the study stands now. One that is on the list already takes that only where it is higher,
+        `ranking` is that of the study now. One that is on the list already takes that only where it is higher,
         so that nothing sinks before it is scored again (ordering specification, 2.3.4). One that is done comes back
         onto the list: whoever read it has not seen this instance.
 
         Raises:
-            TryLater: the database is away; nothing was written, and the sender has to be told so.
+            TryLater: the database is unreachable; nothing was written, and the sender has to be refused.
         """
         if header.made_by_us:
             return Admission.OWN
@@ -64,17 +58,13 @@ class Arrivals(Ledger):
             study = locked_study(connection, instance.study_uid.value)
             if study is not None:
                 return _next_of_study(connection, study, instance, header, association_id, ranking, now)
-            if _is_derived(connection, instance):
+            if connection.execute(_DERIVED, {"sop": instance.sop_instance_uid.value}).scalar_one():
                 return Admission.OWN
             is_first = _first_of_study(connection, instance, header, ranking, now)
             study = known_study(connection, instance.study_uid.value)
             if is_first:
                 return _new_instance(connection, study, instance, association_id, now)
             return _next_of_study(connection, study, instance, header, association_id, ranking, now)
-
-
-def _is_derived(connection: Connection, instance: Instance) -> bool:
-    return bool(connection.execute(_DERIVED, {"sop": instance.sop_instance_uid.value}).scalar_one())
 
 
 def _first_of_study(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, select, update
+from sqlalchemy import Row, func, select, update
 
 from triaged.errors import StaleClaim
 from triaged.store.listing import order
@@ -16,8 +16,7 @@ from triaged.store.tables.rows import (
     known_study,
     locked_study,
     record_event,
-    select_instances,
-    series_by_study,
+    series_of,
     study_uid_of,
 )
 from triaged.study.lifecycle import Event, State, after
@@ -44,7 +43,7 @@ class Completion(Ledger):
             studies = connection.execute(_RECEIVING).all()
             associations = {row.study_id: row for row in connection.execute(_ASSOCIATIONS)} if studies else {}
             series = {
-                (row.id, row.revision): self._read_before.get((row.id, row.revision)) or _series(connection, row.id)
+                (row.id, row.revision): self._read_before.get((row.id, row.revision)) or series_of(connection, row.id)
                 for row in studies
             }
         self._read_before = series
@@ -91,10 +90,6 @@ class Completion(Ledger):
             if order.higher(study, place):
                 order.place(connection, study, place, cause="requeued", now=now)
             record_event(connection, study, Event.REQUEUED, "requeued by hand", after=state, revision=revision, now=now)
-
-
-def _series(connection: Connection, study_id: int) -> tuple[Series, ...]:
-    return series_by_study(connection, select_instances().where(schema.instance.c.study_id == study_id))[study_id]
 
 
 def _candidate(study: Row[Any], associations: Row[Any] | None, series: tuple[Series, ...]) -> Candidate:

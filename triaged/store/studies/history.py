@@ -65,7 +65,7 @@ class History(Ledger):
         return [Quarantined(**row._mapping) for row in self._rows(query)]
 
     def series_decisions(self, study_uid: str) -> list[SeriesDecision]:
-        """Return which series the result in force was read from, and why not the others."""
+        """Return which series the current result was read from, and why not the others."""
         query = (
             select(schema.series_decision, schema.result.c.chosen_series_uid)
             .join(schema.result, schema.result.c.id == schema.series_decision.c.result_id)
@@ -79,7 +79,7 @@ class History(Ledger):
         ]
 
     def derived(self, study_uid: str) -> list[DerivedObject]:
-        """Return the objects of the result in force."""
+        """Return the objects of the current result."""
         query = (
             select(schema.derived)
             .join(schema.study, schema.study.c.result_id == schema.derived.c.result_id)

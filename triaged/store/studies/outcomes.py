@@ -113,7 +113,7 @@ def _set_columns(object_set: ObjectSet) -> dict[str, Any]:
 
 
 def _is_news(connection: Connection, study: Row[Any], object_set: ObjectSet) -> bool:
-    """Tell whether a result is another one than the study had; the same one made again is told to nobody."""
+    """Tell whether a result is another one than the study had; of the same one made again nobody is notified."""
     return connection.execute(_SET_BEFORE, {"result": study.result_id}).scalar_one_or_none() != object_set.uid
 
 
@@ -155,7 +155,7 @@ def _write_decisions(
 
 
 def _write_study(connection: Connection, study_id: int, state: State, result_id: int, finding: Finding | None) -> None:
-    """Make this the result in force; a study without a score shows no finding, nor that of the result before."""
+    """Make this the current result; a study without a score shows no finding, nor that of the result before."""
     shown = None if finding is None else to_text(finding)
     values = {"state": state, "worker": None, "lease_expires_at": None, "result_id": result_id, "finding": shown}
     connection.execute(

@@ -1,6 +1,6 @@
 """The connection to SQLite or PostgreSQL, its transactions, and the migrations that bring it up to date.
 
-Knows no tables. Everything that means "the database is away" leaves here as `TryLater`.
+Knows no tables. Everything that means "the database is unreachable" leaves here as `TryLater`.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Database:
         On SQLite it owns the write lock from its first line, so that what it reads cannot change before it writes.
 
         Raises:
-            TryLater: the database is away, locked for too long, or full.
+            TryLater: the database is unreachable, locked for too long, or full.
         """
         with _away_means_try_later(), self._engine.begin() as connection:
             yield connection
@@ -56,7 +56,7 @@ class Database:
         """Open a transaction that only reads: one consistent view, in nobody's way.
 
         Raises:
-            TryLater: the database is away.
+            TryLater: the database is unreachable.
         """
         with _away_means_try_later(), self._reading.begin() as connection:
             yield connection
@@ -113,7 +113,7 @@ def migrate(database: Database) -> None:
 
     Raises:
         ConfigError: the database was written by a version of the project that this one does not know.
-        TryLater: the database is away.
+        TryLater: the database is unreachable.
     """
     config = _migrations()
     with database.begin() as connection:
@@ -138,7 +138,7 @@ def schema_of(database: Database) -> Schema:
     """Tell what `migrate` would find, without changing anything; a database without tables is older.
 
     Raises:
-        TryLater: the database is away.
+        TryLater: the database is unreachable.
     """
     scripts = ScriptDirectory.from_config(_migrations())
     with database.read() as connection:

@@ -28,7 +28,7 @@ _HEADER_DEFAULTS = {field.name: field.default for field in fields(InstanceHeader
 
 
 def sent_text(uid: StudyUID | SeriesUID | SOPInstanceUID) -> str | None:
-    """Return what a `..._sent` column holds: nothing where the sent UID is the key itself."""
+    """Return what a `..._sent` column keeps: nothing where the sent UID is the key itself."""
     return None if uid.sent == uid.value else json.dumps(uid.sent)
 
 
@@ -94,6 +94,11 @@ def series_by_study(connection: Connection, instances: Select[Any]) -> dict[int,
         study_id: tuple(Series(members[0].series_uid, tuple(members)) for members in by_series.values())
         for study_id, by_series in found.items()
     }
+
+
+def series_of(connection: Connection, study_id: int) -> tuple[Series, ...]:
+    """Return the series of a study, in order of arrival; it has at least one."""
+    return series_by_study(connection, select_instances().where(schema.instance.c.study_id == study_id))[study_id]
 
 
 def select_instances() -> Select[Any]:

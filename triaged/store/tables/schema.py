@@ -70,7 +70,7 @@ study = Table(
     Column("reason", Text, nullable=False),
     # When time alone changes the key; none in an order that needs no clock.
     Column("due_again_at", Instant),
-    # The result in force; the row in `result` has all of it.
+    # The current result; the row in `result` has all of it.
     Column("result_id", WHOLE),
     # Its finding in JSON, as the list shows it; `result` and `measurement` have the same for every result.
     Column("finding", Text),
@@ -86,7 +86,7 @@ study = Table(
     Column("patient_key", Text, index=True),
     # Name, ID and accession number as `search_text` makes them, in which people look for a study.
     Column("search_text", PeerText, nullable=False, server_default=""),
-    # In whose hands the study is; `action` has how it came there.
+    # The read status of the study; `action` has how it came there.
     Column(
         "override",
         Text,

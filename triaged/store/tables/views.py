@@ -157,7 +157,7 @@ class PushDelivery:
 
 @dataclass(frozen=True, slots=True)
 class ResultRecord:
-    """One set of results of a study, in force where `superseded_by_revision` is None.
+    """One set of results of a study, current where `superseded_by_revision` is None.
 
     `urgency` is in [0, 1], None where there is no score; `algorithm` is what read the images, with its version;
     `reason` is what the list said.
