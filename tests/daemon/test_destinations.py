@@ -8,7 +8,6 @@ import pytest
 
 from triaged.config.network import DestinationSection, SyntaxName
 from triaged.config.settings import Config
-from triaged.daemon.destinations import destination_of
 from triaged.daemon.examinations import engine_and_pipeline
 from triaged.dimse.syntaxes import NAMES
 from triaged.study.commitment import STORAGE_COMMITMENT_PUSH_MODEL
@@ -28,21 +27,21 @@ def test_every_transfer_syntax_that_a_site_can_name_is_one_that_we_send() -> Non
 
 
 def test_a_destination_is_asked_for_what_it_wants_and_no_more() -> None:
-    destination = destination_of(_section(objects=["seg"]))
+    destination = _section(objects=["seg"]).destination()
     assert list(destination.wanted) == [SEG]
     assert set(destination.wanted[SEG]) == set(ObjectKind.SEG.transfer_syntaxes)
 
 
 def test_a_destination_is_asked_for_its_transfer_syntaxes_where_an_object_can_go_in_them() -> None:
-    destination = destination_of(_section(objects=["sc", "seg"], transfer_syntaxes=["rle", "implicit"]))
+    destination = _section(objects=["sc", "seg"], transfer_syntaxes=["rle", "implicit"]).destination()
     assert destination.transfer_syntaxes == (RLE, IMPLICIT)
     assert destination.wanted[SEG] == (IMPLICIT,)
     assert destination.wanted[ObjectKind.SC.sop_class_uid] == (RLE, IMPLICIT)
 
 
 def test_storage_commitment_is_asked_for_where_the_site_wants_it() -> None:
-    assert STORAGE_COMMITMENT_PUSH_MODEL not in destination_of(_section()).wanted
-    assert destination_of(_section(storage_commitment=True)).wanted[STORAGE_COMMITMENT_PUSH_MODEL]
+    assert STORAGE_COMMITMENT_PUSH_MODEL not in _section().destination().wanted
+    assert _section(storage_commitment=True).destination().wanted[STORAGE_COMMITMENT_PUSH_MODEL]
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,6 @@ from tests.flow.house import House
 from tests.web.reading import opened
 from tests.web.scene import Scene
 from triaged.config.network import DestinationSection
-from triaged.daemon.destinations import destination_of
 from triaged.exams.ct.examination import ChestCt
 from triaged.exams.ct.objects import WRITERS
 from triaged.results.instance import ResultObject, ResultSeries, begin, finish
@@ -102,7 +101,7 @@ def test_its_name_can_be_asked_for_in_the_settings_and_is_offered_there() -> Non
 
 @pytest.mark.usefixtures("row")
 def test_a_destination_is_asked_for_its_class() -> None:
-    assert destination_of(_section("key-images")).wanted == {
+    assert _section("key-images").destination().wanted == {
         "1.2.840.10008.5.1.4.1.1.88.59": (
             "1.2.840.10008.1.2.1",
             "1.2.840.10008.1.2",

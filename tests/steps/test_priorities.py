@@ -119,7 +119,7 @@ def test_the_more_urgent_of_header_and_list_counts(clinic: Clinic) -> None:
     clinic.complete(1, minutes=1)
     clinic.ris.known = {"A-1": RequestPriority.LOW}
     assert clinic.ask() == 1
-    assert clinic.studies.arrival(study_uid(1).value).order_priority is RequestPriority.HIGH
+    assert clinic.studies.ranking_input(study_uid(1).value, now=at(0)).order_priority is RequestPriority.HIGH
     assert clinic.events(1) == [("PRIORITY_ASKED", "mwl: LOW")]
 
 

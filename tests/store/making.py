@@ -6,7 +6,7 @@ import hashlib
 from datetime import UTC, datetime, timedelta
 
 from tests.findings import finding_of
-from triaged.store.listing.rankings import Where
+from triaged.store.listing.rankings import Rankings, Where
 from triaged.store.studies.arrivals import Arrivals
 from triaged.store.studies.claims import Claims
 from triaged.store.studies.completion import Completion
@@ -36,7 +36,7 @@ EXPLICIT_VR_LITTLE_ENDIAN = "1.2.840.10008.1.2.1"
 PATIENT = Patient("Roe^Jane", "P-1", "19700101", "F", "A-1", "20260301", "115900", "Thorax")
 
 
-class Studies(Reception, Arrivals, Completion, Claims, Outcomes, History, Publications):
+class Studies(Reception, Arrivals, Completion, Claims, Outcomes, History, Publications, Rankings):
     """Every ledger of studies as one: a test plays the parts of all who write them."""
 
 

@@ -26,6 +26,7 @@ from triaged.store.listing.worklist import Worklist
 from triaged.store.people.accounts import Accounts
 from triaged.store.people.passwords import Cost
 from triaged.store.tables.database import Database
+from triaged.store.tables.views import Quarantined
 from triaged.study.assessment import Assessed, Assessment, Failed, OutOfScope, Reason, ReasonCode
 from triaged.study.finding import Finding, QualityFlag
 from triaged.study.kinds import ObjectKind
@@ -213,16 +214,18 @@ def clinic(scene: Scene) -> Scene:
     scene.arrive(9, minutes=20)
     scene.arrive(10, minutes=21, priority=RequestPriority.STAT, name="<script>alert('x')</script>^<b>Bobby</b>")
     scene.studies.quarantine(
-        path="quarantine/ab12",
-        reason="expected a data set, found bytes that are none",
-        peer="10.0.0.9",
-        calling_ae_title="MODALITY<1>",
-        sop_class_uid=CT_IMAGE_STORAGE,
-        sop_instance_uid_sent="",
-        size_bytes=12,
-        transfer_syntax_uid="1.2.840.10008.1.2",
-        sha256="ab12",
-        now=at(22),
+        Quarantined(
+            path="quarantine/ab12",
+            reason="expected a data set, found bytes that are none",
+            peer="10.0.0.9",
+            calling_ae_title="MODALITY<1>",
+            sop_class_uid=CT_IMAGE_STORAGE,
+            sop_instance_uid_sent="",
+            size_bytes=12,
+            transfer_syntax_uid="1.2.840.10008.1.2",
+            sha256="ab12",
+            at=at(22),
+        )
     )
     scene.now = CLINIC_NOW
     return scene

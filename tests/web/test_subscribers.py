@@ -12,10 +12,10 @@ from tests.web.reading import Page, opened
 from tests.web.scene import Scene
 from triaged.cli.tables import overview_table
 from triaged.store.couriers.notifications import Notifications
-from triaged.store.listing.rankings import Rankings
+from triaged.store.listing import order
+from triaged.store.tables.rows import known_study
 from triaged.study.notification import Occasion
 from triaged.study.ranking import Lane, Ranking, TriageClass
-from triaged.study.ranking_input import RankingPolicy
 from triaged.web.overview import overview
 
 HOSTILE = "AE: unknown <script>alert(1)</script>"
@@ -26,10 +26,6 @@ def _page(scene: Scene) -> Page:
         return opened(client, "/status")
 
 
-def _always(where: Ranking) -> RankingPolicy:
-    return lambda _: where
-
-
 @pytest.fixture
 def told(filled: Scene) -> Scene:
     """A list of which two studies came into another class; the receiver refused one of them."""
@@ -37,7 +33,8 @@ def told(filled: Scene) -> Scene:
     pushes.subscribe({"ris": frozenset(Occasion), "pager": frozenset(Occasion)})
     for number, uid in enumerate(filled.worklist.order()[:2]):
         where = Ranking(Lane.ORDERED, TriageClass.OPACITY_NOT_FLAGGED, filled.now, f"1:{number}:{uid}", "C' as told")
-        Rankings(filled.database).rerank(uid, _always(where), cause="test", now=filled.now)
+        with filled.database.begin() as connection:
+            order.place(connection, known_study(connection, uid), where, cause="test", now=filled.now)
     push = pushes.claim_due("courier", to="ris", lease_s=60, now=filled.now)
     assert push is not None
     pushes.refused(push, error=HOSTILE, now=filled.now)

@@ -189,18 +189,17 @@ def resend(
     settings = _load(config)
     from triaged.store.couriers.notifications import Notifications
     from triaged.store.couriers.outbox import Outbox
-    from triaged.store.studies.completion import Completion
+    from triaged.store.listing.rankings import Rankings
 
     with _database(settings) as database:
-        outbox, pushes = Outbox(database), Notifications(database)
+        now, outbox, pushes = datetime.now(UTC), Outbox(database), Notifications(database)
         known = {each.name for each in settings.destinations} | {each.name for each in settings.pushes}
         known |= {*outbox.counts(), *pushes.counts()}
         if destination is not None and destination not in known:
             names = ", ".join(sorted(known)) or "none at all"
             raise UnknownDestination(f"expected a destination (there is: {names}), found {destination}")
         if study is not None:
-            Completion(database).arrival(study)
-        now = datetime.now(UTC)
+            Rankings(database).ranking_input(study, now=now)  # refuses a study that is not known
         number, changes = outbox.resend(study, destination, now=now), pushes.resend(study, destination, now=now)
     told = f" {changes} change{'' if changes == 1 else 's'} will be told again." if changes else ""
     out.print(f"{number} object{'' if number == 1 else 's'} will be sent again.{told}")

@@ -12,8 +12,10 @@ from pydantic import Field, model_validator
 from triaged.config.triage import TriageSection
 from triaged.config.values import AETitle, Count, Host, ObjectName, Port, Section, ViewerUrl, Wait, wrong
 from triaged.dimse.options import ScpOptions
+from triaged.dimse.syntaxes import NAMES
 from triaged.steps.commitment import CommitmentOptions
 from triaged.steps.errand import DeliveryOptions
+from triaged.steps.negotiate import Destination, wanted_of
 from triaged.steps.ports import Peer
 from triaged.steps.priorities import LookUpOptions
 from triaged.study.kinds import ObjectKind, forms_of, kind_of
@@ -89,6 +91,12 @@ class DestinationSection(PeerSection):
     def peer(self) -> Peer:
         """Return what the courier sends to."""
         return Peer(self.name, *_reached(self))
+
+    def destination(self) -> Destination:
+        """Return a destination with what it is asked for, its transfer syntaxes by their UIDs."""
+        syntaxes = tuple(NAMES[name] for name in self.transfer_syntaxes)
+        wanted = wanted_of(self.kinds(), syntaxes, commitment=self.storage_commitment)
+        return Destination(self.peer(), wanted, syntaxes)
 
     def kinds(self) -> frozenset[ObjectKind]:
         """Return the kinds of objects that it wants; pictures as one object too, unless that is never to be tried."""

@@ -1,4 +1,4 @@
-"""The settings of who is told of changes of class: by HL7 v2 over MLLP, or by a webhook.
+"""The settings of who is notified of changes of class: by HL7 v2 over MLLP, or by a webhook.
 
 Must not know how anything is sent.
 """
@@ -31,7 +31,7 @@ HL7Name = Annotated[str, Field(max_length=180, pattern=r"^[^|^~\\&\x00-\x1f\x7f]
 
 
 class PushSection(Section):
-    """One receiver: where it is, of what it is told, and whether it is told who the patient is."""
+    """One receiver: where it is, what it is notified of, and whether that names the patient."""
 
     name: Annotated[str, Field(min_length=1, max_length=64)]
     kind: Literal["hl7", "webhook"]
@@ -67,11 +67,11 @@ class PushSection(Section):
         return self
 
     def occasions(self) -> frozenset[Occasion]:
-        """Return of what it is told."""
+        """Return what it is notified of."""
         return frozenset(Occasion(each) for each in self.on)
 
     def names_patient(self) -> bool:
-        """Tell whether it is told who the patient is; unless that is said, HL7 receivers are and webhooks are not."""
+        """Tell whether the patient is named; unless that is set, HL7 receivers are and webhooks are not."""
         return self.kind == "hl7" if self.patient is None else self.patient
 
     def is_encrypted(self) -> bool:

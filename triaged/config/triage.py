@@ -36,7 +36,7 @@ class CutOffsSection(Section):
 
 
 class HeadStartsSection(Section):
-    """Minutes by which a class stands earlier than it arrived; `suspected_mild` depends on the scheme unless given."""
+    """Minutes that a class counts as having arrived earlier; `suspected_mild` depends on the scheme unless given."""
 
     critical: Minutes = _STARTS.critical
     severe: Minutes = _STARTS.severe
@@ -89,7 +89,7 @@ class GuardSection(Section):
 
 
 class OperatingPointSection(Section):
-    """How often the threshold in force tells the disease and its absence, as the site measured it."""
+    """How often the current threshold tells the disease and its absence, as the site measured it."""
 
     sensitivity: Share
     specificity: Share

@@ -61,7 +61,7 @@ def _database_url(url: str, info: ValidationInfo) -> str:
 
 
 def _viewer_url(url: str) -> str:
-    """Return a template of a viewer's address; what it may name stands in braces."""
+    """Return a template of a viewer's address; what it may name is in braces."""
     plain = url
     for name in VIEWER_NAMES:
         plain = plain.replace(f"{{{name}}}", "x")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -16,7 +16,6 @@ from pathlib import Path
 from triaged.config.network import DestinationSection
 from triaged.config.notifying import PushSection
 from triaged.config.settings import Config
-from triaged.daemon.destinations import destination_of
 from triaged.daemon.notifying import receiver_of
 from triaged.daemon.rooms import clock
 from triaged.dimse.scu import DimseSender
@@ -140,11 +139,9 @@ def _why_taken(host: str, port: int) -> str | None:
 
 
 def _database(config: Config) -> str:
-    kind, _, place = config.database.url.partition(":///")
-    if kind == "sqlite" and not Path(place).exists():
-        return f"{place} will be made when the daemon starts"
-    database = open_database(config.database.url)
-    try:
+    if (missing := _missing_file(config)) is not None:
+        return f"{missing} will be made when the daemon starts"
+    with closing(open_database(config.database.url)) as database:
         match schema_of(database):
             case Schema.CURRENT:
                 return f"{database.dialect} answers, its schema is up to date"
@@ -152,8 +149,6 @@ def _database(config: Config) -> str:
                 return f"{database.dialect} answers, its schema will be brought up to date when the daemon starts"
             case Schema.UNKNOWN:
                 raise ConfigError("expected a schema that this version knows, found one from another version")
-    finally:
-        database.close()
 
 
 def _access(config: Config) -> str:
@@ -198,7 +193,7 @@ def _destination(config: Config, section: DestinationSection) -> Iterator[Check]
     if not echo.passed:
         return
     try:
-        accepted = _accepted(config, sender, destination_of(section))
+        accepted = _accepted(config, sender, section.destination())
     except TriagedError as error:
         yield Check(name, False, str(error))
         return
@@ -231,7 +226,7 @@ def _accepted(config: Config, sender: DimseSender, destination: Destination) -> 
     """Return what a destination accepts; remembered as the courier does, where the store is there and of this version.
 
     Raises:
-        TryLater: it did not answer, or the store is away.
+        TryLater: it did not answer, or the store is unreachable.
     """
     with _store(config) as database:
         if database is None:
@@ -246,15 +241,17 @@ def _accepted(config: Config, sender: DimseSender, destination: Destination) -> 
 
 @contextmanager
 def _store(config: Config) -> Iterator[Database | None]:
-    kind, _, place = config.database.url.partition(":///")
-    if kind == "sqlite" and not Path(place).exists():
+    """Open the database where it is there and of this version; None elsewhere."""
+    if _missing_file(config) is not None:
         yield None
         return
-    database = open_database(config.database.url)
-    try:
+    with closing(open_database(config.database.url)) as database:
         yield database if schema_of(database) is Schema.CURRENT else None
-    finally:
-        database.close()
+
+
+def _missing_file(config: Config) -> str | None:
+    kind, _, place = config.database.url.partition(":///")
+    return place if kind == "sqlite" and not Path(place).exists() else None
 
 
 def _commitment(what: str, config: Config, section: DestinationSection, accepted: Mapping[str, Sequence[str]]) -> Check:

@@ -9,7 +9,6 @@ from collections.abc import Callable
 import structlog
 
 from triaged.config.network import DestinationSection
-from triaged.daemon.destinations import destination_of
 from triaged.daemon.notifying import push_errands
 from triaged.daemon.rooms import IDLE_S, Rooms, clock, or_wait
 from triaged.dimse.scu import DimseSender
@@ -40,7 +39,8 @@ def deliver(rooms: Rooms, name: str, stop: threading.Event) -> None:
         RuntimeError: a thread ended by a bug of ours; the supervisor starts the role again.
     """
     errands = _errands(rooms, name)
-    log.info("delivering", destinations=len(rooms.config.destinations), released=_released(rooms, name))
+    released = Outbox(rooms.database).release(name) + Answers(rooms.database).release(name)
+    log.info("delivering", destinations=len(rooms.config.destinations), released=released)
     threads = [threading.Thread(target=_run, args=(errand, stop), daemon=True) for errand in errands]
     for thread in threads:
         thread.start()
@@ -74,7 +74,7 @@ def _errand(
     rooms: Rooms, section: DestinationSection, sender: DimseSender, options: DeliveryOptions, name: str
 ) -> Work:
     """Return the work for one destination: send first, then ask for storage commitment where that is wanted."""
-    destination = destination_of(section)
+    destination = section.destination()
     outbox = Outbox(rooms.database)
     negotiator = Negotiator(Peers(rooms.database), outbox, sender, destination=destination)
     courier = Courier(outbox, rooms.spool, sender, negotiator, destination=destination, options=options, courier=name)
@@ -83,7 +83,3 @@ def _errand(
     asking = rooms.config.delivery.commitment_options()
     committer = Committer(Commitments(rooms.database), sender, peer=destination.peer, options=asking)
     return lambda: courier.run_next(clock=clock) or committer.request_next(clock=clock)
-
-
-def _released(rooms: Rooms, name: str) -> int:
-    return Outbox(rooms.database).release(name) + Answers(rooms.database).release(name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from triaged.config.notifying import PushSection
@@ -32,7 +33,7 @@ def receiver_of(section: PushSection, config: Config) -> Subscriber:
 
 
 def push_errands(rooms: Rooms, name: str, options: DeliveryOptions) -> list[Callable[[], bool]]:
-    """Let the receivers of the settings, and no others, be told from now on; return the work for each.
+    """Let the receivers of the settings, and no others, be notified from now on; return the work for each.
 
     Raises:
         ConfigError: a secret or certificates cannot be read.
@@ -42,14 +43,8 @@ def push_errands(rooms: Rooms, name: str, options: DeliveryOptions) -> list[Call
     pushes = Notifications(rooms.database)
     pushes.subscribe({section.name: section.occasions() for section in sections})
     pushes.release(name)
-    return [_errand(pushes, receiver, each, options, name) for each, receiver in receivers.items()]
-
-
-def _errand(
-    pushes: Notifications, receiver: Subscriber, name: str, options: DeliveryOptions, courier: str
-) -> Callable[[], bool]:
-    pusher = Notifier(pushes, receiver, name=name, options=options, courier=courier)
-    return lambda: pusher.run_next(clock=clock)
+    notifiers = [Notifier(pushes, each, name=to, options=options, courier=name) for to, each in receivers.items()]
+    return [partial(notifier.run_next, clock=clock) for notifier in notifiers]
 
 
 def _secret(path: Path) -> bytes:

@@ -14,9 +14,7 @@ import structlog
 from triaged.config.settings import Config
 from triaged.errors import TryLater
 from triaged.spool.files import Spool
-from triaged.steps.acting import Readers
 from triaged.steps.ranking_policy import ranking_policy
-from triaged.store.listing.actions import Actions
 from triaged.store.tables.database import Database, migrate, open_database
 from triaged.study.ranking_input import RankingPolicy
 
@@ -42,7 +40,7 @@ def open_rooms(config: Config) -> Rooms:
     """Open the store, creating or migrating it where needed.
 
     Raises:
-        TryLater: the database is away.
+        TryLater: the database is unreachable.
         ConfigError: the database's address cannot be used.
     """
     database = open_database(config.database.url)
@@ -56,17 +54,12 @@ def clock() -> datetime:
 
 
 def policy(config: Config) -> RankingPolicy:
-    """Return what decides where a study stands."""
+    """Return what ranks studies."""
     return ranking_policy(config.triage.options())
 
 
-def readers(rooms: Rooms) -> Readers:
-    """Return what takes the actions of readers."""
-    return Readers(Actions(rooms.database), ranking_policy=policy(rooms.config))
-
-
 def or_wait(work: Callable[[], Result], stop: threading.Event) -> Result | None:
-    """Return what `work` gives, or None after a pause where the store is away."""
+    """Return what `work` gives, or None after a pause where the store is unreachable."""
     try:
         return work()
     except TryLater as away:
@@ -77,7 +70,7 @@ def or_wait(work: Callable[[], Result], stop: threading.Event) -> Result | None:
 
 @contextmanager
 def skip_if_unreachable() -> Iterator[None]:
-    """Let work be dropped that the next round does again, where the store is away."""
+    """Let work be dropped that the next round does again, where the store is unreachable."""
     try:
         yield
     except TryLater as away:

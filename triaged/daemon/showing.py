@@ -5,7 +5,9 @@ from __future__ import annotations
 import threading
 
 from triaged.daemon.examinations import VIEWERS
-from triaged.daemon.rooms import Rooms, clock, readers
+from triaged.daemon.rooms import Rooms, clock, policy
+from triaged.steps.acting import Readers
+from triaged.store.listing.actions import Actions
 from triaged.store.people.accounts import Accounts
 from triaged.web.app import create_app
 from triaged.web.server import run
@@ -23,7 +25,7 @@ def show(rooms: Rooms, stop: threading.Event) -> None:
         rooms.database,
         rooms.spool,
         Accounts(rooms.database),
-        readers(rooms),
+        Readers(Actions(rooms.database), ranking_policy=policy(config)),
         viewers=VIEWERS,
         options=options,
         clock=clock,

@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
@@ -39,7 +39,7 @@ class _Member:
     process: subprocess.Popen[bytes] | None = None
     started: float = 0.0
     deaths: int = 0
-    not_before: float = field(default=0.0)
+    not_before: float = 0.0
 
 
 def members_of(config: Config) -> list[tuple[Role, str]]:
@@ -65,7 +65,7 @@ class Supervisor:
         """Restart what has died, with a growing pause for a role that keeps dying.
 
         Raises:
-            ConfigError: a role ended because of the configuration; its own message stands above in the log.
+            ConfigError: a role ended because of the configuration; its own message is above in the log.
         """
         now = time.monotonic()
         for member in self._members:

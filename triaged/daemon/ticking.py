@@ -1,6 +1,6 @@
 """The clock's process: decides again and again which studies are complete, and takes back what dead workers held.
 
-It also keeps the list under the policy in force, for all processes.
+It also keeps the list under the current policy, for all processes.
 """
 
 from __future__ import annotations

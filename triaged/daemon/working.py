@@ -1,4 +1,4 @@
-"""The worker's process: claims studies and scores them, one at a time; holds the daemon's one broad except."""
+"""The worker's process: claims studies and scores them, one at a time; has the daemon's one broad except."""
 
 from __future__ import annotations
 

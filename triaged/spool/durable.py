@@ -83,7 +83,7 @@ def storage_errors() -> Iterator[None]:
     """Turn what the file system refuses into `TryLater`: it may have space again, or come back.
 
     Raises:
-        TryLater: the disk is full, read-only, away or broken.
+        TryLater: the disk is full, read-only, unreachable or broken.
     """
     try:
         yield

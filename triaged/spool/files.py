@@ -1,4 +1,4 @@
-"""The files: received instances, result objects and quarantine, each durable before anybody is told about it.
+"""The files: received instances, result objects and quarantine, each durable before anybody learns of it.
 
 Layout under the root, all names made by us: `<study>/<series>/<sop>[-n].dcm`, `<study>/results/<name>[-n]`,
 `quarantine/<name>[-n]`, and `incoming/` for what is still being written. Knows no database. A file that a crash left
@@ -79,7 +79,7 @@ class Spool:
 
     def part(self, study_uid: StudyUID, series_uid: SeriesUID, sop_instance_uid: SOPInstanceUID) -> PartFile:
         """Begin a file for an instance whose identifiers are known; it exists for others only after `commit`."""
-        return PartFile(self, self._instance_target(study_uid, series_uid, sop_instance_uid))
+        return PartFile(self, self._root / study_uid.value / series_uid.value / f"{sop_instance_uid.value}.dcm")
 
     def incoming(self) -> PartFile:
         """Begin a file whose place is not known: it can only end in `quarantine`."""
@@ -142,9 +142,6 @@ class Spool:
             part.write(content)
             return part.commit()
 
-    def _instance_target(self, study_uid: StudyUID, series_uid: SeriesUID, sop_instance_uid: SOPInstanceUID) -> Path:
-        return self._root / study_uid.value / series_uid.value / f"{sop_instance_uid.value}.dcm"
-
     def _incoming_folder(self) -> Path:
         folder = self._root / "incoming"
         self._folders.ensure(folder)
@@ -201,7 +198,7 @@ class PartFile:
         """Write preamble and file meta information, before anything else.
 
         Raises:
-            TryLater: the disk is full or away.
+            TryLater: the disk is full or unreachable.
         """
         if self._size_bytes:
             raise ValueError("expected file meta information before the data set, found the data set begun")
@@ -212,7 +209,7 @@ class PartFile:
         """Write the next bytes of the encoded data set.
 
         Raises:
-            TryLater: the disk is full or away.
+            TryLater: the disk is full or unreachable.
         """
         self._digest.update(content)
         self._size_bytes += len(content)
@@ -222,7 +219,7 @@ class PartFile:
         """Make the file durable under the name it was begun for, and return where it is.
 
         Raises:
-            TryLater: the disk is full or away; the sender has to be told so.
+            TryLater: the disk is full or unreachable; the sender has to be refused.
         """
         if self._target is None:
             raise ValueError("expected quarantine for a file whose place was not known")
@@ -232,7 +229,7 @@ class PartFile:
         """Make the file durable in quarantine, and return where it is.
 
         Raises:
-            TryLater: the disk is full or away; the sender has to be told so.
+            TryLater: the disk is full or unreachable; the sender has to be refused.
         """
         return self._commit(self._spool._root / "quarantine" / _checked(name))
 

@@ -21,28 +21,21 @@ class Readers:
         self._placing = ranking_policy
 
     def act(self, study_uid: str, kind: ActionKind, person: str, *, now: datetime, detail: str = "") -> Action:
-        """Do something with a study; `detail` is the reason that the person gives, or empty.
-
-        The same person doing the same again at once changes nothing and gets the first action.
+        """Do something with a study, as `Actions.act`; `detail` is the reason that the person gives, or empty.
 
         Raises:
-            UnknownStudy: there is no such study.
-            ActionRefused: it cannot be done as the study stands, or somebody else reads it; the message says who.
-            TryLater: the store is away.
+            ActionRefused: as there; the message says who reads the study.
+            TryLater: the store is unreachable.
         """
         action = self._actions.act(study_uid, kind, person, detail=detail, ranking_policy=self._placing, now=now)
         _log(action)
         return action
 
     def undo(self, study_uid: str, person: str, *, now: datetime, action_id: int | None = None) -> Action:
-        """Take back the last action on a study, whoever did it: the study stands again as it did before.
-
-        With `action_id` only that action, and only while it is the last one.
+        """Take back the last action on a study, as `Actions.undo`.
 
         Raises:
-            UnknownStudy: there is no such study.
-            ActionRefused: there is nothing to take back, or somebody else reads the study.
-            TryLater: the store is away.
+            TryLater: the store is unreachable.
         """
         action = self._actions.undo(study_uid, person, action_id=action_id, ranking_policy=self._placing, now=now)
         _log(action)
@@ -52,11 +45,11 @@ class Readers:
         """Return everything that was done with a study, the oldest first.
 
         Raises:
-            TryLater: the store is away.
+            TryLater: the store is unreachable.
         """
         return self._actions.actions(study_uid)
 
 
 def _log(action: Action) -> None:
-    """Tell what was done to which study; by whom stands in its history."""
+    """Tell what was done to which study; by whom is in its history."""
     log.info("reader acted", study_instance_uid=action.study_uid, action=action.kind.value, action_id=action.action_id)

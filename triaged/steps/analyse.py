@@ -6,7 +6,7 @@ killed at any line, and the study is claimed again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import assert_never
@@ -21,6 +21,7 @@ from triaged.inference.identity import Engine
 from triaged.results.instance import ResultObject
 from triaged.results.provenance import Provenance
 from triaged.spool.files import Spool
+from triaged.steps.errand import Clock
 from triaged.steps.following import Followed, followed
 from triaged.steps.options import AnalyseOptions
 from triaged.steps.publish import Kept, Publisher, object_set
@@ -39,8 +40,6 @@ from triaged.triage.ordering import place
 from triaged.triage.scheme import TriageOptions
 
 log = structlog.get_logger()
-
-Clock = Callable[[], datetime]
 
 
 @dataclass(frozen=True, slots=True)

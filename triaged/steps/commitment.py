@@ -110,11 +110,7 @@ class CommitmentService:
         self._options = options
 
     def requested(self, request: CommitmentRequest, calling_ae_title: str, *, now: datetime) -> CommitmentReport | None:
-        """Return the report to send on this association, or None where it goes on one of our own later.
-
-        Raises:
-            TryLater: the store is away, so that nothing can be said.
-        """
+        """Return the report to send on this association, or None; see `CommitmentProvider`."""
         report = self._judge(request)
         known = self._find_peer(calling_ae_title) is not None
         if known:
@@ -130,11 +126,7 @@ class CommitmentService:
         return None if known else report
 
     def reported(self, report: CommitmentReport, *, now: datetime) -> None:
-        """Take what a destination answers to what we asked; an answer to nothing is ignored.
-
-        Raises:
-            TryLater: the store is away; the destination has to say it again.
-        """
+        """Take what a destination answers to what we asked; see `CommitmentProvider`."""
         settle(self._commitments, report, self._options, now=now)
 
     def _judge(self, request: CommitmentRequest) -> CommitmentReport:
@@ -153,7 +145,7 @@ class CommitmentService:
 
 
 class Reporter(Errand[QueuedReport]):
-    """Takes answers to senders that want them on an association of ours; one that is away is tried again."""
+    """Takes answers to senders that want them on an association of ours; one that is unreachable is tried again."""
 
     words = Words(
         sent=lambda **told: log.info("storage commitment reported", **told),

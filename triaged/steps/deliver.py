@@ -1,4 +1,4 @@
-"""Takes result objects from the outbox to one destination; a destination that is away delays nobody but itself."""
+"""Takes result objects from the outbox to one destination; one that is unreachable delays nobody but itself."""
 
 from __future__ import annotations
 

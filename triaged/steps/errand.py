@@ -22,8 +22,8 @@ Fields = Mapping[str, str | float]
 @dataclass(frozen=True, slots=True)
 class DeliveryOptions:
     """How patient a courier is: the wait doubles from `first_wait_s` up to `longest_wait_s`; an object is dead (kept,
-    shown, re-sendable by hand) after `max_attempts`. With the defaults a destination may be away for about two days. It
-    is asked what it accepts every `negotiate_every_s`, and after a refusal."""
+    shown, re-sendable by hand) after `max_attempts`, by default when a destination was unreachable for about two days.
+    It is asked what it accepts every `negotiate_every_s`, and after a refusal."""
 
     first_wait_s: float = 5.0
     longest_wait_s: float = 60.0
@@ -44,7 +44,7 @@ class Words:
 
 
 class Errand(ABC, Generic[Item]):
-    """What one courier does for one peer, or for any; a peer that is away delays nobody but itself."""
+    """What one courier does for one peer, or for any; a peer that is unreachable delays nobody but itself."""
 
     words: ClassVar[Words]
 

@@ -7,7 +7,7 @@ acknowledged that a crash in the next instant could lose.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import structlog
@@ -18,6 +18,7 @@ from triaged.errors import UnreadableInstance
 from triaged.spool.files import KeptFile, PartFile, Spool
 from triaged.store.studies.arrivals import Arrivals
 from triaged.store.studies.reception import Reception
+from triaged.store.tables.views import Quarantined
 from triaged.study.ranking_input import RankingPolicy
 from triaged.study.records import Admission, Instance, ReceivedHeader
 from triaged.study.uids import derived_uid
@@ -64,7 +65,7 @@ class Intake:
         """Note that somebody is about to deliver; a study waits for the end of every association that delivered to it.
 
         Raises:
-            TryLater: the store is away.
+            TryLater: the store is unreachable.
         """
         association_id = self._reception.open_association(
             receiver=self._receiver, peer=peer, calling_ae_title=calling_ae_title, now=now
@@ -75,7 +76,7 @@ class Intake:
         """Note that the sender has ended, in whatever way.
 
         Raises:
-            TryLater: the store is away.
+            TryLater: the store is unreachable.
         """
         self._reception.close_association(sender.association_id, now=now)
 
@@ -88,7 +89,7 @@ class Intake:
         and the error passes on.
 
         Raises:
-            TryLater: the disk is below its reserve, or the store is away; the sender has to keep the instance.
+            TryLater: the disk is below its reserve, or the store is unreachable; the sender has to keep the instance.
         """
         self._spool.check_reserve()
         fragments = iter(content)
@@ -113,19 +114,20 @@ class Intake:
     def _keep(
         self, offer: Offer, header: ReceivedHeader, beginning: bytes, rest: Iterator[bytes], sender: Sender
     ) -> KeptFile:
-        meta = file_meta(
-            sop_class_uid=header.image.sop_class_uid,
-            sop_instance_uid=header.sop_instance_uid.value,
-            transfer_syntax_uid=offer.transfer_syntax_uid,
-            source_ae_title=sender.calling_ae_title,
-        )
+        named = replace(offer, sop_class_uid=header.image.sop_class_uid, sop_instance_uid=header.sop_instance_uid.value)
         with self._spool.part(header.study_uid, header.series_uid, header.sop_instance_uid) as part:
-            part.write_meta(meta)
-            self._write(part, beginning, rest)
+            self._write(part, named, beginning, rest, sender)
             return part.commit()
 
-    def _write(self, part: PartFile, beginning: bytes, rest: Iterator[bytes]) -> None:
-        """Write the content, with an eye on the disk: one endless object may not eat up the reserve."""
+    def _write(self, part: PartFile, named: Offer, beginning: bytes, rest: Iterator[bytes], sender: Sender) -> None:
+        """Write a file, with an eye on the disk: one endless object may not eat up the reserve."""
+        meta = file_meta(
+            sop_class_uid=named.sop_class_uid,
+            sop_instance_uid=named.sop_instance_uid,
+            transfer_syntax_uid=named.transfer_syntax_uid,
+            source_ae_title=sender.calling_ae_title,
+        )
+        part.write_meta(meta)
         part.write(beginning)
         unchecked = len(beginning)
         for fragment in rest:
@@ -163,19 +165,13 @@ class Intake:
         return admission
 
     def _keep_aside(self, offer: Offer, beginning: bytes, rest: Iterator[bytes], sender: Sender) -> KeptFile:
-        meta = file_meta(
-            sop_class_uid=offer.sop_class_uid,
-            sop_instance_uid=offer.sop_instance_uid,
-            transfer_syntax_uid=offer.transfer_syntax_uid,
-            source_ae_title=sender.calling_ae_title,
-        )
         with self._spool.incoming() as part:
-            part.write_meta(meta)
-            self._write(part, beginning, rest)
+            self._write(part, offer, beginning, rest, sender)
             return part.quarantine(f"{derived_uid('quarantine', offer.sop_instance_uid)}.dcm")
 
     def _quarantine(self, offer: Offer, kept: KeptFile, sender: Sender, *, reason: str, now: datetime) -> Admission:
-        self._reception.quarantine(
+        quarantined = Quarantined(
+            at=now,
             path=kept.path,
             reason=reason,
             peer=sender.peer,
@@ -185,8 +181,8 @@ class Intake:
             transfer_syntax_uid=offer.transfer_syntax_uid,
             sha256=kept.sha256,
             size_bytes=kept.size_bytes,
-            now=now,
         )
+        self._reception.quarantine(quarantined)
         log.warning("instance cannot be filed, quarantined", reason=reason, path=kept.path, peer=sender.peer)
         return Admission.QUARANTINED
 

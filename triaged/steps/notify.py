@@ -16,7 +16,7 @@ log = structlog.get_logger()
 
 
 class Subscriber(Protocol):
-    """Is told of changes of a study's class, in its own language."""
+    """Is notified of changes of a study's class, in its own language."""
 
     def push(self, push: Notification, *, now: datetime) -> SendOutcome:
         """Tell one change, the same message in every attempt but for its time; never raises for what a peer does."""
@@ -48,7 +48,7 @@ class Notifier(Errand[Notification]):
         return self._receiver.push(item, now=clock())
 
     def _told(self, item: Notification, outcome: SendOutcome, counted: Fields) -> Fields:
-        # A receiver's own words may name the patient: they stand on the status page and never in the log.
+        # A receiver's own words may name the patient: they are on the status page and never in the log.
         why = {"why": outcome.reason} if isinstance(outcome, Unreachable) else {}
         uid = item.change.study_uid.value
         return {**counted, "study_instance_uid": uid, "receiver": item.receiver, "number": item.number, **why}

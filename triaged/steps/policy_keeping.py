@@ -25,7 +25,7 @@ SETTLED = "came while the policy changed"
 
 
 class PolicyKeeping:
-    """Places studies anew when something beside them changed, as often as the clock calls.
+    """Re-ranks studies when something beside them changed, as often as the clock calls.
 
     `guard` is None where the site has switched the guard off; `reference` is the share of scored studies that is
     usually put forward, None where it is not known.
@@ -51,7 +51,7 @@ class PolicyKeeping:
         self._settling = False
 
     def tick(self, *, now: datetime) -> int:
-        """Place anew what time alone moves; return how many studies that were."""
+        """Re-rank what time alone moves; return how many studies that were."""
         return self._standings.rerank_due(self._placing, cause=PASSED, now=now)
 
     def look(self, *, now: datetime) -> None:
@@ -60,7 +60,7 @@ class PolicyKeeping:
         What another process placed by the old policy while this one changed it is placed again at the next look.
 
         Raises:
-            TryLater: the store is away; the next look does it.
+            TryLater: the store is unreachable; the next look does it.
         """
         if self._settling:
             self._standings.rerank_all(self._placing, cause=SETTLED, now=now)

@@ -1,6 +1,6 @@
-"""What the steps need of rooms that stand above them, as protocols and the values that pass through them.
+"""What the steps need of rooms above them, as protocols and the values that pass through them.
 
-The courier has to send DICOM objects, but the wire stands above the steps and imports them; so the wire fits these
+The courier has to send DICOM objects, but the wire is above the steps and imports them; so the wire fits these
 shapes.
 """
 
@@ -123,7 +123,7 @@ class WorklistProvider(Protocol):
         """Return what matches, row by row in the order of the list, each with what the query asks for.
 
         Raises:
-            TryLater: the store is away, from the first row or from one in between.
+            TryLater: the store is unreachable, from the first row or from one in between.
         """
         ...
 

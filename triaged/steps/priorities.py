@@ -1,16 +1,16 @@
 """Looks up on another list how urgent the order of a complete study is, and moves the study if it is more urgent.
 
-Beside everything else: nothing waits for it, and where the other list is away the study stands as its images say.
+Beside everything else: nothing waits for it, and where the other list is unreachable the images alone decide.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import structlog
 
+from triaged.steps.errand import Clock
 from triaged.steps.ports import ImagingRequest, Peer, RequestPrioritySource, Unreachable
 from triaged.store.listing.priorities import Priorities, Unasked
 from triaged.store.listing.rankings import Rankings
@@ -19,12 +19,10 @@ from triaged.study.ranking_input import RankingPolicy
 
 log = structlog.get_logger()
 
-Clock = Callable[[], datetime]
-
 
 @dataclass(frozen=True, slots=True)
 class LookUpOptions:
-    """`source` is what the history calls the other list; `retry_s`: the wait after it was away.
+    """`source` is what the history calls the other list; `retry_s`: the wait after it was unreachable.
 
     `look_back_s`: a study that has been complete for longer is no longer asked about, so that a list that comes back
     after a day is asked about what still waits, and not about all that was ever kept.
@@ -57,10 +55,10 @@ class RequestPriorityLookUp:
         self._not_before: datetime | None = None
 
     def ask_next(self, *, clock: Clock) -> bool:
-        """Ask about the study that has just been completed; False when there is none, or the other list is away.
+        """Ask about the study that has just been completed; False when there is none, or the other list is unreachable.
 
         Raises:
-            TryLater: the store is away.
+            TryLater: the store is unreachable.
         """
         now = clock()
         if self._not_before is not None and now < self._not_before:

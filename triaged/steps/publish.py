@@ -1,7 +1,7 @@
 """Names the set of objects a result is published as: what it supersedes, and what it is compared with; keeps the files.
 
 A result that is the same function of the same inputs is the same set, whichever worker makes it and however often. Any
-other one on the same study follows the set in force: it gets UIDs of its own and names the reports it replaces.
+other one on the same study follows the current set: it gets UIDs of its own and names the reports it replaces.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Publisher:
         self._kinds = wanted | {kind for kind in KINDS.values() if kind.always_kept}
 
     def in_line(self, provenance: Provenance) -> Provenance:
-        """Return the provenance of a result as the set it belongs to: the one in force again, or its successor."""
+        """Return the provenance of a result as the set it belongs to: the current one again, or its successor."""
         published = self._publications.publication(provenance.study_uid.value)
         if published is None:
             return provenance
@@ -77,7 +77,7 @@ class Publisher:
         """Keep the objects that anybody wants or the worklist shows, and the view for a later comparison.
 
         Raises:
-            TryLater: the disk is full or away.
+            TryLater: the disk is full or unreachable.
         """
         objects = tuple(self._keep(provenance, each) for each in made if each.kind in self._kinds)
         if view is None:

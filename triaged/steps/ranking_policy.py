@@ -23,8 +23,8 @@ _WAITING = {State.RECEIVING: Waiting.SLICES, State.READY: Waiting.ANALYSIS, Stat
 def ranking_policy(options: TriageOptions) -> RankingPolicy:
     """Return the site's policy; while the order is not trusted, the one that the guard puts in its place.
 
-    A study that is read again stands as high as its earlier result or its having none puts it, whichever is higher, so
-    that nothing sinks before it is scored again (ordering specification, section 2.3.4).
+    A study that is read again is ranked by its earlier result or by its having none, whichever is higher, so that
+    nothing sinks before it is scored again (ordering specification, section 2.3.4).
     """
     fallen_back = under_guard(options, Trust.FALLEN_BACK)
 
@@ -55,7 +55,7 @@ def _place(ranking_input: RankingInput, outcome: Outcome, options: TriageOptions
 
 
 def _follow_up(ranking_input: RankingInput, outcome: Outcome, options: TriageOptions) -> FollowUp | None:
-    """Return the change since the earlier study, by the noise and the cut-offs that hold now."""
+    """Return the change since the earlier study, by the noise and the current cut-offs."""
     then = ranking_input.comparison
     if then is None or not isinstance(outcome, Assessed):
         return None
@@ -63,5 +63,5 @@ def _follow_up(ranking_input: RankingInput, outcome: Outcome, options: TriageOpt
 
 
 def _tick(now: datetime) -> datetime:
-    """Return the minute that has begun: keys made within it compare, and the clock makes all anew in the next."""
+    """Return the minute that has begun: keys made within it compare, and the clock makes all again in the next."""
     return now - (now - ORIGIN) % TICK

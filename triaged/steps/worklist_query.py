@@ -33,7 +33,7 @@ class WorklistQuery:
         neither matched nor returned.
 
         Raises:
-            TryLater: the store is away, from the first row or from one in between.
+            TryLater: the store is unreachable, from the first row or from one in between.
         """
         if not query.keys:
             return
@@ -54,7 +54,7 @@ class WorklistQuery:
         """Return the step with this SOP Instance UID, or None where it is not on the list.
 
         Raises:
-            TryLater: the store is away.
+            TryLater: the store is unreachable.
         """
         order = self._worklist.order()
         place = next(

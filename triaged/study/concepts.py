@@ -141,10 +141,7 @@ IDENTIFICATION_THRESHOLD: Final = Concept(
 """The threshold of a `Suspicion`."""
 
 SEVERITY: Final = Concept(
-    "severity",
-    private("SEVERITY", "Affected share of the worse lung"),
-    SHARE,
-    "affected share of the worse lung",
+    "severity", private("SEVERITY", "Affected share of the worse lung"), SHARE, "affected share of the worse lung"
 )
 _SHARE_CODE: Final = private("SHARE", "Affected share of lung volume")
 AFFECTED_SHARE: Final = Concept("affected_share", _SHARE_CODE, SHARE, "affected share", field="severity")
@@ -159,11 +156,7 @@ TOTAL_SHARE: Final = Concept(
 _IN_REPORTS: Final = frozenset({Output.REPORT, Output.WORDS})
 """Volumes and density explain the shares to who reads the report; nobody else acts on them."""
 LUNG_VOLUME: Final = Concept(
-    "lung_volume",
-    Code("118565006", "SCT", "Volume"),
-    MILLILITRE,
-    "volume",
-    outputs=_IN_REPORTS,
+    "lung_volume", Code("118565006", "SCT", "Volume"), MILLILITRE, "volume", outputs=_IN_REPORTS
 )
 LUNGS_VOLUME: Final = Concept(
     "lungs_volume",
@@ -189,15 +182,7 @@ DENSE_SHARE: Final = Concept(
 
 CONCEPTS: dict[str, Concept] = {
     each.name: each
-    for each in (
-        SEVERITY,
-        AFFECTED_SHARE,
-        TOTAL_SHARE,
-        LUNG_VOLUME,
-        LUNGS_VOLUME,
-        AFFECTED_VOLUME,
-        DENSE_SHARE,
-    )
+    for each in (SEVERITY, AFFECTED_SHARE, TOTAL_SHARE, LUNG_VOLUME, LUNGS_VOLUME, AFFECTED_VOLUME, DENSE_SHARE)
 }
 """Every number that a finding can hold beside its suspicion, by the name that the store keeps it under."""
 

@@ -1,6 +1,6 @@
 """What an examination found in one study: how urgent it is, what is suspected, and coded measurements.
 
-No order, no images and no DICOM. What a number means stands in `triaged.study.concepts`.
+No order, no images and no DICOM. What a number means is in `triaged.study.concepts`.
 """
 
 from __future__ import annotations

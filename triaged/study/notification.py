@@ -1,4 +1,4 @@
-"""What other systems are told when a study's class changes or a new result is there; values, no wire and no storage."""
+"""What other systems are notified of: a study's new class, or a new result; values, no wire and no storage."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from triaged.study.uids import StudyUID
 
 
 class Occasion(StrEnum):
-    """What a receiver wants to be told of. A new result that changes the class is one RESULT, and told once."""
+    """What a receiver wants to be notified of. A new result that changes the class is one RESULT, and sent once."""
 
     CLASS_CHANGE = "class_change"
     RESULT = "result"
@@ -31,7 +31,7 @@ class Scored:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """How a study's class changed at `at`, from the class that the receiver was told last to that of now.
+    """How a study's class changed at `at`, from the class that the receiver was sent last to that of now.
 
     `result` is None as long as nothing has been found. `reason` is the line of the list, without patient attributes.
     """

@@ -50,7 +50,7 @@ URGENCY = (
 
 
 class Override(StrEnum):
-    """What a reader decided about a study's place; who and when stands in the history of actions, never here.
+    """What a reader decided about a study's place; who and when is in the history of actions, never here.
 
     PIN puts it into the emergency lane, RAISE and LOWER move it by one class.
     """
@@ -76,7 +76,7 @@ class Trend(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
-    """Where a study stands and why.
+    """The rank of a study and why.
 
     `sort_key` is a fixed-width ASCII text: plain ascending byte order of it is the worklist, as long as all keys were
     made for one discipline. `effective_at` is the arrival minus the head start. `reason` is one line for a radiologist,

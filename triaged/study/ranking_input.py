@@ -50,10 +50,10 @@ class Compared:
 
 @dataclass(frozen=True, slots=True)
 class RankingInput:
-    """How a study stands at `now`, after whatever just happened to it.
+    """All that the ranking of a study rests on at `now`, after whatever just happened to it.
 
     `since` is the time from which it counts as waiting: when it was ready first, before that its first instance.
-    `assessment` is the result in force, None before the first one; where `state` says that the study is received or
+    `assessment` is the current result, None before the first one; where `state` says that the study is received or
     analysed again, it is the one from before. `override` is what a reader decided. `comparison` is with the study that
     the result was compared with when it was made. `trusted` is False while the guard has given up the order.
     """
@@ -70,5 +70,5 @@ class RankingInput:
 
 
 RankingPolicy = Callable[[RankingInput], Ranking]
-"""Decides where a study stands. The store calls it within the transaction that changes something, so that nothing that
+"""Ranks a study. The store calls it within the transaction that changes something, so that nothing that
 happened at the same moment is lost."""

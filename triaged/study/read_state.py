@@ -61,7 +61,7 @@ class Action:
 
 @dataclass(frozen=True, slots=True)
 class ReadStatus:
-    """In whose hands a study is: `person` reads it or has read it since `at`; nobody and never where it is UNREAD."""
+    """Who reads a study: `person` reads it or has read it since `at`; nobody and never where it is UNREAD."""
 
     state: ReadState = ReadState.UNREAD
     person: str = ""
@@ -81,10 +81,10 @@ _READ_BY = {ReadState.READING: "being read", ReadState.DONE: "done"}
 
 
 def after_action(hand: ReadStatus, kind: ActionKind, person: str, *, now: datetime) -> ReadStatus:
-    """Return in whose hands a study is after an action; UNDONE is not one that stands by itself.
+    """Return the read status of a study after an action; UNDONE is not one by itself.
 
     Raises:
-        ActionRefused: it cannot be done as the study stands, or would change nothing.
+        ActionRefused: the read state does not allow it, or it would change nothing.
     """
     require_reader(hand, kind, person)
     match kind:
@@ -115,6 +115,6 @@ def require_reader(hand: ReadStatus, kind: ActionKind, person: str) -> None:
 
 
 def read_status_words(hand: ReadStatus) -> str:
-    """Return in words how a study stands."""
+    """Return a read status in words."""
     by = f"{_READ_BY[hand.state]} by {hand.person}" if hand.state in _READ_BY else "unread"
     return by if hand.override is Override.NONE else f"{by}, with the override {hand.override}"

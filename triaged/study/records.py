@@ -165,10 +165,10 @@ class ObjectSet:
 
 @dataclass(frozen=True, slots=True)
 class Publication:
-    """The set in force of a study, with the reports that stand for it and those that stood before it.
+    """The current set of a study, with its reports and those of the set before it.
 
-    `reports` are those that a next set supersedes: of the set in force, or where it has none, of the last set before it
-    that has. `followed_reports` are the same for the set that the one in force follows.
+    `reports` are those that a next set supersedes: of the current set, or where it has none, of the last set before it
+    that has. `followed_reports` are the same for the set that the current one follows.
     """
 
     object_set: ObjectSet
@@ -238,10 +238,10 @@ class OutboxItem:
 
 @dataclass(frozen=True, slots=True)
 class WorklistEntry:
-    """One row of the reading worklist; `finding` is that of the result in force, None where there is no score.
+    """One row of the reading worklist; `finding` is that of the current result, None where there is no score.
 
     `revision` grows with everything that may change the result; `result_revision` counts the sets of results that were
-    published, of which the last is in force, and is None before the first.
+    published, of which the last is current, and is None before the first.
 
     `position` counts the studies that are not done, from 1; it is 0 for one that is done. `read_by` reads it, or has
     read it, since `read_at`. `trend` and `change_points` are since the patient's earlier study, in percentage points of

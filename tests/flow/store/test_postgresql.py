@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import psycopg
 import pytest
-from sqlalchemy import text
+from sqlalchemy import select, text
 
 from tests.store.making import Studies, admit, at, instance
 from triaged.errors import TryLater
@@ -12,7 +12,6 @@ from triaged.store.listing.worklist import Worklist
 from triaged.store.tables import schema
 from triaged.store.tables.database import Database, open_database
 from triaged.store.tables.rows import record_event
-from triaged.study.lifecycle import State
 
 
 def test_the_checks_of_the_schema_are_on_postgresql_too(postgresql_url: str) -> None:
@@ -42,9 +41,9 @@ def test_the_token_notices_a_transaction_that_commits_after_a_later_one(postgres
     first, second = open_database(postgresql_url), open_database(postgresql_url)
     with first.begin() as slow:
         admit(Studies(second), instance(1, 1))
-        record_event(
-            slow, 1, "CONFLICT", before=None, after=State.RECEIVING, revision=1, detail="numbered first", now=at(0)
-        )
+        with second.read() as connection:
+            study = connection.execute(select(schema.study)).one()
+        record_event(slow, study, "CONFLICT", "numbered first", now=at(0))
         admit(Studies(second), instance(1, 2))
         seen = Worklist(second).version()
     assert Worklist(second).version() != seen

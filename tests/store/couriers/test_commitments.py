@@ -24,6 +24,7 @@ from triaged.store.couriers.answers import Answers, QueuedReport
 from triaged.store.couriers.commitments import Commitments, Held
 from triaged.store.couriers.outbox import Outbox
 from triaged.store.tables.database import Database
+from triaged.store.tables.views import Quarantined
 from triaged.study.commitment import CommitmentReport, FailureReason, NotCommitted, Reference
 from triaged.study.kinds import ObjectKind
 from triaged.study.records import DeliveryState, OutboxItem
@@ -138,16 +139,18 @@ def test_what_is_in_quarantine_is_held_where_its_sender_named_it(
 
 def quarantine(database: Database, sent_uid: str) -> None:
     Studies(database).quarantine(
-        path="quarantine/1",
-        reason="no study",
-        peer="127.0.0.1",
-        calling_ae_title="CT1",
-        sop_class_uid=CT_IMAGE_STORAGE,
-        sop_instance_uid_sent=sent_uid,
-        transfer_syntax_uid=EXPLICIT_VR_LITTLE_ENDIAN,
-        sha256="ab",
-        size_bytes=1,
-        now=at(0),
+        Quarantined(
+            path="quarantine/1",
+            reason="no study",
+            peer="127.0.0.1",
+            calling_ae_title="CT1",
+            sop_class_uid=CT_IMAGE_STORAGE,
+            sop_instance_uid_sent=sent_uid,
+            transfer_syntax_uid=EXPLICIT_VR_LITTLE_ENDIAN,
+            sha256="ab",
+            size_bytes=1,
+            at=at(0),
+        )
     )
 
 

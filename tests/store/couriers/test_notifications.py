@@ -25,10 +25,12 @@ from tests.store.making import (
 )
 from triaged.errors import StaleClaim
 from triaged.store.couriers.notifications import Notifications
+from triaged.store.listing import order
 from triaged.store.listing.actions import Actions
 from triaged.store.listing.rankings import Rankings
 from triaged.store.listing.worklist import Worklist
 from triaged.store.tables.database import Database
+from triaged.store.tables.rows import known_study
 from triaged.study.assessment import Assessed
 from triaged.study.notification import Notification, Occasion, Scored
 from triaged.study.ranking import Override, Ranking, RequestPriority, TriageClass
@@ -60,7 +62,13 @@ def to(triage_class: TriageClass, study: int = 1) -> Ranking:
 
 def moved(database: Database, triage_class: TriageClass, *, minutes: float, study: int = 1) -> None:
     """Give a study another class, as a change of the order or of a threshold does."""
-    Rankings(database).rerank(study_uid(study).value, lambda _: to(triage_class, study), cause="test", now=at(minutes))
+    put(database, to(triage_class, study), minutes=minutes, study=study)
+
+
+def put(database: Database, where: Ranking, *, minutes: float, study: int = 1) -> None:
+    """Give a study another place."""
+    with database.begin() as connection:
+        order.place(connection, known_study(connection, study_uid(study).value), where, cause="test", now=at(minutes))
 
 
 def due(pushes: Notifications, receiver: str = "ris", *, minutes: float, lease_s: float = 60.0) -> Notification:
@@ -110,7 +118,7 @@ def test_another_place_within_the_class_is_no_change(database: Database, pushes:
     scored(database)
     pushes.sent(due(pushes, minutes=2), now=at(2))
     other = ranking(-60, study_uid(1), triage_class=B, reason="B for another reason")
-    assert Rankings(database).rerank(study_uid(1).value, lambda _: other, cause="test", now=at(3))
+    put(database, other, minutes=3)
     assert nothing_due(pushes, minutes=1000)
 
 
@@ -140,7 +148,7 @@ def test_what_is_rolled_back_is_told_to_nobody(database: Database, pushes: Notif
     pushes.sent(due(pushes, minutes=2), now=at(2))
     nowhere = replace(to(A), sort_key=None)  # type: ignore[arg-type]
     with pytest.raises(IntegrityError, match=r"(?i)null"):
-        Rankings(database).rerank(study_uid(1).value, lambda _: nowhere, cause="test", now=at(3))
+        put(database, nowhere, minutes=3)
     assert states(pushes) == [(U, B, DeliveryState.SENT)]
 
 

@@ -96,8 +96,6 @@ def test_a_study_without_a_score_stands_with_its_reason(
 def test_a_study_that_is_not_known_has_no_standing(rankings: Rankings) -> None:
     with pytest.raises(UnknownStudy):
         rankings.ranking_input("9.9", now=at(0))
-    with pytest.raises(UnknownStudy):
-        rankings.rerank("9.9", policy, cause="because", now=at(0))
 
 
 def test_a_place_is_made_anew_with_its_cause(studies: Studies, rankings: Rankings, database: Database) -> None:
@@ -105,13 +103,13 @@ def test_a_place_is_made_anew_with_its_cause(studies: Studies, rankings: Ranking
         admit(studies, instance(number, 1), minutes=number, where=policy)
     token = Worklist(database).version()
     uid = study_uid(2).value
-    assert rankings.rerank(uid, _turned, cause="the last come first", now=at(5))
+    assert rankings.rerank_all(_turned, cause="the last come first", now=at(5)) == 2
     assert Worklist(database).version() != token
     move = studies.moves(uid)[-1]
     assert (move.before, move.after, move.cause, move.at) == (2, 1, "the last come first", at(5))
     assert studies.events(uid)[-1].detail == "the last come first"
     token = Worklist(database).version()
-    assert not rankings.rerank(uid, _turned, cause="again", now=at(6))
+    assert rankings.rerank_all(_turned, cause="again", now=at(6)) == 0
     assert Worklist(database).version() == token
 
 

@@ -23,7 +23,7 @@ from tests.store.making import (
 from triaged.errors import TryLater
 from triaged.store.listing.worklist import Worklist
 from triaged.store.tables.database import Database, open_database
-from triaged.store.tables.views import ConflictKind
+from triaged.store.tables.views import ConflictKind, Quarantined
 from triaged.study.kinds import ObjectKind
 from triaged.study.lifecycle import State
 from triaged.study.ranking import Lane, RequestPriority
@@ -182,9 +182,9 @@ def test_a_late_instance_raises_a_study_where_a_new_one_would_stand_higher(
 def test_a_study_has_the_most_urgent_priority_that_any_instance_named(studies: Studies) -> None:
     for number, priority in enumerate((RequestPriority.UNKNOWN, RequestPriority.LOW, RequestPriority.STAT), start=1):
         admit(studies, instance(1, number), priority=priority)
-        assert studies.arrival(study_uid(1).value).order_priority is priority
+        assert studies.ranking_input(study_uid(1).value, now=at(0)).order_priority is priority
     admit(studies, instance(1, 9), priority=RequestPriority.ROUTINE)
-    assert studies.arrival(study_uid(1).value).order_priority is RequestPriority.STAT
+    assert studies.ranking_input(study_uid(1).value, now=at(0)).order_priority is RequestPriority.STAT
 
 
 def test_a_study_that_turns_out_to_be_an_emergency_moves_at_once(studies: Studies, worklist: Worklist) -> None:
@@ -234,16 +234,18 @@ def test_the_list_has_no_place_for_two_studies_with_one_sort_key(studies: Studie
 def test_quarantined_bytes_are_listed_with_their_reason(studies: Studies) -> None:
     for number in (1, 2):
         studies.quarantine(
-            path=f"quarantine/{number}.dcm",
-            reason="expected a Study Instance UID (0020,000D), found none",
-            peer="127.0.0.1",
-            calling_ae_title="MODALITY",
-            sop_class_uid="1.2.840.10008.5.1.4.1.1.2",
-            sop_instance_uid_sent="1.2.3 \udce9",
-            transfer_syntax_uid="1.2.840.10008.1.2",
-            sha256="ab",
-            size_bytes=5_000_000_000,
-            now=at(number),
+            Quarantined(
+                path=f"quarantine/{number}.dcm",
+                reason="expected a Study Instance UID (0020,000D), found none",
+                peer="127.0.0.1",
+                calling_ae_title="MODALITY",
+                sop_class_uid="1.2.840.10008.5.1.4.1.1.2",
+                sop_instance_uid_sent="1.2.3 \udce9",
+                transfer_syntax_uid="1.2.840.10008.1.2",
+                sha256="ab",
+                size_bytes=5_000_000_000,
+                at=at(number),
+            )
         )
     assert [kept.path for kept in studies.quarantined()] == ["quarantine/2.dcm", "quarantine/1.dcm"]
     (kept,) = studies.quarantined(limit=1)

@@ -189,11 +189,11 @@ def test_asking_for_a_study_that_is_not_there_says_so(studies: Studies) -> None:
     with pytest.raises(UnknownStudy, match=r"9\.9"):
         studies.requeue("9.9", ranking=ranking(0, study_uid(1)), now=at(1))
     with pytest.raises(UnknownStudy, match=r"9\.9"):
-        studies.arrival("9.9")
+        studies.ranking_input("9.9", now=at(1))
 
 
 def test_a_study_waits_since_its_first_instance_and_then_since_it_was_ready(studies: Studies) -> None:
     admit(studies, instance(1, 1), minutes=1)
-    assert studies.arrival(study_uid(1).value).at == at(1)
+    assert studies.ranking_input(study_uid(1).value, now=at(2)).since == at(1)
     studies.complete(study_uid(1), 1, ranking=ranking(5, study_uid(1)), cause="whole", now=at(5))
-    assert studies.arrival(study_uid(1).value).at == at(5)
+    assert studies.ranking_input(study_uid(1).value, now=at(6)).since == at(5)

@@ -76,7 +76,6 @@ _report = schema.commitment_report
 _RENEW = update(_report).where(
     _report.c.transaction_key == bindparam("key"),
     or_(
-        _report.c.state == DeliveryState.DEAD.value,
-        (_report.c.state == DeliveryState.PENDING.value) & is_free(_report),
+        _report.c.state == DeliveryState.DEAD.value, (_report.c.state == DeliveryState.PENDING.value) & is_free(_report)
     ),
 )

@@ -16,7 +16,7 @@ from sqlalchemy import Column, Connection, bindparam, literal_column, or_, selec
 from triaged.store.posting.publishing import withdraw_if_pending, withdraw_superseded
 from triaged.store.tables import schema
 from triaged.store.tables.database import Ledger
-from triaged.study.commitment import CommitmentReport, FailureReason, NotCommitted, Reference
+from triaged.study.commitment import CommitmentReport, FailureReason, Reference
 from triaged.study.records import DeliveryState
 from triaged.study.uids import SOPInstanceUID
 
@@ -95,7 +95,8 @@ class Commitments(Ledger):
             studies = connection.execute(_STUDIES_ASKED, {"transaction": report.transaction_uid}).scalars().all()
             rows = connection.execute(_ASKED, {"transaction": report.transaction_uid}).all()
             asked = {row.sop_instance_uid: row for row in rows}
-            lost = {each.reference.sop_instance_uid: each.reason for each in report.failed if _is_lost(each)}
+            known = FailureReason.DUPLICATE_TRANSACTION
+            lost = {each.reference.sop_instance_uid: each.reason for each in report.failed if each.reason != known}
             committed = asked.keys() & {each.sop_instance_uid for each in report.committed}
             failed = (asked.keys() & lost.keys()) - committed
             for uid in committed:
@@ -131,10 +132,6 @@ def _kept(connection: Connection, keys: Sequence[str]) -> dict[str, list[Held]]:
 
 def _in_parts(items: Sequence[Any]) -> Iterator[Sequence[Any]]:
     return (items[start : start + _AT_ONCE] for start in range(0, len(items), _AT_ONCE))
-
-
-def _is_lost(answer: NotCommitted) -> bool:
-    return answer.reason != FailureReason.DUPLICATE_TRANSACTION
 
 
 def _not_kept(state: DeliveryState, failures: int, reason: int, again: datetime) -> dict[str, Any]:

@@ -1,6 +1,6 @@
-"""Changes on their way to receivers: claimed by couriers, kept until told or given up, as deliveries of objects are.
+"""Changes on their way to receivers: claimed by couriers, kept until sent or given up, as deliveries of objects are.
 
-Of one study a receiver is told in order.
+Of one study a receiver is notified in order.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class Notifications(Queue[Notification]):
     peer = _push.c.receiver
 
     def subscribe(self, receivers: Mapping[str, frozenset[Occasion]]) -> None:
-        """Let these and no others be told of changes from now on.
+        """Let these and no others be notified of changes from now on.
 
         What waits for a receiver that is not among them stays, and goes when it is back.
         """
@@ -71,7 +71,7 @@ class Notifications(Queue[Notification]):
             return connection.execute(wanted, posted(now)).rowcount
 
     def counts(self) -> Mapping[str, Mapping[DeliveryState, int]]:
-        """Return how many pushes are in each state, per receiver that is told or ever was."""
+        """Return how many pushes are in each state, per receiver that is notified or ever was."""
         found = super().counts()
         with self._database.read() as connection:
             names = connection.execute(select(_receiver.c.receiver)).scalars().all()
@@ -84,7 +84,7 @@ class Notifications(Queue[Notification]):
         return self._deliveries(lost.order_by(_push.c.id.desc()).limit(limit))
 
     def pushes(self, study_uid: str) -> list[PushDelivery]:
-        """Return everything that receivers were told of a study, or are to be told, the oldest first."""
+        """Return every notification of a study, sent or to be sent, the oldest first."""
         return self._deliveries(_PUSHES.where(_study.c.study_uid == study_uid).order_by(_push.c.id))
 
     def _first(self, connection: Connection, due: Select[Any], now: datetime) -> Notification | None:
@@ -109,8 +109,7 @@ class Notifications(Queue[Notification]):
             withdraw_for_newer(connection, connection.execute(_ONE, {"push": item.number}).one(), now=now)
 
     def _deliveries(self, query: Select[Any]) -> list[PushDelivery]:
-        with self._database.read() as connection:
-            return [_delivery(row) for row in connection.execute(query)]
+        return [_delivery(row) for row in self._rows(query)]
 
 
 def _change(connection: Connection, push: Row[Any], study: Row[Any]) -> Change:

@@ -115,10 +115,6 @@ class Outbox(Queue[OutboxItem]):
         query = _DELIVERIES.where(_outbox.c.state == state).order_by(_outbox.c.id.desc()).limit(limit)
         return [_delivery(row) for row in self._rows(query)]
 
-    def _rows(self, query: Select[Any]) -> list[Row[Any]]:
-        with self._database.read() as connection:
-            return list(connection.execute(query))
-
 
 def _delivery(row: Row[Any]) -> Delivery:
     return Delivery(

@@ -31,16 +31,13 @@ class Peers(Ledger):
 
     def known(self, destination: str) -> Negotiated | None:
         """Return the last answer of a destination, or None where it never gave one."""
-        query = select(schema.negotiated).where(schema.negotiated.c.destination == destination)
-        with self._database.read() as connection:
-            row = connection.execute(query).one_or_none()
+        row = self._row(select(schema.negotiated).where(schema.negotiated.c.destination == destination))
         return None if row is None else _negotiated(row)
 
     def all(self) -> list[Negotiated]:
         """Return the last answer of every destination that ever gave one, by name."""
-        with self._database.read() as connection:
-            rows = connection.execute(select(schema.negotiated).order_by(schema.negotiated.c.destination)).all()
-        return [_negotiated(row) for row in rows]
+        query = select(schema.negotiated).order_by(schema.negotiated.c.destination)
+        return [_negotiated(row) for row in self._rows(query)]
 
 
 def _negotiated(row: Row[Any]) -> Negotiated:

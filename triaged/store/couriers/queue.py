@@ -84,10 +84,9 @@ class Queue(Ledger, ABC, Generic[Item]):
         state = self.leases.table.c.state
         query = select(self.peer.label("peer"), state, func.count().label("items")).group_by(self.peer, state)
         found: dict[str, dict[DeliveryState, int]] = {}
-        with self._database.read() as connection:
-            for row in connection.execute(query):
-                per_state = found.setdefault(row.peer, dict.fromkeys(DeliveryState, 0))
-                per_state[DeliveryState(row.state)] = row.items
+        for row in self._rows(query):
+            per_state = found.setdefault(row.peer, dict.fromkeys(DeliveryState, 0))
+            per_state[DeliveryState(row.state)] = row.items
         return found
 
     @abstractmethod

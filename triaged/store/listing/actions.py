@@ -45,11 +45,11 @@ class Actions(Ledger):
         now: datetime,
         detail: str = "",
     ) -> Action:
-        """Do something with a study; the same person doing the same again changes nothing and is told the first.
+        """Do something with a study; the same person doing the same again changes nothing and gets the first action.
 
         Raises:
             UnknownStudy: there is no such study.
-            ActionRefused: it cannot be done as the study stands.
+            ActionRefused: its read state does not allow it.
         """
         with self._database.begin() as connection:
             study = known_study(connection, study_uid)
@@ -89,7 +89,8 @@ class Actions(Ledger):
             detail = f"{last.kind} by {last.person}"
             if action_id not in (None, last.id):
                 raise ActionRefused(f"{ActionKind.UNDONE}: expected the last action, found a later one: {detail}")
-            after = _hand_before(last)
+            state, override = ReadState(last.read_state_before), Override(last.override_before)
+            after = ReadStatus(state, last.read_by_before or "", last.read_at_before, override)
             undone = record_action(connection, study, ActionKind.UNDONE, person, detail=detail, undoes=last.id, now=now)
             cause = f"{_WORDS[ActionKind(last.kind)]} by {last.person}, undone by {person}"
             _hand_over(connection, study, after, ranking_policy, cause=cause, now=now)
@@ -97,14 +98,13 @@ class Actions(Ledger):
 
     def actions(self, study_uid: str) -> list[Action]:
         """Return everything that was done with a study, the oldest first."""
-        with self._database.read() as connection:
-            rows = connection.execute(_ACTIONS, {"uid": study_uid}).all()
+        rows = self._rows(_ACTIONS, uid=study_uid)
         undone = {row.undoes for row in rows}
         return [_action(row, study_uid, undone=row.id in undone) for row in rows]
 
 
 def read_status_of(study: Row[Any]) -> ReadStatus:
-    """Return in whose hands the study of a row is."""
+    """Return the read status of the study of a row."""
     return ReadStatus(ReadState(study.read_state), study.read_by or "", study.read_at, Override(study.override))
 
 
@@ -118,14 +118,14 @@ def record_action(
     now: datetime,
     undoes: int | None = None,
 ) -> int:
-    """Write an action with in whose hands the study, whose row is locked, was before; return its number."""
+    """Write an action with the read status of the study, whose row is locked, before it; return its number."""
     before = {f"{name}_before": getattr(study, name) for name in ("override", "read_state", "read_by", "read_at")}
     told = {"at": now, "person": person, "kind": kind, "detail": detail, "undoes": undoes}
     return int(connection.execute(_ACT, {"study_id": study.id, **told, **before}).scalar_one())
 
 
 def set_read_status(connection: Connection, study_id: int, hand: ReadStatus) -> None:
-    """Write in whose hands a study is."""
+    """Write the read status of a study."""
     by = hand.person or None
     values = {"override": hand.override, "read_state": hand.state, "read_by": by, "read_at": hand.at}
     connection.execute(_SET, {"study": study_id, **values})
@@ -140,9 +140,9 @@ def _hand_over(
     cause: str,
     now: datetime,
 ) -> None:
-    """Give a study into other hands, with what follows for the order.
+    """Give a study another read status, with what follows for the order.
 
-    One that comes back gets its place anew: meanwhile the policy may have changed, and keys of two do not compare.
+    One that comes back is re-ranked: meanwhile the policy may have changed, and keys of two do not compare.
     """
     set_read_status(connection, study.id, after)
     was_open, is_open = study.read_state != ReadState.DONE, after.state is not ReadState.DONE
@@ -157,13 +157,8 @@ def _hand_over(
 
 
 def _last(connection: Connection, study: Row[Any]) -> Row[Any] | None:
-    """Return the last action on a study that stands, that is: neither taken back nor a taking back itself."""
+    """Return the last action on a study that is neither taken back nor a taking back itself."""
     return connection.execute(_LAST, {"study": study.id}).one_or_none()
-
-
-def _hand_before(action: Row[Any]) -> ReadStatus:
-    state, person = ReadState(action.read_state_before), action.read_by_before or ""
-    return ReadStatus(state, person, action.read_at_before, Override(action.override_before))
 
 
 def _action(row: Row[Any], study_uid: str, *, undone: bool = False) -> Action:

@@ -1,6 +1,6 @@
-"""Where one study stood at every time, from the changes of the whole list; the fold is pure.
+"""The rank of one study at every time, from the changes of the whole list; the fold is pure.
 
-Each change is kept once, with the positions of the study that it was about. What stood between the two moved by one: so
+Each change is kept once, with the positions of the study that it was about. What was between the two moved by one: so
 the moves of every other study follow, exactly, from the changes since it came onto the list.
 """
 
@@ -27,7 +27,7 @@ def moves_of(connection: Connection, study_uid: str) -> list[Move]:
 
 
 def folded(study_id: int, study_uid: str, changes: Iterable[Row[Any]]) -> Iterator[Move]:
-    """Yield the moves of one study; changes of the whole list that belong together are told as one move."""
+    """Yield the moves of one study; changes of the whole list that belong together are one move."""
     position: int | None = None
     for _, group in groupby(changes, key=lambda change: change.together or -change.id):
         before, about = position, None
@@ -40,7 +40,7 @@ def folded(study_id: int, study_uid: str, changes: Iterable[Row[Any]]) -> Iterat
 
 
 def _after(position: int | None, change: Row[Any], *, is_own: bool) -> int | None:
-    """Return where a study stands after a change of its own, or of another one; None where it is not on the list."""
+    """Return the rank of a study after a change of its own, or of another one; None where it is not on the list."""
     if is_own:
         after: int | None = change.after
         return after

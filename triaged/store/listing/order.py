@@ -2,7 +2,7 @@
 
 The open list is `SELECT … FROM study WHERE read_state <> 'DONE' ORDER BY sort_key`. A change writes one row in
 `reorder`; where it moved all the other studies follows from it (`listing.moves`). Every change of a class goes through
-here too, and is announced to who wants to be told. Knows no policy: where a study belongs comes as a `Ranking`.
+here too, and is announced to who wants to be notified. Knows no policy: where a study belongs comes as a `Ranking`.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ IS_OPEN = text("study.read_state <> 'DONE'")
 
 
 def ranking_columns(ranking: Ranking) -> dict[str, Any]:
-    """Return the columns of `study` that say where it stands."""
+    """Return the columns of `study` that keep its ranking."""
     return {
         "lane": int(ranking.lane),
         "triage_class": ranking.triage_class,
@@ -60,7 +60,7 @@ def place(
 ) -> None:
     """Give a study, whose row is locked, its new place, and record what that changed; nothing where it is done.
 
-    `result_id` is the result that brings the place, where it is one that nobody has been told of.
+    `result_id` is the result that brings the place, where nobody has been notified of it.
     """
     announce(connection, study, ranking, result_id=result_id, now=now)
     if ranking.sort_key == study.sort_key or study.read_state == ReadState.DONE:
@@ -75,7 +75,7 @@ def place(
 
 
 def place_all(connection: Connection, placements: Mapping[int, Ranking], *, cause: str, now: datetime) -> None:
-    """Give every study its new place, in one change that is told as one; their rows are locked.
+    """Give every study its new ranking, as one change; their rows are locked.
 
     Their old and their new keys need not be comparable.
     """
@@ -102,7 +102,7 @@ def steps_between(before: Sequence[int], after: Sequence[int]) -> Iterable[tuple
     original = {study: index for index, study in enumerate(before)}
     placed: list[int] = []
     for index, study in enumerate(after):
-        # What was placed from below has been put above: it pushed down what stood higher than it.
+        # What was placed from below has been put above: it pushed down what was higher than it.
         behind = len(placed) - bisect_left(placed, original[study])
         if original[study] + behind != index:
             yield study, original[study] + behind + 1, index + 1

@@ -1,6 +1,6 @@
 """What the order rests on: the policy's settings and whether it is trusted, with every change of either.
 
-A change and the new places of all open studies are one transaction, so that the list never stands under two policies.
+A change and the new places of all open studies are one transaction, so that the list is never ranked by two policies.
 Knows none: settings are a text that is only compared, and who asks brings the policy along.
 """
 
@@ -29,7 +29,7 @@ _LOOKED_AT = 20
 
 @dataclass(frozen=True, slots=True)
 class PolicyInForce:
-    """Under which settings the list stands since `at`, and why they are not trusted, where that is so."""
+    """By which settings the list is ranked since `at`, and why they are not trusted, where that is so."""
 
     at: datetime
     settings: str
@@ -42,14 +42,14 @@ class Policies(Ledger):
     """What the clock decides about the whole list."""
 
     def in_force(self) -> PolicyInForce | None:
-        """Return the policy that the list stands under, or None where none has been recorded yet."""
+        """Return the policy that ranks the list, or None where none has been recorded yet."""
         with self._database.read() as connection:
             return _in_force(connection)
 
     def adopt(self, settings: str, ranking_policy: RankingPolicy, *, cause: str, now: datetime) -> int | None:
-        """Place all open studies anew under other settings than the list stands under; return how many moved.
+        """Re-rank all open studies where the list is ranked by other settings; return how many moved.
 
-        None where the settings are the ones in force already, so that of several that ask only the first does it.
+        None where the settings are the current ones already, so that of several that ask only the first does it.
         """
         with self._database.begin() as connection:
             before = _in_force_locked(connection)
@@ -64,7 +64,7 @@ class Policies(Ledger):
     ) -> int | None:
         """Trust the order, or for these reasons no longer; return how many studies have another place, None for none.
 
-        All open studies are placed anew where that changes, and nothing is where only the reasons are others in number.
+        All open studies are re-ranked where that changes, and nothing is where only the reasons are others in number.
         """
         with self._database.begin() as connection:
             before = _in_force_locked(connection)
@@ -78,11 +78,10 @@ class Policies(Ledger):
 
     def changes(self) -> list[PolicyInForce]:
         """Return everything that the order rested on, the oldest first."""
-        with self._database.read() as connection:
-            return [_policy(row) for row in connection.execute(_ALL)]
+        return [_policy(row) for row in self._rows(_ALL)]
 
     def last_assessments(self, most: int) -> list[Assessment]:
-        """Return the last results in force that were scored or could not be read, the newest last."""
+        """Return the last current results that were scored or could not be read, the newest last."""
         with self._database.read() as connection:
             rows = connection.execute(_last_results(most)).all()
             findings = findings_of(connection, rows)
@@ -90,8 +89,7 @@ class Policies(Ledger):
 
     def lag(self, *, now: datetime) -> timedelta:
         """Return how long the oldest complete study without any result has waited; nothing where there is none."""
-        with self._database.read() as connection:
-            oldest = connection.execute(_OLDEST_WITHOUT_RESULT).scalar_one_or_none()
+        ((oldest,),) = self._rows(_OLDEST_WITHOUT_RESULT)
         return timedelta(0) if oldest is None else max(timedelta(0), now - oldest)
 
 
@@ -118,7 +116,7 @@ def _policy(row: Row[Any]) -> PolicyInForce:
 
 
 def _in_force_locked(connection: Connection) -> PolicyInForce | None:
-    """Return the policy in force, which nobody else changes before this transaction ends; SQLite has one writer."""
+    """Return the current policy, which nobody else changes before this transaction ends; SQLite has one writer."""
     if connection.dialect.name == "postgresql":
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _POLICY_LOCK})
     return _in_force(connection)

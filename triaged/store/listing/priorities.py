@@ -10,7 +10,6 @@ from sqlalchemy import bindparam, select
 from triaged.store.tables import schema
 from triaged.store.tables.database import Ledger
 from triaged.store.tables.rows import known_study, record_event, study_uid_of
-from triaged.study.lifecycle import State
 from triaged.study.read_state import ReadState
 from triaged.study.uids import StudyUID
 
@@ -35,8 +34,7 @@ class Priorities(Ledger):
         The last first: if the other list answers slowly, what has just arrived is what is decided about now. Those that
         were complete before `ready_since` are left as they are.
         """
-        with self._database.read() as connection:
-            row = connection.execute(_UNASKED, {"since": ready_since}).first()
+        row = self._row(_UNASKED, since=ready_since)
         return None if row is None else Unasked(study_uid_of(row), row.accession_number)
 
     def asked(self, study_uid: StudyUID, *, detail: str, now: datetime) -> None:
@@ -46,11 +44,7 @@ class Priorities(Ledger):
             UnknownStudy: there is no such study.
         """
         with self._database.begin() as connection:
-            study = known_study(connection, study_uid.value)
-            state = State(study.state)
-            record_event(
-                connection, study.id, ASKED, before=state, after=state, revision=study.revision, detail=detail, now=now
-            )
+            record_event(connection, known_study(connection, study_uid.value), ASKED, detail, now=now)
 
 
 _study, _event = schema.study, schema.event

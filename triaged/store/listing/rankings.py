@@ -1,4 +1,4 @@
-"""How studies stand, rebuilt from their rows, and their places made anew where something beside the images changed.
+"""Ranking inputs of studies, from their rows, and their re-ranking where something beside the images changed.
 
 Knows no policy: who asks brings it along. It decides within the transaction, on what is true there.
 """
@@ -11,7 +11,6 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, select, update
 
-from triaged.errors import UnknownStudy
 from triaged.store.listing import order
 from triaged.store.tables import schema
 from triaged.store.tables.database import Ledger
@@ -28,33 +27,20 @@ from triaged.study.read_state import ReadState
 _FEW = 100
 """For more studies than this the results of all open ones are read at once."""
 Where = Ranking | RankingPolicy
-"""A place that is the same however the study stands, or the policy that decides once that is known."""
+"""A ranking whatever is known of the study, or the policy that decides once that is known."""
 
 
 class Rankings(Ledger):
     """What decides about places, for one study and for all."""
 
     def ranking_input(self, study_uid: str, *, now: datetime) -> RankingInput:
-        """Return how a study stands.
-
-        Raises:
-            UnknownStudy: there is no such study.
-        """
-        with self._database.read() as connection:
-            row = connection.execute(_STUDY, {"uid": study_uid}).one_or_none()
-            if row is None:
-                raise UnknownStudy(f"expected a study on the list, found none with the Study Instance UID {study_uid}")
-            return ranking_input_of(connection, row, now=now)
-
-    def rerank(self, study_uid: str, ranking_policy: RankingPolicy, *, cause: str, now: datetime) -> bool:
-        """Give a study the place that the policy gives it now; tell whether that was another one.
+        """Return all that the ranking of a study rests on.
 
         Raises:
             UnknownStudy: there is no such study.
         """
         with self._database.begin() as connection:
-            study = known_study(connection, study_uid)
-            return _rerank(connection, study, ranking_policy, cause=cause, now=now)
+            return ranking_input_of(connection, known_study(connection, study_uid), now=now)
 
     def prioritise(
         self, study_uid: str, priority: RequestPriority, ranking_policy: RankingPolicy, *, cause: str, now: datetime
@@ -72,8 +58,14 @@ class Rankings(Ledger):
             if urgent == study.order_priority:
                 return False
             connection.execute(_PRIORITISE, {"study": study.id, "order_priority": urgent})
-            _record(connection, study, "ORDER_PRIORITY", f"{urgent}: {cause}", now=now)
-            return _rerank(connection, known_study(connection, study_uid), ranking_policy, cause=cause, now=now)
+            record_event(connection, study, "ORDER_PRIORITY", f"{urgent}: {cause}", now=now)
+            study = known_study(connection, study_uid)
+            ranking = ranking_policy(ranking_input_of(connection, study, now=now))
+            if _is_at(study, ranking):
+                return False
+            order.place(connection, study, ranking, cause=cause, now=now)
+            record_event(connection, study, "PLACED_AGAIN", cause, now=now)
+            return True
 
     def rerank_all(self, ranking_policy: RankingPolicy, *, cause: str, now: datetime) -> int:
         """Give every open study the place that the policy gives it now, as one change; return how many have another.
@@ -86,7 +78,7 @@ class Rankings(Ledger):
     def rerank_due(self, ranking_policy: RankingPolicy, *, cause: str, now: datetime) -> int:
         """Give the open studies a new place whose place time alone has changed, as one change; return how many.
 
-        Where they moved to stands in the record of the order, and nothing in the history of each study: nothing
+        Where they moved to is in the record of the order, and nothing in the history of each study: nothing
         happened to it.
         """
         with self._database.read() as connection:
@@ -102,16 +94,16 @@ def rerank_all_in(connection: Connection, ranking_policy: RankingPolicy, *, caus
     """Do what `Rankings.rerank_all` does, within a transaction."""
     changed = _place_rows(connection, connection.execute(_ALL_OPEN).all(), ranking_policy, cause=cause, now=now)
     for row in changed:
-        _record(connection, row, "PLACED_AGAIN", cause, now=now)
+        record_event(connection, row, "PLACED_AGAIN", cause, now=now)
     return len(changed)
 
 
 def ranking_input_of(
     connection: Connection, study: Row[Any], *, now: datetime, result: Row[Any] | None = None, **changed: Any
 ) -> RankingInput:
-    """Return how the study of a row stands, with what is `changed` of it in this transaction.
+    """Return what the ranking of the study of a row rests on, with what is `changed` of it in this transaction.
 
-    `result` is its result in force where the caller has read it already.
+    `result` is its current result where the caller has read it already.
     """
     values = {
         "study_uid": study_uid_of(study),
@@ -166,17 +158,6 @@ def _comparison(
     return Comparison(times[0], result.model, EarlierFinding(times[1], prior.model, findings[prior.id]))
 
 
-def _rerank(
-    connection: Connection, study: Row[Any], ranking_policy: RankingPolicy, *, cause: str, now: datetime
-) -> bool:
-    ranking = ranking_policy(ranking_input_of(connection, study, now=now))
-    if _is_at(study, ranking):
-        return False
-    order.place(connection, study, ranking, cause=cause, now=now)
-    _record(connection, study, "PLACED_AGAIN", cause, now=now)
-    return True
-
-
 def _place_rows(
     connection: Connection, rows: Sequence[Row[Any]], ranking_policy: RankingPolicy, *, cause: str, now: datetime
 ) -> list[Row[Any]]:
@@ -197,15 +178,7 @@ def _is_at(study: Row[Any], ranking: Ranking) -> bool:
     return found == order.ranking_columns(ranking)
 
 
-def _record(connection: Connection, study: Row[Any], event: str, detail: str, *, now: datetime) -> None:
-    state = State(study.state)
-    record_event(
-        connection, study.id, event, before=state, after=state, revision=study.revision, detail=detail, now=now
-    )
-
-
 _study, _result = schema.study, schema.result
-_STUDY = select(_study).where(_study.c.study_uid == bindparam("uid"))
 _RESULT = select(_result).where(_result.c.id == bindparam("result"))
 _PRIOR = (
     select(_result, _study.c.study_date, _study.c.study_time)

@@ -66,8 +66,7 @@ class Worklist(Ledger):
         plain = part == Part() and order is ListOrder.TRIAGE
         unnumbered = plain or shown is Shown.DONE
         query = _ordered(_narrowed(_ENTRIES if unnumbered else _NUMBERED, part), shown, order)
-        with self._database.read() as connection:
-            rows = connection.execute(query.limit(limit).offset(offset)).all()
+        rows = self._rows(query.limit(limit).offset(offset))
         if plain:
             return [_entry(row, position) for position, row in enumerate(rows, start=offset + 1)]
         return [_entry(row, 0 if unnumbered else row.position or 0) for row in rows]
@@ -75,13 +74,11 @@ class Worklist(Ledger):
     def order(self) -> list[str]:
         """Return the Study Instance UIDs of the open list from its top, as they are at one moment."""
         query = select(_study.c.study_uid).where(IS_OPEN).order_by(_study.c.sort_key)
-        with self._database.read() as connection:
-            return list(connection.execute(query).scalars())
+        return [row.study_uid for row in self._rows(query)]
 
     def entries_at(self, places: Mapping[str, int]) -> list[WorklistEntry]:
         """Return studies by their UIDs, each at the position that it has in `places`, in the order of these."""
-        with self._database.read() as connection:
-            rows = connection.execute(_ENTRIES.where(_study.c.study_uid.in_(list(places)))).all()
+        rows = self._rows(_ENTRIES.where(_study.c.study_uid.in_(list(places))))
         return [_entry(row, places[row.study_uid]) for row in sorted(rows, key=lambda row: places[row.study_uid])]
 
     def entry(self, study_uid: str) -> WorklistEntry | None:
@@ -104,9 +101,7 @@ class Worklist(Ledger):
             .order_by(_study.c.sort_key)
             .limit(limit)
         )
-        with self._database.read() as connection:
-            rows = connection.execute(query).all()
-        return [Ended(row.study_uid, State(row.state), row.reason, row.since) for row in rows]
+        return [Ended(row.study_uid, State(row.state), row.reason, row.since) for row in self._rows(query)]
 
     def total(
         self,
@@ -117,8 +112,8 @@ class Worklist(Ledger):
         states: frozenset[State] = frozenset(),
     ) -> int:
         """Return how many studies a part of the list has, by default the open list."""
-        with self._database.read() as connection:
-            return int(connection.execute(_narrowed(_COUNT, Part(shown, search, classes, states))).scalar_one())
+        ((number,),) = self._rows(_narrowed(_COUNT, Part(shown, search, classes, states)))
+        return int(number)
 
     def banner(self) -> list[str]:
         """Return what readers have to know of the order beside the list itself, in words; mostly nothing."""

@@ -125,8 +125,7 @@ class Accounts(Ledger):
             .group_by(schema.account.c.id)
             .order_by(schema.account.c.name_key)
         )
-        with self._database.read() as connection:
-            return [Account(_person(row), row.created_at, row.seen_at) for row in connection.execute(query)]
+        return [Account(_person(row), row.created_at, row.seen_at) for row in self._rows(query)]
 
     def sign_in(
         self, name: str, password: str, *, address: str, browser: str, now: datetime
@@ -165,8 +164,7 @@ class Accounts(Ledger):
                 schema.session.c.created_at > now - lasting.longest,
             )
         )
-        with self._database.read() as connection:
-            found = connection.execute(query).one_or_none()
+        found = self._row(query)
         if found is None:
             return None
         if attended and found.last_seen_at <= now - min(_NOTED_EVERY, lasting.idle / 10):

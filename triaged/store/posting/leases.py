@@ -22,7 +22,7 @@ _now = bindparam("now", type_=Instant())
 
 
 def is_free(table: Table) -> ColumnElement[bool]:
-    """True for rows that nobody holds at the parameter `now`."""
+    """True for rows that nobody has at the parameter `now`."""
     return or_(table.c.lease_expires_at.is_(None), table.c.lease_expires_at <= _now)
 
 

@@ -1,15 +1,15 @@
-"""Changes of studies, written for the receivers that want to be told, in the very transaction that makes the change.
+"""Changes of studies, written for the receivers that want to be notified, in the transaction that makes the change.
 
-Functions within a transaction of their callers, which hold the study's row. Knows no wire and no policy.
+Functions within a transaction of their callers, which lock the study's row. Knows no wire and no policy.
 
-Of one study a receiver is told in order, and only what holds: what it has not been told yet, and no courier is just
-telling it, is withdrawn for the newer change, which then begins at the class that the receiver was told last.
+Of one study a receiver is notified in order, and only of what is current: what has not been sent yet, and no courier is
+just sending, is withdrawn for the newer change, which then begins at the class that the receiver was sent last.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -80,8 +80,8 @@ def _post(
     before = untold[0].class_before if untold else study.triage_class
     is_result = result_id is not None or any(row.occasion == Occasion.RESULT for row in untold)
     occasion = Occasion.RESULT if is_result and Occasion.RESULT in wanted else Occasion.CLASS_CHANGE
-    # One that was tried may have arrived all the same: then the receiver has to be told even that all is as before.
-    differs = before != ranking.triage_class or _was_tried(untold)
+    # One that was tried may have arrived all the same: then the receiver has to be notified even that all is as before.
+    differs = before != ranking.triage_class or any(row.attempts or row.error is not None for row in untold)
     if occasion is Occasion.CLASS_CHANGE and not (differs and Occasion.CLASS_CHANGE in wanted):
         return
     values = {
@@ -98,14 +98,10 @@ def _post(
     connection.execute(insert(_push), values)
 
 
-def _was_tried(untold: Iterable[Row[Any]]) -> bool:
-    return any(row.attempts or row.error is not None for row in untold)
-
-
 def _withdraw(
     connection: Connection, study_id: int, receiver: str, older_than: int | None, now: datetime
 ) -> Sequence[Row[Any]]:
-    """Withdraw what a receiver has not been told of a study and no courier holds; return it, the oldest first."""
+    """Withdraw what a receiver has not been sent of a study and no courier has; return it, the oldest first."""
     statement = _WITHDRAW if older_than is None else _WITHDRAW.where(_push.c.id < older_than)
     rows = connection.execute(statement, {"study": study_id, "to": receiver, "now": now})
     return sorted(rows, key=lambda row: int(row.id))

@@ -38,7 +38,7 @@ def publish(
 
 
 def withdraw_superseded(connection: Connection, study_id: int, *, now: datetime) -> None:
-    """Withdraw the deliveries of a study that are not of the set in force, have not been sent, and no courier holds.
+    """Withdraw the deliveries of a study that are not of the current set, have not been sent, and no courier has.
 
     Also those that were given up or refused: nobody has to see to them any more.
     """
@@ -143,9 +143,9 @@ _POSTED = (
 
 _in_force = _result.alias("in_force")
 IN_FORCE = _in_force
-"""The result in force, in queries that also say which result an object is of."""
+"""The current result, in queries that also say which result an object is of."""
 IS_SUPERSEDED = _result.c.object_set_uid != _in_force.c.object_set_uid
-"""True for objects, joined with their result and the one in force, of a set that is no longer in force."""
+"""True for objects, joined with their result and the current one, of a set that is no longer current."""
 
 _REVISION_IN_FORCE = (
     select(_result.c.set_revision)

@@ -1,4 +1,4 @@
-"""The row that every received instance gets before its sender is told Success.
+"""The row that every received instance gets before its sender gets Success.
 
 Knows no sockets and no files: the bytes are already durable in the spool when an instance comes here.
 """
@@ -41,22 +41,16 @@ class Arrivals(Ledger):
     """What the receivers write for each instance."""
 
     def admit(
-        self,
-        instance: Instance,
-        header: ReceivedHeader,
-        association_id: int | None,
-        *,
-        ranking: Where,
-        now: datetime,
+        self, instance: Instance, header: ReceivedHeader, association_id: int | None, *, ranking: Where, now: datetime
     ) -> Admission:
         """Write the row of a durable instance, and its study's revision, in one transaction.
 
-        `ranking` is where the study stands now. One that is on the list already takes that only where it is higher,
+        `ranking` is that of the study now. One that is on the list already takes that only where it is higher,
         so that nothing sinks before it is scored again (ordering specification, 2.3.4). One that is done comes back
         onto the list: whoever read it has not seen this instance.
 
         Raises:
-            TryLater: the database is away; nothing was written, and the sender has to be told so.
+            TryLater: the database is unreachable; nothing was written, and the sender has to be refused.
         """
         if header.made_by_us:
             return Admission.OWN
@@ -64,17 +58,13 @@ class Arrivals(Ledger):
             study = locked_study(connection, instance.study_uid.value)
             if study is not None:
                 return _next_of_study(connection, study, instance, header, association_id, ranking, now)
-            if _is_derived(connection, instance):
+            if connection.execute(_DERIVED, {"sop": instance.sop_instance_uid.value}).scalar_one():
                 return Admission.OWN
             is_first = _first_of_study(connection, instance, header, ranking, now)
             study = known_study(connection, instance.study_uid.value)
             if is_first:
                 return _new_instance(connection, study, instance, association_id, now)
             return _next_of_study(connection, study, instance, header, association_id, ranking, now)
-
-
-def _is_derived(connection: Connection, instance: Instance) -> bool:
-    return bool(connection.execute(_DERIVED, {"sop": instance.sop_instance_uid.value}).scalar_one())
 
 
 def _first_of_study(
@@ -103,16 +93,8 @@ def _first_of_study(
     if study_id is None:
         return False
     order.enter(connection, study_id, ranking.sort_key, cause=f"received: {ranking.reason}", now=now)
-    record_event(
-        connection,
-        study_id,
-        Event.INSTANCE_ADDED,
-        before=None,
-        after=State.RECEIVING,
-        revision=1,
-        detail=instance.sop_instance_uid.value,
-        now=now,
-    )
+    born = {"study_id": study_id, "at": now, "event": Event.INSTANCE_ADDED, "detail": instance.sop_instance_uid.value}
+    connection.execute(insert(schema.event), {**born, "state_after": State.RECEIVING, "revision": 1})
     return True
 
 
@@ -145,12 +127,11 @@ def _next_of_study(
 
 def _reopen(connection: Connection, study: Row[Any], instance: Instance, header: ReceivedHeader, now: datetime) -> None:
     """Apply INSTANCE_ADDED: the revision grows, and whoever is analysing the study has a stale claim."""
-    before = State(study.state)
-    state = after(before, Event.INSTANCE_ADDED)
+    state, revision = after(State(study.state), Event.INSTANCE_ADDED), study.revision + 1
     values = {
         "study": study.id,
         "state": state,
-        "revision": study.revision + 1,
+        "revision": revision,
         "last_instance_at": now,
         "instances": study.instances + 1,
         "worker": None,
@@ -159,16 +140,8 @@ def _reopen(connection: Connection, study: Row[Any], instance: Instance, header:
         **_blanks_filled(study, header),
     }
     connection.execute(_REOPEN, values)
-    record_event(
-        connection,
-        study.id,
-        Event.INSTANCE_ADDED,
-        before=before,
-        after=state,
-        revision=study.revision + 1,
-        detail=instance.sop_instance_uid.value,
-        now=now,
-    )
+    sop_instance_uid = instance.sop_instance_uid.value
+    record_event(connection, study, Event.INSTANCE_ADDED, sop_instance_uid, after=state, revision=revision, now=now)
 
 
 def _raise(connection: Connection, study: Row[Any], header: ReceivedHeader, where: Where, now: datetime) -> None:
@@ -239,17 +212,7 @@ def _conflict(
     if insert_unless_there(connection, schema.conflict, values, key=_CONFLICT_KEY) is None:
         return
     connection.execute(_FLAG, {"study": study.id})
-    state = State(study.state)
-    record_event(
-        connection,
-        study.id,
-        "CONFLICT",
-        before=state,
-        after=state,
-        revision=study.revision,
-        detail=f"{kind}: {instance.sop_instance_uid}: {detail}",
-        now=now,
-    )
+    record_event(connection, study, "CONFLICT", f"{kind}: {instance.sop_instance_uid}: {detail}", now=now)
 
 
 _UNSEEN = "an image came after it was done"

@@ -16,7 +16,7 @@ from triaged.errors import StaleClaim
 from triaged.store.posting.leases import Leases, claim
 from triaged.store.tables import schema
 from triaged.store.tables.database import Ledger
-from triaged.store.tables.rows import locked_study, record_event, select_instances, series_by_study, study_uid_of
+from triaged.store.tables.rows import locked_study, record_event, series_of, study_uid_of
 from triaged.study.lifecycle import Event, State, after
 from triaged.study.ranking import RequestPriority
 from triaged.study.records import Claim
@@ -55,7 +55,7 @@ class Claims(Ledger):
             _release(connection, study, Event.RETRY_LATER, not_before=not_before, detail=why, now=now)
 
     def release(self, worker: str, *, now: datetime) -> int:
-        """Put back what a worker of this name still holds; return how many studies.
+        """Put back what a worker of this name still has; return how many studies.
 
         A worker that starts calls this: whoever held a claim under its name is dead, and waiting for the lease to run
         out would only delay the study.
@@ -82,7 +82,7 @@ def owned_study(connection: Connection, claim: Claim) -> Row[Any]:
     """Return the locked row of a claim's study.
 
     Raises:
-        StaleClaim: the claim is not the one in force.
+        StaleClaim: the claim is not the current one.
     """
     study = locked_study(connection, claim.study_uid.value)
     expected = (State.ANALYSING, claim.revision, claim.worker, claim.attempt)
@@ -102,17 +102,7 @@ def _claimed(connection: Connection, study: Row[Any], worker: str, *, lease_s: f
     state = after(State(study.state), Event.CLAIMED)
     attempt = study.attempts + 1
     lease_expires_at = STUDIES.hold(connection, study.id, worker, attempt=attempt, lease_s=lease_s, now=now)
-    record_event(
-        connection,
-        study.id,
-        Event.CLAIMED,
-        before=State(study.state),
-        after=state,
-        revision=study.revision,
-        detail=f"attempt {attempt}: {worker}",
-        now=now,
-    )
-    series = series_by_study(connection, select_instances().where(schema.instance.c.study_id == study.id))
+    record_event(connection, study, Event.CLAIMED, f"attempt {attempt}: {worker}", after=state, now=now)
     return Claim(
         study_uid=study_uid_of(study),
         revision=study.revision,
@@ -121,7 +111,7 @@ def _claimed(connection: Connection, study: Row[Any], worker: str, *, lease_s: f
         lease_expires_at=lease_expires_at,
         ready_at=study.ready_at,
         order_priority=RequestPriority(study.order_priority),
-        series=series[study.id],
+        series=series_of(connection, study.id),
     )
 
 
@@ -130,16 +120,7 @@ def _release(
 ) -> None:
     state = after(State(study.state), event)
     STUDIES.give_back(connection, study.id, {"state": state, "not_before": not_before})
-    record_event(
-        connection,
-        study.id,
-        event,
-        before=State(study.state),
-        after=state,
-        revision=study.revision,
-        detail=detail,
-        now=now,
-    )
+    record_event(connection, study, event, detail, after=state, now=now)
 
 
 _study = schema.study

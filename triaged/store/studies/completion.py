@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, select, update
+from sqlalchemy import Row, func, select, update
 
-from triaged.errors import StaleClaim, UnknownStudy
+from triaged.errors import StaleClaim
 from triaged.store.listing import order
 from triaged.store.listing.rankings import Where, placed
 from triaged.store.tables import schema
@@ -16,11 +16,9 @@ from triaged.store.tables.rows import (
     known_study,
     locked_study,
     record_event,
-    select_instances,
-    series_by_study,
+    series_of,
     study_uid_of,
 )
-from triaged.store.tables.views import Arrival
 from triaged.study.lifecycle import Event, State, after
 from triaged.study.ranking import RequestPriority
 from triaged.study.records import Candidate, Series
@@ -45,7 +43,7 @@ class Completion(Ledger):
             studies = connection.execute(_RECEIVING).all()
             associations = {row.study_id: row for row in connection.execute(_ASSOCIATIONS)} if studies else {}
             series = {
-                (row.id, row.revision): self._read_before.get((row.id, row.revision)) or _series(connection, row.id)
+                (row.id, row.revision): self._read_before.get((row.id, row.revision)) or series_of(connection, row.id)
                 for row in studies
             }
         self._read_before = series
@@ -72,16 +70,7 @@ class Completion(Ledger):
             place = placed(connection, study, ranking, now=now, state=state, since=ready_at)
             if study.result_id is None or order.higher(study, place):
                 order.place(connection, study, place, cause=cause, now=now)
-            record_event(
-                connection,
-                study.id,
-                Event.COMPLETE,
-                before=State.RECEIVING,
-                after=state,
-                revision=revision,
-                detail=cause,
-                now=now,
-            )
+            record_event(connection, study, Event.COMPLETE, cause, after=state, now=now)
 
     def requeue(self, study_uid: str, *, ranking: Where, now: datetime) -> None:
         """Have a study that has a result scored again; it does not sink meanwhile.
@@ -94,42 +83,13 @@ class Completion(Ledger):
         """
         with self._database.begin() as connection:
             study = known_study(connection, study_uid)
-            before = State(study.state)
-            state = after(before, Event.REQUEUED)
-            revision = study.revision + 1
+            state, revision = after(State(study.state), Event.REQUEUED), study.revision + 1
             values = {"state": state, "revision": revision, "attempts": 0, "not_before": None}
             connection.execute(update(schema.study).where(schema.study.c.id == study.id), values)
             place = placed(connection, study, ranking, now=now, state=state)
             if order.higher(study, place):
                 order.place(connection, study, place, cause="requeued", now=now)
-            record_event(
-                connection,
-                study.id,
-                Event.REQUEUED,
-                before=before,
-                after=state,
-                revision=revision,
-                detail="requeued by hand",
-                now=now,
-            )
-
-    def arrival(self, study_uid: str) -> Arrival:
-        """Return since when a study waits and what its order said.
-
-        Raises:
-            UnknownStudy: there is no such study.
-        """
-        query = select(schema.study).where(schema.study.c.study_uid == study_uid)
-        with self._database.read() as connection:
-            study = connection.execute(query).one_or_none()
-        if study is None:
-            raise UnknownStudy(f"expected a study on the list, found none with the Study Instance UID {study_uid}")
-        at = study.first_instance_at if study.ready_at is None else study.ready_at
-        return Arrival(study.study_uid, at, RequestPriority(study.order_priority))
-
-
-def _series(connection: Connection, study_id: int) -> tuple[Series, ...]:
-    return series_by_study(connection, select_instances().where(schema.instance.c.study_id == study_id))[study_id]
+            record_event(connection, study, Event.REQUEUED, "requeued by hand", after=state, revision=revision, now=now)
 
 
 def _candidate(study: Row[Any], associations: Row[Any] | None, series: tuple[Series, ...]) -> Candidate:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import Row, Select, func, select
+from sqlalchemy import Row, func, select
 
 from triaged.store.listing.moves import moves_of
 from triaged.store.tables import schema
@@ -65,7 +65,7 @@ class History(Ledger):
         return [Quarantined(**row._mapping) for row in self._rows(query)]
 
     def series_decisions(self, study_uid: str) -> list[SeriesDecision]:
-        """Return which series the result in force was read from, and why not the others."""
+        """Return which series the current result was read from, and why not the others."""
         query = (
             select(schema.series_decision, schema.result.c.chosen_series_uid)
             .join(schema.result, schema.result.c.id == schema.series_decision.c.result_id)
@@ -79,7 +79,7 @@ class History(Ledger):
         ]
 
     def derived(self, study_uid: str) -> list[DerivedObject]:
-        """Return the objects of the result in force."""
+        """Return the objects of the current result."""
         query = (
             select(schema.derived)
             .join(schema.study, schema.study.c.result_id == schema.derived.c.result_id)
@@ -94,10 +94,6 @@ class History(Ledger):
         with self._database.read() as connection:
             found = series_by_study(connection, query)
         return [instance for series in found.values() for member in series for instance in member.instances]
-
-    def _rows(self, query: Select[Any]) -> list[Row[Any]]:
-        with self._database.read() as connection:
-            return list(connection.execute(query))
 
 
 def derived_object(row: Any) -> DerivedObject:

@@ -66,23 +66,17 @@ class Outcomes(Ledger):
         """
         with self._database.begin() as connection:
             study = owned_study(connection, claim)
-            event = _event(assessment)
+            event, found = _event_and_columns(assessment)
             state = after(State(study.state), event)
             finding = assessment.finding if isinstance(assessment, Assessed) else None
             chosen_uid = None if chosen is None else chosen.value
-            named = {
-                "worker": claim.worker,
-                "outcome": state,
-                "model": model,
-                "scheme": scheme,
-                "chosen_series_uid": chosen_uid,
-            }
+            named = {"worker": claim.worker, "model": model, "scheme": scheme, "chosen_series_uid": chosen_uid}
             published = {"coronal_path": coronal_path, **_set_columns(object_set), **_compared_columns(compared)}
             comparison = None if compared is None else compared.comparison
             known = {"state": state, "assessment": assessment, "comparison": comparison}
             by_itself = placed(connection, study, ranking, now=now, override=Override.NONE, **known)
-            shown = {"triage_class": by_itself.triage_class, "reason": by_itself.reason}
-            values = {**_result_columns(assessment), **named, **published, **shown, "at": now}
+            shown = {"triage_class": by_itself.triage_class, "reason": by_itself.reason, "outcome": state}
+            values = {**found, **named, **published, **shown, "at": now}
             result_id = _write_result(connection, study, values)
             write_measurements(connection, result_id, finding)
             _write_decisions(connection, result_id, chosen, not_chosen)
@@ -92,32 +86,21 @@ class Outcomes(Ledger):
             order.place(connection, study, place, cause=place.reason, now=now, result_id=news)
             _write_study(connection, study.id, state, result_id, finding)
             withdraw_superseded(connection, study.id, now=now)
-            before, revision = State(study.state), study.revision
-            record_event(
-                connection, study.id, event, before=before, after=state, revision=revision, detail=place.reason, now=now
-            )
+            record_event(connection, study, event, place.reason, after=state, now=now)
 
 
-def _event(assessment: Assessment) -> Event:
-    match assessment:
-        case Assessed():
-            return Event.ASSESSED
-        case OutOfScope():
-            return Event.DECLINED
-        case Failed():
-            return Event.GIVEN_UP
-        case _:
-            assert_never(assessment)
-
-
-def _result_columns(assessment: Assessment) -> Mapping[str, Any]:
+def _event_and_columns(assessment: Assessment) -> tuple[Event, Mapping[str, Any]]:
+    """Return what happened to the study, and the columns of `result` that say so."""
     match assessment:
         case Assessed(finding=finding):
-            return finding_columns(finding)
-        case OutOfScope(reason=reason) | Failed(reason=reason):
-            return {"reason_code": reason.code, "reason_detail": reason.detail, **NO_FINDING}
+            return Event.ASSESSED, finding_columns(finding)
+        case OutOfScope(reason=reason):
+            event = Event.DECLINED
+        case Failed(reason=reason):
+            event = Event.GIVEN_UP
         case _:
             assert_never(assessment)
+    return event, {"reason_code": reason.code, "reason_detail": reason.detail, **NO_FINDING}
 
 
 def _set_columns(object_set: ObjectSet) -> dict[str, Any]:
@@ -130,7 +113,7 @@ def _set_columns(object_set: ObjectSet) -> dict[str, Any]:
 
 
 def _is_news(connection: Connection, study: Row[Any], object_set: ObjectSet) -> bool:
-    """Tell whether a result is another one than the study had; the same one made again is told to nobody."""
+    """Tell whether a result is another one than the study had; of the same one made again nobody is notified."""
     return connection.execute(_SET_BEFORE, {"result": study.result_id}).scalar_one_or_none() != object_set.uid
 
 
@@ -172,7 +155,7 @@ def _write_decisions(
 
 
 def _write_study(connection: Connection, study_id: int, state: State, result_id: int, finding: Finding | None) -> None:
-    """Make this the result in force; a study without a score shows no finding, nor that of the result before."""
+    """Make this the current result; a study without a score shows no finding, nor that of the result before."""
     shown = None if finding is None else to_text(finding)
     values = {"state": state, "worker": None, "lease_expires_at": None, "result_id": result_id, "finding": shown}
     connection.execute(

@@ -1,4 +1,4 @@
-"""What was published of studies, in force and before, and the earlier study that a new one is compared with.
+"""What was published of studies, now and before, and the earlier study that a new one is compared with.
 
 Reads only.
 """
@@ -30,7 +30,7 @@ class Publications(Ledger):
     """What the workers ask before they publish, and people afterwards."""
 
     def publication(self, study_uid: str) -> Publication | None:
-        """Return the set in force of a study, or None where nothing was published yet."""
+        """Return the current set of a study, or None where nothing was published yet."""
         with self._database.read() as connection:
             results = connection.execute(_RESULTS, {"uid": study_uid}).all()
             if not results:
@@ -61,13 +61,11 @@ class Publications(Ledger):
         return [_prior(row, findings[row.id]) for row in dated]
 
     def results(self, study_uid: str) -> list[ResultRecord]:
-        """Return every set of results of a study, the oldest first; the last one is in force.
+        """Return every set of results of a study, the oldest first; the last one is current.
 
-        A set that was made again without a change stands once, as it was made last.
+        A set that was made again without a change is there once, as it was made last.
         """
-        with self._database.read() as connection:
-            rows = connection.execute(_RESULTS, {"uid": study_uid}).all()
-        sets = list({row.object_set_uid: row for row in rows}.values())
+        sets = list({row.object_set_uid: row for row in self._rows(_RESULTS, uid=study_uid)}.values())
         later = [row.set_revision for row in sets[1:]]
         return [_record(row, superseded_by) for row, superseded_by in zip_longest(sets, later)]
 

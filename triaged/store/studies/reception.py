@@ -5,12 +5,14 @@ Knows no sockets and no files: the bytes in quarantine are already durable in th
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import datetime
 
 from sqlalchemy import insert, update
 
 from triaged.store.tables import schema
 from triaged.store.tables.database import Ledger
+from triaged.store.tables.views import Quarantined
 from triaged.study.uids import SOPInstanceUID
 
 
@@ -34,38 +36,12 @@ class Reception(Ledger):
         with self._database.begin() as connection:
             return connection.execute(orphans, {"closed_at": now}).rowcount
 
-    def quarantine(
-        self,
-        *,
-        path: str,
-        reason: str,
-        peer: str,
-        calling_ae_title: str,
-        sop_class_uid: str,
-        sop_instance_uid_sent: str,
-        transfer_syntax_uid: str,
-        sha256: str,
-        size_bytes: int,
-        now: datetime,
-    ) -> None:
+    def quarantine(self, kept: Quarantined) -> None:
         """Record bytes that are kept but cannot be filed under a study, with the reason."""
-        values = {
-            "at": now,
-            "path": path,
-            "reason": reason,
-            "peer": peer,
-            "calling_ae_title": calling_ae_title,
-            "sop_class_uid": sop_class_uid,
-            "sop_instance_uid_sent": sop_instance_uid_sent,
-            "sop_instance_uid": SOPInstanceUID.parse(sop_instance_uid_sent).value
-            if sop_instance_uid_sent.strip(" \0")
-            else None,
-            "transfer_syntax_uid": transfer_syntax_uid,
-            "sha256": sha256,
-            "size_bytes": size_bytes,
-        }
+        sent = kept.sop_instance_uid_sent
+        uid = SOPInstanceUID.parse(sent).value if sent.strip(" \0") else None
         with self._database.begin() as connection:
-            connection.execute(insert(schema.quarantine), values)
+            connection.execute(insert(schema.quarantine), {**asdict(kept), "sop_instance_uid": uid})
 
 
 _OPEN = insert(schema.association).returning(schema.association.c.id)

@@ -1,21 +1,22 @@
 """The connection to SQLite or PostgreSQL, its transactions, and the migrations that bring it up to date.
 
-Knows no tables. Everything that means "the database is away" leaves here as `TryLater`.
+Knows no tables. Everything that means "the database is unreachable" leaves here as `TryLater`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
-from sqlalchemy import URL, Connection, Engine, create_engine, make_url, text
+from sqlalchemy import URL, Connection, Engine, Row, Select, create_engine, make_url, text
 from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, NoSuchModuleError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
@@ -45,7 +46,7 @@ class Database:
         On SQLite it owns the write lock from its first line, so that what it reads cannot change before it writes.
 
         Raises:
-            TryLater: the database is away, locked for too long, or full.
+            TryLater: the database is unreachable, locked for too long, or full.
         """
         with _away_means_try_later(), self._engine.begin() as connection:
             yield connection
@@ -55,7 +56,7 @@ class Database:
         """Open a transaction that only reads: one consistent view, in nobody's way.
 
         Raises:
-            TryLater: the database is away.
+            TryLater: the database is unreachable.
         """
         with _away_means_try_later(), self._reading.begin() as connection:
             yield connection
@@ -78,6 +79,15 @@ class Ledger:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+
+    def _rows(self, query: Select[Any], **parameters: Any) -> Sequence[Row[Any]]:
+        """Return what a query finds, in a transaction of its own."""
+        with self._database.read() as connection:
+            return connection.execute(query, parameters).all()
+
+    def _row(self, query: Select[Any], **parameters: Any) -> Row[Any] | None:
+        """Return the first row that a query finds, or None."""
+        return next(iter(self._rows(query, **parameters)), None)
 
 
 def open_database(url: str) -> Database:
@@ -103,7 +113,7 @@ def migrate(database: Database) -> None:
 
     Raises:
         ConfigError: the database was written by a version of the project that this one does not know.
-        TryLater: the database is away.
+        TryLater: the database is unreachable.
     """
     config = _migrations()
     with database.begin() as connection:
@@ -128,7 +138,7 @@ def schema_of(database: Database) -> Schema:
     """Tell what `migrate` would find, without changing anything; a database without tables is older.
 
     Raises:
-        TryLater: the database is away.
+        TryLater: the database is unreachable.
     """
     scripts = ScriptDirectory.from_config(_migrations())
     with database.read() as connection:

@@ -16,7 +16,7 @@ _UNTOLD = text("state IN ('PENDING', 'DEAD', 'REFUSED')")
 
 
 def _on_its_way() -> list[SchemaItem]:
-    """Return the columns of what a courier takes to a peer: how far it is, who holds it, and why it is not there."""
+    """Return the columns of what a courier takes to a peer: how far it is, who has it, and why it is not there."""
     return [
         Column("state", Text, nullable=False),
         Column("attempts", Integer, nullable=False),
@@ -76,12 +76,9 @@ commitment_report = Table(
     Index("ix_commitment_report_state_next_attempt_at", "state", "next_attempt_at"),
 )
 
-# Who is told of changes, and of which: a list of occasions in JSON.
+# Who is notified of changes, and of which: a list of occasions in JSON.
 push_receiver = Table(
-    "push_receiver",
-    metadata,
-    Column("receiver", Text, primary_key=True),
-    Column("occasions", Text, nullable=False),
+    "push_receiver", metadata, Column("receiver", Text, primary_key=True), Column("occasions", Text, nullable=False)
 )
 
 # One row for each change and receiver, written in the transaction that makes the change.
@@ -93,7 +90,7 @@ push = Table(
     Column("receiver", Text, nullable=False),
     Column("at", Instant, nullable=False),
     Column("occasion", Text, nullable=False),
-    # The class that the receiver was told last, and the one that it is told.
+    # The class that the receiver was sent last, and the one that it is sent.
     Column("class_before", Text, nullable=False),
     Column("class_after", Text, nullable=False),
     Column("reason", PeerText, nullable=False),

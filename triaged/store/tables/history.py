@@ -25,7 +25,7 @@ event = Table(
 )
 
 # One row for each time the order changed: which study's change it was, why, and from which position to which; none
-# where it came onto the list, or left it. Where all others stood follows from these rows in their order, and is never
+# where it came onto the list, or left it. Where all others were follows from these rows in their order, and is never
 # written. Rows with the same number in `together` are one change of the whole list.
 reorder = Table(
     "reorder",
@@ -39,7 +39,7 @@ reorder = Table(
     Column("together", WHOLE),
 )
 
-# What people did, and the program in their place, with in whose hands the study was before.
+# What people did, and the program in their place, with the read status of the study before.
 action = Table(
     "action",
     metadata,
@@ -57,8 +57,8 @@ action = Table(
     Column("read_at_before", Instant),
 )
 
-# What the order rests on: one row for each change, of which the last holds. `settings` is the policy as text, `reasons`
-# a list in JSON of why the order is not trusted, empty while it is.
+# What the order rests on: one row for each change, of which the last is current. `settings` is the policy as text,
+# `reasons` a list in JSON of why the order is not trusted, empty while it is.
 policy = Table(
     "policy",
     metadata,

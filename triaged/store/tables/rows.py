@@ -28,7 +28,7 @@ _HEADER_DEFAULTS = {field.name: field.default for field in fields(InstanceHeader
 
 
 def sent_text(uid: StudyUID | SeriesUID | SOPInstanceUID) -> str | None:
-    """Return what a `..._sent` column holds: nothing where the sent UID is the key itself."""
+    """Return what a `..._sent` column keeps: nothing where the sent UID is the key itself."""
     return None if uid.sent == uid.value else json.dumps(uid.sent)
 
 
@@ -96,6 +96,11 @@ def series_by_study(connection: Connection, instances: Select[Any]) -> dict[int,
     }
 
 
+def series_of(connection: Connection, study_id: int) -> tuple[Series, ...]:
+    """Return the series of a study, in order of arrival; it has at least one."""
+    return series_by_study(connection, select_instances().where(schema.instance.c.study_id == study_id))[study_id]
+
+
 def select_instances() -> Select[Any]:
     """Return the query for instances with their study's UID, to be narrowed by the caller."""
     return select(schema.instance, schema.study.c.study_uid, schema.study.c.study_uid_sent).join(
@@ -125,28 +130,18 @@ def known_study(connection: Connection, study_uid: str) -> Row[Any]:
 
 def record_event(
     connection: Connection,
-    study_id: int,
+    study: Row[Any],
     event: str,
-    *,
-    before: State | None,
-    after: State,
-    revision: int,
     detail: str,
+    *,
+    after: State | None = None,
+    revision: int | None = None,
     now: datetime,
 ) -> None:
-    """Write one line of a study's history."""
-    connection.execute(
-        _RECORD,
-        {
-            "study_id": study_id,
-            "at": now,
-            "event": event,
-            "state_before": before,
-            "state_after": after,
-            "revision": revision,
-            "detail": detail,
-        },
-    )
+    """Write one line of a study's history; `study` is its row as it was before, `after` and `revision` what changed."""
+    values = {"study_id": study.id, "at": now, "event": event, "state_before": study.state, "detail": detail}
+    changed = {"state_after": after or study.state, "revision": revision or study.revision}
+    connection.execute(_RECORD, {**values, **changed})
 
 
 def insert_unless_there(

@@ -5,18 +5,7 @@ The migrations build the same tables; a test compares the two. Knows no queries.
 
 from __future__ import annotations
 
-from sqlalchemy import (
-    CheckConstraint,
-    Column,
-    Float,
-    ForeignKey,
-    Index,
-    Integer,
-    Table,
-    Text,
-    UniqueConstraint,
-    text,
-)
+from sqlalchemy import CheckConstraint, Column, Float, ForeignKey, Index, Integer, Table, Text, UniqueConstraint, text
 
 from triaged.store.tables.columns import BYTE_ORDERED, WHOLE, Instant, PeerText, metadata
 from triaged.store.tables.deliveries import commitment_report, negotiated, outbox, push, push_receiver
@@ -81,7 +70,7 @@ study = Table(
     Column("reason", Text, nullable=False),
     # When time alone changes the key; none in an order that needs no clock.
     Column("due_again_at", Instant),
-    # The result in force; the row in `result` has all of it.
+    # The current result; the row in `result` has all of it.
     Column("result_id", WHOLE),
     # Its finding in JSON, as the list shows it; `result` and `measurement` have the same for every result.
     Column("finding", Text),
@@ -97,7 +86,7 @@ study = Table(
     Column("patient_key", Text, index=True),
     # Name, ID and accession number as `search_text` makes them, in which people look for a study.
     Column("search_text", PeerText, nullable=False, server_default=""),
-    # In whose hands the study is; `action` has how it came there.
+    # The read status of the study; `action` has how it came there.
     Column(
         "override",
         Text,

@@ -48,7 +48,7 @@ def _make_private(path: Path) -> None:
 
 
 def _demand_file(_dialect: object, _record: object, arguments: list[Any], _options: object) -> None:
-    """Keep SQLite from making a file anew that somebody removed: only the start of a process may do that.
+    """Keep SQLite from making a file again that somebody removed: only the start of a process may do that.
 
     Raises:
         TryLater: it is not there.

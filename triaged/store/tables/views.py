@@ -11,7 +11,7 @@ from enum import StrEnum
 
 from triaged.study.kinds import ObjectKind
 from triaged.study.lifecycle import State
-from triaged.study.ranking import RequestPriority, TriageClass
+from triaged.study.ranking import TriageClass
 from triaged.study.records import DeliveryState
 
 
@@ -107,15 +107,6 @@ class Quarantined:
 
 
 @dataclass(frozen=True, slots=True)
-class Arrival:
-    """What a placement is computed from: `at` is the time from which the study counts as waiting."""
-
-    study_uid: str
-    at: datetime
-    order_priority: RequestPriority
-
-
-@dataclass(frozen=True, slots=True)
 class Ended:
     """A study whose analysis ended without a score; `since` is the time from which it counts as waiting."""
 
@@ -166,7 +157,7 @@ class PushDelivery:
 
 @dataclass(frozen=True, slots=True)
 class ResultRecord:
-    """One set of results of a study, in force where `superseded_by_revision` is None.
+    """One set of results of a study, current where `superseded_by_revision` is None.
 
     `urgency` is in [0, 1], None where there is no score; `algorithm` is what read the images, with its version;
     `reason` is what the list said.
