@@ -27,10 +27,10 @@ _FOR_A_PERSON = (DeliveryState.REFUSED, DeliveryState.DEAD)
 
 @dataclass(frozen=True, slots=True)
 class ResultLine:
-    """One result of a study; `ranking_input` says in words whether it counts, `superseded` marks those that do not."""
+    """One result of a study; `standing` says in words whether it counts, `superseded` marks those that do not."""
 
     revision: int
-    ranking_input: str
+    standing: str
     superseded: bool
     at: datetime
     style: str
@@ -102,7 +102,7 @@ def _result(record: ResultRecord) -> ResultLine:
     follower = record.superseded_by_revision
     return ResultLine(
         revision=record.revision,
-        ranking_input="in force" if follower is None else f"superseded by revision {follower}",
+        standing="in force" if follower is None else f"superseded by revision {follower}",
         superseded=follower is not None,
         at=record.at,
         style=STYLES[record.triage_class],
