@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from triaged.notify.acknowledgement import outcome_of
+from triaged.notify.mllp import outcome_of
 from triaged.steps.ports import Refused, Sent, Unreachable
 
 

@@ -1,11 +1,25 @@
-"""The command `triaged config`: the commented configuration that comes with the program.
+"""How commands get at the configuration and the store, and the command `triaged config`, which prints a commented one.
 
 Knows nothing of the settings themselves.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
 import typer
+
+if TYPE_CHECKING:
+    from triaged.config.settings import Config
+    from triaged.store.tables.database import Database
+
+ConfigFile = Annotated[
+    Path, typer.Option("--config", envvar="TRIAGED_CONFIG", metavar="FILE", help="The configuration file.")
+]
+DEFAULT_CONFIG = Path("config.yaml")
 
 app = typer.Typer(name="config", help="Show what can be configured.", no_args_is_help=True)
 
@@ -21,3 +35,16 @@ def example() -> None:
     from triaged.config.shipped import shipped
 
     typer.echo(shipped("config.yaml").read_text(encoding="utf-8"), nl=False)
+
+
+@contextmanager
+def opened_database(settings: Config) -> Iterator[Database]:
+    """Open the store, brought to the newest schema."""
+    from triaged.store.tables.database import migrate, open_database
+
+    database = open_database(settings.database.url)
+    try:
+        migrate(database)
+        yield database
+    finally:
+        database.close()

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -20,6 +18,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Column, Table
 
+from triaged.cli.configuration import DEFAULT_CONFIG, ConfigFile, opened_database
 from triaged.cli.configuration import app as config_app
 from triaged.cli.users import app as user_app
 from triaged.errors import ConfigError, TriagedError, UnknownDestination
@@ -28,7 +27,6 @@ from triaged.lab.phantom.command import phantom
 
 if TYPE_CHECKING:
     from triaged.config.settings import Config
-    from triaged.store.tables.database import Database
 
 app = typer.Typer(
     name="triaged",
@@ -44,11 +42,7 @@ app.add_typer(config_app)
 app.command()(phantom)
 out = Console(highlight=False, width=None if sys.stdout.isatty() else 160)
 
-ConfigFile = Annotated[
-    Path, typer.Option("--config", envvar="TRIAGED_CONFIG", metavar="FILE", help="The configuration file.")
-]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
-DEFAULT_CONFIG = Path("config.yaml")
 CONFIG_EXIT_CODE = 2
 
 
@@ -133,7 +127,7 @@ def status(config: ConfigFile = DEFAULT_CONFIG, as_json: AsJson = False) -> None
     from triaged.store.studies.history import History
     from triaged.web.overview import overview
 
-    with _database(_load(config)) as database:
+    with opened_database(_load(config)) as database:
         counts = overview(History(database), Outbox(database), Notifications(database), Peers(database))
     if as_json:
         out.print_json(data=counts)
@@ -154,7 +148,7 @@ def worklist(
     from triaged.store.listing.worklist import Worklist
     from triaged.web.entries import as_json as row_for_programs
 
-    with _database(_load(config)) as database:
+    with opened_database(_load(config)) as database:
         entries, warnings = Worklist(database).entries(limit), Worklist(database).banner()
     if as_json:
         print(json.dumps([row_for_programs(entry) for entry in entries], indent=2))
@@ -171,7 +165,7 @@ def requeue(study_instance_uid: str, config: ConfigFile = DEFAULT_CONFIG) -> Non
     from triaged.steps.ranking_policy import ranking_policy
     from triaged.store.studies.completion import Completion
 
-    with _database(settings) as database:
+    with opened_database(settings) as database:
         place = ranking_policy(settings.triage.options())
         Completion(database).requeue(study_instance_uid, ranking=place, now=datetime.now(UTC))
     out.print(f"{study_instance_uid} waits for analysis again.")
@@ -191,7 +185,7 @@ def resend(
     from triaged.store.couriers.outbox import Outbox
     from triaged.store.listing.rankings import Rankings
 
-    with _database(settings) as database:
+    with opened_database(settings) as database:
         now, outbox, pushes = datetime.now(UTC), Outbox(database), Notifications(database)
         known = {each.name for each in settings.destinations} | {each.name for each in settings.pushes}
         known |= {*outbox.counts(), *pushes.counts()}
@@ -253,22 +247,6 @@ def _load(path: Path) -> Config:
     return settings
 
 
-@contextmanager
-def _database(settings: Config) -> Iterator[Database]:
-    from triaged.store.tables.database import migrate, open_database
-
-    database = open_database(settings.database.url)
-    try:
-        migrate(database)
-        yield database
-    finally:
-        database.close()
-
-
 def _said(error: TriagedError | OSError, *, code: int) -> int:
     print(f"triaged: {error}" if code != CONFIG_EXIT_CODE else str(error), file=sys.stderr)
     return code
-
-
-if __name__ == "__main__":
-    main()

@@ -9,12 +9,13 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from triaged.cli.configuration import DEFAULT_CONFIG, ConfigFile, opened_database
 from triaged.errors import ConfigError
 from triaged.study.people import AccessRole, Person, fit_password, name_key, person_name
 
@@ -24,10 +25,6 @@ if TYPE_CHECKING:
 app = typer.Typer(name="user", help="Say who may sign in to the list, and as what.", no_args_is_help=True)
 
 Name = Annotated[str, typer.Argument(help="The name to sign in with.")]
-ConfigFile = Annotated[
-    Path, typer.Option("--config", envvar="TRIAGED_CONFIG", metavar="FILE", help="The configuration file.")
-]
-DEFAULT_CONFIG = Path("config.yaml")
 
 
 @app.command()
@@ -39,7 +36,7 @@ def add(
     """Add an account; the password is asked for, or read from the first line of standard input."""
     with _accounts(config) as accounts, _refusal_is_an_error():
         added = Person(person_name(name), role)
-        if not accounts.add(added, fit_password(_asked_password(), added.name), now=_now()):
+        if not accounts.add(added, fit_password(_asked_password(), added.name), now=datetime.now(UTC)):
             raise ConfigError(f"expected a name without an account, found {added.name}, which has one")
     typer.echo(f"{added.name} may sign in as {role}.")
 
@@ -68,7 +65,7 @@ def password(name: Name, config: ConfigFile = DEFAULT_CONFIG) -> None:
     with _accounts(config) as accounts, _refusal_is_an_error():
         if name_key(name) not in {name_key(account.person.name) for account in accounts.all()}:
             raise _unknown(name)
-        if not accounts.set_password(name, fit_password(_asked_password(), name), now=_now()):
+        if not accounts.set_password(name, fit_password(_asked_password(), name), now=datetime.now(UTC)):
             raise _unknown(name)
     typer.echo(f"{name} has a new password.")
 
@@ -109,20 +106,9 @@ def _refusal_is_an_error() -> Iterator[None]:
 def _accounts(config: Path) -> Iterator[Accounts]:
     from triaged.config.loading import load
     from triaged.store.people.accounts import Accounts
-    from triaged.store.tables.database import migrate, open_database
 
     settings = load(config)
-    database = open_database(settings.database.url)
-    try:
-        migrate(database)
+    with opened_database(settings) as database:
         yield Accounts(database)
-    finally:
-        database.close()
     if settings.access.mode != "accounts":
         typer.echo(f"Accounts are asked for once access.mode is accounts; it is {settings.access.mode}.")
-
-
-def _now() -> datetime:
-    from triaged.daemon.rooms import clock
-
-    return clock()

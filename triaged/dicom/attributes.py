@@ -1,4 +1,7 @@
-"""Reads single values of a pydicom data set without trusting them; an unreadable value counts as an absent one."""
+"""Reads single values of a pydicom data set without trusting them, and makes data sets of values as they are.
+
+An unreadable value counts as an absent one.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +9,11 @@ import math
 import struct
 from collections.abc import Sequence
 
-from pydicom import Dataset
+from pydicom import Dataset, config
+from pydicom.datadict import dictionary_VR
+from pydicom.dataelem import DataElement
 from pydicom.errors import BytesLengthException, InvalidDicomError
+from pydicom.sequence import Sequence as ItemSequence
 
 DAMAGED = (
     ArithmeticError,
@@ -17,16 +23,33 @@ DAMAGED = (
     InvalidDicomError,
     LookupError,
     OSError,
-    RuntimeError,
+    RuntimeError,  # RecursionError too: sequences may be nested without end
     TypeError,
     ValueError,
     struct.error,
 )
 """What pydicom and its decoders raise on damaged content, as found by overwriting and cutting files at random."""
 
+Value = str | int | list[Dataset]
+"""What an attribute is made of; a list is the items of a sequence."""
+
 Groups = tuple[Dataset, ...]
 """Where a frame's attributes may stand, the most specific place first: its own functional groups, the shared ones, the
 image itself."""
+
+
+def dataset_of(**values: Value) -> Dataset:
+    """Return a data set of attributes by keyword."""
+    dataset = Dataset()
+    for keyword, value in values.items():
+        dataset.add(element_of(keyword, value))
+    return dataset
+
+
+def element_of(keyword: str, value: Value) -> DataElement:
+    """Return an attribute with a value as it is, even an invalid one: what a sender wrote is not made better here."""
+    content = ItemSequence(value) if isinstance(value, list) else value
+    return DataElement(keyword, dictionary_VR(keyword), content, validation_mode=config.IGNORE)
 
 
 def attribute(dataset: Dataset, keyword: str) -> object:

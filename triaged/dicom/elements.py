@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import math
 import re
-import struct
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from io import BytesIO
@@ -24,6 +23,8 @@ from pydicom.filereader import data_element_generator, read_sequence_item
 from pydicom.tag import BaseTag
 from pydicom.valuerep import PN_DELIMS
 
+from triaged.dicom import attributes
+
 _SPECIFIC_CHARACTER_SET = 0x00080005
 _UNDEFINED_LENGTH = 0xFFFFFFFF
 _LEFT_OVER = re.compile(r"\x1b(\$\)A)?")
@@ -32,18 +33,7 @@ _MOST_READS = 200_000
 """A read takes an element's header or its value. A header of 1000 frames needs half of it; a hostile one made of empty
 items would take a hundred times its length in memory."""
 
-DAMAGED = (
-    ArithmeticError,
-    AssertionError,
-    AttributeError,
-    EOFError,
-    LookupError,
-    OSError,
-    RuntimeError,  # RecursionError too: sequences may be nested without end
-    TypeError,
-    ValueError,
-    struct.error,
-)
+DAMAGED = (*attributes.DAMAGED, AssertionError)
 """What pydicom raises at bytes that are no data elements, and at values that are none when it converts them."""
 
 

@@ -14,8 +14,7 @@ from pydicom.pixels.utils import iter_pixels
 from triaged.dicom.attributes import DAMAGED
 from triaged.errors import TryLater, UnreadableStudy
 from triaged.study.assessment import ReasonCode
-
-_DEFLATED = "1.2.840.10008.1.2.1.99"
+from triaged.study.kinds import DEFLATED
 
 
 def read_header_only(path: Path) -> Dataset:
@@ -42,7 +41,7 @@ def stored_frames(path: Path, header: Dataset, indices: Sequence[int] | None = N
     Only a deflated file is held as a whole.
     """
     try:
-        deflated = header.file_meta.get("TransferSyntaxUID") == _DEFLATED
+        deflated = header.file_meta.get("TransferSyntaxUID") == DEFLATED
         yield from iter_pixels(dcmread(path) if deflated else path, raw=True, indices=indices)
     except BaseException as error:
         # a panic in a decoder written in Rust (pylibjpeg-rle) is no Exception, and would take the worker down

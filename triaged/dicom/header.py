@@ -13,6 +13,7 @@ from typing import TypeVar, cast
 from triaged.dicom.elements import Elements, read_elements, sniff_encoding
 from triaged.dicom.quiet import without_warnings
 from triaged.errors import UnreadableInstance
+from triaged.study.kinds import DEFLATED
 from triaged.study.ranking import URGENCY, RequestPriority
 from triaged.study.records import InstanceHeader, Patient, ReceivedHeader
 from triaged.study.uids import SeriesUID, SOPInstanceUID, StudyUID
@@ -20,7 +21,6 @@ from triaged.study.uids import SeriesUID, SOPInstanceUID, StudyUID
 OWN_MANUFACTURER = "triaged"
 """Manufacturer of the objects we write, and what their Manufacturer's Model Name begins with."""
 
-_DEFLATED = "1.2.840.10008.1.2.1.99"
 _INFLATE_AT_MOST = 64 * 1024 * 1024
 """The header stands in front of the pixels, and a deflated bomb may not take the memory."""
 
@@ -72,7 +72,7 @@ def holds_header(content: bytes, *, transfer_syntax_uid: str) -> bool:
 
 
 def _elements(content: bytes, transfer_syntax_uid: str) -> Elements:
-    if transfer_syntax_uid == _DEFLATED:
+    if transfer_syntax_uid == DEFLATED:
         try:
             content = zlib.decompressobj(-zlib.MAX_WBITS).decompress(content, _INFLATE_AT_MOST)
         except zlib.error as error:

@@ -11,11 +11,11 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from types import MappingProxyType
 
-from pydicom import Dataset, config
-from pydicom.datadict import dictionary_VR, tag_for_keyword
+from pydicom import Dataset
+from pydicom.datadict import tag_for_keyword
 from pydicom.dataelem import DataElement
-from pydicom.sequence import Sequence
 
+from triaged.dicom.attributes import Value, dataset_of, element_of
 from triaged.dicom.matching import Known
 from triaged.study.lifecycle import State
 from triaged.study.ranking import TriageClass
@@ -49,10 +49,11 @@ STATES: Mapping[ReadState, str] = MappingProxyType(
 """Procedure Step State (0074,1000)."""
 
 _LONGEST_LABEL = 64
-_INTERPRETATION = ("110005", "DCM", "Interpretation")
+_INTERPRETATION = {"CodeValue": "110005", "CodingSchemeDesignator": "DCM", "CodeMeaning": "Interpretation"}
 """Workitem code (CID 9231)."""
 
-Value = str | list[Dataset]
+Attributes = Mapping[str, Callable[[WorklistEntry], Value]]
+"""Keyword -> what its value is in a row."""
 
 
 def workitem_uid(study_instance_uid: str) -> str:
@@ -69,15 +70,11 @@ class Workitem:
     def element(self, tag: int) -> DataElement | None:
         """Return an attribute, without a value where there is none; None where the attribute is not supported."""
         keyword = _KEYWORDS.get(tag)
-        return None if keyword is None else _element(keyword, _VALUES[keyword](self._entry))
+        return None if keyword is None else element_of(keyword, _VALUES[keyword](self._entry))
 
     def dataset(self) -> Dataset:
         """Return every supported attribute."""
-        dataset = Dataset()
-        dataset.SpecificCharacterSet = CHARACTER_SET
-        for keyword, value in _VALUES.items():
-            dataset.add(_element(keyword, value(self._entry)))
-        return dataset
+        return dataset_of(SpecificCharacterSet=CHARACTER_SET, **_values(_VALUES, self._entry))
 
 
 class Named:
@@ -94,7 +91,7 @@ class Named:
             return None
         keyword = _KEYWORDS[tag]
         is_own = keyword == "SOPInstanceUID"
-        return _element(keyword, workitem_uid(self._study_instance_uid) if is_own else self._study_instance_uid)
+        return element_of(keyword, workitem_uid(self._study_instance_uid) if is_own else self._study_instance_uid)
 
 
 def _since(entry: WorklistEntry) -> datetime:
@@ -123,22 +120,8 @@ def _readiness(entry: WorklistEntry) -> str:
     return "INCOMPLETE" if entry.state is State.RECEIVING else "READY"
 
 
-def _code(value: str, scheme: str, meaning: str) -> Dataset:
-    return _dataset(CodeValue=value, CodingSchemeDesignator=scheme, CodeMeaning=meaning)
-
-
-def _request(entry: WorklistEntry) -> Dataset:
-    return _dataset(
-        AccessionNumber=entry.patient.accession_number,
-        StudyInstanceUID=entry.study_instance_uid,
-        IssuerOfAccessionNumberSequence=[],
-        RequestedProcedureID="",
-        RequestedProcedureDescription="",
-        RequestedProcedureCodeSequence=[],
-        ReasonForTheRequestedProcedure="",
-        ReferringPhysicianName="",
-        RequestingService="",
-    )
+def _values(attributes: Attributes, entry: WorklistEntry) -> dict[str, Value]:
+    return {keyword: value(entry) for keyword, value in attributes.items()}
 
 
 def _nothing(_entry: WorklistEntry) -> Value:
@@ -149,7 +132,21 @@ def _no_items(_entry: WorklistEntry) -> Value:
     return []
 
 
-_VALUES: Mapping[str, Callable[[WorklistEntry], Value]] = MappingProxyType(
+_REQUEST: Attributes = MappingProxyType(
+    {
+        "AccessionNumber": lambda entry: entry.patient.accession_number,
+        "StudyInstanceUID": lambda entry: entry.study_instance_uid,
+        "IssuerOfAccessionNumberSequence": _no_items,
+        "RequestedProcedureID": _nothing,
+        "RequestedProcedureDescription": _nothing,
+        "RequestedProcedureCodeSequence": _no_items,
+        "ReasonForTheRequestedProcedure": _nothing,
+        "ReferringPhysicianName": _nothing,
+        "RequestingService": _nothing,
+    }
+)
+
+_VALUES: Attributes = MappingProxyType(
     {
         "SOPClassUID": lambda _entry: UPS_PUSH,
         "SOPInstanceUID": lambda entry: workitem_uid(entry.study_instance_uid),
@@ -165,14 +162,14 @@ _VALUES: Mapping[str, Callable[[WorklistEntry], Value]] = MappingProxyType(
         "IssuerOfAdmissionIDSequence": _no_items,
         "CommentsOnTheScheduledProcedureStep": _comment,
         "ScheduledProcedureStepStartDateTime": lambda entry: f"{_since(entry).astimezone(UTC):%Y%m%d%H%M%S.%f}+0000",
-        "ScheduledWorkitemCodeSequence": lambda _entry: [_code(*_INTERPRETATION)],
+        "ScheduledWorkitemCodeSequence": lambda _entry: [dataset_of(**_INTERPRETATION)],
         "InputInformationSequence": _no_items,
         "ScheduledStationNameCodeSequence": _no_items,
         "ScheduledStationClassCodeSequence": _no_items,
         "ScheduledStationGeographicLocationCodeSequence": _no_items,
         "ScheduledHumanPerformersSequence": _no_items,
         "InputReadinessState": _readiness,
-        "ReferencedRequestSequence": lambda entry: [_request(entry)],
+        "ReferencedRequestSequence": lambda entry: [dataset_of(**_values(_REQUEST, entry))],
         "ProcedureStepState": lambda entry: STATES[entry.read_state],
         "ScheduledProcedureStepPriority": lambda entry: PRIORITIES[entry.triage_class],
         "WorklistLabel": lambda _entry: WORKLIST_LABEL,
@@ -182,22 +179,7 @@ _VALUES: Mapping[str, Callable[[WorklistEntry], Value]] = MappingProxyType(
 )
 """Supported attributes in ascending order of their tags."""
 
-_ITEMS: Mapping[str, tuple[str, ...]] = MappingProxyType(
-    {
-        "ScheduledWorkitemCodeSequence": ("CodeValue", "CodingSchemeDesignator", "CodeMeaning"),
-        "ReferencedRequestSequence": (
-            "AccessionNumber",
-            "StudyInstanceUID",
-            "IssuerOfAccessionNumberSequence",
-            "RequestedProcedureID",
-            "RequestedProcedureDescription",
-            "RequestedProcedureCodeSequence",
-            "ReasonForTheRequestedProcedure",
-            "ReferringPhysicianName",
-            "RequestingService",
-        ),
-    }
-)
+_ITEMS = {"ScheduledWorkitemCodeSequence": tuple(_INTERPRETATION), "ReferencedRequestSequence": tuple(_REQUEST)}
 
 
 def _tag(keyword: str) -> int:
@@ -212,16 +194,3 @@ KNOWN: Known = MappingProxyType(
     {tag: frozenset(map(_tag, _ITEMS.get(keyword, ()))) for tag, keyword in _KEYWORDS.items()}
 )
 """Tags of the supported attributes, each with those of its items."""
-
-
-def _dataset(**values: Value) -> Dataset:
-    dataset = Dataset()
-    for keyword, value in values.items():
-        dataset.add(_element(keyword, value))
-    return dataset
-
-
-def _element(keyword: str, value: Value) -> DataElement:
-    """Return an attribute with a value as it is: what a sender wrote is not made better here."""
-    content = Sequence(value) if isinstance(value, list) else value
-    return DataElement(_tag(keyword), dictionary_VR(keyword), content, validation_mode=config.IGNORE)

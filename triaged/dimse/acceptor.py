@@ -17,18 +17,12 @@ import structlog
 from pynetdicom.presentation import PresentationContextTuple
 
 from triaged.dimse import negotiation
-from triaged.dimse.command import CommandField, Request, Response, Status, decode_command, encode_response
+from triaged.dimse.command import Answer, CommandField, Request, Response, Status, decode_command, encode_response
 from triaged.dimse.commitment_scp import CommitmentScp
 from triaged.dimse.find_scp import UPS_CLASSES, FindScp
 from triaged.dimse.link import Link, PeerGone
 from triaged.dimse.message import Aborted, Message, ProtocolError
-from triaged.dimse.negotiation import (
-    AbortReason,
-    AssociationRequest,
-    ContextResult,
-    PduType,
-    Rejection,
-)
+from triaged.dimse.negotiation import AbortReason, AssociationRequest, Caller, ContextResult, PduType, Rejection
 from triaged.dimse.options import ScpOptions
 from triaged.dimse.policy import VERIFICATION, answers_to, may_query, rejection_of
 from triaged.errors import TryLater
@@ -177,27 +171,15 @@ class Acceptor:
         self._contexts = {context.context_id: context for context in accepted}
         declined = {str(context.abstract_syntax) for context in contexts}
         declined -= {str(context.abstract_syntax) for context in accepted}
+        caller = Caller(self._peer, request.calling_ae_title, request.max_pdu)
         if self._desk is not None:
-            self._commitment = CommitmentScp(
-                self._desk,
-                peer=self._peer,
-                calling_ae_title=request.calling_ae_title,
-                max_pdu=request.max_pdu,
-                clock=self._clock,
-            )
+            self._commitment = CommitmentScp(self._desk, caller, clock=self._clock)
         if self._worklist is not None:
-            self._query = FindScp(
-                self._worklist,
-                self._link,
-                peer=self._peer,
-                calling_ae_title=request.calling_ae_title,
-                max_pdu=request.max_pdu,
-            )
+            self._query = FindScp(self._worklist, self._link, caller)
         self._link.write(negotiation.encode_accept(request, contexts, roles, max_pdu=self._options.max_pdu))
         log.info(
             "association opened",
-            peer=self._peer,
-            calling_ae_title=request.calling_ae_title,
+            **caller.fields,
             contexts=len(self._contexts),
             declined=sorted(declined),
         )
@@ -247,9 +229,7 @@ class Acceptor:
         report = self._commitment.take_report() if self._commitment is not None else b""
         return encode_response(command, context.context_id, status, comment=comment) + report
 
-    def _perform(
-        self, request: Request, context: PresentationContextTuple, content: Iterator[bytes]
-    ) -> tuple[Status, str]:
+    def _perform(self, request: Request, context: PresentationContextTuple, content: Iterator[bytes]) -> Answer:
         is_commitment = context.abstract_syntax == STORAGE_COMMITMENT_PUSH_MODEL
         is_query = context.abstract_syntax in UPS_CLASSES
         match request.command_field:
@@ -268,9 +248,7 @@ class Acceptor:
             case _:
                 return Status.UNRECOGNIZED_OPERATION, "this service is not offered on this context"
 
-    def _store(
-        self, request: Request, context: PresentationContextTuple, content: Iterator[bytes]
-    ) -> tuple[Status, str]:
+    def _store(self, request: Request, context: PresentationContextTuple, content: Iterator[bytes]) -> Answer:
         sop_class_uid = request.sop_class_uid or str(context.abstract_syntax)
         offer = Offer(sop_class_uid, request.sop_instance_uid, str(context.transfer_syntax))
         try:

@@ -9,13 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import IntEnum
 
-from pydicom import Dataset, config
-from pydicom.datadict import dictionary_VR
-from pydicom.dataelem import DataElement
+from pydicom import Dataset
+from pydicom.uid import UID, ImplicitVRLittleEndian
 from pynetdicom import dsutils
 from pynetdicom.pdu import P_DATA_TF
 from pynetdicom.pdu_items import PresentationDataValueItem
 
+from triaged.dicom.attributes import Value, dataset_of
 from triaged.dicom.elements import IMPLICIT_LITTLE_ENDIAN, Elements, read_elements
 from triaged.dicom.quiet import without_warnings
 
@@ -30,7 +30,7 @@ _VALUE_HEADER = 6
 _LONGEST_PDU, _SHORTEST_PDU = 16 * 1024, 128
 """What we send is short, so we use no more; a peer that wants still shorter pieces gets these nevertheless."""
 
-Values = dict[str, str | int]
+Values = dict[str, Value]
 
 
 class CommandField(IntEnum):
@@ -65,6 +65,10 @@ class Status(IntEnum):
     CANCELLED = 0xFE00
     PENDING = 0xFF00
     PENDING_WITH_UNSUPPORTED_KEYS = 0xFF01
+
+
+Answer = tuple[Status, str]
+"""What a request is answered with: the status, and the comment to an error."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,18 +142,11 @@ def encode_response(request: Request, context_id: int, status: int, *, comment: 
 
     It names what the request named (PS3.7 sections 9.3.1.2, 10.3.1.2 and 10.3.5.2).
     """
-    values: Values = {
-        "AffectedSOPClassUID": request.sop_class_uid,
-        "CommandField": request.command_field | _RESPONSE,
-        "MessageIDBeingRespondedTo": request.message_id,
-        "CommandDataSetType": _NO_DATA_SET,
-        "Status": status,
-        "ErrorComment": comment[:_LONGEST_COMMENT],
-        "AffectedSOPInstanceUID": request.sop_instance_uid,
-    }
+    values = _answering(request, status, _NO_DATA_SET)
+    values |= {"ErrorComment": comment[:_LONGEST_COMMENT], "AffectedSOPInstanceUID": request.sop_instance_uid}
     if request.type_id is not None:
         values[_TYPE_IDS[CommandField(request.command_field)]] = request.type_id
-    return _p_data(context_id, _LAST_OF_COMMAND + _command_set(values))
+    return _command(context_id, values)
 
 
 def encode_event_report(request: Request, context_id: int, event_information: bytes, *, max_pdu: int) -> bytes:
@@ -162,32 +159,49 @@ def encode_event_report(request: Request, context_id: int, event_information: by
         "AffectedSOPInstanceUID": request.sop_instance_uid,
         "EventTypeID": request.type_id or 0,
     }
-    command = _p_data(context_id, _LAST_OF_COMMAND + _command_set(values))
-    return command + encode_data_set(context_id, event_information, max_pdu=max_pdu)
+    return _command(context_id, values) + encode_data_set(context_id, event_information, max_pdu=max_pdu)
 
 
 def encode_match(request: Request, context_id: int, status: int) -> bytes:
     """Return the command of a pending C-FIND response; it is the same for every match, whose data set follows."""
-    values: Values = {
-        "AffectedSOPClassUID": request.sop_class_uid,
-        "CommandField": request.command_field | _RESPONSE,
-        "MessageIDBeingRespondedTo": request.message_id,
-        "CommandDataSetType": _SOME_DATA_SET,
-        "Status": status,
-    }
-    return _p_data(context_id, _LAST_OF_COMMAND + _command_set(values))
+    return _command(context_id, _answering(request, status, _SOME_DATA_SET))
 
 
 def encode_data_set(context_id: int, content: bytes, *, max_pdu: int) -> bytes:
     """Return an encoded data set in PDUs of the length that the peer takes."""
     length = max(_SHORTEST_PDU, min(max_pdu or _LONGEST_PDU, _LONGEST_PDU)) - _VALUE_HEADER
     fragments = [content[start : start + length] for start in range(0, len(content), length)]
-    return b"".join(
-        [
-            *(_p_data(context_id, _DATA + fragment) for fragment in fragments[:-1]),
-            _p_data(context_id, _LAST_OF_DATA + fragments[-1]),
-        ]
-    )
+    pdus = [_p_data(context_id, _DATA + fragment) for fragment in fragments[:-1]]
+    return b"".join([*pdus, _p_data(context_id, _LAST_OF_DATA + fragments[-1])])
+
+
+def encoded(dataset: Dataset, syntax: UID) -> bytes:
+    """Return a data set in a transfer syntax that is not compressed.
+
+    Raises:
+        ValueError: it cannot be encoded.
+    """
+    content = dsutils.encode(dataset, syntax.is_implicit_VR, syntax.is_little_endian)
+    if content is None:
+        raise ValueError("expected a data set that can be encoded")
+    return content
+
+
+def _answering(request: Request, status: int, data_set_type: int) -> Values:
+    return {
+        "AffectedSOPClassUID": request.sop_class_uid,
+        "CommandField": request.command_field | _RESPONSE,
+        "MessageIDBeingRespondedTo": request.message_id,
+        "CommandDataSetType": data_set_type,
+        "Status": status,
+    }
+
+
+def _command(context_id: int, values: Values) -> bytes:
+    named = {keyword: value for keyword, value in values.items() if value != ""}
+    elements = encoded(dataset_of(**named), ImplicitVRLittleEndian)
+    length = encoded(dataset_of(CommandGroupLength=len(elements)), ImplicitVRLittleEndian)
+    return _p_data(context_id, _LAST_OF_COMMAND + length + elements)
 
 
 def _p_data(context_id: int, content: bytes) -> bytes:
@@ -197,18 +211,3 @@ def _p_data(context_id: int, content: bytes) -> bytes:
     pdu = P_DATA_TF()
     pdu.presentation_data_value_items = [value]
     return pdu.encode()
-
-
-def _command_set(values: Values) -> bytes:
-    elements = _encoded({keyword: value for keyword, value in values.items() if value != ""})
-    return _encoded({"CommandGroupLength": len(elements)}) + elements
-
-
-def _encoded(values: Values) -> bytes:
-    dataset = Dataset()
-    for keyword, value in values.items():
-        dataset.add(DataElement(keyword, dictionary_VR(keyword), value, validation_mode=config.IGNORE))
-    encoded = dsutils.encode(dataset, is_implicit_vr=True, is_little_endian=True)
-    if encoded is None:
-        raise ValueError("expected a command set that can be encoded")
-    return encoded

@@ -10,11 +10,10 @@ import struct
 from collections.abc import Iterator
 from enum import IntEnum
 
-from pydicom import Dataset, config
-from pydicom.datadict import dictionary_VR, tag_for_keyword
-from pydicom.dataelem import DataElement
-from pydicom.sequence import Sequence
+from pydicom import Dataset
+from pydicom.datadict import tag_for_keyword
 
+from triaged.dicom.attributes import Value, dataset_of
 from triaged.dicom.elements import Elements, Encoding, read_elements
 from triaged.dicom.quiet import without_warnings
 from triaged.study.commitment import (
@@ -92,22 +91,20 @@ def decode_report(content: bytes, transfer_syntax_uid: str) -> CommitmentReport:
 
 def request_dataset(request: CommitmentRequest) -> Dataset:
     """Return the Action Information of a question."""
-    return _dataset(
-        TransactionUID=request.transaction_uid,
-        ReferencedSOPSequence=Sequence(_item(reference) for reference in request.references),
-    )
+    references = [_item(reference) for reference in request.references]
+    return dataset_of(TransactionUID=request.transaction_uid, ReferencedSOPSequence=references)
 
 
 def report_dataset(report: CommitmentReport) -> Dataset:
     """Return the Event Information of an answer; a sequence that would be empty is left out."""
     committed = [_item(reference) for reference in report.committed]
     failed = [_item(failure.reference, FailureReason=failure.reason) for failure in report.failed]
-    values: dict[str, str | Sequence] = {"TransactionUID": report.transaction_uid}
+    values: dict[str, Value] = {"TransactionUID": report.transaction_uid}
     if failed:
-        values["FailedSOPSequence"] = Sequence(failed)
+        values["FailedSOPSequence"] = failed
     if committed:
-        values["ReferencedSOPSequence"] = Sequence(committed)
-    return _dataset(**values)
+        values["ReferencedSOPSequence"] = committed
+    return dataset_of(**values)
 
 
 def _read(content: bytes, transfer_syntax_uid: str) -> Elements:
@@ -151,14 +148,6 @@ def _check_count(content: bytes, transfer_syntax_uid: str, understood: int) -> N
 
 
 def _item(reference: Reference, **more: int) -> Dataset:
-    return _dataset(
+    return dataset_of(
         ReferencedSOPClassUID=reference.sop_class_uid, ReferencedSOPInstanceUID=reference.sop_instance_uid, **more
     )
-
-
-def _dataset(**values: str | int | Sequence) -> Dataset:
-    """Return a data set of values as they are: a peer's invalid UID goes back to it unchanged."""
-    dataset = Dataset()
-    for keyword, value in values.items():
-        dataset.add(DataElement(keyword, dictionary_VR(keyword), value, validation_mode=config.IGNORE))
-    return dataset

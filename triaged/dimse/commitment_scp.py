@@ -10,11 +10,11 @@ from collections.abc import Callable, Iterator
 from datetime import datetime
 
 import structlog
-from pynetdicom import dsutils
 from pynetdicom.presentation import PresentationContextTuple
 
 from triaged.dimse import commitment
-from triaged.dimse.command import CommandField, Request, Response, Status, encode_event_report
+from triaged.dimse.command import Answer, CommandField, Request, Response, Status, encode_event_report, encoded
+from triaged.dimse.negotiation import Caller
 from triaged.errors import TryLater
 from triaged.steps.ports import CommitmentProvider
 from triaged.study.commitment import (
@@ -26,7 +26,6 @@ from triaged.study.commitment import (
 
 log = structlog.get_logger()
 
-Answer = tuple[Status, str]
 _UNDERSTOOD = (Status.SUCCESS, "")
 _MOST_MESSAGE_IDS = 0xFFFF
 _MOST_UNANSWERED = 100
@@ -35,19 +34,9 @@ _MOST_UNANSWERED = 100
 class CommitmentScp:
     """What storage commitment has come to on one association."""
 
-    def __init__(
-        self,
-        desk: CommitmentProvider,
-        *,
-        peer: str,
-        calling_ae_title: str,
-        max_pdu: int,
-        clock: Callable[[], datetime],
-    ) -> None:
+    def __init__(self, desk: CommitmentProvider, caller: Caller, *, clock: Callable[[], datetime]) -> None:
         self._desk = desk
-        self._peer = peer
-        self._calling_ae_title = calling_ae_title
-        self._max_pdu = max_pdu
+        self._caller = caller
         self._clock = clock
         self._last_message_id = 0
         self._unanswered: dict[int, str] = {}
@@ -68,7 +57,7 @@ class CommitmentScp:
         try:
             said = decode(bytes(data_set), str(context.transfer_syntax))
         except ValueError as error:
-            log.warning("storage commitment not understood", why=str(error), **self._who())
+            log.warning("storage commitment not understood", why=str(error), **self._caller.fields)
             too_many = isinstance(error, commitment.TooMany)
             return Status.RESOURCE_LIMITATION if too_many else Status.INVALID_ARGUMENT_VALUE, str(error)
         try:
@@ -77,7 +66,7 @@ class CommitmentScp:
             else:
                 self._desk.reported(said, now=self._clock())
         except TryLater as later:
-            log.warning("storage commitment put off, the peer has to come again", why=str(later), **self._who())
+            log.warning("storage commitment put off, the peer has to come again", why=str(later), **self._caller.fields)
             return Status.RESOURCE_LIMITATION, "cannot be kept now, try again later"
         return _UNDERSTOOD
 
@@ -96,28 +85,27 @@ class CommitmentScp:
                 "storage commitment report refused",
                 transaction_uid=transaction_uid,
                 status=f"{response.status:#06x}",
-                **self._who(),
+                **self._caller.fields,
             )
         return True
 
     def end(self) -> None:
         """Say which reports went out and were never answered."""
         for transaction_uid in self._unanswered.values():
-            log.warning("storage commitment report not answered", transaction_uid=transaction_uid, **self._who())
+            log.warning(
+                "storage commitment report not answered", transaction_uid=transaction_uid, **self._caller.fields
+            )
 
     def _requested(self, request: CommitmentRequest, context: PresentationContextTuple) -> None:
         if len(self._unanswered) >= _MOST_UNANSWERED:
             raise TryLater(f"{len(self._unanswered)} reports on this association wait for their responses")
-        report = self._desk.requested(request, self._calling_ae_title, now=self._clock())
+        report = self._desk.requested(request, self._caller.calling_ae_title, now=self._clock())
         if report is not None:
             self._report = self._encoded(report, context)
 
     def _encoded(self, report: CommitmentReport, context: PresentationContextTuple) -> bytes:
         """Return a report as a request of ours, and remember that it waits for its response."""
-        syntax = context.transfer_syntax
-        encoded = dsutils.encode(commitment.report_dataset(report), syntax.is_implicit_VR, syntax.is_little_endian)
-        if encoded is None:
-            raise ValueError("expected a report that can be encoded")
+        information = encoded(commitment.report_dataset(report), context.transfer_syntax)
         self._last_message_id = self._last_message_id % _MOST_MESSAGE_IDS + 1
         self._unanswered[self._last_message_id] = report.transaction_uid
         event = Request(
@@ -128,10 +116,7 @@ class CommitmentScp:
             sop_instance_uid=STORAGE_COMMITMENT_INSTANCE,
             type_id=commitment.event_type_of(report),
         )
-        return encode_event_report(event, context.context_id, encoded, max_pdu=self._max_pdu)
-
-    def _who(self) -> dict[str, str]:
-        return {"peer": self._peer, "calling_ae_title": self._calling_ae_title}
+        return encode_event_report(event, context.context_id, information, max_pdu=self._caller.max_pdu)
 
 
 def _is_question(request: Request) -> bool:

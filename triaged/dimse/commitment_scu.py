@@ -7,11 +7,15 @@ peer that reports before it has responded breaks the association, and has to be 
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 
+from pydicom import Dataset
 from pynetdicom import evt
+from pynetdicom.association import Association
 from pynetdicom.dimse_primitives import N_EVENT_REPORT
 from pynetdicom.pdu import P_DATA_TF
 
+from triaged.dimse.command import Status
 from triaged.dimse.commitment import (
     REQUEST_STORAGE_COMMITMENT,
     decode_report,
@@ -30,9 +34,9 @@ from triaged.study.commitment import (
 from triaged.study.kinds import EXPLICIT, IMPLICIT
 
 _PROPOSALS = {STORAGE_COMMITMENT_PUSH_MODEL: (EXPLICIT, IMPLICIT)}
+_INSTANCE = (STORAGE_COMMITMENT_PUSH_MODEL, STORAGE_COMMITMENT_INSTANCE)
 _FINAL = (0x0112, 0x0113, 0x0114, 0x0115, 0x0117, 0x0118, 0x0119, 0x0122, 0x0123, 0x0211, 0x0212)
 """Failures that lie in the question or in what the peer supports (PS3.7 annex C)."""
-_SUCCESS, _PROCESSING_FAILURE, _INVALID_ARGUMENT_VALUE = 0x0000, 0x0110, 0x0115
 
 
 def ask(
@@ -41,43 +45,44 @@ def ask(
     """Ask a peer to commit itself; return its report if it comes in time, else how the asking went."""
     awaited = _AwaitedReport(request.transaction_uid)
     with requestor.association(peer, _PROPOSALS, handlers=awaited.handlers(), idle_s=wait_s + 1.0) as association:
-        if isinstance(association, Unreachable):
-            return association
-        if not association.is_established:
-            return Refused("Storage Commitment Push Model is not accepted", final=True)
-        try:
-            status, _ = association.send_n_action(
-                request_dataset(request),
-                REQUEST_STORAGE_COMMITMENT,
-                STORAGE_COMMITMENT_PUSH_MODEL,
-                STORAGE_COMMITMENT_INSTANCE,
-            )
-        except (ValueError, RuntimeError) as error:
-            return Unreachable(f"storage commitment could not be asked for: {error}")
-        outcome = outcome_of(status, association, final=_FINAL)
-        if not isinstance(outcome, Sent):
-            return outcome
-        return awaited.wait(wait_s) or outcome
+        outcome = _outcome(
+            association,
+            lambda opened: opened.send_n_action(request_dataset(request), REQUEST_STORAGE_COMMITMENT, *_INSTANCE),
+            unaccepted="Storage Commitment Push Model is not accepted",
+            unsent="storage commitment could not be asked for",
+        )
+        return (awaited.wait(wait_s) if isinstance(outcome, Sent) else None) or outcome
 
 
 def answer(requestor: Requestor, report: CommitmentReport, peer: Peer) -> SendOutcome:
     """Answer a peer that asked us, on an association on which we are the SCP."""
     provided = (STORAGE_COMMITMENT_PUSH_MODEL,)
     with requestor.association(peer, _PROPOSALS, provided=provided) as association:
-        if isinstance(association, Unreachable):
-            return association
-        if not association.is_established:
-            return Refused("Storage Commitment Push Model is not accepted with us as its provider", final=True)
-        try:
-            status, _ = association.send_n_event_report(
-                report_dataset(report),
-                event_type_of(report),
-                STORAGE_COMMITMENT_PUSH_MODEL,
-                STORAGE_COMMITMENT_INSTANCE,
-            )
-        except (ValueError, RuntimeError) as error:
-            return Unreachable(f"storage commitment could not be reported: {error}")
-        return outcome_of(status, association, final=_FINAL)
+        return _outcome(
+            association,
+            lambda opened: opened.send_n_event_report(report_dataset(report), event_type_of(report), *_INSTANCE),
+            unaccepted="Storage Commitment Push Model is not accepted with us as its provider",
+            unsent="storage commitment could not be reported",
+        )
+
+
+def _outcome(
+    association: Association | Unreachable,
+    send: Callable[[Association], tuple[Dataset, Dataset | None]],
+    *,
+    unaccepted: str,
+    unsent: str,
+) -> SendOutcome:
+    """Send, and return what became of it; the words are for where the peer refused the service, and where it broke."""
+    if isinstance(association, Unreachable):
+        return association
+    if not association.is_established:
+        return Refused(unaccepted, final=True)
+    try:
+        status, _ = send(association)
+    except (ValueError, RuntimeError) as error:
+        return Unreachable(f"{unsent}: {error}")
+    return outcome_of(status, association, final=_FINAL)
 
 
 class _AwaitedReport:
@@ -89,7 +94,7 @@ class _AwaitedReport:
         self._over = threading.Event()
 
     def handlers(self) -> list[evt.EventHandlerType]:
-        """Return what has to be told of the association."""
+        """Return what has to be notified of the association."""
         return [
             (evt.EVT_N_EVENT_REPORT, self._take),
             (evt.EVT_PDU_SENT, self._note_sent),
@@ -108,11 +113,11 @@ class _AwaitedReport:
         try:
             report = decode_report(information.getvalue() if information else b"", str(event.context.transfer_syntax))
         except ValueError:
-            return _INVALID_ARGUMENT_VALUE, None
+            return Status.INVALID_ARGUMENT_VALUE, None
         if report.transaction_uid != self._transaction_uid:
-            return _PROCESSING_FAILURE, None
+            return Status.PROCESSING_FAILURE, None
         self._report = report
-        return _SUCCESS, None
+        return Status.SUCCESS, None
 
     def _note_sent(self, event: evt.Event) -> None:
         """The acknowledgement is what goes out first when the report is there; releasing before would cut it off."""

@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from io import BytesIO
 
 import structlog
-from pydicom import Dataset
 from pydicom.uid import UID
 from pynetdicom import dsutils
 from pynetdicom.presentation import PresentationContextTuple
@@ -19,10 +18,20 @@ from triaged.dicom.elements import DAMAGED
 from triaged.dicom.matching import Query, query_of
 from triaged.dicom.quiet import without_warnings
 from triaged.dicom.workitem import KNOWN
-from triaged.dimse.command import CommandField, Request, Response, Status, decode_command, encode_data_set, encode_match
+from triaged.dimse.command import (
+    Answer,
+    CommandField,
+    Request,
+    Response,
+    Status,
+    decode_command,
+    encode_data_set,
+    encode_match,
+    encoded,
+)
 from triaged.dimse.link import Link
 from triaged.dimse.message import Message, ProtocolError
-from triaged.dimse.negotiation import AbortReason
+from triaged.dimse.negotiation import AbortReason, Caller
 from triaged.errors import TryLater
 from triaged.steps.ports import WorklistProvider
 
@@ -33,7 +42,6 @@ UPS_QUERY = "1.2.840.10008.5.1.4.34.6.5"
 UPS_CLASSES = (UPS_QUERY, UPS_PULL)
 """Classes with which a peer may ask: Query, which is this service and no more; and Pull, of which only this is here."""
 
-Answer = tuple[Status, str]
 _LONGEST_IDENTIFIER = 256 * 1024
 _WRITE_AT_ONCE = 32 * 1024
 
@@ -41,12 +49,10 @@ _WRITE_AT_ONCE = 32 * 1024
 class FindScp:
     """Answers queries on one association, one after the other."""
 
-    def __init__(self, desk: WorklistProvider, link: Link, *, peer: str, calling_ae_title: str, max_pdu: int) -> None:
+    def __init__(self, desk: WorklistProvider, link: Link, caller: Caller) -> None:
         self._desk = desk
         self._link = link
-        self._peer = peer
-        self._calling_ae_title = calling_ae_title
-        self._max_pdu = max_pdu
+        self._caller = caller
 
     def perform(self, request: Request, context: PresentationContextTuple, content: Iterator[bytes]) -> Answer:
         """Send a response for everything that matches, and return the status of the last one.
@@ -59,7 +65,7 @@ class FindScp:
         try:
             query = _decoded(b"".join(_limited(content)), context.transfer_syntax)
         except ValueError as error:
-            log.warning("query not understood", why=str(error), **self._who())
+            log.warning("query not understood", why=str(error), **self._caller.fields)
             return Status.IDENTIFIER_DOES_NOT_MATCH, str(error)
         answered = 0
         try:
@@ -67,12 +73,12 @@ class FindScp:
                 self._link.write(responses)
                 answered += number
                 if self._link.has_input() and self._is_cancelled(request):
-                    log.info("query cancelled", answered=answered, **self._who())
+                    log.info("query cancelled", answered=answered, **self._caller.fields)
                     return Status.CANCELLED, ""
         except TryLater as later:
-            log.warning("query put off, the peer has to ask again", why=str(later), **self._who())
+            log.warning("query put off, the peer has to ask again", why=str(later), **self._caller.fields)
             return Status.OUT_OF_RESOURCES, "the worklist cannot be read now, try again later"
-        log.info("query answered", answered=answered, **self._who())
+        log.info("query answered", answered=answered, **self._caller.fields)
         return Status.SUCCESS, ""
 
     def _responses(
@@ -83,8 +89,9 @@ class FindScp:
         command = encode_match(request, context.context_id, status)
         gathered, number = b"", 0
         for found in self._desk.find(query):
-            identifier = _encoded(found, context.transfer_syntax)
-            gathered += command + encode_data_set(context.context_id, identifier, max_pdu=self._max_pdu)
+            with without_warnings():
+                identifier = encoded(found, context.transfer_syntax)
+            gathered += command + encode_data_set(context.context_id, identifier, max_pdu=self._caller.max_pdu)
             number += 1
             if len(gathered) >= _WRITE_AT_ONCE:
                 yield gathered, number
@@ -107,9 +114,6 @@ class FindScp:
             raise ProtocolError(AbortReason.NOT_SPECIFIED, "a message while a query is answered")
         return command.message_id == request.message_id
 
-    def _who(self) -> dict[str, str]:
-        return {"peer": self._peer, "calling_ae_title": self._calling_ae_title}
-
 
 def _limited(content: Iterator[bytes]) -> Iterator[bytes]:
     """Return an identifier's pieces.
@@ -131,11 +135,3 @@ def _decoded(content: bytes, syntax: UID) -> Query:
         return query_of(dsutils.decode(BytesIO(content), syntax.is_implicit_VR, syntax.is_little_endian))
     except DAMAGED as error:
         raise ValueError(f"expected an identifier: {error}") from None
-
-
-@without_warnings()
-def _encoded(found: Dataset, syntax: UID) -> bytes:
-    encoded = dsutils.encode(found, syntax.is_implicit_VR, syntax.is_little_endian)
-    if encoded is None:
-        raise ValueError("expected a response that can be encoded")
-    return encoded

@@ -96,6 +96,20 @@ class AssociationRequest:
     max_pdu: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who is at the other end of an accepted association: `max_pdu` is the longest P-DATA that it takes, 0 is any."""
+
+    peer: str
+    calling_ae_title: str
+    max_pdu: int
+
+    @property
+    def fields(self) -> dict[str, str]:
+        """Return what log lines say of it."""
+        return {"peer": self.peer, "calling_ae_title": self.calling_ae_title}
+
+
 @without_warnings()
 def decode_request(payload: bytes) -> AssociationRequest:
     """Return the request in the payload of an A-ASSOCIATE-RQ PDU.

@@ -9,13 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from enum import StrEnum
 
-from pydicom import Dataset, config
-from pydicom.datadict import dictionary_VR, tag_for_keyword
-from pydicom.dataelem import DataElement
+from pydicom import Dataset
 from pydicom.sequence import Sequence
 from pynetdicom import _config
 from pynetdicom.association import Association
 
+from triaged.dicom.attributes import dataset_of
 from triaged.dicom.quiet import without_warnings
 from triaged.dimse.requestor import Requestor
 from triaged.steps.ports import ImagingRequest, Peer, Unreachable
@@ -122,37 +121,26 @@ def _identifier(source: Source, keyword: str, value: str) -> Dataset:
     asked = {"AccessionNumber": "", "StudyInstanceUID": "", keyword: value}
     character_set = {} if value.isascii() else {"SpecificCharacterSet": "ISO_IR 192"}
     if source is Source.MODALITY_WORKLIST:
-        step = _dataset(
+        step = dataset_of(
             ScheduledStationAETitle="",
             ScheduledProcedureStepStartDate="",
             ScheduledProcedureStepStartTime="",
             Modality="",
         )
-        return _dataset(
+        return dataset_of(
             **character_set,
             **asked,
             RequestedProcedurePriority="",
             RequestedProcedureID="",
             ScheduledProcedureStepSequence=[step],
         )
-    top = asked["StudyInstanceUID"]
-    return _dataset(
+    return dataset_of(
         **character_set,
-        StudyInstanceUID=top,
+        StudyInstanceUID=asked["StudyInstanceUID"],
         ScheduledProcedureStepPriority="",
         ProcedureStepState="",
-        ReferencedRequestSequence=[_dataset(AccessionNumber=asked["AccessionNumber"], StudyInstanceUID="")],
+        ReferencedRequestSequence=[dataset_of(AccessionNumber=asked["AccessionNumber"], StudyInstanceUID="")],
     )
-
-
-def _dataset(**values: str | list[Dataset]) -> Dataset:
-    dataset = Dataset()
-    for keyword, value in values.items():
-        content = Sequence(value) if isinstance(value, list) else value
-        tag = tag_for_keyword(keyword)
-        assert tag is not None
-        dataset.add(DataElement(tag, dictionary_VR(keyword), content, validation_mode=config.IGNORE))
-    return dataset
 
 
 @without_warnings()
@@ -172,10 +160,8 @@ def _requests(answer: Dataset) -> Iterator[Dataset]:
 def _priority(answer: Dataset) -> RequestPriority:
     keywords = ("RequestedProcedurePriority", "ScheduledProcedureStepPriority")
     texts = [_text(answer, keyword).upper() for keyword in keywords]
-    return (
-        _most_urgent([RequestPriority(text) for text in texts if text in set(RequestPriority)])
-        or RequestPriority.UNKNOWN
-    )
+    known = [RequestPriority(text) for text in texts if text in set(RequestPriority)]
+    return _most_urgent(known) or RequestPriority.UNKNOWN
 
 
 def _text(dataset: Dataset, keyword: str) -> str:

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 import structlog
 
@@ -58,9 +59,10 @@ class Receiver:
         self._options = options
         self._intake = intake
         self._clock = clock
-        self._commitment = commitment
-        self._worklist = worklist
-        self._slots = threading.Semaphore(options.max_associations)
+        slots = threading.Semaphore(options.max_associations)
+        self._acceptor = partial(
+            Acceptor, options=options, intake=intake, clock=clock, slots=slots, desk=commitment, worklist=worklist
+        )
         self._lock = threading.Lock()
         self._served: set[_Served] = set()
         self._ended: list[Sender] = []
@@ -131,16 +133,7 @@ class Receiver:
             connection.close()
             return
         link = Link(connection, wake=self._awake, timeout_s=self._options.idle_timeout_s)
-        acceptor = Acceptor(
-            link,
-            peer,
-            self._options,
-            self._intake,
-            clock=self._clock,
-            slots=self._slots,
-            desk=self._commitment,
-            worklist=self._worklist,
-        )
+        acceptor = self._acceptor(link, peer)
         served = _Served(threading.Thread(target=lambda: self._serve(served, acceptor), name=f"peer {peer}"), link)
         with self._lock:
             self._served.add(served)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from triaged.errors import ConfigError
+from triaged.steps.ports import Sent, Unreachable
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,15 @@ def connect(address: Address, timeout_s: float) -> socket.socket:
     except (OSError, ValueError):
         plain.close()
         raise
+
+
+def reach(address: Address, timeout_s: float) -> Sent | Unreachable:
+    """Connect and say nothing."""
+    try:
+        connect(address, timeout_s).close()
+    except (OSError, ValueError) as error:
+        return Unreachable(said(error))
+    return Sent()
 
 
 def said(error: Exception) -> str:

@@ -1,16 +1,19 @@
 """A change of class as an HL7 v2.5.1 message ORU^R01 (chapter 7.3.1), in UTF-8, as docs/notifications.md says.
 
-Every value is preliminary: no radiologist has verified it. Knows no sockets and no settings.
+Every value is preliminary: no radiologist has verified it. What would be structure in a text is escaped, what would
+break the frame left out (chapter 2.7); the library's own escaping writes every character beyond ASCII as a number,
+which a receiver of UTF-8 would have to undo. Knows no sockets and no settings.
 """
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import assert_never
 
-from triaged.notify.escaping import paragraph, person_name, plain
 from triaged.study.assessment import Assessed, Failed, OutOfScope
 from triaged.study.concepts import PRIVATE_SCHEME as SCHEME
 from triaged.study.concepts import Output
@@ -29,6 +32,10 @@ _PRIORITIES = {
 }
 """Table 0485 knows nothing below routine."""
 _SEXES = {"M": "M", "F": "F", "O": "O"}
+_ESCAPES = str.maketrans({"\\": "\\E\\", "|": "\\F\\", "^": "\\S\\", "&": "\\T\\", "~": "\\R\\"})
+_LINE_BREAK = "\\.br\\"
+_LINE_END = re.compile(r"\r\n|\r|\n")
+_CONTROL = ("Cc", "Zl", "Zp")
 _NOTE = "Computed by software, not verified by a radiologist."
 
 
@@ -76,7 +83,7 @@ def _msh(push: Notification, ends: Ends, now: datetime) -> str:
     names = (ends.sending_application, ends.sending_facility, ends.receiving_application, ends.receiving_facility)
     # MSH-15 and MSH-16 are empty: one answer, from the application (original mode, chapter 2.9.2).
     kind = ("ORU^R01^ORU_R01", control_id(push), "P", "2.5.1")
-    return _segment("MSH", "^~\\&", *map(plain, names), _moment(now), "", *kind, *[""] * 5, "UNICODE UTF-8")
+    return _segment("MSH", "^~\\&", *map(_plain, names), _moment(now), "", *kind, *[""] * 5, "UNICODE UTF-8")
 
 
 def _pid(patient: Patient | None) -> str:
@@ -85,13 +92,13 @@ def _pid(patient: Patient | None) -> str:
     birth_date = patient.patient_birth_date if _is_digits(patient.patient_birth_date, 8) else ""
     sex = _SEXES.get(patient.patient_sex.strip().upper(), "U" if patient.patient_sex.strip() else "")
     return _segment(
-        "PID", 1, "", plain(patient.patient_id.strip()), "", person_name(patient.patient_name), "", birth_date, sex
+        "PID", 1, "", _plain(patient.patient_id.strip()), "", _person_name(patient.patient_name), "", birth_date, sex
     )
 
 
 def _obr(change: Change, patient: Patient | None) -> str:
     """Return what was ordered: the accession number as the filler's order number (OBR-3), and in OBR-18."""
-    accession = "" if patient is None else plain(patient.accession_number.strip())
+    accession = "" if patient is None else _plain(patient.accession_number.strip())
     fields = {
         1: "1",
         3: accession,
@@ -113,25 +120,25 @@ def _tq1(priority: RequestPriority) -> Iterator[str]:
 def _observations(change: Change) -> Iterator[_Observation]:
     yield _class("CLASS^Triage class", change.class_after)
     yield _class("CLASS-BEFORE^Triage class before", change.class_before)
-    yield _Observation("TX", f"REASON^Why it stands there^{SCHEME}", paragraph(change.reason))
-    yield _Observation("ST", "113014^Study^DCM", plain(change.study_uid.sent))
+    yield _Observation("TX", f"REASON^Why it stands there^{SCHEME}", _paragraph(change.reason))
+    yield _Observation("ST", "113014^Study^DCM", _plain(change.study_uid.sent))
     if change.result is not None:
         yield from _of_result(change.result)
 
 
 def _class(identifier: str, triage_class: TriageClass) -> _Observation:
-    value = f"{plain(triage_class.value)}^{plain(WORDS[triage_class])}^{SCHEME}"
+    value = f"{_plain(triage_class.value)}^{_plain(WORDS[triage_class])}^{SCHEME}"
     return _Observation("CWE", f"{identifier}^{SCHEME}", value)
 
 
 def _of_result(result: Scored) -> Iterator[_Observation]:
     yield _Observation("NM", f"REVISION^Revision of the result^{SCHEME}", str(result.revision))
-    yield _Observation("ST", f"ALGORITHM^Algorithm^{SCHEME}", plain(result.algorithm))
+    yield _Observation("ST", f"ALGORITHM^Algorithm^{SCHEME}", _plain(result.algorithm))
     match result.assessment:
         case Assessed(finding=finding):
             yield from _of_finding(finding)
         case OutOfScope(reason=reason) | Failed(reason=reason):
-            value = f"{plain(reason.code.value)}^{plain(reason.detail)}^{SCHEME}"
+            value = f"{_plain(reason.code.value)}^{_plain(reason.detail)}^{SCHEME}"
             yield _Observation("CWE", f"NO-SCORE^Why there is no score^{SCHEME}", value)
         case _:
             assert_never(result.assessment)
@@ -140,11 +147,11 @@ def _of_result(result: Scored) -> Iterator[_Observation]:
 def _of_finding(finding: Finding) -> Iterator[_Observation]:
     for each in finding.numbers(Output.NOTIFICATION):
         unit = each.concept.unit
-        identifier = f"{each.concept.hl7_at(each.site)}^{plain(each.words[:1].upper() + each.words[1:])}^{SCHEME}"
+        identifier = f"{each.concept.hl7_at(each.site)}^{_plain(each.words[:1].upper() + each.words[1:])}^{SCHEME}"
         value = f"{each.value * unit.scale:.{unit.digits}f}"
         yield _Observation("NM", identifier, value, f"{unit.code.value}^{unit.code.meaning}^{unit.code.scheme}")
     for number, flag in enumerate(finding.quality, start=1):
-        words = f"{plain(flag.value)}^{plain(flag.value.replace('-', ' '))}^{SCHEME}"
+        words = f"{_plain(flag.value)}^{_plain(flag.value.replace('-', ' '))}^{SCHEME}"
         yield _Observation("CWE", f"QUALITY^Read with reserve^{SCHEME}", words, sub_id=str(number))
 
 
@@ -180,3 +187,24 @@ def _study_moment(patient: Patient) -> str:
 
 def _is_digits(text: str, length: int) -> bool:
     return len(text) == length and text.isascii() and text.isdecimal()
+
+
+def _plain(text: str) -> str:
+    """Return one line of text: separators escaped, every control character a space."""
+    return "".join(" " if unicodedata.category(each) in _CONTROL else each for each in text).translate(_ESCAPES)
+
+
+def _paragraph(text: str) -> str:
+    """Return text of one or several lines, for data types that have line breaks (TX, FT)."""
+    return _LINE_BREAK.join(_plain(line) for line in _LINE_END.split(text))
+
+
+def _person_name(name: str) -> str:
+    """Return a DICOM person name (PS3.5 6.2, PN) as XPN of the kind "legal".
+
+    Of its groups the first that says anything is taken; prefix and suffix stand the other way round in HL7.
+    """
+    group = next((each for each in name.split("=") if each.strip("^ ")), "")
+    family, given, middle, prefix, suffix = [_plain(each.strip()) for each in (*group.split("^"), *[""] * 5)[:5]]
+    known = [family, given, middle, suffix, prefix, "", "L"]
+    return "^".join(known) if group else ""

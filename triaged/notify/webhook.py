@@ -10,7 +10,7 @@ from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 
 from triaged.notify.body import body
-from triaged.notify.connection import Address, connect, said
+from triaged.notify.connection import Address, reach, said
 from triaged.steps.ports import Refused, SendOutcome, Sent, Unreachable
 from triaged.study.notification import Notification
 
@@ -41,11 +41,7 @@ class WebhookSubscriber:
 
     def reach(self) -> Sent | Unreachable:
         """Connect and post nothing."""
-        try:
-            connect(self.address, self.timeout_s).close()
-        except (OSError, ValueError) as error:
-            return Unreachable(said(error))
-        return Sent()
+        return reach(self.address, self.timeout_s)
 
     def _connection(self) -> HTTPConnection:
         host, port, tls = self.address.host, self.address.port, self.address.tls

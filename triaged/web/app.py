@@ -29,14 +29,12 @@ from triaged.store.people.accounts import Accounts
 from triaged.store.studies.history import History
 from triaged.store.studies.publications import Publications
 from triaged.store.tables.database import Database
-from triaged.web import actions, api, pages, people, signin, viewing, workitems
+from triaged.web import actions, api, pages, signin, slices, workitems
 from triaged.web.access import Access, Refuse, is_for_programs
 from triaged.web.identity import Mode
-from triaged.web.legend import Legend
 from triaged.web.news import News
 from triaged.web.options import WebOptions
 from triaged.web.overview import overview
-from triaged.web.slices import Slices
 
 _HERE = Path(__file__).parent
 _POLICY = (
@@ -73,27 +71,15 @@ def create_app(
     count = partial(overview, history, *leaving, peers)
     app.include_router(api.router(worklist, spool, app.state.news, count=count))
     app.include_router(workitems.router(WorklistQuery(worklist)))
-    app.include_router(viewing.router(Slices(history, spool, viewers)))
+    app.include_router(slices.router(slices.Slices(history, spool, viewers)))
     app.include_router(actions.router(readers, clock))
     rooms = (worklist, history, Publications(database), *leaving, spool, peers, readers)
-    shown = pages.Pages(*rooms, clock=clock, refresh_s=options.refresh_s, viewer_url=options.viewer_url)
-    app.include_router(
-        pages.router(
-            shown,
-            legend=Legend(
-                options.address,
-                options.scheme,
-                options.identification_threshold,
-                options.discipline,
-                options.worth,
-            ),
-            rows_per_page=options.rows_per_page,
-        )
-    )
+    shown = pages.Pages(*rooms, options=options, clock=clock)
+    app.include_router(pages.router(shown))
     access = options.access
     if access.mode is Mode.ACCOUNTS:
         app.include_router(signin.router(accounts, shown, options=access, clock=clock))
-        app.include_router(people.router(accounts, shown, clock=clock))
+        app.include_router(signin.people_router(accounts, shown, clock=clock))
     refuse = partial(_problem, shown)
     app.add_middleware(Access, options=access, accounts=accounts, clock=clock, refuse=refuse)
     _guard(app, refuse)

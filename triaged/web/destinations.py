@@ -1,4 +1,4 @@
-"""What each destination accepts and refuses, by the names of the standard, and why a refusal matters to the site.
+"""What each destination accepts and refuses, by the names of the standard, and what went to it and to each receiver.
 
 Knows values only: no server, no store, no markup. Names of UIDs are pydicom's.
 """
@@ -15,9 +15,17 @@ from typing_extensions import TypedDict
 from triaged.study.commitment import STORAGE_COMMITMENT_PUSH_MODEL
 from triaged.study.kinds import KINDS, forms_of
 from triaged.study.records import DeliveryState, Negotiated
+from triaged.web.outcomes import FOR_A_PERSON
 
 _NO_COMMITMENT = (
     "It does not confirm that it keeps what it was sent: an object counts as delivered once it was accepted."
+)
+_COLUMNS = (
+    DeliveryState.PENDING,
+    DeliveryState.SENT,
+    DeliveryState.REFUSED,
+    DeliveryState.DEAD,
+    DeliveryState.WITHDRAWN,
 )
 
 
@@ -46,24 +54,16 @@ class Destination:
     @property
     def numbers(self) -> tuple[tuple[int, bool], ...]:
         """Return the counts in the order of the table, and whether each asks for a person."""
-        waiting, sent, refused, dead, withdrawn = (
-            self.counts[state]
-            for state in (
-                DeliveryState.PENDING,
-                DeliveryState.SENT,
-                DeliveryState.REFUSED,
-                DeliveryState.DEAD,
-                DeliveryState.WITHDRAWN,
-            )
-        )
-        return (
-            (waiting, False),
-            (sent, False),
-            (self.uncommitted, False),
-            (refused, refused > 0),
-            (dead, dead > 0),
-            (withdrawn, False),
-        )
+        waiting, sent, *others = _numbers(self.counts)
+        return (waiting, sent, (self.uncommitted, False), *others)
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiverLine:
+    """One receiver of notifications: the counts in the order of the table, and whether each asks for a person."""
+
+    name: str
+    numbers: tuple[tuple[int, bool], ...]
 
 
 def destinations(
@@ -75,6 +75,11 @@ def destinations(
         _destination(name, counts.get(name, {}), uncommitted.get(name, 0), answers.get(name))
         for name in sorted({*counts, *answers})
     ]
+
+
+def receivers(counts: Mapping[str, Mapping[DeliveryState, int]]) -> list[ReceiverLine]:
+    """Return every receiver that is notified or ever was, by name."""
+    return [ReceiverLine(name, _numbers(states)) for name, states in sorted(counts.items())]
 
 
 def accepts(answer: Negotiated) -> Accepts:
@@ -102,6 +107,10 @@ def _destination(
         tuple((UID(uid).name, syntaxes) for uid, syntaxes in accepted.items()),
         tuple((UID(uid).name, _consequence(uid, accepted)) for uid in refused),
     )
+
+
+def _numbers(states: Mapping[DeliveryState, int]) -> tuple[tuple[int, bool], ...]:
+    return tuple((states[state], state in FOR_A_PERSON and states[state] > 0) for state in _COLUMNS)
 
 
 def _names(uids: Sequence[str]) -> str:

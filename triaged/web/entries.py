@@ -154,7 +154,7 @@ def as_json(entry: WorklistEntry) -> WorklistItem:
 
 def as_row(entry: WorklistEntry, *, now: datetime, threshold: float | None = None) -> Row:
     """Return a row for people, as it reads at `now`; `threshold` is the site's own, None for the model's."""
-    head, separator, why = entry.reason.partition(" — ")
+    triage_class, why = class_and_why(entry.reason, entry.triage_class)
     since = entry.ready_at or entry.first_instance_at
     finding = entry.finding
     quality = () if finding is None else finding.quality
@@ -165,8 +165,8 @@ def as_row(entry: WorklistEntry, *, now: datetime, threshold: float | None = Non
         uid=entry.study_instance_uid,
         position=entry.position,
         style=STYLES[entry.triage_class],
-        triage_class=head if separator else entry.triage_class.value,
-        why=why if separator else entry.reason,
+        triage_class=triage_class,
+        why=why,
         since=since,
         waiting=duration(now - since),
         person=person_name(entry.patient.patient_name),
@@ -195,9 +195,14 @@ def as_row(entry: WorklistEntry, *, now: datetime, threshold: float | None = Non
 
 def as_ended(study: Ended, *, now: datetime) -> EndedRow:
     """Return a study without a score for people, as it reads at `now`."""
-    _, separator, why = study.reason.partition(" — ")
-    why = why if separator else study.reason
+    _, why = class_and_why(study.reason, TriageClass.UNSCORED)
     return EndedRow(study.study_uid, STATE_WORDS[study.state], why, duration(now - study.since))
+
+
+def class_and_why(reason: str, triage_class: TriageClass) -> tuple[str, str]:
+    """Return the two halves of a reason, the class in words and why; the class by its name where there is one half."""
+    head, separator, why = reason.partition(" — ")
+    return (head, why) if separator else (triage_class.value, reason)
 
 
 def person_name(sent: str) -> str:

@@ -11,7 +11,8 @@ from triaged.web.identity import AccessOptions
 @dataclass(frozen=True, slots=True)
 class WebOptions:
     """What pages say about this daemon: `address` is where a sender reaches it, `identification_threshold` the site's
-    own or None for the model's, `viewer_url` where the site's viewer shows a study, with names in braces, or empty."""
+    own or None for the model's, `viewer_url` where the site's viewer shows a study, with names in braces, or empty.
+    `worth` is what a flag is worth at the site, empty where the site does not say how common the disease is."""
 
     address: str
     scheme: str

@@ -1,4 +1,4 @@
-"""How the results of a study and their deliveries read for people.
+"""How the results of a study, their deliveries, and changes that a receiver did not take read for people.
 
 Knows values only: no server, no store, no markup.
 """
@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from shlex import quote
 
-from triaged.store.tables.views import Delivery, ResultRecord
+from triaged.store.tables.views import Delivery, PushDelivery, ResultRecord
 from triaged.study.records import DeliveryState
-from triaged.web.entries import NOTHING, STYLES, as_share
+from triaged.web.entries import NOTHING, STYLES, as_share, class_and_why
 
 DELIVERY_WORDS = {
     DeliveryState.PENDING: "waiting",
@@ -21,7 +21,7 @@ DELIVERY_WORDS = {
     DeliveryState.DEAD: "given up",
     DeliveryState.WITHDRAWN: "withdrawn",
 }
-_FOR_A_PERSON = (DeliveryState.REFUSED, DeliveryState.DEAD)
+FOR_A_PERSON = (DeliveryState.REFUSED, DeliveryState.DEAD)
 """Where a delivery stays until a person asks for it again, or the destination accepts its class."""
 
 
@@ -57,6 +57,19 @@ class DeliveryLine:
     why: str
 
 
+@dataclass(frozen=True, slots=True)
+class UndeliveredLine:
+    """One change that a receiver refused, or that was given up; `why` may be the receiver's own words, or empty."""
+
+    receiver: str
+    what: str
+    style: str
+    state: str
+    why: str
+    attempts: int
+    study_uid: str
+
+
 def as_results(records: Sequence[ResultRecord]) -> list[ResultLine]:
     """Return the results of a study, given the oldest first, for people: the one in force, then those before it."""
     return [_result(record) for record in reversed(records)]
@@ -85,12 +98,25 @@ def as_lines(deliveries: Sequence[Delivery]) -> list[DeliveryLine]:
     return [as_line(delivery) for delivery in ordered]
 
 
+def as_undelivered(push: PushDelivery) -> UndeliveredLine:
+    """Return a notification for people."""
+    return UndeliveredLine(
+        receiver=push.receiver,
+        what=f"{push.class_before.value} → {push.class_after.value}",
+        style=push.state.value.lower(),
+        state=DELIVERY_WORDS[push.state],
+        why=push.error or "",
+        attempts=push.attempts,
+        study_uid=push.study_uid,
+    )
+
+
 def resend_commands(deliveries: Sequence[Delivery], *, study_uid: str | None = None) -> list[str]:
     """Return the commands that send refused and given-up deliveries again: one per destination that has any.
 
     Pictures as one object are not sent again: the single pictures went in their place.
     """
-    again = [each for each in deliveries if each.state in _FOR_A_PERSON and not each.kind.combines]
+    again = [each for each in deliveries if each.state in FOR_A_PERSON and not each.kind.combines]
     of_study = "" if study_uid is None else f" --study {quote(study_uid)}"
     return [
         f"triaged resend{of_study} --destination {quote(name)}" for name in sorted({one.destination for one in again})
@@ -98,7 +124,7 @@ def resend_commands(deliveries: Sequence[Delivery], *, study_uid: str | None = N
 
 
 def _result(record: ResultRecord) -> ResultLine:
-    head, separator, why = record.reason.partition(" — ")
+    triage_class, why = class_and_why(record.reason, record.triage_class)
     follower = record.superseded_by_revision
     return ResultLine(
         revision=record.revision,
@@ -106,8 +132,8 @@ def _result(record: ResultRecord) -> ResultLine:
         superseded=follower is not None,
         at=record.at,
         style=STYLES[record.triage_class],
-        triage_class=head if separator else record.triage_class.value,
-        why=why if separator else record.reason,
+        triage_class=triage_class,
+        why=why,
         share=NOTHING if record.urgency is None else as_share(record.urgency),
         read_by=record.algorithm,
     )
@@ -119,6 +145,6 @@ def _why(delivery: Delivery) -> str:
         return "superseded by a newer result before it was sent"
     if delivery.state is DeliveryState.PENDING and why:
         return f"last attempt: {why}"
-    if delivery.state in _FOR_A_PERSON and delivery.kind.combines:
+    if delivery.state in FOR_A_PERSON and delivery.kind.combines:
         return f"{why} (the single pictures went in its place)"
     return why

@@ -30,15 +30,14 @@ from triaged.store.studies.publications import Publications
 from triaged.store.tables.views import ListOrder, Shown
 from triaged.study.ranking import TriageClass
 from triaged.study.records import WorklistEntry
-from triaged.web.destinations import destinations
+from triaged.web.destinations import destinations, receivers
 from triaged.web.entries import REVISION_WORDS, STATE_WORDS, STYLES, Row, as_ended, as_row
-from triaged.web.legend import CLASS_WORDS, ORDER_WORDS, Legend
 from triaged.web.offers import Offer, last_undoable, offers
-from triaged.web.outcomes import as_line, as_lines, as_results, resend_commands
+from triaged.web.options import WebOptions
+from triaged.web.outcomes import as_line, as_lines, as_results, as_undelivered, resend_commands
 from triaged.web.pictures import Picture, as_png, described
-from triaged.web.subscribers import as_undelivered, receivers
 from triaged.web.timeline import timeline
-from triaged.web.view import View, view_of
+from triaged.web.view import CLASS_WORDS, ORDER_WORDS, View, view_of
 from triaged.web.visitor import Visitor, visitor
 
 _TEMPLATES = Path(__file__).parent / "templates"
@@ -59,9 +58,8 @@ class Pages:
         peers: Peers,
         readers: Readers,
         *,
+        options: WebOptions,
         clock: Callable[[], datetime],
-        refresh_s: float,
-        viewer_url: str = "",
     ) -> None:
         self._worklist = worklist
         self._history = history
@@ -72,9 +70,8 @@ class Pages:
         self._peers = peers
         self._readers = readers
         self._clock = clock
-        self._refresh_s = refresh_s
+        self._options = options
         self._visitor = Visitor()
-        self._viewer_url = viewer_url
         self._templates = Environment(
             loader=FileSystemLoader(_TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True
         )
@@ -86,9 +83,9 @@ class Pages:
         seen._visitor = visitor
         return seen
 
-    def worklist(self, view: View, rows_per_page: int, legend: Legend) -> Response:
+    def worklist(self, view: View) -> Response:
         """Return one page of a part of the list."""
-        version = self._worklist.version()
+        version, rows_per_page = self._worklist.version(), self._options.rows_per_page
         of_list = self._worklist.total()
         total = self._worklist.total(shown=view.shown, search=view.search, classes=view.classes, states=view.states)
         pages = max(1, -(-total // rows_per_page))
@@ -110,21 +107,21 @@ class Pages:
             total=total,
             number=number,
             pages=pages,
-            rows=[(self._row(entry, legend.threshold), self._offers(entry)) for entry in entries],
+            rows=[(self._row(entry), self._offers(entry)) for entry in entries],
             revision_words=REVISION_WORDS,
             classes=[(STYLES[member], member, CLASS_WORDS[member]) for member in TriageClass],
             states=STATE_WORDS,
             orders=ListOrder,
             shown=Shown,
-            scheme=legend.scheme,
-            threshold=legend.threshold,
-            address=legend.address,
-            order_words=ORDER_WORDS[legend.discipline],
-            worth=legend.worth,
+            scheme=self._options.scheme,
+            threshold=self._options.identification_threshold,
+            address=self._options.address,
+            order_words=ORDER_WORDS[self._options.discipline],
+            worth=self._options.worth,
             banner=self._worklist.banner(),
         )
 
-    def study(self, uid: str, legend: Legend) -> Response:
+    def study(self, uid: str) -> Response:
         """Return what is known of one study, and how it came to its place."""
         version = self._worklist.version()
         entry = self._entry(uid)
@@ -136,7 +133,7 @@ class Pages:
             "study",
             version=version,
             total=self._worklist.total(),
-            row=self._row(entry, legend.threshold),
+            row=self._row(entry),
             offers=self._offers(entry),
             last=last_undoable(actions),
             pictures=[(uid, picture) for uid, picture in pictures if picture is not None],
@@ -148,7 +145,7 @@ class Pages:
             conflicts=[conflict for conflict in self._history.conflicts() if conflict.study_uid == uid],
             history=timeline(self._history.events(uid), self._history.moves(uid), actions, _MOST_LINES),
             can_scroll=any(decision.chosen for decision in decisions),
-            viewer_url=viewer_address(self._viewer_url, uid, entry.patient.accession_number),
+            viewer_url=viewer_address(self._options.viewer_url, uid, entry.patient.accession_number),
         )
 
     def picture(self, uid: str, sop_instance_uid: str) -> Response:
@@ -193,8 +190,8 @@ class Pages:
         """Return the page of who may sign in."""
         return self.seen_by(visitor(request))._page("people", version="", accounts=accounts)
 
-    def _row(self, entry: WorklistEntry, threshold: float | None) -> Row:
-        return as_row(entry, now=self._clock(), threshold=threshold)
+    def _row(self, entry: WorklistEntry) -> Row:
+        return as_row(entry, now=self._clock(), threshold=self._options.identification_threshold)
 
     def _offers(self, entry: WorklistEntry) -> tuple[Offer, ...]:
         known = self._visitor.person
@@ -213,12 +210,12 @@ class Pages:
 
     def _page(self, name: str, status: HTTPStatus = HTTPStatus.OK, **values: object) -> Response:
         template = self._templates.get_template(f"{name}.html")
-        html = template.render(page=name, refresh_s=self._refresh_s, visitor=self._visitor, **values)
+        html = template.render(page=name, refresh_s=self._options.refresh_s, visitor=self._visitor, **values)
         # A name can hold what no encoding can (lone surrogates); it must not cost the page.
         return HTMLResponse(html.encode("utf-8", "replace"), status_code=status)
 
 
-def router(shown: Pages, *, legend: Legend, rows_per_page: int) -> APIRouter:
+def router(shown: Pages) -> APIRouter:
     """Return the routes of the pages."""
     routes = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 
@@ -233,11 +230,11 @@ def router(shown: Pages, *, legend: Legend, rows_per_page: int) -> APIRouter:
         state: Annotated[list[str] | None, Query()] = None,
     ) -> Response:
         view = view_of(show=show, order=order, search=q, classes=chosen or [], states=state or [], number=page)
-        return shown.seen_by(visitor(request)).worklist(view, rows_per_page, legend)
+        return shown.seen_by(visitor(request)).worklist(view)
 
     @routes.get("/studies/{uid}")
     def study(request: Request, uid: str) -> Response:
-        return shown.seen_by(visitor(request)).study(uid, legend)
+        return shown.seen_by(visitor(request)).study(uid)
 
     @routes.get("/studies/{uid}/pictures/{sop_instance_uid}.png")
     def picture(uid: str, sop_instance_uid: str) -> Response:

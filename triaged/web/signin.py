@@ -1,4 +1,7 @@
-"""Signing in and out, with the form for it; who may be let in is the store's business."""
+"""Signing in and out, and the page on which administrators see who may, and sign somebody out who left a browser open.
+
+Who may be let in is the store's business.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,7 @@ from triaged.store.people.accounts import Accounts, SignedIn, TooMany, Wrong
 from triaged.web.access import SIGN_IN
 from triaged.web.identity import AccessOptions, address_of, is_secure, session_cookie
 from triaged.web.pages import Pages
-from triaged.web.visitor import form, visitor
+from triaged.web.visitor import administrator, form, visitor
 
 log = structlog.get_logger()
 
@@ -85,6 +88,26 @@ def router(accounts: Accounts, shown: Pages, *, options: AccessOptions, clock: C
 
     def leave(request: Request) -> None:
         accounts.sign_out(request.cookies.get(session_cookie(options, request), ""), now=clock())
+
+    return routes
+
+
+def people_router(accounts: Accounts, shown: Pages, *, clock: Callable[[], datetime]) -> APIRouter:
+    """Return the routes under `/people`, for administrators alone."""
+    routes = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
+
+    @routes.get("/people")
+    def people(request: Request) -> Response:
+        administrator(request)
+        return shown.people(request, accounts.all())
+
+    @routes.post("/people/sign-out")
+    def sign_out(request: Request) -> Response:
+        by, name = administrator(request), form(request).get("name", "")
+        if not accounts.end_sessions(name, now=clock()):
+            raise HTTPException(HTTPStatus.NOT_FOUND, "Nobody has an account of this name.")
+        log.info("sessions ended by an administrator", account=name, by=by.name)
+        return RedirectResponse("/people", HTTPStatus.SEE_OTHER)
 
     return routes
 

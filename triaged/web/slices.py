@@ -1,13 +1,20 @@
-"""The images of a study as pictures, and what was found as a contour on them; the last few studies stay open.
+"""The images of a study as pictures, what was found as a contour on them, and the routes that a browser scrolls with.
 
-What is kept in memory has a bound, and nothing of it outlives the process. Knows no pages.
+The last few studies stay open; what is kept in memory has a bound, and nothing of it outlives the process. Knows no
+pages.
 """
 
 from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import APIRouter, Response
+from starlette.exceptions import HTTPException
 
 from triaged.errors import UnreadableStudy
 from triaged.exams.exam import SliceList, View, Viewer, open_view
@@ -17,6 +24,39 @@ from triaged.study.kinds import ObjectKind
 
 MOST_STUDIES = 8
 MOST_BYTES = 64 * 2**20
+_Answers = dict[int | str, dict[str, Any]]
+_PICTURE: _Answers = {200: {"content": {"image/jpeg": {}}}, 404: {"description": "There is no such slice."}}
+_CONTOUR: _Answers = {200: {"content": {"image/png": {}}}, 204: {"description": "This slice shows no lesion."}}
+
+
+def router(slices: Slices) -> APIRouter:
+    """Return the routes under `/api/studies/{study_instance_uid}/slices`; slice 0 is the nearest to the head."""
+    routes = APIRouter(prefix="/api/studies/{study_instance_uid}/slices", tags=["slices"])
+
+    @routes.get("", summary="The axial slices that were read, from head to feet")
+    def listed(study_instance_uid: str) -> SliceList:
+        with _or_not_found():
+            return slices.described(study_instance_uid)
+
+    @routes.get("/{index}.jpg", summary="One slice in the lung window", response_class=Response, responses=_PICTURE)
+    def picture(study_instance_uid: str, index: int) -> Response:
+        with _or_not_found():
+            return Response(slices.jpeg(study_instance_uid, index), media_type="image/jpeg")
+
+    @routes.get(
+        "/{index}/contour.png",
+        summary="The contour of the lesion on one slice, transparent elsewhere",
+        response_class=Response,
+        responses=_CONTOUR,
+    )
+    def contour(study_instance_uid: str, index: int) -> Response:
+        with _or_not_found():
+            drawn = slices.contour(study_instance_uid, index)
+        if drawn is None:
+            return Response(status_code=HTTPStatus.NO_CONTENT)
+        return Response(drawn, media_type="image/png")
+
+    return routes
 
 
 class Slices:
@@ -121,3 +161,13 @@ class Pictures:
             self._kept[key] = picture
             while self.size_bytes > self._most_bytes:
                 self.size_bytes -= len(self._kept.popitem(last=False)[1])
+
+
+@contextmanager
+def _or_not_found() -> Iterator[None]:
+    try:
+        yield
+    except UnreadableStudy as error:
+        raise HTTPException(HTTPStatus.NOT_FOUND, error.detail) from None
+    except IndexError:
+        raise HTTPException(HTTPStatus.NOT_FOUND, "this study has no such slice") from None

@@ -1,21 +1,43 @@
-"""Which part of the list a page shows, as its address says it; what an address says wrongly is left out.
+"""Which part of the list a page shows, as its address says it, and what its classes and its order mean.
 
-Knows values only: no server, no store, no markup.
+What an address says wrongly is left out. Knows values only: no server, no store, no markup.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import TypeVar
+from typing import Final, TypeVar
 from urllib.parse import urlencode
 
 from triaged.store.tables.views import ListOrder, Shown
 from triaged.study.lifecycle import State
 from triaged.study.ranking import TriageClass
+from triaged.triage.scheme import Discipline
 
 MOST_SEARCH = 100
 _Choice = TypeVar("_Choice", bound=StrEnum)
+CLASS_WORDS: Final[Mapping[TriageClass, str]] = {
+    TriageClass.EMERGENCY: "emergency order (STAT): a lane of its own, before everything else",
+    TriageClass.CRITICAL: "critical: most of one lung",
+    TriageClass.SEVERE: "severe: half of one lung or more",
+    TriageClass.SUSPECTED_MODERATE: "moderate, or lungs that could not be told from what surrounds them",
+    TriageClass.SUSPECTED_MILD: "mild",
+    TriageClass.UNSCORED: "no score: still waiting, out of scope, or could not be read",
+    TriageClass.OPACITY_NOT_FLAGGED: "a moderate share without suspicion of COVID-19",
+    TriageClass.NOT_FLAGGED: "not flagged",
+}
+ORDER_WORDS: Final[Mapping[Discipline, str]] = {
+    Discipline.HEAD_START: "A study stands where its arrival, less the head start of its class, puts it: a more urgent "
+    "class overtakes, and nobody is overtaken for ever.",
+    Discipline.FIFO: "Studies stand as they arrived, after emergencies and pinned ones; no class moves them.",
+    Discipline.STRICT: "The more urgent class stands first, and within a class who arrived first; the last class waits "
+    "for all others.",
+    Discipline.STRICT_CAP: "The more urgent class stands first, and within a class who arrived first; who has waited "
+    "for as long as the site allows is next after the emergencies.",
+    Discipline.ACCUMULATING: "The wait decides, and counts more in a more urgent class; the list moves as time passes.",
+}
 
 
 @dataclass(frozen=True, slots=True)
