@@ -14,14 +14,7 @@ from pydicom.tag import Tag
 
 from triaged.imaging.geometry import Reorientation
 from triaged.results import codes
-from triaged.results.capture import (
-    Frame,
-    derived_by,
-    describe_capture,
-    describe_making,
-    put_pixels,
-    shown_by,
-)
+from triaged.results.capture import Frame, derived_by, describe_capture, describe_making, put_pixels, shown_by
 from triaged.results.instance import ResultObject, ResultSeries, begin, finish
 from triaged.results.page import Page
 from triaged.results.provenance import Provenance

@@ -13,15 +13,7 @@ from pydicom.dataset import Dataset
 
 from triaged.imaging.geometry import Reorientation
 from triaged.results import codes
-from triaged.results.capture import (
-    Frame,
-    derived_by,
-    describe_capture,
-    describe_making,
-    encoded,
-    put_pixels,
-    shown_by,
-)
+from triaged.results.capture import Frame, derived_by, describe_capture, describe_making, encoded, put_pixels, shown_by
 from triaged.results.instance import ResultObject, ResultSeries, begin, finish
 from triaged.results.multiframe import multiframe_picture
 from triaged.results.page import Page

@@ -102,11 +102,7 @@ def under_guard(options: TriageOptions, trust: Trust) -> TriageOptions:
 def _stricter(options: GuardOptions) -> GuardOptions:
     part = options.hysteresis
     return replace(
-        options,
-        factor=options.factor * part,
-        failures=options.failures * part,
-        lag=options.lag * part,
-        hysteresis=1.0,
+        options, factor=options.factor * part, failures=options.failures * part, lag=options.lag * part, hysteresis=1.0
     )
 
 

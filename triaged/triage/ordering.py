@@ -17,34 +17,16 @@ from triaged.study.uids import StudyUID
 from triaged.triage.disciplines import Precedence, due_again, effective_at, key
 from triaged.triage.follow_up import FollowUp, promoted
 from triaged.triage.reason import explain
-from triaged.triage.scheme import (
-    Outcome,
-    Scheme,
-    TriageOptions,
-    classify,
-    head_start_minutes,
-)
+from triaged.triage.scheme import Outcome, Scheme, TriageOptions, classify, head_start_minutes
 
 STEP: Final = 0.05
 """Scores closer than this do not decide between neighbours: repeated measurements differ by about 2 points."""
 STEPS: Final = round(1 / STEP)
 TREND_RANK: Final[Mapping[Trend, int]] = MappingProxyType(
-    {
-        Trend.PROGRESSION: 0,
-        Trend.NO_PRIOR: 1,
-        Trend.NOT_COMPARED: 1,
-        Trend.STABLE: 2,
-        Trend.REGRESSION: 3,
-    }
+    {Trend.PROGRESSION: 0, Trend.NO_PRIOR: 1, Trend.NOT_COMPARED: 1, Trend.STABLE: 2, Trend.REGRESSION: 3}
 )
 FIRST_STUDY_FIRST: Final[Mapping[Trend, int]] = MappingProxyType(
-    {
-        Trend.NO_PRIOR: 1,
-        Trend.PROGRESSION: 2,
-        Trend.NOT_COMPARED: 3,
-        Trend.STABLE: 4,
-        Trend.REGRESSION: 5,
-    }
+    {Trend.NO_PRIOR: 1, Trend.PROGRESSION: 2, Trend.NOT_COMPARED: 3, Trend.STABLE: 4, Trend.REGRESSION: 5}
 )
 """The ranks where the list is to find infection: whether to isolate was answered for a patient who was here before."""
 

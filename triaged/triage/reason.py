@@ -26,11 +26,7 @@ WORDS: Final = {
     TriageClass.OPACITY_NOT_FLAGGED: "opacity, not flagged",
     TriageClass.NOT_FLAGGED: "not flagged",
 }
-BY_HAND: Final = {
-    Override.PIN: "pinned by hand",
-    Override.RAISE: "raised by hand",
-    Override.LOWER: "lowered by hand",
-}
+BY_HAND: Final = {Override.PIN: "pinned by hand", Override.RAISE: "raised by hand", Override.LOWER: "lowered by hand"}
 """Says that a person moved the study; who it was stands in the history of actions."""
 BY_SEVERITY_ALONE: Final = {TriageClass.SUSPECTED_MODERATE: "moderate", TriageClass.SUSPECTED_MILD: "mild"}
 UNCERTAIN: Final = frozenset(QualityFlag) - {QualityFlag.SINGLE_LUNG, QualityFlag.ANISOTROPIC_SPLIT}

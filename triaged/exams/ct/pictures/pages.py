@@ -23,17 +23,7 @@ from triaged.exams.exam import Earlier
 from triaged.imaging.volume import Volume
 from triaged.results.identity import sent_text
 from triaged.results.instance import notice
-from triaged.results.layout import (
-    AMBER,
-    CAPTION,
-    LARGE,
-    MARGIN,
-    PAGE_WIDTH,
-    TOP,
-    Heading,
-    Markers,
-    Sheet,
-)
+from triaged.results.layout import AMBER, CAPTION, LARGE, MARGIN, PAGE_WIDTH, TOP, Heading, Markers, Sheet
 from triaged.results.page import Page, Picture
 from triaged.results.provenance import Provenance
 from triaged.results.wording import Lines, percent, reason_lines, revision_note, written_date
