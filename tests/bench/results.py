@@ -22,13 +22,12 @@ from tests.exams.pipelines.bodies import ADULT, Ball, Chest, draw, grid
 from tests.results.ct_study import provenance, ranking
 from triaged.exams.ct.decoding.series import decode_series
 from triaged.exams.ct.finding import LungAnalysis
-from triaged.exams.ct.objects import PICTURES, SEGMENTATION, result_objects
+from triaged.exams.ct.objects import PICTURES, SEGMENTATION, result_objects, segments
 from triaged.exams.ct.options import CtOptions
 from triaged.exams.ct.pictures.coronal import encode_coronal
 from triaged.exams.ct.pictures.pages import result_pages
 from triaged.exams.ct.pictures.projection import projections
 from triaged.exams.ct.pipelines.threshold import ThresholdPipeline
-from triaged.exams.ct.segments import segments
 from triaged.imaging.geometry import Geometry, Reorientation, canonical_reorientation
 from triaged.imaging.volume import Volume
 from triaged.results.sc import pictures

@@ -21,8 +21,7 @@ from triaged.exams.ct.examination import ChestCt
 from triaged.exams.ct.objects import WRITERS
 from triaged.results.instance import ResultObject, ResultSeries, begin, finish
 from triaged.results.provenance import Provenance
-from triaged.results.references import key_instances, source_item
-from triaged.results.source import SourceSeries
+from triaged.results.source import SourceSeries, key_instances, source_item
 from triaged.results.wording import Lines
 from triaged.store.tables.database import open_database
 from triaged.study.kinds import KINDS, ObjectKind

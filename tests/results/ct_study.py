@@ -24,8 +24,7 @@ from pydicom.uid import UID, DeflatedExplicitVRLittleEndian, ExplicitVRLittleEnd
 
 from tests.findings import finding_of
 from triaged.exams.ct.finding import LungAnalysis
-from triaged.exams.ct.objects import EXAMINED, SEGMENTATION, result_objects
-from triaged.exams.ct.segments import segments
+from triaged.exams.ct.objects import EXAMINED, SEGMENTATION, result_objects, segments
 from triaged.exams.exam import Results
 from triaged.imaging.geometry import Geometry, Reorientation, canonical_reorientation
 from triaged.imaging.volume import Mask, Volume

@@ -16,11 +16,10 @@ from pydicom.dataset import Dataset
 
 from tests.results.ct_study import encoded, inflated, provenance, ranking, standard_study
 from tests.results.senders import Change
-from triaged.exams.ct.objects import EXAMINED, PICTURES, SEGMENTATION
+from triaged.exams.ct.objects import EXAMINED, PICTURES, SEGMENTATION, segments
 from triaged.exams.ct.pictures.wording import analysis_lines
-from triaged.exams.ct.segments import segments
+from triaged.results.capture import Page
 from triaged.results.instance import ResultObject
-from triaged.results.page import Page
 from triaged.results.sc import pictures
 from triaged.results.seg import segmentation
 from triaged.results.source import source_series

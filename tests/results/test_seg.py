@@ -27,11 +27,10 @@ from tests.results.ct_study import (
     standard_study,
 )
 from triaged.exams.ct.finding import Acquisition, CtNumbers
-from triaged.exams.ct.objects import SEGMENTATION
+from triaged.exams.ct.objects import SEGMENTATION, segments
 from triaged.exams.ct.options import CtOptions
 from triaged.exams.ct.pipelines.measure import Lungs, Verdict, measure
 from triaged.exams.ct.pipelines.split import SplitMethod
-from triaged.exams.ct.segments import segments
 from triaged.imaging.geometry import Geometry, Reorientation
 from triaged.imaging.volume import Mask, Volume
 from triaged.results.instance import ResultObject

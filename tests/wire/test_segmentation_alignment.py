@@ -24,7 +24,7 @@ from tests.wire.places import Extent, Flags, Pick, classic_slices, multi_frame_s
 from triaged.exams.ct.decoding.series import DecodedSeries, decode_series
 from triaged.exams.ct.finding import LungAnalysis
 from triaged.exams.ct.objects import SEGMENTATION
-from triaged.exams.ct.segments import segments as described_segments
+from triaged.exams.ct.objects import segments as described_segments
 from triaged.imaging.volume import Mask
 from triaged.results.seg import segmentation
 from triaged.results.source import source_series

@@ -15,15 +15,37 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
+from pydicom.sr.coding import Code
 
 from triaged.imaging.geometry import Geometry, Reorientation
+from triaged.imaging.volume import Mask
 from triaged.results import codes
 from triaged.results.instance import ResultObject, ResultSeries, begin, finish
 from triaged.results.provenance import Provenance, algorithm_identification, decimal
-from triaged.results.references import derivation_item, describe_loss, image_item
-from triaged.results.segment import Segment
-from triaged.results.source import SourceSeries
+from triaged.results.source import SourceSeries, derivation_item, describe_loss, image_item
 from triaged.study.uids import is_valid_uid
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """How a kind of region is named: `kind` is what it is, `site` the organ it is or lies in; people read the rest."""
+
+    label: str
+    description: str
+    category: Code
+    kind: Code
+    site: Code
+    cielab: tuple[int, int, int]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Segment:
+    """One region that has voxels; `number` counts from 1 without gaps, as the standard asks."""
+
+    number: int
+    region: Region
+    tracking_uid: str
+    mask: Mask
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,17 +141,17 @@ def _reference_sources(dataset: Dataset, source: SourceSeries) -> None:
 def _segment_item(segment: Segment, provenance: Provenance) -> Dataset:
     item = Dataset()
     item.SegmentNumber = segment.number
-    item.SegmentLabel = segment.label
+    item.SegmentLabel = segment.region.label
     item.SegmentDescription = segment.region.description
     item.SegmentAlgorithmType = "AUTOMATIC"
     item.SegmentAlgorithmName = provenance.algorithm[:64]
     item.SegmentationAlgorithmIdentificationSequence = codes.items([algorithm_identification(provenance)])
     item.SegmentedPropertyCategoryCodeSequence = codes.sequence(segment.region.category)
-    item.SegmentedPropertyTypeCodeSequence = codes.sequence(segment.kind)
-    if segment.site is not segment.kind:
-        item.AnatomicRegionSequence = codes.sequence(segment.site)
+    item.SegmentedPropertyTypeCodeSequence = codes.sequence(segment.region.kind)
+    if segment.region.site is not segment.region.kind:
+        item.AnatomicRegionSequence = codes.sequence(segment.region.site)
     item.RecommendedDisplayCIELabValue = list(segment.region.cielab)
-    item.TrackingID = segment.label
+    item.TrackingID = segment.region.label
     item.TrackingUID = segment.tracking_uid
     return item
 

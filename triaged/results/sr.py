@@ -18,7 +18,7 @@ from triaged.results import codes
 from triaged.results.document import describe_document, evidence, observation_context, write_content
 from triaged.results.instance import ResultObject, ResultSeries, begin, finish
 from triaged.results.provenance import MANUFACTURER, Provenance
-from triaged.results.segment import Segment
+from triaged.results.seg import Segment
 from triaged.results.source import SourceSeries
 from triaged.study.concepts import Code as ConceptCode
 from triaged.study.concepts import Output, Site
@@ -114,11 +114,11 @@ def _region_group(
         _measurement(each, provenance)
         for each in finding.numbers(Output.REPORT)
         if each.site is not None
-        and codes.of(each.site.code) == segment.kind
+        and codes.of(each.site.code) == segment.region.kind
         and codes.of(each.concept.code) != codes.VOLUME
     ]
     return hd.sr.VolumetricROIMeasurementsAndQualitativeEvaluations(
-        tracking_identifier=_tracking(segment.label, segment.tracking_uid),
+        tracking_identifier=_tracking(segment.region.label, segment.tracking_uid),
         algorithm_id=_algorithm(provenance),
         referenced_segment=hd.sr.ReferencedSegment(
             sop_class_uid=segmentation.sop_class_uid,
@@ -126,8 +126,8 @@ def _region_group(
             segment_number=segment.number,
             source_series=hd.sr.SourceSeriesForSegmentation(source.series_uid.value),
         ),
-        finding_type=segment.kind,
-        finding_sites=[hd.sr.FindingSite(segment.site)],
+        finding_type=segment.region.kind,
+        finding_sites=[hd.sr.FindingSite(segment.region.site)],
         measurements=[volume, *others],
     )
 
