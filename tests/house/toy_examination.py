@@ -14,7 +14,7 @@ from triaged.dicom.files import read_header_only, stored_frames
 from triaged.exams.exam import Choice, Earlier, Results, StillAlive
 from triaged.inference.identity import Engine
 from triaged.results.capture import Page
-from triaged.results.instance import ResultObject, ResultSeries, notice
+from triaged.results.instance import ResultObject, ResultSeries
 from triaged.results.layout import Heading, Sheet
 from triaged.results.provenance import Provenance
 from triaged.results.sc import pictures, reason_pictures
@@ -74,5 +74,5 @@ class ToyAnalysis:
 
 
 def _page(words: str) -> Page:
-    sheet = Sheet(Heading(words, notice(PICTURES.title)))
+    sheet = Sheet(Heading(words, PICTURES.notice))
     return Page("radiograph", "Radiograph", np.asarray(sheet.pixels), None, None)

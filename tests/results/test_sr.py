@@ -18,7 +18,7 @@ from triaged.exams.ct.finding import CtNumbers
 from triaged.exams.ct.objects import EXAMINED
 from triaged.imaging.volume import Mask, Volume
 from triaged.results.instance import ResultObject
-from triaged.results.provenance import Replaced
+from triaged.results.provenance import Referenced
 from triaged.results.source import source_series
 from triaged.results.sr import flag_code, report
 from triaged.study.finding import QualityFlag
@@ -180,7 +180,7 @@ def test_nobody_has_verified_it() -> None:
 
 
 def test_a_report_that_supersedes_another_names_it() -> None:
-    earlier = Replaced("1.2.840.10008.5.1.4.1.1.88.34", "1.2.3.4", "1.2.3.5")
+    earlier = Referenced("1.2.840.10008.5.1.4.1.1.88.34", "1.2.3.4", "1.2.3.5")
     report = parsed(standard_study().report(replaces=(earlier,)))
     (predecessor,) = report.PredecessorDocumentsSequence
     series = predecessor.ReferencedSeriesSequence[0]

@@ -54,13 +54,8 @@ class ResultSeries:
 
     @property
     def notice(self) -> str:
-        """What stands on every picture and in every description."""
-        return notice(self.title or self.kind.title)
-
-
-def notice(title: str) -> str:
-    """Return what stands on every picture of a series of this title."""
-    return f"{title} - AI triage, not for diagnosis"
+        """What is written on every picture and in every description."""
+        return f"{self.title or self.kind.title} - AI triage, not for diagnosis"
 
 
 def begin(

@@ -17,6 +17,7 @@ from pydicom.sr.coding import Code
 from triaged.imaging.geometry import Geometry, Reorientation
 from triaged.results import codes
 from triaged.results.identity import sent_text
+from triaged.results.provenance import Referenced
 from triaged.study.uids import SeriesUID, SOPInstanceUID, StudyUID, derived_uid, is_valid_uid
 
 CT_IMAGE_STORAGE = "1.2.840.10008.5.1.4.1.1.2"
@@ -106,17 +107,14 @@ _LOSS = {
 }
 
 
-def image_item(image: SourceFrame) -> Dataset:
-    """Return an image as SOP Class and SOP Instance UID (PS3.3 table 10-11)."""
-    item = Dataset()
-    item.ReferencedSOPClassUID = image.sop_class_uid
-    item.ReferencedSOPInstanceUID = image.sop_instance_uid
-    return item
+def instance_item(one: SourceFrame | Referenced) -> Dataset:
+    """Return an instance as SOP Class and SOP Instance UID (PS3.3 table 10-11)."""
+    return codes.dataset(ReferencedSOPClassUID=one.sop_class_uid, ReferencedSOPInstanceUID=one.sop_instance_uid)
 
 
 def source_item(image: SourceFrame) -> Dataset:
     """Return an item of a Source Image Sequence; it names the frame where the image has several and one is meant."""
-    item = image_item(image)
+    item = instance_item(image)
     if image.frame_number is not None:
         item.ReferencedFrameNumber = image.frame_number
     item.PurposeOfReferenceCodeSequence = codes.sequence(codes.SOURCE_IMAGE)
@@ -125,12 +123,9 @@ def source_item(image: SourceFrame) -> Dataset:
 
 def derivation_item(derived_by: Code, image: SourceFrame) -> Dataset:
     """Return an item of a Derivation Image Sequence (PS3.3 C.7.6.16.2.6) for pixels that lie where the image's do."""
-    item = Dataset()
     origin = source_item(image)
     origin.SpatialLocationsPreserved = "YES"
-    item.DerivationCodeSequence = codes.sequence(derived_by)
-    item.SourceImageSequence = codes.items([origin])
-    return item
+    return codes.dataset(DerivationCodeSequence=codes.sequence(derived_by), SourceImageSequence=codes.items([origin]))
 
 
 def describe_loss(dataset: Dataset, header: Dataset) -> None:

@@ -28,7 +28,7 @@ from triaged.results.sc import pictures, reason_pictures
 from triaged.results.seg import Region, Segment, segmentation
 from triaged.results.source import SourceSeries, single_frames, source_series
 from triaged.results.sr import Examined, report
-from triaged.results.text import text_reason, text_report
+from triaged.results.text import text_report
 from triaged.results.wording import Lines, reason_lines
 from triaged.study.assessment import Reason
 from triaged.study.concepts import LEFT_LUNG, LUNGS, RIGHT_LUNG, Code
@@ -144,5 +144,5 @@ def reason_objects(
     key = f"{reason.code.value} {reason.detail}"
     return (
         *reason_pictures(header, source, pages, provenance, REASON_PICTURES),
-        text_reason(header, source, words, provenance, key=key),
+        text_report(header, source, words, provenance, reason_key=key),
     )
