@@ -58,7 +58,7 @@ class Toy:
     def explain(
         self, header: Dataset, reason: Reason, ranking: Ranking, provenance: Provenance
     ) -> tuple[ResultObject, ...]:
-        return reason_pictures(header, single_frames([header]), [_page(reason.detail)], provenance, PICTURES)
+        return reason_pictures(single_frames([header]), [_page(reason.detail)], provenance, PICTURES)
 
 
 @dataclass(frozen=True)
@@ -68,9 +68,9 @@ class ToyAnalysis:
 
     def draw(self, ranking: Ranking, provenance: Provenance, earlier: Earlier | None) -> Results:
         source = single_frames([self.header])
-        words = report(self.header, source, self.finding, ranking, EXAMINED, None, (), provenance)
+        words = report(source, self.finding, ranking, EXAMINED, None, (), provenance)
         page = _page(self.finding.measurements[0].text)
-        return Results((words, *pictures(self.header, source, None, [page], provenance, PICTURES)), None)
+        return Results((words, *pictures(source, None, [page], provenance, PICTURES)), None)
 
 
 def _page(words: str) -> Page:

@@ -42,7 +42,7 @@ def small_page(name: str, slices: tuple[int, ...] = ()) -> Page:
 
 def pictures_of(study: CtStudy, *pages: Page) -> tuple[ResultObject, ...]:
     source = source_series(study.sources, study.geometry)
-    return pictures(study.sources[0], source, study.reorientation, pages, provenance(study.sources), PICTURES)
+    return pictures(source, study.reorientation, pages, provenance(study.sources), PICTURES)
 
 
 def dataset_of(one: ResultObject) -> Dataset:

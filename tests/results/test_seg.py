@@ -127,7 +127,7 @@ def test_bits_run_on_across_frames_whose_size_is_no_multiple_of_eight() -> None:
     source = source_series(study.sources[:11], geometry)
     same = Reorientation((0, 1, 2), (False, False, False))
     described = segments(Volume(np.zeros(geometry.shape, np.int16), geometry), reading, made_by)
-    found = dataset_of(segmentation(study.sources[0], source, geometry, same, described, made_by, SEGMENTATION))
+    found = dataset_of(segmentation(source, geometry, same, described, made_by, SEGMENTATION))
     np.testing.assert_array_equal(found.pixel_array > 0, voxels)
 
 

@@ -117,7 +117,7 @@ def test_a_category_is_suggested_where_something_was_found_and_nothing_is_ever_c
     study = standard_study()
     placed = replace(ranking(), triage_class=TriageClass(triage_class))
     made_by, source = provenance(study.sources), source_series(study.sources, study.geometry)
-    made = parsed(report(study.sources[0], source, study.reading.finding, placed, EXAMINED, None, (), made_by))
+    made = parsed(report(source, study.reading.finding, placed, EXAMINED, None, (), made_by))
     codes = [item.ConceptCodeSequence[0] for item in _tree(made) if item.ValueType == "CODE"]
     assert [code.CodeValue for code in codes if code.CodingSchemeDesignator == "RADLEX"] == category
     assert f"CLASS-{triage_class}" in [code.CodeValue for code in codes]

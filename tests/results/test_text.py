@@ -27,7 +27,7 @@ REASON = Reason(ReasonCode.MISSING_SLICES, "expected slices every 5.0 mm, found 
 def made(**changes: Any) -> ResultObject:
     study = standard_study()
     made_by = provenance(study.sources, **changes)
-    return text_report(study.sources[0], source_series(study.sources, study.geometry), standard_lines(), made_by)
+    return text_report(source_series(study.sources, study.geometry), standard_lines(), made_by)
 
 
 @cache
@@ -40,9 +40,7 @@ def why_not(reason: Reason = REASON) -> ResultObject:
     study = standard_study()
     made_by = provenance(study.sources)
     lines = reason_lines(study.sources[0], reason, ranking(), made_by)
-    return text_report(
-        study.sources[0], source_series(study.sources, study.geometry), lines, made_by, reason_key=reason.detail
-    )
+    return text_report(source_series(study.sources, study.geometry), lines, made_by, reason_key=reason.detail)
 
 
 def parsed(one: ResultObject) -> Dataset:

@@ -187,7 +187,7 @@ def reason_objects_of(kind: str) -> tuple[ResultObject, ...]:
     """Return the objects of a study that has no score."""
     study = ct_study(change=REASONS[kind])
     reason = Reason(ReasonCode.NOT_CHEST, "expected a chest in view, found a head")
-    return reason_objects(study.sources[:1], reason, ranking(), provenance(study.sources))
+    return reason_objects(study.sources[0], reason, ranking(), provenance(study.sources))
 
 
 def _earlier() -> Earlier:

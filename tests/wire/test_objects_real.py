@@ -57,9 +57,7 @@ def test_objects_over_a_real_enhanced_ct_hold_no_error(tmp_path: Path) -> None:
 
 def _results(read: DecodedSeries, reading: LungAnalysis) -> Results:
     made_by = provenance(read.headers)
-    return result_objects(
-        read.headers, read.source_geometry, read.reorientation, read.volume, reading, ranking(), made_by
-    )
+    return result_objects(read, reading, ranking(), made_by)
 
 
 def _reading(read: DecodedSeries) -> LungAnalysis:

@@ -104,9 +104,7 @@ def _written(read: DecodedSeries, regions: Mapping[str, Flags], folder: Path) ->
     made_by = provenance(read.headers)
     described = described_segments(read.volume, reading, made_by)
     source = source_series(read.headers, read.source_geometry)
-    made = segmentation(
-        read.headers[0], source, read.source_geometry, read.reorientation, described, made_by, SEGMENTATION
-    )
+    made = segmentation(source, read.source_geometry, read.reorientation, described, made_by, SEGMENTATION)
     path = folder / "seg.dcm"
     path.write_bytes(made.part10)
     return path

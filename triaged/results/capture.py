@@ -54,12 +54,12 @@ def encoded(pages: Sequence[Page]) -> tuple[Frame, ...]:
     return tuple(Frame(page, _rle(page)) for page in pages)
 
 
-def describe_capture(dataset: Dataset, header: Dataset) -> None:
+def describe_capture(dataset: Dataset, source: SourceSeries) -> None:
     """Write what holds for every picture of ours (General Image, SC Equipment): derived, not scanned, with text."""
     dataset.ConversionType = "WSD"
     dataset.ImageType = ["DERIVED", "SECONDARY"]
     dataset.BurnedInAnnotation = "YES"
-    describe_loss(dataset, header)
+    describe_loss(dataset, source.header)
 
 
 def describe_making(what: str, provenance: Provenance, series: ResultSeries) -> str:

@@ -58,16 +58,12 @@ class ResultSeries:
         return f"{self.title or self.kind.title} - AI triage, not for diagnosis"
 
 
-def begin(
-    dataset: Dataset, header: Dataset, source: SourceSeries, series: ResultSeries, provenance: Provenance
-) -> None:
-    """Write into `dataset` its class and the modules that all objects share, from patient to SOP common.
-
-    `header` is a source header, from which the patient and the study are copied.
-    """
-    kind = series.kind
+def begin(sop_instance_uid: str, source: SourceSeries, series: ResultSeries, provenance: Provenance) -> Dataset:
+    """Return a data set with its class and the modules that all objects share, from patient to SOP common."""
+    kind, dataset = series.kind, Dataset()
+    dataset.SOPInstanceUID = sop_instance_uid
     dataset.SOPClassUID = kind.sop_class_uid
-    copy_identity(header, dataset)
+    copy_identity(source.header, dataset)
     dataset.StudyInstanceUID = source.study_uid.value
     dataset.SeriesInstanceUID = provenance.uid(kind.name, "series")
     dataset.Modality = kind.modality
@@ -77,8 +73,9 @@ def begin(
         dataset.BodyPartExamined = series.body_part
     add_equipment(dataset, provenance)
     dataset.ContentQualification = "RESEARCH"
-    _stamp(dataset, header, provenance)
+    _stamp(dataset, source.header, provenance)
     _note_sent_uids(dataset, source)
+    return dataset
 
 
 def finish(dataset: Dataset, kind: ObjectKind, name: str = "") -> ResultObject:

@@ -32,7 +32,6 @@ from triaged.study.kinds import ObjectKind
 
 
 def pictures(
-    header: Dataset,
     source: SourceSeries,
     reorientation: Reorientation | None,
     pages: Sequence[Page],
@@ -51,19 +50,19 @@ def pictures(
     whole = replace(series, kind=ObjectKind.SC_MULTIFRAME)
     return (
         *(
-            _capture(frame, number, header, source, shown_by(frame.page, source, reorientation), provenance, series)
+            _capture(frame, number, source, shown_by(frame.page, source, reorientation), provenance, series)
             for number, frame in enumerate(frames, 1)
         ),
-        multiframe_picture(header, source, reorientation, frames, provenance, whole),
+        multiframe_picture(source, reorientation, frames, provenance, whole),
     )
 
 
 def reason_pictures(
-    header: Dataset, source: SourceSeries, pages: Sequence[Page], provenance: Provenance, series: ResultSeries
+    source: SourceSeries, pages: Sequence[Page], provenance: Provenance, series: ResultSeries
 ) -> tuple[ResultObject, ...]:
     """Return the pages of a study that has no score, one object each."""
     return tuple(
-        _capture(frame, number, header, source, key_instances(source), provenance, series)
+        _capture(frame, number, source, key_instances(source), provenance, series)
         for number, frame in enumerate(encoded(pages), 1)
     )
 
@@ -71,17 +70,14 @@ def reason_pictures(
 def _capture(
     frame: Frame,
     number: int,
-    header: Dataset,
     source: SourceSeries,
     shown: Sequence[SourceFrame],
     provenance: Provenance,
     series: ResultSeries,
 ) -> ResultObject:
     page = frame.page
-    dataset = Dataset()
-    dataset.SOPInstanceUID = provenance.uid(series.kind.name, page.name, page.key)
-    begin(dataset, header, source, series, provenance)
-    describe_capture(dataset, header)
+    dataset = begin(provenance.uid(series.kind.name, page.name, page.key), source, series, provenance)
+    describe_capture(dataset, source)
     dataset.InstanceNumber = number
     if not series.body_part:
         dataset.Laterality = None  # absent for an unpaired part of the body, empty where it is not known (C.7.3.1)
@@ -107,7 +103,6 @@ _LONGEST_LABEL = 16
 
 
 def multiframe_picture(
-    header: Dataset,
     source: SourceSeries,
     reorientation: Reorientation | None,
     frames: Sequence[Frame],
@@ -120,10 +115,8 @@ def multiframe_picture(
         ValueError: the pages differ in size.
     """
     pages = [frame.page for frame in frames]
-    dataset = Dataset()
-    dataset.SOPInstanceUID = provenance.uid(series.kind.name)
-    begin(dataset, header, source, series, provenance)
-    describe_capture(dataset, header)
+    dataset = begin(provenance.uid(series.kind.name), source, series, provenance)
+    describe_capture(dataset, source)
     dataset.InstanceNumber = 1
     dataset.PatientOrientation = None
     dataset.ImageComments = f"{series.notice}. " + "; ".join(f"{n} {page.title}" for n, page in enumerate(pages, 1))

@@ -56,7 +56,6 @@ class _Frame:
 
 
 def segmentation(
-    header: Dataset,
     source: SourceSeries,
     geometry: Geometry,
     reorientation: Reorientation,
@@ -72,11 +71,9 @@ def segmentation(
     if not described:
         raise ValueError("segments: expected at least one with voxels, found none")
     frames = list(_frames(described, reorientation))
-    dataset = Dataset()
-    dataset.SOPInstanceUID = provenance.uid("seg")
-    begin(dataset, header, source, series, provenance)
+    dataset = begin(provenance.uid("seg"), source, series, provenance)
     _describe_image(dataset, geometry, len(frames), series, provenance)
-    describe_loss(dataset, header)
+    describe_loss(dataset, source.header)
     _reference_sources(dataset, source)
     dataset.SegmentSequence = codes.items(_segment_item(segment, provenance) for segment in described)
     _describe_frames(dataset, geometry, source, frames, provenance)

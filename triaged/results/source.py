@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 import numpy as np
@@ -36,8 +36,12 @@ class SourceFrame:
 
 @dataclass(frozen=True, slots=True)
 class SourceSeries:
-    """The series a volume came from; `frames` in the stack's order, `sent_uids` maps our UIDs to invalid ones sent."""
+    """The series a volume came from; `frames` in the stack's order, `sent_uids` maps our UIDs to invalid ones sent.
 
+    Patient and study are copied from `header`, that of one of its instances.
+    """
+
+    header: Dataset = field(compare=False, repr=False)
     study_uid: StudyUID
     series_uid: SeriesUID
     frames: tuple[SourceFrame, ...]
@@ -55,7 +59,7 @@ def single_frames(sources: Sequence[Dataset]) -> SourceSeries:
     study, series = _uid(StudyUID, sources[0], "StudyInstanceUID"), _uid(SeriesUID, sources[0], "SeriesInstanceUID")
     instances = (_instance(one) for one in sources)
     invalid = {uid.value: uid.sent.strip(" \0") for uid in (study, series, *instances) if not uid.was_valid}
-    return SourceSeries(study, series, frames, tuple(invalid.items()))
+    return SourceSeries(sources[0], study, series, frames, tuple(invalid.items()))
 
 
 def source_series(sources: Sequence[Dataset], geometry: Geometry) -> SourceSeries:
@@ -70,7 +74,7 @@ def source_series(sources: Sequence[Dataset], geometry: Geometry) -> SourceSerie
         image = series.frames[0]
         numbers = _frame_numbers(sources[0], geometry)
         frames = tuple(SourceFrame(image.sop_class_uid, image.sop_instance_uid, number) for number in numbers)
-        return SourceSeries(series.study_uid, series.series_uid, frames, series.sent_uids)
+        return replace(series, frames=frames)
     if len(sources) != slices:
         raise ValueError(f"sources: expected {slices} single-frame images, one per slice, found {len(sources)}")
     return series
@@ -82,7 +86,7 @@ def _frame_numbers(source: Dataset, geometry: Geometry) -> list[int]:
     positions = np.array(
         [[float(x) for x in group.PlanePositionSequence[0].ImagePositionPatient] for group in groups], dtype=np.float64
     )
-    places = (geometry.position_mm((float(index), 0.0, 0.0)) for index in range(geometry.shape[0]))
+    places = (geometry.position_mm((index, 0, 0)) for index in range(geometry.shape[0]))
     return [int(np.argmin(np.linalg.norm(positions - place, axis=1))) + 1 for place in places]
 
 

@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import highdicom as hd
-from pydicom.dataset import Dataset
 from pydicom.sr.codedict import codes as standard
 from pydicom.sr.coding import Code
 
@@ -51,7 +50,6 @@ _Group = hd.sr.MeasurementsAndQualitativeEvaluations | hd.sr.VolumetricROIMeasur
 
 
 def report(
-    header: Dataset,
     source: SourceSeries,
     finding: Finding,
     ranking: Ranking,
@@ -70,9 +68,7 @@ def report(
         imaging_measurements=groups,
         title=standard.DCM.ImagingMeasurementReport,
     )
-    dataset = Dataset()
-    dataset.SOPInstanceUID = provenance.report_uid
-    begin(dataset, header, source, ResultSeries(ObjectKind.SR), provenance)
+    dataset = begin(provenance.report_uid, source, ResultSeries(ObjectKind.SR), provenance)
     describe_document(dataset, source, evidence(source, *([segmentation] if segmentation else [])), provenance)
     write_content(dataset, content[0])
     return finish(dataset, ObjectKind.SR)

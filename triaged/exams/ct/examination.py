@@ -42,18 +42,14 @@ class CtAnalysis:
 
     def draw(self, ranking: Ranking, provenance: Provenance, earlier: Earlier | None) -> Results:
         """Return segmentation, reports and pictures; see `Analysis`."""
-        read = self.read
         return result_objects(
-            sources=read.headers,
-            source_geometry=read.source_geometry,
-            reorientation=read.reorientation,
-            volume=read.volume,
-            reading=self.reading,
-            ranking=ranking,
-            provenance=provenance,
+            self.read,
+            self.reading,
+            ranking,
+            provenance,
             palette=self.palette,
-            writers=self.writers,
             earlier=earlier,
+            writers=self.writers,
         )
 
 
@@ -91,4 +87,4 @@ class ChestCt:
         self, header: Dataset, reason: Reason, ranking: Ranking, provenance: Provenance
     ) -> tuple[ResultObject, ...]:
         """Return the page with the reason, and the reason as text; see `Examination`."""
-        return reason_objects([header], reason, ranking, provenance)
+        return reason_objects(header, reason, ranking, provenance)

@@ -11,6 +11,7 @@ from typing import Final
 import numpy as np
 from pydicom.dataset import Dataset
 
+from triaged.exams.ct.decoding.series import DecodedSeries
 from triaged.exams.ct.finding import DENSE_HU, LungAnalysis
 from triaged.exams.ct.options import Palette
 from triaged.exams.ct.pictures.coronal import encode_coronal
@@ -19,7 +20,6 @@ from triaged.exams.ct.pictures.pages import PICTURES_TITLE, reason_pages, result
 from triaged.exams.ct.pictures.projection import cropped, projections
 from triaged.exams.ct.pictures.wording import analysis_lines
 from triaged.exams.exam import Earlier, Results
-from triaged.imaging.geometry import Geometry, Reorientation
 from triaged.imaging.volume import Mask, Volume
 from triaged.results import codes
 from triaged.results.instance import ResultObject, ResultSeries
@@ -84,16 +84,13 @@ SEGMENTATION: Final = ResultSeries(ObjectKind.SEG, "lungs and opacity", body_par
 PICTURES: Final = ResultSeries(ObjectKind.SC, PICTURES_TITLE, body_part="CHEST", of="a CT")
 REASON_PICTURES: Final = ResultSeries(ObjectKind.SC, PICTURES_TITLE, of="a CT")
 
-Writer = Callable[[Dataset, SourceSeries, Lines, Provenance], ResultObject]
+Writer = Callable[[SourceSeries, Lines, Provenance], ResultObject]
 WRITERS: tuple[Writer, ...] = (text_report,)
 """What writes the words of a scored study, each an object of a kind of its own."""
 
 
 def result_objects(
-    sources: Sequence[Dataset],
-    source_geometry: Geometry,
-    reorientation: Reorientation,
-    volume: Volume,
+    read: DecodedSeries,
     reading: LungAnalysis,
     ranking: Ranking,
     provenance: Provenance,
@@ -104,45 +101,44 @@ def result_objects(
 ) -> Results:
     """Return segmentation, reports and pictures of one reading; equal arguments give equal bytes.
 
-    `sources` are headers without pixels: one per slice in the order of `source_geometry`, or one multi-frame image.
-    `volume` and the masks of `reading` lie on the canonical grid that `reorientation` made of the source's.
-    `earlier` is the study of the same patient to show beside this one.
+    The masks of `reading` lie on the grid of the volume. `earlier` is the study of the same patient to show beside this
+    one.
 
     Raises:
-        ValueError: the sources do not fit the geometry.
+        ValueError: the headers do not fit the geometry.
     """
-    source = source_series(sources, source_geometry)
-    header = sources[0]
+    source, volume, reorientation = source_series(read.headers, read.source_geometry), read.volume, read.reorientation
+    header = source.header
     described = segments(volume, reading, provenance)
     masks = (
-        segmentation(header, source, source_geometry, reorientation, described, provenance, SEGMENTATION)
+        segmentation(source, read.source_geometry, reorientation, described, provenance, SEGMENTATION)
         if described
         else None
     )
-    measurements = report(header, source, reading.finding, ranking, EXAMINED, masks, described, provenance)
+    measurements = report(source, reading.finding, ranking, EXAMINED, masks, described, provenance)
     lines = analysis_lines(header, reading, ranking, provenance, earlier.prior if earlier else None)
-    words = (write(header, source, lines, provenance) for write in writers)
+    words = (write(source, lines, provenance) for write in writers)
     views = projections(volume, reading)
-    names = slice_names(sources, source, reorientation)
+    names = slice_names(read.headers, source, reorientation)
     pages = result_pages(
         header, volume, views, reading, ranking, provenance, palette=palette, earlier=earlier, slice_names=names
     )
-    shown = pictures(header, source, reorientation, pages, provenance, PICTURES)
+    shown = pictures(source, reorientation, pages, provenance, PICTURES)
     return Results((*((masks,) if masks else ()), measurements, *words, *shown), encode_coronal(cropped(views)[0]))
 
 
 def reason_objects(
-    sources: Sequence[Dataset], reason: Reason, ranking: Ranking, provenance: Provenance
+    header: Dataset, reason: Reason, ranking: Ranking, provenance: Provenance
 ) -> tuple[ResultObject, ...]:
     """Return the objects of a study that has no score: one page that says why, without a heat map, and that as text.
 
-    `sources` needs one header at least, of any series of the study.
+    `header` is of any instance of the study.
     """
-    header, source = sources[0], single_frames(sources)
+    source = single_frames([header])
     words = reason_lines(header, reason, ranking, provenance)
     pages = reason_pages(header, reason, ranking, provenance)
     key = f"{reason.code.value} {reason.detail}"
     return (
-        *reason_pictures(header, source, pages, provenance, REASON_PICTURES),
-        text_report(header, source, words, provenance, reason_key=key),
+        *reason_pictures(source, pages, provenance, REASON_PICTURES),
+        text_report(source, words, provenance, reason_key=key),
     )
