@@ -43,7 +43,7 @@ class Page:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Frame:
-    """A page with its pixels encoded, which is done once for all objects that hold it."""
+    """A page with its pixels encoded, which is done once for all objects that contain it."""
 
     page: Page
     encoded: bytes
@@ -55,7 +55,7 @@ def encoded(pages: Sequence[Page]) -> tuple[Frame, ...]:
 
 
 def describe_capture(dataset: Dataset, source: SourceSeries) -> None:
-    """Write what holds for every picture of ours (General Image, SC Equipment): derived, not scanned, with text."""
+    """Write what all our pictures have in common (General Image, SC Equipment): derived, not scanned, with text."""
     dataset.ConversionType = "WSD"
     dataset.ImageType = ["DERIVED", "SECONDARY"]
     dataset.BurnedInAnnotation = "YES"
@@ -73,7 +73,7 @@ def derived_by(page: Page) -> Code:
 
 
 def shown_by(page: Page, source: SourceSeries, reorientation: Reorientation | None) -> tuple[SourceFrame, ...]:
-    """Return the frames that the page shows, else the images that stand for the series."""
+    """Return the frames that the page shows, else the images that name the series."""
     shown = () if reorientation is None else frames_at(source, reorientation, page.slices)
     return shown or key_instances(source)
 

@@ -79,7 +79,7 @@ def begin(sop_instance_uid: str, source: SourceSeries, series: ResultSeries, pro
 
 
 def finish(dataset: Dataset, kind: ObjectKind, name: str = "") -> ResultObject:
-    """Return the object as a Part 10 stream, named as its kind unless told otherwise; equal data gives equal bytes."""
+    """Return the object as a Part 10 stream, named as its kind unless `name` is given; equal data gives equal bytes."""
     transfer_syntax = UID(kind.transfer_syntaxes[0])
     file_meta = FileMetaDataset()
     file_meta.MediaStorageSOPClassUID = dataset.SOPClassUID

@@ -158,7 +158,7 @@ def algorithm_identification(provenance: Provenance) -> Dataset:
 
 
 def printable(text: str) -> str:
-    """Return text that every character set can hold."""
+    """Return text that every character set can encode."""
     return re.sub(r"[^ -\[\]-~]", "?", text)
 
 

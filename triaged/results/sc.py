@@ -38,7 +38,7 @@ def pictures(
     provenance: Provenance,
     series: ResultSeries,
 ) -> tuple[ResultObject, ...]:
-    """Return the pages of a scored study, one object each, and then the object that holds them all.
+    """Return the pages of a scored study, one object each, and then one object of all of them.
 
     `reorientation` is what made the canonical volume, on which a page counts its slices, of the source's; None where
     there is none.

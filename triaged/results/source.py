@@ -133,7 +133,7 @@ def derivation_item(derived_by: Code, image: SourceFrame) -> Dataset:
 
 
 def describe_loss(dataset: Dataset, header: Dataset) -> None:
-    """Write whether the source was ever compressed with loss, which holds for all that is made of it (C.7.6.1.1.5)."""
+    """Write whether the source was ever compressed with loss, which applies to all that is made of it (C.7.6.1.1.5)."""
     lossy = sent_text(header, "LossyImageCompression") == "01"
     dataset.LossyImageCompression = "01" if lossy else "00"
     for keyword, values in _LOSS.items():

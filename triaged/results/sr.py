@@ -75,14 +75,14 @@ def report(
 
 
 def flag_code(flag: QualityFlag) -> Code:
-    """Return the private code of a quality flag: a code value holds sixteen letters, the meaning says it in full."""
+    """Return the private code of a quality flag: sixteen letters at most, the meaning says it in full."""
     return codes.private(flag.value.upper()[:16].rstrip("-"), flag.value)
 
 
 def _study_group(
     finding: Finding, ranking: Ranking, examined: Examined, provenance: Provenance
 ) -> hd.sr.MeasurementsAndQualitativeEvaluations:
-    """Return what holds for all that was examined (TID 1501)."""
+    """Return what was measured of all that was examined (TID 1501)."""
     numbers = (each for each in finding.numbers(Output.REPORT) if each.site in (None, examined.whole))
     grade = finding.grade
     category = ACTIONABLE_CATEGORIES.get(ranking.triage_class)
@@ -104,7 +104,7 @@ def _study_group(
 def _region_group(
     segment: Segment, finding: Finding, segmentation: ResultObject, source: SourceSeries, provenance: Provenance
 ) -> hd.sr.VolumetricROIMeasurementsAndQualitativeEvaluations:
-    """Return what holds for one segment (TID 1411): its volume, and what was measured of that part of the body."""
+    """Return what was measured of one segment (TID 1411): its volume, and the numbers of that part of the body."""
     volume = _number(codes.VOLUME, segment.mask.volume_ml, codes.MILLILITRE, provenance)
     others = [
         _measurement(each, provenance)
@@ -135,7 +135,7 @@ def _measurement(measured: Measurement, provenance: Provenance) -> hd.sr.Measure
 
 
 def _number(name: Code, value: float, unit: Code, provenance: Provenance) -> hd.sr.Measurement:
-    """Return one number with the algorithm's name and version; the group that holds it has the rest."""
+    """Return one number with the algorithm's name and version; its group has the rest."""
     algorithm = hd.sr.AlgorithmIdentification(name=provenance.engine, version=provenance.engine_version)
     return hd.sr.Measurement(name=name, value=round(value, 4), unit=unit, algorithm_id=algorithm)
 

@@ -95,7 +95,7 @@ def watch(observed: Observed, reference: float | None, before: Trust, options: G
 
 
 def under_guard(options: TriageOptions, trust: Trust) -> TriageOptions:
-    """Return the policy that holds: the site's own, or first come first with the emergency lane."""
+    """Return the policy that applies: the site's own, or first come first with the emergency lane."""
     return options if trust is Trust.ORDERED else replace(options, discipline=Discipline.FIFO)
 
 

@@ -42,7 +42,7 @@ def place(
     follow_up: FollowUp | None = None,
     now: datetime | None = None,
 ) -> Ranking:
-    """Return where a study stands and why.
+    """Return the rank of a study and the reason for it.
 
     `ready_at` is when the last instance had come, not when the images were acquired. `follow_up` is None where the
     patient has no earlier study. `now` counts only in disciplines that depend on the clock (`strict_cap`,

@@ -55,7 +55,7 @@ _DENSE = Region(
 def segments(volume: Volume, reading: LungAnalysis, provenance: Provenance) -> tuple[Segment, ...]:
     """Return the regions that have voxels; without two lungs told apart, one region stands for both.
 
-    The dense part of the opacity is told by the Hounsfield units of `volume`, as the finding's dense share is.
+    The dense part of the opacity is found by the Hounsfield units of `volume`, as the finding's dense share is.
     """
     first = _RIGHT if reading.left_lung.voxels.any() else _LUNGS
     named = (

@@ -33,7 +33,7 @@ _THIRDS = ("upper", "middle", "lower")
 
 @dataclass(frozen=True, slots=True)
 class KeySlice:
-    """One slice of the canonical volume that stands for a third of the lungs; on it are `affected` of `lung` voxels."""
+    """One slice of the canonical volume chosen for a third of the lungs; on it are `affected` of `lung` voxels."""
 
     third: str
     index: int

@@ -172,7 +172,7 @@ def _cuts(lung: Region, profile: Counts, axis: int) -> list[Cut]:
 
 
 def _attenuations(volume: Volume, column_ranges: list[slice]) -> tuple[Image, list[Image]]:
-    """Return line integrals along rows, and along each range of columns, in one pass that holds one slice at a time."""
+    """Return line integrals along rows, and along each range of columns, in one pass, one slice in memory at a time."""
     slices, rows, columns = volume.geometry.shape
     _, rows_mm, columns_mm = volume.geometry.spacing_mm
     body, steps = _body(volume)
