@@ -24,17 +24,17 @@ from triaged.daemon.examinations import engine_and_pipeline
 from triaged.dicom.files import read_header_only
 from triaged.errors import UnreadableStudy
 from triaged.exams.ct.decoding.series import DecodedSeries, decode_series
+from triaged.exams.ct.engines import Pipeline
 from triaged.exams.ct.finding import LungAnalysis
 from triaged.exams.ct.options import Palette
 from triaged.exams.ct.pictures.coronal import decode_coronal, encode_coronal
 from triaged.exams.ct.pictures.keyslices import slice_names
 from triaged.exams.ct.pictures.pages import reason_pages, result_pages
 from triaged.exams.ct.pictures.projection import projections
-from triaged.exams.ct.pipelines.pipeline import Pipeline
 from triaged.exams.exam import Earlier
 from triaged.inference.identity import Engine
+from triaged.results.capture import Page
 from triaged.results.identity import sent_text
-from triaged.results.page import Page
 from triaged.results.provenance import Provenance
 from triaged.results.source import source_series
 from triaged.study.assessment import Assessed, Reason, ReasonCode, unreadable

@@ -13,9 +13,9 @@ import time
 
 from tests.exams.pipelines.bodies import ADULT, Ball, Chest, draw, grid
 from tests.exams.pipelines.networks import AnswersAtOnce
+from triaged.exams.ct.engines import Pipeline
 from triaged.exams.ct.options import CtOptions
 from triaged.exams.ct.pipelines.networks import CtPipeline
-from triaged.exams.ct.pipelines.pipeline import Pipeline
 from triaged.exams.ct.pipelines.threshold import ThresholdPipeline
 
 SPACING_MM = (1.0, 0.7, 0.7)

@@ -11,7 +11,7 @@ import resource
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
@@ -20,17 +20,15 @@ from pydicom.dataset import Dataset
 
 from tests.exams.pipelines.bodies import ADULT, Ball, Chest, draw, grid
 from tests.results.ct_study import provenance, ranking
-from triaged.exams.ct.decoding.series import decode_series
+from triaged.exams.ct.decoding.series import DecodedSeries, decode_series
 from triaged.exams.ct.finding import LungAnalysis
-from triaged.exams.ct.objects import PICTURES, SEGMENTATION, result_objects
+from triaged.exams.ct.objects import PICTURES, SEGMENTATION, result_objects, segments
 from triaged.exams.ct.options import CtOptions
 from triaged.exams.ct.pictures.coronal import encode_coronal
 from triaged.exams.ct.pictures.pages import result_pages
 from triaged.exams.ct.pictures.projection import projections
 from triaged.exams.ct.pipelines.threshold import ThresholdPipeline
-from triaged.exams.ct.segments import segments
-from triaged.imaging.geometry import Geometry, Reorientation, canonical_reorientation
-from triaged.imaging.volume import Volume
+from triaged.imaging.geometry import Geometry, canonical_reorientation
 from triaged.results.sc import pictures
 from triaged.results.seg import segmentation
 from triaged.results.source import source_series
@@ -46,36 +44,36 @@ def main(folder: Path | None) -> None:
     volume = draw(Chest(balls=[Ball((-72, 0, 0), 40, 200), Ball((72, 0, 0), 25, 200)]), geometry, noise_hu=20)
     headers = [_header(geometry, index) for index in range(geometry.shape[0])]
     say("generated")
-    measure(headers, geometry, volume, pipeline.read(volume, ADULT), folder and folder / "generated")
+    turn = canonical_reorientation(geometry)
+    read = DecodedSeries(volume, geometry, turn, tuple(headers), (), ADULT)
+    measure(read, pipeline.read(volume, ADULT), folder and folder / "generated")
     if not REAL.is_dir():
         say("covid_p001 is not here: ../shared/data")
         return
     read = decode_series(sorted(REAL.glob("*.dcm")))
     say("covid_p001")
     reading = pipeline.read(read.volume, read.acquisition)
-    measure(read.headers, read.source_geometry, read.volume, reading, folder and folder / "real")
+    measure(read, reading, folder and folder / "real")
 
 
-def measure(
-    headers: Sequence[Dataset], geometry: Geometry, volume: Volume, reading: LungAnalysis, folder: Path | None
-) -> None:
+def measure(read: DecodedSeries, reading: LungAnalysis, folder: Path | None) -> None:
     """Print seconds of processor and bytes of each part."""
+    headers, geometry, volume, reorientation = read.headers, read.source_geometry, read.volume, read.reorientation
     made_by = provenance(tuple(headers))
     views = timed("projections", lambda: projections(volume, reading))
     pages = timed("pages", lambda: result_pages(headers[0], volume, views, reading, ranking(), made_by))
     say(f"  {len(pages)} pages of {pages[0].pixels.shape[1]} x {pages[0].pixels.shape[0]} pixels")
     say(f"  coronal view kept in {len(timed('coronal view', lambda: encode_coronal(views[0])))} bytes")
-    reorientation: Reorientation = canonical_reorientation(geometry)
     source = source_series(headers, geometry)
-    timed("pictures encoded", lambda: pictures(headers[0], source, reorientation, pages, made_by, PICTURES))
+    timed("pictures encoded", lambda: pictures(source, reorientation, pages, made_by, PICTURES))
     regions = timed("segments", lambda: segments(volume, reading, made_by))
     timed(
         "segmentation encoded",
-        lambda: segmentation(headers[0], source, geometry, reorientation, regions, made_by, SEGMENTATION),
+        lambda: segmentation(source, geometry, reorientation, regions, made_by, SEGMENTATION),
     )
     results = timed(
         "all objects",
-        lambda: result_objects(headers, geometry, reorientation, volume, reading, ranking(), made_by),
+        lambda: result_objects(read, reading, ranking(), made_by),
     )
     sizes: defaultdict[str, int] = defaultdict(int)
     for one in results.objects:

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from tests.exams.ct_headers import ENHANCED_CT, HEADER, NOON, ct_series, dose_report, localizer, series_of
-from triaged.exams.ct.completeness import is_whole
+from triaged.exams.ct.choice import is_whole
 from triaged.study.completeness import Cause, Complete, CompletionOptions, Verdict, Wait, decide
 from triaged.study.ranking import RequestPriority
 from triaged.study.records import Candidate, InstanceHeader, Series

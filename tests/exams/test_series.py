@@ -33,7 +33,8 @@ from tests.dicom.factory import (
     write_series,
 )
 from triaged.errors import TryLater, UnreadableStudy
-from triaged.exams.ct.decoding.series import DecodedSeries, DecodeOptions, decode_series
+from triaged.exams.ct.choice import ScopeOptions
+from triaged.exams.ct.decoding.series import DecodedSeries, decode_series
 from triaged.study.assessment import ReasonCode
 
 
@@ -43,7 +44,7 @@ def mark_of(series: DecodedSeries) -> tuple[float, float, float]:
     return float(x), float(y), float(z)
 
 
-def refusal(paths: list[Path], options: DecodeOptions | None = None) -> UnreadableStudy:
+def refusal(paths: list[Path], options: ScopeOptions | None = None) -> UnreadableStudy:
     with pytest.raises(UnreadableStudy) as caught:
         decode_series(paths, options)
     assert "Phantom" not in caught.value.detail

@@ -34,7 +34,7 @@ from triaged.config.settings import Config, ModelsSection
 from triaged.daemon.examinations import VIEWERS, engine_and_pipeline
 from triaged.daemon.rooms import open_rooms
 from triaged.dicom.matching import query_of
-from triaged.exams.ct.completeness import is_whole
+from triaged.exams.ct.choice import is_whole
 from triaged.exams.ct.examination import ChestCt
 from triaged.exams.ct.finding import Acquisition, CtNumbers, LungAnalysis, ct_finding
 from triaged.exams.ct.options import CtOptions

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from fastapi.testclient import TestClient
 from pydantic import ValidationError
-from pydicom import Dataset, dcmread
+from pydicom import dcmread
 from pydicom.uid import UID
 
 from tests.flow.house import House
@@ -20,8 +20,7 @@ from triaged.exams.ct.examination import ChestCt
 from triaged.exams.ct.objects import WRITERS
 from triaged.results.instance import ResultObject, ResultSeries, begin, finish
 from triaged.results.provenance import Provenance
-from triaged.results.references import key_instances, source_item
-from triaged.results.source import SourceSeries
+from triaged.results.source import SourceSeries, key_instances, source_item
 from triaged.results.wording import Lines
 from triaged.store.tables.database import open_database
 from triaged.study.kinds import KINDS, ObjectKind
@@ -39,11 +38,9 @@ KEY_IMAGES = ObjectKind(
 )
 
 
-def key_images(header: Dataset, source: SourceSeries, lines: Lines, provenance: Provenance) -> ResultObject:
+def key_images(source: SourceSeries, lines: Lines, provenance: Provenance) -> ResultObject:
     """Return what a reader should see first."""
-    dataset = Dataset()
-    dataset.SOPInstanceUID = provenance.uid(KEY_IMAGES.name)
-    begin(dataset, header, source, ResultSeries(KEY_IMAGES), provenance)
+    dataset = begin(provenance.uid(KEY_IMAGES.name), source, ResultSeries(KEY_IMAGES), provenance)
     dataset.ContentDescription = lines.headline[:64]
     dataset.ReferencedImageSequence = [source_item(image) for image in key_instances(source)]
     return finish(dataset, KEY_IMAGES)

@@ -13,9 +13,9 @@ from pydicom import Dataset
 from triaged.dicom.files import read_header_only, stored_frames
 from triaged.exams.exam import Choice, Earlier, Results, StillAlive
 from triaged.inference.identity import Engine
-from triaged.results.instance import ResultObject, ResultSeries, notice
+from triaged.results.capture import Page
+from triaged.results.instance import ResultObject, ResultSeries
 from triaged.results.layout import Heading, Sheet
-from triaged.results.page import Page
 from triaged.results.provenance import Provenance
 from triaged.results.sc import pictures, reason_pictures
 from triaged.results.source import single_frames
@@ -58,7 +58,7 @@ class Toy:
     def explain(
         self, header: Dataset, reason: Reason, ranking: Ranking, provenance: Provenance
     ) -> tuple[ResultObject, ...]:
-        return reason_pictures(header, single_frames([header]), [_page(reason.detail)], provenance, PICTURES)
+        return reason_pictures(single_frames([header]), [_page(reason.detail)], provenance, PICTURES)
 
 
 @dataclass(frozen=True)
@@ -68,11 +68,11 @@ class ToyAnalysis:
 
     def draw(self, ranking: Ranking, provenance: Provenance, earlier: Earlier | None) -> Results:
         source = single_frames([self.header])
-        words = report(self.header, source, self.finding, ranking, EXAMINED, None, (), provenance)
+        words = report(source, self.finding, ranking, EXAMINED, None, (), provenance)
         page = _page(self.finding.measurements[0].text)
-        return Results((words, *pictures(self.header, source, None, [page], provenance, PICTURES)), None)
+        return Results((words, *pictures(source, None, [page], provenance, PICTURES)), None)
 
 
 def _page(words: str) -> Page:
-    sheet = Sheet(Heading(words, notice(PICTURES.title)))
+    sheet = Sheet(Heading(words, PICTURES.notice))
     return Page("radiograph", "Radiograph", np.asarray(sheet.pixels), None, None)

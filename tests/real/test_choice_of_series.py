@@ -10,8 +10,7 @@ import pytest
 from pydicom import dcmread
 
 from triaged.dicom.header import read_header
-from triaged.exams.ct.choice import ScopeOptions, choose
-from triaged.exams.ct.completeness import is_whole
+from triaged.exams.ct.choice import ScopeOptions, choose, is_whole
 from triaged.study.assessment import ReasonCode
 from triaged.study.records import Instance, Series
 

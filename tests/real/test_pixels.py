@@ -10,7 +10,8 @@ import pytest
 from pydicom import dcmread
 
 from triaged.errors import UnreadableStudy
-from triaged.exams.ct.decoding.series import DecodeOptions, decode_series
+from triaged.exams.ct.choice import ScopeOptions
+from triaged.exams.ct.decoding.series import decode_series
 from triaged.study.assessment import ReasonCode
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
@@ -18,7 +19,7 @@ INTEROP = DATA / "interop"
 GE_SLICE = INTEROP / "cornerstone3D_testImages"
 ENHANCED = INTEROP / "dicomParser_testImages" / "encapsulated" / "multi-frame"
 
-TWO = DecodeOptions(min_slices=2)
+TWO = ScopeOptions(min_slices=2)
 
 pytestmark = pytest.mark.skipif(not DATA.is_dir(), reason="real images are not here: ../shared/data")
 

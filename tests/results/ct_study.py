@@ -23,9 +23,9 @@ from pydicom.tag import Tag
 from pydicom.uid import UID, DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian
 
 from tests.findings import finding_of
-from triaged.exams.ct.finding import LungAnalysis
-from triaged.exams.ct.objects import EXAMINED, SEGMENTATION, result_objects
-from triaged.exams.ct.segments import segments
+from triaged.exams.ct.decoding.series import DecodedSeries
+from triaged.exams.ct.finding import Acquisition, LungAnalysis
+from triaged.exams.ct.objects import EXAMINED, SEGMENTATION, result_objects, segments
 from triaged.exams.exam import Results
 from triaged.imaging.geometry import Geometry, Reorientation, canonical_reorientation
 from triaged.imaging.volume import Mask, Volume
@@ -71,10 +71,9 @@ class CtStudy:
     def results(self, **changes: Any) -> Results:
         """Return all that comes of the study, with any argument of `result_objects` replaced."""
         arguments: dict[str, Any] = {
-            "sources": self.sources,
-            "source_geometry": self.geometry,
-            "reorientation": self.reorientation,
-            "volume": self.volume,
+            "read": DecodedSeries(
+                self.volume, self.geometry, self.reorientation, self.sources, (), Acquisition(None, None, None, None)
+            ),
             "reading": self.reading,
             "ranking": ranking(),
             "provenance": provenance(self.sources),
@@ -86,9 +85,7 @@ class CtStudy:
         made_by = provenance(self.sources)
         source = source_series(self.sources, self.geometry)
         described = segments(self.volume, self.reading, made_by)
-        return segmentation(
-            self.sources[0], source, self.geometry, self.reorientation, described, made_by, SEGMENTATION
-        )
+        return segmentation(source, self.geometry, self.reorientation, described, made_by, SEGMENTATION)
 
     def report(self, **changes: Any) -> ResultObject:
         """Return the report alone, over the segmentation, made by a provenance with these changes."""
@@ -96,7 +93,7 @@ class CtStudy:
         source = source_series(self.sources, self.geometry)
         described = segments(self.volume, self.reading, made_by)
         finding = self.reading.finding
-        return report(self.sources[0], source, finding, ranking(), EXAMINED, self.segmentation(), described, made_by)
+        return report(source, finding, ranking(), EXAMINED, self.segmentation(), described, made_by)
 
 
 def ct_study(

@@ -16,11 +16,10 @@ from pydicom.dataset import Dataset
 
 from tests.results.ct_study import encoded, inflated, provenance, ranking, standard_study
 from tests.results.senders import Change
-from triaged.exams.ct.objects import EXAMINED, PICTURES, SEGMENTATION
+from triaged.exams.ct.objects import EXAMINED, PICTURES, SEGMENTATION, segments
 from triaged.exams.ct.pictures.wording import analysis_lines
-from triaged.exams.ct.segments import segments
+from triaged.results.capture import Page
 from triaged.results.instance import ResultObject
-from triaged.results.page import Page
 from triaged.results.sc import pictures
 from triaged.results.seg import segmentation
 from triaged.results.source import source_series
@@ -49,14 +48,14 @@ def every_kind(header: Dataset, **changes: object) -> tuple[ResultObject, ...]:
     made_by = provenance(standard_study().sources, **changes)
     source = source_series(study.sources, study.geometry)
     described = segments(study.volume, study.reading, made_by)
-    masks = segmentation(header, source, study.geometry, study.reorientation, described, made_by, SEGMENTATION)
+    masks = segmentation(source, study.geometry, study.reorientation, described, made_by, SEGMENTATION)
     lines = analysis_lines(header, study.reading, ranking(), made_by)
     page = Page("small", "Small", np.zeros((8, 8, 3), np.uint8), None, None)
     return (
         masks,
-        report(header, source, study.reading.finding, ranking(), EXAMINED, masks, described, made_by),
-        text_report(header, source, lines, made_by),
-        *pictures(header, source, study.reorientation, [page], made_by, PICTURES),
+        report(source, study.reading.finding, ranking(), EXAMINED, masks, described, made_by),
+        text_report(source, lines, made_by),
+        *pictures(source, study.reorientation, [page], made_by, PICTURES),
     )
 
 

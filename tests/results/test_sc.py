@@ -26,11 +26,10 @@ from triaged.exams.ct.objects import PICTURES
 from triaged.exams.ct.pictures.pages import result_pages
 from triaged.exams.ct.pictures.projection import projections
 from triaged.imaging.geometry import Reorientation
+from triaged.results.capture import Page
 from triaged.results.instance import ResultObject
-from triaged.results.page import Page
-from triaged.results.references import frames_at
 from triaged.results.sc import pictures
-from triaged.results.source import source_series
+from triaged.results.source import frames_at, source_series
 from triaged.study.kinds import ObjectKind
 
 BOTTOM, TOP = 3, 26
@@ -43,7 +42,7 @@ def small_page(name: str, slices: tuple[int, ...] = ()) -> Page:
 
 def pictures_of(study: CtStudy, *pages: Page) -> tuple[ResultObject, ...]:
     source = source_series(study.sources, study.geometry)
-    return pictures(study.sources[0], source, study.reorientation, pages, provenance(study.sources), PICTURES)
+    return pictures(source, study.reorientation, pages, provenance(study.sources), PICTURES)
 
 
 def dataset_of(one: ResultObject) -> Dataset:

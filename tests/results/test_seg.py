@@ -27,11 +27,10 @@ from tests.results.ct_study import (
     standard_study,
 )
 from triaged.exams.ct.finding import Acquisition, CtNumbers
-from triaged.exams.ct.objects import SEGMENTATION
+from triaged.exams.ct.objects import SEGMENTATION, segments
 from triaged.exams.ct.options import CtOptions
 from triaged.exams.ct.pipelines.measure import Lungs, Verdict, measure
 from triaged.exams.ct.pipelines.split import SplitMethod
-from triaged.exams.ct.segments import segments
 from triaged.imaging.geometry import Geometry, Reorientation
 from triaged.imaging.volume import Mask, Volume
 from triaged.results.instance import ResultObject
@@ -128,7 +127,7 @@ def test_bits_run_on_across_frames_whose_size_is_no_multiple_of_eight() -> None:
     source = source_series(study.sources[:11], geometry)
     same = Reorientation((0, 1, 2), (False, False, False))
     described = segments(Volume(np.zeros(geometry.shape, np.int16), geometry), reading, made_by)
-    found = dataset_of(segmentation(study.sources[0], source, geometry, same, described, made_by, SEGMENTATION))
+    found = dataset_of(segmentation(source, geometry, same, described, made_by, SEGMENTATION))
     np.testing.assert_array_equal(found.pixel_array > 0, voxels)
 
 

@@ -18,7 +18,7 @@ from triaged.exams.ct.finding import CtNumbers
 from triaged.exams.ct.objects import EXAMINED
 from triaged.imaging.volume import Mask, Volume
 from triaged.results.instance import ResultObject
-from triaged.results.provenance import Replaced
+from triaged.results.provenance import Referenced
 from triaged.results.source import source_series
 from triaged.results.sr import flag_code, report
 from triaged.study.finding import QualityFlag
@@ -117,7 +117,7 @@ def test_a_category_is_suggested_where_something_was_found_and_nothing_is_ever_c
     study = standard_study()
     placed = replace(ranking(), triage_class=TriageClass(triage_class))
     made_by, source = provenance(study.sources), source_series(study.sources, study.geometry)
-    made = parsed(report(study.sources[0], source, study.reading.finding, placed, EXAMINED, None, (), made_by))
+    made = parsed(report(source, study.reading.finding, placed, EXAMINED, None, (), made_by))
     codes = [item.ConceptCodeSequence[0] for item in _tree(made) if item.ValueType == "CODE"]
     assert [code.CodeValue for code in codes if code.CodingSchemeDesignator == "RADLEX"] == category
     assert f"CLASS-{triage_class}" in [code.CodeValue for code in codes]
@@ -180,7 +180,7 @@ def test_nobody_has_verified_it() -> None:
 
 
 def test_a_report_that_supersedes_another_names_it() -> None:
-    earlier = Replaced("1.2.840.10008.5.1.4.1.1.88.34", "1.2.3.4", "1.2.3.5")
+    earlier = Referenced("1.2.840.10008.5.1.4.1.1.88.34", "1.2.3.4", "1.2.3.5")
     report = parsed(standard_study().report(replaces=(earlier,)))
     (predecessor,) = report.PredecessorDocumentsSequence
     series = predecessor.ReferencedSeriesSequence[0]

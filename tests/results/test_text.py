@@ -13,9 +13,9 @@ from pydicom.dataset import Dataset
 from tests.results.ct_study import provenance, ranking, standard_study
 from triaged.exams.ct.pictures.wording import analysis_lines
 from triaged.results.instance import ResultObject
-from triaged.results.provenance import Replaced
+from triaged.results.provenance import Referenced
 from triaged.results.source import source_series
-from triaged.results.text import text_reason, text_report
+from triaged.results.text import text_report
 from triaged.results.wording import INTENDED_USE, Lines, reason_lines
 from triaged.study.assessment import Reason, ReasonCode
 from triaged.study.kinds import ObjectKind
@@ -27,7 +27,7 @@ REASON = Reason(ReasonCode.MISSING_SLICES, "expected slices every 5.0 mm, found 
 def made(**changes: Any) -> ResultObject:
     study = standard_study()
     made_by = provenance(study.sources, **changes)
-    return text_report(study.sources[0], source_series(study.sources, study.geometry), standard_lines(), made_by)
+    return text_report(source_series(study.sources, study.geometry), standard_lines(), made_by)
 
 
 @cache
@@ -40,9 +40,7 @@ def why_not(reason: Reason = REASON) -> ResultObject:
     study = standard_study()
     made_by = provenance(study.sources)
     lines = reason_lines(study.sources[0], reason, ranking(), made_by)
-    return text_reason(
-        study.sources[0], source_series(study.sources, study.geometry), lines, made_by, key=reason.detail
-    )
+    return text_report(source_series(study.sources, study.geometry), lines, made_by, reason_key=reason.detail)
 
 
 def parsed(one: ResultObject) -> Dataset:
@@ -117,7 +115,7 @@ def test_another_reason_is_another_document() -> None:
 def test_it_names_the_text_that_it_supersedes_or_else_the_report(
     replaced: list[tuple[str, str]], named: list[str]
 ) -> None:
-    document = parsed(made(replaces=tuple(Replaced(sop_class, uid, f"{uid}.9") for sop_class, uid in replaced)))
+    document = parsed(made(replaces=tuple(Referenced(sop_class, uid, f"{uid}.9") for sop_class, uid in replaced)))
     found = [
         (series.SeriesInstanceUID, one.ReferencedSOPInstanceUID)
         for study in document.get("PredecessorDocumentsSequence", [])

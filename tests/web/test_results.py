@@ -72,7 +72,7 @@ def test_a_picture_whose_file_is_gone_is_said_to_be_gone_and_costs_neither_page_
 def test_the_caption_is_the_title_that_the_result_gives_its_page(tmp_path: Path) -> None:
     sources = standard_study().sources[:1]
     reason = Reason(ReasonCode.NO_LUNGS, "expected lungs. Found none.")
-    made = reason_objects(sources, reason, ranking(), provenance(sources))[0]
+    made = reason_objects(sources[0], reason, ranking(), provenance(sources))[0]
     (tmp_path / "file.dcm").write_bytes(made.part10)
     picture = described(tmp_path / "file.dcm")
     assert picture is not None

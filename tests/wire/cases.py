@@ -31,7 +31,7 @@ from triaged.exams.ct.pictures.coronal import decode_coronal
 from triaged.exams.exam import Earlier
 from triaged.imaging.volume import Mask, Volume
 from triaged.results.instance import ResultObject
-from triaged.results.provenance import Replaced
+from triaged.results.provenance import Referenced
 from triaged.study.assessment import Reason, ReasonCode
 from triaged.study.finding import QualityFlag
 from triaged.study.records import Prior
@@ -187,7 +187,7 @@ def reason_objects_of(kind: str) -> tuple[ResultObject, ...]:
     """Return the objects of a study that has no score."""
     study = ct_study(change=REASONS[kind])
     reason = Reason(ReasonCode.NOT_CHEST, "expected a chest in view, found a head")
-    return reason_objects(study.sources[:1], reason, ranking(), provenance(study.sources))
+    return reason_objects(study.sources[0], reason, ranking(), provenance(study.sources))
 
 
 def _earlier() -> Earlier:
@@ -215,8 +215,8 @@ def _earlier() -> Earlier:
 def _provenance_of(kind: str) -> dict[str, Any]:
     if kind == "revision 2":
         replaced = (
-            Replaced(COMPREHENSIVE_3D_SR, f"{ROOT}.60", f"{ROOT}.61"),
-            Replaced(BASIC_TEXT_SR, f"{ROOT}.62", f"{ROOT}.63"),
+            Referenced(COMPREHENSIVE_3D_SR, f"{ROOT}.60", f"{ROOT}.61"),
+            Referenced(BASIC_TEXT_SR, f"{ROOT}.62", f"{ROOT}.63"),
         )
         return {"revision": 2, "follows": f"{ROOT}.64", "replaces": replaced}
     if kind == "with a prior":

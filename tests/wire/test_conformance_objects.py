@@ -177,8 +177,4 @@ def _reports_of_every_outcome() -> list[ResultObject]:
         replace(study.reading.finding, grade=Grade(level, "CT"), quality=tuple(QualityFlag)) for level in range(5)
     ]
     places = [replace(ranking(), triage_class=triage_class) for triage_class in TriageClass]
-    return [
-        report(study.sources[0], source, finding, place, EXAMINED, None, (), made_by)
-        for finding in findings
-        for place in places
-    ]
+    return [report(source, finding, place, EXAMINED, None, (), made_by) for finding in findings for place in places]

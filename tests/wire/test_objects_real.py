@@ -14,7 +14,8 @@ from tests.findings import finding_of
 from tests.results.ct_study import provenance, ranking
 from tests.wire.judges import complaints, needs_dciodvfy, needs_dcmtk
 from tests.wire.peers import real
-from triaged.exams.ct.decoding.series import DecodedSeries, DecodeOptions, decode_series
+from triaged.exams.ct.choice import ScopeOptions
+from triaged.exams.ct.decoding.series import DecodedSeries, decode_series
 from triaged.exams.ct.finding import LungAnalysis
 from triaged.exams.ct.objects import result_objects
 from triaged.exams.exam import Results
@@ -50,15 +51,13 @@ def test_objects_over_a_real_enhanced_ct_hold_no_error(tmp_path: Path) -> None:
     ):
         transformation.RescaleType = "HU"
     image.save_as(tmp_path / "enhanced.dcm")
-    read = decode_series([tmp_path / "enhanced.dcm"], DecodeOptions(min_slices=2, max_spacing_mm=20.0))
+    read = decode_series([tmp_path / "enhanced.dcm"], ScopeOptions(min_slices=2, max_spacing_mm=20.0))
     assert complaints(_results(read, _reading(read)).objects, tmp_path) == []
 
 
 def _results(read: DecodedSeries, reading: LungAnalysis) -> Results:
     made_by = provenance(read.headers)
-    return result_objects(
-        read.headers, read.source_geometry, read.reorientation, read.volume, reading, ranking(), made_by
-    )
+    return result_objects(read, reading, ranking(), made_by)
 
 
 def _reading(read: DecodedSeries) -> LungAnalysis:

@@ -24,7 +24,7 @@ from tests.wire.places import Extent, Flags, Pick, classic_slices, multi_frame_s
 from triaged.exams.ct.decoding.series import DecodedSeries, decode_series
 from triaged.exams.ct.finding import LungAnalysis
 from triaged.exams.ct.objects import SEGMENTATION
-from triaged.exams.ct.segments import segments as described_segments
+from triaged.exams.ct.objects import segments as described_segments
 from triaged.imaging.volume import Mask
 from triaged.results.seg import segmentation
 from triaged.results.source import source_series
@@ -104,9 +104,7 @@ def _written(read: DecodedSeries, regions: Mapping[str, Flags], folder: Path) ->
     made_by = provenance(read.headers)
     described = described_segments(read.volume, reading, made_by)
     source = source_series(read.headers, read.source_geometry)
-    made = segmentation(
-        read.headers[0], source, read.source_geometry, read.reorientation, described, made_by, SEGMENTATION
-    )
+    made = segmentation(source, read.source_geometry, read.reorientation, described, made_by, SEGMENTATION)
     path = folder / "seg.dcm"
     path.write_bytes(made.part10)
     return path

@@ -6,11 +6,10 @@ from collections.abc import Sequence
 from typing import Final
 
 from triaged.config.settings import Config
-from triaged.exams.ct.completeness import is_whole as is_whole_ct
-from triaged.exams.ct.engines import load_engine, settings_digest
+from triaged.exams.ct.choice import is_whole as is_whole_ct
+from triaged.exams.ct.engines import Pipeline, load_engine, settings_digest
 from triaged.exams.ct.examination import ChestCt
 from triaged.exams.ct.options import CtOptions, Palette
-from triaged.exams.ct.pipelines.pipeline import Pipeline
 from triaged.exams.ct.viewing import view as view_ct
 from triaged.exams.exam import Examination, Viewer
 from triaged.inference.identity import Engine

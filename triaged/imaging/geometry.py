@@ -81,7 +81,7 @@ class Geometry:
         """Return the LPS position of a (slice, row, column) index."""
         return self.affine[:3, :3] @ np.asarray(index, dtype=np.float64) + self.affine[:3, 3]
 
-    def index_of(self, position_mm: tuple[float, float, float]) -> NDArray[np.float64]:
+    def index_of(self, position_mm: tuple[float, float, float] | NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the (slice, row, column) index, with fractions, of an LPS position."""
         from_origin = np.asarray(position_mm, dtype=np.float64) - self.affine[:3, 3]
         return np.linalg.solve(self.affine[:3, :3], from_origin).astype(np.float64)

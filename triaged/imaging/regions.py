@@ -22,7 +22,7 @@ class Components:
     """The connected components of a region, the largest first; equal sizes in the order of their first voxel.
 
     `labels` is 0 outside and `i + 1` in the component whose size, centroid (slice, row, column, with fractions) and
-    box stand at position `i` of the other fields.
+    box are at position `i` of the other fields.
     """
 
     labels: NDArray[np.uint32]
@@ -84,7 +84,7 @@ def fill_holes_per_slice(region: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
 
 def bounding_box(region: NDArray[np.bool_]) -> Box | None:
-    """Return the smallest box that holds the whole region, or None where the region is empty."""
+    """Return the smallest box around the whole region, or None where the region is empty."""
     inside = np.flatnonzero(region.any(axis=(1, 2)))
     if inside.size == 0:
         return None
@@ -105,7 +105,7 @@ def _fill_plane(plane: NDArray[np.bool_]) -> None:
 
 
 def _extent(plane: NDArray[np.bool_]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Return the indices of the rows and of the columns that hold anything."""
+    """Return the indices of the rows and of the columns that are not empty."""
     return np.flatnonzero(plane.any(axis=1)), np.flatnonzero(plane.any(axis=0))
 
 

@@ -89,7 +89,7 @@ def _weights(source: Geometry, target: Geometry, axis: int) -> _Weights:
     """Return how the target's indices along one axis are mixed from the source's."""
     count = source.shape[axis]
     scale = target.spacing_mm[axis] / source.spacing_mm[axis]
-    offset = source.index_of(_triple(target.affine[:3, 3]))[axis]
+    offset = source.index_of(target.affine[:3, 3])[axis]
     at = offset + scale * np.arange(target.shape[axis])
     inside = np.flatnonzero((at >= -0.5 - 1e-6) & (at <= count - 0.5 + 1e-6))
     within = slice(int(inside[0]), int(inside[-1]) + 1) if inside.size else slice(0, 0)
@@ -117,7 +117,7 @@ def _mix(plane: NDArray[np.generic], weights: _Weights, axis: int) -> NDArray[np
 def _first_slice(grid: Geometry, target: Geometry) -> int:
     """Return the target's slice on which the grid's first slice lies."""
     turned = grid.affine[:3, :3] / np.asarray(grid.spacing_mm) - target.affine[:3, :3] / np.asarray(target.spacing_mm)
-    offset = float(target.index_of(_triple(grid.affine[:3, 3]))[0])
+    offset = float(target.index_of(grid.affine[:3, 3])[0])
     first = round(offset)
     if (
         float(np.abs(turned).max()) > 1e-4
@@ -129,7 +129,3 @@ def _first_slice(grid: Geometry, target: Geometry) -> int:
             f"grid: expected slices that lie on the target's {target.shape[0]}, found {grid.shape[0]} from {offset:.3f}"
         )
     return first
-
-
-def _triple(vector: NDArray[np.float64]) -> tuple[float, float, float]:
-    return float(vector[0]), float(vector[1]), float(vector[2])

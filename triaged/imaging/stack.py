@@ -45,7 +45,7 @@ class Fault:
 class Stack:
     """Planes in order along the slice normal (row direction x column direction).
 
-    `order` holds indices into the positions that were given; `step_mm` is the LPS vector from a slice to the next one,
+    `order` are indices into the positions that were given; `step_mm` is the LPS vector from a slice to the next one,
     on average; `gap_mm` the usual distance along the normal; `fault` is None where the planes are a volume.
     """
 
@@ -77,7 +77,7 @@ def same_orientation(one: Sequence[float], other: Sequence[float]) -> bool:
 def arrange(positions_mm: NDArray[np.float64], orientation: Sequence[float]) -> Stack:
     """Return planes in order along their normal, with the first fault that keeps them from being a volume.
 
-    `positions_mm` holds one LPS position per plane, of the same corner of each; all planes share `orientation`.
+    `positions_mm` has one LPS position per plane, of the same corner of each; all planes share `orientation`.
 
     Raises:
         ValueError: fewer than two planes, or an orientation that is none.

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from triaged.imaging.geometry import Box, Geometry
+from triaged.imaging.geometry import Geometry
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -19,10 +19,6 @@ class Volume:
 
     def __post_init__(self) -> None:
         _bind(self.voxels, self.geometry)
-
-    def crop(self, box: Box) -> Volume:
-        """Return a block of this volume; it shares the memory."""
-        return Volume(self.voxels[box.slices], self.geometry.crop(box))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -36,10 +32,6 @@ class Mask:
         if self.voxels.dtype != np.bool_:
             raise ValueError(f"mask: expected bool voxels, found {self.voxels.dtype}")
         _bind(self.voxels, self.geometry)
-
-    def crop(self, box: Box) -> Mask:
-        """Return a block of this mask; it shares the memory."""
-        return Mask(self.voxels[box.slices], self.geometry.crop(box))
 
     @property
     def volume_ml(self) -> float:

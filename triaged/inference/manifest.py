@@ -13,6 +13,7 @@ from typing import Final, Generic, Protocol, TypeAlias, TypeVar
 
 from triaged.errors import ModelRefused
 from triaged.inference.strict_mapping import StrictMapping
+from triaged.study.concepts import Code
 
 MANIFEST_NAME: Final = "manifest.yaml"
 SHA256: Final = re.compile(r"[0-9a-f]{64}")
@@ -44,15 +45,6 @@ class Part:
 
     folder: Path
     sha256: str
-
-
-@dataclass(frozen=True, slots=True)
-class Code:
-    """A coded concept (PS3.3 8.8)."""
-
-    value: str
-    scheme: str
-    meaning: str
 
 
 class Settings(Protocol):

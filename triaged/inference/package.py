@@ -12,16 +12,7 @@ from triaged.inference.graphs import Device, load_graphs
 from triaged.inference.identity import model_sha256
 from triaged.inference.kinds.kind import Kind, Kinds, Networks
 from triaged.inference.kinds.table import KINDS
-from triaged.inference.manifest import (
-    DEVICE_UID,
-    MANIFEST_NAME,
-    Manifest,
-    Part,
-    S,
-    read_codes,
-    read_graphs,
-    read_parts,
-)
+from triaged.inference.manifest import DEVICE_UID, MANIFEST_NAME, Manifest, Part, S, read_codes, read_graphs, read_parts
 from triaged.inference.strict_mapping import StrictMapping, read_mapping
 
 N = TypeVar("N", bound=Networks)

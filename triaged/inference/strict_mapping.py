@@ -16,7 +16,7 @@ from triaged.errors import ModelRefused
 
 
 class StrictMapping:
-    """One mapping of a manifest, which remembers where it stands and which of its keys have been read."""
+    """One mapping of a manifest, which remembers its place in the file and which of its keys have been read."""
 
     def __init__(self, mapping: CommentedMap, path: Path, name: str) -> None:
         self._mapping = mapping
@@ -30,7 +30,7 @@ class StrictMapping:
         return f"{self._path}:{self._mapping.lc.line + 1}: {self._name or 'manifest'}"
 
     def names(self) -> tuple[str, ...]:
-        """Return the keys as they stand in the file."""
+        """Return the keys in the order of the file."""
         return tuple(str(key) for key in self._mapping)
 
     def text(self, key: str) -> str:
@@ -114,7 +114,7 @@ def read_mapping(path: Path) -> StrictMapping:
     """Return the top mapping of a YAML file.
 
     Raises:
-        ModelRefused: the file is missing, is not YAML, or holds no mapping.
+        ModelRefused: the file is missing, is not YAML, or is no mapping.
     """
     try:
         content = YAML(typ="rt").load(path.read_text(encoding="utf-8"))

@@ -1,4 +1,4 @@
-"""Describes and encodes pages as Secondary Capture pixels, for one page as for many; knows nothing of how they look."""
+"""Pages, and how they are described and encoded as Secondary Capture pixels; knows nothing of what a page shows."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 from pydicom.encaps import encapsulate
 from pydicom.pixels.encoders.base import RLELosslessEncoder
@@ -14,15 +15,35 @@ from pydicom.sr.coding import Code
 from triaged.imaging.geometry import Reorientation
 from triaged.results import codes
 from triaged.results.instance import ResultSeries
-from triaged.results.page import Page
 from triaged.results.provenance import Provenance
-from triaged.results.references import describe_loss, frames_at, key_instances
-from triaged.results.source import SourceFrame, SourceSeries
+from triaged.results.source import SourceFrame, SourceSeries, describe_loss, frames_at, key_instances
+
+Picture = NDArray[np.uint8]
+"""RGB pixels: (row, column, 3)."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Page:
+    """One picture: RGB `pixels`; `pixel_mm` and `orientation` (rows, columns) only where one kind of view fills it;
+    `scale` says what the pixels were measured on.
+
+    `slices` are the source images that it shows, as indices on the canonical volume; none for projections. `key` tells
+    apart pages of one name whose content differs although they were made from the same inputs.
+    """
+
+    name: str
+    title: str
+    pixels: Picture
+    pixel_mm: float | None
+    orientation: tuple[str, str] | None
+    key: str = ""
+    slices: tuple[int, ...] = ()
+    scale: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Frame:
-    """A page with its pixels encoded, which is done once for all objects that hold it."""
+    """A page with its pixels encoded, which is done once for all objects that contain it."""
 
     page: Page
     encoded: bytes
@@ -33,12 +54,12 @@ def encoded(pages: Sequence[Page]) -> tuple[Frame, ...]:
     return tuple(Frame(page, _rle(page)) for page in pages)
 
 
-def describe_capture(dataset: Dataset, header: Dataset) -> None:
-    """Write what holds for every picture of ours (General Image, SC Equipment): derived, not scanned, with text."""
+def describe_capture(dataset: Dataset, source: SourceSeries) -> None:
+    """Write what all our pictures have in common (General Image, SC Equipment): derived, not scanned, with text."""
     dataset.ConversionType = "WSD"
     dataset.ImageType = ["DERIVED", "SECONDARY"]
     dataset.BurnedInAnnotation = "YES"
-    describe_loss(dataset, header)
+    describe_loss(dataset, source.header)
 
 
 def describe_making(what: str, provenance: Provenance, series: ResultSeries) -> str:
@@ -52,7 +73,7 @@ def derived_by(page: Page) -> Code:
 
 
 def shown_by(page: Page, source: SourceSeries, reorientation: Reorientation | None) -> tuple[SourceFrame, ...]:
-    """Return the frames that the page shows, else the images that stand for the series."""
+    """Return the frames that the page shows, else the images that name the series."""
     shown = () if reorientation is None else frames_at(source, reorientation, page.slices)
     return shown or key_instances(source)
 

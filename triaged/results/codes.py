@@ -52,16 +52,20 @@ TRIAGE_CLASS = private("TRIAGE_CLASS", "Triage class of the reading order")
 
 def item(code: Code) -> Dataset:
     """Return a Code Sequence item (PS3.3 8.8)."""
-    coded = Dataset()
-    coded.CodeValue = code.value
-    coded.CodingSchemeDesignator = code.scheme_designator
-    coded.CodeMeaning = code.meaning
-    return coded
+    return dataset(CodeValue=code.value, CodingSchemeDesignator=code.scheme_designator, CodeMeaning=code.meaning)
 
 
 def sequence(*codes: Code) -> ItemSequence:
     """Return a Code Sequence."""
     return ItemSequence(item(code) for code in codes)
+
+
+def dataset(**attributes: object) -> Dataset:
+    """Return a data set of these attributes, by keyword; for the items of sequences."""
+    made = Dataset()
+    for keyword, value in attributes.items():
+        setattr(made, keyword, value)
+    return made
 
 
 def items(datasets: Iterable[Dataset]) -> ItemSequence:

@@ -5,8 +5,7 @@ Knows nothing of what a report says.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from collections.abc import Iterable
 
 import highdicom as hd
 from highdicom.coding_schemes import CodingSchemeIdentificationItem
@@ -16,17 +15,9 @@ from pydicom.sr.codedict import codes as standard
 
 from triaged.results import codes
 from triaged.results.instance import ResultObject
-from triaged.results.provenance import MANUFACTURER, Provenance
-from triaged.results.source import SourceSeries
+from triaged.results.provenance import MANUFACTURER, Provenance, Referenced
+from triaged.results.source import SourceSeries, instance_item
 from triaged.study.concepts import PRIVATE_SCHEME
-
-
-class Named(NamedTuple):
-    """An instance by its UIDs."""
-
-    sop_class_uid: str
-    sop_instance_uid: str
-    series_instance_uid: str
 
 
 def observation_context(provenance: Provenance) -> hd.sr.ObservationContext:
@@ -45,28 +36,25 @@ def observation_context(provenance: Provenance) -> hd.sr.ObservationContext:
     )
 
 
-def evidence(source: SourceSeries, *others: ResultObject) -> tuple[Named, ...]:
+def evidence(source: SourceSeries, *others: ResultObject) -> tuple[Referenced, ...]:
     """Return every source instance, and results of ours that the report points at."""
-    images = (Named(one.sop_class_uid, one.sop_instance_uid, source.series_uid.value) for one in source.instances)
-    return (*images, *(Named(one.sop_class_uid, one.sop_instance_uid, one.series_instance_uid) for one in others))
+    images = (Referenced(one.sop_class_uid, one.sop_instance_uid, source.series_uid.value) for one in source.instances)
+    return (*images, *(Referenced(one.sop_class_uid, one.sop_instance_uid, one.series_instance_uid) for one in others))
 
 
-def references(study_instance_uid: str, named: Iterable[Named]) -> ItemSequence:
+def references(study_instance_uid: str, named: Iterable[Referenced]) -> ItemSequence:
     """Return instances of one study as the Hierarchical SOP Instance Reference macro has them (C.17.2.1)."""
     series: dict[str, list[Dataset]] = {}
     for one in named:
-        item = Dataset()
-        item.ReferencedSOPClassUID = one.sop_class_uid
-        item.ReferencedSOPInstanceUID = one.sop_instance_uid
-        series.setdefault(one.series_instance_uid, []).append(item)
-    study = Dataset()
-    study.ReferencedSeriesSequence = codes.items(_series(uid, items) for uid, items in series.items())
-    study.StudyInstanceUID = study_instance_uid
-    return codes.items([study])
+        series.setdefault(one.series_instance_uid, []).append(instance_item(one))
+    listed = codes.items(
+        codes.dataset(ReferencedSOPSequence=codes.items(items), SeriesInstanceUID=uid) for uid, items in series.items()
+    )
+    return codes.items([codes.dataset(ReferencedSeriesSequence=listed, StudyInstanceUID=study_instance_uid)])
 
 
 def describe_document(
-    dataset: Dataset, source: SourceSeries, rests_on: Iterable[Named], provenance: Provenance, *, missing: str = ""
+    dataset: Dataset, source: SourceSeries, rests_on: Iterable[Referenced], provenance: Provenance, *, missing: str = ""
 ) -> None:
     """Write the SR Document Series and General modules (C.17.1, C.17.2) of a document that nobody has verified.
 
@@ -85,8 +73,7 @@ def describe_document(
     dataset.CurrentRequestedProcedureEvidenceSequence = references(study, rests_on)
     replaced = provenance.predecessors(str(dataset.SOPClassUID))
     if replaced:
-        named = (Named(one.sop_class_uid, one.sop_instance_uid, one.series_instance_uid) for one in replaced)
-        dataset.PredecessorDocumentsSequence = references(study, named)
+        dataset.PredecessorDocumentsSequence = references(study, replaced)
 
 
 def write_content(dataset: Dataset, root: Dataset) -> None:
@@ -105,13 +92,6 @@ def _separate(item: Dataset) -> None:
         item.ContinuityOfContent = "SEPARATE"
     for child in item.get("ContentSequence", ()):
         _separate(child)
-
-
-def _series(uid: str, items: Sequence[Dataset]) -> Dataset:
-    series = Dataset()
-    series.ReferencedSOPSequence = codes.items(items)
-    series.SeriesInstanceUID = uid
-    return series
 
 
 def _private_scheme() -> CodingSchemeIdentificationItem:

@@ -44,7 +44,7 @@ OPTIONAL = (
     "TimezoneOffsetFromUTC",
 )
 
-_DEFAULT = "6"  # what holds where no character set is named
+_DEFAULT = "6"  # the repertoire where no character set is named
 _ALONE = frozenset({"ISO_IR 192", "GB18030", "GBK"})
 _OF_SEVERAL_BYTES = frozenset({"58", "87", "149", "159"})
 _OF_ONE_BYTE = frozenset({"6", "13", "100", "101", "109", "110", "126", "127", "138", "144", "148", "166"})

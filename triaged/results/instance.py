@@ -54,25 +54,16 @@ class ResultSeries:
 
     @property
     def notice(self) -> str:
-        """What stands on every picture and in every description."""
-        return notice(self.title or self.kind.title)
+        """What is written on every picture and in every description."""
+        return f"{self.title or self.kind.title} - AI triage, not for diagnosis"
 
 
-def notice(title: str) -> str:
-    """Return what stands on every picture of a series of this title."""
-    return f"{title} - AI triage, not for diagnosis"
-
-
-def begin(
-    dataset: Dataset, header: Dataset, source: SourceSeries, series: ResultSeries, provenance: Provenance
-) -> None:
-    """Write into `dataset` its class and the modules that all objects share, from patient to SOP common.
-
-    `header` is a source header, from which the patient and the study are copied.
-    """
-    kind = series.kind
+def begin(sop_instance_uid: str, source: SourceSeries, series: ResultSeries, provenance: Provenance) -> Dataset:
+    """Return a data set with its class and the modules that all objects share, from patient to SOP common."""
+    kind, dataset = series.kind, Dataset()
+    dataset.SOPInstanceUID = sop_instance_uid
     dataset.SOPClassUID = kind.sop_class_uid
-    copy_identity(header, dataset)
+    copy_identity(source.header, dataset)
     dataset.StudyInstanceUID = source.study_uid.value
     dataset.SeriesInstanceUID = provenance.uid(kind.name, "series")
     dataset.Modality = kind.modality
@@ -82,12 +73,13 @@ def begin(
         dataset.BodyPartExamined = series.body_part
     add_equipment(dataset, provenance)
     dataset.ContentQualification = "RESEARCH"
-    _stamp(dataset, header, provenance)
+    _stamp(dataset, source.header, provenance)
     _note_sent_uids(dataset, source)
+    return dataset
 
 
 def finish(dataset: Dataset, kind: ObjectKind, name: str = "") -> ResultObject:
-    """Return the object as a Part 10 stream, named as its kind unless told otherwise; equal data gives equal bytes."""
+    """Return the object as a Part 10 stream, named as its kind unless `name` is given; equal data gives equal bytes."""
     transfer_syntax = UID(kind.transfer_syntaxes[0])
     file_meta = FileMetaDataset()
     file_meta.MediaStorageSOPClassUID = dataset.SOPClassUID

@@ -19,8 +19,8 @@ THRESHOLDING = "threshold"
 
 
 @dataclass(frozen=True, slots=True)
-class Replaced:
-    """An earlier report on the same study that a new one supersedes (Predecessor Documents Sequence, C.17.2.3)."""
+class Referenced:
+    """An instance by its UIDs, such as an earlier report that a new one supersedes."""
 
     sop_class_uid: str
     sop_instance_uid: str
@@ -51,7 +51,7 @@ class Provenance:
     scheme_version: str
     software_version: str
     assessed_at: datetime
-    replaces: tuple[Replaced, ...] = ()
+    replaces: tuple[Referenced, ...] = ()
     revision: int = 1
     follows: str = ""
     compares: str = ""
@@ -109,7 +109,7 @@ class Provenance:
         """What people read of the set that this one follows; empty for the first."""
         return f"rev {self.revision}, supersedes rev {self.revision - 1}" if self.revision > 1 else ""
 
-    def predecessors(self, sop_class_uid: str) -> tuple[Replaced, ...]:
+    def predecessors(self, sop_class_uid: str) -> tuple[Referenced, ...]:
         """Return the earlier reports that one of this SOP class names: those of its own kind, else all."""
         return tuple(one for one in self.replaces if one.sop_class_uid == sop_class_uid) or self.replaces
 
@@ -134,30 +134,31 @@ def add_equipment(dataset: Dataset, provenance: Provenance) -> None:
     dataset.ManufacturerModelName = f"triaged {provenance.engine}"[:64]
     dataset.DeviceSerialNumber = provenance.model_sha256[:16] or provenance.engine_version
     dataset.SoftwareVersions = versions
-    contributor = Dataset()
-    contributor.PurposeOfReferenceCodeSequence = codes.sequence(codes.PROCESSING_EQUIPMENT)
-    contributor.Manufacturer = MANUFACTURER
-    contributor.ManufacturerModelName = f"triaged {provenance.engine}"[:64]
-    contributor.SoftwareVersions = versions
-    contributor.DeviceUID = provenance.device_uid
-    contributor.ContributionDateTime = f"{provenance.assessed_at:%Y%m%d%H%M%S%z}"
     scheme = f"{provenance.scheme} {provenance.scheme_version}"
-    contributor.ContributionDescription = f"{provenance.family.meaning}: triage, research use; scheme {scheme}"
+    contributor = codes.dataset(
+        PurposeOfReferenceCodeSequence=codes.sequence(codes.PROCESSING_EQUIPMENT),
+        Manufacturer=MANUFACTURER,
+        ManufacturerModelName=dataset.ManufacturerModelName,
+        SoftwareVersions=versions,
+        DeviceUID=provenance.device_uid,
+        ContributionDateTime=f"{provenance.assessed_at:%Y%m%d%H%M%S%z}",
+        ContributionDescription=f"{provenance.family.meaning}: triage, research use; scheme {scheme}",
+    )
     dataset.ContributingEquipmentSequence = codes.items([contributor])
 
 
 def algorithm_identification(provenance: Provenance) -> Dataset:
     """Return an Algorithm Identification item (10.16)."""
-    algorithm = Dataset()
-    algorithm.AlgorithmFamilyCodeSequence = codes.sequence(provenance.family)
-    algorithm.AlgorithmName = provenance.engine[:64]
-    algorithm.AlgorithmVersion = provenance.engine_version[:64]
-    algorithm.AlgorithmSource = MANUFACTURER
-    return algorithm
+    return codes.dataset(
+        AlgorithmFamilyCodeSequence=codes.sequence(provenance.family),
+        AlgorithmName=provenance.engine[:64],
+        AlgorithmVersion=provenance.engine_version[:64],
+        AlgorithmSource=MANUFACTURER,
+    )
 
 
 def printable(text: str) -> str:
-    """Return text that every character set can hold."""
+    """Return text that every character set can encode."""
     return re.sub(r"[^ -\[\]-~]", "?", text)
 
 

@@ -1,7 +1,8 @@
 """Writes pages as Secondary Capture images, which every archive shows; knows nothing of how a page is drawn.
 
 The pictures of a result are there twice, one object for each page and one for all: a destination gets the one or the
-others, by what it takes.
+others, by what it takes (Multi-frame True Color, PS3.3 A.8.5), so that one is a series of its own. Vectors number and
+label its frames (C.8.6.4). It has no scale, as that differs between frames, and no orientation; the page says both.
 """
 
 from __future__ import annotations
@@ -10,11 +11,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from pydicom.dataset import Dataset
+from pydicom.tag import Tag
 
 from triaged.imaging.geometry import Reorientation
 from triaged.results import codes
 from triaged.results.capture import (
     Frame,
+    Page,
     derived_by,
     describe_capture,
     describe_making,
@@ -23,23 +26,19 @@ from triaged.results.capture import (
     shown_by,
 )
 from triaged.results.instance import ResultObject, ResultSeries, begin, finish
-from triaged.results.multiframe import multiframe_picture
-from triaged.results.page import Page
 from triaged.results.provenance import Provenance, decimal
-from triaged.results.references import key_instances, source_item
-from triaged.results.source import SourceFrame, SourceSeries
+from triaged.results.source import SourceFrame, SourceSeries, key_instances, source_item
 from triaged.study.kinds import ObjectKind
 
 
 def pictures(
-    header: Dataset,
     source: SourceSeries,
     reorientation: Reorientation | None,
     pages: Sequence[Page],
     provenance: Provenance,
     series: ResultSeries,
 ) -> tuple[ResultObject, ...]:
-    """Return the pages of a scored study, one object each, and then the object that holds them all.
+    """Return the pages of a scored study, one object each, and then one object of all of them.
 
     `reorientation` is what made the canonical volume, on which a page counts its slices, of the source's; None where
     there is none.
@@ -51,19 +50,19 @@ def pictures(
     whole = replace(series, kind=ObjectKind.SC_MULTIFRAME)
     return (
         *(
-            _capture(frame, number, header, source, shown_by(frame.page, source, reorientation), provenance, series)
+            _capture(frame, number, source, shown_by(frame.page, source, reorientation), provenance, series)
             for number, frame in enumerate(frames, 1)
         ),
-        multiframe_picture(header, source, reorientation, frames, provenance, whole),
+        multiframe_picture(source, reorientation, frames, provenance, whole),
     )
 
 
 def reason_pictures(
-    header: Dataset, source: SourceSeries, pages: Sequence[Page], provenance: Provenance, series: ResultSeries
+    source: SourceSeries, pages: Sequence[Page], provenance: Provenance, series: ResultSeries
 ) -> tuple[ResultObject, ...]:
     """Return the pages of a study that has no score, one object each."""
     return tuple(
-        _capture(frame, number, header, source, key_instances(source), provenance, series)
+        _capture(frame, number, source, key_instances(source), provenance, series)
         for number, frame in enumerate(encoded(pages), 1)
     )
 
@@ -71,17 +70,14 @@ def reason_pictures(
 def _capture(
     frame: Frame,
     number: int,
-    header: Dataset,
     source: SourceSeries,
     shown: Sequence[SourceFrame],
     provenance: Provenance,
     series: ResultSeries,
 ) -> ResultObject:
     page = frame.page
-    dataset = Dataset()
-    dataset.SOPInstanceUID = provenance.uid(series.kind.name, page.name, page.key)
-    begin(dataset, header, source, series, provenance)
-    describe_capture(dataset, header)
+    dataset = begin(provenance.uid(series.kind.name, page.name, page.key), source, series, provenance)
+    describe_capture(dataset, source)
     dataset.InstanceNumber = number
     if not series.body_part:
         dataset.Laterality = None  # absent for an unpaired part of the body, empty where it is not known (C.7.3.1)
@@ -101,3 +97,48 @@ def _describe_scale(dataset: Dataset, page: Page) -> None:
     dataset.PixelSpacing = [decimal(page.pixel_mm)] * 2
     dataset.PixelSpacingCalibrationType = "GEOMETRY"
     dataset.PixelSpacingCalibrationDescription = page.scale
+
+
+_LONGEST_LABEL = 16
+
+
+def multiframe_picture(
+    source: SourceSeries,
+    reorientation: Reorientation | None,
+    frames: Sequence[Frame],
+    provenance: Provenance,
+    series: ResultSeries,
+) -> ResultObject:
+    """Return the pages as one object, in their order; `reorientation` is as for the single pictures.
+
+    Raises:
+        ValueError: the pages differ in size.
+    """
+    pages = [frame.page for frame in frames]
+    dataset = begin(provenance.uid(series.kind.name), source, series, provenance)
+    describe_capture(dataset, source)
+    dataset.InstanceNumber = 1
+    dataset.PatientOrientation = None
+    dataset.ImageComments = f"{series.notice}. " + "; ".join(f"{n} {page.title}" for n, page in enumerate(pages, 1))
+    dataset.DerivationDescription = describe_making(f"Views of {series.of}", provenance, series)
+    dataset.DerivationCodeSequence = codes.sequence(*dict.fromkeys(derived_by(page) for page in pages))
+    shown = dict.fromkeys(image for page in pages for image in shown_by(page, source, reorientation))
+    dataset.SourceImageSequence = codes.items(source_item(image) for image in shown)
+    _describe_frames(dataset, pages)
+    put_pixels(dataset, frames)
+    return finish(dataset, series.kind)
+
+
+def _describe_frames(dataset: Dataset, pages: Sequence[Page]) -> None:
+    dataset.NumberOfFrames = len(pages)
+    dataset.FrameIncrementPointer = [Tag("PageNumberVector"), Tag("FrameLabelVector")]
+    dataset.PageNumberVector = list(range(1, len(pages) + 1))
+    dataset.FrameLabelVector = [_label(page) for page in pages]
+    dataset.RepresentativeFrameNumber = 1
+
+
+def _label(page: Page) -> str:
+    """Return as many words of the title as a Short String, of 16 characters, holds."""
+    words = page.title.replace(",", "").split()
+    fitting = (" ".join(words[:count]) for count in range(len(words), 0, -1))
+    return next((label for label in fitting if len(label) <= _LONGEST_LABEL), page.name[:_LONGEST_LABEL])

@@ -15,15 +15,37 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
+from pydicom.sr.coding import Code
 
 from triaged.imaging.geometry import Geometry, Reorientation
+from triaged.imaging.volume import Mask
 from triaged.results import codes
 from triaged.results.instance import ResultObject, ResultSeries, begin, finish
 from triaged.results.provenance import Provenance, algorithm_identification, decimal
-from triaged.results.references import derivation_item, describe_loss, image_item
-from triaged.results.segment import Segment
-from triaged.results.source import SourceSeries
+from triaged.results.source import SourceSeries, derivation_item, describe_loss, instance_item
 from triaged.study.uids import is_valid_uid
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """How a kind of region is named: `kind` is what it is, `site` the organ it is or lies in; people read the rest."""
+
+    label: str
+    description: str
+    category: Code
+    kind: Code
+    site: Code
+    cielab: tuple[int, int, int]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Segment:
+    """One region that has voxels; `number` counts from 1 without gaps, as the standard asks."""
+
+    number: int
+    region: Region
+    tracking_uid: str
+    mask: Mask
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +56,6 @@ class _Frame:
 
 
 def segmentation(
-    header: Dataset,
     source: SourceSeries,
     geometry: Geometry,
     reorientation: Reorientation,
@@ -50,11 +71,9 @@ def segmentation(
     if not described:
         raise ValueError("segments: expected at least one with voxels, found none")
     frames = list(_frames(described, reorientation))
-    dataset = Dataset()
-    dataset.SOPInstanceUID = provenance.uid("seg")
-    begin(dataset, header, source, series, provenance)
+    dataset = begin(provenance.uid("seg"), source, series, provenance)
     _describe_image(dataset, geometry, len(frames), series, provenance)
-    describe_loss(dataset, header)
+    describe_loss(dataset, source.header)
     _reference_sources(dataset, source)
     dataset.SegmentSequence = codes.items(_segment_item(segment, provenance) for segment in described)
     _describe_frames(dataset, geometry, source, frames, provenance)
@@ -110,26 +129,25 @@ def _frame_of_reference(geometry: Geometry, provenance: Provenance) -> str:
 
 
 def _reference_sources(dataset: Dataset, source: SourceSeries) -> None:
-    series = Dataset()
-    series.SeriesInstanceUID = source.series_uid.value
-    series.ReferencedInstanceSequence = codes.items(image_item(image) for image in source.instances)
+    images = codes.items(instance_item(image) for image in source.instances)
+    series = codes.dataset(SeriesInstanceUID=source.series_uid.value, ReferencedInstanceSequence=images)
     dataset.ReferencedSeriesSequence = codes.items([series])
 
 
 def _segment_item(segment: Segment, provenance: Provenance) -> Dataset:
     item = Dataset()
     item.SegmentNumber = segment.number
-    item.SegmentLabel = segment.label
+    item.SegmentLabel = segment.region.label
     item.SegmentDescription = segment.region.description
     item.SegmentAlgorithmType = "AUTOMATIC"
     item.SegmentAlgorithmName = provenance.algorithm[:64]
     item.SegmentationAlgorithmIdentificationSequence = codes.items([algorithm_identification(provenance)])
     item.SegmentedPropertyCategoryCodeSequence = codes.sequence(segment.region.category)
-    item.SegmentedPropertyTypeCodeSequence = codes.sequence(segment.kind)
-    if segment.site is not segment.kind:
-        item.AnatomicRegionSequence = codes.sequence(segment.site)
+    item.SegmentedPropertyTypeCodeSequence = codes.sequence(segment.region.kind)
+    if segment.region.site is not segment.region.kind:
+        item.AnatomicRegionSequence = codes.sequence(segment.region.site)
     item.RecommendedDisplayCIELabValue = list(segment.region.cielab)
-    item.TrackingID = segment.label
+    item.TrackingID = segment.region.label
     item.TrackingUID = segment.tracking_uid
     return item
 
@@ -138,7 +156,7 @@ def _describe_frames(
     dataset: Dataset, geometry: Geometry, source: SourceSeries, frames: list[_Frame], provenance: Provenance
 ) -> None:
     organization = provenance.uid("seg", "dimensions")
-    dataset.DimensionOrganizationSequence = codes.items([_dimension_organization(organization)])
+    dataset.DimensionOrganizationSequence = codes.items([codes.dataset(DimensionOrganizationUID=organization)])
     dataset.DimensionIndexSequence = codes.items(
         [
             _dimension(organization, 0x0062000B, 0x0062000A, "Segment"),  # Referenced Segment Number
@@ -152,47 +170,35 @@ def _describe_frames(
     )
 
 
-def _dimension_organization(uid: str) -> Dataset:
-    item = Dataset()
-    item.DimensionOrganizationUID = uid
-    return item
-
-
 def _dimension(organization: str, pointer: int, group: int, label: str) -> Dataset:
-    item = Dataset()
-    item.DimensionOrganizationUID = organization
-    item.DimensionIndexPointer = pointer
-    item.FunctionalGroupPointer = group
-    item.DimensionDescriptionLabel = label
-    return item
+    return codes.dataset(
+        DimensionOrganizationUID=organization,
+        DimensionIndexPointer=pointer,
+        FunctionalGroupPointer=group,
+        DimensionDescriptionLabel=label,
+    )
 
 
 def _shared_groups(geometry: Geometry) -> Dataset:
     slices_mm, rows_mm, columns_mm = geometry.spacing_mm
-    measures = Dataset()
-    measures.SliceThickness = decimal(slices_mm)
-    measures.SpacingBetweenSlices = decimal(slices_mm)
-    measures.PixelSpacing = [decimal(rows_mm), decimal(columns_mm)]
-    along_row = geometry.affine[:3, 2] / columns_mm
-    along_column = geometry.affine[:3, 1] / rows_mm
-    orientation = Dataset()
-    orientation.ImageOrientationPatient = [decimal(cosine) for cosine in (*along_row, *along_column)]
-    shared = Dataset()
-    shared.PixelMeasuresSequence = codes.items([measures])
-    shared.PlaneOrientationSequence = codes.items([orientation])
-    return shared
+    measures = codes.dataset(
+        SliceThickness=decimal(slices_mm),
+        SpacingBetweenSlices=decimal(slices_mm),
+        PixelSpacing=[decimal(rows_mm), decimal(columns_mm)],
+    )
+    cosines = (*geometry.affine[:3, 2] / columns_mm, *geometry.affine[:3, 1] / rows_mm)  # along a row, down a column
+    orientation = codes.dataset(ImageOrientationPatient=[decimal(cosine) for cosine in cosines])
+    return codes.dataset(
+        PixelMeasuresSequence=codes.items([measures]), PlaneOrientationSequence=codes.items([orientation])
+    )
 
 
 def _frame_groups(frame: _Frame, rank: int, geometry: Geometry, source: SourceSeries) -> Dataset:
-    content, position, identification = Dataset(), Dataset(), Dataset()
-    content.DimensionIndexValues = [frame.segment.number, rank]
-    position.ImagePositionPatient = [decimal(x) for x in geometry.position_mm((float(frame.slice_index), 0.0, 0.0))]
-    identification.ReferencedSegmentNumber = frame.segment.number
-    groups = Dataset()
-    groups.FrameContentSequence = codes.items([content])
-    groups.PlanePositionSequence = codes.items([position])
-    groups.SegmentIdentificationSequence = codes.items([identification])
-    groups.DerivationImageSequence = codes.items(
-        [derivation_item(codes.SEGMENTATION, source.frames[frame.slice_index])]
+    number, index = frame.segment.number, frame.slice_index
+    position = [decimal(x) for x in geometry.position_mm((index, 0, 0))]
+    return codes.dataset(
+        FrameContentSequence=codes.items([codes.dataset(DimensionIndexValues=[number, rank])]),
+        PlanePositionSequence=codes.items([codes.dataset(ImagePositionPatient=position)]),
+        SegmentIdentificationSequence=codes.items([codes.dataset(ReferencedSegmentNumber=number)]),
+        DerivationImageSequence=codes.items([derivation_item(codes.SEGMENTATION, source.frames[index])]),
     )
-    return groups

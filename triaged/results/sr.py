@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import highdicom as hd
-from pydicom.dataset import Dataset
 from pydicom.sr.codedict import codes as standard
 from pydicom.sr.coding import Code
 
@@ -18,7 +17,7 @@ from triaged.results import codes
 from triaged.results.document import describe_document, evidence, observation_context, write_content
 from triaged.results.instance import ResultObject, ResultSeries, begin, finish
 from triaged.results.provenance import MANUFACTURER, Provenance
-from triaged.results.segment import Segment
+from triaged.results.seg import Segment
 from triaged.results.source import SourceSeries
 from triaged.study.concepts import Code as ConceptCode
 from triaged.study.concepts import Output, Site
@@ -51,7 +50,6 @@ _Group = hd.sr.MeasurementsAndQualitativeEvaluations | hd.sr.VolumetricROIMeasur
 
 
 def report(
-    header: Dataset,
     source: SourceSeries,
     finding: Finding,
     ranking: Ranking,
@@ -70,23 +68,21 @@ def report(
         imaging_measurements=groups,
         title=standard.DCM.ImagingMeasurementReport,
     )
-    dataset = Dataset()
-    dataset.SOPInstanceUID = provenance.report_uid
-    begin(dataset, header, source, ResultSeries(ObjectKind.SR), provenance)
+    dataset = begin(provenance.report_uid, source, ResultSeries(ObjectKind.SR), provenance)
     describe_document(dataset, source, evidence(source, *([segmentation] if segmentation else [])), provenance)
     write_content(dataset, content[0])
     return finish(dataset, ObjectKind.SR)
 
 
 def flag_code(flag: QualityFlag) -> Code:
-    """Return the private code of a quality flag: a code value holds sixteen letters, the meaning says it in full."""
+    """Return the private code of a quality flag: sixteen letters at most, the meaning says it in full."""
     return codes.private(flag.value.upper()[:16].rstrip("-"), flag.value)
 
 
 def _study_group(
     finding: Finding, ranking: Ranking, examined: Examined, provenance: Provenance
 ) -> hd.sr.MeasurementsAndQualitativeEvaluations:
-    """Return what holds for all that was examined (TID 1501)."""
+    """Return what was measured of all that was examined (TID 1501)."""
     numbers = (each for each in finding.numbers(Output.REPORT) if each.site in (None, examined.whole))
     grade = finding.grade
     category = ACTIONABLE_CATEGORIES.get(ranking.triage_class)
@@ -108,17 +104,17 @@ def _study_group(
 def _region_group(
     segment: Segment, finding: Finding, segmentation: ResultObject, source: SourceSeries, provenance: Provenance
 ) -> hd.sr.VolumetricROIMeasurementsAndQualitativeEvaluations:
-    """Return what holds for one segment (TID 1411): its volume, and what was measured of that part of the body."""
+    """Return what was measured of one segment (TID 1411): its volume, and the numbers of that part of the body."""
     volume = _number(codes.VOLUME, segment.mask.volume_ml, codes.MILLILITRE, provenance)
     others = [
         _measurement(each, provenance)
         for each in finding.numbers(Output.REPORT)
         if each.site is not None
-        and codes.of(each.site.code) == segment.kind
+        and codes.of(each.site.code) == segment.region.kind
         and codes.of(each.concept.code) != codes.VOLUME
     ]
     return hd.sr.VolumetricROIMeasurementsAndQualitativeEvaluations(
-        tracking_identifier=_tracking(segment.label, segment.tracking_uid),
+        tracking_identifier=_tracking(segment.region.label, segment.tracking_uid),
         algorithm_id=_algorithm(provenance),
         referenced_segment=hd.sr.ReferencedSegment(
             sop_class_uid=segmentation.sop_class_uid,
@@ -126,8 +122,8 @@ def _region_group(
             segment_number=segment.number,
             source_series=hd.sr.SourceSeriesForSegmentation(source.series_uid.value),
         ),
-        finding_type=segment.kind,
-        finding_sites=[hd.sr.FindingSite(segment.site)],
+        finding_type=segment.region.kind,
+        finding_sites=[hd.sr.FindingSite(segment.region.site)],
         measurements=[volume, *others],
     )
 
@@ -139,7 +135,7 @@ def _measurement(measured: Measurement, provenance: Provenance) -> hd.sr.Measure
 
 
 def _number(name: Code, value: float, unit: Code, provenance: Provenance) -> hd.sr.Measurement:
-    """Return one number with the algorithm's name and version; the group that holds it has the rest."""
+    """Return one number with the algorithm's name and version; its group has the rest."""
     algorithm = hd.sr.AlgorithmIdentification(name=provenance.engine, version=provenance.engine_version)
     return hd.sr.Measurement(name=name, value=round(value, 4), unit=unit, algorithm_id=algorithm)
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import highdicom as hd
-from pydicom.dataset import Dataset
 from pydicom.sr.codedict import codes as standard
 from pydicom.sr.coding import Code
 
@@ -25,30 +24,15 @@ _Statement = tuple[Code, str]
 _Section = tuple[Code, Sequence[_Statement]]
 
 
-def text_report(header: Dataset, source: SourceSeries, lines: Lines, provenance: Provenance) -> ResultObject:
-    """Return the words of a scored study."""
-    return _document(header, source, lines, provenance, ("text",))
+def text_report(source: SourceSeries, lines: Lines, provenance: Provenance, *, reason_key: str = "") -> ResultObject:
+    """Return the words of a scored study; with `reason_key` those of one that has no score, as a partial document.
 
-
-def text_reason(
-    header: Dataset, source: SourceSeries, lines: Lines, provenance: Provenance, *, key: str
-) -> ResultObject:
-    """Return the words of a study that has no score, as a partial document; another `key` is another document."""
-    return _document(header, source, lines, provenance, ("text", key), missing=lines.headline)
-
-
-def _document(
-    header: Dataset,
-    source: SourceSeries,
-    lines: Lines,
-    provenance: Provenance,
-    role: tuple[str, ...],
-    missing: str = "",
-) -> ResultObject:
-    """Return the document; `missing` says what it lacks to be complete, and is empty where it lacks nothing."""
-    dataset = Dataset()
-    dataset.SOPInstanceUID = provenance.uid(*role)
-    begin(dataset, header, source, ResultSeries(ObjectKind.TEXT), provenance)
+    Another `reason_key` is another document.
+    """
+    dataset = begin(
+        provenance.uid("text", *([reason_key] if reason_key else [])), source, ResultSeries(ObjectKind.TEXT), provenance
+    )
+    missing = lines.headline if reason_key else ""
     describe_document(dataset, source, evidence(source), provenance, missing=missing)
     write_content(dataset, _content(lines, provenance))
     return finish(dataset, ObjectKind.TEXT)

@@ -16,7 +16,7 @@ from triaged.dicom.files import read_header_only
 from triaged.errors import TryLater, UnreadableStudy
 from triaged.exams.exam import Earlier
 from triaged.results.instance import ResultObject
-from triaged.results.provenance import Provenance, Replaced
+from triaged.results.provenance import Provenance, Referenced
 from triaged.spool.files import Spool
 from triaged.steps.following import chosen
 from triaged.store.studies.publications import Publications
@@ -91,7 +91,7 @@ class Publisher:
             made.sop_instance_uid, made.sop_class_uid, made.transfer_syntax_uid, made.kind, kept.path, kept.sha256
         )
 
-    def _replaced(self, reports: Sequence[DerivedObject]) -> tuple[Replaced, ...]:
+    def _replaced(self, reports: Sequence[DerivedObject]) -> tuple[Referenced, ...]:
         """Return what a new report names as its predecessors; a report whose file is gone cannot be named."""
         replaced = []
         for report in reports:
@@ -100,7 +100,7 @@ class Publisher:
             except (UnreadableStudy, TryLater) as error:
                 log.warning("earlier report not named, it cannot be read", path=report.path, why=str(error))
                 continue
-            replaced.append(Replaced(report.sop_class_uid, report.sop_instance_uid, str(header.SeriesInstanceUID)))
+            replaced.append(Referenced(report.sop_class_uid, report.sop_instance_uid, str(header.SeriesInstanceUID)))
         return tuple(replaced)
 
 

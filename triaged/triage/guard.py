@@ -95,18 +95,14 @@ def watch(observed: Observed, reference: float | None, before: Trust, options: G
 
 
 def under_guard(options: TriageOptions, trust: Trust) -> TriageOptions:
-    """Return the policy that holds: the site's own, or first come first with the emergency lane."""
+    """Return the policy that applies: the site's own, or first come first with the emergency lane."""
     return options if trust is Trust.ORDERED else replace(options, discipline=Discipline.FIFO)
 
 
 def _stricter(options: GuardOptions) -> GuardOptions:
     part = options.hysteresis
     return replace(
-        options,
-        factor=options.factor * part,
-        failures=options.failures * part,
-        lag=options.lag * part,
-        hysteresis=1.0,
+        options, factor=options.factor * part, failures=options.failures * part, lag=options.lag * part, hysteresis=1.0
     )
 
 

@@ -17,34 +17,16 @@ from triaged.study.uids import StudyUID
 from triaged.triage.disciplines import Precedence, due_again, effective_at, key
 from triaged.triage.follow_up import FollowUp, promoted
 from triaged.triage.reason import explain
-from triaged.triage.scheme import (
-    Outcome,
-    Scheme,
-    TriageOptions,
-    classify,
-    head_start_minutes,
-)
+from triaged.triage.scheme import Outcome, Scheme, TriageOptions, classify, head_start_minutes
 
 STEP: Final = 0.05
 """Scores closer than this do not decide between neighbours: repeated measurements differ by about 2 points."""
 STEPS: Final = round(1 / STEP)
 TREND_RANK: Final[Mapping[Trend, int]] = MappingProxyType(
-    {
-        Trend.PROGRESSION: 0,
-        Trend.NO_PRIOR: 1,
-        Trend.NOT_COMPARED: 1,
-        Trend.STABLE: 2,
-        Trend.REGRESSION: 3,
-    }
+    {Trend.PROGRESSION: 0, Trend.NO_PRIOR: 1, Trend.NOT_COMPARED: 1, Trend.STABLE: 2, Trend.REGRESSION: 3}
 )
 FIRST_STUDY_FIRST: Final[Mapping[Trend, int]] = MappingProxyType(
-    {
-        Trend.NO_PRIOR: 1,
-        Trend.PROGRESSION: 2,
-        Trend.NOT_COMPARED: 3,
-        Trend.STABLE: 4,
-        Trend.REGRESSION: 5,
-    }
+    {Trend.NO_PRIOR: 1, Trend.PROGRESSION: 2, Trend.NOT_COMPARED: 3, Trend.STABLE: 4, Trend.REGRESSION: 5}
 )
 """The ranks where the list is to find infection: whether to isolate was answered for a patient who was here before."""
 
@@ -60,7 +42,7 @@ def place(
     follow_up: FollowUp | None = None,
     now: datetime | None = None,
 ) -> Ranking:
-    """Return where a study stands and why.
+    """Return the rank of a study and the reason for it.
 
     `ready_at` is when the last instance had come, not when the images were acquired. `follow_up` is None where the
     patient has no earlier study. `now` counts only in disciplines that depend on the clock (`strict_cap`,

@@ -1,6 +1,6 @@
-"""Says in one line why a study stands where it stands; for a radiologist, without patient attributes.
+"""Says in one line why a study has its rank; for a radiologist, without patient attributes.
 
-Must not decide anything: the class comes from `triaged.triage.scheme`. The word for a study that nothing speaks for is
+Must not decide anything: the class comes from `triaged.triage.scheme`. The word for a study with no sign of disease is
 "not flagged": no study is ever called normal.
 """
 
@@ -26,12 +26,8 @@ WORDS: Final = {
     TriageClass.OPACITY_NOT_FLAGGED: "opacity, not flagged",
     TriageClass.NOT_FLAGGED: "not flagged",
 }
-BY_HAND: Final = {
-    Override.PIN: "pinned by hand",
-    Override.RAISE: "raised by hand",
-    Override.LOWER: "lowered by hand",
-}
-"""Says that a person moved the study; who it was stands in the history of actions."""
+BY_HAND: Final = {Override.PIN: "pinned by hand", Override.RAISE: "raised by hand", Override.LOWER: "lowered by hand"}
+"""Says that a person moved the study; who it was is in the history of actions."""
 BY_SEVERITY_ALONE: Final = {TriageClass.SUSPECTED_MODERATE: "moderate", TriageClass.SUSPECTED_MILD: "mild"}
 UNCERTAIN: Final = frozenset(QualityFlag) - {QualityFlag.SINGLE_LUNG, QualityFlag.ANISOTROPIC_SPLIT}
 """Circumstances in which the list shows a share with the sign for "about"."""
@@ -153,7 +149,7 @@ def _probability(triage_class: TriageClass, finding: Finding, options: TriageOpt
 
 
 def _rounded(value: float, bounds: list[float], digits: int) -> str:
-    """Return the shortest text from `digits` decimals on that stands on the same side of every bound as the value."""
+    """Return the shortest text from `digits` decimals on that is on the same side of every bound as the value."""
     for more in range(digits, digits + 6):
         shown = round(value, more)
         if all((shown >= bound) == (value >= bound) for bound in bounds):

@@ -12,10 +12,10 @@ from tests.exams.pipelines.bodies import LUNG_ML, Ball
 from tests.exams.pipelines.networks import AnswersAtOnce
 from tests.lab.evaluation.scans import BALL, Scan, nibabel, save, scan
 from triaged.errors import UnreadableStudy
+from triaged.exams.ct.engines import Pipeline
 from triaged.exams.ct.finding import Acquisition, LungAnalysis
 from triaged.exams.ct.options import CtOptions
 from triaged.exams.ct.pipelines.networks import CtPipeline
-from triaged.exams.ct.pipelines.pipeline import Pipeline
 from triaged.imaging.volume import Volume
 from triaged.lab.evaluation.cases import BadCase, Case
 from triaged.lab.evaluation.row import Outcome, Row

@@ -27,7 +27,7 @@ from triaged.exams.ct.options import CtOptions
 from triaged.exams.ct.pipelines.networks import CtPipeline
 from triaged.imaging.window import to_unit
 from triaged.inference.kinds.ct_multitask import CT_MULTITASK, CtMultitask, CtSettings, LesionMaps, Thresholds
-from triaged.inference.manifest import Code, Manifest
+from triaged.inference.manifest import Manifest
 from triaged.inference.package import load_of_kind, read_manifest
 from triaged.lab.networks.multitask import LungNetwork, MultitaskSpatial1, pool_series
 from triaged.lab.packages import quantise
@@ -35,6 +35,7 @@ from triaged.lab.packages.export import round_weights
 from triaged.lab.packages.packaging import CODES, Exported, TorchNetworks, difference, export, read_label, sample_slices
 from triaged.lab.training.checkpoints import CHECKPOINT
 from triaged.lab.training.trained import SETTLED, read_trained
+from triaged.study.concepts import Code
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*LeafSpec:FutureWarning")
 

@@ -1,7 +1,8 @@
-"""Chooses the one series of a study that is scored, by declared rules; pure, from headers alone.
+"""Chooses the one series of a study that is scored, and tells whether it is whole; pure, from headers alone.
 
 A series must pass every gate; among those that do, preferences are compared in their declared order, and the first one
-that differs decides. Every series that is not chosen gets its reason in words.
+that differs decides. Every series that is not chosen gets its reason in words. When to stop waiting for slices is
+decided elsewhere.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from triaged.study.assessment import Reason, ReasonCode
 from triaged.study.records import Series
 from triaged.study.uids import SeriesUID
 
-__all__ = ["CT_STORAGE", "MAX_SPACING_MM", "MIN_SLICES", "ScopeOptions", "aim", "choose"]
+__all__ = ["CT_STORAGE", "MAX_SPACING_MM", "MIN_SLICES", "ScopeOptions", "aim", "choose", "is_whole"]
 
 MIN_SLICES = 8
 """The multitask network's 3D pyramid pooling has 8 cells along the slices (Goncharov et al.): fewer cannot fill it."""
@@ -173,6 +174,19 @@ def aim(series: Sequence[Series], options: ScopeOptions | None = None) -> Profil
     """Return the series that would be chosen if all were whole: the one to wait for while slices still arrive."""
     chosen = _choose(series, options or ScopeOptions(), PREFERENCES).chosen
     return None if chosen is None else profile(chosen)
+
+
+def is_whole(series: Sequence[Series], scope: ScopeOptions | None = None) -> bool:
+    """Tell whether the series to score has arrived as one volume.
+
+    That is a multi-frame image; or slices at even steps without gap or duplicate, as many as Images in Acquisition
+    (0020,1002) says where it is given. Slices missing at either end cannot be seen without that number.
+    """
+    target = aim(series, scope)
+    if target is None or target.fault is not None:
+        return False
+    expected = max((instance.image.images_in_acquisition or 0 for instance in target.slices), default=0)
+    return target.is_multi_frame or target.count >= expected
 
 
 def _choose(series: Sequence[Series], options: ScopeOptions, preferences: Sequence[Preference]) -> Choice:

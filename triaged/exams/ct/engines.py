@@ -1,27 +1,49 @@
 """Chooses what reads the images, and says by what its results are known.
 
-Must not know the configuration, nor any one kind of network: which there are, the tables say.
+Must not know the configuration: which kinds of network there are, and what reads a CT with each, two tables say.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any, Final, Protocol, TypeAlias
 
 from triaged.errors import ModelRefused
+from triaged.exams.ct.finding import Acquisition, LungAnalysis
 from triaged.exams.ct.options import CtOptions
-from triaged.exams.ct.pipelines.pipeline import Pipeline
-from triaged.exams.ct.pipelines.table import PIPELINES, Pipelines
+from triaged.exams.ct.pipelines.networks import CtPipeline
 from triaged.exams.ct.pipelines.threshold import THRESHOLD_ENGINE, ThresholdPipeline
+from triaged.imaging.volume import Volume
 from triaged.inference.graphs import Device
 from triaged.inference.identity import Engine, model_sha256
+from triaged.inference.kinds.ct_multitask import CT_MULTITASK
 from triaged.inference.kinds.kind import Kinds, Networks
 from triaged.inference.kinds.table import KINDS
 from triaged.inference.package import load_package
 from triaged.study.uids import derived_uid
 from triaged.triage.scheme import Discipline, TriageOptions, described
+
+
+class Pipeline(Protocol):
+    """Reads one CT series."""
+
+    def read(self, volume: Volume, acquisition: Acquisition) -> LungAnalysis:
+        """Return scores and masks of a series, on the volume's own canonical grid.
+
+        Raises:
+            UnreadableStudy: there are no lungs in view, or they could not be segmented; no score would mean anything.
+        """
+        ...
+
+
+Pipelines: TypeAlias = Mapping[str, Callable[[Any, CtOptions], Pipeline]]
+
+PIPELINES: Final[Pipelines] = {CT_MULTITASK.name: CtPipeline}
+"""What reads a chest CT with each kind of network: one row each."""
 
 
 def load_engine(

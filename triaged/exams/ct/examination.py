@@ -8,15 +8,14 @@ from pathlib import Path
 
 from pydicom.dataset import Dataset
 
-from triaged.exams.ct.choice import ScopeOptions, choose
-from triaged.exams.ct.completeness import is_whole
+from triaged.exams.ct.choice import ScopeOptions, choose, is_whole
 from triaged.exams.ct.decoding.series import DecodedSeries, decode_series
+from triaged.exams.ct.engines import Pipeline
 from triaged.exams.ct.finding import LungAnalysis
 from triaged.exams.ct.objects import WRITERS, Writer, reason_objects, result_objects
 from triaged.exams.ct.options import Palette
 from triaged.exams.ct.pictures.coronal import decode_coronal
 from triaged.exams.ct.pictures.projection import Projection
-from triaged.exams.ct.pipelines.pipeline import Pipeline
 from triaged.exams.exam import Choice, Earlier, Results, StillAlive
 from triaged.inference.identity import Engine
 from triaged.results.instance import ResultObject
@@ -43,18 +42,14 @@ class CtAnalysis:
 
     def draw(self, ranking: Ranking, provenance: Provenance, earlier: Earlier | None) -> Results:
         """Return segmentation, reports and pictures; see `Analysis`."""
-        read = self.read
         return result_objects(
-            sources=read.headers,
-            source_geometry=read.source_geometry,
-            reorientation=read.reorientation,
-            volume=read.volume,
-            reading=self.reading,
-            ranking=ranking,
-            provenance=provenance,
+            self.read,
+            self.reading,
+            ranking,
+            provenance,
             palette=self.palette,
-            writers=self.writers,
             earlier=earlier,
+            writers=self.writers,
         )
 
 
@@ -92,4 +87,4 @@ class ChestCt:
         self, header: Dataset, reason: Reason, ranking: Ranking, provenance: Provenance
     ) -> tuple[ResultObject, ...]:
         """Return the page with the reason, and the reason as text; see `Examination`."""
-        return reason_objects([header], reason, ranking, provenance)
+        return reason_objects(header, reason, ranking, provenance)

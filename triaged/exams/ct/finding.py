@@ -1,4 +1,4 @@
-"""What is measured on a chest CT, as values of the program's own; what each number means stands in `study.concepts`."""
+"""What is measured on a chest CT, as values; each number is defined in `study.concepts`."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ class CtNumbers:
 class LungAnalysis:
     """A finding with the masks it was counted on, all on the volume's own canonical grid.
 
-    In single-lung mode `right_lung` holds the whole lung region and `left_lung` is empty.
+    In single-lung mode `right_lung` is the whole lung region and `left_lung` is empty.
     """
 
     finding: Finding

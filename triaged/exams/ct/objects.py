@@ -1,51 +1,96 @@
-"""Turns one assessed study into its result objects; pure: no file, no socket, no database, no clock."""
+"""Turns one assessed study into its result objects, its regions coded by SNOMED CT.
+
+Pure: no file, no socket, no database, no clock.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from typing import Final
 
+import numpy as np
 from pydicom.dataset import Dataset
 
-from triaged.exams.ct.finding import LungAnalysis
+from triaged.exams.ct.decoding.series import DecodedSeries
+from triaged.exams.ct.finding import DENSE_HU, LungAnalysis
 from triaged.exams.ct.options import Palette
 from triaged.exams.ct.pictures.coronal import encode_coronal
 from triaged.exams.ct.pictures.keyslices import slice_names
 from triaged.exams.ct.pictures.pages import PICTURES_TITLE, reason_pages, result_pages
 from triaged.exams.ct.pictures.projection import cropped, projections
 from triaged.exams.ct.pictures.wording import analysis_lines
-from triaged.exams.ct.segments import segments
 from triaged.exams.exam import Earlier, Results
-from triaged.imaging.geometry import Geometry, Reorientation
-from triaged.imaging.volume import Volume
+from triaged.imaging.volume import Mask, Volume
+from triaged.results import codes
 from triaged.results.instance import ResultObject, ResultSeries
 from triaged.results.provenance import Provenance
 from triaged.results.sc import pictures, reason_pictures
-from triaged.results.seg import segmentation
+from triaged.results.seg import Region, Segment, segmentation
 from triaged.results.source import SourceSeries, single_frames, source_series
 from triaged.results.sr import Examined, report
-from triaged.results.text import text_reason, text_report
+from triaged.results.text import text_report
 from triaged.results.wording import Lines, reason_lines
 from triaged.study.assessment import Reason
-from triaged.study.concepts import LUNGS, Code
+from triaged.study.concepts import LEFT_LUNG, LUNGS, RIGHT_LUNG, Code
 from triaged.study.kinds import ObjectKind
 from triaged.study.ranking import Ranking
+
+_RIGHT_LUNG, _LEFT_LUNG, _LUNG = (codes.of(site.code) for site in (RIGHT_LUNG, LEFT_LUNG, LUNGS))
+_LESION = codes.of(Code("52988006", "SCT", "Lesion"))
+_CONSOLIDATION = codes.of(Code("9656002", "SCT", "Consolidation"))
+_ANATOMY, _ABNORMAL = codes.ANATOMICAL_STRUCTURE, codes.ABNORMAL_STRUCTURE
+_NOT_SPLIT = "Both lungs, which could not be told apart"
+_LESION_IS = "Lung that the algorithm takes for affected"
+_DENSE_IS = f"Part of the lung opacity above {DENSE_HU} HU: told by density alone, no diagnosis of consolidation"
+
+_LUNGS = Region("Lungs", _NOT_SPLIT, _ANATOMY, _LUNG, _LUNG, (40000, 29000, 19000))
+_RIGHT = Region("Right lung", "Right lung", _ANATOMY, _RIGHT_LUNG, _RIGHT_LUNG, (40000, 29000, 19000))
+_LEFT = Region("Left lung", "Left lung", _ANATOMY, _LEFT_LUNG, _LEFT_LUNG, (40000, 36000, 22000))
+_OPACITY = Region("Lung opacity", _LESION_IS, _ABNORMAL, _LESION, _LUNG, (38000, 50000, 45000))
+_DENSE = Region(
+    f"Dense opacity (above {DENSE_HU} HU)", _DENSE_IS, _ABNORMAL, _CONSOLIDATION, _LUNG, (30000, 52000, 28000)
+)
+
+
+def segments(volume: Volume, reading: LungAnalysis, provenance: Provenance) -> tuple[Segment, ...]:
+    """Return the regions that have voxels; without two lungs told apart, one region stands for both.
+
+    The dense part of the opacity is found by the Hounsfield units of `volume`, as the finding's dense share is.
+    """
+    first = _RIGHT if reading.left_lung.voxels.any() else _LUNGS
+    named = (
+        (first, reading.right_lung),
+        (_LEFT, reading.left_lung),
+        (_OPACITY, reading.lesion),
+        (_DENSE, _dense_part(volume, reading.lesion)),
+    )
+    present = [(region, mask) for region, mask in named if mask.voxels.any()]
+    return tuple(
+        Segment(number, region, provenance.uid("tracking", region.kind.value), mask)
+        for number, (region, mask) in enumerate(present, start=1)
+    )
+
+
+def _dense_part(volume: Volume, lesion: Mask) -> Mask:
+    dense = np.zeros(lesion.voxels.shape, dtype=np.bool_)
+    for hu, inside, found in zip(volume.voxels, lesion.voxels, dense, strict=True):
+        if inside.any():  # slices without lesion are never touched, and so take no memory
+            np.greater(hu, DENSE_HU, out=found, where=inside)
+    return Mask(dense, lesion.geometry)
+
 
 EXAMINED: Final = Examined(Code("169069000", "SCT", "CT of chest"), LUNGS, "Both lungs")
 SEGMENTATION: Final = ResultSeries(ObjectKind.SEG, "lungs and opacity", body_part="CHEST", label="LUNGS_OPACITY")
 PICTURES: Final = ResultSeries(ObjectKind.SC, PICTURES_TITLE, body_part="CHEST", of="a CT")
 REASON_PICTURES: Final = ResultSeries(ObjectKind.SC, PICTURES_TITLE, of="a CT")
 
-Writer = Callable[[Dataset, SourceSeries, Lines, Provenance], ResultObject]
+Writer = Callable[[SourceSeries, Lines, Provenance], ResultObject]
 WRITERS: tuple[Writer, ...] = (text_report,)
 """What writes the words of a scored study, each an object of a kind of its own."""
 
 
 def result_objects(
-    sources: Sequence[Dataset],
-    source_geometry: Geometry,
-    reorientation: Reorientation,
-    volume: Volume,
+    read: DecodedSeries,
     reading: LungAnalysis,
     ranking: Ranking,
     provenance: Provenance,
@@ -56,45 +101,44 @@ def result_objects(
 ) -> Results:
     """Return segmentation, reports and pictures of one reading; equal arguments give equal bytes.
 
-    `sources` are headers without pixels: one per slice in the order of `source_geometry`, or one multi-frame image.
-    `volume` and the masks of `reading` lie on the canonical grid that `reorientation` made of the source's.
-    `earlier` is the study of the same patient to show beside this one.
+    The masks of `reading` lie on the grid of the volume. `earlier` is the study of the same patient to show beside this
+    one.
 
     Raises:
-        ValueError: the sources do not fit the geometry.
+        ValueError: the headers do not fit the geometry.
     """
-    source = source_series(sources, source_geometry)
-    header = sources[0]
+    source, volume, reorientation = source_series(read.headers, read.source_geometry), read.volume, read.reorientation
+    header = source.header
     described = segments(volume, reading, provenance)
     masks = (
-        segmentation(header, source, source_geometry, reorientation, described, provenance, SEGMENTATION)
+        segmentation(source, read.source_geometry, reorientation, described, provenance, SEGMENTATION)
         if described
         else None
     )
-    measurements = report(header, source, reading.finding, ranking, EXAMINED, masks, described, provenance)
+    measurements = report(source, reading.finding, ranking, EXAMINED, masks, described, provenance)
     lines = analysis_lines(header, reading, ranking, provenance, earlier.prior if earlier else None)
-    words = (write(header, source, lines, provenance) for write in writers)
+    words = (write(source, lines, provenance) for write in writers)
     views = projections(volume, reading)
-    names = slice_names(sources, source, reorientation)
+    names = slice_names(read.headers, source, reorientation)
     pages = result_pages(
         header, volume, views, reading, ranking, provenance, palette=palette, earlier=earlier, slice_names=names
     )
-    shown = pictures(header, source, reorientation, pages, provenance, PICTURES)
+    shown = pictures(source, reorientation, pages, provenance, PICTURES)
     return Results((*((masks,) if masks else ()), measurements, *words, *shown), encode_coronal(cropped(views)[0]))
 
 
 def reason_objects(
-    sources: Sequence[Dataset], reason: Reason, ranking: Ranking, provenance: Provenance
+    header: Dataset, reason: Reason, ranking: Ranking, provenance: Provenance
 ) -> tuple[ResultObject, ...]:
     """Return the objects of a study that has no score: one page that says why, without a heat map, and that as text.
 
-    `sources` needs one header at least, of any series of the study.
+    `header` is of any instance of the study.
     """
-    header, source = sources[0], single_frames(sources)
+    source = single_frames([header])
     words = reason_lines(header, reason, ranking, provenance)
     pages = reason_pages(header, reason, ranking, provenance)
     key = f"{reason.code.value} {reason.detail}"
     return (
-        *reason_pictures(header, source, pages, provenance, REASON_PICTURES),
-        text_reason(header, source, words, provenance, key=key),
+        *reason_pictures(source, pages, provenance, REASON_PICTURES),
+        text_report(source, words, provenance, reason_key=key),
     )

@@ -163,9 +163,7 @@ def _window(section: StrictMapping) -> tuple[float, float]:
 
 def _thresholds(section: StrictMapping) -> Thresholds:
     thresholds = Thresholds(
-        lung=section.share("lung"),
-        lesion=section.share("lesion"),
-        identification=section.share("identification"),
+        lung=section.share("lung"), lesion=section.share("lesion"), identification=section.share("identification")
     )
     section.close()
     return thresholds

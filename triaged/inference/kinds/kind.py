@@ -34,8 +34,8 @@ class Kind(Generic[S, N_co]):
     """One kind of network: one row of the table of kinds.
 
     Attributes:
-        method: the method's name in the paper's table, for packages that do not tell it.
-        graphs: names of the graphs that its packages hold.
+        method: the method's name in the paper's table, for packages that do not name it.
+        graphs: names of the graphs in its packages.
         read_settings: reads the kind's own keys from the top of the manifest.
         load: makes networks of manifest, graphs and loaded parts, both by name.
         parts: names of the packages that its packages are made of; `any`: one or more, named by the manifest.

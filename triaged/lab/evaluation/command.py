@@ -20,7 +20,7 @@ from triaged.config.settings import Config, ModelsSection
 from triaged.config.shipped import shipped
 from triaged.daemon.examinations import engine_and_pipeline
 from triaged.errors import ConfigError
-from triaged.exams.ct.pipelines.pipeline import Pipeline
+from triaged.exams.ct.engines import Pipeline
 from triaged.exams.ct.pipelines.threshold import THRESHOLD_ENGINE
 from triaged.inference.package import read_manifest
 from triaged.lab.evaluation.cases import BadCase, Case, read_cases

@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from triaged.errors import TryLater, UnreadableStudy
+from triaged.exams.ct.engines import Pipeline
 from triaged.exams.ct.finding import LungAnalysis
-from triaged.exams.ct.pipelines.pipeline import Pipeline
 from triaged.imaging.geometry import Geometry
 from triaged.lab.evaluation.cases import BadCase, Case
 from triaged.lab.evaluation.images import Images, read_images

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.export import Dim
 
 from triaged.inference.kinds.ct_multitask import CT_MULTITASK, Thresholds
-from triaged.inference.manifest import MANIFEST_NAME, Code
+from triaged.inference.manifest import MANIFEST_NAME
 from triaged.lab.networks.multitask import (
     SMALLEST_AXIS,
     LungNetwork,
@@ -26,6 +26,7 @@ from triaged.lab.networks.multitask import (
     SegmentationBranch,
     pool_in_plane,
 )
+from triaged.study.concepts import Code
 
 SPACING_MM: Final = (2.0, 2.0)
 WINDOW_HU: Final = (-1000, 300)

@@ -20,7 +20,7 @@ from ruamel.yaml.error import YAMLError
 from triaged.errors import ConfigError, ModelRefused
 from triaged.imaging.window import to_unit
 from triaged.inference.kinds.ct_multitask import CT_MULTITASK, CtNetworks, Thresholds
-from triaged.inference.manifest import MANIFEST_NAME, Code
+from triaged.inference.manifest import MANIFEST_NAME
 from triaged.inference.package import load_of_kind
 from triaged.lab.networks.multitask import LungNetwork, MultitaskSpatial1
 from triaged.lab.packages.export import Label, Storage, write_package
@@ -28,6 +28,7 @@ from triaged.lab.phantom.generate import generate
 from triaged.lab.phantom.options import PhantomOptions
 from triaged.lab.training.order import RECORD
 from triaged.lab.training.trained import read_trained
+from triaged.study.concepts import Code
 
 CODES: Final = {
     "lung": Code("39607008", "SCT", "Lung"),

@@ -16,8 +16,8 @@ import numpy as np
 from numpy.random import Generator
 
 from triaged.errors import UnreadableStudy
+from triaged.exams.ct.engines import Pipeline
 from triaged.exams.ct.finding import Acquisition, CtNumbers, LungAnalysis
-from triaged.exams.ct.pipelines.pipeline import Pipeline
 from triaged.imaging.volume import Volume
 from triaged.lab.protocols.variation import Footprint, Kernel, Protocol, field_of_view, scanned
 

@@ -61,12 +61,12 @@ def frames_of(headers: Sequence[Dataset]) -> tuple[Frame, ...]:
 
 
 def frame_count(header: Dataset) -> int:
-    """Return how many frames a file says that it holds."""
+    """Return Number of Frames of a file, 1 where it is absent."""
     return max(1, integer(attribute(header, "NumberOfFrames")) or 1)
 
 
 def frame_groups(header: Dataset) -> tuple[Groups, ...]:
-    """Return, for each frame, where its attributes may stand.
+    """Return, for each frame, the data sets that its attributes may be in.
 
     Raises:
         UnreadableStudy: the image has several frames and does not describe each.

@@ -17,7 +17,7 @@ from pydicom import Dataset
 
 from triaged.dicom.files import read_header_only, stored_frames, undecodable
 from triaged.dicom.quiet import without_warnings
-from triaged.exams.ct.choice import MAX_SPACING_MM, MIN_SLICES
+from triaged.exams.ct.choice import ScopeOptions
 from triaged.exams.ct.decoding.acquisition import acquisition_of
 from triaged.exams.ct.decoding.frames import Frame, frames_of
 from triaged.exams.ct.decoding.grid import Placed, place
@@ -27,14 +27,6 @@ from triaged.imaging.geometry import Geometry, Reorientation, canonical_reorient
 from triaged.imaging.volume import Volume
 
 Voxels = NDArray[np.int16] | NDArray[np.float32]
-
-
-@dataclass(frozen=True, slots=True)
-class DecodeOptions:
-    """What a series must have to be read."""
-
-    min_slices: int = MIN_SLICES
-    max_spacing_mm: float = MAX_SPACING_MM
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,7 +47,7 @@ class DecodedSeries:
     acquisition: Acquisition
 
 
-def decode_series(instances: Sequence[Path], options: DecodeOptions | None = None) -> DecodedSeries:
+def decode_series(instances: Sequence[Path], options: ScopeOptions | None = None) -> DecodedSeries:
     """Decode the instances of one series, given in any order as DICOM files.
 
     Voxels are int16, or float32 where a rescale slope or intercept has a fraction. Values below -1024 HU and padding
@@ -65,7 +57,7 @@ def decode_series(instances: Sequence[Path], options: DecodeOptions | None = Non
         UnreadableStudy: the series is not one volume of Hounsfield units, with the reason.
         TryLater: a file could not be read from the disk.
     """
-    options = options or DecodeOptions()
+    options = options or ScopeOptions()
     with warnings.catch_warnings():
         # pydicom warns of odd values and quotes them, patient attributes too: not into the operator's log
         warnings.simplefilter("ignore")

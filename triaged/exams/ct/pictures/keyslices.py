@@ -6,20 +6,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 from scipy import ndimage
 
 from triaged.exams.ct.finding import LungAnalysis
 from triaged.exams.ct.pictures.colour import OUTLINE, edge, in_runs
 from triaged.exams.ct.pictures.display import lungs_outline, resampled
-from triaged.exams.ct.pictures.projection import Projection, Region
+from triaged.exams.ct.pictures.projection import Projection, Region, extent
 from triaged.exams.ct.pictures.zones import Counts
 from triaged.imaging.geometry import Reorientation
 from triaged.imaging.volume import Volume
 from triaged.imaging.window import to_unit
+from triaged.results.capture import Picture
 from triaged.results.identity import sent_text
-from triaged.results.page import Picture
 from triaged.results.source import SourceSeries
 
 LESION = (255, 210, 0)
@@ -34,7 +33,7 @@ _THIRDS = ("upper", "middle", "lower")
 
 @dataclass(frozen=True, slots=True)
 class KeySlice:
-    """One slice of the canonical volume that stands for a third of the lungs; on it are `affected` of `lung` voxels."""
+    """One slice of the canonical volume chosen for a third of the lungs; on it are `affected` of `lung` voxels."""
 
     third: str
     index: int
@@ -71,7 +70,7 @@ def lungs_field(reading: LungAnalysis) -> Field:
     _, rows_mm, columns_mm = reading.lesion.geometry.spacing_mm
     footprint = np.logical_or.reduce(reading.right_lung.voxels) | np.logical_or.reduce(reading.left_lung.voxels)
     return Field(
-        _widened(footprint.any(axis=1), _MARGIN_MM / rows_mm), _widened(footprint.any(axis=0), _MARGIN_MM / columns_mm)
+        extent(footprint.any(axis=1), _MARGIN_MM / rows_mm), extent(footprint.any(axis=0), _MARGIN_MM / columns_mm)
     )
 
 
@@ -102,7 +101,7 @@ def locator(coronal: Projection, index: int, pixel_mm: float) -> Picture:
     picture[min(row, lungs.shape[0] - 1)] = 255
     margin = _MARGIN_MM / pixel_mm
     rows, columns = np.asarray(lungs.any(axis=1)), np.asarray(lungs.any(axis=0))
-    return np.ascontiguousarray(picture[_widened(rows, margin), _widened(columns, margin)])
+    return np.ascontiguousarray(picture[extent(rows, margin), extent(columns, margin)])
 
 
 def field_mm(volume: Volume, field: Field) -> tuple[float, float]:
@@ -125,10 +124,3 @@ def slice_names(sources: Sequence[Dataset], source: SourceSeries, reorientation:
 
 def _fine(region: Region, spacing_mm: tuple[float, float], pixel_mm: float) -> Region:
     return resampled(region.astype(np.float32), spacing_mm, pixel_mm) >= 0.5
-
-
-def _widened(occupied: NDArray[np.bool_], margin: float) -> slice:
-    indices = np.flatnonzero(occupied)
-    if indices.size == 0:
-        return slice(0, occupied.size)
-    return slice(max(0, int(indices[0] - margin)), min(occupied.size, int(indices[-1] + margin) + 1))

@@ -21,27 +21,18 @@ from triaged.exams.ct.pictures.wording import analysis_lines, other_engine, slic
 from triaged.exams.ct.pictures.zones import LungThirds, lung_thirds
 from triaged.exams.exam import Earlier
 from triaged.imaging.volume import Volume
+from triaged.results.capture import Page, Picture
 from triaged.results.identity import sent_text
-from triaged.results.instance import notice
-from triaged.results.layout import (
-    AMBER,
-    CAPTION,
-    LARGE,
-    MARGIN,
-    PAGE_WIDTH,
-    TOP,
-    Heading,
-    Markers,
-    Sheet,
-)
-from triaged.results.page import Page, Picture
+from triaged.results.instance import ResultSeries
+from triaged.results.layout import AMBER, CAPTION, LARGE, MARGIN, PAGE_WIDTH, TOP, Heading, Markers, Sheet
 from triaged.results.provenance import Provenance
 from triaged.results.wording import Lines, percent, reason_lines, revision_note, written_date
 from triaged.study.assessment import Reason
+from triaged.study.kinds import ObjectKind
 from triaged.study.ranking import Ranking
 
 PICTURES_TITLE = "CT-derived projection"
-_NOTICE = notice(PICTURES_TITLE)
+_NOTICE = ResultSeries(ObjectKind.SC, PICTURES_TITLE).notice
 _PROJECTED, _SLICED = "Parallel projection on the CT grid", "A slice of the CT"
 _CORONAL, _SAGITTAL, _AXIAL = Markers("R", "L", "H", "F"), Markers("A", "P", "H", "F"), Markers("R", "L", "A", "P")
 _SIDE = 46  # room beside a view for the numbers of its thirds

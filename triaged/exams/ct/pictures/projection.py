@@ -148,7 +148,7 @@ def _rays(voxels: NDArray[np.generic], lesion: Region, lungs: tuple[Region, ...]
         on_rows, on_columns = inside.any(axis=1), inside.any(axis=0)
         if not on_rows.any():
             continue
-        part = _extent(on_rows, 0.0), _extent(on_columns, 0.0)
+        part = extent(on_rows, 0.0), extent(on_columns, 0.0)
         along = part[2 - axis]
         weight = inside[part].astype(np.float32)
         lung[index, along] = weight.sum(axis=axis - 1)
@@ -172,7 +172,7 @@ def _cuts(lung: Region, profile: Counts, axis: int) -> list[Cut]:
 
 
 def _attenuations(volume: Volume, column_ranges: list[slice]) -> tuple[Image, list[Image]]:
-    """Return line integrals along rows, and along each range of columns, in one pass that holds one slice at a time."""
+    """Return line integrals along rows, and along each range of columns, in one pass, one slice in memory at a time."""
     slices, rows, columns = volume.geometry.shape
     _, rows_mm, columns_mm = volume.geometry.spacing_mm
     body, steps = _body(volume)
@@ -213,14 +213,14 @@ def _mean_column(lung: Region) -> float:
 def cropped(views: tuple[Projection, ...]) -> tuple[Projection, ...]:
     """Return the views cut to the lungs' height, the same for all, and to the body's width, with a margin."""
     longest = np.stack([view.path_mm.max(axis=1) for view in views]).max(axis=0)
-    rows = _extent(longest > 0, _MARGIN_MM / views[0].spacing_mm[0])
+    rows = extent(longest > 0, _MARGIN_MM / views[0].spacing_mm[0])
     return tuple(_cut(view, rows) for view in views)
 
 
 def _cut(view: Projection, rows: slice) -> Projection:
     attenuation = view.attenuation[rows]
     in_body = attenuation.max(axis=0) > 0.05 * float(attenuation.max(initial=0.0))
-    columns = _extent(in_body, 8.0 / view.spacing_mm[1])
+    columns = extent(in_body, 8.0 / view.spacing_mm[1])
     part = (rows, columns)
     return Projection(
         direction=view.direction,
@@ -236,7 +236,8 @@ def _cut(view: Projection, rows: slice) -> Projection:
     )
 
 
-def _extent(occupied: NDArray[np.bool_], margin: float) -> slice:
+def extent(occupied: NDArray[np.bool_], margin: float) -> slice:
+    """Return the indices from the first occupied one to the last, with a margin; all where none is."""
     indices = np.flatnonzero(occupied)
     if indices.size == 0:
         return slice(0, occupied.size)

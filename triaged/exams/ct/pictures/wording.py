@@ -55,7 +55,7 @@ def other_engine(prior: Prior, provenance: Provenance) -> str:
 
 def slice_line(chosen: KeySlice, geometry: Geometry, name: str) -> tuple[str, ...]:
     """Return where a key slice lies in the series, and how much of the lung is affected on it."""
-    z_mm = float(geometry.position_mm((float(chosen.index), 0.0, 0.0))[2])
+    z_mm = float(geometry.position_mm((chosen.index, 0, 0))[2])
     count = geometry.shape[0]
     place = [f"Slice {count - chosen.index} of {count} from the head", *([name] if name else []), f"z {z_mm:.1f} mm"]
     if not chosen.affected:

@@ -1,4 +1,4 @@
-"""Counts what the masks hold: shares, volumes, grade and quality flags of one series.
+"""Measures the masks of one series: shares, volumes, grade and quality flags.
 
 Must not know how the masks came about. Everything is counted on the volume's own grid; a share is never reported where
 the lungs it refers to are not there.
@@ -40,7 +40,7 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Lungs:
-    """Both lungs on the volume's own grid; in single-lung mode `right` holds all of them."""
+    """Both lungs on the volume's own grid; in single-lung mode `right` is all of them."""
 
     right: Mask
     left: Mask

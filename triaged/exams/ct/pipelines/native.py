@@ -65,9 +65,8 @@ def _told_apart(
 
 def _nearest(target: Geometry, grid: Geometry, axis: int) -> NDArray[np.intp]:
     """Return for each index of `target` along one axis the nearest one of `grid`."""
-    x, y, z = (float(mm) for mm in target.affine[:3, 3])
     scale = target.spacing_mm[axis] / grid.spacing_mm[axis]
-    at = grid.index_of((x, y, z))[axis] + scale * np.arange(target.shape[axis])
+    at = grid.index_of(target.affine[:3, 3])[axis] + scale * np.arange(target.shape[axis])
     nearest: NDArray[np.intp] = np.clip(np.rint(at), 0, grid.shape[axis] - 1).astype(np.intp)
     return nearest
 

@@ -39,7 +39,7 @@ Points = NDArray[np.float64]
 
 
 class SplitMethod(Enum):
-    """What told the lungs apart."""
+    """What separated the lungs."""
 
     COMPONENTS = "components"
     CLUSTERING = "clustering"
