@@ -67,6 +67,26 @@ BROAD_EXCEPTS = {
 ROOMS_WITH_A_CLOCK = {"cli", "daemon", "lab"}
 ROOMS_WITH_AN_ENVIRONMENT = {"cli", "daemon", "lab"}
 ROOMS_THAT_WRITE_FILES = {"spool", "store/tables/sqlite.py", "lab"}
+CT_WORDS = re.compile(r"(?<![A-Za-z])(CT|HU|mL|[Ll]ungs?)(?![a-z])")
+SPEAKS_OF_CT = {
+    "exams/ct": "the examination itself",
+    "lab": "makes and measures its models",
+    "study/concepts.py": "the table of what is measured",
+    "inference/kinds": "each kind knows what its networks read",
+    "store/migrations": "old columns",
+    "study/assessment.py": "codes of reasons, which sites have in their lists",
+    "study/finding.py": "codes of quality, the same",
+    "study/kinds.py": "what a refusal means, in words",
+    "triage/follow_up.py": "shares of lung volume are the only numbers compared so far",
+    "results/codes.py": "codes that reports have had from the first version",
+    "results/source.py": "the class that is named where a sender gave none",
+    "dicom/header.py": "names of the standard",
+    "web/entries.py": "the columns of the list",
+    "web/view.py": "what the classes mean, in words",
+    "web/slices.py": "descriptions of the API",
+    "cli/program.py": "what the program is for",
+}
+"""Where the product may name what only a CT has, and why; everything else holds for any examination."""
 PATIENT_WORDS = re.compile(r"(?i)^(patient.*|person(_?name)?|accession_?number|birth_?date)$")
 MOST_LINES = 300
 MOST_LINES_OF_A_FUNCTION = 50
@@ -148,6 +168,23 @@ def _errors_with_patient_attributes(tree: ast.Module) -> Iterator[Finding]:
             yield from _patient_words(node.exc)
 
 
+def _words_of_ct(tree: ast.Module) -> Iterator[Finding]:
+    """Find names and texts, but not descriptions, that speak of CT."""
+    described = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    for node in ast.walk(tree):
+        words = ""
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in described:
+            words = node.value
+        elif isinstance(node, ast.Name | ast.Attribute):
+            words = (node.id if isinstance(node, ast.Name) else node.attr).replace("_", " ")
+        elif isinstance(node, ast.FunctionDef | ast.ClassDef):
+            words = node.name.replace("_", " ")
+        elif isinstance(node, ast.arg | ast.keyword):
+            words = (node.arg or "").replace("_", " ")
+        if CT_WORDS.search(words):
+            yield getattr(node, "lineno", 0), words
+
+
 def _clock_readings(tree: ast.Module) -> Iterator[Finding]:
     for call in _calls(tree):
         name = ast.unparse(call.func)
@@ -223,6 +260,8 @@ def _broken(rule: Rule, allowed: set[str] | None = None) -> list[str]:
         (_logs_of_patient_attributes, "log.info('kept', who=dataset.PatientName)"),
         (_logs_of_patient_attributes, "log.info('kept', who=dataset['AccessionNumber'])"),
         (_errors_with_patient_attributes, "raise ValueError(f'found {dataset.PatientBirthDate}')"),
+        (_words_of_ct, "f'{share} of the lung'"),
+        (_words_of_ct, "lung_ml = 1"),
         (_clock_readings, "now = datetime.now(UTC)"),
         (_environment_readings, "path = os.environ['HOME']"),
         (_file_writings, "with path.open('wb') as file: pass"),
@@ -273,6 +312,18 @@ def test_no_log_line_and_no_error_names_a_patient() -> None:
 def test_rooms_read_neither_clock_nor_environment() -> None:
     assert not (broken := _broken(_clock_readings, ROOMS_WITH_A_CLOCK)), "\n".join(broken)
     assert not (broken := _broken(_environment_readings, ROOMS_WITH_AN_ENVIRONMENT)), "\n".join(broken)
+
+
+def test_only_the_examination_speaks_of_ct() -> None:
+    allowed = {str(path.relative_to(PACKAGE)) for name in SPEAKS_OF_CT for path in _below(name)}
+    assert not (broken := _broken(_words_of_ct, allowed)), "\n".join(broken)
+    idle = [name for name in SPEAKS_OF_CT if not any(any(_words_of_ct(_tree(path))) for path in _below(name))]
+    assert not idle
+
+
+def _below(name: str) -> list[Path]:
+    path = PACKAGE / name
+    return [path] if path.suffix else sorted(path.rglob("*.py"))
 
 
 def test_files_are_written_in_few_places_only() -> None:

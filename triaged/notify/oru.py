@@ -16,7 +16,7 @@ from typing import assert_never
 
 from triaged.study.assessment import Assessed, Failed, OutOfScope
 from triaged.study.concepts import PRIVATE_SCHEME as SCHEME
-from triaged.study.concepts import Output
+from triaged.study.concepts import SERVICE, SERVICE_SECTION, Output
 from triaged.study.finding import Finding
 from triaged.study.notification import Change, Notification, Scored
 from triaged.study.ranking import RequestPriority, TriageClass
@@ -102,11 +102,11 @@ def _obr(change: Change, patient: Patient | None) -> str:
     fields = {
         1: "1",
         3: accession,
-        4: f"CT-TRIAGE^Chest CT triage^{SCHEME}",
+        4: f"{SERVICE.value}^{SERVICE.meaning}^{SERVICE.scheme}",
         7: "" if patient is None else _study_moment(patient),
         18: accession,
         22: _moment(change.at),
-        24: "CT",
+        24: SERVICE_SECTION,
         25: "P",
     }
     return _segment("OBR", *(fields.get(number, "") for number in range(1, max(fields) + 1)))

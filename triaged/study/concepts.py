@@ -120,6 +120,11 @@ LEFT_LUNG: Final = Site("left", Code("44029006", "SCT", "Left lung"), "left lung
 LUNGS: Final = Site("total", Code("39607008", "SCT", "Lung"), "lungs", "both lungs")
 SITES: Final[Mapping[str, Site]] = {each.name: each for each in (RIGHT_LUNG, LEFT_LUNG, LUNGS)}
 
+SERVICE: Final = private("CT-TRIAGE", "Chest CT triage")
+"""What this program does for a study, as other systems list it."""
+SERVICE_SECTION: Final = "CT"
+"""The department that it is done in (HL7 table 0074)."""
+
 COVID_19: Final = Disease("covid-19", Code("840539006", "SCT", "COVID-19"))
 DISEASES: Final[Mapping[str, Disease]] = {COVID_19.name: COVID_19}
 

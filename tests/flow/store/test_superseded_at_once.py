@@ -193,7 +193,7 @@ def _die_when_refused(url: str) -> None:
     def die(*_: object, **__: object) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
-    with mock.patch.object(outboxes, "withdraw_if_pending", die):  # the refusal is written, the pictures are not posted yet
+    with mock.patch.object(outboxes, "withdraw_if_pending", die):  # refused, but no picture posted yet
         outbox.refused(item, error="0122H", now=at(2))
 
 

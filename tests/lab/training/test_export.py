@@ -25,7 +25,7 @@ from triaged.errors import ConfigError, ModelRefused
 from triaged.exams.ct.finding import CtNumbers
 from triaged.exams.ct.options import CtOptions
 from triaged.exams.ct.pipelines.networks import CtPipeline
-from triaged.imaging.window import to_unit
+from triaged.exams.ct.window import to_unit
 from triaged.inference.kinds.ct_multitask import CT_MULTITASK, CtMultitask, CtSettings, LesionMaps, Thresholds
 from triaged.inference.manifest import Manifest
 from triaged.inference.package import load_of_kind, read_manifest

@@ -13,8 +13,8 @@ from PIL import Image
 from triaged.exams.ct.decoding.slices import SliceStack, read_regions, read_slices
 from triaged.exams.ct.pictures.colour import edge
 from triaged.exams.ct.pictures.keyslices import LESION, LUNG_WINDOW_HU
+from triaged.exams.ct.window import to_unit
 from triaged.exams.exam import SliceList
-from triaged.imaging.window import to_unit
 
 _JPEG_QUALITY = 90
 _LESION_LABEL = "Lung opacity"

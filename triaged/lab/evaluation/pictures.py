@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy import ndimage
 
+from triaged.exams.ct.window import to_unit
 from triaged.imaging.regions import bounding_box
-from triaged.imaging.window import to_unit
 from triaged.lab.evaluation.row import Outcome, Row
 from triaged.lab.evaluation.run import Compared
 

@@ -18,7 +18,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from triaged.errors import ConfigError, ModelRefused
-from triaged.imaging.window import to_unit
+from triaged.exams.ct.window import to_unit
 from triaged.inference.kinds.ct_multitask import CT_MULTITASK, CtNetworks, Thresholds
 from triaged.inference.manifest import MANIFEST_NAME
 from triaged.inference.package import load_of_kind

@@ -21,7 +21,7 @@ from onnx import ModelProto, numpy_helper
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quant_pre_process, quantize_static
 
 from triaged.errors import ConfigError, ModelRefused
-from triaged.imaging.window import to_unit
+from triaged.exams.ct.window import to_unit
 from triaged.inference.kinds.ct_multitask import CT_MULTITASK, CtNetworks, CtSettings
 from triaged.inference.manifest import MANIFEST_NAME, Manifest
 from triaged.inference.package import load_of_kind

@@ -14,9 +14,9 @@ from triaged.exams.ct.pictures.colour import OUTLINE, edge, in_runs
 from triaged.exams.ct.pictures.display import lungs_outline, resampled
 from triaged.exams.ct.pictures.projection import Projection, Region, extent
 from triaged.exams.ct.pictures.zones import Counts
+from triaged.exams.ct.window import to_unit
 from triaged.imaging.geometry import Reorientation
 from triaged.imaging.volume import Volume
-from triaged.imaging.window import to_unit
 from triaged.results.capture import Picture
 from triaged.results.identity import sent_text
 from triaged.results.source import SourceSeries

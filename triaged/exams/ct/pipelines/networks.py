@@ -23,10 +23,10 @@ from triaged.exams.ct.pipelines.measure import LUNGS_ML, Verdict, body_ml, deman
 from triaged.exams.ct.pipelines.native import Probability, lesion_on, lungs_on
 from triaged.exams.ct.pipelines.slabs import slabs_of
 from triaged.exams.ct.pipelines.split import Split, split
+from triaged.exams.ct.window import to_unit
 from triaged.imaging.regions import bounding_box
 from triaged.imaging.resample import resample_in_plane
 from triaged.imaging.volume import Mask, Volume
-from triaged.imaging.window import to_unit
 from triaged.inference.kinds.ct_multitask import CtNetworks
 from triaged.study.finding import QualityFlag
 

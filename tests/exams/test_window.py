@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from triaged.imaging.window import to_unit
+from triaged.exams.ct.window import to_unit
 
 
 def test_the_window_ends_map_to_zero_and_one_and_the_middle_to_a_half() -> None:
