@@ -27,7 +27,6 @@ from triaged.study.commitment import (
 
 log = structlog.get_logger()
 
-_UNDERSTOOD = (Status.SUCCESS, "")
 _MOST_MESSAGE_IDS = 0xFFFF
 _MOST_UNANSWERED = 100
 
@@ -67,7 +66,7 @@ class CommitmentScp:
         except TryLater as later:
             log.warning("storage commitment put off, the peer has to come again", why=str(later), **self._caller.fields)
             return Status.RESOURCE_LIMITATION, "cannot be kept now, try again later"
-        return _UNDERSTOOD
+        return Status.SUCCESS, ""
 
     def take_report(self) -> bytes:
         """Return the PDUs to send behind the response to the last request, if there is a report; once."""

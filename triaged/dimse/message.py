@@ -1,6 +1,6 @@
 """Puts DIMSE messages together from the P-DATA PDUs of one connection (PS3.8 annex E), without holding them in memory.
 
-Knows no command: it tells command set from data set and hands both on.
+Knows no command: it tells command set from data set and passes both on.
 """
 
 from __future__ import annotations

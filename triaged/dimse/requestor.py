@@ -108,7 +108,7 @@ def outcome_of(status: Dataset, association: Association, *, final: Collection[i
 
 
 def _send_at_once(event: evt.Event) -> None:
-    """Switch off Nagle's algorithm: it would hold back the end of every object for a round trip."""
+    """Switch off Nagle's algorithm: it would delay the end of every object for a round trip."""
     transport = event.assoc.dul.socket
     if transport is not None and transport.socket is not None:
         transport.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

@@ -195,7 +195,7 @@ def _paragraph(text: str) -> str:
 def _person_name(name: str) -> str:
     """Return a DICOM person name (PS3.5 6.2, PN) as XPN of the kind "legal".
 
-    Of its groups the first that says anything is taken; prefix and suffix stand the other way round in HL7.
+    Of its groups the first that says anything is taken; prefix and suffix are the other way round in HL7.
     """
     group = next((each for each in name.split("=") if each.strip("^ ")), "")
     family, given, middle, prefix, suffix = [_plain(each.strip()) for each in (*group.split("^"), *[""] * 5)[:5]]
