@@ -195,8 +195,8 @@ def resend(
         if study is not None:
             Rankings(database).ranking_input(study, now=now)  # refuses a study that is not known
         number, changes = outbox.resend(study, destination, now=now), pushes.resend(study, destination, now=now)
-    told = f" {changes} change{'' if changes == 1 else 's'} will be told again." if changes else ""
-    out.print(f"{number} object{'' if number == 1 else 's'} will be sent again.{told}")
+    renotified = f" {changes} change{'' if changes == 1 else 's'} will be told again." if changes else ""
+    out.print(f"{number} object{'' if number == 1 else 's'} will be sent again.{renotified}")
 
 
 @app.command()

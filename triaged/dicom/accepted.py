@@ -1,6 +1,6 @@
 """What the daemon accepts from a sender: the transfer syntaxes it can decode, and which SOP classes are storage.
 
-Knows no sockets: the wire negotiates with these two answers. A transfer syntax stands in the table only while a test
+Knows no sockets: the wire negotiates with these two answers. A transfer syntax is in the table only while a test
 decodes a real file of it; accepting what cannot be read would move the failure from the sender, who could send it
 otherwise, to the reader, who could not.
 """

@@ -34,7 +34,7 @@ Value = str | int | list[Dataset]
 """What an attribute is made of; a list is the items of a sequence."""
 
 Groups = tuple[Dataset, ...]
-"""Where a frame's attributes may stand, the most specific place first: its own functional groups, the shared ones, the
+"""Where a frame's attributes may be, the most specific place first: its own functional groups, the shared ones, the
 image itself."""
 
 
@@ -88,13 +88,13 @@ def numbers(value: object) -> tuple[float, ...]:
 
 
 def number(value: object) -> float | None:
-    """Return the one finite number that a value holds, or None."""
+    """Return the one finite number that a value is, or None."""
     found = numbers(value)
     return found[0] if len(found) == 1 else None
 
 
 def integer(value: object) -> int | None:
-    """Return the one whole number that a value holds, or None."""
+    """Return the one whole number that a value is, or None."""
     found = number(value)
     return int(found) if found is not None and found == int(found) else None
 

@@ -36,9 +36,9 @@ def read_header_only(path: Path) -> Dataset:
 
 
 def stored_frames(path: Path, header: Dataset, indices: Sequence[int] | None = None) -> Iterator[NDArray[np.generic]]:
-    """Yield the stored values of frames of a file, of all unless told, one at a time.
+    """Yield the stored values of frames of a file, of all unless `indices` are given, one at a time.
 
-    Only a deflated file is held as a whole.
+    Only a deflated file is in memory as a whole.
     """
     try:
         deflated = header.file_meta.get("TransferSyntaxUID") == DEFLATED

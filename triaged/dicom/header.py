@@ -22,7 +22,7 @@ OWN_MANUFACTURER = "triaged"
 """Manufacturer of the objects we write, and what their Manufacturer's Model Name begins with."""
 
 _INFLATE_AT_MOST = 64 * 1024 * 1024
-"""The header stands in front of the pixels, and a deflated bomb may not take the memory."""
+"""The header is in front of the pixels, and a deflated bomb may not take the memory."""
 
 _LAST = "PerFrameFunctionalGroupsSequence"
 """The last attribute that is looked at."""
@@ -153,12 +153,11 @@ def _image(elements: Elements, sop_class_uid: str) -> InstanceHeader:
 
 
 def _has_rescale(elements: Elements) -> bool | None:
-    both = elements.has("RescaleSlope") and elements.has("RescaleIntercept")
-    return True if both else None
+    return (elements.has("RescaleSlope") and elements.has("RescaleIntercept")) or None
 
 
 class _Groups:
-    """Where an attribute may stand: the data set itself, the shared functional groups, or those of the first frame."""
+    """Where an attribute may be: the data set itself, the shared functional groups, or those of the first frame."""
 
     def __init__(self, elements: Elements) -> None:
         shared = elements.first_item("SharedFunctionalGroupsSequence")

@@ -1,4 +1,4 @@
-"""Encodes what stands in front of a data set in a DICOM file: preamble, prefix, file meta information (PS3.10 7.1).
+"""Encodes what is in front of a data set in a DICOM file: preamble, prefix, file meta information (PS3.10 7.1).
 
 Knows no files: it returns bytes, and the data set itself is never touched.
 """

@@ -79,7 +79,7 @@ class Workitem:
 
 
 class Named:
-    """What can be told of a row by its Study Instance UID alone, so that a search need not read the others."""
+    """What is known of a row by its Study Instance UID alone, so that a search need not read the others."""
 
     tags = frozenset(int(tag_for_keyword(keyword) or 0) for keyword in ("SOPInstanceUID", "StudyInstanceUID"))
 

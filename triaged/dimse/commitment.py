@@ -138,7 +138,7 @@ def _uid(elements: Elements, keyword: str) -> str:
 
 
 def _check_count(content: bytes, transfer_syntax_uid: str, understood: int) -> None:
-    """Compare with how often the tag of a reference stands in the data set, wherever the reading has stopped."""
+    """Compare with how often the tag of a reference is in the data set, wherever the reading has stopped."""
     if not understood:
         raise ValueError("expected references to instances, found none")
     tag = tag_for_keyword("ReferencedSOPInstanceUID") or 0

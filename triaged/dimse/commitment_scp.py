@@ -14,6 +14,7 @@ from pynetdicom.presentation import PresentationContextTuple
 
 from triaged.dimse import commitment
 from triaged.dimse.command import Answer, CommandField, Request, Response, Status, encode_event_report, encoded
+from triaged.dimse.message import joined
 from triaged.dimse.negotiation import Caller
 from triaged.errors import TryLater
 from triaged.steps.ports import CommitmentProvider
@@ -26,7 +27,6 @@ from triaged.study.commitment import (
 
 log = structlog.get_logger()
 
-_UNDERSTOOD = (Status.SUCCESS, "")
 _MOST_MESSAGE_IDS = 0xFFFF
 _MOST_UNANSWERED = 100
 
@@ -48,14 +48,12 @@ class CommitmentScp:
         refusal = _objection_to(request)
         if refusal is not None:
             return refusal
-        data_set = bytearray()
-        for piece in content:
-            data_set += piece
-            if len(data_set) > commitment.LONGEST_DATA_SET:
-                return Status.RESOURCE_LIMITATION, "too many references in one request"
+        data_set = joined(content, at_most=commitment.LONGEST_DATA_SET)
+        if data_set is None:
+            return Status.RESOURCE_LIMITATION, "too many references in one request"
         decode = commitment.decode_request if _is_question(request) else commitment.decode_report
         try:
-            said = decode(bytes(data_set), str(context.transfer_syntax))
+            said = decode(data_set, str(context.transfer_syntax))
         except ValueError as error:
             log.warning("storage commitment not understood", why=str(error), **self._caller.fields)
             too_many = isinstance(error, commitment.TooMany)
@@ -68,7 +66,7 @@ class CommitmentScp:
         except TryLater as later:
             log.warning("storage commitment put off, the peer has to come again", why=str(later), **self._caller.fields)
             return Status.RESOURCE_LIMITATION, "cannot be kept now, try again later"
-        return _UNDERSTOOD
+        return Status.SUCCESS, ""
 
     def take_report(self) -> bytes:
         """Return the PDUs to send behind the response to the last request, if there is a report; once."""

@@ -30,7 +30,7 @@ from triaged.dimse.command import (
     encoded,
 )
 from triaged.dimse.link import Link
-from triaged.dimse.message import Message, ProtocolError
+from triaged.dimse.message import Message, ProtocolError, joined
 from triaged.dimse.negotiation import AbortReason, Caller
 from triaged.errors import TryLater
 from triaged.steps.ports import WorklistProvider
@@ -63,7 +63,7 @@ class FindScp:
         if request.sop_class_uid != context.abstract_syntax or not request.has_data_set:
             return Status.IDENTIFIER_DOES_NOT_MATCH, "expected an identifier, and the SOP class of its context"
         try:
-            query = _decoded(b"".join(_limited(content)), context.transfer_syntax)
+            query = _decoded(joined(content, at_most=_LONGEST_IDENTIFIER), context.transfer_syntax)
         except ValueError as error:
             log.warning("query not understood", why=str(error), **self._caller.fields)
             return Status.IDENTIFIER_DOES_NOT_MATCH, str(error)
@@ -115,22 +115,10 @@ class FindScp:
         return command.message_id == request.message_id
 
 
-def _limited(content: Iterator[bytes]) -> Iterator[bytes]:
-    """Return an identifier's pieces.
-
-    Raises:
-        ValueError: it is longer than any that is meant seriously.
-    """
-    length = 0
-    for piece in content:
-        length += len(piece)
-        if length > _LONGEST_IDENTIFIER:
-            raise ValueError(f"expected an identifier of at most {_LONGEST_IDENTIFIER} bytes, found a longer one")
-        yield piece
-
-
 @without_warnings()
-def _decoded(content: bytes, syntax: UID) -> Query:
+def _decoded(content: bytes | None, syntax: UID) -> Query:
+    if content is None:
+        raise ValueError(f"expected an identifier of at most {_LONGEST_IDENTIFIER} bytes, found a longer one")
     try:
         return query_of(dsutils.decode(BytesIO(content), syntax.is_implicit_VR, syntax.is_little_endian))
     except DAMAGED as error:

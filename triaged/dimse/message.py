@@ -1,6 +1,6 @@
 """Puts DIMSE messages together from the P-DATA PDUs of one connection (PS3.8 annex E), without holding them in memory.
 
-Knows no command: it tells command set from data set and hands both on.
+Knows no command: it tells command set from data set and passes both on.
 """
 
 from __future__ import annotations
@@ -47,12 +47,10 @@ class Message:
         Raises:
             ProtocolError, Aborted, PeerGone: there will be none.
         """
-        content = bytearray()
-        for chunk in self._values(_IS_COMMAND):
-            content += chunk
-            if len(content) > _LONGEST_COMMAND_SET:
-                raise ProtocolError(AbortReason.INVALID_PARAMETER, "command set is longer than any real one")
-        return bytes(content)
+        content = joined(self._values(_IS_COMMAND), at_most=_LONGEST_COMMAND_SET)
+        if content is None:
+            raise ProtocolError(AbortReason.INVALID_PARAMETER, "command set is longer than any real one")
+        return content
 
     def data_set(self) -> Iterator[bytes]:
         """Return the encoded data set piece by piece.
@@ -98,3 +96,13 @@ class Message:
             reason = AbortReason.UNEXPECTED_PDU if known else AbortReason.UNRECOGNIZED_PDU
             raise ProtocolError(reason, f"expected P-DATA, found PDU type {kind:#04x}")
         self._left = length
+
+
+def joined(pieces: Iterator[bytes], *, at_most: int) -> bytes | None:
+    """Return pieces as one, or None as soon as they are longer than `at_most` bytes."""
+    content = bytearray()
+    for piece in pieces:
+        content += piece
+        if len(content) > at_most:
+            return None
+    return bytes(content)

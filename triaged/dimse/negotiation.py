@@ -82,7 +82,7 @@ class AbortReason(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class AssociationRequest:
-    """What a peer asks for; titles without padding. `roles` holds, by SOP class, whether it would be SCU and SCP.
+    """What a peer asks for; titles without padding. `roles` says, by SOP class, whether it would be SCU and SCP.
 
     `max_pdu` is the longest P-DATA that it takes, 0 where it names no limit.
     """

@@ -32,7 +32,7 @@ def rejection_of(request: AssociationRequest, options: ScpOptions) -> Rejection 
 
 
 def may_query(peer: str, options: ScpOptions) -> bool:
-    """Tell whether a peer that has an association may ask for the worklist, which holds names.
+    """Tell whether a peer that has an association may ask for the worklist, which contains names.
 
     Who may store need not be known; who may read has to be: by the list of titles, or by being on this machine.
     """

@@ -16,6 +16,7 @@ from pynetdicom.association import Association
 
 from triaged.dicom.attributes import dataset_of
 from triaged.dicom.quiet import without_warnings
+from triaged.dimse.command import Status
 from triaged.dimse.requestor import Requestor
 from triaged.steps.ports import ImagingRequest, Peer, Unreachable
 from triaged.study.kinds import EXPLICIT, IMPLICIT
@@ -24,7 +25,7 @@ from triaged.study.ranking import URGENCY, RequestPriority
 MODALITY_WORKLIST = "1.2.840.10008.5.1.4.31"
 UPS_QUERY, UPS_WATCH, UPS_PULL = (f"1.2.840.10008.5.1.4.34.6.{number}" for number in (5, 2, 3))
 
-_SUCCESS, _PENDING = 0x0000, (0xFF00, 0xFF01)
+_PENDING = (Status.PENDING, Status.PENDING_WITH_UNSUPPORTED_KEYS)
 _MOST_ANSWERS = 1000
 _MEANINGFUL = frozenset("*?\\")
 """Characters by which a value would ask for more than itself."""
@@ -88,7 +89,7 @@ class OrderPriorities:
         try:
             for number, (status, answer) in enumerate(association.send_c_find(identifier, sop_class)):
                 code = status.get("Status")
-                if code == _SUCCESS:
+                if code == Status.SUCCESS:
                     return [priority for own, priority in found if own or not any(each for each, _ in found)]
                 if code not in _PENDING or number >= _MOST_ANSWERS:
                     return _gone(association, code)

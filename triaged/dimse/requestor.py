@@ -17,12 +17,12 @@ from pynetdicom.events import EventHandlerType
 from pynetdicom.presentation import build_role
 
 from triaged.dicom.part10 import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
+from triaged.dimse.command import Status
 from triaged.steps.ports import Peer, Refused, SendOutcome, Sent, Unreachable
 
 MOST_CONTEXTS = 128
 """How many presentation contexts one association can have: their numbers are odd and one byte long."""
 
-_SUCCESS = 0x0000
 _WARNINGS = (0x0001, 0x0107, 0x0116, *range(0xB000, 0xC000))
 _DUPLICATE_SOP_INSTANCE = 0x0111
 """The peer has the object already: our UIDs are functions of their content, so it is the same one."""
@@ -37,7 +37,7 @@ class Requestor:
         self._connect_timeout_s = connect_timeout_s
         # Files are sent as they are, read piece by piece, instead of being decoded and encoded again.
         _config.STORE_SEND_CHUNKED_DATASET = True
-        # What it would log is in the outcome that we return; its tracebacks of a peer that is away help nobody.
+        # What it would log is in the outcome that we return; its tracebacks of an unreachable peer help nobody.
         logging.getLogger("pynetdicom").setLevel(logging.CRITICAL)
 
     @contextmanager
@@ -98,7 +98,7 @@ def outcome_of(status: Dataset, association: Association, *, final: Collection[i
             association.abort()
         return Unreachable("no answer: the association ended, or the peer was silent for too long")
     comment = str(status.get("ErrorComment", "")).strip()
-    if code == _SUCCESS:
+    if code == Status.SUCCESS:
         return Sent()
     if code in _WARNINGS:
         return Sent(f"warning {code:#06x} {comment}".rstrip())
@@ -108,7 +108,7 @@ def outcome_of(status: Dataset, association: Association, *, final: Collection[i
 
 
 def _send_at_once(event: evt.Event) -> None:
-    """Switch off Nagle's algorithm: it would hold back the end of every object for a round trip."""
+    """Switch off Nagle's algorithm: it would delay the end of every object for a round trip."""
     transport = event.assoc.dul.socket
     if transport is not None and transport.socket is not None:
         transport.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

@@ -66,7 +66,7 @@ class Receiver:
         self._lock = threading.Lock()
         self._served: set[_Served] = set()
         self._ended: list[Sender] = []
-        """Senders that have ended and that the store does not know to have ended, because it was away."""
+        """Senders that have ended and that the store does not know to have ended, because it was unreachable."""
         self._stopping = threading.Event()
 
     def start(self) -> int:
@@ -152,7 +152,7 @@ class Receiver:
                 self._served.discard(served)
 
     def _close(self, sender: Sender) -> None:
-        """Tell the store that a sender has ended; a study may wait for that, so it is told again until it knows."""
+        """Record that a sender has ended; a study may wait for that, so it is tried again until the store has it."""
         try:
             self._intake.close_association(sender, now=self._clock())
         except TryLater as later:

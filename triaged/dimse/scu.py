@@ -89,7 +89,7 @@ class DimseSender:
 
 
 def _batches(wanted: Mapping[str, Sequence[str]]) -> Iterator[dict[str, list[str]]]:
-    """Return proposals in portions that an association can hold."""
+    """Return proposals in portions that fit an association."""
     contexts = iter([(uid, syntax) for uid, syntaxes in wanted.items() for syntax in syntaxes])
     while batch := list(islice(contexts, MOST_CONTEXTS)):
         portion: dict[str, list[str]] = {}

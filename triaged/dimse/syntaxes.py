@@ -38,7 +38,7 @@ def ways_of(outgoing: Outgoing) -> tuple[str, ...]:
 
 
 def proposals_for(outgoing: Outgoing) -> tuple[str, ...]:
-    """Return the transfer syntaxes to propose: the ways, and the default, which every proposal has to hold.
+    """Return the transfer syntaxes to propose: the ways, and the default, which every proposal has to contain.
 
     PS3.5 section 10.1 asks for implicit VR little endian even where it is not wished; it is then accepted and not used.
     An object that is compressed in a way that we do not write is exempt, as it cannot be had otherwise.

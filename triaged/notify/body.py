@@ -24,13 +24,13 @@ _ALWAYS = (
     "severity_total",
     "grade",
 )
-"""Names that stand in every scored result, null where there is no number; others stand where they were measured."""
+"""Names that are in every scored result, null where there is no number; others are there where they were measured."""
 
 
 def body(push: Notification, patient: Patient | None, *, now: datetime) -> bytes:
     """Return the JSON in UTF-8; without a patient it says nothing that names one, the accession number included."""
     change = push.change
-    told: dict[str, Any] = {
+    said: dict[str, Any] = {
         "id": str(push.number),
         "occasion": change.occasion.value,
         "study_instance_uid": change.study_uid.sent,
@@ -44,8 +44,8 @@ def body(push: Notification, patient: Patient | None, *, now: datetime) -> bytes
         "result": None if change.result is None else _result(change.result),
     }
     if patient is not None:
-        told["patient"] = asdict(patient)
-    return json.dumps(told).encode("ascii")
+        said["patient"] = asdict(patient)
+    return json.dumps(said).encode("ascii")
 
 
 def _class(triage_class: TriageClass) -> dict[str, str]:

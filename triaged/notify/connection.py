@@ -24,7 +24,7 @@ def verifying(ca_file: Path | None) -> ssl.SSLContext:
     """Return TLS that takes only a valid certificate for the host's name, from the site's own authority where given.
 
     Raises:
-        ConfigError: the file holds no certificates.
+        ConfigError: the file contains no certificates.
     """
     try:
         return ssl.create_default_context(cafile=None if ca_file is None else str(ca_file))

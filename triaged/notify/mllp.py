@@ -76,7 +76,7 @@ def outcome_of(answer: bytes, control_id: str) -> SendOutcome:
 
 
 def _answer(line: socket.socket, deadline: float) -> bytes:
-    """Return what stands in the first frame.
+    """Return the content of the first frame.
 
     Raises:
         OSError: it did not come, or not in time, or is longer than any acknowledgement.

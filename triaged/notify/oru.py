@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import assert_never
@@ -31,7 +31,6 @@ _PRIORITIES = {
     RequestPriority.LOW: "R",
 }
 """Table 0485 knows nothing below routine."""
-_SEXES = {"M": "M", "F": "F", "O": "O"}
 _ESCAPES = str.maketrans({"\\": "\\E\\", "|": "\\F\\", "^": "\\S\\", "&": "\\T\\", "~": "\\R\\"})
 _LINE_BREAK = "\\.br\\"
 _LINE_END = re.compile(r"\r\n|\r|\n")
@@ -90,7 +89,8 @@ def _pid(patient: Patient | None) -> str:
     if patient is None:
         return _segment("PID", 1)
     birth_date = patient.patient_birth_date if _is_digits(patient.patient_birth_date, 8) else ""
-    sex = _SEXES.get(patient.patient_sex.strip().upper(), "U" if patient.patient_sex.strip() else "")
+    sex = patient.patient_sex.strip().upper()
+    sex = sex if sex in ("", "M", "F", "O") else "U"
     return _segment(
         "PID", 1, "", _plain(patient.patient_id.strip()), "", _person_name(patient.patient_name), "", birth_date, sex
     )
@@ -162,15 +162,8 @@ def _obx(number: int, change: Change, what: _Observation) -> str:
 
 
 def _segment(name: str, *fields: str | int) -> str:
-    return "|".join([name, *_trimmed(map(str, fields))])
-
-
-def _trimmed(fields: Iterable[str]) -> list[str]:
-    """Leave out empty fields at the end."""
-    kept = list(fields)
-    while kept and not kept[-1]:
-        kept.pop()
-    return kept
+    """Return a segment of fields that are escaped already; empty ones at the end are left out."""
+    return "|".join([name, *map(str, fields)]).rstrip("|")
 
 
 def _moment(at: datetime) -> str:
@@ -202,7 +195,7 @@ def _paragraph(text: str) -> str:
 def _person_name(name: str) -> str:
     """Return a DICOM person name (PS3.5 6.2, PN) as XPN of the kind "legal".
 
-    Of its groups the first that says anything is taken; prefix and suffix stand the other way round in HL7.
+    Of its groups the first that says anything is taken; prefix and suffix are the other way round in HL7.
     """
     group = next((each for each in name.split("=") if each.strip("^ ")), "")
     family, given, middle, prefix, suffix = [_plain(each.strip()) for each in (*group.split("^"), *[""] * 5)[:5]]

@@ -84,8 +84,8 @@ class Access:
             found = await run_in_threadpool(
                 self._identity.of, request, scope["state"]["peer"], attended=_is_attended(request)
             )
-        except TryLater as away:
-            await self._refuse(request, HTTPStatus.SERVICE_UNAVAILABLE, str(away))(scope, receive, send)
+        except TryLater as later:
+            await self._refuse(request, HTTPStatus.SERVICE_UNAVAILABLE, str(later))(scope, receive, send)
             return
         browser = self._identity.browser(request)
         if not browser and request.method in _SAFE and not is_for_programs(request):

@@ -87,8 +87,8 @@ def _problems(worklist: Worklist, spool: Spool) -> list[str]:
     problems = []
     try:
         worklist.version()
-    except TryLater as away:
-        problems.append(str(away))
+    except TryLater as later:
+        problems.append(str(later))
     try:
         spool.check_reserve()
         spool.check_writable()

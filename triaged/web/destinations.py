@@ -118,7 +118,7 @@ def _names(uids: Sequence[str]) -> str:
 
 
 def _consequence(sop_class_uid: str, accepted: Collection[str]) -> str:
-    """Return what the site loses with a class; forms of the same pictures stand in for each other."""
+    """Return what the site loses with a class; forms of the same pictures replace each other."""
     if sop_class_uid == STORAGE_COMMITMENT_PUSH_MODEL:
         return _NO_COMMITMENT
     for kind in KINDS.values():

@@ -86,7 +86,7 @@ class Identity:
         """Return who asks.
 
         Raises:
-            TryLater: the store is away.
+            TryLater: the store is unreachable.
         """
         match self._options.mode:
             case Mode.OPEN:
@@ -142,11 +142,8 @@ class Identity:
         return Unknown("This account may not use the list.", forbidden=True) if role is None else Person(name, role)
 
     def _believes(self, peer: str) -> bool:
-        try:
-            address = ipaddress.ip_address(peer)
-        except ValueError:
-            return False
-        return any(address in network for network in self._proxies)
+        address = _parsed(peer)
+        return address is not None and any(address in network for network in self._proxies)
 
 
 def session_cookie(options: AccessOptions, asked: HTTPConnection) -> str:
@@ -167,25 +164,28 @@ def is_secure(options: AccessOptions, asked: HTTPConnection) -> bool:
 def address_of(asked: HTTPConnection) -> str:
     """Return where somebody asks from; of IPv6 the network of one site, since one machine has as many as it likes."""
     host = asked.client.host if asked.client else ""
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
+    address = _parsed(host)
+    if address is None:
         return host[:64]
     return str(address if address.version == 4 else ipaddress.ip_network((address, 64), strict=False))
 
 
 def plain(host: str) -> str:
     """Return an address as the rest of the world writes it: one that came over IPv6 may be IPv4 in disguise."""
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        return host
+    address = _parsed(host)
     mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
-    return str(mapped or address)
+    return str(mapped or address or host)
+
+
+def _parsed(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        return ipaddress.ip_address(host)
+    except ValueError:
+        return None
 
 
 def _called(asked: HTTPConnection) -> str:
-    """Return the name by which a browser called us, without the port; nothing where it cannot be told.
+    """Return the name by which a browser called us, without the port; nothing where that is unknown.
 
     Not `url.hostname`: that is our own address where the header is malformed.
     """

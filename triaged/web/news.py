@@ -51,13 +51,13 @@ class News:
         self._listeners.add(woken)
         if self._watching is None or self._watching.done():
             self._watching = self._loop.create_task(self._watch())
-        told: str | None = None
+        sent: str | None = None
         try:
             yield "retry: 2000\n\n"
             while not self._closed:
-                if self._version is not None and self._version != told:
-                    told = self._version
-                    yield f"event: version\ndata: {json.dumps(told)}\n\n"
+                if self._version is not None and self._version != sent:
+                    sent = self._version
+                    yield f"event: version\ndata: {json.dumps(sent)}\n\n"
                 try:
                     await asyncio.wait_for(woken.wait(), self._heartbeat_s)
                 except TimeoutError:
@@ -78,7 +78,7 @@ class News:
             try:
                 version = await run_in_threadpool(self._ask)
             except TryLater:
-                version = None  # the pages say themselves that the store is away
+                version = None  # the pages say themselves that the store is unreachable
             if version is not None and version != self._version:
                 self._version = version
                 self._wake()

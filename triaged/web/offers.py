@@ -1,4 +1,4 @@
-"""What a person can do with a study as it stands, and how what was done reads; knows values only.
+"""What a person can do with a study as it is, and how what was done reads; knows values only.
 
 Whether it may really be done is decided when it is done: what a page offers can be old.
 """

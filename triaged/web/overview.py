@@ -1,4 +1,4 @@
-"""How many studies and deliveries stand where, and what waits for a person; for programs and for the command line."""
+"""Counts of studies and deliveries by state, and of what waits for a person; for programs and the command line."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def overview(history: History, outbox: Outbox, pushes: Notifications, peers: Pee
     """Return the counts of this moment.
 
     Raises:
-        TryLater: the database is away.
+        TryLater: the database is unreachable.
     """
     deliveries, changes = outbox.counts(), pushes.counts()
     leaving = [*deliveries.values(), *changes.values()]

@@ -35,7 +35,7 @@ from triaged.web.entries import REVISION_WORDS, STATE_WORDS, STYLES, Row, as_end
 from triaged.web.offers import Offer, last_undoable, offers
 from triaged.web.options import WebOptions
 from triaged.web.outcomes import as_line, as_lines, as_results, as_undelivered, resend_commands
-from triaged.web.pictures import Picture, as_png, described
+from triaged.web.pictures import as_png, described
 from triaged.web.timeline import timeline
 from triaged.web.view import CLASS_WORDS, ORDER_WORDS, View, view_of
 from triaged.web.visitor import Visitor, visitor
@@ -124,9 +124,12 @@ class Pages:
     def study(self, uid: str) -> Response:
         """Return what is known of one study, and how it came to its place."""
         version = self._worklist.version()
-        entry = self._entry(uid)
+        entry = self._worklist.entry(uid)
+        if entry is None:
+            raise HTTPException(HTTPStatus.NOT_FOUND, "No study with this Study Instance UID is on the worklist.")
         deliveries = self._outbox.deliveries(uid)
-        pictures = self._pictures(uid)
+        shown = [item for item in self._history.derived(uid) if item.kind.is_picture]
+        pictures = [(item.sop_instance_uid, described(self._spool.absolute(item.path))) for item in shown]
         decisions = self._history.series_decisions(uid)
         actions = self._readers.actions(uid)
         return self._page(
@@ -197,21 +200,10 @@ class Pages:
         known = self._visitor.person
         return () if known is None else offers(entry, known.name)
 
-    def _entry(self, uid: str) -> WorklistEntry:
-        entry = self._worklist.entry(uid)
-        if entry is None:
-            raise HTTPException(HTTPStatus.NOT_FOUND, "No study with this Study Instance UID is on the worklist.")
-        return entry
-
-    def _pictures(self, uid: str) -> list[tuple[str, Picture | None]]:
-        """Return the single pictures of the result in force in the order of its pages, the summary first."""
-        shown = [item for item in self._history.derived(uid) if item.kind.is_picture]
-        return [(item.sop_instance_uid, described(self._spool.absolute(item.path))) for item in shown]
-
     def _page(self, name: str, status: HTTPStatus = HTTPStatus.OK, **values: object) -> Response:
         template = self._templates.get_template(f"{name}.html")
         html = template.render(page=name, refresh_s=self._options.refresh_s, visitor=self._visitor, **values)
-        # A name can hold what no encoding can (lone surrogates); it must not cost the page.
+        # A name can contain what no encoding can (lone surrogates); it must not cost the page.
         return HTMLResponse(html.encode("utf-8", "replace"), status_code=status)
 
 

@@ -1,4 +1,4 @@
-"""Serves the application on one address until it is told to stop; knows no routes."""
+"""Serves the application on one address until it is asked to stop; knows no routes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from fastapi import FastAPI
 from triaged.errors import ConfigError
 
 _LAST_ANSWERS_S = 10
-"""How long a request that is being answered may hold up the end."""
+"""How long a request that is being answered may delay the end."""
 
 
 def run(app: FastAPI, *, host: str, port: int, stop: threading.Event) -> None:

@@ -33,7 +33,7 @@ _MOST_AT_ONCE = 2
 _MOST_WAITING = 20
 _MOST_TEXT = 1024
 _PATH = re.compile(r"/(?![/\\])[!-\[\]-~]*")
-"""Printable ASCII that begins with one slash and holds no backslash: browsers read both `//` and `/\\` as a host."""
+"""Printable ASCII that begins with one slash and contains no backslash: browsers read both `//` and `/\\` as a host."""
 
 
 def safe_path(wanted: str) -> str:

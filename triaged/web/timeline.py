@@ -44,7 +44,7 @@ class Line:
 
 
 def timeline(events: Sequence[HistoryEvent], moves: Sequence[Move], actions: Sequence[Action], most: int) -> list[Line]:
-    """Return the last `most` lines, the newest first; of one moment, what happened stands above what it moved.
+    """Return the last `most` lines, the newest first; of one moment, what happened is above what it moved.
 
     Instances that came one after the other are one line, of the last of them.
     """
@@ -59,7 +59,7 @@ def timeline(events: Sequence[HistoryEvent], moves: Sequence[Move], actions: Seq
 
 
 def _kind(event: HistoryEvent) -> object:
-    """Return what is equal for events that are told as one."""
+    """Return what is equal for events that are shown as one."""
     return event.after if event.event == Event.INSTANCE_ADDED else id(event)
 
 
