@@ -19,7 +19,7 @@ from tests.store.making import PATIENT, Studies, admit, at, instance, ranking, s
 from triaged.store.listing.actions import Actions
 from triaged.store.listing.order import ranking_columns
 from triaged.store.listing.rankings import Rankings
-from triaged.store.listing.worklist import Worklist
+from triaged.store.listing.worklist import Part, Worklist
 from triaged.store.tables import schema
 from triaged.store.tables.database import Database, migrate, open_database
 from triaged.store.tables.rows import PATIENT_FIELDS, search_text
@@ -53,11 +53,12 @@ def main() -> None:
         _time("change token of the list", lambda _: worklist.version())
         _time("one entry with its position", lambda k: worklist.entry(study_uid(number - k).value))
         _time("first page, in order of arrival", lambda _: worklist.entries(100, order=ListOrder.ARRIVAL))
-        _time("a search that finds one, open", lambda k: worklist.entries(100, search=f"roe p-{number - k}"))
+        _time("a search that finds one, open", lambda k: worklist.entries(100, part=Part(search=f"roe p-{number - k}")))
         _time(
-            "a search that finds one, all", lambda k: worklist.entries(100, shown=Shown.ALL, search=f"p-{number - k}")
+            "a search that finds one, all",
+            lambda k: worklist.entries(100, part=Part(shown=Shown.ALL, search=f"p-{number - k}")),
         )
-        _time("the last that were read", lambda _: worklist.entries(100, shown=Shown.DONE))
+        _time("the last that were read", lambda _: worklist.entries(100, part=Part(shown=Shown.DONE)))
         _time("the first study is done", lambda k: _act(actions, 4 * number + k, ActionKind.DONE))
         _time("that is undone", lambda k: _undo(actions, 4 * number + k))
         _time("the last study is pinned", lambda k: _act(actions, number - k, ActionKind.PINNED))

@@ -23,7 +23,7 @@ from triaged.steps.acting import Readers
 from triaged.store.couriers.notifications import Notifications
 from triaged.store.couriers.outbox import Outbox
 from triaged.store.couriers.peers import Peers
-from triaged.store.listing.worklist import Worklist
+from triaged.store.listing.worklist import Part, Worklist
 from triaged.store.people.accounts import Account
 from triaged.store.studies.history import History
 from triaged.store.studies.publications import Publications
@@ -87,18 +87,11 @@ class Pages:
         """Return one page of a part of the list."""
         version, rows_per_page = self._worklist.version(), self._options.rows_per_page
         of_list = self._worklist.total()
-        total = self._worklist.total(shown=view.shown, search=view.search, classes=view.classes, states=view.states)
+        part = Part(view.shown, view.search, view.classes, view.states)
+        total = self._worklist.total(part)
         pages = max(1, -(-total // rows_per_page))
         number = min(view.number, pages)
-        entries = self._worklist.entries(
-            rows_per_page,
-            (number - 1) * rows_per_page,
-            shown=view.shown,
-            order=view.order,
-            search=view.search,
-            classes=view.classes,
-            states=view.states,
-        )
+        entries = self._worklist.entries(rows_per_page, (number - 1) * rows_per_page, part, order=view.order)
         return self._page(
             "worklist",
             version=version,

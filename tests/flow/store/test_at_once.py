@@ -16,7 +16,7 @@ from tests.store.making import Studies, admit, at, instance, make_ready, ranking
 from triaged.errors import ActionRefused
 from triaged.store.couriers.outbox import Outbox
 from triaged.store.listing.actions import Actions
-from triaged.store.listing.worklist import Worklist
+from triaged.store.listing.worklist import Part, Worklist
 from triaged.store.tables import schema
 from triaged.store.tables.database import Database, migrate, open_database
 from triaged.store.tables.views import Shown
@@ -216,7 +216,7 @@ def test_readers_who_act_at_once_while_studies_come_leave_one_consistent_history
         process.join(120)
     assert [process.exitcode for process in processes] == [0, 0, 0]
     assert len(done) > 10
-    entries = worklist.entries(shown=Shown.ALL)
+    entries = worklist.entries(part=Part(shown=Shown.ALL))
     assert sorted(entry.position for entry in entries if entry.position) == list(range(1, worklist.total() + 1))
     for entry in entries:
         moves = [(move.before, move.after) for move in studies.moves(entry.study_instance_uid)]

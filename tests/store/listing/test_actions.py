@@ -13,7 +13,7 @@ from sqlalchemy.exc import DBAPIError
 from tests.store.making import Studies, admit, at, claimed, commit, instance, make_ready, ranking, study_uid
 from triaged.errors import ActionRefused, UnknownStudy
 from triaged.store.listing.actions import Actions
-from triaged.store.listing.worklist import Worklist
+from triaged.store.listing.worklist import Part, Worklist
 from triaged.store.tables.database import Database
 from triaged.store.tables.views import Shown
 from triaged.study.ranking import Lane, Override, Ranking
@@ -100,8 +100,8 @@ def test_a_study_that_is_done_leaves_the_list_and_those_below_move_up(desk: Desk
     done = desk.worklist.entry(study_uid(1).value)
     assert done is not None
     assert (done.position, done.read_state, done.read_by) == (0, ReadState.DONE, "ann")
-    assert desk.worklist.entries(shown=Shown.DONE) == [done]
-    assert [desk.worklist.total(), desk.worklist.total(shown=Shown.ALL)] == [2, 3]
+    assert desk.worklist.entries(part=Part(shown=Shown.DONE)) == [done]
+    assert [desk.worklist.total(), desk.worklist.total(Part(shown=Shown.ALL))] == [2, 3]
 
 
 def test_a_study_that_is_opened_again_comes_back_to_its_place(desk: Desk) -> None:
@@ -286,7 +286,7 @@ def test_undoing_everything_restores_every_place_exactly(
     database: Database, steps: list[tuple[ActionKind, int, str]], scored: int
 ) -> None:
     desk = Desk(database)
-    offset = 10 * len(desk.worklist.entries(shown=Shown.ALL))
+    offset = 10 * len(desk.worklist.entries(part=Part(shown=Shown.ALL)))
     numbers = [offset + number for number in (1, 2, 3)]
     for number in numbers:
         desk.arrive(number, minutes=number)
@@ -319,11 +319,11 @@ def _undo_all(desk: Desk, number: int) -> None:
 
 
 def _without_positions(desk: Desk) -> list[object]:
-    return [replace(entry, position=0) for entry in desk.worklist.entries(shown=Shown.ALL)]
+    return [replace(entry, position=0) for entry in desk.worklist.entries(part=Part(shown=Shown.ALL))]
 
 
 def _positions_are_told_without_gaps(desk: Desk) -> None:
-    for entry in desk.worklist.entries(shown=Shown.ALL):
+    for entry in desk.worklist.entries(part=Part(shown=Shown.ALL)):
         history = desk.moves(_number(entry.study_instance_uid))
         assert [before for before, _ in history] == [None, *(after for _, after in history[:-1])]
         assert (history[-1][1] or 0) == entry.position

@@ -20,7 +20,7 @@ from tests.store.making import (
     study_uid,
 )
 from triaged.store.listing.actions import Actions
-from triaged.store.listing.worklist import Worklist
+from triaged.store.listing.worklist import Part, Worklist
 from triaged.store.tables.database import Database, open_database
 from triaged.store.tables.views import ListOrder, Shown
 from triaged.study.concepts import COVID_19
@@ -139,12 +139,12 @@ def test_studies_in_some_states_are_asked_for_by_them_and_keep_their_positions(
     admit(studies, instance(4, 1), minutes=2.5)
     commit(studies, claimed(studies, minutes=4), minutes=5, where=ranking(9, study_uid(1)))
     both = frozenset({State.RECEIVING, State.TRIAGED})
-    assert [(one.state, one.position) for one in worklist.entries(states=both)] == [
+    assert [(one.state, one.position) for one in worklist.entries(part=Part(states=both))] == [
         (State.RECEIVING, 2),
         (State.TRIAGED, 4),
     ]
-    assert worklist.total(states=both) == 2
-    scored = worklist.entries(states=frozenset({State.TRIAGED}))
+    assert worklist.total(Part(states=both)) == 2
+    scored = worklist.entries(part=Part(states=frozenset({State.TRIAGED})))
     assert [one.finding and one.finding.suspicion for one in scored] == [Suspicion(COVID_19, 0.91, 0.5)]
 
 
@@ -185,17 +185,17 @@ def named(studies: Studies) -> Studies:
 def test_a_search_finds_every_word_and_takes_none_as_a_pattern(
     named: Studies, worklist: Worklist, search: str, found: list[int]
 ) -> None:
-    entries = worklist.entries(search=search)
+    entries = worklist.entries(part=Part(search=search))
     assert [entry.study_instance_uid for entry in entries] == [study_uid(number).value for number in found]
     assert [entry.position for entry in entries] == found  # that on the whole list
-    assert worklist.total(search=search) == len(found)
+    assert worklist.total(Part(search=search)) == len(found)
 
 
 def test_a_study_is_found_by_what_a_later_instance_told(studies: Studies, worklist: Worklist) -> None:
     admit(studies, instance(1, 1), patient=replace(PATIENT, patient_name=""))
-    assert worklist.entries(search="roe") == []
+    assert worklist.entries(part=Part(search="roe")) == []
     admit(studies, instance(1, 2), patient=PATIENT)
-    assert len(worklist.entries(search="roe")) == 1
+    assert len(worklist.entries(part=Part(search="roe"))) == 1
 
 
 def test_the_list_in_the_order_of_arrival_keeps_the_positions(named: Studies, worklist: Worklist) -> None:
@@ -209,8 +209,8 @@ def test_only_the_classes_that_are_asked_for_are_shown(studies: Studies, worklis
         where = ranking(number, study_uid(number), triage_class=TriageClass(triage_class))
         admit(studies, instance(number, 1), where=where)
     wanted = frozenset({TriageClass.SEVERE, TriageClass.NOT_FLAGGED})
-    assert [entry.position for entry in worklist.entries(classes=wanted)] == [2, 3, 4]
-    assert worklist.total(classes=wanted) == 3
+    assert [entry.position for entry in worklist.entries(part=Part(classes=wanted))] == [2, 3, 4]
+    assert worklist.total(Part(classes=wanted)) == 3
 
 
 def test_of_the_studies_that_are_done_the_last_read_comes_first(
@@ -219,10 +219,10 @@ def test_of_the_studies_that_are_done_the_last_read_comes_first(
     for minutes, number in enumerate((3, 1, 5)):
         uid = study_uid(number).value
         Actions(database).act(uid, ActionKind.DONE, "ann", ranking_policy=_nowhere_else, now=at(minutes))
-    done = worklist.entries(shown=Shown.DONE)
+    done = worklist.entries(part=Part(shown=Shown.DONE))
     assert [entry.study_instance_uid for entry in done] == [study_uid(number).value for number in (5, 1, 3)]
-    assert [entry.position for entry in worklist.entries(shown=Shown.ALL)] == [0, 1, 0, 2, 0]
-    assert [entry.position for entry in worklist.entries(shown=Shown.ALL, search="mueller")] == [1]
+    assert [entry.position for entry in worklist.entries(part=Part(shown=Shown.ALL))] == [0, 1, 0, 2, 0]
+    assert [entry.position for entry in worklist.entries(part=Part(shown=Shown.ALL, search="mueller"))] == [1]
     assert worklist.order() == [study_uid(number).value for number in (2, 4)]
     assert worklist.entries_at({study_uid(4).value: 2, study_uid(2).value: 1}) == worklist.entries()
 

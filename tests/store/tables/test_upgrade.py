@@ -28,7 +28,7 @@ from tests.store.making import (
 from triaged.store.couriers.commitments import Commitments, Held
 from triaged.store.couriers.outbox import Outbox
 from triaged.store.listing.actions import Actions
-from triaged.store.listing.worklist import Worklist
+from triaged.store.listing.worklist import Part, Worklist
 from triaged.store.tables import database as databases
 from triaged.store.tables import schema
 from triaged.store.tables.database import Database, Schema, migrate, open_database, schema_of
@@ -182,7 +182,7 @@ def test_old_moves_are_told_as_before_and_new_ones_follow_them(upgraded: Databas
 
 
 def test_old_studies_are_unread_and_can_be_searched_and_acted_on(upgraded: Database) -> None:
-    (entry,) = Worklist(upgraded).entries(search="muller a-2")
+    (entry,) = Worklist(upgraded).entries(part=Part(search="muller a-2"))
     assert (entry.position, entry.read_state, entry.override) == (2, ReadState.UNREAD, Override.NONE)
     actions = Actions(upgraded)
     actions.act(STUDY, ActionKind.DONE, "ann", ranking_policy=lambda _: ranking(0, STUDY), now=at(0))

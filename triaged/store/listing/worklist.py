@@ -42,6 +42,9 @@ class Part:
     states: frozenset[State] = frozenset()
 
 
+_OPEN = Part()
+
+
 class Worklist(Ledger):
     """The list, as pages and commands show it."""
 
@@ -49,23 +52,18 @@ class Worklist(Ledger):
         self,
         limit: int = 1000,
         offset: int = 0,
+        part: Part = _OPEN,
         *,
-        shown: Shown = Shown.OPEN,
         order: ListOrder = ListOrder.TRIAGE,
-        search: str = "",
-        classes: frozenset[TriageClass] = frozenset(),
-        states: frozenset[State] = frozenset(),
     ) -> list[WorklistEntry]:
         """Return a stretch of a part of the list from its top, after skipping `offset` entries of that part.
 
-        `search` finds every one of its words somewhere in the patient's name or ID or the accession number, whatever
-        their case and accents; no classes and no states are all of them. Positions are those on the open list,
-        whatever part of it and in whichever order it is shown. Of those that are DONE the last read comes first.
+        Positions are those on the open list, whatever part of it and in whichever order it is shown. Of those that are
+        DONE the last read comes first.
         """
-        part = Part(shown, search, classes, states)
-        plain = part == Part() and order is ListOrder.TRIAGE
-        unnumbered = plain or shown is Shown.DONE
-        query = _ordered(_narrowed(_ENTRIES if unnumbered else _NUMBERED, part), shown, order)
+        plain = part == _OPEN and order is ListOrder.TRIAGE
+        unnumbered = plain or part.shown is Shown.DONE
+        query = _ordered(_narrowed(_ENTRIES if unnumbered else _NUMBERED, part), part.shown, order)
         rows = self._rows(query.limit(limit).offset(offset))
         if plain:
             return [_entry(row, position) for position, row in enumerate(rows, start=offset + 1)]
@@ -103,16 +101,9 @@ class Worklist(Ledger):
         )
         return [Ended(row.study_uid, State(row.state), row.reason, row.since) for row in self._rows(query)]
 
-    def total(
-        self,
-        *,
-        shown: Shown = Shown.OPEN,
-        search: str = "",
-        classes: frozenset[TriageClass] = frozenset(),
-        states: frozenset[State] = frozenset(),
-    ) -> int:
+    def total(self, part: Part = _OPEN) -> int:
         """Return how many studies a part of the list has, by default the open list."""
-        ((number,),) = self._rows(_narrowed(_COUNT, Part(shown, search, classes, states)))
+        ((number,),) = self._rows(_narrowed(_COUNT, part))
         return int(number)
 
     def banner(self) -> list[str]:
