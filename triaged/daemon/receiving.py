@@ -45,6 +45,6 @@ def _receiver(rooms: Rooms, name: str) -> Receiver:
     intake = Intake(*ledgers, rooms.spool, ranking_policy=policy(rooms.config), receiver=name)
     asking = rooms.config.delivery.commitment_options()
     answering = Commitments(rooms.database), Answers(rooms.database)
-    desk = CommitmentService(*answering, rooms.spool, find_peer=dicom.peer, options=asking)
+    provider = CommitmentService(*answering, rooms.spool, find_peer=dicom.peer, options=asking)
     worklist = WorklistQuery(Worklist(rooms.database))
-    return Receiver(dicom.options(), intake, clock=clock, commitment=desk, worklist=worklist)
+    return Receiver(dicom.options(), intake, clock=clock, commitment=provider, worklist=worklist)

@@ -46,9 +46,9 @@ def tick(rooms: Rooms, stop: threading.Event) -> None:
     look_up = _look_up(rooms)
     if look_up is not None:  # a job of its own, in a thread of its own: a slow list holds up nothing else
         scheduler.add_job(_quietly(lambda: _ask(look_up, stop)), "interval", seconds=_ASK_S)
-    keeper = _keeper(rooms)
-    scheduler.add_job(_quietly(lambda: keeper.tick(now=clock())), "interval", seconds=_TIME_S)
-    scheduler.add_job(_quietly(lambda: keeper.look(now=clock())), "interval", seconds=_LOOK_S, next_run_time=clock())
+    keeping = _keeping(rooms)
+    scheduler.add_job(_quietly(lambda: keeping.tick(now=clock())), "interval", seconds=_TIME_S)
+    scheduler.add_job(_quietly(lambda: keeping.look(now=clock())), "interval", seconds=_LOOK_S, next_run_time=clock())
     scheduler.start()
     log.info("ticking", every_s=_TICK_S)
     stop.wait()
@@ -73,7 +73,7 @@ def _ask(look_up: RequestPriorityLookUp, stop: threading.Event) -> None:
         pass
 
 
-def _keeper(rooms: Rooms) -> PolicyKeeping:
+def _keeping(rooms: Rooms) -> PolicyKeeping:
     section = rooms.config.triage
     return PolicyKeeping(
         Policies(rooms.database),

@@ -60,7 +60,7 @@ class Acceptor:
         *,
         clock: Callable[[], datetime],
         slots: threading.Semaphore,
-        desk: CommitmentProvider | None = None,
+        provider: CommitmentProvider | None = None,
         worklist: WorklistProvider | None = None,
     ) -> None:
         self._link = link
@@ -69,7 +69,7 @@ class Acceptor:
         self._intake = intake
         self._clock = clock
         self._slots = slots
-        self._desk = desk
+        self._provider = provider
         self._commitment: CommitmentScp | None = None
         self._worklist = worklist if may_query(peer, options) else None
         self._query: FindScp | None = None
@@ -163,7 +163,7 @@ class Acceptor:
             raise ProtocolError(AbortReason.INVALID_PARAMETER, str(error)) from None
 
     def _accept(self, request: AssociationRequest) -> None:
-        services = () if self._desk is None else (STORAGE_COMMITMENT_PUSH_MODEL,)
+        services = () if self._provider is None else (STORAGE_COMMITMENT_PUSH_MODEL,)
         contexts, roles = answers_to(request, services if self._worklist is None else (*services, *UPS_CLASSES))
         self._was_accepted = True
         self._calling_ae_title = request.calling_ae_title
@@ -172,8 +172,8 @@ class Acceptor:
         declined = {str(context.abstract_syntax) for context in contexts}
         declined -= {str(context.abstract_syntax) for context in accepted}
         caller = Caller(self._peer, request.calling_ae_title, request.max_pdu)
-        if self._desk is not None:
-            self._commitment = CommitmentScp(self._desk, caller, clock=self._clock)
+        if self._provider is not None:
+            self._commitment = CommitmentScp(self._provider, caller, clock=self._clock)
         if self._worklist is not None:
             self._query = FindScp(self._worklist, self._link, caller)
         self._link.write(negotiation.encode_accept(request, contexts, roles, max_pdu=self._options.max_pdu))

@@ -1,7 +1,7 @@
 """Storage commitment on one association that a peer opened: it asks us what we keep, or answers what we asked it.
 
-PS3.4 annex J. Knows no store: what is kept, and to log it, is the desk's business. A report goes back on the same
-association where the desk has it at once; the peer's response to it may come at any time later, or never.
+PS3.4 annex J. Knows no store: what is kept, and to log it, is for the provider. A report goes back on the same
+association where the provider has it at once; the peer's response to it may come at any time later, or never.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ _MOST_UNANSWERED = 100
 class CommitmentScp:
     """What storage commitment has come to on one association."""
 
-    def __init__(self, desk: CommitmentProvider, caller: Caller, *, clock: Callable[[], datetime]) -> None:
-        self._desk = desk
+    def __init__(self, provider: CommitmentProvider, caller: Caller, *, clock: Callable[[], datetime]) -> None:
+        self._provider = provider
         self._caller = caller
         self._clock = clock
         self._last_message_id = 0
@@ -62,7 +62,7 @@ class CommitmentScp:
             if isinstance(said, CommitmentRequest):
                 self._requested(said, context)
             else:
-                self._desk.reported(said, now=self._clock())
+                self._provider.reported(said, now=self._clock())
         except TryLater as later:
             log.warning("storage commitment put off, the peer has to come again", why=str(later), **self._caller.fields)
             return Status.RESOURCE_LIMITATION, "cannot be kept now, try again later"
@@ -97,7 +97,7 @@ class CommitmentScp:
     def _requested(self, request: CommitmentRequest, context: PresentationContextTuple) -> None:
         if len(self._unanswered) >= _MOST_UNANSWERED:
             raise TryLater(f"{len(self._unanswered)} reports on this association wait for their responses")
-        report = self._desk.requested(request, self._caller.calling_ae_title, now=self._clock())
+        report = self._provider.requested(request, self._caller.calling_ae_title, now=self._clock())
         if report is not None:
             self._report = self._encoded(report, context)
 

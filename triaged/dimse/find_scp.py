@@ -1,6 +1,6 @@
 """Queries for the worklist on one association that a peer opened: C-FIND of Unified Procedure Steps (PS3.4 CC.2.8).
 
-Knows no store and no attribute: what matches is the desk's business. Responses leave as the desk finds them, some at a
+Knows no store and no attribute: what matches is for the provider to say. Responses leave as it finds them, some at a
 time, and between them the peer may say that it has enough.
 """
 
@@ -49,8 +49,8 @@ _WRITE_AT_ONCE = 32 * 1024
 class FindScp:
     """Answers queries on one association, one after the other."""
 
-    def __init__(self, desk: WorklistProvider, link: Link, caller: Caller) -> None:
-        self._desk = desk
+    def __init__(self, provider: WorklistProvider, link: Link, caller: Caller) -> None:
+        self._provider = provider
         self._link = link
         self._caller = caller
 
@@ -88,7 +88,7 @@ class FindScp:
         status = Status.PENDING if query == query.known(KNOWN) else Status.PENDING_WITH_UNSUPPORTED_KEYS
         command = encode_match(request, context.context_id, status)
         gathered, number = b"", 0
-        for found in self._desk.find(query):
+        for found in self._provider.find(query):
             with without_warnings():
                 identifier = encoded(found, context.transfer_syntax)
             gathered += command + encode_data_set(context.context_id, identifier, max_pdu=self._caller.max_pdu)

@@ -44,7 +44,7 @@ class _Served:
 class Receiver:
     """Receives DICOM instances. `start` returns the port, `stop` returns when no thread of it is left.
 
-    Storage commitment and queries for the worklist are offered where there is a desk for them.
+    Storage commitment and queries for the worklist are offered where there is a provider for them.
     """
 
     def __init__(
@@ -61,7 +61,7 @@ class Receiver:
         self._clock = clock
         slots = threading.Semaphore(options.max_associations)
         self._acceptor = partial(
-            Acceptor, options=options, intake=intake, clock=clock, slots=slots, desk=commitment, worklist=worklist
+            Acceptor, options=options, intake=intake, clock=clock, slots=slots, provider=commitment, worklist=worklist
         )
         self._lock = threading.Lock()
         self._served: set[_Served] = set()
