@@ -31,7 +31,7 @@ import triaged.exams.ct.engines
 from tests.store.making import Studies
 from triaged.config.loading import load
 from triaged.config.settings import Config, ModelsSection
-from triaged.daemon.examinations import VIEWERS, engine_and_pipeline
+from triaged.daemon.examinations import engine_and_pipeline, viewers
 from triaged.daemon.rooms import open_rooms
 from triaged.dicom.matching import query_of
 from triaged.exams.ct.choice import is_whole
@@ -398,7 +398,7 @@ class Clinic:
         )
         accounts = Accounts(self.database, cost=Cost(ln=4, r=1, p=1))
         rooms = (self.database, self.spool, accounts, self._readers)
-        return create_app(*rooms, viewers=VIEWERS, options=options, clock=self.clock)
+        return create_app(*rooms, viewers=viewers(), options=options, clock=self.clock)
 
     def rows(self, query: str) -> list[dict[str, Any]]:
         """Return rows of the database as they are written."""

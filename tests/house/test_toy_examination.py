@@ -20,7 +20,7 @@ from tests.flow.house import House
 from tests.house.toy_examination import BRIGHTNESS, Toy
 from tests.store.making import Studies
 from tests.wire.peers import clock, receiving
-from triaged.daemon.examinations import VIEWERS
+from triaged.daemon.examinations import viewers
 from triaged.dimse.scu import DimseSender
 from triaged.notify.body import body
 from triaged.notify.oru import Ends, oru_r01
@@ -116,7 +116,7 @@ def test_it_is_on_the_list_with_its_number_and_on_the_page(scored: House) -> Non
     accounts, access = Accounts(scored.database), AccessOptions(hosts=LOCAL_HOSTS | {"testserver"})
     rooms = (scored.database, scored.spool, accounts, scored.readers())
     options = WebOptions("TRIAGED", "severity", access=access)
-    with TestClient(create_app(*rooms, viewers=VIEWERS, options=options, clock=scored.clock)) as browser:
+    with TestClient(create_app(*rooms, viewers=viewers(), options=options, clock=scored.clock)) as browser:
         (item,) = browser.get("/api/worklist").json()
         assert (item["brightness"], item["severity"]) == (pytest.approx(0.2), None)
         assert "<dt>Mean brightness</dt><dd>20.0 %</dd>" in browser.get(f"/studies/{STUDY}").text

@@ -15,7 +15,7 @@ from pydicom.uid import UID, Comprehensive3DSRStorage, ExplicitVRLittleEndian, S
 
 from tests.findings import finding_of
 from tests.store.making import CT_IMAGE_STORAGE, NOON, Studies, at, instance, next_set, study_uid
-from triaged.daemon.examinations import VIEWERS
+from triaged.daemon.examinations import viewers
 from triaged.spool.files import Spool
 from triaged.steps.acting import Readers
 from triaged.steps.ranking_policy import ranking_policy
@@ -67,7 +67,7 @@ class Scene:
         address = "TRIAGED at 127.0.0.1:11112"
         options = WebOptions(address, "combined", rows_per_page=rows_per_page, access=access, **says)
         rooms = (self.database, self.spool, self.accounts, self.readers)
-        return create_app(*rooms, viewers=VIEWERS, options=options, clock=lambda: self.now)
+        return create_app(*rooms, viewers=viewers(), options=options, clock=lambda: self.now)
 
     def arrive(
         self,

@@ -1,34 +1,45 @@
-"""The examinations of this daemon, each with the engine that reads it; the one place that names them."""
+"""The examinations of this daemon, each with the engine that reads it; the one place that names them.
+
+A role imports only what it needs of them: the clock and the pages load no engine.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from typing import TYPE_CHECKING
 
 from triaged.config.settings import Config
-from triaged.exams.ct.choice import is_whole as is_whole_ct
-from triaged.exams.ct.engines import Pipeline, load_engine, settings_digest
-from triaged.exams.ct.examination import ChestCt
-from triaged.exams.ct.options import CtOptions, Palette
-from triaged.exams.ct.viewing import view as view_ct
-from triaged.exams.exam import Examination, Viewer
-from triaged.inference.identity import Engine
 from triaged.study.records import Series
 
-VIEWERS: Final[tuple[Viewer, ...]] = (view_ct,)
+if TYPE_CHECKING:
+    from triaged.exams.ct.engines import Pipeline
+    from triaged.exams.exam import Examination, Viewer
+    from triaged.inference.identity import Engine
 
 
 def is_whole(series: Sequence[Series]) -> bool:
-    """Tell whether an examination has all that it needs; loads no engine."""
+    """Tell whether an examination has all that it needs."""
+    from triaged.exams.ct.choice import is_whole as is_whole_ct
+
     return is_whole_ct(series)
 
 
+def viewers() -> tuple[Viewer, ...]:
+    """Return what opens the images of each examination for a browser."""
+    from triaged.exams.ct.viewing import view as view_ct
+
+    return (view_ct,)
+
+
 def examinations(config: Config) -> tuple[Examination, ...]:
-    """Return what is examined here, each with the engine that reads it.
+    """Return what is examined here.
 
     Raises:
         ModelRefused: an engine cannot be used.
     """
+    from triaged.exams.ct.examination import ChestCt
+    from triaged.exams.ct.options import Palette
+
     return (ChestCt(*engine_and_pipeline(config), palette=Palette(config.pictures.palette)),)
 
 
@@ -38,6 +49,9 @@ def engine_and_pipeline(config: Config) -> tuple[Engine, Pipeline]:
     Raises:
         ModelRefused: as `load_engine`.
     """
+    from triaged.exams.ct.engines import load_engine, settings_digest
+    from triaged.exams.ct.options import CtOptions
+
     options = CtOptions(grade_cut_offs=config.triage.grade_cut_offs)
     settings = settings_digest(config.triage.options(), options, config.pictures)
     device, threads = config.inference.device, config.inference.threads

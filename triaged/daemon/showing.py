@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 
-from triaged.daemon.examinations import VIEWERS
+from triaged.daemon.examinations import viewers
 from triaged.daemon.rooms import Rooms, clock, policy
 from triaged.steps.acting import Readers
 from triaged.store.listing.actions import Actions
@@ -26,7 +26,7 @@ def show(rooms: Rooms, stop: threading.Event) -> None:
         rooms.spool,
         Accounts(rooms.database),
         Readers(Actions(rooms.database), ranking_policy=policy(config)),
-        viewers=VIEWERS,
+        viewers=viewers(),
         options=options,
         clock=clock,
     )

@@ -10,20 +10,23 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from pydicom.dataset import Dataset
 from typing_extensions import TypedDict
 
 from triaged.errors import UnreadableStudy
-from triaged.inference.identity import Engine
-from triaged.results.instance import ResultObject
-from triaged.results.provenance import Provenance
 from triaged.study.assessment import Reason
 from triaged.study.finding import Finding
 from triaged.study.ranking import Ranking
 from triaged.study.records import Prior, Series
 from triaged.study.uids import SeriesUID
+
+if TYPE_CHECKING:  # the clock and the pages import this and write no objects
+    from pydicom.dataset import Dataset
+
+    from triaged.inference.identity import Engine
+    from triaged.results.instance import ResultObject
+    from triaged.results.provenance import Provenance
 
 StillAlive = Callable[[], None]
 """To be called between the long parts of a reading, so that the study is not given to another worker."""
