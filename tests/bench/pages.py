@@ -33,8 +33,8 @@ from triaged.exams.ct.pictures.pages import reason_pages, result_pages
 from triaged.exams.ct.pictures.projection import projections
 from triaged.exams.exam import Earlier
 from triaged.inference.identity import Engine
-from triaged.results.capture import Page
 from triaged.results.identity import sent_text
+from triaged.results.page import Page
 from triaged.results.provenance import Provenance
 from triaged.results.source import source_series
 from triaged.study.assessment import Assessed, Reason, ReasonCode, unreadable

@@ -11,6 +11,7 @@ import pytest
 from triaged.config.settings import Config
 from triaged.daemon import delivering
 from triaged.daemon.rooms import Rooms
+from triaged.store.tables.database import Database
 
 
 def _broken() -> bool:
@@ -20,11 +21,10 @@ def _broken() -> bool:
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 def test_a_courier_that_ends_by_a_bug_ends_the_role_so_that_it_is_started_again(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, database: Database
 ) -> None:
     monkeypatch.setattr(delivering, "_errands", lambda rooms, name: [_broken])
-    monkeypatch.setattr(delivering, "_released", lambda rooms, name: 0)
-    rooms = cast(Rooms, SimpleNamespace(config=Config()))
+    rooms = cast(Rooms, SimpleNamespace(config=Config(), database=database))
     stop = threading.Event()
     giving_up = threading.Timer(20, stop.set)
     giving_up.start()

@@ -13,9 +13,9 @@ from pydicom import Dataset
 from triaged.dicom.files import read_header_only, stored_frames
 from triaged.exams.exam import Choice, Earlier, Results, StillAlive
 from triaged.inference.identity import Engine
-from triaged.results.capture import Page
 from triaged.results.instance import ResultObject, ResultSeries
 from triaged.results.layout import Heading, Sheet
+from triaged.results.page import Page
 from triaged.results.provenance import Provenance
 from triaged.results.sc import pictures, reason_pictures
 from triaged.results.source import single_frames

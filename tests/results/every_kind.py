@@ -18,8 +18,8 @@ from tests.results.ct_study import encoded, inflated, provenance, ranking, stand
 from tests.results.senders import Change
 from triaged.exams.ct.objects import EXAMINED, PICTURES, SEGMENTATION, segments
 from triaged.exams.ct.pictures.wording import analysis_lines
-from triaged.results.capture import Page
 from triaged.results.instance import ResultObject
+from triaged.results.page import Page
 from triaged.results.sc import pictures
 from triaged.results.seg import segmentation
 from triaged.results.source import source_series

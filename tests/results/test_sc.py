@@ -26,8 +26,8 @@ from triaged.exams.ct.objects import PICTURES
 from triaged.exams.ct.pictures.pages import result_pages
 from triaged.exams.ct.pictures.projection import projections
 from triaged.imaging.geometry import Reorientation
-from triaged.results.capture import Page
 from triaged.results.instance import ResultObject
+from triaged.results.page import Page
 from triaged.results.sc import pictures
 from triaged.results.source import frames_at, source_series
 from triaged.study.kinds import ObjectKind

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 from pydicom.encaps import encapsulate
 from pydicom.pixels.encoders.base import RLELosslessEncoder
@@ -15,30 +14,9 @@ from pydicom.sr.coding import Code
 from triaged.imaging.geometry import Reorientation
 from triaged.results import codes
 from triaged.results.instance import ResultSeries
+from triaged.results.page import Page
 from triaged.results.provenance import Provenance
 from triaged.results.source import SourceFrame, SourceSeries, describe_loss, frames_at, key_instances
-
-Picture = NDArray[np.uint8]
-"""RGB pixels: (row, column, 3)."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Page:
-    """One picture: RGB `pixels`; `pixel_mm` and `orientation` (rows, columns) only where one kind of view fills it;
-    `scale` says what the pixels were measured on.
-
-    `slices` are the source images that it shows, as indices on the canonical volume; none for projections. `key` tells
-    apart pages of one name whose content differs although they were made from the same inputs.
-    """
-
-    name: str
-    title: str
-    pixels: Picture
-    pixel_mm: float | None
-    orientation: tuple[str, str] | None
-    key: str = ""
-    slices: tuple[int, ...] = ()
-    scale: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

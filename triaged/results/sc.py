@@ -15,17 +15,9 @@ from pydicom.tag import Tag
 
 from triaged.imaging.geometry import Reorientation
 from triaged.results import codes
-from triaged.results.capture import (
-    Frame,
-    Page,
-    derived_by,
-    describe_capture,
-    describe_making,
-    encoded,
-    put_pixels,
-    shown_by,
-)
+from triaged.results.capture import Frame, derived_by, describe_capture, describe_making, encoded, put_pixels, shown_by
 from triaged.results.instance import ResultObject, ResultSeries, begin, finish
+from triaged.results.page import Page
 from triaged.results.provenance import Provenance, decimal
 from triaged.results.source import SourceFrame, SourceSeries, key_instances, source_item
 from triaged.study.kinds import ObjectKind

@@ -16,7 +16,7 @@ from triaged.exams.ct.pictures.coronal import decode_coronal, encode_coronal
 from triaged.exams.ct.pictures.pages import result_pages
 from triaged.exams.ct.pictures.projection import projections
 from triaged.exams.exam import Earlier
-from triaged.results.capture import Page
+from triaged.results.page import Page
 
 
 @cache

@@ -18,8 +18,8 @@ from triaged.exams.ct.pictures.keyslices import LESION
 from triaged.exams.ct.pictures.pages import reason_pages, result_pages
 from triaged.exams.ct.pictures.projection import projections
 from triaged.imaging.volume import Mask
-from triaged.results.capture import Page
 from triaged.results.layout import AMBER, MARGIN, PAGE_HEIGHT, PAGE_WIDTH, TOP, Heading, Sheet
+from triaged.results.page import Page
 from triaged.study.assessment import Reason, ReasonCode
 from triaged.study.finding import QualityFlag
 

@@ -15,7 +15,7 @@ from scipy import ndimage
 from triaged.exams.ct.options import Palette
 from triaged.exams.ct.pictures.display import lungs_outline, radiograph, smooth_share
 from triaged.exams.ct.pictures.projection import Image, Projection, Region
-from triaged.results.capture import Picture
+from triaged.results.page import Picture
 
 TRANSPARENT_BELOW = 0.02
 GREY_TOLERANCE = 6  # of 255: less than a person tells apart on a monitor

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from pydicom.dataset import Dataset
@@ -17,9 +18,11 @@ from triaged.exams.ct.pictures.zones import Counts
 from triaged.exams.ct.window import to_unit
 from triaged.imaging.geometry import Reorientation
 from triaged.imaging.volume import Volume
-from triaged.results.capture import Picture
 from triaged.results.identity import sent_text
-from triaged.results.source import SourceSeries
+from triaged.results.page import Picture
+
+if TYPE_CHECKING:  # the pages draw slices and write no objects
+    from triaged.results.source import SourceSeries
 
 LESION = (255, 210, 0)
 LUNG_WINDOW_HU = (-1350.0, 150.0)  # centre -600, width 1500

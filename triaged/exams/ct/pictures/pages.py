@@ -21,10 +21,10 @@ from triaged.exams.ct.pictures.wording import analysis_lines, other_engine, slic
 from triaged.exams.ct.pictures.zones import LungThirds, lung_thirds
 from triaged.exams.exam import Earlier
 from triaged.imaging.volume import Volume
-from triaged.results.capture import Page, Picture
 from triaged.results.identity import sent_text
 from triaged.results.instance import ResultSeries
 from triaged.results.layout import AMBER, CAPTION, LARGE, MARGIN, PAGE_WIDTH, TOP, Heading, Markers, Sheet
+from triaged.results.page import Page, Picture
 from triaged.results.provenance import Provenance
 from triaged.results.wording import Lines, percent, reason_lines, revision_note, written_date
 from triaged.study.assessment import Reason
