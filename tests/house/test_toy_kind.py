@@ -11,8 +11,9 @@ pytest.importorskip("onnx", reason="writing graphs needs onnx: pip install triag
 from tests.exams.pipelines.bodies import ADULT, LUNG_ML, Ball, Chest, draw, grid
 from tests.house.toy import TOY_KINDS, ToyPipeline, write_toy
 from triaged.errors import ModelRefused
-from triaged.exams.ct.engines import load_engine, pipeline_of
+from triaged.exams.ct.engines import PIPELINES, load_engine, pipeline_of
 from triaged.exams.ct.options import CtOptions
+from triaged.inference.kinds.table import KINDS
 from triaged.inference.package import load_package, read_manifest
 from triaged.study.concepts import AFFECTED_SHARE, RIGHT_LUNG
 
@@ -44,10 +45,12 @@ def test_a_toy_reads_a_chest_through_the_tables_that_name_it(package: Path) -> N
 
 
 def test_without_its_rows_a_toy_is_refused(package: Path) -> None:
-    with pytest.raises(ModelRefused, match=r"manifest\.yaml:3: kind: expected ct-multitask, found toy"):
+    with pytest.raises(ModelRefused, match=rf"manifest\.yaml:3: kind: expected {' or '.join(KINDS)}, found toy"):
         load_package(package, "cpu", 0)
     networks = load_package(package, "cpu", 0, TOY_KINDS)
-    with pytest.raises(ModelRefused, match=r"toy-1: expected networks that read a CT, of kind ct-multitask, found toy"):
+    with pytest.raises(
+        ModelRefused, match=rf"toy-1: expected networks that read a CT, of kind {' or '.join(PIPELINES)}, found toy"
+    ):
         pipeline_of(networks, CtOptions())
 
 
@@ -81,3 +84,7 @@ def test_a_package_says_its_method_or_has_that_of_its_kind(package: Path, tmp_pa
     write_toy(tmp_path / "other", more="method: 3D U-Net\n")
     assert read_manifest(package, TOY_KINDS).method == "Thresholding"
     assert read_manifest(tmp_path / "other", TOY_KINDS).method == "3D U-Net"
+
+
+def test_every_kind_has_what_reads_with_it() -> None:
+    assert set(PIPELINES) == set(KINDS)

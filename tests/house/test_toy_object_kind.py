@@ -85,7 +85,7 @@ def _rows(house: House, path: str) -> list[list[str]]:
 
 
 def test_a_name_without_a_row_is_refused_in_the_settings() -> None:
-    with pytest.raises(ValidationError, match="Input should be 'sc', 'sr', 'seg' or 'text'"):
+    with pytest.raises(ValidationError, match="Input should be 'sc', 'sr', 'seg'"):
         _section("key-images")
 
 

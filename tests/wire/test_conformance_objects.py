@@ -23,6 +23,7 @@ from triaged.exams.ct.objects import EXAMINED
 from triaged.results.instance import PRIVATE_CREATOR, ResultObject
 from triaged.results.source import source_series
 from triaged.results.sr import report
+from triaged.study.concepts import CONCEPTS
 from triaged.study.finding import Grade, QualityFlag
 from triaged.study.kinds import KINDS, ObjectKind
 from triaged.study.ranking import TriageClass
@@ -178,3 +179,9 @@ def _reports_of_every_outcome() -> list[ResultObject]:
     ]
     places = [replace(ranking(), triage_class=triage_class) for triage_class in TriageClass]
     return [report(source, finding, place, EXAMINED, None, (), made_by) for finding in findings for place in places]
+
+
+def test_the_richest_study_has_every_number_that_there_is() -> None:
+    """Else a number would be in reports and in no table of the statement."""
+    measured = {each.concept.name for each in study_of("rich").reading.finding.measurements}
+    assert measured == set(CONCEPTS)

@@ -137,6 +137,7 @@ def test_ctrl_c_keeps_a_checkpoint_and_says_how_to_go_on(
 
 
 def test_a_second_ctrl_c_ends_at_once() -> None:
+    found = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell that starts jobs ignores it for them
     before = signal.getsignal(signal.SIGINT)
     with Interruption() as interruption:
         signal.raise_signal(signal.SIGINT)
@@ -144,6 +145,7 @@ def test_a_second_ctrl_c_ends_at_once() -> None:
         with pytest.raises(KeyboardInterrupt):
             signal.raise_signal(signal.SIGINT)
     assert signal.getsignal(signal.SIGINT) is before
+    signal.signal(signal.SIGINT, found)
 
 
 def test_a_lesion_network_starts_from_the_body_of_a_lung_network(folders: tuple[Path, Path], tmp_path: Path) -> None:

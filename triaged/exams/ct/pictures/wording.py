@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from pydicom.dataset import Dataset
 
 from triaged.exams.ct.finding import CtNumbers, LungAnalysis
@@ -10,10 +12,26 @@ from triaged.exams.ct.pictures.zones import AFFECTED_ZONE, lung_thirds
 from triaged.imaging.geometry import Geometry
 from triaged.results.provenance import Provenance
 from triaged.results.wording import Lines, origin_lines, percent, to_ascii, written_date
-from triaged.study.concepts import Output
+from triaged.study.concepts import (
+    AFFECTED_SHARE,
+    AFFECTED_VOLUME,
+    DENSE_SHARE,
+    LUNG_VOLUME,
+    LUNGS_VOLUME,
+    SEVERITY,
+    TOTAL_SHARE,
+    Output,
+)
 from triaged.study.finding import Finding, Suspicion
 from triaged.study.ranking import Ranking
 from triaged.study.records import Prior
+
+_OWN_LINES: Final = (
+    *(SEVERITY, AFFECTED_SHARE, TOTAL_SHARE),
+    *(LUNG_VOLUME, LUNGS_VOLUME, AFFECTED_VOLUME),
+    DENSE_SHARE,
+)
+"""What the lines below say in sentences of their own."""
 
 
 def analysis_lines(
@@ -30,7 +48,7 @@ def analysis_lines(
             _volumes(numbers),
             _density(numbers),
             *_zones(reading),
-            *_others(finding, numbers),
+            *_others(finding),
             *(_change(numbers, prior, provenance) if prior else ()),
             *([f"Check: {', '.join(flag.value for flag in finding.quality)}"] if finding.quality else []),
         ),
@@ -115,10 +133,9 @@ def _density(numbers: CtNumbers) -> str:
     return f"Dense (above -300 HU) {dense} %, less dense {100 - dense} %"
 
 
-def _others(finding: Finding, numbers: CtNumbers) -> tuple[str, ...]:
+def _others(finding: Finding) -> tuple[str, ...]:
     """Return a line for each number that has none of its own."""
-    own = {each.concept for each in numbers.measurements()}
-    others = (each for each in finding.measurements if each.concept not in own and Output.WORDS in each.concept.outputs)
+    others = (m for m in finding.measurements if m.concept not in _OWN_LINES and Output.WORDS in m.concept.outputs)
     return tuple(to_ascii(f"{each.words[:1].upper()}{each.words[1:]}: {each.text}") for each in others)
 
 
