@@ -34,11 +34,11 @@ SPEED = {
     "acceptance": "acceptance",
     "browser": "browser",
     **dict.fromkeys(
-        ("exams/pictures", "exams/pipelines", "flow", "golden", "house", "lab", "real", "results", "web", "wire"),
+        ("cli", "exams", "flow", "golden", "house", "lab", "real", "results", "store/tables", "web", "wire"),
         "slow",
     ),
 }
-"""Folders whose tests draw, segment, train, listen or start processes."""
+"""Folders whose tests decode, draw, segment, train, migrate, listen or start processes."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
