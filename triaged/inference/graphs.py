@@ -1,7 +1,4 @@
-"""Opens, verifies and runs ONNX graphs with ONNX Runtime, whose only importer this is.
-
-Must not know torch, DICOM, or what a graph is for.
-"""
+"""Opens, verifies and runs ONNX graphs with ONNX Runtime, whose only importer this is; knows not what they are for."""
 
 import contextlib
 import hashlib
@@ -54,8 +51,7 @@ class Graph:
 def load_graphs(files: Mapping[str, NetworkFile], device: Device, threads: int) -> dict[str, Graph]:
     """Return graphs by name, ready to run.
 
-    `auto` takes CUDA where it works and the CPU otherwise; `cuda` never falls back. `threads` bounds the CPU threads
-    of one graph; 0 leaves the number to the runtime.
+    `auto` takes CUDA where it works and the CPU otherwise. `threads` bounds one graph; 0 leaves it to the runtime.
 
     Raises:
         ModelRefused: a file is missing, its digest or its tensors are not those of the manifest, or CUDA was asked for
