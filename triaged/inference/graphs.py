@@ -51,7 +51,8 @@ class Graph:
 def load_graphs(files: Mapping[str, NetworkFile], device: Device, threads: int) -> dict[str, Graph]:
     """Return graphs by name, ready to run.
 
-    `auto` takes CUDA where it works and the CPU otherwise. `threads` bounds one graph; 0 leaves it to the runtime.
+    `auto` takes CUDA where it works and the CPU otherwise; `cuda` never falls back. `threads` bounds the CPU threads
+    of one graph; 0 leaves the number to the runtime.
 
     Raises:
         ModelRefused: a file is missing, its digest or its tensors are not those of the manifest, or CUDA was asked for
