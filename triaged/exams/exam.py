@@ -68,11 +68,9 @@ class Analysis(Protocol):
     @property
     def finding(self) -> Finding:
         """What was found."""
-        ...
 
     def draw(self, ranking: Ranking, provenance: Provenance, earlier: Earlier | None) -> Results:
         """Return the result objects; equal arguments give equal bytes."""
-        ...
 
 
 class Examination(Protocol):
@@ -81,38 +79,28 @@ class Examination(Protocol):
     @property
     def engine(self) -> Engine:
         """What reads the images."""
-        ...
 
     def choose(self, series: Sequence[Series]) -> Choice:
         """Return the series to score, from headers alone, or why there is none."""
-        ...
 
     def is_whole(self, series: Sequence[Series]) -> bool:
         """Tell whether the series to score has arrived in full, as far as headers say."""
-        ...
 
     def read(self, instances: Sequence[Path], still_alive: StillAlive) -> Analysis:
-        """Decode the chosen instances and find what is in them.
+        """Decode the chosen instances and find what is in them; nothing is guessed.
 
         Raises:
-            UnreadableStudy: with the reason; nothing is guessed.
+            UnreadableStudy: with the reason.
             TryLater: a file could not be read from the disk.
         """
-        ...
 
     def recall(self, view: bytes) -> Any:
-        """Return a view that `draw` gave for an earlier study.
-
-        Raises:
-            ValueError: the bytes are something else.
-        """
-        ...
+        """Return a view that `draw` gave for an earlier study; raise ValueError where the bytes are something else."""
 
     def explain(
         self, header: Dataset, reason: Reason, ranking: Ranking, provenance: Provenance
     ) -> tuple[ResultObject, ...]:
         """Return the objects that say in the archive why a study has no score; `header` is of any of its instances."""
-        ...
 
 
 class Slice(TypedDict):
@@ -140,15 +128,12 @@ class View(Protocol):
 
     def described(self) -> SliceList:
         """Return what is known before any pixel is decoded."""
-        ...
 
     def jpeg(self, index: int) -> bytes:
         """Return one image, 0 being the first."""
-        ...
 
     def contour(self, index: int) -> bytes | None:
         """Return the contour of what was found as a transparent PNG of the image's size; None where there is none."""
-        ...
 
 
 Viewer = Callable[[Sequence[Path], Path | None], View]
@@ -159,11 +144,7 @@ Raises `UnreadableStudy` where they are not of its examination, or cannot be sho
 
 
 def open_view(viewers: Sequence[Viewer], instances: Sequence[Path], segmentation: Path | None) -> View:
-    """Return the images as the first examination shows them that can.
-
-    Raises:
-        UnreadableStudy: none can; the reason is that of the first.
-    """
+    """Return the images as the first examination shows them that can; raise the first refusal where none can."""
     refusals = []
     for each in viewers:
         try:

@@ -1,7 +1,4 @@
-"""Opens, verifies and runs ONNX graphs with ONNX Runtime, whose only importer this is.
-
-Must not know torch, DICOM, or what a graph is for.
-"""
+"""Opens, verifies and runs ONNX graphs with ONNX Runtime, whose only importer this is; knows not what they are for."""
 
 import contextlib
 import hashlib

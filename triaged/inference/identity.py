@@ -1,7 +1,4 @@
-"""Says by what an engine is known: derived UIDs rest on it, so nothing here may change its form.
-
-Must not know how a model runs, nor what the results are.
-"""
+"""Says by what an engine is known, not how it runs: derived UIDs rest on it, so nothing here may change its form."""
 
 from dataclasses import dataclass
 from hashlib import sha256

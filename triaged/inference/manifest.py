@@ -26,12 +26,7 @@ Shape: TypeAlias = tuple[int | str, ...]
 
 @dataclass(frozen=True, slots=True)
 class NetworkFile:
-    """One ONNX graph of the package.
-
-    Attributes:
-        sha256: lower-case hexadecimal digest of the whole file.
-        inputs: shape by name of tensor, in the order of the graph; likewise `outputs`.
-    """
+    """One ONNX graph of the package, its digest in lower case, and the shapes of its tensors in the graph's order."""
 
     path: Path
     sha256: str
@@ -53,7 +48,6 @@ class Settings(Protocol):
     @property
     def identity(self) -> tuple[str, ...]:
         """What of it makes another model, as texts; derived UIDs rest on them, so they never change their form."""
-        ...
 
 
 S = TypeVar("S", bound=Settings)
@@ -63,13 +57,9 @@ S = TypeVar("S", bound=Settings)
 class Manifest(Generic[S]):
     """A model package as its author declares it.
 
-    Attributes:
-        method: the method's name, as a row of the paper's table has it (Goncharov et al., table 3).
-        terms: for what the weights may be used, in words.
-        trained_on: the images that the weights come from, in words.
-        device_uid: UID of this version of the algorithm as a device, 2.25 form (PS3.5 B.2).
-        codes: the concept that each output segments or tells, by name of output.
-        graphs: by name, in the order that the kind names them; likewise `parts`.
+    `method` is named as a row of the paper's table (Goncharov et al., table 3). `device_uid` is this version as a
+    device, in 2.25 form (PS3.5 B.2). `codes` are the concepts that the outputs segment or tell, by name of output;
+    `graphs` and `parts` are in the order that the kind names them.
     """
 
     name: str
@@ -112,14 +102,10 @@ def read_parts(section: StrictMapping, beside: Path, names: tuple[str, ...]) -> 
 
 def _network(section: StrictMapping, folder: Path) -> NetworkFile:
     file = section.matching("file", PLAIN_NAME, "the name of a file in the package's folder")
-    network = NetworkFile(
-        path=folder / file,
-        sha256=section.matching("sha256", SHA256, "64 lower-case hexadecimal digits"),
-        inputs=_shapes(section.section("inputs")),
-        outputs=_shapes(section.section("outputs")),
-    )
+    digest = section.matching("sha256", SHA256, "64 lower-case hexadecimal digits")
+    inputs, outputs = (_shapes(section.section(side)) for side in ("inputs", "outputs"))
     section.close()
-    return network
+    return NetworkFile(folder / file, digest, inputs, outputs)
 
 
 def _part(section: StrictMapping, beside: Path) -> Part:

@@ -1,7 +1,4 @@
-"""Reads and loads model packages, whatever their kind, and the packages that they are made of.
-
-Must not know any one kind: which there are, the table says that it is given.
-"""
+"""Reads and loads model packages and the packages that they are made of; must not know any one kind."""
 
 from collections.abc import Mapping
 from pathlib import Path

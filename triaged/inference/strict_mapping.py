@@ -1,7 +1,4 @@
-"""Reads a YAML mapping strictly: every key is asked for by type, and what nobody asked for is an error with its line.
-
-Must not know what the keys mean.
-"""
+"""Reads a YAML mapping strictly: keys are asked for by type, and what nobody asked for is an error with its line."""
 
 import math
 import re
@@ -19,9 +16,7 @@ class StrictMapping:
     """One mapping of a manifest, which remembers its place in the file and which of its keys have been read."""
 
     def __init__(self, mapping: CommentedMap, path: Path, name: str) -> None:
-        self._mapping = mapping
-        self._path = path
-        self._name = name
+        self._mapping, self._path, self._name = mapping, path, name
         self._read: set[str] = set()
 
     @property
@@ -86,9 +81,7 @@ class StrictMapping:
 
     def refusal(self, key: str, problem: str) -> ModelRefused:
         """Return the error that points at `key`, or at the section where the key is missing."""
-        line = self._mapping.lc.line
-        if key in self._mapping:
-            line = self._mapping.lc.key(key)[0]
+        line = self._mapping.lc.key(key)[0] if key in self._mapping else self._mapping.lc.line
         full_name = f"{self._name}.{key}".strip(".")
         return ModelRefused(f"{self._path}:{line + 1}: {full_name}: {problem}")
 
@@ -111,11 +104,7 @@ class StrictMapping:
 
 
 def read_mapping(path: Path) -> StrictMapping:
-    """Return the top mapping of a YAML file.
-
-    Raises:
-        ModelRefused: the file is missing, is not YAML, or is no mapping.
-    """
+    """Return the top mapping of a YAML file; raise ModelRefused where there is none."""
     try:
         content = YAML(typ="rt").load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:

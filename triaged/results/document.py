@@ -1,7 +1,4 @@
-"""What both kinds of report have in common: who observed, what they rest on, and which reports they supersede.
-
-Knows nothing of what a report says.
-"""
+"""Who observed, what a report rests on and which ones it supersedes; knows nothing of what a report says."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Begins and ends a result object: the modules that every kind shares, and its encoding as a Part 10 stream.
-
-Knows nothing of masks, pictures or measurements; writes no file.
-"""
+"""Begins and ends a result object, whatever its kind; knows no masks, pictures or measurements, and writes no file."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Sets text and pictures on a page of fixed size; knows nothing of severity, projections or DICOM.
-
-Text is plain ASCII: the bundled font has little more.
-"""
+"""Sets plain ASCII text and pictures on a page of fixed size; knows nothing of severity, projections or DICOM."""
 
 from __future__ import annotations
 
@@ -141,9 +138,8 @@ def _wrapped(line: str, width: int, size: int) -> list[str]:
 
 def _fitting(word: str, width: int, size: int) -> int:
     """Return how many letters of a word fit the width, one at least."""
-    return max(
-        1, bisect_right(range(1, _LONGEST_PART), width, key=lambda letters: ceil(fit_width(word[:letters], size)))
-    )
+    fits = bisect_right(range(1, _LONGEST_PART), width, key=lambda letters: ceil(fit_width(word[:letters], size)))
+    return max(1, fits)
 
 
 def _line_height(size: int) -> int:

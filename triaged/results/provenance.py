@@ -64,6 +64,7 @@ class Provenance:
     def uid(self, *role: str) -> str:
         """Return the UID that these inputs, this model, scheme and software always give to `role`."""
         inputs = sorted(set(self.input_sop_instance_uids))
+        conditions = ("follows", self.follows), ("compares", self.compares), ("outcome", self.outcome)
         return derived_uid(
             MANUFACTURER,
             self.software_version,
@@ -75,7 +76,7 @@ class Provenance:
             self.model_sha256,
             self.scheme,
             self.scheme_version,
-            *(f"{name} {value}" for name, value in self._conditions() if value),
+            *(f"{name} {value}" for name, value in conditions if value),
             *role,
         )
 
@@ -122,9 +123,6 @@ class Provenance:
         ending = f" {self.engine_version}{' ' * bool(self.supersedes)}{self.supersedes}"
         engine = self.engine[: max(0, 63 - len(prefix) - len(ending))]
         return printable(f"{prefix} {engine}{ending}")[:64]
-
-    def _conditions(self) -> tuple[tuple[str, str], ...]:
-        return ("follows", self.follows), ("compares", self.compares), ("outcome", self.outcome)
 
 
 def add_equipment(dataset: Dataset, provenance: Provenance) -> None:

@@ -40,13 +40,11 @@ def pictures(
     """
     frames = encoded(pages)
     whole = replace(series, kind=ObjectKind.SC_MULTIFRAME)
-    return (
-        *(
-            _capture(frame, number, source, shown_by(frame.page, source, reorientation), provenance, series)
-            for number, frame in enumerate(frames, 1)
-        ),
-        multiframe_picture(source, reorientation, frames, provenance, whole),
+    single = (
+        _capture(frame, number, source, shown_by(frame.page, source, reorientation), provenance, series)
+        for number, frame in enumerate(frames, 1)
     )
+    return (*single, multiframe_picture(source, reorientation, frames, provenance, whole))
 
 
 def reason_pictures(
@@ -116,17 +114,13 @@ def multiframe_picture(
     dataset.DerivationCodeSequence = codes.sequence(*dict.fromkeys(derived_by(page) for page in pages))
     shown = dict.fromkeys(image for page in pages for image in shown_by(page, source, reorientation))
     dataset.SourceImageSequence = codes.items(source_item(image) for image in shown)
-    _describe_frames(dataset, pages)
-    put_pixels(dataset, frames)
-    return finish(dataset, series.kind)
-
-
-def _describe_frames(dataset: Dataset, pages: Sequence[Page]) -> None:
     dataset.NumberOfFrames = len(pages)
     dataset.FrameIncrementPointer = [Tag("PageNumberVector"), Tag("FrameLabelVector")]
     dataset.PageNumberVector = list(range(1, len(pages) + 1))
     dataset.FrameLabelVector = [_label(page) for page in pages]
     dataset.RepresentativeFrameNumber = 1
+    put_pixels(dataset, frames)
+    return finish(dataset, series.kind)
 
 
 def _label(page: Page) -> str:

@@ -74,7 +74,9 @@ def segmentation(
     dataset = begin(provenance.uid("seg"), source, series, provenance)
     _describe_image(dataset, geometry, len(frames), series, provenance)
     describe_loss(dataset, source.header)
-    _reference_sources(dataset, source)
+    images = codes.items(instance_item(image) for image in source.instances)
+    referenced = codes.dataset(SeriesInstanceUID=source.series_uid.value, ReferencedInstanceSequence=images)
+    dataset.ReferencedSeriesSequence = codes.items([referenced])
     dataset.SegmentSequence = codes.items(_segment_item(segment, provenance) for segment in described)
     _describe_frames(dataset, geometry, source, frames, provenance)
     dataset.PixelData = _packed(frames)
@@ -126,12 +128,6 @@ def _describe_image(
 def _frame_of_reference(geometry: Geometry, provenance: Provenance) -> str:
     sent = geometry.frame_of_reference_uid
     return sent if is_valid_uid(sent) else provenance.uid("frame of reference", sent)
-
-
-def _reference_sources(dataset: Dataset, source: SourceSeries) -> None:
-    images = codes.items(instance_item(image) for image in source.instances)
-    series = codes.dataset(SeriesInstanceUID=source.series_uid.value, ReferencedInstanceSequence=images)
-    dataset.ReferencedSeriesSequence = codes.items([series])
 
 
 def _segment_item(segment: Segment, provenance: Provenance) -> Dataset:

@@ -1,7 +1,4 @@
-"""Names the frames that a volume was read from, with valid UIDs whatever was sent, and refers to them in an object.
-
-Knows nothing of findings, nor of pixels.
-"""
+"""Names the frames that a volume was read from, with valid UIDs whatever was sent; knows no findings and no pixels."""
 
 from __future__ import annotations
 

@@ -86,9 +86,10 @@ def _study_group(
     numbers = (each for each in finding.numbers(Output.REPORT) if each.site in (None, examined.whole))
     grade = finding.grade
     category = ACTIONABLE_CATEGORIES.get(ranking.triage_class)
+    meaning = ranking.triage_class.name.replace("_", " ").capitalize()
     evaluations = [
         *([(codes.GRADE, codes.private(str(grade), f"Computed {grade}"))] if grade else []),
-        (codes.TRIAGE_CLASS, codes.private(f"CLASS-{ranking.triage_class.value}", _class_meaning(ranking))),
+        (codes.TRIAGE_CLASS, codes.private(f"CLASS-{ranking.triage_class.value}", meaning)),
         *([(codes.ACTIONABLE, category)] if category else []),
         *((codes.QUALITY_ASSESSMENT, flag_code(flag)) for flag in finding.quality),
     ]
@@ -153,7 +154,3 @@ def _algorithm(provenance: Provenance) -> hd.sr.AlgorithmIdentification:
 
 def _tracking(label: str, uid: str) -> hd.sr.TrackingIdentifier:
     return hd.sr.TrackingIdentifier(uid=hd.UID(uid), identifier=label)
-
-
-def _class_meaning(ranking: Ranking) -> str:
-    return ranking.triage_class.name.replace("_", " ").capitalize()

@@ -29,9 +29,8 @@ def text_report(source: SourceSeries, lines: Lines, provenance: Provenance, *, r
 
     Another `reason_key` is another document.
     """
-    dataset = begin(
-        provenance.uid("text", *([reason_key] if reason_key else [])), source, ResultSeries(ObjectKind.TEXT), provenance
-    )
+    uid = provenance.uid("text", *([reason_key] if reason_key else []))
+    dataset = begin(uid, source, ResultSeries(ObjectKind.TEXT), provenance)
     missing = lines.headline if reason_key else ""
     describe_document(dataset, source, evidence(source), provenance, missing=missing)
     write_content(dataset, _content(lines, provenance))

@@ -32,16 +32,10 @@ class Pipeline(Protocol):
     """Reads one CT series."""
 
     def read(self, volume: Volume, acquisition: Acquisition) -> LungAnalysis:
-        """Return scores and masks of a series, on the volume's own canonical grid.
-
-        Raises:
-            UnreadableStudy: there are no lungs in view, or they could not be segmented; no score would mean anything.
-        """
-        ...
+        """Return scores and masks on the volume's own grid; raise UnreadableStudy where no score means anything."""
 
 
 Pipelines: TypeAlias = Mapping[str, Callable[[Any, CtOptions], Pipeline]]
-
 PIPELINES: Final[Pipelines] = {CT_MULTITASK.name: CtPipeline}
 """What reads a chest CT with each kind of network: one row each."""
 
@@ -60,8 +54,7 @@ def load_engine(
     """Load the engine of a name: `threshold`, or that of a package in `folder`; `settings` is their digest.
 
     Raises:
-        ModelRefused: the package is not what its manifest says, the device asked for is not there, or no pipeline
-            reads a CT with such networks.
+        ModelRefused: as `load_package` and `pipeline_of`.
     """
     software = version("triaged")
     if name == THRESHOLD_ENGINE:
@@ -75,11 +68,7 @@ def load_engine(
 
 
 def pipeline_of(networks: Networks, options: CtOptions, pipelines: Pipelines = PIPELINES) -> Pipeline:
-    """Return what reads a CT with these networks.
-
-    Raises:
-        ModelRefused: nothing does.
-    """
+    """Return what reads a CT with these networks; raise ModelRefused where nothing does."""
     manifest = networks.manifest
     if manifest.kind not in pipelines:
         expected = f"expected networks that read a CT, of kind {' or '.join(pipelines)}"

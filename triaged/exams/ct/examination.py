@@ -43,13 +43,7 @@ class CtAnalysis:
     def draw(self, ranking: Ranking, provenance: Provenance, earlier: Earlier | None) -> Results:
         """Return segmentation, reports and pictures; see `Analysis`."""
         return result_objects(
-            self.read,
-            self.reading,
-            ranking,
-            provenance,
-            palette=self.palette,
-            earlier=earlier,
-            writers=self.writers,
+            self.read, self.reading, ranking, provenance, palette=self.palette, earlier=earlier, writers=self.writers
         )
 
 

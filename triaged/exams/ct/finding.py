@@ -112,10 +112,7 @@ def ct_finding(
     identification_threshold: float | None = None,
     quality: tuple[QualityFlag, ...] = (),
 ) -> Finding:
-    """Return the finding of a chest CT: what it measures, and the probability of COVID-19 where the engine gives one.
-
-    `grade` is 0..4 (computed CT-0 ... CT-4).
-    """
+    """Return what a chest CT measures, and the probability of COVID-19 where there is one; `grade` is 0 to 4 (CT-4)."""
     suspicion = None
     if identification is not None:
         suspicion = Suspicion(COVID_19, identification, identification_threshold)

@@ -1,7 +1,4 @@
-"""Which reconstruction kernels are sharp, as lungs are read with, and which are soft; names differ by vendor.
-
-An unknown name is neither: nothing is preferred or held back because of it.
-"""
+"""Which reconstruction kernels are sharp, as lungs are read with, and which are soft; an unknown name is neither."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Turns one assessed study into its result objects, its regions coded by SNOMED CT.
-
-Pure: no file, no socket, no database, no clock.
-"""
+"""Turns one assessed study into its result objects, its regions coded by SNOMED CT; knows no file and no clock."""
 
 from __future__ import annotations
 
@@ -58,12 +55,8 @@ def segments(volume: Volume, reading: LungAnalysis, provenance: Provenance) -> t
     The dense part of the opacity is found by the Hounsfield units of `volume`, as the finding's dense share is.
     """
     first = _RIGHT if reading.left_lung.voxels.any() else _LUNGS
-    named = (
-        (first, reading.right_lung),
-        (_LEFT, reading.left_lung),
-        (_OPACITY, reading.lesion),
-        (_DENSE, _dense_part(volume, reading.lesion)),
-    )
+    masks = reading.right_lung, reading.left_lung, reading.lesion, _dense_part(volume, reading.lesion)
+    named = zip((first, _LEFT, _OPACITY, _DENSE), masks, strict=True)
     present = [(region, mask) for region, mask in named if mask.voxels.any()]
     return tuple(
         Segment(number, region, provenance.uid("tracking", region.kind.value), mask)
@@ -99,10 +92,7 @@ def result_objects(
     earlier: Earlier | None = None,
     writers: Sequence[Writer] = WRITERS,
 ) -> Results:
-    """Return segmentation, reports and pictures of one reading; equal arguments give equal bytes.
-
-    The masks of `reading` lie on the grid of the volume. `earlier` is the study of the same patient to show beside this
-    one.
+    """Return segmentation, reports and pictures of one reading, with `earlier` beside it; see `Analysis`.
 
     Raises:
         ValueError: the headers do not fit the geometry.
@@ -110,11 +100,9 @@ def result_objects(
     source, volume, reorientation = source_series(read.headers, read.source_geometry), read.volume, read.reorientation
     header = source.header
     described = segments(volume, reading, provenance)
-    masks = (
-        segmentation(source, read.source_geometry, reorientation, described, provenance, SEGMENTATION)
-        if described
-        else None
-    )
+    masks = None
+    if described:
+        masks = segmentation(source, read.source_geometry, reorientation, described, provenance, SEGMENTATION)
     measurements = report(source, reading.finding, ranking, EXAMINED, masks, described, provenance)
     lines = analysis_lines(header, reading, ranking, provenance, earlier.prior if earlier else None)
     words = (write(source, lines, provenance) for write in writers)
@@ -130,15 +118,8 @@ def result_objects(
 def reason_objects(
     header: Dataset, reason: Reason, ranking: Ranking, provenance: Provenance
 ) -> tuple[ResultObject, ...]:
-    """Return the objects of a study that has no score: one page that says why, without a heat map, and that as text.
-
-    `header` is of any instance of the study.
-    """
+    """Return the objects of a study that has no score: one page that says why, without a heat map, and that as text."""
     source = single_frames([header])
     words = reason_lines(header, reason, ranking, provenance)
-    pages = reason_pages(header, reason, ranking, provenance)
-    key = f"{reason.code.value} {reason.detail}"
-    return (
-        *reason_pictures(source, pages, provenance, REASON_PICTURES),
-        text_report(source, words, provenance, reason_key=key),
-    )
+    shown = reason_pictures(source, reason_pages(header, reason, ranking, provenance), provenance, REASON_PICTURES)
+    return (*shown, text_report(source, words, provenance, reason_key=f"{reason.code.value} {reason.detail}"))

@@ -18,11 +18,7 @@ class Palette(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CtOptions:
-    """`grade_cut_offs`: the severities from which a study is computed CT-1, CT-2, CT-3 and CT-4.
-
-    Raises:
-        ValueError: the cut-offs do not rise within (0, 1].
-    """
+    """`grade_cut_offs`: the severities, rising in (0, 1], from which a study is computed CT-1, CT-2, CT-3 and CT-4."""
 
     grade_cut_offs: tuple[float, float, float, float] = (0.01, 0.25, 0.50, 0.75)
 

@@ -1,7 +1,4 @@
-"""What a series is, as far as the headers of its instances say: geometry, origin, kernel, body part.
-
-Knows nothing of what is wanted: that is `triaged.exams.ct.choice`.
-"""
+"""What a series is, as far as the headers of its instances say; knows nothing of what is wanted (see `choice`)."""
 
 from __future__ import annotations
 

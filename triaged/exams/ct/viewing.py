@@ -16,7 +16,6 @@ from triaged.exams.ct.pictures.keyslices import LESION, LUNG_WINDOW_HU
 from triaged.exams.ct.window import to_unit
 from triaged.exams.exam import SliceList
 
-_JPEG_QUALITY = 90
 _LESION_LABEL = "Lung opacity"
 
 
@@ -81,7 +80,7 @@ def _regions(segmentation: Path, stack: SliceStack) -> dict[int, NDArray[np.bool
 def _jpeg(hu: NDArray[np.float32]) -> bytes:
     grey = np.round(to_unit(hu, *LUNG_WINDOW_HU) * 255.0).astype(np.uint8)
     stream = io.BytesIO()
-    Image.fromarray(grey).save(stream, "JPEG", quality=_JPEG_QUALITY)
+    Image.fromarray(grey).save(stream, "JPEG", quality=90)
     return stream.getvalue()
 
 

@@ -32,12 +32,9 @@ class Thresholds:
 
 @dataclass(frozen=True, slots=True)
 class CtSettings:
-    """How the networks are to be fed and read.
+    """How the networks are fed and read: row and column spacing, the HU that become 0 and 1, and the thresholds.
 
-    Attributes:
-        spacing_mm: row and column spacing on which the networks work; the slice spacing stays as it is.
-        window_hu: the HU that become 0 and 1.
-        training_prior: share of positive studies that the identification head saw; its log-odds are taken off.
+    `training_prior` is the share of positive studies that the identification head saw; its log-odds are taken off.
     """
 
     spacing_mm: tuple[float, float]
@@ -52,12 +49,7 @@ class CtSettings:
 
 
 class LesionMaps(NamedTuple):
-    """What the multitask network says about the slices of one series.
-
-    Attributes:
-        probability: lesion probability per pixel, (slice, row, column), in [0, 1].
-        cells: in-plane pyramid maxima, (slice, channel, 85), to be handed to `identification`.
-    """
+    """Lesion probability per pixel, (slice, row, column), and in-plane pyramid maxima, (slice, channel, 85)."""
 
     probability: NDArray[np.float32]
     cells: NDArray[np.float32]
@@ -73,22 +65,15 @@ class CtNetworks(Protocol):
     @property
     def manifest(self) -> Manifest[CtSettings]:
         """The package that the networks come from."""
-        ...
 
     def lung_probability(self, slices: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the probability of lung per pixel, in the shape of `slices`: whole slices, uncropped."""
-        ...
 
     def lesions(self, slices: NDArray[np.float32]) -> LesionMaps:
         """Return lesion probability and pyramid cells of `slices`, cropped to the box around the lungs."""
-        ...
 
     def identification(self, cells: NDArray[np.float32]) -> float:
-        """Return the probability of disease for the series whose cells these are, at balanced prior odds.
-
-        The log-odds of the prior in training are taken off: -ln 3 at 75 % positives.
-        """
-        ...
+        """Return the probability of disease at balanced prior odds: -ln 3 is added at 75 % positives in training."""
 
 
 class CtMultitask:
@@ -96,9 +81,7 @@ class CtMultitask:
 
     def __init__(self, manifest: Manifest[CtSettings], graphs: Mapping[str, Graph], _: Mapping[str, Any]) -> None:
         self._manifest = manifest
-        self._lungs = graphs["lungs"]
-        self._backbone = graphs["backbone"]
-        self._head = graphs["head"]
+        self._lungs, self._backbone, self._head = (graphs[name] for name in _GRAPHS)
 
     @property
     def manifest(self) -> Manifest[CtSettings]:
@@ -130,43 +113,20 @@ class CtMultitask:
 
 
 def _settings(section: StrictMapping) -> CtSettings:
-    return CtSettings(
-        spacing_mm=_spacing(section),
-        window_hu=_window(section),
-        thresholds=_thresholds(section.section("thresholds")),
-        training_prior=section.share("training_prior"),
-    )
-
-
-CT_MULTITASK: Final = Kind(
-    name="ct-multitask",
-    method="Multitask-Spatial-1",
-    graphs=("lungs", "backbone", "head"),
-    read_settings=_settings,
-    load=CtMultitask,
-)
-
-
-def _spacing(section: StrictMapping) -> tuple[float, float]:
     row, column = section.pair("spacing_mm")
     if not (row > 0 and column > 0):
         raise section.refusal("spacing_mm", f"expected two positive millimetres, found {row}, {column}")
-    return row, column
-
-
-def _window(section: StrictMapping) -> tuple[float, float]:
     low, high = section.pair("window_hu")
     if not low < high:
         raise section.refusal("window_hu", f"expected the lower HU first, found {low}, {high}")
-    return low, high
+    shares = section.section("thresholds")
+    thresholds = Thresholds(shares.share("lung"), shares.share("lesion"), shares.share("identification"))
+    shares.close()
+    return CtSettings((row, column), (low, high), thresholds, section.share("training_prior"))
 
 
-def _thresholds(section: StrictMapping) -> Thresholds:
-    thresholds = Thresholds(
-        lung=section.share("lung"), lesion=section.share("lesion"), identification=section.share("identification")
-    )
-    section.close()
-    return thresholds
+_GRAPHS: Final = ("lungs", "backbone", "head")
+CT_MULTITASK: Final = Kind("ct-multitask", "Multitask-Spatial-1", _GRAPHS, _settings, CtMultitask)
 
 
 def _batches(slices: NDArray[np.float32]) -> Iterator[NDArray[np.float32]]:

@@ -1,7 +1,4 @@
-"""Says what a kind of network is: the graphs, parts and settings of its packages, and what runs them.
-
-Must not know any one kind.
-"""
+"""Says what a kind of network is: what its packages hold, and what runs them; must not know any one kind."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -18,12 +15,10 @@ class Networks(Protocol):
     @property
     def manifest(self) -> Manifest[Any]:
         """The package that the networks come from."""
-        ...
 
     @property
     def device(self) -> str:
         """Where the networks run: cuda or cpu."""
-        ...
 
 
 N_co = TypeVar("N_co", bound=Networks, covariant=True)
@@ -33,12 +28,8 @@ N_co = TypeVar("N_co", bound=Networks, covariant=True)
 class Kind(Generic[S, N_co]):
     """One kind of network: one row of the table of kinds.
 
-    Attributes:
-        method: the method's name in the paper's table, for packages that do not name it.
-        graphs: names of the graphs in its packages.
-        read_settings: reads the kind's own keys from the top of the manifest.
-        load: makes networks of manifest, graphs and loaded parts, both by name.
-        parts: names of the packages that its packages are made of; `any`: one or more, named by the manifest.
+    `method` is the paper's name for it where a package gives none; `read_settings` reads the kind's own keys from the
+    top of the manifest; `load` gets graphs and loaded parts by name. `any` parts: one or more, named by the manifest.
     """
 
     name: str

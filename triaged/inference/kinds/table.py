@@ -1,7 +1,4 @@
-"""Names the kinds of network that can be loaded: one row each.
-
-Must not know how a package is read or run.
-"""
+"""Names the kinds of network that can be loaded, one row each; must not know how a package is read or run."""
 
 from typing import Final
 

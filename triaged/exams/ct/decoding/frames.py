@@ -49,10 +49,9 @@ def frames_of(headers: Sequence[Dataset]) -> tuple[Frame, ...]:
             files are neither single-frame images nor exactly one multi-frame image.
     """
     if len(headers) > 1 and any(frame_count(header) > 1 for header in headers):
-        raise UnreadableStudy(
-            ReasonCode.MIXED_FRAMES,
-            f"expected single-frame images or one multi-frame image, found {len(headers)} files with several frames",
-        )
+        found = f"{len(headers)} files with several frames"
+        expected = "expected single-frame images or one multi-frame image"
+        raise UnreadableStudy(ReasonCode.MIXED_FRAMES, f"{expected}, found {found}")
     return tuple(
         _frame(header, source, index + 1, groups)
         for source, header in enumerate(headers)

@@ -37,9 +37,8 @@ def place(frames: Sequence[Frame], min_slices: int, max_spacing_mm: float) -> Pl
         UnreadableStudy: the frames are too few, differ in what a volume's slices share, or are not evenly stacked.
     """
     if len(frames) < max(2, min_slices):
-        raise UnreadableStudy(
-            ReasonCode.TOO_FEW_SLICES, f"expected at least {max(2, min_slices)} slices, found {len(frames)}"
-        )
+        detail = f"expected at least {max(2, min_slices)} slices, found {len(frames)}"
+        raise UnreadableStudy(ReasonCode.TOO_FEW_SLICES, detail)
     _require_alike(frames)
     first = frames[0]
     try:
@@ -50,10 +49,8 @@ def place(frames: Sequence[Frame], min_slices: int, max_spacing_mm: float) -> Pl
     if stack.fault is not None:
         raise UnreadableStudy(REASON_OF_FAULT[stack.fault.kind], stack.fault.detail)
     if stack.gap_mm > max_spacing_mm:
-        raise UnreadableStudy(
-            ReasonCode.SPACING_TOO_WIDE,
-            f"expected a slice every {max_spacing_mm:g} mm or less, found one every {stack.gap_mm:.2f} mm",
-        )
+        detail = f"expected a slice every {max_spacing_mm:g} mm or less, found one every {stack.gap_mm:.2f} mm"
+        raise UnreadableStudy(ReasonCode.SPACING_TOO_WIDE, detail)
     ordered = tuple(frames[index] for index in stack.order)
     affine = np.eye(4)
     affine[:3, 0] = stack.step_mm
@@ -68,10 +65,8 @@ def _require_alike(frames: Sequence[Frame]) -> None:
     first = frames[0]
     for frame in frames:
         if not same_orientation(frame.orientation, first.orientation):
-            raise UnreadableStudy(
-                ReasonCode.MIXED_ORIENTATION,
-                f"expected one orientation, found {first.orientation} and {frame.orientation}",
-            )
+            detail = f"expected one orientation, found {first.orientation} and {frame.orientation}"
+            raise UnreadableStudy(ReasonCode.MIXED_ORIENTATION, detail)
         for what, one, other in (
             ("matrix", (first.rows, first.columns), (frame.rows, frame.columns)),
             ("Pixel Spacing", first.pixel_spacing_mm, frame.pixel_spacing_mm),

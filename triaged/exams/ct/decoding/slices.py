@@ -109,9 +109,8 @@ def read_regions(segmentation: Path, label: str) -> Mapping[Key, NDArray[np.bool
         with without_warnings():
             return _regions(dcmread(segmentation), label)
     except DAMAGED as error:
-        raise UnreadableStudy(
-            ReasonCode.CORRUPT, f"expected a segmentation, found {type(error).__name__} in {segmentation.name}"
-        ) from error
+        detail = f"expected a segmentation, found {type(error).__name__} in {segmentation.name}"
+        raise UnreadableStudy(ReasonCode.CORRUPT, detail) from error
 
 
 def _regions(dataset: Dataset, label: str) -> Mapping[Key, NDArray[np.bool_]]:

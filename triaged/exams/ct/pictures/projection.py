@@ -7,7 +7,7 @@ viewed, and the sagittal ones show the front at the image's left.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import cc3d
@@ -222,9 +222,8 @@ def _cut(view: Projection, rows: slice) -> Projection:
     in_body = attenuation.max(axis=0) > 0.05 * float(attenuation.max(initial=0.0))
     columns = extent(in_body, 8.0 / view.spacing_mm[1])
     part = (rows, columns)
-    return Projection(
-        direction=view.direction,
-        spacing_mm=view.spacing_mm,
+    return replace(
+        view,
         attenuation=view.attenuation[part],
         lung_hu=view.lung_hu[part],
         share=view.share[part],

@@ -10,7 +10,6 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from triaged.imaging.geometry import Box
 from triaged.imaging.regions import bounding_box, components, fill_holes_per_slice, remove_small_components
 
 LEAST_SHARE: Final = 0.01
@@ -37,7 +36,8 @@ def keep_lungs(region: NDArray[np.bool_], within: NDArray[np.bool_]) -> NDArray[
     for place, rank in enumerate(ranks):
         large = found.sizes[rank] >= LARGE_SHARE * total
         second = place == 1 and found.sizes[rank] >= LEAST_SHARE * total
-        low = _at_base(found.centroids[rank][0], found.boxes[ranks[0]])
+        lungs = found.boxes[ranks[0]]
+        low = found.centroids[rank][0] < lungs.start[0] + BASE_SHARE * lungs.shape[0]
         kept[rank + 1] = place == 0 or large or (second and not low)
     return kept[found.labels]
 
@@ -57,11 +57,6 @@ def fill_holes(region: NDArray[np.bool_], pixel_mm2: float) -> NDArray[np.bool_]
     filled = region.copy()
     filled[box.slices] |= holes & ~open_holes
     return filled
-
-
-def _at_base(slice_index: float, lungs: Box) -> bool:
-    low, high = lungs.start[0], lungs.stop[0]
-    return slice_index < low + BASE_SHARE * (high - low)
 
 
 def _open_in_space(region: NDArray[np.bool_], holes: NDArray[np.bool_], small_px: int) -> NDArray[np.bool_]:

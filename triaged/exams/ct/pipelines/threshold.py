@@ -19,7 +19,6 @@ from triaged.exams.ct.pipelines.body import within_body
 from triaged.exams.ct.pipelines.classical import classical_lungs
 from triaged.exams.ct.pipelines.measure import Verdict, body_ml, demand_lungs, measure
 from triaged.exams.ct.pipelines.native import lesion_on, lungs_on
-from triaged.imaging.geometry import Geometry
 from triaged.imaging.regions import bounding_box, remove_small_components
 from triaged.imaging.resample import resample_in_plane
 from triaged.imaging.volume import Mask, Volume
@@ -60,14 +59,10 @@ def blurred_opacity(hu: Volume, lung: NDArray[np.bool_]) -> NDArray[np.float32]:
         return opacity
     inner = hu.voxels[box.slices]
     opaque = lung[box.slices] & (inner >= OPAQUE_HU[0]) & (inner <= OPAQUE_HU[1])
-    blurred = ndimage.gaussian_filter(opaque.astype(np.float32), _sigma(hu.geometry), mode="constant", truncate=3.0)
+    sigma = [SIGMA_MM / mm for mm in hu.geometry.spacing_mm]
+    blurred = ndimage.gaussian_filter(opaque.astype(np.float32), sigma, mode="constant", truncate=3.0)
     reached = (blurred >= 0.5) & lung[box.slices]
     kept = remove_small_components(reached, int(np.ceil(LEAST_LESION_SHARE * np.count_nonzero(lung))))
     blurred[reached & ~kept] = 0.0
     opacity[box.slices] = blurred
     return opacity
-
-
-def _sigma(geometry: Geometry) -> tuple[float, float, float]:
-    slices, rows, columns = (SIGMA_MM / mm for mm in geometry.spacing_mm)
-    return slices, rows, columns
