@@ -80,11 +80,7 @@ def _order(config: Config) -> str:
 
 
 def demand_free_addresses(config: Config) -> None:
-    """Find out that a port is taken before any role has started.
-
-    Raises:
-        ConfigError: it is; the message names key and port.
-    """
+    """Find out that a port is taken before any role has started: `ConfigError`, with key and port."""
     for section, host, port in _addresses(config):
         if (problem := _why_taken(host, port)) is not None:
             expected = f"{section}.host, {section}.port: expected a free address of this machine"

@@ -32,11 +32,7 @@ def viewers() -> tuple[Viewer, ...]:
 
 
 def examinations(config: Config) -> tuple[Examination, ...]:
-    """Return what is examined here.
-
-    Raises:
-        ModelRefused: an engine cannot be used.
-    """
+    """Return what is examined here; `ModelRefused` where an engine cannot be used."""
     from triaged.exams.ct.examination import ChestCt
     from triaged.exams.ct.options import Palette
 
@@ -44,11 +40,7 @@ def examinations(config: Config) -> tuple[Examination, ...]:
 
 
 def engine_and_pipeline(config: Config) -> tuple[Engine, Pipeline]:
-    """Load the engine that `models.ct` names.
-
-    Raises:
-        ModelRefused: as `load_engine`.
-    """
+    """Load the engine that `models.ct` names; `ModelRefused` as `load_engine`."""
     from triaged.exams.ct.engines import load_engine, settings_digest
     from triaged.exams.ct.options import CtOptions
 

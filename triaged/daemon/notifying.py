@@ -19,11 +19,7 @@ from triaged.store.couriers.notifications import Notifications
 
 
 def receiver_of(section: PushSection, config: Config) -> Subscriber:
-    """Return what tells a receiver.
-
-    Raises:
-        ConfigError: its secret or its certificates cannot be read.
-    """
+    """Return what tells a receiver; `ConfigError` where its secret or its certificates cannot be read."""
     address = Address(*section.where(), verifying(section.ca_file) if section.is_encrypted() else None)
     timeout_s, names_patient = config.delivery.timeout_s, section.names_patient()
     if section.kind == "hl7":
@@ -33,11 +29,7 @@ def receiver_of(section: PushSection, config: Config) -> Subscriber:
 
 
 def push_errands(rooms: Rooms, name: str, options: DeliveryOptions) -> list[Callable[[], bool]]:
-    """Let the receivers of the settings, and no others, be notified from now on; return the work for each.
-
-    Raises:
-        ConfigError: a secret or certificates cannot be read.
-    """
+    """Let the receivers of the settings, and no others, be notified; return the work for each; see `receiver_of`."""
     sections = rooms.config.pushes
     receivers = {section.name: receiver_of(section, rooms.config) for section in sections}
     pushes = Notifications(rooms.database)

@@ -24,11 +24,7 @@ _SWEEP_AFTER = timedelta(hours=1)
 
 
 def receive(rooms: Rooms, name: str, stop: threading.Event) -> None:
-    """Take in what senders store until `stop` is set.
-
-    Raises:
-        ConfigError: the address cannot be listened on.
-    """
+    """Take in what senders store until `stop` is set."""
     rooms.spool.sweep_parts(older_than=clock() - _SWEEP_AFTER)
     Reception(rooms.database).close_orphans(name, now=clock())
     receiver = _receiver(rooms, name)

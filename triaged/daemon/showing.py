@@ -14,11 +14,7 @@ from triaged.web.server import run
 
 
 def show(rooms: Rooms, stop: threading.Event) -> None:
-    """Serve the pages until `stop` is set.
-
-    Raises:
-        ConfigError: the address cannot be listened on.
-    """
+    """Serve the pages until `stop` is set."""
     config = rooms.config
     options = config.web.options(config.dicom, config.triage, config.access.options(config.web))
     app = create_app(

@@ -132,11 +132,7 @@ def stopping_on_signals() -> Iterator[threading.Event]:
 
 
 def serve(config: Config, config_path: Path | None) -> None:
-    """Run every role until SIGINT or SIGTERM.
-
-    Raises:
-        ConfigError: a role cannot run with this configuration.
-    """
+    """Run every role until SIGINT or SIGTERM; `ConfigError` as `Supervisor.check`."""
     supervisor = Supervisor(config_path, members_of(config))
     with stopping_on_signals() as stop:
         try:

@@ -21,11 +21,7 @@ log = structlog.get_logger()
 
 
 def work(rooms: Rooms, name: str, stop: threading.Event) -> None:
-    """Score studies until `stop` is set.
-
-    Raises:
-        ModelRefused: the engine cannot be used.
-    """
+    """Score studies until `stop` is set; `ModelRefused` where the engine cannot be used."""
     analyst = _analyst(rooms, name)
     released = Claims(rooms.database).release(name, now=clock())
     log.info("working", engine=", ".join(analyst.engines), released=released)

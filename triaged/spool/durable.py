@@ -80,11 +80,7 @@ def _rename_onto_placeholder(source: Path, target: Path) -> bool:
 
 @contextmanager
 def storage_errors() -> Iterator[None]:
-    """Turn what the file system refuses into `TryLater`: it may have space again, or come back.
-
-    Raises:
-        TryLater: the disk is full, read-only, unreachable or broken.
-    """
+    """Turn what the file system refuses into `TryLater`: it may have space again, or come back."""
     try:
         yield
     except OSError as error:

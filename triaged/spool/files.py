@@ -40,7 +40,11 @@ class KeptFile:
 
 
 class Spool:
-    """A folder tree on one file system, shared by every process that serves this store."""
+    """A folder tree on one file system, shared by every process that serves this store.
+
+    Raises:
+        TryLater: the file system does not answer, or refuses, e.g. because it is full or mounted read-only.
+    """
 
     def __init__(self, root: Path, reserve_mb: int) -> None:
         self._root = root.resolve()
@@ -48,30 +52,18 @@ class Spool:
         self._folders = Folders(self._root)
 
     def check_reserve(self) -> None:
-        """Refuse to begin while the disk has less free space than the reserve.
-
-        Raises:
-            TryLater: it has.
-        """
+        """Raise `TryLater` while the disk has less free space than the reserve."""
         free = self.free_mb()
         if free < self._reserve_mb:
             raise TryLater(f"expected at least {self._reserve_mb} MiB free for the spool, found {free} MiB")
 
     def check_writable(self) -> None:
-        """Refuse where no file can be begun, by beginning one.
-
-        Raises:
-            TryLater: the file system says no, e.g. because it is mounted read-only.
-        """
+        """Refuse where no file can be begun, by beginning one."""
         with self.incoming():
             pass
 
     def free_mb(self) -> int:
-        """Return the free space for the spool in MiB.
-
-        Raises:
-            TryLater: the file system does not answer.
-        """
+        """Return the free space for the spool in MiB."""
         with storage_errors():
             self._folders.ensure(self._root)
             disk = os.statvfs(self._root)
@@ -99,22 +91,14 @@ class Spool:
             self.absolute(kept.path).unlink(missing_ok=True)
 
     def absolute(self, relative: str) -> Path:
-        """Return where a kept file lies.
-
-        Raises:
-            ValueError: the path leads out of the spool.
-        """
+        """Return where a kept file lies; `ValueError` where the path leads out of the spool."""
         path = (self._root / relative).resolve()
         if path == self._root or not path.is_relative_to(self._root):
             raise ValueError(f"expected a path inside the spool, found one that leads out of it: {relative!r}")
         return path
 
     def is_whole(self, relative: str, size_bytes: int | None) -> bool:
-        """Tell whether a kept file is there with as many bytes as were kept, or with any where that is not known.
-
-        Raises:
-            TryLater: the file system does not answer.
-        """
+        """Tell whether a kept file is there with as many bytes as were kept, or with any where that is not known."""
         with storage_errors():
             try:
                 with self.absolute(relative).open("rb") as file:
@@ -171,6 +155,9 @@ class PartFile:
 
     File meta information goes through `write_meta` first: it names the sender, so it is kept, but it is not part of
     the digest, and two sendings that differ only there are the same instance.
+
+    Raises:
+        TryLater: the disk is full or unreachable; the sender has to be refused.
     """
 
     def __init__(self, spool: Spool, target: Path | None) -> None:
@@ -195,42 +182,26 @@ class PartFile:
         self.path.unlink(missing_ok=True)
 
     def write_meta(self, content: bytes) -> None:
-        """Write preamble and file meta information, before anything else.
-
-        Raises:
-            TryLater: the disk is full or unreachable.
-        """
+        """Write preamble and file meta information, before anything else."""
         if self._size_bytes:
             raise ValueError("expected file meta information before the data set, found the data set begun")
         self._meta_bytes += len(content)
         self._write(content)
 
     def write(self, content: bytes | bytearray | memoryview) -> None:
-        """Write the next bytes of the encoded data set.
-
-        Raises:
-            TryLater: the disk is full or unreachable.
-        """
+        """Write the next bytes of the encoded data set."""
         self._digest.update(content)
         self._size_bytes += len(content)
         self._write(content)
 
     def commit(self) -> KeptFile:
-        """Make the file durable under the name it was begun for, and return where it is.
-
-        Raises:
-            TryLater: the disk is full or unreachable; the sender has to be refused.
-        """
+        """Make the file durable under the name it was begun for, and return where it is."""
         if self._target is None:
             raise ValueError("expected quarantine for a file whose place was not known")
         return self._commit(self._target)
 
     def quarantine(self, name: str) -> KeptFile:
-        """Make the file durable in quarantine, and return where it is.
-
-        Raises:
-            TryLater: the disk is full or unreachable; the sender has to be refused.
-        """
+        """Make the file durable in quarantine, and return where it is."""
         return self._commit(self._spool._root / "quarantine" / _checked(name))
 
     def _write(self, content: bytes | bytearray | memoryview) -> None:
@@ -264,11 +235,7 @@ def _meta_length(head: bytes) -> int:
 
 
 def _checked(name: str) -> str:
-    """Return a name that is safe as one component of a path.
-
-    Raises:
-        ValueError: it is not.
-    """
+    """Return a name that is safe as one component of a path; `ValueError` where it is not."""
     if not _NAME.match(name):
         raise ValueError(f"expected a plain file name (letters, digits, '.', '_', '-'), found {name!r}")
     return name

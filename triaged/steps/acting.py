@@ -14,39 +14,31 @@ log = structlog.get_logger()
 
 
 class Readers:
-    """Reading, done, pinned, raised, lowered, and each of it undone; safe to share between threads."""
+    """Reading, done, pinned, raised, lowered, and each of it undone; safe to share between threads.
+
+    Raises:
+        ActionRefused: as `Actions`; the message says who reads the study.
+        TryLater: the store is unreachable.
+    """
 
     def __init__(self, actions: Actions, *, ranking_policy: RankingPolicy) -> None:
         self._actions = actions
         self._placing = ranking_policy
 
     def act(self, study_uid: str, kind: ActionKind, person: str, *, now: datetime, detail: str = "") -> Action:
-        """Do something with a study, as `Actions.act`; `detail` is the reason that the person gives, or empty.
-
-        Raises:
-            ActionRefused: as there; the message says who reads the study.
-            TryLater: the store is unreachable.
-        """
+        """Do something with a study, as `Actions.act`; `detail` is the reason that the person gives, or empty."""
         action = self._actions.act(study_uid, kind, person, detail=detail, ranking_policy=self._placing, now=now)
         _log(action)
         return action
 
     def undo(self, study_uid: str, person: str, *, now: datetime, action_id: int | None = None) -> Action:
-        """Take back the last action on a study, as `Actions.undo`.
-
-        Raises:
-            TryLater: the store is unreachable.
-        """
+        """Take back the last action on a study, as `Actions.undo`."""
         action = self._actions.undo(study_uid, person, action_id=action_id, ranking_policy=self._placing, now=now)
         _log(action)
         return action
 
     def actions(self, study_uid: str) -> list[Action]:
-        """Return everything that was done with a study, the oldest first.
-
-        Raises:
-            TryLater: the store is unreachable.
-        """
+        """Return everything that was done with a study, the oldest first."""
         return self._actions.actions(study_uid)
 
 

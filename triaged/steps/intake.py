@@ -50,7 +50,11 @@ class Offer:
 
 
 class Intake:
-    """Keeps instances. One is shared by all associations of a receiver; safe to use from several threads."""
+    """Keeps instances. One is shared by all associations of a receiver; safe to use from several threads.
+
+    Raises:
+        TryLater: the store is unreachable.
+    """
 
     def __init__(
         self, reception: Reception, arrivals: Arrivals, spool: Spool, *, ranking_policy: RankingPolicy, receiver: str
@@ -62,22 +66,14 @@ class Intake:
         self._receiver = receiver
 
     def open_association(self, *, peer: str, calling_ae_title: str, now: datetime) -> Sender:
-        """Note that somebody is about to deliver; a study waits for the end of every association that delivered to it.
-
-        Raises:
-            TryLater: the store is unreachable.
-        """
+        """Note that somebody begins to deliver; a study waits for the end of every association that delivered to it."""
         association_id = self._reception.open_association(
             receiver=self._receiver, peer=peer, calling_ae_title=calling_ae_title, now=now
         )
         return Sender(peer, calling_ae_title, association_id)
 
     def close_association(self, sender: Sender, *, now: datetime) -> None:
-        """Note that the sender has ended, in whatever way.
-
-        Raises:
-            TryLater: the store is unreachable.
-        """
+        """Note that the sender has ended, in whatever way."""
         self._reception.close_association(sender.association_id, now=now)
 
     def receive(

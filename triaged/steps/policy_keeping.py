@@ -58,9 +58,6 @@ class PolicyKeeping:
         """Adopt the settings once, and look whether the order can be trusted.
 
         What another process placed by the old policy while this one changed it is placed again at the next look.
-
-        Raises:
-            TryLater: the store is unreachable; the next look does it.
         """
         if self._settling:
             self._standings.rerank_all(self._placing, cause=SETTLED, now=now)

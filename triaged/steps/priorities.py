@@ -34,7 +34,7 @@ class LookUpOptions:
 
 
 class RequestPriorityLookUp:
-    """Asks about one study after the other, each once."""
+    """Asks about one study after the other, each once; `TryLater` where the store is unreachable."""
 
     def __init__(
         self,
@@ -55,11 +55,7 @@ class RequestPriorityLookUp:
         self._not_before: datetime | None = None
 
     def ask_next(self, *, clock: Clock) -> bool:
-        """Ask about the study that has just been completed; False when there is none, or the other list is unreachable.
-
-        Raises:
-            TryLater: the store is unreachable.
-        """
+        """Ask about the study that was completed last; False when there is none, or the other list is unreachable."""
         now = clock()
         if self._not_before is not None and now < self._not_before:
             return False

@@ -74,11 +74,7 @@ class Publisher:
             return None
 
     def keep(self, provenance: Provenance, made: Sequence[ResultObject], view: bytes | None) -> Kept:
-        """Keep the objects that anybody wants or the worklist shows, and the view for a later comparison.
-
-        Raises:
-            TryLater: the disk is full or unreachable.
-        """
+        """Keep the objects that anybody wants or the worklist shows, and the view for a later comparison."""
         objects = tuple(self._keep(provenance, each) for each in made if each.kind in self._kinds)
         if view is None:
             return Kept(objects)

@@ -20,7 +20,11 @@ _STRETCH = 200
 
 
 class WorklistQuery:
-    """Finds rows of the list by their attributes; safe to use from several threads."""
+    """Finds rows of the list by their attributes; safe to use from several threads.
+
+    Raises:
+        TryLater: the store is unreachable, from the first row or from one in between.
+    """
 
     def __init__(self, worklist: Worklist, *, stretch: int = _STRETCH) -> None:
         self._worklist = worklist
@@ -31,9 +35,6 @@ class WorklistQuery:
 
         A query without any key matches nothing (PS3.4 section CC.2.8.3.1). Attributes that are not supported are
         neither matched nor returned.
-
-        Raises:
-            TryLater: the store is unreachable, from the first row or from one in between.
         """
         if not query.keys:
             return
@@ -43,19 +44,11 @@ class WorklistQuery:
             yield found
 
     def search(self, query: Query) -> Iterator[Dataset]:
-        """Return what matches with all of its attributes; a query without any key matches everything.
-
-        Raises:
-            TryLater: as `find`.
-        """
+        """Return what matches with all of its attributes; a query without any key matches everything."""
         return (workitem.dataset() for workitem in self._matching(query.known(KNOWN)))
 
     def retrieve(self, sop_instance_uid: str) -> Dataset | None:
-        """Return the step with this SOP Instance UID, or None where it is not on the list.
-
-        Raises:
-            TryLater: the store is unreachable.
-        """
+        """Return the step with this SOP Instance UID, or None where it is not on the list."""
         order = self._worklist.order()
         place = next(
             ((uid, number) for number, uid in enumerate(order, 1) if workitem_uid(uid) == sop_instance_uid), None

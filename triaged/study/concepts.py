@@ -101,11 +101,7 @@ class Disease:
 
 
 def private(value: str, meaning: str) -> Code:
-    """Return a code of the project's own scheme.
-
-    Raises:
-        ValueError: `value` has more than 16 characters, or `meaning` more than 64.
-    """
+    """Return a code of the project's own scheme; `ValueError` above 16 characters of `value`, or 64 of `meaning`."""
     if len(value) > 16 or len(meaning) > 64:
         raise ValueError(f"private code: expected at most 16 and 64 characters, found {value!r}, {meaning!r}")
     return Code(value, PRIVATE_SCHEME, meaning)

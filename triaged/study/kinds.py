@@ -133,11 +133,7 @@ KINDS: Mapping[str, ObjectKind] = {
 
 
 def kind_of(name: str) -> ObjectKind:
-    """Return the kind that the settings or the database call by this name.
-
-    Raises:
-        ValueError: there is no such kind.
-    """
+    """Return the kind that the settings or the database call by this name; `ValueError` where there is none."""
     if name not in KINDS:
         raise ValueError(f"kind of object: expected one of {', '.join(KINDS)}, found {name}")
     return KINDS[name]

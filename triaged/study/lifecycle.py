@@ -57,11 +57,7 @@ TRANSITIONS: Mapping[tuple[State, Event], State] = MappingProxyType(
 
 
 def after(state: State, event: Event) -> State:
-    """Return the state that follows.
-
-    Raises:
-        IllegalTransition: the event cannot happen in this state.
-    """
+    """Return the state that follows; `IllegalTransition` where the event cannot happen in this state."""
     try:
         return TRANSITIONS[state, event]
     except KeyError:

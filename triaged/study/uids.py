@@ -34,11 +34,7 @@ class _UID:
 
     @classmethod
     def parse(cls, sent: str) -> Self:
-        """Return the identifier for a text from outside; an invalid one gets a derived `value`.
-
-        Raises:
-            ValueError: the text is empty, so that nothing could be derived from it.
-        """
+        """Return the identifier of a text from outside, derived where it is invalid; `ValueError` where it is empty."""
         text = sent.strip(" \0")
         if not text:
             raise ValueError(f"{cls.__name__}: expected a UID, found an empty value")

@@ -33,7 +33,12 @@ _WORDS = {
 
 
 class Actions(Ledger):
-    """What the pages write and show."""
+    """What the pages write and show.
+
+    Raises:
+        UnknownStudy: there is no such study.
+        ActionRefused: its read state does not allow it, there is nothing to take back, or somebody else reads it.
+    """
 
     def act(
         self,
@@ -45,12 +50,7 @@ class Actions(Ledger):
         now: datetime,
         detail: str = "",
     ) -> Action:
-        """Do something with a study; the same person doing the same again changes nothing and gets the first action.
-
-        Raises:
-            UnknownStudy: there is no such study.
-            ActionRefused: its read state does not allow it.
-        """
+        """Do something with a study; the same person doing the same again changes nothing and gets the first action."""
         with self._database.begin() as connection:
             study = known_study(connection, study_uid)
             last = _last(connection, study)
@@ -74,10 +74,6 @@ class Actions(Ledger):
 
         What the program did by itself is not taken back, nor what lies before that: a study came back since its reader
         has not seen all of it.
-
-        Raises:
-            UnknownStudy: there is no such study.
-            ActionRefused: there is nothing to take back, or somebody else reads the study.
         """
         with self._database.begin() as connection:
             study = known_study(connection, study_uid)

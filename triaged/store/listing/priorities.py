@@ -38,11 +38,7 @@ class Priorities(Ledger):
         return None if row is None else Unasked(study_uid_of(row), row.accession_number)
 
     def asked(self, study_uid: StudyUID, *, detail: str, now: datetime) -> None:
-        """Record that a study has been asked about, and what was said.
-
-        Raises:
-            UnknownStudy: there is no such study.
-        """
+        """Record that a study has been asked about, and what was said; `UnknownStudy` where there is none."""
         with self._database.begin() as connection:
             record_event(connection, known_study(connection, study_uid.value), ASKED, detail, now=now)
 

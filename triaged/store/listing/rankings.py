@@ -31,14 +31,10 @@ Where = Ranking | RankingPolicy
 
 
 class Rankings(Ledger):
-    """What decides about places, for one study and for all."""
+    """What decides about places, for one study (`UnknownStudy` where there is none) and for all."""
 
     def ranking_input(self, study_uid: str, *, now: datetime) -> RankingInput:
-        """Return all that the ranking of a study rests on.
-
-        Raises:
-            UnknownStudy: there is no such study.
-        """
+        """Return all that the ranking of a study rests on."""
         with self._database.begin() as connection:
             return ranking_input_of(connection, known_study(connection, study_uid), now=now)
 
@@ -48,9 +44,6 @@ class Rankings(Ledger):
         """Take in what another list says about the urgency of a study's order; tell whether it moved.
 
         Of what the images, the orders and other lists say the most urgent counts.
-
-        Raises:
-            UnknownStudy: there is no such study.
         """
         with self._database.begin() as connection:
             study = known_study(connection, study_uid)

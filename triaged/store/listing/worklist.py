@@ -49,12 +49,7 @@ class Worklist(Ledger):
     """The list, as pages and commands show it."""
 
     def entries(
-        self,
-        limit: int = 1000,
-        offset: int = 0,
-        part: Part = _OPEN,
-        *,
-        order: ListOrder = ListOrder.TRIAGE,
+        self, limit: int = 1000, offset: int = 0, part: Part = _OPEN, *, order: ListOrder = ListOrder.TRIAGE
     ) -> list[WorklistEntry]:
         """Return a stretch of a part of the list from its top, after skipping `offset` entries of that part.
 

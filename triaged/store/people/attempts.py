@@ -6,7 +6,7 @@ is counted by itself alone, so that nobody can keep a doctor out by guessing (th
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -39,13 +39,7 @@ def begin(connection: Connection, attempt: Attempt, *, now: datetime) -> timedel
     waits = [wait for which, most in _limits(attempt) if (wait := _wait(connection, which, most, now)) is not None]
     if waits:
         return max(waits)
-    values = {
-        "at": now,
-        "name_hash": attempt.name_hash,
-        "address": attempt.address,
-        "browser_hash": attempt.browser_hash,
-    }
-    connection.execute(insert(rows).values(values))
+    connection.execute(insert(rows).values({"at": now, **asdict(attempt)}))
     return None
 
 

@@ -194,9 +194,7 @@ _SINGLES = (
     .join(_result, _result.c.id == _derived.c.result_id)
     .join(_outbox, _outbox.c.derived_id == _derived.c.id)
     .where(
-        _outbox.c.id == bindparam("item"),
-        _single_result.c.object_set_uid == _result.c.object_set_uid,
-        _is_its_single,
+        _outbox.c.id == bindparam("item"), _single_result.c.object_set_uid == _result.c.object_set_uid, _is_its_single
     )
     .order_by(_single.c.id)
 )

@@ -48,9 +48,6 @@ class Arrivals(Ledger):
         `ranking` is that of the study now. One that is on the list already takes that only where it is higher,
         so that nothing sinks before it is scored again (ordering specification, 2.3.4). One that is done comes back
         onto the list: whoever read it has not seen this instance.
-
-        Raises:
-            TryLater: the database is unreachable; nothing was written, and the sender has to be refused.
         """
         if header.made_by_us:
             return Admission.OWN

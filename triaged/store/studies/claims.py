@@ -23,7 +23,7 @@ from triaged.study.records import Claim
 
 
 class Claims(Ledger):
-    """What the workers write while they work."""
+    """What the workers write while they work; `StaleClaim` where the study changed, or the lease was taken away."""
 
     def claim_next(self, worker: str, *, lease_s: float, now: datetime) -> Claim | None:
         """Take the first study of the list that waits for analysis, or return None; no two workers get the same."""
@@ -35,21 +35,13 @@ class Claims(Ledger):
         return claim(self._database, _NEXT, take, now=now)
 
     def extend(self, claim: Claim, *, lease_s: float, now: datetime) -> Claim:
-        """Keep a claim for `lease_s` from now.
-
-        Raises:
-            StaleClaim: the study changed, or the lease was taken away.
-        """
+        """Keep a claim for `lease_s` from now."""
         with self._database.begin() as connection:
             study = owned_study(connection, claim)
             return replace(claim, lease_expires_at=STUDIES.extend(connection, study.id, lease_s=lease_s, now=now))
 
     def retry_later(self, claim: Claim, *, not_before: datetime, why: str, now: datetime) -> None:
-        """Put a study back into the queue, not to be claimed before `not_before`.
-
-        Raises:
-            StaleClaim: the study changed, or the lease was taken away.
-        """
+        """Put a study back into the queue, not to be claimed before `not_before`."""
         with self._database.begin() as connection:
             study = owned_study(connection, claim)
             _release(connection, study, Event.RETRY_LATER, not_before=not_before, detail=why, now=now)
@@ -79,11 +71,7 @@ class Claims(Ledger):
 
 
 def owned_study(connection: Connection, claim: Claim) -> Row[Any]:
-    """Return the locked row of a claim's study.
-
-    Raises:
-        StaleClaim: the claim is not the current one.
-    """
+    """Return the locked row of a claim's study; `StaleClaim` where the claim is not the current one."""
     study = locked_study(connection, claim.study_uid.value)
     expected = (State.ANALYSING, claim.revision, claim.worker, claim.attempt)
     found = None if study is None else (study.state, study.revision, study.worker, study.attempts)

@@ -12,13 +12,7 @@ from triaged.store.listing import order
 from triaged.store.listing.rankings import Where, placed
 from triaged.store.tables import schema
 from triaged.store.tables.database import Database, Ledger
-from triaged.store.tables.rows import (
-    known_study,
-    locked_study,
-    record_event,
-    series_of,
-    study_uid_of,
-)
+from triaged.store.tables.rows import known_study, locked_study, record_event, series_of, study_uid_of
 from triaged.study.lifecycle import Event, State, after
 from triaged.study.ranking import RequestPriority
 from triaged.study.records import Candidate, Series

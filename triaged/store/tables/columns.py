@@ -46,11 +46,7 @@ class Instant(TypeDecorator[datetime]):
         return dialect.type_descriptor(String(32))
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
-        """Return what the database is given.
-
-        Raises:
-            ValueError: the time has no time zone, so that it names no instant.
-        """
+        """Return what the database is given; `ValueError` where the time has no zone, so that it names no instant."""
         if value is None:
             return None
         if value.tzinfo is None:

@@ -28,7 +28,11 @@ _MIGRATIONS = Path(__file__).parents[1] / "migrations"
 
 
 class Database:
-    """A pool of connections to one database; safe to share between threads, not between processes."""
+    """A pool of connections to one database; safe to share between threads, not between processes.
+
+    Raises:
+        TryLater: the database is unreachable, locked for too long, or full.
+    """
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -44,20 +48,13 @@ class Database:
         """Open a transaction that may write; commit at the end, roll back on an error.
 
         On SQLite it owns the write lock from its first line, so that what it reads cannot change before it writes.
-
-        Raises:
-            TryLater: the database is unreachable, locked for too long, or full.
         """
         with _away_means_try_later(), self._engine.begin() as connection:
             yield connection
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """Open a transaction that only reads: one consistent view, in nobody's way.
-
-        Raises:
-            TryLater: the database is unreachable.
-        """
+        """Open a transaction that only reads: one consistent view, in nobody's way."""
         with _away_means_try_later(), self._reading.begin() as connection:
             yield connection
 
@@ -135,11 +132,7 @@ class Schema(StrEnum):
 
 
 def schema_of(database: Database) -> Schema:
-    """Tell what `migrate` would find, without changing anything; a database without tables is older.
-
-    Raises:
-        TryLater: the database is unreachable.
-    """
+    """Tell what `migrate` would find, without changing anything; a database without tables is older."""
     scripts = ScriptDirectory.from_config(_migrations())
     with database.read() as connection:
         revision = MigrationContext.configure(connection).get_current_revision()

@@ -117,11 +117,7 @@ def locked_study(connection: Connection, study_uid: str) -> Row[Any] | None:
 
 
 def known_study(connection: Connection, study_uid: str) -> Row[Any]:
-    """Return the row of a study that must be there, locked.
-
-    Raises:
-        UnknownStudy: there is none.
-    """
+    """Return the row of a study that must be there, locked; `UnknownStudy` where there is none."""
     row = locked_study(connection, study_uid)
     if row is None:
         raise UnknownStudy(f"expected a study on the list, found none with the Study Instance UID {study_uid}")

@@ -48,11 +48,7 @@ def _make_private(path: Path) -> None:
 
 
 def _demand_file(_dialect: object, _record: object, arguments: list[Any], _options: object) -> None:
-    """Keep SQLite from making a file again that somebody removed: only the start of a process may do that.
-
-    Raises:
-        TryLater: it is not there.
-    """
+    """Keep SQLite from making a file again that somebody removed: only the start of a process may do that."""
     _file_number(Path(arguments[0]))
 
 
@@ -61,11 +57,7 @@ def _remember_file(path: Path, _connection: object, record: Any) -> None:
 
 
 def _demand_same_file(connection: Connection) -> None:
-    """Refuse a connection whose file was removed or replaced: what is committed to it is on no disk afterwards.
-
-    Raises:
-        TryLater: it was.
-    """
+    """Refuse a connection whose file was removed or replaced: what is committed to it is on no disk afterwards."""
     path = Path(connection.engine.url.database or "")
     try:
         if _file_number(path) == connection.info["file"]:
@@ -78,11 +70,7 @@ def _demand_same_file(connection: Connection) -> None:
 
 
 def _file_number(path: Path) -> tuple[int, int]:
-    """Return what tells a file from another of the same name.
-
-    Raises:
-        TryLater: there is none of that name.
-    """
+    """Return what tells a file from another of the same name; `TryLater` where there is none."""
     try:
         found = path.stat()
     except OSError as error:
