@@ -16,13 +16,7 @@ from pydicom.datadict import tag_for_keyword
 from triaged.dicom.attributes import Value, dataset_of
 from triaged.dicom.elements import Elements, Encoding, read_elements
 from triaged.dicom.quiet import without_warnings
-from triaged.study.commitment import (
-    CommitmentReport,
-    CommitmentRequest,
-    FailureReason,
-    NotCommitted,
-    Reference,
-)
+from triaged.study.commitment import CommitmentReport, CommitmentRequest, FailureReason, NotCommitted, Reference
 
 REQUEST_STORAGE_COMMITMENT = 1
 """The one action type (PS3.4 section J.3.2.1.1)."""
