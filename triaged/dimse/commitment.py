@@ -36,7 +36,7 @@ _ENCODINGS = {
 
 
 class TooMany(ValueError):
-    """More references than are taken at once."""
+    """More references than are taken at once (`MOST_REFERENCES`)."""
 
 
 class EventType(IntEnum):
@@ -53,12 +53,7 @@ def event_type_of(report: CommitmentReport) -> EventType:
 
 @without_warnings()
 def decode_request(content: bytes, transfer_syntax_uid: str) -> CommitmentRequest:
-    """Return the question in an encoded Action Information.
-
-    Raises:
-        TooMany: it names more instances than `MOST_REFERENCES`.
-        ValueError: it is none, is not whole, or names nothing.
-    """
+    """Return the question in an encoded Action Information; `ValueError` where it is none, is cut, or names nothing."""
     elements = _read(content, transfer_syntax_uid)
     references = tuple(_reference(item) for item in _items(elements, "ReferencedSOPSequence"))
     _check_count(content, transfer_syntax_uid, len(references))
@@ -67,12 +62,7 @@ def decode_request(content: bytes, transfer_syntax_uid: str) -> CommitmentReques
 
 @without_warnings()
 def decode_report(content: bytes, transfer_syntax_uid: str) -> CommitmentReport:
-    """Return the answer in an encoded Event Information.
-
-    Raises:
-        TooMany: it names more instances than `MOST_REFERENCES`.
-        ValueError: it is none, is not whole, or names nothing.
-    """
+    """Return the answer in an encoded Event Information; `ValueError` where it is none, is cut, or names nothing."""
     elements = _read(content, transfer_syntax_uid)
     committed = tuple(_reference(item) for item in _items(elements, "ReferencedSOPSequence"))
     failed = tuple(
