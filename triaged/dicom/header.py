@@ -61,7 +61,7 @@ def read_header(
 
 @without_warnings()
 def holds_header(content: bytes, *, transfer_syntax_uid: str) -> bool:
-    """Tell whether the beginning reaches past all that `read_header` looks at; that of an object without pixels may not."""
+    """Tell whether these first bytes reach past all that `read_header` looks at; without pixels they may never."""
     try:
         return _elements(content, transfer_syntax_uid).complete
     except UnreadableInstance:

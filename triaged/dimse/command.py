@@ -131,7 +131,7 @@ def _request(elements: Elements, command_field: int, message_id: int, *, has_dat
 
 
 def encode_response(request: Request, context_id: int, status: int, *, comment: str = "") -> bytes:
-    """Return the response as one whole P-DATA PDU; it names what the request named (PS3.7 9.3.1.2, 10.3.1.2, 10.3.5.2)."""
+    """Return the response as one whole P-DATA PDU, naming what the request did (PS3.7 9.3.1.2, 10.3.1.2, 10.3.5.2)."""
     values = _answering(request, status, _NO_DATA_SET)
     values |= {"ErrorComment": comment[:_LONGEST_COMMENT], "AffectedSOPInstanceUID": request.sop_instance_uid}
     if request.type_id is not None:

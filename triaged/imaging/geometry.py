@@ -87,7 +87,7 @@ class Geometry:
         return np.linalg.solve(self.affine[:3, :3], from_origin).astype(np.float64)
 
     def crop(self, box: Box) -> Geometry:
-        """Return the grid of a block of voxels, each at its unchanged place; `ValueError` if it reaches beyond the grid."""
+        """Return the grid of a block of voxels, each at its unchanged place; one beyond the grid is a `ValueError`."""
         if any(high > end for high, end in zip(box.stop, self.shape, strict=True)):
             raise ValueError(f"box: expected a block within {self.shape}, found one up to {box.stop}")
         affine = self.affine.copy()

@@ -74,7 +74,7 @@ def arrange(positions_mm: NDArray[np.float64], orientation: Sequence[float]) -> 
     """Return planes in order along their normal, with the first fault that keeps them from being a volume.
 
     `positions_mm` has one LPS position per plane, of the same corner of each; all planes share `orientation`.
-    A `ValueError` is fewer than two planes, or an orientation that is none.
+    Fewer than two planes, or an orientation that is none, are a `ValueError`.
     """
     if len(positions_mm) < 2:
         raise ValueError(f"positions: expected at least two planes, found {len(positions_mm)}")

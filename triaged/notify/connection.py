@@ -29,7 +29,7 @@ def verifying(ca_file: Path | None) -> ssl.SSLContext:
 
 
 def connect(address: Address, timeout_s: float) -> socket.socket:
-    """Return a connection with this limit for each step; raises `OSError` where nobody is there, or somebody else."""
+    """Return a connection, no step of it longer than `timeout_s`; `OSError` where nobody is there, or somebody else."""
     plain = socket.create_connection((address.host, address.port), timeout_s)
     if address.tls is None:
         return plain
