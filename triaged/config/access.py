@@ -65,11 +65,7 @@ class AccessSection(Section):
         return self
 
     def fits(self, web: WebSection) -> None:
-        """Check that a list that is open is so for this machine alone.
-
-        Raises:
-            PydanticCustomError: others could reach it.
-        """
+        """Check that a list that is open is so for this machine alone; raises `PydanticCustomError` where it is not."""
         if self.mode is Mode.OPEN and not _is_loopback(web.host):
             raise wrong(
                 f"mode: accounts (people get theirs by `triaged user add`) or mode: proxy, because others reach "

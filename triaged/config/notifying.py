@@ -5,6 +5,7 @@ Must not know how anything is sent.
 
 from __future__ import annotations
 
+from dataclasses import fields
 from typing import Annotated, Literal, Self
 from urllib.parse import SplitResult, urlsplit
 
@@ -15,15 +16,7 @@ from triaged.config.values import Host, Port, ResolvedPath, Section, wrong
 from triaged.notify.oru import Ends
 from triaged.study.notification import Occasion
 
-_OF_HL7 = (
-    "host",
-    "port",
-    "tls",
-    "sending_application",
-    "sending_facility",
-    "receiving_application",
-    "receiving_facility",
-)
+_OF_HL7 = ("host", "port", "tls", *(field.name for field in fields(Ends)))
 _OF_WEBHOOK = ("url", "secret_file")
 _ENDS = Ends()
 

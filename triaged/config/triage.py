@@ -57,11 +57,7 @@ class HeadStartsSection(Section):
         return self
 
     def options(self) -> HeadStarts:
-        """Return what the scheme needs.
-
-        Raises:
-            ValueError: more disease would come later than less.
-        """
+        """Return what the scheme needs; raises `ValueError` where more disease would come later than less."""
         given = self.model_dump(exclude={"suspected_mild"})
         if self.suspected_mild is not None:
             for scheme in Scheme:
@@ -80,12 +76,8 @@ class GuardSection(Section):
 
     def options(self) -> GuardOptions:
         """Return what the guard needs; a short window is judged when it is full."""
-        return GuardOptions(
-            window=self.window,
-            fewest=min(_GUARD.fewest, self.window),
-            failures=self.failures,
-            lag=self.lag_min * MINUTE,
-        )
+        fewest, lag = min(_GUARD.fewest, self.window), self.lag_min * MINUTE
+        return GuardOptions(window=self.window, fewest=fewest, failures=self.failures, lag=lag)
 
 
 class OperatingPointSection(Section):

@@ -90,11 +90,7 @@ class Elements:
     """
 
     def __init__(
-        self,
-        found: Mapping[int, RawDataElement | DataElement],
-        text_encodings: Sequence[str],
-        *,
-        complete: bool = True,
+        self, found: Mapping[int, RawDataElement | DataElement], text_encodings: Sequence[str], *, complete: bool = True
     ) -> None:
         self._found = found
         self.complete = complete

@@ -18,12 +18,7 @@ from triaged.study.kinds import DEFLATED
 
 
 def read_header_only(path: Path) -> Dataset:
-    """Return an instance's data set without pixels.
-
-    Raises:
-        UnreadableStudy: the file is no DICOM file.
-        TryLater: the file could not be read from the disk.
-    """
+    """Return a data set without pixels; `UnreadableStudy` where it is no DICOM file, `TryLater` if the disk fails."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -36,10 +31,7 @@ def read_header_only(path: Path) -> Dataset:
 
 
 def stored_frames(path: Path, header: Dataset, indices: Sequence[int] | None = None) -> Iterator[NDArray[np.generic]]:
-    """Yield the stored values of frames of a file, of all unless `indices` are given, one at a time.
-
-    Only a deflated file is in memory as a whole.
-    """
+    """Yield the stored values of frames, of all unless `indices` are given; only a deflated file is whole in memory."""
     try:
         deflated = header.file_meta.get("TransferSyntaxUID") == DEFLATED
         yield from iter_pixels(dcmread(path) if deflated else path, raw=True, indices=indices)

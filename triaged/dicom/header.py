@@ -61,10 +61,7 @@ def read_header(
 
 @without_warnings()
 def holds_header(content: bytes, *, transfer_syntax_uid: str) -> bool:
-    """Tell whether the beginning of a data set reaches past everything that `read_header` looks at.
-
-    Objects without pixels may never get there: their header is whole when they are.
-    """
+    """Tell whether these first bytes reach past all that `read_header` looks at; without pixels they may never."""
     try:
         return _elements(content, transfer_syntax_uid).complete
     except UnreadableInstance:

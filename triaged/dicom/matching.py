@@ -85,11 +85,7 @@ class Query:
 
 @without_warnings()
 def query_of(identifier: Dataset) -> Query:
-    """Return the query in an identifier.
-
-    Raises:
-        ValueError: a value cannot be understood, or there are more keys than anybody needs.
-    """
+    """Return the query in an identifier; `ValueError` where a value is not understood, or nobody needs so many keys."""
     try:
         offset = identifier.get(BaseTag(_TIMEZONE_OFFSET))
         zone = zone_of(str(offset.value)) if offset is not None and offset.value else UTC

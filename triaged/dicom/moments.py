@@ -21,11 +21,7 @@ _LARGEST_OFFSET = timedelta(hours=14)
 
 
 def zone_of(offset: str) -> timezone:
-    """Return the zone of an offset from UTC, like -0500.
-
-    Raises:
-        ValueError: it is none.
-    """
+    """Return the zone of an offset from UTC, like -0500; raises `ValueError` where it is none."""
     if not re.fullmatch(r"[+-]\d{4}", offset):
         raise ValueError("expected an offset from UTC, found something else")
     size = timedelta(hours=int(offset[1:3]), minutes=int(offset[3:]))
@@ -36,12 +32,9 @@ def zone_of(offset: str) -> timezone:
 
 @lru_cache(maxsize=256)
 def span_of(text: str, zone: tzinfo) -> Span:
-    """Return the time that a value or a range covers; `zone` is that of texts without an offset.
+    """Return the time that a date (time) or a range of them covers, else raise `ValueError`; `zone` is the default.
 
     A hyphen with four digits behind it is an offset where it can be one, which no year from 1401 on can.
-
-    Raises:
-        ValueError: it is neither a date, nor a date time, nor a range of them.
     """
     try:
         return _moment(text, zone)

@@ -177,12 +177,7 @@ class Acceptor:
         if self._worklist is not None:
             self._query = FindScp(self._worklist, self._link, caller)
         self._link.write(negotiation.encode_accept(request, contexts, roles, max_pdu=self._options.max_pdu))
-        log.info(
-            "association opened",
-            **caller.fields,
-            contexts=len(self._contexts),
-            declined=sorted(declined),
-        )
+        log.info("association opened", **caller.fields, contexts=len(self._contexts), declined=sorted(declined))
 
     def _serve_request(self) -> bool:
         """Read and answer one request; return False when it was the peer's wish to release."""

@@ -73,10 +73,7 @@ Answer = tuple[Status, str]
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One request of a peer; `type_id` is the Event or Action Type ID of those that have one.
-
-    The `message_id` of a C-CANCEL is that of the request which it ends.
-    """
+    """One request of a peer; `type_id` is its Event or Action Type ID; a C-CANCEL has the `message_id` that it ends."""
 
     command_field: int
     message_id: int
@@ -103,11 +100,7 @@ class Response:
 
 @without_warnings()
 def decode_command(command_set: bytes) -> Request | Response:
-    """Return the request or response in an encoded command set.
-
-    Raises:
-        ValueError: it names no command or no message.
-    """
+    """Return the request or response in an encoded command set; `ValueError` where it names no command or message."""
     elements = read_elements(command_set, IMPLICIT_LITTLE_ENDIAN, last="ActionTypeID")
     command_field = elements.unsigned("CommandField")
     is_response = command_field is not None and command_field & _RESPONSE
@@ -138,10 +131,7 @@ def _request(elements: Elements, command_field: int, message_id: int, *, has_dat
 
 
 def encode_response(request: Request, context_id: int, status: int, *, comment: str = "") -> bytes:
-    """Return the response as one whole P-DATA PDU, so that it leaves in one packet.
-
-    It names what the request named (PS3.7 sections 9.3.1.2, 10.3.1.2 and 10.3.5.2).
-    """
+    """Return the response as one whole P-DATA PDU, naming what the request did (PS3.7 9.3.1.2, 10.3.1.2, 10.3.5.2)."""
     values = _answering(request, status, _NO_DATA_SET)
     values |= {"ErrorComment": comment[:_LONGEST_COMMENT], "AffectedSOPInstanceUID": request.sop_instance_uid}
     if request.type_id is not None:
@@ -176,11 +166,7 @@ def encode_data_set(context_id: int, content: bytes, *, max_pdu: int) -> bytes:
 
 
 def encoded(dataset: Dataset, syntax: UID) -> bytes:
-    """Return a data set in a transfer syntax that is not compressed.
-
-    Raises:
-        ValueError: it cannot be encoded.
-    """
+    """Return a data set in a transfer syntax that is not compressed; raises `ValueError` where it cannot be encoded."""
     content = dsutils.encode(dataset, syntax.is_implicit_VR, syntax.is_little_endian)
     if content is None:
         raise ValueError("expected a data set that can be encoded")

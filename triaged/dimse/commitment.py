@@ -16,13 +16,7 @@ from pydicom.datadict import tag_for_keyword
 from triaged.dicom.attributes import Value, dataset_of
 from triaged.dicom.elements import Elements, Encoding, read_elements
 from triaged.dicom.quiet import without_warnings
-from triaged.study.commitment import (
-    CommitmentReport,
-    CommitmentRequest,
-    FailureReason,
-    NotCommitted,
-    Reference,
-)
+from triaged.study.commitment import CommitmentReport, CommitmentRequest, FailureReason, NotCommitted, Reference
 
 REQUEST_STORAGE_COMMITMENT = 1
 """The one action type (PS3.4 section J.3.2.1.1)."""
@@ -42,7 +36,7 @@ _ENCODINGS = {
 
 
 class TooMany(ValueError):
-    """More references than are taken at once."""
+    """More references than are taken at once (`MOST_REFERENCES`)."""
 
 
 class EventType(IntEnum):
@@ -59,12 +53,7 @@ def event_type_of(report: CommitmentReport) -> EventType:
 
 @without_warnings()
 def decode_request(content: bytes, transfer_syntax_uid: str) -> CommitmentRequest:
-    """Return the question in an encoded Action Information.
-
-    Raises:
-        TooMany: it names more instances than `MOST_REFERENCES`.
-        ValueError: it is none, is not whole, or names nothing.
-    """
+    """Return the question in an encoded Action Information; `ValueError` where it is none, is cut, or names nothing."""
     elements = _read(content, transfer_syntax_uid)
     references = tuple(_reference(item) for item in _items(elements, "ReferencedSOPSequence"))
     _check_count(content, transfer_syntax_uid, len(references))
@@ -73,12 +62,7 @@ def decode_request(content: bytes, transfer_syntax_uid: str) -> CommitmentReques
 
 @without_warnings()
 def decode_report(content: bytes, transfer_syntax_uid: str) -> CommitmentReport:
-    """Return the answer in an encoded Event Information.
-
-    Raises:
-        TooMany: it names more instances than `MOST_REFERENCES`.
-        ValueError: it is none, is not whole, or names nothing.
-    """
+    """Return the answer in an encoded Event Information; `ValueError` where it is none, is cut, or names nothing."""
     elements = _read(content, transfer_syntax_uid)
     committed = tuple(_reference(item) for item in _items(elements, "ReferencedSOPSequence"))
     failed = tuple(

@@ -55,11 +55,7 @@ class FindScp:
         self._caller = caller
 
     def perform(self, request: Request, context: PresentationContextTuple, content: Iterator[bytes]) -> Answer:
-        """Send a response for everything that matches, and return the status of the last one.
-
-        Raises:
-            ProtocolError, Aborted, PeerGone: the peer is not there to the end, or says what it may not say now.
-        """
+        """Send a response for everything that matches, and return the last one's status; raises what `Message` does."""
         if request.sop_class_uid != context.abstract_syntax or not request.has_data_set:
             return Status.IDENTIFIER_DOES_NOT_MATCH, "expected an identifier, and the SOP class of its context"
         try:

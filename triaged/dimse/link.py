@@ -22,7 +22,7 @@ class PeerGone(Exception):
 
 
 class Link:
-    """Reads and writes one connected socket from one thread; `interrupt` may come from any other."""
+    """Reads and writes one connected socket from one thread, or raises `PeerGone`; any other thread may `interrupt`."""
 
     def __init__(self, connection: socket.socket, *, wake: int, timeout_s: float) -> None:
         self._socket = connection
@@ -36,11 +36,7 @@ class Link:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, timeout)
 
     def wait(self, timeout_s: float) -> bool:
-        """Wait until something can be read; return False when asked to wake up instead.
-
-        Raises:
-            PeerGone: nothing came in time.
-        """
+        """Wait until something can be read; return False when asked to wake up instead."""
         poll = select.poll()
         poll.register(self._socket, select.POLLIN)
         poll.register(self._wake, select.POLLIN)
@@ -56,11 +52,7 @@ class Link:
         return bool(poll.poll(0))
 
     def read(self, length: int) -> bytes:
-        """Return exactly `length` bytes; at most `CHUNK`.
-
-        Raises:
-            PeerGone: the connection ended, broke, or stood still.
-        """
+        """Return exactly `length` bytes; at most `CHUNK`."""
         try:
             content = self._socket.recv(length, socket.MSG_WAITALL)
         except BlockingIOError:
@@ -72,11 +64,7 @@ class Link:
         return content
 
     def read_chunks(self, length: int) -> Iterator[bytes]:
-        """Return the next `length` bytes in pieces of at most `CHUNK`.
-
-        Raises:
-            PeerGone: the connection ended, broke, or stood still.
-        """
+        """Return the next `length` bytes in pieces of at most `CHUNK`."""
         while length > 0:
             chunk = self.read(min(length, CHUNK))
             length -= len(chunk)
@@ -88,11 +76,7 @@ class Link:
         return kind, length
 
     def write(self, content: bytes) -> None:
-        """Send all of `content`.
-
-        Raises:
-            PeerGone: the connection broke, or the peer does not read.
-        """
+        """Send all of `content`."""
         try:
             self._socket.sendall(content)
         except OSError as error:

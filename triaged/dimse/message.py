@@ -31,7 +31,8 @@ class Aborted(Exception):
 class Message:
     """One message, read as it comes: first `command_set`, then, if the command says so, `data_set` to its end.
 
-    `kind` and `length` are those of a PDU whose header has been read already.
+    `kind` and `length` are those of a PDU whose header has been read already. Where the rest will not come, both raise
+    `ProtocolError`, `Aborted` or `PeerGone`.
     """
 
     def __init__(self, link: Link, kind: int, length: int) -> None:
@@ -42,22 +43,14 @@ class Message:
         self.context_id = 0
 
     def command_set(self) -> bytes:
-        """Return the encoded command set; sets `context_id`.
-
-        Raises:
-            ProtocolError, Aborted, PeerGone: there will be none.
-        """
+        """Return the encoded command set; sets `context_id`."""
         content = joined(self._values(_IS_COMMAND), at_most=_LONGEST_COMMAND_SET)
         if content is None:
             raise ProtocolError(AbortReason.INVALID_PARAMETER, "command set is longer than any real one")
         return content
 
     def data_set(self) -> Iterator[bytes]:
-        """Return the encoded data set piece by piece.
-
-        Raises:
-            ProtocolError, Aborted, PeerGone: the rest will not come.
-        """
+        """Return the encoded data set piece by piece."""
         yield from self._values(0)
 
     def _values(self, stream: int) -> Iterator[bytes]:

@@ -82,10 +82,7 @@ class AbortReason(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class AssociationRequest:
-    """What a peer asks for; titles without padding. `roles` says, by SOP class, whether it would be SCU and SCP.
-
-    `max_pdu` is the longest P-DATA that it takes, 0 where it names no limit.
-    """
+    """What a peer asks for; titles without padding. `roles` says, by SOP class, whether it would be SCU and SCP."""
 
     protocol_version: int
     called_ae_title: str
@@ -112,11 +109,7 @@ class Caller:
 
 @without_warnings()
 def decode_request(payload: bytes) -> AssociationRequest:
-    """Return the request in the payload of an A-ASSOCIATE-RQ PDU.
-
-    Raises:
-        ValueError: the payload is no such PDU.
-    """
+    """Return the request in the payload of an A-ASSOCIATE-RQ PDU; raises `ValueError` where it is no such PDU."""
     if len(payload) < _FIXED:
         raise ValueError(f"expected an A-ASSOCIATE-RQ of at least {_FIXED} bytes, found {len(payload)}")
     head = struct.pack(">BBL", PduType.ASSOCIATE_RQ, 0, len(payload))

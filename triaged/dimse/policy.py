@@ -66,10 +66,7 @@ def answers_to(
 
 
 def _offer_for(proposed: PresentationContext, services: Collection[str]) -> list[PresentationContext]:
-    """Return what we offer for a proposal: its transfer syntaxes that we take, as the peer lists those it likes first.
-
-    An empty list says that we know nothing of the SOP class.
-    """
+    """Return what we offer for a proposal, syntaxes that we take in the peer's order; nothing for unknown classes."""
     abstract_syntax = proposed.abstract_syntax or UID("")
     goes_both_ways = abstract_syntax == STORAGE_COMMITMENT_PUSH_MODEL
     if abstract_syntax == VERIFICATION or abstract_syntax in services:

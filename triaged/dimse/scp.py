@@ -42,10 +42,7 @@ class _Served:
 
 
 class Receiver:
-    """Receives DICOM instances. `start` returns the port, `stop` returns when no thread of it is left.
-
-    Storage commitment and queries for the worklist are offered where there is a provider for them.
-    """
+    """Receives DICOM instances, and commitment and queries where provided; `stop` returns when no thread is left."""
 
     def __init__(
         self,
@@ -70,11 +67,7 @@ class Receiver:
         self._stopping = threading.Event()
 
     def start(self) -> int:
-        """Listen, and return the port.
-
-        Raises:
-            ConfigError: host and port cannot be listened on.
-        """
+        """Listen, and return the port; raises `ConfigError` where host and port cannot be listened on."""
         host, port = self._options.host, self._options.port
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         try:

@@ -51,10 +51,7 @@ class DimseSender:
             return outcome_of(association.send_c_echo(), association, final=_FINAL)
 
     def negotiate(self, wanted: Mapping[str, Sequence[str]], peer: Peer) -> Negotiation | Unreachable:
-        """Propose SOP classes with their transfer syntaxes, release, and return the answer; never raises for a peer.
-
-        Verification and Storage Commitment Push Model are proposed besides.
-        """
+        """Propose SOP classes, and the services besides, release, and return the answer; never raises for a peer."""
         services: dict[str, tuple[str, ...]] = dict.fromkeys(_SERVICES, (IMPLICIT, EXPLICIT))
         accepted: dict[str, tuple[str, ...]] = {}
         for proposals in _batches(services | {uid: tuple(syntaxes) for uid, syntaxes in wanted.items()}):
@@ -67,11 +64,7 @@ class DimseSender:
     def request_commitment(
         self, request: CommitmentRequest, peer: Peer, *, wait_s: float
     ) -> CommitmentReport | SendOutcome:
-        """Ask a peer to keep instances; return its report if it comes within `wait_s` on this association.
-
-        Else it comes to our receiver, as most peers send it on an association of their own: `Sent` says that the peer
-        took the question.
-        """
+        """Ask a peer to keep instances; return its report if it comes within `wait_s`, else our receiver gets it."""
         return commitment_scu.ask(self._requestor, request, peer, wait_s=wait_s)
 
     def report_commitment(self, report: CommitmentReport, peer: Peer) -> SendOutcome:

@@ -48,10 +48,7 @@ def proposals_for(outgoing: Outgoing) -> tuple[str, ...]:
 
 
 def converted(path: Path, transfer_syntax_uid: str) -> Dataset:
-    """Return a stored object as it is in another transfer syntax; it stays the same instance.
-
-    It is encoded here and read again, so that whoever sends it has nothing left to convert.
-    """
+    """Return a stored object in another transfer syntax, as the same instance; whoever sends it need not encode it."""
     dataset = dcmread(path)
     if dataset.file_meta.TransferSyntaxUID.is_compressed:
         dataset.decompress(generate_instance_uid=False)

@@ -87,11 +87,7 @@ class Geometry:
         return np.linalg.solve(self.affine[:3, :3], from_origin).astype(np.float64)
 
     def crop(self, box: Box) -> Geometry:
-        """Return the grid of a block of this grid's voxels, each at its unchanged place in the patient.
-
-        Raises:
-            ValueError: the block reaches beyond the grid.
-        """
+        """Return the grid of a block of voxels, each at its unchanged place; one beyond the grid is a `ValueError`."""
         if any(high > end for high, end in zip(box.stop, self.shape, strict=True)):
             raise ValueError(f"box: expected a block within {self.shape}, found one up to {box.stop}")
         affine = self.affine.copy()
@@ -128,8 +124,7 @@ class Reorientation:
 
 
 def canonical_reorientation(geometry: Geometry) -> Reorientation:
-    """Return the re-ordering that brings a grid closest to canonical order (slices to the head, rows to the back,
-    columns to the left), whatever the patient's position on the table and the order of the slices was."""
+    """Return the re-ordering that brings a grid closest to canonical order, however the patient lay and slices came."""
     directions = geometry.affine[:3, :3] / np.linalg.norm(geometry.affine[:3, :3], axis=0)
     wanted = (2, 1, 0)  # patient axis (x=0, y=1, z=2) that slice, row and column should follow
     best: tuple[float, tuple[int, int, int]] = (-1.0, (0, 1, 2))

@@ -40,10 +40,7 @@ def in_plane_grid(geometry: Geometry, pixel_mm: float = PIXEL_MM) -> Geometry:
 
 
 def resample_in_plane(volume: Volume, pixel_mm: float = PIXEL_MM) -> Volume:
-    """Return the volume on `in_plane_grid`, as float32.
-
-    Linear between the four nearest pixel centres; beyond the outermost centres the value of the outermost one.
-    """
+    """Return the volume on `in_plane_grid`, as float32: linear between pixel centres, constant beyond the outermost."""
     grid = in_plane_grid(volume.geometry, pixel_mm)
     rows, columns = _weights(volume.geometry, grid, 1), _weights(volume.geometry, grid, 2)
     resampled = np.empty(grid.shape, dtype=np.float32)

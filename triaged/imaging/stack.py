@@ -56,11 +56,7 @@ class Stack:
 
 
 def plane_normal(orientation: Sequence[float]) -> NDArray[np.float64]:
-    """Return the unit normal of a plane given by its six direction cosines.
-
-    Raises:
-        ValueError: the cosines are not two directions at right angles to each other.
-    """
+    """Return the unit normal of a plane by its six direction cosines; `ValueError` if they are not at right angles."""
     row, column = np.asarray(orientation[:3], dtype=np.float64), np.asarray(orientation[3:], dtype=np.float64)
     lengths = float(np.linalg.norm(row)), float(np.linalg.norm(column))
     if not all(0.99 < length < 1.01 for length in lengths) or abs(float(row @ column)) > 0.01:
@@ -78,9 +74,7 @@ def arrange(positions_mm: NDArray[np.float64], orientation: Sequence[float]) -> 
     """Return planes in order along their normal, with the first fault that keeps them from being a volume.
 
     `positions_mm` has one LPS position per plane, of the same corner of each; all planes share `orientation`.
-
-    Raises:
-        ValueError: fewer than two planes, or an orientation that is none.
+    Fewer than two planes, or an orientation that is none, are a `ValueError`.
     """
     if len(positions_mm) < 2:
         raise ValueError(f"positions: expected at least two planes, found {len(positions_mm)}")

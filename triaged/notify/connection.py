@@ -21,11 +21,7 @@ class Address:
 
 
 def verifying(ca_file: Path | None) -> ssl.SSLContext:
-    """Return TLS that takes only a valid certificate for the host's name, from the site's own authority where given.
-
-    Raises:
-        ConfigError: the file contains no certificates.
-    """
+    """Return TLS that takes only valid certificates, of the site's own authority where given, else a `ConfigError`."""
     try:
         return ssl.create_default_context(cafile=None if ca_file is None else str(ca_file))
     except (OSError, ValueError) as error:
@@ -33,11 +29,7 @@ def verifying(ca_file: Path | None) -> ssl.SSLContext:
 
 
 def connect(address: Address, timeout_s: float) -> socket.socket:
-    """Return a connection on which no single step takes longer than `timeout_s`.
-
-    Raises:
-        OSError: nobody is there, or it is somebody else.
-    """
+    """Return a connection, no step of it longer than `timeout_s`; `OSError` where nobody is there, or somebody else."""
     plain = socket.create_connection((address.host, address.port), timeout_s)
     if address.tls is None:
         return plain

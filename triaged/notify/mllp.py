@@ -76,11 +76,7 @@ def outcome_of(answer: bytes, control_id: str) -> SendOutcome:
 
 
 def _answer(line: socket.socket, deadline: float) -> bytes:
-    """Return the content of the first frame.
-
-    Raises:
-        OSError: it did not come, or not in time, or is longer than any acknowledgement.
-    """
+    """Return the content of the first frame; `OSError` where none comes in time, or it is longer than any answer."""
     received = b""
     while _END not in received:
         left = deadline - time.monotonic()

@@ -39,10 +39,7 @@ class Accepts(TypedDict):
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """One destination for people: deliveries by state, and what it answered, with consequences beside refusals.
-
-    `asked_at` is None where it has never answered; then nothing is known of what it accepts.
-    """
+    """One destination for people: deliveries by state, and what it answered at `asked_at`, None where it never has."""
 
     name: str
     counts: Mapping[DeliveryState, int]

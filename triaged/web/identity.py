@@ -83,11 +83,7 @@ class Identity:
         self._proxies = [ipaddress.ip_network(each) for each in options.proxies]
 
     def of(self, asked: HTTPConnection, peer: str, *, attended: bool) -> Person | Unknown:
-        """Return who asks.
-
-        Raises:
-            TryLater: the store is unreachable.
-        """
+        """Return who asks; raises `TryLater` where the store is unreachable."""
         match self._options.mode:
             case Mode.OPEN:
                 return self._at_this_machine(asked)

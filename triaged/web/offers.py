@@ -24,12 +24,7 @@ ACTION_WORDS = {
     ActionKind.RESTORED: "gave it back the place of its class",
     ActionKind.UNDONE: "took back",
 }
-OVERRIDE_WORDS = {
-    Override.NONE: "",
-    Override.PIN: "pinned",
-    Override.RAISE: "raised",
-    Override.LOWER: "lowered",
-}
+OVERRIDE_WORDS = {Override.NONE: "", Override.PIN: "pinned", Override.RAISE: "raised", Override.LOWER: "lowered"}
 
 
 @dataclass(frozen=True, slots=True)

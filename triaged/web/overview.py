@@ -38,11 +38,7 @@ class Overview(TypedDict):
 
 
 def overview(history: History, outbox: Outbox, pushes: Notifications, peers: Peers) -> Overview:
-    """Return the counts of this moment.
-
-    Raises:
-        TryLater: the database is unreachable.
-    """
+    """Return the counts of this moment; raises `TryLater` where the database is unreachable."""
     deliveries, changes = outbox.counts(), pushes.counts()
     leaving = [*deliveries.values(), *changes.values()]
     return {

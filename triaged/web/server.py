@@ -15,11 +15,7 @@ _LAST_ANSWERS_S = 10
 
 
 def run(app: FastAPI, *, host: str, port: int, stop: threading.Event) -> None:
-    """Answer requests until `stop` is set; signals are the caller's business.
-
-    Raises:
-        ConfigError: the address cannot be listened on.
-    """
+    """Answer requests until `stop` is set, whatever signals come; raises `ConfigError` as `listening_socket` does."""
     with listening_socket(host, port) as listener:
         config = uvicorn.Config(
             app,
@@ -41,11 +37,7 @@ def run(app: FastAPI, *, host: str, port: int, stop: threading.Event) -> None:
 
 
 def listening_socket(host: str, port: int) -> socket.socket:
-    """Return a socket bound to an address; port 0 lets the system choose.
-
-    Raises:
-        ConfigError: the host is not one of this machine's, or the port is taken.
-    """
+    """Return a socket bound to an address, 0 being any port; `ConfigError` where the host is not ours or port taken."""
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE

@@ -41,11 +41,7 @@ def visitor(request: Request) -> Visitor:
 
 
 def person(request: Request) -> Person:
-    """Return the person who asks, for a handler that acts in their name.
-
-    Raises:
-        HTTPException: it is not known who asks.
-    """
+    """Return the person who asks, for a handler that acts in their name; `HTTPException` where that is not known."""
     known = visitor(request).person
     if known is None:
         raise HTTPException(HTTPStatus.UNAUTHORIZED, "Sign in first.")
@@ -53,11 +49,7 @@ def person(request: Request) -> Person:
 
 
 def administrator(request: Request) -> Person:
-    """Return the person who asks, for what only administrators may do.
-
-    Raises:
-        HTTPException: somebody else asks.
-    """
+    """Return the person who asks, for what only administrators may do; `HTTPException` where it is somebody else."""
     known = person(request)
     if known.role is not AccessRole.ADMINISTRATOR:
         raise HTTPException(HTTPStatus.FORBIDDEN, "Only an administrator may do this.")
