@@ -43,6 +43,7 @@ SPEED = {
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Let the unit tests of the store run on the other database."""
+    parser.addoption("--quick", action="store_true", help="only quick tests; modules of all others are not even read")
     parser.addoption("--postgresql", action="store_true", help="only tests that need a database, on PostgreSQL")
 
 
@@ -63,6 +64,13 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     elif _speed(metafunc.definition) is None:
         kinds = ["sqlite"]
     metafunc.parametrize("database_url", kinds, indirect=True)
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave out the folders of what is not quick, where only that is asked for."""
+    if config.getoption("quick") and collection_path.is_relative_to(_TESTS):
+        return collection_path.relative_to(_TESTS).as_posix() in SPEED or None
+    return None
 
 
 def _speed(item: pytest.Item) -> str | None:
