@@ -82,14 +82,19 @@ def _speed(item: pytest.Item) -> str | None:
 
 @pytest.hookimpl(tryfirst=True)  # before `-m` selects
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Mark what is not quick, and leave out what the choice of the database changes nothing for."""
+    """Mark what is not quick, and leave out what was not asked for."""
     for item in items:
         if (speed := _speed(item)) is not None:
             item.add_marker(speed)
-    if config.getoption("postgresql"):
-        asking = [item for item in items if "database_url" in getattr(item, "fixturenames", ())]
-        config.hook.pytest_deselected(items=[item for item in items if item not in set(asking)])
-        items[:] = asking
+    wanted = [item for item in items if _is_wanted(item, config)]
+    config.hook.pytest_deselected(items=[item for item in items if item not in set(wanted)])
+    items[:] = wanted
+
+
+def _is_wanted(item: pytest.Item, config: pytest.Config) -> bool:
+    is_slower = config.getoption("quick") and _speed(item) is not None
+    needs_no_database = config.getoption("postgresql") and "database_url" not in getattr(item, "fixturenames", ())
+    return not (is_slower or needs_no_database)
 
 
 @pytest.fixture(scope="session")
