@@ -28,7 +28,7 @@ from triaged.dimse.options import ScpOptions
 from triaged.dimse.policy import answers_to
 from triaged.dimse.requestor import outcome_of
 from triaged.results import identity
-from triaged.steps import commitment as desk
+from triaged.steps import commitment
 from triaged.steps.ports import Refused, Sent
 from triaged.study.commitment import STORAGE_COMMITMENT_PUSH_MODEL, FailureReason
 from triaged.study.kinds import KINDS
@@ -133,7 +133,7 @@ def test_every_reason_not_to_commit_is_listed() -> None:
     rows = table("4.2-8")
     listed = {(int(row["Failure reason"], 16), row["Name"]) for row in rows}
     assert listed == {(one.value, one.name) for one in FailureReason}
-    given = {one.name for one in FailureReason if f"FailureReason.{one.name}" in inspect.getsource(desk)}
+    given = {one.name for one in FailureReason if f"FailureReason.{one.name}" in inspect.getsource(commitment)}
     assert {row["Name"] for row in rows if row["Given by this program"] == "Yes"} == given
 
 

@@ -237,7 +237,7 @@ class House:
         """Have a study scored again, as an administrator would."""
         self.studies.requeue(f"1.2.{study}", ranking=self._placing, now=self.now)
 
-    def keeper(self, guard: GuardOptions | None = None, reference: float | None = None) -> PolicyKeeping:
+    def keeping(self, guard: GuardOptions | None = None, reference: float | None = None) -> PolicyKeeping:
         """Return what the clock keeps the list under the policy with, as after a start."""
         policies, rankings = Policies(self.database), Rankings(self.database)
         return PolicyKeeping(policies, rankings, triage=self.triage_options, guard=guard, reference=reference)

@@ -109,8 +109,8 @@ def test_the_list_is_that_of_the_rules_after_every_change_of_the_discipline(data
     now = NOON + timedelta(minutes=301)
     for discipline in random.Random(seed).sample([*Discipline, *Discipline], k=2 * len(Discipline)):
         options = replace(POLICY, discipline=discipline)
-        keeper = PolicyKeeping(Policies(database), Rankings(database), triage=options, guard=None, reference=None)
-        keeper.look(now=now)
+        keeping = PolicyKeeping(Policies(database), Rankings(database), triage=options, guard=None, reference=None)
+        keeping.look(now=now)
         assert Worklist(database).order() == by_the_rules(studies, options, now), discipline
 
 
@@ -121,13 +121,13 @@ def test_the_list_stays_that_of_the_rules_while_nothing_but_time_passes(
     studies = drawn(4)
     store(database, studies)
     options = replace(POLICY, discipline=discipline)
-    keeper = PolicyKeeping(Policies(database), Rankings(database), triage=options, guard=None, reference=None)
+    keeping = PolicyKeeping(Policies(database), Rankings(database), triage=options, guard=None, reference=None)
     start = NOON + timedelta(minutes=301)
-    keeper.look(now=start)
+    keeping.look(now=start)
     found = []
     for minutes in range(0, 300, 20):
         now = start + minutes * TICK
-        keeper.tick(now=now)
+        keeping.tick(now=now)
         found.append(Worklist(database).order())
         assert found[-1] == by_the_rules(studies, options, now), now
     assert any(before != after for before, after in pairwise(found)), "else nothing was shown"

@@ -38,7 +38,7 @@ def restarted(house: House, **changed: object) -> House:
     options = replace(house.triage_options, **changed)  # type: ignore[arg-type]
     after = House(house.database, house.folder, options)
     after.now = house.now
-    after.keeper().look(now=after.now)
+    after.keeping().look(now=after.now)
     return after
 
 
@@ -124,7 +124,7 @@ def test_changed_settings_place_every_open_study_anew_and_only_once(house: House
     house.triage(1, 0.25)
     house.later(10 * MINUTE)
     house.triage(2, 0.5)
-    house.keeper().look(now=house.now)
+    house.keeping().look(now=house.now)
     assert house.order() == [2, 1]
     by_arrival = restarted(house, discipline=Discipline.FIFO)
     assert by_arrival.order() == [1, 2]
@@ -170,16 +170,16 @@ def test_who_waited_for_the_cap_is_next_though_nothing_happened_to_the_study(
     database: Database, tmp_path: Path
 ) -> None:
     house = House(database, tmp_path, replace(TRIAGE, discipline=Discipline.STRICT_CAP, strict_cap_min=60.0))
-    keeper = house.keeper()
+    keeping = house.keeping()
     house.triage(1, 0.25)
     house.later(50 * MINUTE)
     house.triage(2, 0.75)
-    assert (keeper.tick(now=house.now), house.order()) == (0, [2, 1])
+    assert (keeping.tick(now=house.now), house.order()) == (0, [2, 1])
     house.later(10 * MINUTE)
     version = house.worklist.version()
-    assert (keeper.tick(now=house.now), house.order()) == (1, [1, 2])
+    assert (keeping.tick(now=house.now), house.order()) == (1, [1, 2])
     assert house.worklist.version() != version, "else open pages would not be told"
-    assert keeper.tick(now=house.now) == 0
+    assert keeping.tick(now=house.now) == 0
     assert events(house, 1, "PLACED_AGAIN") == []
     assert [move.cause for move in house.studies.moves("1.2.1")][-1] == "time passed"
 
@@ -187,14 +187,14 @@ def test_who_waited_for_the_cap_is_next_though_nothing_happened_to_the_study(
 def test_a_wait_that_gains_more_slowly_is_overtaken_as_time_passes(database: Database, tmp_path: Path) -> None:
     """Rates 8 for A and 4 for C: after 10 and 5 minutes they are equal, later the critical study is ahead."""
     house = House(database, tmp_path, replace(TRIAGE, discipline=Discipline.ACCUMULATING))
-    keeper = house.keeper()
+    keeping = house.keeping()
     house.triage(1, 0.25)
     house.later(5 * MINUTE)
     house.triage(2, 0.75)
     found = []
     for _ in range(8):
         house.later(MINUTE)
-        keeper.tick(now=house.now)
+        keeping.tick(now=house.now)
         found.append(house.order())
     assert found[0] == [1, 2]
     assert found[-1] == [2, 1]
@@ -212,11 +212,11 @@ def late(house: House) -> None:
 
 
 def test_the_guard_gives_the_order_up_for_that_of_arrival_and_takes_it_up_again(house: House) -> None:
-    keeper = house.keeper(GUARD)
+    keeping = house.keeping(GUARD)
     late(house)
     assert (house.order(), house.worklist.banner()) == ([2, 1, 3], [])
     version = house.worklist.version()
-    keeper.look(now=house.now)
+    keeping.look(now=house.now)
     assert house.order() == [1, 2, 3]
     (said,) = house.worklist.banner()
     assert "the oldest study without a result has waited 16 minutes (at most 15)" in said
@@ -224,7 +224,7 @@ def test_the_guard_gives_the_order_up_for_that_of_arrival_and_takes_it_up_again(
     assert "is not trusted" in events(house, 2, "PLACED_AGAIN")[-1]
     house.score(0.75)
     assert house.order() == [1, 2, 3], "a worker in another process must place by the same trust"
-    keeper.look(now=house.now)
+    keeping.look(now=house.now)
     assert (house.order(), house.worklist.banner()) == ([2, 3, 1], [])
     assert [each.trusted for each in Policies(house.database).changes()] == [True, False, True]
 
@@ -232,23 +232,23 @@ def test_the_guard_gives_the_order_up_for_that_of_arrival_and_takes_it_up_again(
 def test_emergencies_come_first_while_the_order_is_not_trusted(house: House) -> None:
     late(house)
     house.readers().act("1.2.3", ActionKind.PINNED, "ann", now=house.now)
-    house.keeper(GUARD).look(now=house.now)
+    house.keeping(GUARD).look(now=house.now)
     assert house.order() == [3, 1, 2]
 
 
 def test_a_restart_keeps_what_the_guard_decided(house: House) -> None:
     late(house)
-    house.keeper(GUARD).look(now=house.now)
+    house.keeping(GUARD).look(now=house.now)
     other = House(house.database, house.folder, replace(TRIAGE, s2=0.3))
-    other.keeper(GUARD).look(now=house.now)
+    other.keeping(GUARD).look(now=house.now)
     assert other.order() == [1, 2, 3]
     assert other.worklist.banner()
 
 
 def test_a_guard_that_is_switched_off_trusts_the_order(house: House) -> None:
     late(house)
-    house.keeper(GUARD).look(now=house.now)
-    house.keeper(None).look(now=house.now)
+    house.keeping(GUARD).look(now=house.now)
+    house.keeping(None).look(now=house.now)
     assert (house.order(), house.worklist.banner()) == ([2, 1, 3], [])
 
 
@@ -256,16 +256,16 @@ def test_a_study_that_is_scored_again_is_not_late(house: House) -> None:
     house.triage(1, 0.25)
     house.later(16 * MINUTE)
     house.requeue(1)
-    house.keeper(GUARD).look(now=house.now)
+    house.keeping(GUARD).look(now=house.now)
     assert house.worklist.banner() == []
 
 
 def test_a_share_of_flagged_studies_unlike_the_usual_one_is_not_trusted(house: House) -> None:
     for study in range(1, 5):
         house.triage(study, 0.5)
-    house.keeper(GUARD, reference=None).look(now=house.now)
+    house.keeping(GUARD, reference=None).look(now=house.now)
     assert house.worklist.banner() == []
-    house.keeper(GUARD, reference=0.2).look(now=house.now)
+    house.keeping(GUARD, reference=0.2).look(now=house.now)
     (said,) = house.worklist.banner()
     assert "100 % of the last 4 scored studies are flagged, usually 20 %" in said
 
@@ -273,11 +273,11 @@ def test_a_share_of_flagged_studies_unlike_the_usual_one_is_not_trusted(house: H
 def test_what_was_placed_by_the_old_policy_while_it_changed_is_placed_again_at_the_next_look(house: House) -> None:
     """A transaction that began before the change and ends after it is not seen by the change."""
     after = House(house.database, house.folder, TriageOptions(scheme=Scheme.SEVERITY, discipline=Discipline.FIFO))
-    keeper = after.keeper()
-    keeper.look(now=house.now)
+    keeping = after.keeping()
+    keeping.look(now=house.now)
     house.triage(1, 0.75)
     after.now = house.now + timedelta(minutes=1)
     after.triage(2, 0.25)
     assert after.order() == [2, 1], "else this test shows nothing"
-    keeper.look(now=after.now)
+    keeping.look(now=after.now)
     assert after.order() == [1, 2]

@@ -23,7 +23,7 @@ from tests.lab.simulation.queueing import (
     two_classes,
     waits,
 )
-from triaged.lab.simulation.desk import Interruption, replay
+from triaged.lab.simulation.replay import Interruption, replay
 from triaged.lab.simulation.site import Readers, days
 from triaged.lab.simulation.stream import Stream, draw_stream
 

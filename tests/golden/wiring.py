@@ -374,7 +374,7 @@ class Clinic:
 
     def asked_commitment(self, uids: Sequence[str]) -> None:
         """Let a sender that we know ask whether we keep its slices; the answer waits to be sent."""
-        desk = CommitmentService(
+        service = CommitmentService(
             self.commitments,
             Answers(self.database),
             self.spool,
@@ -382,7 +382,7 @@ class Clinic:
             options=CommitmentOptions(),
         )
         references = tuple(Reference("1.2.840.10008.5.1.4.1.1.2", uid) for uid in uids)
-        desk.requested(CommitmentRequest("1.2.3.4", references), "CT1", now=self.now)
+        service.requested(CommitmentRequest("1.2.3.4", references), "CT1", now=self.now)
 
     def rerank_all(self, scheme: str, discipline: str = "head_start") -> None:
         """Place every study by another policy."""

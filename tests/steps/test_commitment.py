@@ -64,7 +64,7 @@ class Office:
         self.commitments, answers = Commitments(database), Answers(database)
         self.committer = Committer(self.commitments, self.wire, peer=PACS, options=OPTIONS)
         self.known = {"CT1": CT1}
-        self.desk = CommitmentService(
+        self.service = CommitmentService(
             self.commitments, answers, spool, find_peer=lambda title: self.known.get(title), options=OPTIONS
         )
         self.reporter = Reporter(
@@ -128,7 +128,7 @@ class Office:
 
     def judge(self, *references: Reference, by: str = "OTHER") -> CommitmentReport:
         """Have a sender ask, and return what it is told on its own association."""
-        report = self.desk.requested(CommitmentRequest("1.2.9", references), by, now=self.now)
+        report = self.service.requested(CommitmentRequest("1.2.9", references), by, now=self.now)
         assert report is not None
         return report
 
@@ -177,7 +177,7 @@ def test_an_answer_that_comes_later_is_kept_too(office: Office) -> None:
     office.send()
     office.ask()
     assert {each.committed_at for each in office.deliveries()} == {None}
-    office.desk.reported(_all(office.wire.asked[0]), now=office.now)
+    office.service.reported(_all(office.wire.asked[0]), now=office.now)
     assert {each.committed_at for each in office.deliveries()} == {office.now}
 
 
@@ -186,7 +186,7 @@ def test_an_answer_to_what_nobody_asked_changes_nothing(office: Office) -> None:
     office.send()
     before = office.deliveries()
     strange = CommitmentReport("1.2.3.4", tuple(Reference("1.2", each.sop_instance_uid) for each in before))
-    office.desk.reported(strange, now=office.now)
+    office.service.reported(strange, now=office.now)
     assert office.deliveries() == before
 
 
@@ -266,7 +266,7 @@ def test_an_unknown_instance_and_one_of_another_class_are_told_apart(office: Off
 def test_a_sender_with_an_address_gets_its_answer_on_an_association_of_ours_once(office: Office) -> None:
     request = CommitmentRequest("1.2.9", (_reference(office.receive()),))
     for _ in range(2):
-        assert office.desk.requested(request, "CT1", now=office.now) is None
+        assert office.service.requested(request, "CT1", now=office.now) is None
     while office.reporter.run_next(clock=office.clock):
         pass
     assert office.wire.reported == [("CT1", _all(request))]
@@ -274,7 +274,7 @@ def test_a_sender_with_an_address_gets_its_answer_on_an_association_of_ours_once
 
 def test_a_sender_that_is_away_is_told_later_and_at_last_given_up(office: Office) -> None:
     request = CommitmentRequest("1.2.9", (_reference(office.receive()),))
-    office.desk.requested(request, "CT1", now=office.now)
+    office.service.requested(request, "CT1", now=office.now)
     office.wire.takes_report = Unreachable("connection refused")
     tried = 0
     for _ in range(30):
@@ -285,7 +285,7 @@ def test_a_sender_that_is_away_is_told_later_and_at_last_given_up(office: Office
 
 def test_a_sender_that_comes_back_gets_its_answer(office: Office) -> None:
     request = CommitmentRequest("1.2.9", (_reference(office.receive()),))
-    office.desk.requested(request, "CT1", now=office.now)
+    office.service.requested(request, "CT1", now=office.now)
     office.wire.takes_report = Unreachable("connection refused")
     office.reporter.run_next(clock=office.clock)
     office.wire.takes_report = Sent()
@@ -296,7 +296,7 @@ def test_a_sender_that_comes_back_gets_its_answer(office: Office) -> None:
 
 @pytest.mark.parametrize("why", ["refused", "forgotten"])
 def test_an_answer_that_nobody_will_take_is_given_up_at_once(office: Office, why: str) -> None:
-    office.desk.requested(CommitmentRequest("1.2.9", (_reference(office.receive()),)), "CT1", now=office.now)
+    office.service.requested(CommitmentRequest("1.2.9", (_reference(office.receive()),)), "CT1", now=office.now)
     if why == "forgotten":
         office.known = {}
     office.wire.takes_report = Refused("not accepted", final=True)

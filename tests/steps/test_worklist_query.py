@@ -40,53 +40,53 @@ def studies(database: Database) -> Studies:
 
 
 @pytest.fixture
-def desk(database: Database, studies: Studies) -> WorklistQuery:
-    """A desk that reads few rows at a time."""
+def service(database: Database, studies: Studies) -> WorklistQuery:
+    """A service that reads few rows at a time."""
     del studies
     return WorklistQuery(Worklist(database), stretch=7)
 
 
-def test_what_is_found_stands_in_the_order_of_the_list(desk: WorklistQuery, database: Database) -> None:
+def test_what_is_found_stands_in_the_order_of_the_list(service: WorklistQuery, database: Database) -> None:
     listed = [entry.study_instance_uid for entry in Worklist(database).entries()]
-    found = list(desk.find(asked(StudyInstanceUID="", CommentsOnTheScheduledProcedureStep="")))
+    found = list(service.find(asked(StudyInstanceUID="", CommentsOnTheScheduledProcedureStep="")))
     assert [step.StudyInstanceUID for step in found] == listed
     positions = [int(step.CommentsOnTheScheduledProcedureStep.split()[1]) for step in found]
     assert positions == list(range(1, STUDIES + 1))
-    assert [step.StudyInstanceUID for step in desk.search(asked())] == listed
+    assert [step.StudyInstanceUID for step in service.search(asked())] == listed
 
 
-def test_a_position_is_that_of_the_list_whatever_was_asked_for(desk: WorklistQuery, database: Database) -> None:
+def test_a_position_is_that_of_the_list_whatever_was_asked_for(service: WorklistQuery, database: Database) -> None:
     urgent = [entry for entry in Worklist(database).entries() if entry.triage_class in ("E0", "A", "B")]
     assert 1 < len(urgent) < STUDIES
     keys = {"ScheduledProcedureStepPriority": "HIGH", "CommentsOnTheScheduledProcedureStep": ""}
-    found = [step.CommentsOnTheScheduledProcedureStep.split()[1] for step in desk.find(asked(**keys))]
+    found = [step.CommentsOnTheScheduledProcedureStep.split()[1] for step in service.find(asked(**keys))]
     assert found == [str(entry.position) for entry in urgent]
 
 
-def test_a_query_without_a_key_finds_nothing_and_searches_everything(desk: WorklistQuery) -> None:
-    assert not list(desk.find(asked(SpecificCharacterSet="ISO_IR 192")))
-    assert len(list(desk.search(asked()))) == STUDIES
+def test_a_query_without_a_key_finds_nothing_and_searches_everything(service: WorklistQuery) -> None:
+    assert not list(service.find(asked(SpecificCharacterSet="ISO_IR 192")))
+    assert len(list(service.search(asked()))) == STUDIES
 
 
-def test_a_step_is_found_by_its_own_uid(desk: WorklistQuery) -> None:
+def test_a_step_is_found_by_its_own_uid(service: WorklistQuery) -> None:
     wanted = workitem_uid(study_uid(17).value)
-    found = list(desk.find(asked(SOPInstanceUID=wanted, StudyInstanceUID="")))
+    found = list(service.find(asked(SOPInstanceUID=wanted, StudyInstanceUID="")))
     assert [step.StudyInstanceUID for step in found] == [study_uid(17).value]
-    retrieved = desk.retrieve(wanted)
+    retrieved = service.retrieve(wanted)
     assert retrieved is not None
     assert retrieved.StudyInstanceUID == study_uid(17).value
-    assert desk.retrieve(workitem_uid("1.2.3.4.5")) is None
+    assert service.retrieve(workitem_uid("1.2.3.4.5")) is None
 
 
-def test_keys_that_are_not_supported_are_neither_matched_nor_returned(desk: WorklistQuery) -> None:
-    found = list(desk.find(asked(StudyDescription="Head", StudyInstanceUID=study_uid(3).value)))
+def test_keys_that_are_not_supported_are_neither_matched_nor_returned(service: WorklistQuery) -> None:
+    found = list(service.find(asked(StudyDescription="Head", StudyInstanceUID=study_uid(3).value)))
     assert [sorted(step.dir()) for step in found] == [["SpecificCharacterSet", "StudyInstanceUID"]]
 
 
 def test_a_study_that_moves_while_it_is_answered_is_neither_missed_nor_told_twice(
-    desk: WorklistQuery, database: Database, studies: Studies
+    service: WorklistQuery, database: Database, studies: Studies
 ) -> None:
-    answer = desk.find(asked(StudyInstanceUID="", CommentsOnTheScheduledProcedureStep=""))
+    answer = service.find(asked(StudyInstanceUID="", CommentsOnTheScheduledProcedureStep=""))
     seen = [next(answer).StudyInstanceUID]
     last = Worklist(database).entries()[-1].study_instance_uid
     number = int(last.rpartition(".")[2])
@@ -98,10 +98,10 @@ def test_a_study_that_moves_while_it_is_answered_is_neither_missed_nor_told_twic
     assert seen[-1] == last
 
 
-def test_times_are_matched_as_instants(desk: WorklistQuery) -> None:
+def test_times_are_matched_as_instants(service: WorklistQuery) -> None:
     span = f"{at(10):%Y%m%d%H%M}-{at(12):%Y%m%d%H%M}"
     found = {
         step.StudyInstanceUID
-        for step in desk.find(asked(ScheduledProcedureStepStartDateTime=span, StudyInstanceUID=""))
+        for step in service.find(asked(ScheduledProcedureStepStartDateTime=span, StudyInstanceUID=""))
     }
     assert found == {study_uid(number).value for number in (10, 11, 12)}

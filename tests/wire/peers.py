@@ -119,7 +119,7 @@ class Ours:
         return sum(row["closed_at"] is None for row in self.rows("association"))
 
 
-class Desk:
+class FakeCommitments:
     """Answers from a list of what is kept; at once, or later where it is told to put answers off."""
 
     def __init__(self, kept: Callable[[], Collection[str]] = tuple, *, answers_at_once: bool = True) -> None:
@@ -163,7 +163,7 @@ def receiving(
     *,
     reserve_mb: int = 0,
     intake: Intake | None = None,
-    desk: Desk | None = None,
+    commitments: FakeCommitments | None = None,
     worklist: WorklistProvider | None = None,
     **options: Any,
 ) -> Iterator[Ours]:
@@ -172,7 +172,7 @@ def receiving(
     spool = Spool(folder / "spool", reserve_mb)
     intake = intake or Intake(Studies(database), Studies(database), spool, ranking_policy=place, receiver="receiver-1")
     receiver = Receiver(
-        ScpOptions("TRIAGED", "127.0.0.1", 0, **options), intake, clock=clock, commitment=desk, worklist=worklist
+        ScpOptions("TRIAGED", "127.0.0.1", 0, **options), intake, clock=clock, commitment=commitments, worklist=worklist
     )
     try:
         yield Ours(receiver.start(), database, spool, folder / "spool")

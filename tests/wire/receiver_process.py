@@ -12,7 +12,7 @@ from pathlib import Path
 from sqlalchemy import text
 
 from tests.store.making import Studies
-from tests.wire.peers import Desk, clock, place
+from tests.wire.peers import FakeCommitments, clock, place
 from triaged.dimse.options import ScpOptions
 from triaged.dimse.scp import Receiver
 from triaged.spool.files import Spool
@@ -32,7 +32,7 @@ def main() -> None:
 
     studies.close_orphans("receiver-1", now=clock())
     intake = Intake(studies, studies, Spool(folder / "spool", 0), ranking_policy=place, receiver="receiver-1")
-    receiver = Receiver(ScpOptions("TRIAGED", "127.0.0.1", 0), intake, clock=clock, commitment=Desk(kept))
+    receiver = Receiver(ScpOptions("TRIAGED", "127.0.0.1", 0), intake, clock=clock, commitment=FakeCommitments(kept))
     sys.stdout.write(f"{receiver.start()}\n")
     sys.stdout.flush()
     threading.Event().wait()

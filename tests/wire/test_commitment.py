@@ -23,7 +23,7 @@ from tests.wire.peers import (
     CT_IMAGE,
     EXPLICIT,
     IMPLICIT,
-    Desk,
+    FakeCommitments,
     Orthanc,
     Ours,
     RawPeer,
@@ -62,27 +62,29 @@ def sender() -> DimseSender:
 
 
 @pytest.fixture
-def desk() -> Desk:
-    return Desk(lambda: {KEPT.sop_instance_uid})
+def commitments() -> FakeCommitments:
+    return FakeCommitments(lambda: {KEPT.sop_instance_uid})
 
 
 @pytest.fixture
-def ours(tmp_path: Path, sqlite_url: str, desk: Desk) -> Iterator[Ours]:
-    with receiving(tmp_path, sqlite_url, desk=desk) as running:
+def ours(tmp_path: Path, sqlite_url: str, commitments: FakeCommitments) -> Iterator[Ours]:
+    with receiving(tmp_path, sqlite_url, commitments=commitments) as running:
         yield running
 
 
 @pytest.fixture(scope="module")
-def pacs(tmp_path_factory: pytest.TempPathFactory, migrated_sqlite: Path) -> Iterator[tuple[Ours, Orthanc, Desk]]:
-    """Our receiver and an Orthanc that know each other; whoever uses them tells the desk how to answer."""
+def pacs(
+    tmp_path_factory: pytest.TempPathFactory, migrated_sqlite: Path
+) -> Iterator[tuple[Ours, Orthanc, FakeCommitments]]:
+    """Our receiver and an Orthanc that know each other; whoever uses them tells the service how to answer."""
     folder = tmp_path_factory.mktemp("pacs")
     shutil.copyfile(migrated_sqlite, folder / "triaged.db")
-    desk = Desk()
+    commitments = FakeCommitments()
     with (
-        receiving(folder, f"sqlite:///{folder / 'triaged.db'}", desk=desk) as ours,
+        receiving(folder, f"sqlite:///{folder / 'triaged.db'}", commitments=commitments) as ours,
         orthanc(folder / "orthanc", ours.port) as there,
     ):
-        yield ours, there, desk
+        yield ours, there, commitments
 
 
 class Scu:
@@ -147,23 +149,23 @@ def test_a_sender_that_asks_is_answered_on_its_association(tmp_path: Path, sqlit
     assert "FailedSOPSequence" not in second
 
 
-def test_a_sender_that_leaves_without_waiting_is_let_go(ours: Ours, desk: Desk) -> None:
+def test_a_sender_that_leaves_without_waiting_is_let_go(ours: Ours, commitments: FakeCommitments) -> None:
     with structlog.testing.capture_logs() as logs:
         for _ in range(3):
             with Scu().association(ours.port) as association:
                 assert ask(association) == 0x0000
         eventually(lambda: sum(line["event"] == "association ended" for line in logs) == 3, "the ends")
     assert {line["how"] for line in logs if line["event"] == "association ended"} == {"released"}
-    assert desk.requests == [(QUESTION, "SCANNER")] * 3
+    assert commitments.requests == [(QUESTION, "SCANNER")] * 3
 
 
-def test_an_answer_that_is_put_off_sends_nothing_now(ours: Ours, desk: Desk) -> None:
-    desk.answers_at_once = False
+def test_an_answer_that_is_put_off_sends_nothing_now(ours: Ours, commitments: FakeCommitments) -> None:
+    commitments.answers_at_once = False
     scu = Scu()
     with scu.association(ours.port) as association:
         assert ask(association) == 0x0000
         assert association.send_c_echo().Status == 0x0000
-    assert desk.requests == [(QUESTION, "SCANNER")]
+    assert commitments.requests == [(QUESTION, "SCANNER")]
     assert not scu.reports
 
 
@@ -174,7 +176,9 @@ def test_each_role_that_a_peer_proposes_is_granted(ours: Ours, role: tuple[bool,
         assert (context.as_scu, context.as_scp) == (role or (True, False))
 
 
-def test_without_a_desk_the_service_is_not_offered_and_instances_are_taken(tmp_path: Path, sqlite_url: str) -> None:
+def test_without_commitments_the_service_is_not_offered_and_instances_are_taken(
+    tmp_path: Path, sqlite_url: str
+) -> None:
     with receiving(tmp_path, sqlite_url) as ours, Scu().association(ours.port) as association:
         assert [cx.abstract_syntax for cx in association.rejected_contexts] == [PUSH_MODEL]
         assert association.send_c_store(pydicom.dcmread(an_object(tmp_path).path)).Status == 0x0000
@@ -205,37 +209,37 @@ def _without(keyword: str) -> Dataset:
     ids=["action", "instance", "damaged", "no transaction", "no sequence", "no references"],
 )
 def test_what_is_no_question_is_refused_and_the_association_lives(
-    ours: Ours, desk: Desk, tmp_path: Path, question: Dataset, action: int, instance: str, status: int
+    ours: Ours, commitments: FakeCommitments, tmp_path: Path, question: Dataset, action: int, instance: str, status: int
 ) -> None:
     with Scu().association(ours.port) as association:
         assert ask(association, question, action=action, instance=instance) == status
         assert association.send_c_store(pydicom.dcmread(an_object(tmp_path).path)).Status == 0x0000
-    assert not desk.requests
+    assert not commitments.requests
 
 
 @pytest.mark.parametrize(
     ("error", "status"), [(TryLater("the store is away"), 0x0213), (RuntimeError("a bug"), 0x0110)], ids=str
 )
-def test_a_desk_that_cannot_take_a_question_now_costs_only_that_question(
-    ours: Ours, desk: Desk, error: Exception, status: int
+def test_a_service_that_cannot_take_a_question_now_costs_only_that_question(
+    ours: Ours, commitments: FakeCommitments, error: Exception, status: int
 ) -> None:
     with structlog.testing.capture_logs(), Scu().association(ours.port) as association:
-        desk.error = error
+        commitments.error = error
         assert ask(association) == status
         answer, _ = association.send_n_event_report(report_dataset(MIXED), 2, PUSH_MODEL, INSTANCE)
         assert answer.Status == status
-        desk.error = None
+        commitments.error = None
         assert ask(association) == 0x0000
-    assert desk.requests == [(QUESTION, "SCANNER")]
+    assert commitments.requests == [(QUESTION, "SCANNER")]
 
 
-def test_an_n_action_on_a_storage_context_is_no_service(ours: Ours, desk: Desk) -> None:
+def test_an_n_action_on_a_storage_context_is_no_service(ours: Ours, commitments: FakeCommitments) -> None:
     with RawPeer(ours.port) as peer:
         for pdu in _message(_question(CT_IMAGE), 1):
             peer.socket.sendall(pdu)
         assert peer.status() == 0x0211
         assert peer.store(a_slice()) == 0x0000
-    assert not desk.requests
+    assert not commitments.requests
 
 
 def _question(sop_class_uid: str = PUSH_MODEL, *, times: int = 1) -> DIMSEMessage:
@@ -271,16 +275,18 @@ def _read_message(peer: RawPeer) -> DIMSEMessage:
 
 
 @pytest.mark.parametrize("times", [MOST_REFERENCES // 2 + 1, MOST_REFERENCES * 5])
-def test_more_references_than_anybody_needs_are_refused_and_instances_taken(ours: Ours, desk: Desk, times: int) -> None:
+def test_more_references_than_anybody_needs_are_refused_and_instances_taken(
+    ours: Ours, commitments: FakeCommitments, times: int
+) -> None:
     with RawPeer(ours.port, ((CT_IMAGE, (EXPLICIT,)), (PUSH_MODEL, (EXPLICIT,)))) as peer:
         for pdu in _message(_question(times=times), 3):
             peer.socket.sendall(pdu)
         assert peer.status() == 0x0213
         assert peer.store(a_slice()) == 0x0000
-    assert not desk.requests
+    assert not commitments.requests
 
 
-def test_a_report_may_be_answered_among_other_requests(ours: Ours, desk: Desk) -> None:
+def test_a_report_may_be_answered_among_other_requests(ours: Ours, commitments: FakeCommitments) -> None:
     contexts = ((CT_IMAGE, (EXPLICIT,)), (PUSH_MODEL, (EXPLICIT,)))
     with structlog.testing.capture_logs() as logs, RawPeer(ours.port, contexts) as peer:
         for pdu in _message(_question(), 3, max_pdu=64):  # in small pieces
@@ -305,7 +311,7 @@ def test_a_report_may_be_answered_among_other_requests(ours: Ours, desk: Desk) -
         for pdu in _message(answered, 3):  # to a connection that is over
             peer.socket.sendall(pdu)
     assert not [line for line in logs if line["log_level"] not in ("info", "debug")]
-    assert desk.requests == [(QUESTION, "RAW")]
+    assert commitments.requests == [(QUESTION, "RAW")]
 
 
 def test_a_response_to_nothing_ends_the_association_and_nothing_else(ours: Ours) -> None:
@@ -334,7 +340,7 @@ def test_a_report_that_was_never_answered_is_told(ours: Ours) -> None:
 
 @pytest.mark.parametrize("report", [MIXED, CommitmentReport("1.2.3.77", (KEPT, UNKNOWN))], ids=["mixed", "all"])
 def test_a_peer_answers_what_we_asked_on_an_association_of_its_own(
-    ours: Ours, desk: Desk, sender: DimseSender, report: CommitmentReport
+    ours: Ours, commitments: FakeCommitments, sender: DimseSender, report: CommitmentReport
 ) -> None:
     assert sender.report_commitment(report, Peer("ours", "TRIAGED", "127.0.0.1", ours.port)) == Sent()
     with Scu().association(ours.port, EXPLICIT, role=(False, True)) as association:
@@ -343,7 +349,7 @@ def test_a_peer_answers_what_we_asked_on_an_association_of_its_own(
         assert status.Status == 0x0000
         status, _ = association.send_n_event_report(report_dataset(report), 3, PUSH_MODEL, INSTANCE)
         assert status.Status == 0x0113
-    assert desk.reports == [report, report]
+    assert commitments.reports == [report, report]
 
 
 @contextmanager
@@ -474,17 +480,17 @@ def test_our_answer_reaches_who_asked_as_an_event(sender: DimseSender, roles: tu
 
 @pytest.mark.parametrize("kept", [{"1.2.3.4.1", "1.2.3.4.2"}, {"1.2.3.4.1"}], ids=["all", "one"])
 def test_orthanc_asks_us_and_gets_its_answer_on_an_association_of_ours(
-    pacs: tuple[Ours, Orthanc, Desk], sender: DimseSender, kept: set[str]
+    pacs: tuple[Ours, Orthanc, FakeCommitments], sender: DimseSender, kept: set[str]
 ) -> None:
-    _, there, desk = pacs
-    desk.answers_at_once, desk.kept = False, lambda: kept
+    _, there, commitments = pacs
+    commitments.answers_at_once, commitments.kept = False, lambda: kept
     instances = [[CT_IMAGE, "1.2.3.4.1"], [CT_IMAGE, "1.2.3.4.2"]]
     asked = there.post("/modalities/triaged/storage-commitment", {"DicomInstances": instances})
-    question, calling_ae_title = desk.requests[-1]
+    question, calling_ae_title = commitments.requests[-1]
     assert calling_ae_title == "ORTHANC"
     assert asked["ID"] == question.transaction_uid
     assert there.get(asked["Path"])["Status"] == "Pending"
-    assert sender.report_commitment(desk.report_on(question), there.peer) == Sent()
+    assert sender.report_commitment(commitments.report_on(question), there.peer) == Sent()
     answer = there.get(asked["Path"])
     assert answer["Status"] == ("Success" if len(kept) == 2 else "Failure")
     assert {each["SOPInstanceUID"] for each in answer["Success"]} == kept
@@ -492,24 +498,24 @@ def test_orthanc_asks_us_and_gets_its_answer_on_an_association_of_ours(
 
 
 def test_orthanc_is_let_go_when_it_does_not_wait_for_the_answer_on_its_association(
-    pacs: tuple[Ours, Orthanc, Desk],
+    pacs: tuple[Ours, Orthanc, FakeCommitments],
 ) -> None:
-    _, there, desk = pacs
-    desk.answers_at_once, desk.kept = True, lambda: {"1.2.3.4.1"}
+    _, there, commitments = pacs
+    commitments.answers_at_once, commitments.kept = True, lambda: {"1.2.3.4.1"}
     body = {"DicomInstances": [[CT_IMAGE, "1.2.3.4.1"]]}
     asked = there.post("/modalities/triaged/storage-commitment", body)
-    assert desk.requests[-1][0].transaction_uid == asked["ID"]
+    assert commitments.requests[-1][0].transaction_uid == asked["ID"]
     assert there.post("/modalities/triaged/echo", {}) == {}
 
 
 def test_orthanc_keeps_what_we_sent_and_says_so_to_our_receiver(
-    pacs: tuple[Ours, Orthanc, Desk], tmp_path: Path, sender: DimseSender
+    pacs: tuple[Ours, Orthanc, FakeCommitments], tmp_path: Path, sender: DimseSender
 ) -> None:
-    _, there, desk = pacs
+    _, there, commitments = pacs
     assert sender.send([an_object(tmp_path)], there.peer) == [Sent()]
     assert sender.request_commitment(QUESTION, there.peer, wait_s=0.05) == Sent()
-    eventually(lambda: desk.reports, "Orthanc's report")
-    (report,) = desk.reports
+    eventually(lambda: commitments.reports, "Orthanc's report")
+    (report,) = commitments.reports
     assert (report.transaction_uid, report.committed) == ("1.2.3.77", (KEPT,))
     assert [failure.reference for failure in report.failed] == [UNKNOWN]
     assert report.failed[0].reason == FailureReason.NO_SUCH_INSTANCE

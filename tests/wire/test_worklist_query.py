@@ -153,7 +153,7 @@ def test_a_question_that_cannot_be_understood_is_refused_and_the_association_goe
 
 
 class Away:
-    """A desk whose store goes away after some rows."""
+    """A service whose store goes away after some rows."""
 
     def __init__(self, rows: int, error: Exception) -> None:
         self._rows, self._error = rows, error
@@ -181,7 +181,7 @@ def test_a_store_that_goes_away_is_a_failure_and_never_the_end_of_the_list(
 
 
 class Endless:
-    """A desk with a list that has no end, and which keeps how much of it was asked for."""
+    """A service with a list that has no end, and which keeps how much of it was asked for."""
 
     def __init__(self) -> None:
         self.told = 0
@@ -226,22 +226,25 @@ def statuses_until_the_last(peer: RawPeer) -> list[int]:
 
 
 def test_a_peer_that_has_enough_can_cancel(tmp_path: Path, sqlite_url: str) -> None:
-    desk = Endless()
-    with receiving(tmp_path, sqlite_url, worklist=desk) as ours, RawPeer(ours.port, [(UPS_QUERY, [IMPLICIT])]) as peer:
+    service = Endless()
+    with (
+        receiving(tmp_path, sqlite_url, worklist=service) as ours,
+        RawPeer(ours.port, [(UPS_QUERY, [IMPLICIT])]) as peer,
+    ):
         peer.socket.sendall(question(1, 7, identifier(StudyInstanceUID="")))
         peer.read_pdu()
         peer.socket.sendall(cancel(1, 6) + cancel(1, 7))
         statuses = statuses_until_the_last(peer)
         assert statuses[-1] == 0xFE00
-        told = desk.told
+        told = service.told
         peer.socket.sendall(cancel(1, 7) + question(1, 8, identifier(StudyInstanceUID="")))
         assert peer.status() == 0xFF00
     assert told == len(statuses)
 
 
 def test_a_peer_that_breaks_off_ends_the_answer(tmp_path: Path, sqlite_url: str) -> None:
-    desk = Endless()
-    with receiving(tmp_path, sqlite_url, worklist=desk) as ours:
+    service = Endless()
+    with receiving(tmp_path, sqlite_url, worklist=service) as ours:
         with RawPeer(ours.port, [(UPS_QUERY, [IMPLICIT])]) as peer:
             peer.socket.sendall(question(1, 1, identifier(StudyInstanceUID="")))
             peer.read_pdu()

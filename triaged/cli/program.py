@@ -225,7 +225,7 @@ def simulate(
     from triaged.lab.simulation.command import Job
     from triaged.lab.simulation.command import simulate as run
     from triaged.lab.simulation.comparison import Plan
-    from triaged.lab.simulation.desk import Interruption
+    from triaged.lab.simulation.replay import Interruption
     from triaged.lab.simulation.site import Readers
 
     accuracy = Accuracy(prevalence, sensitivity, specificity)

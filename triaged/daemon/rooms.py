@@ -62,8 +62,8 @@ def or_wait(work: Callable[[], Result], stop: threading.Event) -> Result | None:
     """Return what `work` gives, or None after a pause where the store is unreachable."""
     try:
         return work()
-    except TryLater as away:
-        log.warning("store away, will try again", why=str(away))
+    except TryLater as later:
+        log.warning("store away, will try again", why=str(later))
         stop.wait(_UNREACHABLE_S)
         return None
 
@@ -73,5 +73,5 @@ def skip_if_unreachable() -> Iterator[None]:
     """Let work be dropped that the next round does again, where the store is unreachable."""
     try:
         yield
-    except TryLater as away:
-        log.warning("store away, will try again", why=str(away))
+    except TryLater as later:
+        log.warning("store away, will try again", why=str(later))

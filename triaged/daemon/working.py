@@ -55,8 +55,8 @@ def _kept_alive(rooms: Rooms, claim: Claim) -> Iterator[None]:
                 claims.extend(claim, lease_s=lease_s, now=clock())
             except StaleClaim:
                 return  # commit will find out, and drop the result
-            except TryLater as away:
-                log.warning("lease not extended", why=str(away), study_instance_uid=claim.study_uid.value)
+            except TryLater as later:
+                log.warning("lease not extended", why=str(later), study_instance_uid=claim.study_uid.value)
 
     thread = threading.Thread(target=extend, name="lease", daemon=True)
     thread.start()

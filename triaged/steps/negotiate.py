@@ -53,8 +53,8 @@ class Negotiator:
         name = self._destination.peer.name
         before = self.known()
         match self._prober.negotiate(self._destination.wanted, self._destination.peer):
-            case Unreachable() as away:
-                return away
+            case Unreachable() as unreachable:
+                return unreachable
             case Negotiation(accepted=accepted):
                 self._revive(before, accepted, now)
                 answer = self._peers.remember(name, accepted, now=now)

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from tests.findings import finding_of
 from triaged.lab.simulation.arrivals import HourlyPoisson, OrderShares
-from triaged.lab.simulation.desk import Timeline
 from triaged.lab.simulation.disciplines import all_disciplines
 from triaged.lab.simulation.durations import Duration, Minutes
+from triaged.lab.simulation.replay import Timeline
 from triaged.lab.simulation.site import Case, Readers, Site, Truth
 from triaged.lab.simulation.stream import Stream
 from triaged.study.assessment import Assessed

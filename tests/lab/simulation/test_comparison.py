@@ -14,9 +14,9 @@ from tests.lab.simulation.queueing import BY_SEVERITY, FIRST_COME, HEAD_START, s
 from triaged.errors import ConfigError
 from triaged.lab.simulation.arrivals import Arrived, Trace
 from triaged.lab.simulation.comparison import Comparison, Plan, compare, plan_over
-from triaged.lab.simulation.desk import Timeline
 from triaged.lab.simulation.disciplines import all_disciplines
 from triaged.lab.simulation.gates import gates
+from triaged.lab.simulation.replay import Timeline
 from triaged.lab.simulation.replicated import Replicated, mean_of, ratio_of
 from triaged.lab.simulation.site import Case, Site, Truth, busy_site, days
 from triaged.lab.simulation.stream import Stream

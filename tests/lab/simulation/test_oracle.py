@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 from tests.lab.simulation.queueing import BY_SEVERITY, lindley, scored, steady_site, waits
-from triaged.lab.simulation.desk import replay
 from triaged.lab.simulation.disciplines import ordered
+from triaged.lab.simulation.replay import replay
 from triaged.lab.simulation.site import Case, Readers, Truth, days
 from triaged.lab.simulation.stream import Stream, draw_stream
 from triaged.study.ranking import TriageClass

@@ -9,8 +9,8 @@ import pytest
 
 from tests.lab.simulation.queueing import HEAD_START, STRICT, scored
 from triaged.lab.simulation.comparison import Plan, compare
-from triaged.lab.simulation.desk import Timeline
 from triaged.lab.simulation.ranking import RankQuality, ranking_of
+from triaged.lab.simulation.replay import Timeline
 from triaged.lab.simulation.site import Case, Truth, busy_site, days
 from triaged.lab.simulation.stream import FAILED, Stream
 from triaged.lab.simulation.waits import ALL, MISSED, SEVERE_AND_WORSE, missed

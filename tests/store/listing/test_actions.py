@@ -33,7 +33,7 @@ def policy(ranking_input: RankingInput) -> Ranking:
     return ranking(minutes + shift, ranking_input.study_uid, lane=lane, reason=f"override {ranking_input.override}")
 
 
-class Desk:
+class Clinic:
     """Two readers before one list."""
 
     def __init__(self, database: Database) -> None:
@@ -70,82 +70,82 @@ def _number(uid: str) -> int:
 
 
 @pytest.fixture
-def desk(database: Database) -> Desk:
+def clinic(database: Database) -> Clinic:
     """Three studies wait, in the order in which they came."""
-    desk = Desk(database)
+    clinic = Clinic(database)
     for number in (1, 2, 3):
-        desk.arrive(number, minutes=number)
-    return desk
+        clinic.arrive(number, minutes=number)
+    return clinic
 
 
-def test_who_reads_a_study_since_when_is_on_the_list(desk: Desk) -> None:
-    before = desk.worklist.entry(study_uid(1).value)
+def test_who_reads_a_study_since_when_is_on_the_list(clinic: Clinic) -> None:
+    before = clinic.worklist.entry(study_uid(1).value)
     assert before is not None
     assert (before.read_state, before.read_by, before.read_at) == (ReadState.UNREAD, "", None)
-    done = desk.act(1, READING)
-    entry = desk.worklist.entries()[0]
+    done = clinic.act(1, READING)
+    entry = clinic.worklist.entries()[0]
     assert (entry.read_state, entry.read_by, entry.read_at) == (ReadState.READING, "ann", at(50))
     assert (done.person, done.at, done.kind, done.undone) == ("ann", at(50), READING, False)
-    assert desk.order() == [1, 2, 3]
+    assert clinic.order() == [1, 2, 3]
 
 
-def test_a_study_that_is_done_leaves_the_list_and_those_below_move_up(desk: Desk) -> None:
-    desk.act(1, DONE, minutes=50, detail="reported")
-    assert desk.order() == [2, 3]
-    assert [entry.position for entry in desk.worklist.entries()] == [1, 2]
-    gone = desk.studies.moves(study_uid(1).value)[-1]
+def test_a_study_that_is_done_leaves_the_list_and_those_below_move_up(clinic: Clinic) -> None:
+    clinic.act(1, DONE, minutes=50, detail="reported")
+    assert clinic.order() == [2, 3]
+    assert [entry.position for entry in clinic.worklist.entries()] == [1, 2]
+    gone = clinic.studies.moves(study_uid(1).value)[-1]
     assert (gone.before, gone.after, gone.at, gone.cause) == (1, None, at(50), "done by ann: reported")
-    passed = desk.studies.moves(study_uid(3).value)[-1]
+    passed = clinic.studies.moves(study_uid(3).value)[-1]
     assert (passed.before, passed.after, passed.cause_study_uid) == (3, 2, study_uid(1).value)
-    done = desk.worklist.entry(study_uid(1).value)
+    done = clinic.worklist.entry(study_uid(1).value)
     assert done is not None
     assert (done.position, done.read_state, done.read_by) == (0, ReadState.DONE, "ann")
-    assert desk.worklist.entries(part=Part(shown=Shown.DONE)) == [done]
-    assert [desk.worklist.total(), desk.worklist.total(Part(shown=Shown.ALL))] == [2, 3]
+    assert clinic.worklist.entries(part=Part(shown=Shown.DONE)) == [done]
+    assert [clinic.worklist.total(), clinic.worklist.total(Part(shown=Shown.ALL))] == [2, 3]
 
 
-def test_a_study_that_is_opened_again_comes_back_to_its_place(desk: Desk) -> None:
-    desk.act(2, DONE)
-    desk.act(2, ActionKind.REOPENED, "bob", minutes=60)
-    assert desk.order() == [1, 2, 3]
-    assert desk.moves(2) == [(None, 2), (2, None), (None, 2)]
-    assert desk.moves(3) == [(None, 3), (3, 2), (2, 3)]
-    assert desk.moves(1) == [(None, 1)]
+def test_a_study_that_is_opened_again_comes_back_to_its_place(clinic: Clinic) -> None:
+    clinic.act(2, DONE)
+    clinic.act(2, ActionKind.REOPENED, "bob", minutes=60)
+    assert clinic.order() == [1, 2, 3]
+    assert clinic.moves(2) == [(None, 2), (2, None), (None, 2)]
+    assert clinic.moves(3) == [(None, 3), (3, 2), (2, 3)]
+    assert clinic.moves(1) == [(None, 1)]
 
 
-def test_a_study_that_is_done_keeps_up_with_its_result_without_moving_anybody(desk: Desk) -> None:
-    claim = claimed(desk.studies, minutes=4)
-    desk.act(1, DONE)
-    before = [desk.moves(number) for number in (1, 2, 3)]
-    commit(desk.studies, claim, minutes=52, where=policy)
-    assert [desk.moves(number) for number in (1, 2, 3)] == before
-    assert desk.order() == [2, 3]
-    desk.act(1, ActionKind.REOPENED)
-    assert desk.order()[0] == 1
+def test_a_study_that_is_done_keeps_up_with_its_result_without_moving_anybody(clinic: Clinic) -> None:
+    claim = claimed(clinic.studies, minutes=4)
+    clinic.act(1, DONE)
+    before = [clinic.moves(number) for number in (1, 2, 3)]
+    commit(clinic.studies, claim, minutes=52, where=policy)
+    assert [clinic.moves(number) for number in (1, 2, 3)] == before
+    assert clinic.order() == [2, 3]
+    clinic.act(1, ActionKind.REOPENED)
+    assert clinic.order()[0] == 1
 
 
-def test_an_override_moves_a_study_and_says_who_and_why(desk: Desk) -> None:
-    desk.act(3, PINNED, "bob", detail="called by the ward")
-    assert desk.order() == [3, 1, 2]
-    move = desk.studies.moves(study_uid(3).value)[-1]
+def test_an_override_moves_a_study_and_says_who_and_why(clinic: Clinic) -> None:
+    clinic.act(3, PINNED, "bob", detail="called by the ward")
+    assert clinic.order() == [3, 1, 2]
+    move = clinic.studies.moves(study_uid(3).value)[-1]
     assert (move.before, move.after, move.cause) == (3, 1, "pinned by bob: called by the ward")
-    entry = desk.worklist.entries()[0]
+    entry = clinic.worklist.entries()[0]
     assert (entry.override, entry.lane, entry.reason) == (Override.PIN, Lane.EMERGENCY, "override pin")
-    desk.act(1, ActionKind.LOWERED)
-    assert desk.order() == [3, 2, 1]
-    desk.act(1, ActionKind.RESTORED)
-    assert desk.order() == [3, 1, 2]
+    clinic.act(1, ActionKind.LOWERED)
+    assert clinic.order() == [3, 2, 1]
+    clinic.act(1, ActionKind.RESTORED)
+    assert clinic.order() == [3, 1, 2]
 
 
-def test_undo_takes_back_the_last_action_and_keeps_who_did_what(desk: Desk) -> None:
-    first = desk.act(3, PINNED, "ann", minutes=50)
-    second = desk.act(3, ActionKind.RAISED, "bob", minutes=51)
-    undone = desk.undo(3, "cleo", minutes=52)
+def test_undo_takes_back_the_last_action_and_keeps_who_did_what(clinic: Clinic) -> None:
+    first = clinic.act(3, PINNED, "ann", minutes=50)
+    second = clinic.act(3, ActionKind.RAISED, "bob", minutes=51)
+    undone = clinic.undo(3, "cleo", minutes=52)
     assert (undone.kind, undone.person, undone.undoes) == (ActionKind.UNDONE, "cleo", second.action_id)
-    assert desk.order() == [3, 1, 2]
-    assert desk.undo(3, "cleo", minutes=53).undoes == first.action_id
-    assert desk.order() == [1, 2, 3]
-    told = desk.actions.actions(study_uid(3).value)
+    assert clinic.order() == [3, 1, 2]
+    assert clinic.undo(3, "cleo", minutes=53).undoes == first.action_id
+    assert clinic.order() == [1, 2, 3]
+    told = clinic.actions.actions(study_uid(3).value)
     assert [(each.kind.value, each.person, each.undone) for each in told] == [
         ("PINNED", "ann", True),
         ("RAISED", "bob", True),
@@ -153,73 +153,73 @@ def test_undo_takes_back_the_last_action_and_keeps_who_did_what(desk: Desk) -> N
         ("UNDONE", "cleo", False),
     ]
     with pytest.raises(ActionRefused, match="expected an action of a person, found none"):
-        desk.undo(3)
+        clinic.undo(3)
 
 
-def test_done_can_be_undone_to_the_reading_before_it(desk: Desk) -> None:
-    desk.act(1, READING, minutes=40)
-    desk.act(1, DONE, minutes=45)
-    desk.undo(1, "bob")
-    entry = desk.worklist.entries()[0]
+def test_done_can_be_undone_to_the_reading_before_it(clinic: Clinic) -> None:
+    clinic.act(1, READING, minutes=40)
+    clinic.act(1, DONE, minutes=45)
+    clinic.undo(1, "bob")
+    entry = clinic.worklist.entries()[0]
     assert (entry.read_state, entry.read_by, entry.read_at) == (ReadState.READING, "ann", at(40))
-    assert desk.moves(1) == [(None, 1), (1, None), (None, 1)]
+    assert clinic.moves(1) == [(None, 1), (1, None), (None, 1)]
 
 
-def test_only_the_action_that_was_seen_is_taken_back(desk: Desk) -> None:
-    seen = desk.act(3, PINNED)
-    desk.act(3, DONE, "bob")
+def test_only_the_action_that_was_seen_is_taken_back(clinic: Clinic) -> None:
+    seen = clinic.act(3, PINNED)
+    clinic.act(3, DONE, "bob")
     with pytest.raises(ActionRefused, match="found a later one: DONE by bob"):
-        desk.undo(3, action_id=seen.action_id)
-    assert desk.worklist.total() == 2
+        clinic.undo(3, action_id=seen.action_id)
+    assert clinic.worklist.total() == 2
 
 
-def test_what_one_reads_only_that_one_decides_about_until_another_takes_it_over(desk: Desk) -> None:
-    desk.act(1, READING, "ann")
+def test_what_one_reads_only_that_one_decides_about_until_another_takes_it_over(clinic: Clinic) -> None:
+    clinic.act(1, READING, "ann")
     for kind in (DONE, PINNED, ActionKind.RELEASED):
         with pytest.raises(ActionRefused, match="being read by ann"):
-            desk.act(1, kind, "bob")
+            clinic.act(1, kind, "bob")
     with pytest.raises(ActionRefused, match="being read by ann"):
-        desk.undo(1, "bob")
-    assert desk.act(1, READING, "bob").detail == "taken over from ann"
+        clinic.undo(1, "bob")
+    assert clinic.act(1, READING, "bob").detail == "taken over from ann"
     with pytest.raises(ActionRefused, match="being read by bob"):
-        desk.act(1, DONE, "ann")
-    desk.undo(1, "bob")
-    assert desk.worklist.entries()[0].read_by == "ann"
+        clinic.act(1, DONE, "ann")
+    clinic.undo(1, "bob")
+    assert clinic.worklist.entries()[0].read_by == "ann"
 
 
-def test_a_button_that_is_pressed_twice_acts_once(desk: Desk) -> None:
-    first = desk.act(3, PINNED, minutes=50)
-    assert desk.act(3, PINNED, minutes=50.1) == first
-    assert len(desk.actions.actions(study_uid(3).value)) == 1
+def test_a_button_that_is_pressed_twice_acts_once(clinic: Clinic) -> None:
+    first = clinic.act(3, PINNED, minutes=50)
+    assert clinic.act(3, PINNED, minutes=50.1) == first
+    assert len(clinic.actions.actions(study_uid(3).value)) == 1
     with pytest.raises(ActionRefused, match="override pin"):
-        desk.act(3, PINNED, "bob")
+        clinic.act(3, PINNED, "bob")
 
 
-def test_an_action_on_an_unknown_study_is_said(desk: Desk) -> None:
+def test_an_action_on_an_unknown_study_is_said(clinic: Clinic) -> None:
     with pytest.raises(UnknownStudy):
-        desk.act(9, READING)
+        clinic.act(9, READING)
     with pytest.raises(UnknownStudy):
-        desk.undo(9)
-    assert desk.actions.actions("9.9") == []
+        clinic.undo(9)
+    assert clinic.actions.actions("9.9") == []
 
 
-def test_a_late_slice_brings_a_study_back_that_was_done(desk: Desk) -> None:
-    desk.act(1, DONE)
-    admit(desk.studies, instance(1, 2), minutes=60, where=policy)
-    assert desk.order() == [1, 2, 3]
-    entry = desk.worklist.entries()[0]
+def test_a_late_slice_brings_a_study_back_that_was_done(clinic: Clinic) -> None:
+    clinic.act(1, DONE)
+    admit(clinic.studies, instance(1, 2), minutes=60, where=policy)
+    assert clinic.order() == [1, 2, 3]
+    entry = clinic.worklist.entries()[0]
     assert (entry.read_state, entry.read_by) == (ReadState.UNREAD, "")
-    *_, came = desk.actions.actions(study_uid(1).value)
+    *_, came = clinic.actions.actions(study_uid(1).value)
     assert (came.kind, came.person, came.at) == (ActionKind.REOPENED, PROGRAM, at(60))
-    assert desk.studies.moves(study_uid(1).value)[-1].cause == "an image came after it was done"
+    assert clinic.studies.moves(study_uid(1).value)[-1].cause == "an image came after it was done"
     with pytest.raises(ActionRefused, match="REOPENED by triaged"):
-        desk.undo(1)  # its reader has not seen the slice, and nobody can undo that
+        clinic.undo(1)  # its reader has not seen the slice, and nobody can undo that
 
 
-def test_the_same_slice_again_does_not_bring_a_study_back(desk: Desk) -> None:
-    desk.act(1, DONE)
-    admit(desk.studies, instance(1, 1), minutes=60, where=policy)
-    assert desk.order() == [2, 3]
+def test_the_same_slice_again_does_not_bring_a_study_back(clinic: Clinic) -> None:
+    clinic.act(1, DONE)
+    admit(clinic.studies, instance(1, 1), minutes=60, where=policy)
+    assert clinic.order() == [2, 3]
 
 
 @pytest.mark.parametrize(
@@ -227,51 +227,51 @@ def test_the_same_slice_again_does_not_bring_a_study_back(desk: Desk) -> None:
     [(PINNED, 3, [3, 1, 2]), (ActionKind.RAISED, 3, [3, 1, 2]), (ActionKind.LOWERED, 1, [2, 3, 1])],
 )
 def test_an_override_survives_late_slices_requeues_and_results(
-    desk: Desk, kind: ActionKind, study: int, first: list[int]
+    clinic: Clinic, kind: ActionKind, study: int, first: list[int]
 ) -> None:
-    desk.act(study, kind)
+    clinic.act(study, kind)
     for minutes in (60, 61, 62):
-        desk.score(minutes=minutes)
-    assert desk.order() == first
-    admit(desk.studies, instance(study, 2), minutes=70, where=policy)
-    assert desk.order() == first
-    desk.studies.complete(study_uid(study), 2, ranking=policy, cause="whole", now=at(71))
-    desk.score(minutes=72)
-    assert desk.order() == first
-    desk.studies.requeue(study_uid(study).value, ranking=policy, now=at(73))
-    assert desk.order() == first
-    desk.score(minutes=74)
-    assert desk.order() == first
-    overrides = {_number(entry.study_instance_uid): entry.override for entry in desk.worklist.entries()}
+        clinic.score(minutes=minutes)
+    assert clinic.order() == first
+    admit(clinic.studies, instance(study, 2), minutes=70, where=policy)
+    assert clinic.order() == first
+    clinic.studies.complete(study_uid(study), 2, ranking=policy, cause="whole", now=at(71))
+    clinic.score(minutes=72)
+    assert clinic.order() == first
+    clinic.studies.requeue(study_uid(study).value, ranking=policy, now=at(73))
+    assert clinic.order() == first
+    clinic.score(minutes=74)
+    assert clinic.order() == first
+    overrides = {_number(entry.study_instance_uid): entry.override for entry in clinic.worklist.entries()}
     assert [number for number, override in overrides.items() if override is not Override.NONE] == [study]
 
 
-def test_an_override_before_a_study_is_whole_survives_its_completion(desk: Desk) -> None:
-    admit(desk.studies, instance(4, 1), minutes=20, where=policy)
-    desk.act(4, PINNED)
-    desk.studies.complete(study_uid(4), 1, ranking=policy, cause="whole", now=at(55))
-    assert desk.order() == [4, 1, 2, 3]
+def test_an_override_before_a_study_is_whole_survives_its_completion(clinic: Clinic) -> None:
+    admit(clinic.studies, instance(4, 1), minutes=20, where=policy)
+    clinic.act(4, PINNED)
+    clinic.studies.complete(study_uid(4), 1, ranking=policy, cause="whole", now=at(55))
+    assert clinic.order() == [4, 1, 2, 3]
 
 
-def test_an_override_made_while_the_study_is_analysed_is_not_lost(desk: Desk) -> None:
-    claim = claimed(desk.studies, minutes=4)
-    desk.act(1, ActionKind.LOWERED)
-    commit(desk.studies, claim, minutes=52, where=policy)
-    desk.score(minutes=53)
-    desk.score(minutes=54)
-    assert desk.order() == [2, 3, 1]
-    assert desk.worklist.entries()[2].override is Override.LOWER
-    (result,) = desk.studies.results(study_uid(1).value)
+def test_an_override_made_while_the_study_is_analysed_is_not_lost(clinic: Clinic) -> None:
+    claim = claimed(clinic.studies, minutes=4)
+    clinic.act(1, ActionKind.LOWERED)
+    commit(clinic.studies, claim, minutes=52, where=policy)
+    clinic.score(minutes=53)
+    clinic.score(minutes=54)
+    assert clinic.order() == [2, 3, 1]
+    assert clinic.worklist.entries()[2].override is Override.LOWER
+    (result,) = clinic.studies.results(study_uid(1).value)
     assert result.reason == "override none"  # the result says what was found, the list who decided otherwise
 
 
-def test_every_action_changes_the_token_of_the_list(desk: Desk) -> None:
-    tokens = [desk.worklist.version()]
+def test_every_action_changes_the_token_of_the_list(clinic: Clinic) -> None:
+    tokens = [clinic.worklist.version()]
     for kind in (READING, PINNED, DONE, ActionKind.REOPENED, ActionKind.RESTORED, ActionKind.RAISED):
-        desk.act(1, kind)
-        tokens.append(desk.worklist.version())
-    desk.undo(1)
-    tokens.append(desk.worklist.version())
+        clinic.act(1, kind)
+        tokens.append(clinic.worklist.version())
+    clinic.undo(1)
+    tokens.append(clinic.worklist.version())
     assert len(set(tokens)) == len(tokens)
 
 
@@ -285,46 +285,46 @@ STEPS = st.lists(
 def test_undoing_everything_restores_every_place_exactly(
     database: Database, steps: list[tuple[ActionKind, int, str]], scored: int
 ) -> None:
-    desk = Desk(database)
-    offset = 10 * len(desk.worklist.entries(part=Part(shown=Shown.ALL)))
+    clinic = Clinic(database)
+    offset = 10 * len(clinic.worklist.entries(part=Part(shown=Shown.ALL)))
     numbers = [offset + number for number in (1, 2, 3)]
     for number in numbers:
-        desk.arrive(number, minutes=number)
+        clinic.arrive(number, minutes=number)
     for _ in range(scored):
-        desk.score(minutes=offset + 5)
-    before, rows = desk.order(), _without_positions(desk)
+        clinic.score(minutes=offset + 5)
+    before, rows = clinic.order(), _without_positions(clinic)
     for kind, number, person in steps:
         try:
-            desk.act(offset + number, kind, person, minutes=offset + 20)
+            clinic.act(offset + number, kind, person, minutes=offset + 20)
         except (ActionRefused, KeyError):
             continue
     for number in numbers:
-        _undo_all(desk, number)
-    assert desk.order() == before
-    assert _without_positions(desk) == rows
-    _positions_are_told_without_gaps(desk)
+        _undo_all(clinic, number)
+    assert clinic.order() == before
+    assert _without_positions(clinic) == rows
+    _positions_are_told_without_gaps(clinic)
     for number in numbers:
-        desk.act(number, DONE)
+        clinic.act(number, DONE)
 
 
-def _undo_all(desk: Desk, number: int) -> None:
+def _undo_all(clinic: Clinic, number: int) -> None:
     while True:
-        entry = desk.worklist.entry(study_uid(number).value)
+        entry = clinic.worklist.entry(study_uid(number).value)
         assert entry is not None
         person = entry.read_by if entry.read_state is ReadState.READING else "cleo"
         try:
-            desk.undo(number, person)
+            clinic.undo(number, person)
         except ActionRefused:
             return
 
 
-def _without_positions(desk: Desk) -> list[object]:
-    return [replace(entry, position=0) for entry in desk.worklist.entries(part=Part(shown=Shown.ALL))]
+def _without_positions(clinic: Clinic) -> list[object]:
+    return [replace(entry, position=0) for entry in clinic.worklist.entries(part=Part(shown=Shown.ALL))]
 
 
-def _positions_are_told_without_gaps(desk: Desk) -> None:
-    for entry in desk.worklist.entries(part=Part(shown=Shown.ALL)):
-        history = desk.moves(_number(entry.study_instance_uid))
+def _positions_are_told_without_gaps(clinic: Clinic) -> None:
+    for entry in clinic.worklist.entries(part=Part(shown=Shown.ALL)):
+        history = clinic.moves(_number(entry.study_instance_uid))
         assert [before for before, _ in history] == [None, *(after for _, after in history[:-1])]
         assert (history[-1][1] or 0) == entry.position
 
@@ -332,20 +332,22 @@ def _positions_are_told_without_gaps(desk: Desk) -> None:
 @pytest.mark.parametrize("table", ["action", "event", "reorder"])
 @pytest.mark.parametrize("statement", ["UPDATE {} SET at = at", "DELETE FROM {}"])
 def test_the_database_itself_refuses_to_change_history(
-    desk: Desk, database: Database, table: str, statement: str
+    clinic: Clinic, database: Database, table: str, statement: str
 ) -> None:
-    desk.act(1, DONE)
+    clinic.act(1, DONE)
     with pytest.raises(DBAPIError, match="history is never changed"), database.begin() as connection:
         connection.execute(text(statement.format(table)))
-    assert len(desk.actions.actions(study_uid(1).value)) == 1
-    assert desk.moves(1) == [(None, 1), (1, None)]
+    assert len(clinic.actions.actions(study_uid(1).value)) == 1
+    assert clinic.moves(1) == [(None, 1), (1, None)]
 
 
-def test_the_sort_key_of_a_study_that_was_pinned_and_restored_is_the_one_it_had(desk: Desk, database: Database) -> None:
+def test_the_sort_key_of_a_study_that_was_pinned_and_restored_is_the_one_it_had(
+    clinic: Clinic, database: Database
+) -> None:
     keys = _keys(database)
-    desk.act(2, PINNED)
+    clinic.act(2, PINNED)
     assert _keys(database) != keys
-    desk.undo(2)
+    clinic.undo(2)
     assert _keys(database) == keys
 
 
@@ -354,6 +356,6 @@ def _keys(database: Database) -> list[str]:
         return list(connection.execute(text("SELECT sort_key FROM study ORDER BY id")).scalars())
 
 
-def test_plain_places_still_work_where_nobody_decided_otherwise(desk: Desk) -> None:
-    make_ready(desk.studies, 5, minutes=1.5)
-    assert desk.order() == [1, 5, 2, 3]
+def test_plain_places_still_work_where_nobody_decided_otherwise(clinic: Clinic) -> None:
+    make_ready(clinic.studies, 5, minutes=1.5)
+    assert clinic.order() == [1, 5, 2, 3]

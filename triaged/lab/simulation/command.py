@@ -17,11 +17,11 @@ from triaged.errors import ConfigError
 from triaged.lab.simulation.arrivals import poisson_day, read_trace
 from triaged.lab.simulation.assumed import Accuracy, assumed_cases
 from triaged.lab.simulation.comparison import Comparison, Plan, compare, plan_over
-from triaged.lab.simulation.desk import Interruption
 from triaged.lab.simulation.disciplines import DaemonOrder, all_disciplines
 from triaged.lab.simulation.evaluated import read_rows, simulated_cases
 from triaged.lab.simulation.gates import FEWEST_CASES, gates
 from triaged.lab.simulation.plots import waits_plot
+from triaged.lab.simulation.replay import Interruption
 from triaged.lab.simulation.site import MOSTLY_ROUTINE, Case, Readers, Site, busy_site
 from triaged.lab.simulation.tables import gates_table, harm_table, ranking_table, waits_table
 from triaged.lab.simulation.verdict import Criterion

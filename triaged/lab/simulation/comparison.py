@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from triaged.errors import ConfigError
 from triaged.lab.simulation.arrivals import DAY_MIN, Trace
-from triaged.lab.simulation.desk import Interruption, replay
 from triaged.lab.simulation.disciplines import ReadingOrder, ordered
 from triaged.lab.simulation.ranking import ranking_of
+from triaged.lab.simulation.replay import Interruption, replay
 from triaged.lab.simulation.replicated import Replicated, mean_of, ratio_of
 from triaged.lab.simulation.site import Site
 from triaged.lab.simulation.stream import draw_stream

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from triaged.lab.simulation.arrivals import HOUR_MIN
-from triaged.lab.simulation.desk import Timeline
+from triaged.lab.simulation.replay import Timeline
 from triaged.lab.simulation.site import Truth
 from triaged.lab.simulation.stream import Stream
 

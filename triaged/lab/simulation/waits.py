@@ -15,8 +15,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from triaged.lab.simulation.desk import Timeline
 from triaged.lab.simulation.durations import Minutes
+from triaged.lab.simulation.replay import Timeline
 from triaged.lab.simulation.site import TARGETS_MIN, Truth
 from triaged.lab.simulation.stream import Stream
 from triaged.study.ranking import RequestPriority, TriageClass

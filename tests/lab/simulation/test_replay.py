@@ -28,9 +28,9 @@ from tests.lab.simulation.queueing import (
     two_classes,
     waits,
 )
-from triaged.lab.simulation.desk import Interruption, replay
 from triaged.lab.simulation.disciplines import DaemonOrder, ordered
 from triaged.lab.simulation.durations import Lognormal
+from triaged.lab.simulation.replay import Interruption, replay
 from triaged.lab.simulation.site import Readers, Site, Truth, days
 from triaged.lab.simulation.stream import Stream, draw_stream
 from triaged.study.ranking import RequestPriority, TriageClass

@@ -46,25 +46,25 @@ def replay(
 ) -> Timeline:
     """Return when every study of the stream is read under a discipline."""
     moves = sorted(discipline.moves(stream), key=attrgetter("at_min"))
-    desk = _Desk(stream, discipline, interruption)
+    room = _ReadingRoom(stream, discipline, interruption)
     changes = readers.changes()
     changing, number = next(changes)
     following = 0
-    while desk.unread:
+    while room.unread:
         moving = moves[following].at_min if following < len(moves) else NEVER
-        ending = desk.next_end()
+        ending = room.next_end()
         if ending <= changing and ending <= moving:
-            desk.finish(ending)
+            room.finish(ending)
         elif changing <= moving:
-            desk.staff(changing, number)
+            room.staff(changing, number)
             changing, number = next(changes, (NEVER, number))
         else:
-            desk.move(moves[following])
+            room.move(moves[following])
             following += 1
-    return Timeline(np.array(desk.started), np.array(desk.finished))
+    return Timeline(np.array(room.started), np.array(room.finished))
 
 
-class _Desk:
+class _ReadingRoom:
     """Who waits, who is being read, and how many readers there are."""
 
     def __init__(self, stream: Stream, discipline: ReadingOrder, interruption: Interruption) -> None:
