@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 
 PROJECT = Path(__file__).parents[1]
 ALWAYS = "tests/test_house.py"
-SLOW = ("acceptance/", "bench/", "browser/", "real/", "lab/training/")
+SLOW = ("acceptance/", "bench/", "breaking/", "browser/", "real/", "lab/training/")
 """Folders whose tests run here only if they themselves changed: a daemon, a browser or a training takes minutes."""
 
 

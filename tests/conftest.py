@@ -3,8 +3,8 @@
 A test that asks for `database` or `database_url` runs twice, on SQLite and on PostgreSQL. Quick tests, which need no
 server, run on SQLite alone; with `--postgresql` those that need a database run on PostgreSQL instead.
 
-Folders are rooms, as in `triaged`. How long a test takes is a marker: `slow`, `browser` or `acceptance`, as `SPEED`
-says or as a test says of itself; all others are quick, together below 30 s.
+Folders are rooms, as in `triaged`. How long a test takes is a marker: `slow`, `browser`, `acceptance` or `breaking`, as
+`SPEED` says or as a test says of itself; all others are quick, together below 30 s.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ _numbers = itertools.count()
 _TESTS = Path(__file__).parent
 SPEED = {
     "acceptance": "acceptance",
+    "breaking": "breaking",
     "browser": "browser",
     **dict.fromkeys(
         ("cli", "exams", "flow", "golden", "house", "lab", "real", "results", "store/tables", "web", "wire"),

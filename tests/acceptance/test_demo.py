@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.conftest import free_port, until
+from tests.programs import free_port, until
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tests.acceptance.conftest import Daemon, free_port, get_json, until
+from tests.programs import Daemon, free_port, get_json, until
 from tests.wire.receivers import MllpServer, acknowledged, mllp
 from triaged.lab.phantom.study import phantom_study
 

@@ -14,7 +14,8 @@ from typing import Any
 import pydicom
 import pytest
 
-from tests.acceptance.conftest import Daemon, Orthanc, get_json, real_series, storescu, until
+from tests.acceptance.conftest import real_series
+from tests.programs import Daemon, Orthanc, get_json, storescu, until
 from tests.wire.judges import verdict
 from triaged.lab.phantom.options import Severity
 from triaged.lab.phantom.study import phantom_study

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from numpy.typing import NDArray
 
-from tests.acceptance.conftest import Daemon, free_port, storescu
+from tests.programs import Daemon, free_port, storescu
 from tests.wire.peers import DCMTK_ENVIRONMENT
 from triaged.imaging.geometry import Scalar
 from triaged.lab.phantom.dicom_writer import write_study
