@@ -1,4 +1,4 @@
-"""Opens, verifies and runs ONNX graphs with ONNX Runtime, whose only importer this is; knows not what they are for."""
+"""Opens, verifies and runs ONNX graphs with ONNX Runtime, which nothing else runs; knows not what they are for."""
 
 import contextlib
 import hashlib
@@ -8,8 +8,11 @@ from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
+
+from triaged.inference.runtime import onnxruntime
+
+# isort: split
 from onnxruntime.capi.onnxruntime_pybind11_state import (
     Fail,
     InvalidArgument,

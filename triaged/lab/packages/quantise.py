@@ -18,6 +18,10 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 from onnx import ModelProto, numpy_helper
+
+import triaged.inference.runtime  # noqa: F401  # before the library: it turns its telemetry off
+
+# isort: split
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quant_pre_process, quantize_static
 
 from triaged.errors import ConfigError, ModelRefused
