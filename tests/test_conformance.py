@@ -22,11 +22,11 @@ from triaged.dicom.part10 import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSIO
 from triaged.dicom.workitem import KNOWN, PRIORITIES, WORKLIST_LABEL
 from triaged.dimse import commitment_scu, policy, priority_scu, scu
 from triaged.dimse.command import Status
-from triaged.dimse.find_scp import UPS_CLASSES
 from triaged.dimse.negotiation import APPLICATION_CONTEXT, AbortReason, AssociationRequest, Rejection
 from triaged.dimse.options import ScpOptions
-from triaged.dimse.policy import answers_to
+from triaged.dimse.policy import UPS_CLASSES, answers_to
 from triaged.dimse.requestor import outcome_of
+from triaged.dimse.slots import SlotLimits
 from triaged.results import identity
 from triaged.steps import commitment
 from triaged.steps.ports import Refused, Sent
@@ -85,6 +85,12 @@ def test_the_policies_are_the_defaults_of_the_receiver() -> None:
         options.request_timeout_s
     )
     assert float(listed["Seconds without a message until an association is aborted"]) == options.idle_timeout_s
+    per_peer = listed["Simultaneous associations of one address, and of one calling AE title"]
+    assert int(per_peer) == options.max_associations_per_peer == SlotLimits().per_peer
+    assert options.rate_window_s == 30
+    assert float(listed["Least bytes per second within a message, over 30 s"]) == options.least_bytes_per_s
+    waits = listed["Seconds that an association request waits for another association to end"]
+    assert float(waits) == options.wait_s == SlotLimits().wait_s
     assert listed["Implementation class UID"] == IMPLEMENTATION_CLASS_UID
     assert IMPLEMENTATION_VERSION_NAME.startswith("TRIAGED_")
     assert len(IMPLEMENTATION_VERSION_NAME) <= 16

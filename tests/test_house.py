@@ -51,7 +51,7 @@ ROOMS_OF_LIBRARIES = {
     },
     "hl7": {"notify"},
     "http": {"notify", "web"},
-    "ssl": {"notify"},
+    "ssl": {"dimse", "notify"},
     "socket": {"dimse", "web", "notify", "daemon", "lab"},
     "subprocess": {"daemon"},
 }

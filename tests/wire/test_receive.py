@@ -261,10 +261,11 @@ def test_a_bug_in_the_intake_is_a_failure_for_one_instance_only(tmp_path: Path, 
 
 
 def test_one_association_more_than_allowed_is_rejected_for_now(tmp_path: Path, sqlite_url: str) -> None:
-    with receiving(tmp_path, sqlite_url, max_associations=1) as ours:
-        with RawPeer(ours.port) as first, RawPeer(ours.port) as second:
-            assert first.is_accepted
-            assert second.answer[:10] == b"\x03\0\0\0\0\4\0\2\3\2"  # transient, presentation, local limit exceeded
+    with receiving(tmp_path, sqlite_url, max_associations=1, wait_s=0.1) as ours:
+        with RawPeer(ours.port) as first:
+            assert first.store(a_slice()) == 0x0000
+            with RawPeer(ours.port) as second:
+                assert second.answer[:10] == b"\x03\0\0\0\0\4\0\2\3\2"  # transient, presentation, local limit exceeded
             assert first.store(a_slice()) == 0x0000
 
         def accepted() -> bool:

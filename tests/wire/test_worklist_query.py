@@ -21,8 +21,9 @@ from pynetdicom.dimse_primitives import C_CANCEL, C_FIND
 from tests.store.making import PATIENT, Studies, admit, instance, ranking, study_uid
 from tests.wire.peers import CT_IMAGE, EXPLICIT, IMPLICIT, Ours, RawPeer, p_data, receiving
 from triaged.dicom.matching import Query
-from triaged.dimse.options import ScpOptions
-from triaged.dimse.policy import may_query
+from triaged.dimse.negotiation import Caller
+from triaged.dimse.options import ScpOptions, Service
+from triaged.dimse.policy import may_use
 from triaged.errors import TryLater
 from triaged.steps.worklist_query import WorklistQuery
 from triaged.store.listing.worklist import Worklist
@@ -274,7 +275,8 @@ def test_who_may_ask_has_to_be_known() -> None:
     anybody = ScpOptions("A", "", 0)
     somebody = replace(anybody, allowed_calling_ae_titles=frozenset({"B"}))
     asked = [(address, options) for address in ("127.0.0.1", "::1", "10.1.2.3") for options in (anybody, somebody)]
-    assert [may_query(*each) for each in asked] == [True, True, True, True, False, True]
+    callers = [(Caller(address, "B", 0), options) for address, options in asked]
+    assert [may_use(Service.QUERY, *each) for each in callers] == [True, True, True, True, False, True]
 
 
 def test_no_name_is_logged(filled: tuple[Ours, list[str]]) -> None:

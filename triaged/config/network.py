@@ -10,7 +10,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from triaged.config.triage import TriageSection
-from triaged.config.values import AETitle, Count, Host, ObjectName, Port, Section, ViewerUrl, Wait, wrong
+from triaged.config.values import AETitle, Count, Host, ObjectName, Port, Seconds, Section, ViewerUrl, Wait, wrong
 from triaged.dimse.options import ScpOptions
 from triaged.dimse.syntaxes import NAMES
 from triaged.steps.commitment import CommitmentOptions
@@ -46,8 +46,12 @@ class DicomSection(Section):
     allowed_calling_ae_titles: Annotated[tuple[AETitle, ...], Field(strict=False)] = tuple(
         _SCP.allowed_calling_ae_titles
     )
+    check_called_ae_title: bool = _SCP.check_called_ae_title
     max_associations: Count = _SCP.max_associations
+    max_associations_per_peer: Count = _SCP.max_associations_per_peer
+    request_timeout_s: Wait = _SCP.request_timeout_s
     idle_timeout_s: Wait = _SCP.idle_timeout_s
+    least_bytes_per_s: Seconds = _SCP.least_bytes_per_s
     peers: Annotated[tuple[PeerSection, ...], Field(strict=False)] = ()
 
     @model_validator(mode="after")
@@ -68,9 +72,19 @@ class DicomSection(Section):
             self.host,
             self.port,
             frozenset(self.allowed_calling_ae_titles),
+            check_called_ae_title=self.check_called_ae_title,
+            expected=self._expected(),
             max_associations=self.max_associations,
+            max_associations_per_peer=self.max_associations_per_peer,
+            request_timeout_s=self.request_timeout_s,
             idle_timeout_s=self.idle_timeout_s,
+            least_bytes_per_s=self.least_bytes_per_s,
         )
+
+    def _expected(self) -> tuple[tuple[str, str], ...]:
+        """Return senders that are known from the settings: titles, each with a host where it is given."""
+        allowed = [(title, "") for title in self.allowed_calling_ae_titles]
+        return *allowed, *((peer.ae_title, peer.host) for peer in self.peers)
 
 
 class DestinationSection(PeerSection):

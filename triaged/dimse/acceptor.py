@@ -1,30 +1,30 @@
 """One association as acceptor: negotiation, then requests one after the other, until the peer or we end it.
 
-Knows the protocol only; what becomes of an instance is the intake's business. A plain blocking loop in a thread of its
-own: it reads fragments straight from the socket into the intake and answers in one write, and a lost connection is one
-exception, wherever it happens.
+Knows the protocol only; what becomes of an instance is the intake's business, and who has to leave for whom that of the
+slots. A plain blocking loop in a thread of its own: it reads fragments straight from the stream into the intake and
+answers in one write, and a lost connection is one exception, wherever it happens.
 """
 
 from __future__ import annotations
 
 import contextlib
-import threading
 from collections.abc import Callable, Iterator
 from datetime import datetime
-from enum import StrEnum
 
 import structlog
 from pynetdicom.presentation import PresentationContextTuple
 
 from triaged.dimse import negotiation
+from triaged.dimse.association_log import AssociationLog, Ending
 from triaged.dimse.command import Answer, CommandField, Request, Response, Status, decode_command, encode_response
 from triaged.dimse.commitment_scp import CommitmentScp
-from triaged.dimse.find_scp import UPS_CLASSES, FindScp
-from triaged.dimse.link import Link, PeerGone
+from triaged.dimse.find_scp import FindScp
+from triaged.dimse.link import Dismissed, Link, PeerGone
 from triaged.dimse.message import Aborted, Message, ProtocolError
 from triaged.dimse.negotiation import AbortReason, AssociationRequest, Caller, ContextResult, PduType, Rejection
 from triaged.dimse.options import ScpOptions
-from triaged.dimse.policy import VERIFICATION, answers_to, may_query, rejection_of
+from triaged.dimse.policy import UPS_CLASSES, VERIFICATION, answers_to, may_use, rejection_of
+from triaged.dimse.slots import Slot, Slots
 from triaged.errors import TryLater
 from triaged.steps.intake import Intake, Offer, Sender
 from triaged.steps.ports import CommitmentProvider, WorklistProvider
@@ -36,46 +36,35 @@ _LONGEST_REQUEST = 1024 * 1024
 """128 contexts with every known transfer syntax need less than 100 KiB."""
 
 
-class Ending(StrEnum):
-    """How an association ended; the value is what the log shows."""
-
-    PROBE = "connected and said nothing"
-    REJECTED = "rejected"
-    RELEASED = "released"
-    ABORTED = "aborted by the peer"
-    LOST = "lost"
-    BROKEN = "protocol error, aborted by us"
-    STOPPED = "aborted by us, stopping"
-
-
 class Acceptor:
     """Serves one connection; `run` returns when it is over."""
 
     def __init__(
         self,
         link: Link,
-        peer: str,
+        slot: Slot,
         options: ScpOptions,
         intake: Intake,
         *,
         clock: Callable[[], datetime],
-        slots: threading.Semaphore,
+        slots: Slots,
+        associations: AssociationLog,
         provider: CommitmentProvider | None = None,
         worklist: WorklistProvider | None = None,
+        certificate_names: frozenset[str] = frozenset(),
     ) -> None:
         self._link = link
-        self._peer = peer
+        self._slot = slot
         self._options = options
         self._intake = intake
         self._clock = clock
         self._slots = slots
+        self._log = associations
         self._provider = provider
         self._commitment: CommitmentScp | None = None
-        self._worklist = worklist if may_query(peer, options) else None
+        self._worklist = worklist
         self._query: FindScp | None = None
-        self._has_slot = False
-        self._was_accepted = False
-        self._calling_ae_title = ""
+        self._caller = Caller(slot.address, "", 0, certificate_names)
         self._contexts: dict[int, PresentationContextTuple] = {}
         self.sender: Sender | None = None
         """Set as soon as the peer has offered an instance; whoever runs this has to close it in the store."""
@@ -89,58 +78,43 @@ class Acceptor:
             ending = self._serve()
         except Aborted:
             ending = Ending.ABORTED
+        except Dismissed as dismissed:
+            ending, detail = Ending.DISMISSED, str(dismissed)
+            self._say_goodbye(AbortReason.NOT_SPECIFIED)
         except PeerGone as gone:
             ending, detail = Ending.LOST, str(gone)
-            if not self._was_accepted:
+            if not self._slot.is_association:
                 ending = Ending.PROBE
             self._say_goodbye(AbortReason.NOT_SPECIFIED)
         except ProtocolError as error:
             ending, detail = Ending.BROKEN, str(error)
             self._say_goodbye(error.reason)
         finally:
-            if self._has_slot:
-                self._slots.release()
             if self._commitment is not None:
                 self._commitment.end()
         if ending is Ending.STOPPED:
             self._say_goodbye(AbortReason.NOT_SPECIFIED)
-        self._log(ending, detail)
+        self._log.ended(ending, detail, **self._caller.fields, kept=self._kept, refused=self._refused)
         return ending
-
-    def _log(self, ending: Ending, detail: str) -> None:
-        if ending in (Ending.PROBE, Ending.REJECTED):
-            return
-        write = log.warning if ending in (Ending.LOST, Ending.BROKEN) or self._refused else log.info
-        write(
-            "association ended",
-            how=ending.value,
-            detail=detail,
-            peer=self._peer,
-            calling_ae_title=self._calling_ae_title,
-            kept=self._kept,
-            refused=self._refused,
-        )
 
     def _say_goodbye(self, reason: AbortReason) -> None:
         with contextlib.suppress(PeerGone):
             self._link.write(negotiation.encode_abort(reason))
 
     def _serve(self) -> Ending:
+        self._link.expect_within(self._options.request_timeout_s)
         if not self._link.wait(self._options.request_timeout_s):
             return Ending.STOPPED
         request = self._read_request()
-        rejection = rejection_of(request, self._options)
-        if rejection is None:
-            self._has_slot = self._slots.acquire(blocking=False)
-            rejection = None if self._has_slot else Rejection.LOCAL_LIMIT
+        self._link.expect_within(float("inf"))
+        self._caller = Caller(
+            self._slot.address, request.calling_ae_title, request.max_pdu, self._caller.certificate_names
+        )
+        rejection = rejection_of(request, self._caller, self._options)
+        if rejection is None and not self._slots.associate(self._slot, request.calling_ae_title):
+            rejection = Rejection.LOCAL_LIMIT
         if rejection is not None:
-            log.warning(
-                "association rejected",
-                why=rejection.name,
-                peer=self._peer,
-                calling_ae_title=request.calling_ae_title,
-                called_ae_title=request.called_ae_title,
-            )
+            self._log.rejected(rejection.name, **self._caller.fields, called_ae_title=request.called_ae_title)
             self._link.write(negotiation.encode_reject(rejection))
             return Ending.REJECTED
         self._accept(request)
@@ -163,21 +137,23 @@ class Acceptor:
             raise ProtocolError(AbortReason.INVALID_PARAMETER, str(error)) from None
 
     def _accept(self, request: AssociationRequest) -> None:
-        services = () if self._provider is None else (STORAGE_COMMITMENT_PUSH_MODEL,)
-        contexts, roles = answers_to(request, services if self._worklist is None else (*services, *UPS_CLASSES))
-        self._was_accepted = True
-        self._calling_ae_title = request.calling_ae_title
+        services = (
+            *((STORAGE_COMMITMENT_PUSH_MODEL,) if self._provider is not None else ()),
+            *(UPS_CLASSES if self._worklist is not None else ()),
+        )
+        contexts, roles = answers_to(
+            request, services, may_use=lambda service: may_use(service, self._caller, self._options)
+        )
         accepted = [context.as_tuple for context in contexts if context.result == ContextResult.ACCEPTED]
         self._contexts = {context.context_id: context for context in accepted}
         declined = {str(context.abstract_syntax) for context in contexts}
         declined -= {str(context.abstract_syntax) for context in accepted}
-        caller = Caller(self._peer, request.calling_ae_title, request.max_pdu)
         if self._provider is not None:
-            self._commitment = CommitmentScp(self._provider, caller, clock=self._clock)
+            self._commitment = CommitmentScp(self._provider, self._caller, clock=self._clock)
         if self._worklist is not None:
-            self._query = FindScp(self._worklist, self._link, caller)
+            self._query = FindScp(self._worklist, self._link, self._caller)
         self._link.write(negotiation.encode_accept(request, contexts, roles, max_pdu=self._options.max_pdu))
-        log.info("association opened", **caller.fields, contexts=len(self._contexts), declined=sorted(declined))
+        self._log.opened(**self._caller.fields, contexts=len(self._contexts), declined=sorted(declined))
 
     def _serve_request(self) -> bool:
         """Read and answer one request; return False when it was the peer's wish to release."""
@@ -212,17 +188,27 @@ class Acceptor:
         if command.command_field == CommandField.C_CANCEL_RQ:
             return b""
         try:
-            status, comment = self._perform(command, context, content)
+            status, comment = self._work(command, context, content)
         except (PeerGone, ProtocolError, Aborted):
             raise
         except Exception:  # a bug of ours must become a failure status, never silence and never Success
             self._refused += 1
-            log.exception("request refused because of a bug", peer=self._peer)
+            log.exception("request refused because of a bug", peer=self._caller.peer)
             is_composite = command.command_field in (CommandField.C_STORE_RQ, CommandField.C_FIND_RQ)
             status = Status.CANNOT_UNDERSTAND if is_composite else Status.PROCESSING_FAILURE
             comment = "internal error, see the log of the receiver"
         report = self._commitment.take_report() if self._commitment is not None else b""
         return encode_response(command, context.context_id, status, comment=comment) + report
+
+    def _work(self, request: Request, context: PresentationContextTuple, content: Iterator[bytes]) -> Answer:
+        """Perform a request; but for an echo, nobody may end the association meanwhile, nor soon after a success."""
+        if request.command_field == CommandField.C_ECHO_RQ:
+            return self._perform(request, context, content)
+        with self._slots.working(self._slot):
+            answer = self._perform(request, context, content)
+        if answer[0] == Status.SUCCESS:
+            self._slots.note_work(self._slot)
+        return answer
 
     def _perform(self, request: Request, context: PresentationContextTuple, content: Iterator[bytes]) -> Answer:
         is_commitment = context.abstract_syntax == STORAGE_COMMITMENT_PUSH_MODEL
@@ -250,15 +236,16 @@ class Acceptor:
             self._intake.receive(offer, content, self._known_sender(), clock=self._clock)
         except TryLater as later:
             self._refused += 1
-            log.warning("instance refused, the sender has to keep it", why=str(later), peer=self._peer)
+            self._log.instance_refused(self._caller.peer, str(later))
             return Status.OUT_OF_RESOURCES, "cannot be kept now, try again later"
         self._kept += 1
+        self._slots.note_stored(self._slot)
         return Status.SUCCESS, ""
 
     def _known_sender(self) -> Sender:
         """Return the sender, made known to the store with the first instance: an echo needs no store."""
         if self.sender is None:
             self.sender = self._intake.open_association(
-                peer=self._peer, calling_ae_title=self._calling_ae_title, now=self._clock()
+                peer=self._caller.peer, calling_ae_title=self._caller.calling_ae_title, now=self._clock()
             )
         return self.sender

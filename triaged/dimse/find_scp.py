@@ -37,11 +37,6 @@ from triaged.steps.ports import WorklistProvider
 
 log = structlog.get_logger()
 
-UPS_PULL = "1.2.840.10008.5.1.4.34.6.3"
-UPS_QUERY = "1.2.840.10008.5.1.4.34.6.5"
-UPS_CLASSES = (UPS_QUERY, UPS_PULL)
-"""Classes with which a peer may ask: Query, which is this service and no more; and Pull, of which only this is here."""
-
 _LONGEST_IDENTIFIER = 256 * 1024
 _WRITE_AT_ONCE = 32 * 1024
 

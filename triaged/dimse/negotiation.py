@@ -95,11 +95,13 @@ class AssociationRequest:
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who is at the other end of an accepted association: `max_pdu` is the longest P-DATA that it takes, 0 is any."""
+    """Who is at the other end of an association: `max_pdu` is the longest P-DATA that it takes, 0 is any."""
 
     peer: str
     calling_ae_title: str
     max_pdu: int
+    certificate_names: frozenset[str] = frozenset()
+    """For whom its certificate was issued, where it showed one that we checked."""
 
     @property
     def fields(self) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from ipaddress import ip_address
 
 from pydicom.uid import UID
@@ -11,16 +11,21 @@ from pynetdicom.presentation import PresentationContext, build_context, negotiat
 
 from triaged.dicom.accepted import ACCEPTED_TRANSFER_SYNTAXES, is_storage
 from triaged.dicom.quiet import without_warnings
-from triaged.dimse.negotiation import APPLICATION_CONTEXT, AssociationRequest, ContextResult, Rejection
-from triaged.dimse.options import ScpOptions
+from triaged.dimse.negotiation import APPLICATION_CONTEXT, AssociationRequest, Caller, ContextResult, Rejection
+from triaged.dimse.options import ScpOptions, Service
 from triaged.study.commitment import STORAGE_COMMITMENT_PUSH_MODEL
 
 VERIFICATION = "1.2.840.10008.1.1"
+UPS_PULL = "1.2.840.10008.5.1.4.34.6.3"
+UPS_QUERY = "1.2.840.10008.5.1.4.34.6.5"
+UPS_CLASSES = (UPS_QUERY, UPS_PULL)
+"""Classes with which a peer may ask: Query, which is this service and no more; and Pull, of which only this is here."""
+
 _IMPLICIT_VR_LITTLE_ENDIAN = "1.2.840.10008.1.2"
 _UNCOMPRESSED = (_IMPLICIT_VR_LITTLE_ENDIAN, "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.2")
 
 
-def rejection_of(request: AssociationRequest, options: ScpOptions) -> Rejection | None:
+def rejection_of(request: AssociationRequest, caller: Caller, options: ScpOptions) -> Rejection | None:
     """Return why this peer may not have an association, or None where it may."""
     if not request.protocol_version & 1:
         return Rejection.PROTOCOL_VERSION
@@ -28,26 +33,48 @@ def rejection_of(request: AssociationRequest, options: ScpOptions) -> Rejection 
         return Rejection.APPLICATION_CONTEXT
     if options.allowed_calling_ae_titles and request.calling_ae_title not in options.allowed_calling_ae_titles:
         return Rejection.CALLING_AE_TITLE
+    if options.check_called_ae_title and request.called_ae_title != options.ae_title:
+        return Rejection.CALLED_AE_TITLE
+    if not any(may_use(service, caller, options) for service in Service):
+        return Rejection.CALLING_AE_TITLE
     return None
 
 
-def may_query(peer: str, options: ScpOptions) -> bool:
-    """Tell whether a peer that has an association may ask for the worklist, which contains names.
+def may_use(service: Service, caller: Caller, options: ScpOptions) -> bool:
+    """Tell whether a peer may use a service.
 
-    Who may store need not be known; who may read has to be: by the list of titles, or by being on this machine.
+    Without a list for a service everybody may who has an association. But who asks for the worklist, which contains
+    names, has to be known: by the list of titles, or by being on this machine.
     """
-    return bool(options.allowed_calling_ae_titles) or ip_address(peer.partition("%")[0]).is_loopback
+    rules = options.access.get(service, ())
+    if rules:
+        return any(rule.matches(caller) for rule in rules)
+    if service is Service.QUERY:
+        return bool(options.allowed_calling_ae_titles) or ip_address(caller.peer.partition("%")[0]).is_loopback
+    return True
+
+
+def service_of(abstract_syntax: str) -> Service:
+    """Return which service a presentation context is for."""
+    if abstract_syntax == VERIFICATION:
+        return Service.ECHO
+    if abstract_syntax == STORAGE_COMMITMENT_PUSH_MODEL:
+        return Service.COMMITMENT
+    return Service.QUERY if abstract_syntax in UPS_CLASSES else Service.STORE
 
 
 @without_warnings()
 def answers_to(
-    request: AssociationRequest, services: Collection[str] = ()
+    request: AssociationRequest,
+    services: Collection[str] = (),
+    *,
+    may_use: Callable[[Service], bool] = lambda _service: True,
 ) -> tuple[list[PresentationContext], list[SCP_SCU_RoleSelectionNegotiation]]:
     """Return the answers to the proposed contexts and to the roles proposed with them.
 
     We are the SCP of verification and of storage, and of `services` besides. Storage commitment, where it is among
     them, goes both ways: a peer asks us as SCU, or answers what we asked it as SCP, and says which by the role that it
-    proposes.
+    proposes. What the peer `may_use` is for the site to say.
     """
     contexts: list[PresentationContext] = []
     roles: dict[UID | None, SCP_SCU_RoleSelectionNegotiation] = {}
@@ -57,6 +84,9 @@ def answers_to(
     for proposed in request.contexts:
         if not proposed.abstract_syntax or not proposed.transfer_syntax:
             contexts.append(_declined(proposed, services))
+            continue
+        if _offer_for(proposed, services) and not may_use(service_of(proposed.abstract_syntax)):
+            contexts.append(_refused(proposed, ContextResult.USER_REJECTION))
             continue
         # One at a time: pynetdicom takes a single offer per SOP class, and chooses in the order of the offer.
         answered, role_answers = negotiate_as_acceptor([proposed], _offer_for(proposed, services), proposed_roles)
@@ -82,12 +112,15 @@ def _offer_for(proposed: PresentationContext, services: Collection[str]) -> list
 
 
 def _declined(proposed: PresentationContext, services: Collection[str]) -> PresentationContext:
-    """Return the answer to a proposal that names no syntax; it has to name a transfer syntax, which means nothing."""
+    """Return the answer to a proposal that names no abstract or no transfer syntax."""
+    is_known = proposed.abstract_syntax and _offer_for(proposed, services)
+    unsupported = ContextResult.ABSTRACT_SYNTAX_NOT_SUPPORTED
+    return _refused(proposed, ContextResult.TRANSFER_SYNTAXES_NOT_SUPPORTED if is_known else unsupported)
+
+
+def _refused(proposed: PresentationContext, result: ContextResult) -> PresentationContext:
+    """Return a refusal of one context; it has to name a transfer syntax, which means nothing."""
     answer = build_context(proposed.abstract_syntax or "", _IMPLICIT_VR_LITTLE_ENDIAN)
     answer.context_id = proposed.context_id
-    answer.result = (
-        ContextResult.TRANSFER_SYNTAXES_NOT_SUPPORTED
-        if proposed.abstract_syntax and _offer_for(proposed, services)
-        else ContextResult.ABSTRACT_SYNTAX_NOT_SUPPORTED
-    )
+    answer.result = result
     return answer

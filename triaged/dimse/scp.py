@@ -14,12 +14,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
+from ipaddress import IPv6Address, ip_address
 
 import structlog
 
 from triaged.dimse.acceptor import Acceptor
-from triaged.dimse.link import Link
+from triaged.dimse.association_log import AssociationLog
+from triaged.dimse.descriptors import limits_for
+from triaged.dimse.link import Link, Patience
 from triaged.dimse.options import ScpOptions
+from triaged.dimse.slots import Slot, Slots
+from triaged.dimse.stream import Stream
 from triaged.errors import ConfigError, TryLater
 from triaged.steps.intake import Intake, Sender
 from triaged.steps.ports import CommitmentProvider, WorklistProvider
@@ -27,8 +32,6 @@ from triaged.steps.ports import CommitmentProvider, WorklistProvider
 log = structlog.get_logger()
 
 _BACKLOG = 128
-_SILENT_CONNECTIONS = 64
-"""How many connections beyond the association limit may be open: load balancers probe, and a refusal needs a talk."""
 _TICK_S = 1.0
 _LINGER_S = 1.0
 
@@ -56,10 +59,18 @@ class Receiver:
         self._options = options
         self._intake = intake
         self._clock = clock
-        slots = threading.Semaphore(options.max_associations)
+        self._log = AssociationLog()
         self._acceptor = partial(
-            Acceptor, options=options, intake=intake, clock=clock, slots=slots, provider=commitment, worklist=worklist
+            Acceptor,
+            options=options,
+            intake=intake,
+            clock=clock,
+            associations=self._log,
+            provider=commitment,
+            worklist=worklist,
         )
+        self._turn_s = min(_TICK_S, options.idle_timeout_s)
+        self._patience = Patience(options.idle_timeout_s, options.least_bytes_per_s, options.rate_window_s)
         self._lock = threading.Lock()
         self._served: set[_Served] = set()
         self._ended: list[Sender] = []
@@ -76,6 +87,7 @@ class Receiver:
             raise ConfigError(f"expected to listen on {host} port {port}: {error.strerror or error}") from error
         self._listener.setblocking(False)
         self._awake, self._wake = os.pipe()
+        self._slots = Slots(limits_for(self._options), self._options.expected)
         self._accepting = threading.Thread(target=self._accept, name="receiver")
         self._accepting.start()
         return int(self._listener.getsockname()[1])
@@ -83,6 +95,7 @@ class Receiver:
     def stop(self) -> None:
         """Take no more requests, let instances on their way arrive for a moment, and end every association."""
         self._stopping.set()
+        self._slots.close()
         os.write(self._wake, b"!")
         self._accepting.join()
         deadline = time.monotonic() + self._options.stop_grace_s
@@ -113,26 +126,34 @@ class Receiver:
                 except BlockingIOError:
                     continue  # the connection was gone again
                 except OSError as error:  # out of descriptors, or a connection that died in the queue
-                    log.error("connection not accepted", why=error.strerror)
-                    self._stopping.wait(_TICK_S)
+                    self._log.connection_not_accepted(error.strerror or str(error))
+                    self._slots.make_room()
+                    self._stopping.wait(_TICK_S / 4)
                     continue
-                self._begin(connection, str(address[0]))
+                self._begin(connection, _address(address[0]))
 
     def _begin(self, connection: socket.socket, peer: str) -> None:
-        with self._lock:
-            crowded = len(self._served) >= self._options.max_associations + _SILENT_CONNECTIONS
-        if crowded:
-            log.warning("connection refused, too many are open", peer=peer)
+        stream = self._stream(connection)
+        link = Link(stream, wake=self._awake, patience=self._patience)
+        slot = self._slots.connect(peer, link.dismiss)
+        if slot is None:
+            self._log.connection_refused(peer, "too many are open")
             connection.close()
             return
-        link = Link(connection, wake=self._awake, timeout_s=self._options.idle_timeout_s)
-        acceptor = self._acceptor(link, peer)
-        served = _Served(threading.Thread(target=lambda: self._serve(served, acceptor), name=f"peer {peer}"), link)
+        acceptor = self._acceptor(link, slot, slots=self._slots)
+        served = _Served(
+            threading.Thread(target=lambda: self._serve(served, slot, acceptor), name=f"peer {peer}"), link
+        )
         with self._lock:
             self._served.add(served)
         served.thread.start()
 
-    def _serve(self, served: _Served, acceptor: Acceptor) -> None:
+    def _stream(self, connection: socket.socket) -> Stream:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        return Stream(connection, turn_s=self._turn_s)
+
+    def _serve(self, served: _Served, slot: Slot, acceptor: Acceptor) -> None:
         try:
             acceptor.run()
         except Exception:  # a bug of ours may cost one association, not the receiver
@@ -141,6 +162,7 @@ class Receiver:
             if acceptor.sender is not None:
                 self._close(acceptor.sender)
             served.link.finish(_LINGER_S)
+            self._slots.leave(slot)
             with self._lock:
                 self._served.discard(served)
 
@@ -158,3 +180,10 @@ class Receiver:
             ended, self._ended = self._ended, []
         for sender in ended:
             self._close(sender)
+
+
+def _address(address: str) -> str:
+    """Return an address as people write it: an IPv4 peer of an IPv6 socket has its own."""
+    plain = ip_address(address.partition("%")[0])
+    mapped = plain.ipv4_mapped if isinstance(plain, IPv6Address) else None
+    return str(mapped) if mapped is not None else address
