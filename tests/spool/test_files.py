@@ -14,6 +14,7 @@ import pytest
 
 from triaged.errors import TryLater
 from triaged.spool.files import KeptFile, Spool
+from triaged.spool.root import MARKER
 from triaged.study.uids import SeriesUID, SOPInstanceUID, StudyUID
 
 STUDY, SERIES, SOP = StudyUID.parse("1.2.3"), SeriesUID.parse("1.2.4"), SOPInstanceUID.parse("1.2.5")
@@ -37,7 +38,8 @@ def keep(spool: Spool, data_set: bytes = DATA_SET, *, sender: bytes = b"CT1", so
 
 def files(spool: Spool) -> list[str]:
     root = spool.absolute("incoming").parent
-    return sorted(path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file())
+    found = (path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file())
+    return sorted(path for path in found if path != MARKER)
 
 
 def test_an_instance_lies_under_its_study_and_series_with_its_digest(spool: Spool) -> None:
@@ -223,7 +225,7 @@ def test_a_folder_made_by_another_process_is_synced_all_the_same(spool: Spool, m
 
 
 def test_a_file_system_without_links_overwrites_nothing_either(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*_: object) -> None:
+    def refuse(*_: object, **__: object) -> None:
         raise OSError(errno.EPERM, "Operation not permitted")
 
     monkeypatch.setattr(os, "link", refuse)

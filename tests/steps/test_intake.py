@@ -21,6 +21,7 @@ from sqlalchemy import text
 from tests.store.making import Studies
 from triaged.errors import TryLater
 from triaged.spool.files import Spool
+from triaged.spool.root import MARKER
 from triaged.steps.intake import Intake, Offer, Sender
 from triaged.store.tables.database import Database, open_database
 from triaged.study.ranking import Lane, Ranking, TriageClass
@@ -75,7 +76,7 @@ class Door:
         return self.intake.receive(offer, in_pieces(content), self.sender, clock=lambda: NOW)
 
     def files(self) -> list[Path]:
-        return sorted(path for path in self.root.rglob("*") if path.is_file())
+        return sorted(path for path in self.root.rglob("*") if path.is_file() and path.name != MARKER)
 
     def rows(self, table: str) -> list[dict[str, object]]:
         with self.database.read() as connection:

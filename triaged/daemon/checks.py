@@ -31,6 +31,7 @@ from triaged.steps.ports import Negotiation, Peer, Refused, Sent, Unreachable
 from triaged.store.couriers.outbox import Outbox
 from triaged.store.couriers.peers import Peers
 from triaged.store.people.accounts import Accounts
+from triaged.store.studies.spool_name import SpoolName
 from triaged.store.tables.database import Database, Schema, open_database, schema_of
 from triaged.study.commitment import STORAGE_COMMITMENT_PUSH_MODEL
 from triaged.study.kinds import ObjectKind, forms_of, kind_of
@@ -163,7 +164,9 @@ def _access(config: Config) -> str:
 
 
 def _spool(config: Config) -> str:
-    spool = Spool(config.storage.path, config.storage.reserve_mb)
+    with _store(config) as database:
+        identity = None if database is None else SpoolName(database).known()
+    spool = Spool(config.storage.path, config.storage.reserve_mb, identity)
     spool.check_reserve()
     with spool.incoming() as probe:
         probe.write(b"\0")

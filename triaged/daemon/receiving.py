@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import structlog
 
-from triaged.daemon.rooms import Rooms, clock, policy
+from triaged.daemon.rooms import Rooms, clock, policy, skip_if_unreachable
 from triaged.dimse.scp import Receiver
 from triaged.steps.commitment import CommitmentService
 from triaged.steps.intake import Intake
@@ -25,7 +25,8 @@ _SWEEP_AFTER = timedelta(hours=1)
 
 def receive(rooms: Rooms, name: str, stop: threading.Event) -> None:
     """Take in what senders store until `stop` is set."""
-    rooms.spool.sweep_parts(older_than=clock() - _SWEEP_AFTER)
+    with skip_if_unreachable():  # who sends meanwhile is told to come again
+        rooms.spool.sweep_parts(older_than=clock() - _SWEEP_AFTER)
     Reception(rooms.database).close_orphans(name, now=clock())
     receiver = _receiver(rooms, name)
     port = receiver.start()

@@ -30,15 +30,18 @@ class Role(StrEnum):
 def run_role(config: Config, role: Role, stop: threading.Event) -> None:
     """Run one role until `stop` is set, or until the supervisor that started it is gone.
 
-    A role imports only what it needs: the receiver starts fast and stays small without networks and pages.
+    Where the database is unreachable, or the spool is not there at the first start, the role waits, and says so. A role
+    imports only what it needs: the receiver starts fast and stays small without networks and pages.
 
     Raises:
         ConfigError: the role cannot run with this configuration.
     """
-    from triaged.daemon.rooms import open_rooms
+    from triaged.daemon.rooms import open_rooms, or_wait
 
     _follow_supervisor(stop)
-    rooms = open_rooms(config)
+    while (rooms := or_wait(lambda: open_rooms(config), stop)) is None:
+        if stop.is_set():
+            return
     try:
         match role:
             case Role.RECEIVER:

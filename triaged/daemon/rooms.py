@@ -12,9 +12,11 @@ from typing import TypeVar
 import structlog
 
 from triaged.config.settings import Config
-from triaged.errors import TryLater
+from triaged.errors import TriagedError, TryLater
 from triaged.spool.files import Spool
+from triaged.steps.find_spool import spool_identity
 from triaged.steps.ranking_policy import ranking_policy
+from triaged.store.studies.spool_name import SpoolName
 from triaged.store.tables.database import Database, migrate, open_database
 from triaged.study.ranking_input import RankingPolicy
 
@@ -37,15 +39,20 @@ class Rooms:
 
 
 def open_rooms(config: Config) -> Rooms:
-    """Open the store, creating or migrating it where needed.
+    """Open the store, creating or migrating it where needed; the spool may be away, once it has a name.
 
     Raises:
-        TryLater: the database is unreachable.
+        TryLater: the database is unreachable, or the spool has no name yet and cannot be found or made.
         ConfigError: the database's address cannot be used.
     """
     database = open_database(config.database.url)
-    migrate(database)
-    return Rooms(config, database, Spool(config.storage.path, config.storage.reserve_mb))
+    try:
+        migrate(database)
+        identity = spool_identity(SpoolName(database), config.storage.path, now=clock())
+    except TriagedError:
+        database.close()
+        raise
+    return Rooms(config, database, Spool(config.storage.path, config.storage.reserve_mb, identity))
 
 
 def clock() -> datetime:
@@ -59,19 +66,19 @@ def policy(config: Config) -> RankingPolicy:
 
 
 def or_wait(work: Callable[[], Result], stop: threading.Event) -> Result | None:
-    """Return what `work` gives, or None after a pause where the store is unreachable."""
+    """Return what `work` gives, or None after a pause where the store or the spool is unreachable."""
     try:
         return work()
     except TryLater as later:
-        log.warning("store away, will try again", why=str(later))
+        log.warning("store or spool away, will try again", why=str(later))
         stop.wait(_UNREACHABLE_S)
         return None
 
 
 @contextmanager
 def skip_if_unreachable() -> Iterator[None]:
-    """Let work be dropped that the next round does again, where the store is unreachable."""
+    """Let work be dropped that the next round does again, where the store or the spool is unreachable."""
     try:
         yield
     except TryLater as later:
-        log.warning("store away, will try again", why=str(later))
+        log.warning("store or spool away, will try again", why=str(later))

@@ -1,16 +1,18 @@
 """What it takes on a POSIX file system for a file to be there after a power cut.
 
 Data are synced before the file has its name, and a name is durable only after its folder is synced, and so is a
-folder's own name.
+folder's own name. All names are relative to a folder that is open: whatever is mounted over its path meanwhile, nothing
+is written elsewhere.
 """
 
 from __future__ import annotations
 
 import errno
 import os
+import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from contextlib import contextmanager, suppress
+from io import BufferedReader, FileIO
 
 from triaged.errors import TryLater
 
@@ -18,64 +20,99 @@ _NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.E
 _REMEMBERED = 10_000
 
 
-class Folders:
-    """Folders under a root that this process has made durable, so that each is synced into its parent once."""
+class Tree:
+    """A folder that is open, with all below it.
 
-    def __init__(self, root: Path) -> None:
-        self._root = root
-        self._durable: dict[Path, None] = {}
+    `synced` are the folders below it that this process has made durable, so that each is synced into its parent once.
+    """
 
-    def ensure(self, folder: Path) -> None:
-        """Make a folder under the root, or the root, with all that lead to it, durable.
+    def __init__(self, descriptor: int, synced: dict[str, None]) -> None:
+        self.descriptor = descriptor
+        self._synced = synced
+
+    def ensure(self, folder: str) -> None:
+        """Make a folder, with all that lead to it, durable.
 
         A folder that exists may have been made a moment ago by another process that has not synced it yet, so the first
         use in this process syncs it again. One that somebody has cleared away meanwhile is made again.
         """
-        if folder in self._durable and folder.is_dir():
+        if folder in self._synced and self.has(folder):
             return
-        if folder != self._root:
-            self.ensure(folder.parent)
-        folder.mkdir(mode=0o750, parents=folder == self._root, exist_ok=True)
-        self.sync(folder.parent)
-        if len(self._durable) >= _REMEMBERED:
-            self._durable.clear()
-        self._durable[folder] = None
+        parent = _parent(folder)
+        if parent != ".":
+            self.ensure(parent)
+        try:
+            os.mkdir(folder, 0o750, dir_fd=self.descriptor)
+        except FileExistsError:
+            if not stat.S_ISDIR(self.stat(folder).st_mode):
+                raise
+        self.sync(parent)
+        if len(self._synced) >= _REMEMBERED:
+            self._synced.clear()
+        self._synced[folder] = None
 
-    def sync(self, folder: Path) -> None:
-        """Make the names in a folder durable."""
-        sync_file(folder)
+    def has(self, name: str) -> bool:
+        """Tell whether a file or folder is there."""
+        try:
+            self.stat(name)
+        except FileNotFoundError:
+            return False
+        return True
 
+    def stat(self, name: str) -> os.stat_result:
+        """Return what the file system says of a file or folder."""
+        return os.stat(name, dir_fd=self.descriptor)
 
-def sync_file(path: Path) -> None:
-    """Wait until a file, or the names in a folder, are on the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    def names(self, folder: str) -> list[str]:
+        """Return the names in a folder."""
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=self.descriptor)
+        try:
+            return os.listdir(descriptor)
+        finally:
+            os.close(descriptor)
 
+    def create(self, name: str) -> FileIO:
+        """Begin a file that nobody else has begun, unbuffered."""
+        flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC
+        return os.fdopen(os.open(name, flags, 0o600, dir_fd=self.descriptor), "wb", buffering=0)
 
-def link_without_overwriting(source: Path, target: Path) -> bool:
-    """Give a file a second name; False where another file has that name. Unlike a rename, it never replaces one."""
-    try:
-        os.link(source, target)
-    except FileExistsError:
-        return False
-    except OSError as error:
-        if error.errno not in _NO_LINKS:
-            raise
-        return _rename_onto_placeholder(source, target)
-    return True
+    def open(self, name: str) -> BufferedReader:
+        """Open a file for reading."""
+        return os.fdopen(os.open(name, os.O_RDONLY | os.O_CLOEXEC, dir_fd=self.descriptor), "rb")
 
+    def sync(self, name: str) -> None:
+        """Wait until a file, or the names in a folder, are on the disk."""
+        descriptor = os.open(name, os.O_RDONLY | os.O_CLOEXEC, dir_fd=self.descriptor)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
-def _rename_onto_placeholder(source: Path, target: Path) -> bool:
-    """Rename on a file system without hard links: reserve the name with an empty file first."""
-    try:
-        os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o640))
-    except FileExistsError:
-        return False
-    os.rename(source, target)
-    return True
+    def link(self, source: str, target: str) -> bool:
+        """Give a file a second name; False where another file has that name. Unlike a rename, it never replaces one."""
+        try:
+            os.link(source, target, src_dir_fd=self.descriptor, dst_dir_fd=self.descriptor)
+        except FileExistsError:
+            return False
+        except OSError as error:
+            if error.errno not in _NO_LINKS:
+                raise
+            return self._rename_onto_placeholder(source, target)
+        return True
+
+    def unlink(self, name: str) -> None:
+        """Remove a file; it may be gone already."""
+        with suppress(FileNotFoundError):
+            os.unlink(name, dir_fd=self.descriptor)
+
+    def _rename_onto_placeholder(self, source: str, target: str) -> bool:
+        """Rename on a file system without hard links: reserve the name with an empty file first."""
+        try:
+            self.create(target).close()
+        except FileExistsError:
+            return False
+        os.rename(source, target, src_dir_fd=self.descriptor, dst_dir_fd=self.descriptor)
+        return True
 
 
 @contextmanager
@@ -85,3 +122,7 @@ def storage_errors() -> Iterator[None]:
         yield
     except OSError as error:
         raise TryLater(f"the spool's file system refused: {error.strerror or error}") from error
+
+
+def _parent(name: str) -> str:
+    return name.rpartition("/")[0] or "."

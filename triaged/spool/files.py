@@ -2,7 +2,8 @@
 
 Layout under the root, all names made by us: `<study>/<series>/<sop>[-n].dcm`, `<study>/results/<name>[-n]`,
 `quarantine/<name>[-n]`, and `incoming/` for what is still being written. Knows no database. A file that a crash left
-without its row is found again when the same bytes are sent again.
+without its row is found again when the same bytes are sent again. Where the root is not the spool that was meant,
+nothing is written, and nothing said to be gone.
 """
 
 from __future__ import annotations
@@ -10,21 +11,25 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import count
-from pathlib import Path
-from tempfile import NamedTemporaryFile
+from pathlib import Path, PurePosixPath
+from secrets import token_hex
 from types import TracebackType
 from typing import Self
 
 from triaged.errors import TryLater
-from triaged.spool.durable import Folders, link_without_overwriting, storage_errors, sync_file
+from triaged.spool.durable import Tree, storage_errors
+from triaged.spool.root import Root
 from triaged.study.uids import SeriesUID, SOPInstanceUID, StudyUID
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}\Z")
 _MIB = 1024 * 1024
+_INCOMING = "incoming"
+_QUARANTINE = "quarantine"
+_PART = ".part"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,14 +47,21 @@ class KeptFile:
 class Spool:
     """A folder tree on one file system, shared by every process that serves this store.
 
+    `identity` is the name that the store knows it by; without one it is whatever is there, or made, at the first use.
+
     Raises:
-        TryLater: the file system does not answer, or refuses, e.g. because it is full or mounted read-only.
+        TryLater: it is not there, or the file system refuses, e.g. because it is full or mounted read-only.
     """
 
-    def __init__(self, root: Path, reserve_mb: int) -> None:
-        self._root = root.resolve()
+    def __init__(self, root: Path, reserve_mb: int, identity: str | None = None) -> None:
+        self._path = root.resolve()
+        self._root = Root(self._path, identity)
         self._reserve_mb = reserve_mb
-        self._folders = Folders(self._root)
+
+    def check_present(self) -> None:
+        """Refuse where the root is not the spool that was meant, e.g. while its file system is not mounted."""
+        with self._root.opened():
+            pass
 
     def check_reserve(self) -> None:
         """Raise `TryLater` while the disk has less free space than the reserve."""
@@ -64,44 +76,48 @@ class Spool:
 
     def free_mb(self) -> int:
         """Return the free space for the spool in MiB."""
-        with storage_errors():
-            self._folders.ensure(self._root)
-            disk = os.statvfs(self._root)
+        with self._root.opened() as tree:
+            disk = os.fstatvfs(tree.descriptor)
             return disk.f_bavail * disk.f_frsize // _MIB
 
     def part(self, study_uid: StudyUID, series_uid: SeriesUID, sop_instance_uid: SOPInstanceUID) -> PartFile:
         """Begin a file for an instance whose identifiers are known; it exists for others only after `commit`."""
-        return PartFile(self, self._root / study_uid.value / series_uid.value / f"{sop_instance_uid.value}.dcm")
+        return PartFile(self._root, f"{study_uid.value}/{series_uid.value}/{sop_instance_uid.value}.dcm")
 
     def incoming(self) -> PartFile:
         """Begin a file whose place is not known: it can only end in `quarantine`."""
-        return PartFile(self, None)
+        return PartFile(self._root, None)
 
     def keep_derived(self, study_uid: str, name: str, content: bytes) -> KeptFile:
         """Keep a result object of a study; the same name with the same content is the same file."""
-        return self._keep(self._root / _checked(study_uid) / "results" / _checked(name), content)
+        return self._keep(f"{_checked(study_uid)}/results/{_checked(name)}", content)
 
     def quarantine(self, name: str, content: bytes) -> KeptFile:
         """Keep bytes aside that cannot be filed under a study."""
-        return self._keep(self._root / "quarantine" / _checked(name), content)
+        return self._keep(f"{_QUARANTINE}/{_checked(name)}", content)
 
     def discard(self, kept: KeptFile) -> None:
         """Remove a file that got no row, because its instance is one of our own coming back."""
-        with storage_errors():
-            self.absolute(kept.path).unlink(missing_ok=True)
+        with self._root.opened() as tree:
+            tree.unlink(kept.path)
 
     def absolute(self, relative: str) -> Path:
-        """Return where a kept file lies; `ValueError` where the path leads out of the spool."""
-        path = (self._root / relative).resolve()
-        if path == self._root or not path.is_relative_to(self._root):
+        """Return where a kept file lies, once it is certain that the spool is there.
+
+        `ValueError` where the path leads out of the spool.
+        """
+        self.check_present()
+        path = (self._path / relative).resolve()
+        if path == self._path or not path.is_relative_to(self._path):
             raise ValueError(f"expected a path inside the spool, found one that leads out of it: {relative!r}")
         return path
 
     def is_whole(self, relative: str, size_bytes: int | None) -> bool:
         """Tell whether a kept file is there with as many bytes as were kept, or with any where that is not known."""
-        with storage_errors():
+        self.absolute(relative)
+        with self._root.opened() as tree:
             try:
-                with self.absolute(relative).open("rb") as file:
+                with tree.open(relative) as file:
                     meta_bytes = _meta_length(file.read(144))
                     found = file.seek(0, os.SEEK_END)
             except FileNotFoundError:
@@ -111,43 +127,20 @@ class Spool:
     def sweep_parts(self, older_than: datetime) -> int:
         """Remove what dead receivers left half-written and nobody has touched since `older_than`; return how many."""
         swept = 0
-        with storage_errors():
-            for path in self._incoming_folder().glob("*.part"):
-                try:
-                    if datetime.fromtimestamp(path.stat().st_mtime, UTC) < older_than:
-                        path.unlink()
+        with self._root.opened() as tree:
+            tree.ensure(_INCOMING)
+            for name in tree.names(_INCOMING):
+                path = f"{_INCOMING}/{name}"
+                with suppress(FileNotFoundError):  # its receiver may just have finished it
+                    if name.endswith(_PART) and datetime.fromtimestamp(tree.stat(path).st_mtime, UTC) < older_than:
+                        tree.unlink(path)
                         swept += 1
-                except FileNotFoundError:
-                    continue  # its receiver has just finished it
         return swept
 
-    def _keep(self, target: Path, content: bytes) -> KeptFile:
-        with PartFile(self, target) as part:
+    def _keep(self, target: str, content: bytes) -> KeptFile:
+        with PartFile(self._root, target) as part:
             part.write(content)
             return part.commit()
-
-    def _incoming_folder(self) -> Path:
-        folder = self._root / "incoming"
-        self._folders.ensure(folder)
-        return folder
-
-    def _file(self, part: Path, target: Path, is_same: Callable[[Path], bool]) -> Path:
-        """Give a synced part its name, or one with a number where other content has the name; return the path.
-
-        Where the same content is there already, from a sender that repeats itself or from before a crash, that file is
-        the answer: it is synced again, since a crash may have come between its rename and its sync.
-        """
-        self._folders.ensure(target.parent)
-        for number in count():
-            named = target if number == 0 else target.with_name(f"{target.stem}-{number}{target.suffix}")
-            if link_without_overwriting(part, named):
-                break
-            if is_same(named):
-                sync_file(named)
-                break
-        self._folders.sync(named.parent)
-        part.unlink(missing_ok=True)
-        return named
 
 
 class PartFile:
@@ -160,26 +153,31 @@ class PartFile:
         TryLater: the disk is full or unreachable; the sender has to be refused.
     """
 
-    def __init__(self, spool: Spool, target: Path | None) -> None:
-        self._spool = spool
+    def __init__(self, root: Root, target: str | None) -> None:
+        self._root = root
         self._target = target
+        self._name = f"{_INCOMING}/{token_hex(16)}{_PART}"
         self._digest = hashlib.sha256()
         self._meta_bytes = 0
         self._size_bytes = 0
 
     def __enter__(self) -> Self:
-        with storage_errors():
-            folder = self._spool._incoming_folder()
-            self._file = NamedTemporaryFile("wb", dir=folder, suffix=".part", delete=False, buffering=0)
-        self.path = Path(self._file.name)
-        """Where the bytes lie while they are being written, so that a header can be read from them."""
+        with self._root.opened() as tree:
+            tree.ensure(_INCOMING)
+            self._file = tree.create(self._name)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._file.close()
-        self.path.unlink(missing_ok=True)
+        with suppress(TryLater), self._root.opened() as tree:  # what cannot be removed now is swept later
+            tree.unlink(self._name)
+
+    @property
+    def path(self) -> Path:
+        """Where the bytes lie while they are being written."""
+        return self._root.path / self._name
 
     def write_meta(self, content: bytes) -> None:
         """Write preamble and file meta information, before anything else."""
@@ -202,7 +200,7 @@ class PartFile:
 
     def quarantine(self, name: str) -> KeptFile:
         """Make the file durable in quarantine, and return where it is."""
-        return self._commit(self._spool._root / "quarantine" / _checked(name))
+        return self._commit(f"{_QUARANTINE}/{_checked(name)}")
 
     def _write(self, content: bytes | bytearray | memoryview) -> None:
         with storage_errors():
@@ -210,16 +208,36 @@ class PartFile:
             while view:
                 view = view[self._file.write(view) :]
 
-    def _commit(self, target: Path) -> KeptFile:
+    def _commit(self, target: str) -> KeptFile:
         with storage_errors():
             os.fsync(self._file.fileno())
-            path = self._spool._file(self.path, target, self._is_same)
-        relative = path.relative_to(self._spool._root).as_posix()
-        return KeptFile(relative, self._digest.hexdigest(), self._size_bytes)
+        with self._root.opened() as tree:
+            path = self._file_as(target, tree)
+        return KeptFile(path, self._digest.hexdigest(), self._size_bytes)
 
-    def _is_same(self, kept: Path) -> bool:
+    def _file_as(self, target: str, tree: Tree) -> str:
+        """Give the synced part its name, or one with a number where other content has the name; return the path.
+
+        Where the same content is there already, from a sender that repeats itself or from before a crash, that file is
+        the answer: it is synced again, since a crash may have come between its rename and its sync.
+        """
+        wanted = PurePosixPath(target)
+        folder = str(wanted.parent)
+        tree.ensure(folder)
+        for number in count():
+            named = target if number == 0 else str(wanted.with_name(f"{wanted.stem}-{number}{wanted.suffix}"))
+            if tree.link(self._name, named):
+                break
+            if self._is_same(named, tree):
+                tree.sync(named)
+                break
+        tree.sync(folder)
+        tree.unlink(self._name)
+        return named
+
+    def _is_same(self, kept: str, tree: Tree) -> bool:
         """Tell whether a kept file holds the same data set, whatever its file meta information says."""
-        with kept.open("rb") as file:
+        with tree.open(kept) as file:
             file.seek(_meta_length(file.read(144)) if self._meta_bytes else 0)
             return hashlib.file_digest(file, "sha256").digest() == self._digest.digest()
 

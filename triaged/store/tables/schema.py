@@ -10,6 +10,7 @@ from sqlalchemy import CheckConstraint, Column, Float, ForeignKey, Index, Intege
 from triaged.store.tables.columns import BYTE_ORDERED, WHOLE, Instant, PeerText, metadata
 from triaged.store.tables.deliveries import commitment_report, negotiated, outbox, push, push_receiver
 from triaged.store.tables.history import action, event, policy, reorder
+from triaged.store.tables.keeping import spool
 from triaged.store.tables.people import account, session, sign_in_attempt
 
 __all__ = [
@@ -35,6 +36,7 @@ __all__ = [
     "series_decision",
     "session",
     "sign_in_attempt",
+    "spool",
     "study",
 ]
 
