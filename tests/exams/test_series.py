@@ -346,8 +346,8 @@ class TestRefusals:
             (blank, ReasonCode.NON_HU),
             (scaled_too_high, ReasonCode.NON_HU),
             (other_class, ReasonCode.NO_CT),
-            (moved(9, 2.0), ReasonCode.MISSING_SLICES),
-            (moved(9, 1.1), ReasonCode.IRREGULAR_SPACING),
+            (moved(9, 11.0), ReasonCode.IRREGULAR_SPACING),
+            (moved(9, 12.0), ReasonCode.MISSING_SLICES),
             (moved(4, 9.0, axis=0), ReasonCode.IRREGULAR_SPACING),
             (moved(4, 2.0), ReasonCode.DUPLICATE_POSITIONS),
             (wide, ReasonCode.SPACING_TOO_WIDE),
@@ -378,12 +378,13 @@ class TestRefusals:
         else:
             assert refusal(paths).code == ReasonCode.TOO_FEW_SLICES
 
-    def test_a_slice_that_did_not_come_is_missing(self, tmp_path: Path) -> None:
-        paths = write_series(tmp_path)
-        paths.remove(tmp_path / "0005.dcm")
+    def test_slices_that_did_not_come_are_missing(self, tmp_path: Path) -> None:
+        paths = write_series(tmp_path, count=20)
+        for number in range(5, 11):
+            paths.remove(tmp_path / f"{number:04}.dcm")
         refused = refusal(paths)
         assert refused.code == ReasonCode.MISSING_SLICES
-        assert "1 missing" in refused.detail
+        assert "6 missing" in refused.detail
 
     def test_a_slice_that_came_twice_is_a_duplicate(self, tmp_path: Path) -> None:
         paths = write_series(tmp_path)

@@ -169,8 +169,9 @@ def finding_of(found: Found, lung_ml: float) -> Finding:
 
 
 def every_flag() -> tuple[str, ...]:
-    """Return every quality flag but the one that leaves no numbers per lung."""
-    return tuple(flag.value for flag in QualityFlag if flag is not QualityFlag.SINGLE_LUNG)
+    """Return every quality flag that the older version knew, but the one that leaves no numbers per lung."""
+    known = list(QualityFlag)[: list(QualityFlag).index(QualityFlag.SECOND_SERIES_DISAGREES) + 1]
+    return tuple(flag.value for flag in known if flag is not QualityFlag.SINGLE_LUNG)
 
 
 @dataclass

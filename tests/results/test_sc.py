@@ -23,6 +23,7 @@ from tests.results.ct_study import (
     standard_study,
 )
 from triaged.exams.ct.objects import PICTURES
+from triaged.exams.ct.pictures.keyslices import SliceName
 from triaged.exams.ct.pictures.pages import result_pages
 from triaged.exams.ct.pictures.projection import projections
 from triaged.imaging.geometry import Reorientation
@@ -54,7 +55,8 @@ def pages() -> tuple[Page, ...]:
     """Return the pages of the standard study as they are drawn."""
     study = standard_study()
     views = projections(study.volume, study.reading)
-    names = [f"instance {index + 1}" for index in range(study.geometry.shape[0])]  # head first: in the stack's order
+    count = study.geometry.shape[0]
+    names = [SliceName(count - index, count, f"instance {index + 1}") for index in range(count)]
     return result_pages(
         study.sources[0],
         study.volume,

@@ -11,23 +11,56 @@ from numpy.typing import NDArray
 from pydicom import Dataset, dcmread
 from pydicom.pixels.utils import iter_pixels
 
-from triaged.dicom.attributes import DAMAGED
+from triaged.dicom.attributes import DAMAGED, attribute, element_of, integer, numbers, text
+from triaged.dicom.identity import derived_instance
 from triaged.errors import TryLater, UnreadableStudy
 from triaged.study.assessment import ReasonCode
 from triaged.study.kinds import DEFLATED
 
 
 def read_header_only(path: Path) -> Dataset:
-    """Return a data set without pixels; `UnreadableStudy` where it is no DICOM file, `TryLater` if the disk fails."""
+    """Return a data set without pixels, its class and identity completed from the file meta information.
+
+    Raises:
+        UnreadableStudy: it is no DICOM file.
+        TryLater: the disk fails.
+    """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return dcmread(path, stop_before_pixels=True)
+            return _with_identity(dcmread(path, stop_before_pixels=True))
     except DAMAGED as error:
         _require_disk(path, error)
         raise UnreadableStudy(
             ReasonCode.CORRUPT, f"expected a DICOM file, found {type(error).__name__} in {path.name}"
         ) from error
+
+
+def completed(header: Dataset) -> tuple[str, ...]:
+    """Return the keywords of what a header that was read here did not say itself."""
+    return tuple(getattr(header, "triaged_completed", ()))
+
+
+def _with_identity(header: Dataset) -> Dataset:
+    """Name class and identity where the data set does not: some anonymisers empty what the file meta still says."""
+    absent = {
+        keyword: text(attribute(header.file_meta, f"MediaStorage{keyword}"))
+        for keyword in ("SOPClassUID", "SOPInstanceUID")
+        if text(attribute(header, keyword)) is None
+    }
+    if "SOPInstanceUID" in absent:
+        absent["SOPInstanceUID"] = absent["SOPInstanceUID"] or _derived_instance(header)
+    found = {keyword: value for keyword, value in absent.items() if value is not None}
+    for keyword, value in found.items():
+        header.add(element_of(keyword, value))
+    header.triaged_completed = tuple(absent)
+    return header
+
+
+def _derived_instance(header: Dataset) -> str | None:
+    study, series = (text(attribute(header, keyword)) or "" for keyword in ("StudyInstanceUID", "SeriesInstanceUID"))
+    place = numbers(attribute(header, "ImagePositionPatient"))
+    return derived_instance(study, series, integer(attribute(header, "InstanceNumber")), place)
 
 
 def stored_frames(path: Path, header: Dataset, indices: Sequence[int] | None = None) -> Iterator[NDArray[np.generic]]:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import TypeVar, cast
 
 from triaged.dicom.elements import Elements, read_elements, sniff_encoding
+from triaged.dicom.identity import derived_instance
 from triaged.dicom.quiet import without_warnings
 from triaged.errors import UnreadableInstance
 from triaged.study.kinds import DEFLATED
@@ -51,7 +52,7 @@ def read_header(
     return ReceivedHeader(
         study_uid=_uid(StudyUID, elements, "StudyInstanceUID", ""),
         series_uid=_uid(SeriesUID, elements, "SeriesInstanceUID", ""),
-        sop_instance_uid=_uid(SOPInstanceUID, elements, "SOPInstanceUID", sop_instance_uid),
+        sop_instance_uid=_uid(SOPInstanceUID, elements, "SOPInstanceUID", sop_instance_uid or _derived(elements)),
         order_priority=_order_priority(elements),
         patient=_patient(elements),
         image=_image(elements, sop_class_uid),
@@ -86,6 +87,12 @@ def _uid(kind: type[_UID], elements: Elements, keyword: str, fallback: str) -> _
     if not sent:
         raise UnreadableInstance(f"expected a {kind.__name__} in {keyword}, found none")
     return kind.parse(sent)
+
+
+def _derived(elements: Elements) -> str:
+    study, series = (elements.text(keyword) or "" for keyword in ("StudyInstanceUID", "SeriesInstanceUID"))
+    position = elements.numbers("ImagePositionPatient", 3) or ()
+    return derived_instance(study, series, elements.integer("InstanceNumber"), position) or ""
 
 
 def _order_priority(elements: Elements) -> RequestPriority:

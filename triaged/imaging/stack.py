@@ -22,6 +22,9 @@ STEP_SHARE = 0.1
 STEP_MM = 0.11
 """How far a step may be off: a tenth, or the rounding of two positions to 0.1 mm."""
 SIDEWAYS_MM = 1.0
+LONGEST_MM = 12.0
+"""The length of the patient that one slice may stand for."""
+_MOST_LAYERS = 600
 
 
 class FaultKind(StrEnum):
@@ -46,13 +49,56 @@ class Stack:
     """Planes in order along the slice normal (row direction x column direction).
 
     `order` are indices into the positions that were given; `step_mm` is the LPS vector from a slice to the next one,
-    on average; `gap_mm` the usual distance along the normal; `fault` is None where the planes are a volume.
+    on average; `gap_mm` the usual distance along the normal; `fault` is None where the planes are a volume. `along_mm`
+    is where each slice lies along the normal, from the first one on.
     """
 
     order: tuple[int, ...]
     step_mm: NDArray[np.float64]
     gap_mm: float
     fault: Fault | None
+    along_mm: NDArray[np.float64]
+    is_straight: bool
+
+    @property
+    def can_be_spread(self) -> bool:
+        """Tell whether all that is wrong is uneven steps, none of them so long that nothing is known of what it spans.
+
+        Sequential scans of the lungs leave gaps on purpose; a slice or two may be lost.
+        """
+        uneven = self.fault is not None and self.fault.kind in (FaultKind.MISSING, FaultKind.IRREGULAR)
+        return uneven and self.is_straight and float(np.diff(self.along_mm).max()) <= LONGEST_MM + SAME_PLACE_MM
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """How slices at uneven steps fill an even grid, each the length that it stands for: half the way to the next ones.
+
+    `shown` is, for each layer of the grid, the slice that fills it; `layers`, for each slice, the layer nearest to it.
+    `step_mm` is the distance of the layers, `positions_mm` where each slice lies in truth (LPS).
+    """
+
+    shown: tuple[int, ...]
+    layers: tuple[int, ...]
+    step_mm: float
+    positions_mm: tuple[tuple[float, float, float], ...]
+
+
+def spread(along_mm: NDArray[np.float64], positions_mm: Sequence[Sequence[float]]) -> Spread:
+    """Return how slices fill an even grid from the first of them to the last; both arguments in order along the normal.
+
+    The grid is as fine as the smallest step, so that every slice has a layer; at most 600 layers. Nothing is
+    interpolated: between slices that lie apart, a mix of both would show tissue that neither has.
+    """
+    extent = float(along_mm[-1] - along_mm[0])
+    count = min(int(np.ceil(extent / float(np.diff(along_mm).min()) - 1e-6)) + 1, _MOST_LAYERS)
+    step = extent / (count - 1)
+    middles = (along_mm[1:] + along_mm[:-1]) / 2.0
+    shown = np.searchsorted(middles, along_mm[0] + step * np.arange(count), side="right")
+    layers = np.floor((along_mm - along_mm[0]) / step + 0.5).astype(np.intp)
+    shown[layers] = np.arange(along_mm.size)
+    places = tuple((float(x), float(y), float(z)) for x, y, z in positions_mm)
+    return Spread(tuple(int(i) for i in shown), tuple(int(i) for i in layers), step, places)
 
 
 def plane_normal(orientation: Sequence[float]) -> NDArray[np.float64]:
@@ -86,7 +132,8 @@ def arrange(positions_mm: NDArray[np.float64], orientation: Sequence[float]) -> 
     gap = float(np.median(gaps[gaps > SAME_PLACE_MM])) if (gaps > SAME_PLACE_MM).any() else 0.0
     step = (placed[-1] - placed[0]) / (len(placed) - 1)
     fault = _duplicate(placed, gaps) or _sheared(placed, normal) or _gapped(placed, gaps, gap) or _bent(placed, gap)
-    return Stack(tuple(int(i) for i in order), step, gap, fault)
+    along = along - along[0]
+    return Stack(tuple(int(i) for i in order), step, gap, fault, along, _is_straight(placed, along))
 
 
 def _duplicate(placed: NDArray[np.float64], gaps: NDArray[np.float64]) -> Fault | None:
@@ -120,7 +167,7 @@ def _gapped(placed: NDArray[np.float64], gaps: NDArray[np.float64], gap: float) 
     counts = np.maximum(np.round(gaps / gap), 1.0)
     whole_steps = np.abs(gaps - counts * gap) <= np.minimum(tolerance * counts, 0.3 * gap)
     place = f"{gaps[odd[0]]:.2f} mm after {_where(placed[odd[0]])}"
-    if bool(whole_steps.all()):
+    if bool(whole_steps.all()) and 3 * odd.size <= gaps.size:  # else the gaps are how the scan was made
         return Fault(
             FaultKind.MISSING,
             f"expected a slice every {gap:.2f} mm, found {int(counts.sum()) - len(gaps)} missing, the first in {place}",
@@ -141,6 +188,14 @@ def _bent(placed: NDArray[np.float64], gap: float) -> Fault | None:
         FaultKind.IRREGULAR,
         f"expected slices on an even straight line, found one {off[worst]:.2f} mm off it at {_where(placed[worst])}",
     )
+
+
+def _is_straight(placed: NDArray[np.float64], along: NDArray[np.float64]) -> bool:
+    """Tell whether no slice lies to the side of the straight line from the first one to the last."""
+    if along[-1] <= 0.0:
+        return False
+    line = placed[0] + (along / along[-1])[:, None] * (placed[-1] - placed[0])
+    return float(np.linalg.norm(placed - line, axis=1).max()) <= SIDEWAYS_MM
 
 
 def _where(position: NDArray[np.float64]) -> str:

@@ -9,6 +9,7 @@ and a peer that does not take that gets the same data set explicit or implicit.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -18,12 +19,16 @@ from pydicom.dataset import Dataset
 from pydicom.sr.coding import Code
 
 from triaged.imaging.geometry import Geometry, Reorientation
+from triaged.imaging.stack import Spread
 from triaged.imaging.volume import Mask
 from triaged.results import codes
+from triaged.results.identity import sent_text
 from triaged.results.instance import ResultObject, ResultSeries, begin, finish
 from triaged.results.provenance import Provenance, algorithm_identification, decimal
 from triaged.results.source import SourceSeries, derivation_item, describe_loss, instance_item
 from triaged.study.uids import is_valid_uid
+
+_THICKNESS = re.compile(r"[0-9]{1,3}(\.[0-9]{1,10})?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +54,17 @@ class Segment:
 
 
 @dataclass(frozen=True, slots=True)
+class _Plane:
+    """One slice of the source: where it stands on the grid, and where it lies (LPS, mm)."""
+
+    index: int
+    position_mm: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class _Frame:
     segment: Segment
-    slice_index: int
+    plane: _Plane
     bits: NDArray[np.bool_]
 
 
@@ -62,15 +75,19 @@ def segmentation(
     described: tuple[Segment, ...],
     provenance: Provenance,
     series: ResultSeries,
+    spread: Spread | None = None,
 ) -> ResultObject:
     """Return the Segmentation of `described` on `geometry`, the source's own grid.
+
+    Where the source's slices lie at uneven steps and were `spread` over that grid, only they are written, each at its
+    own place.
 
     Raises:
         ValueError: no segment has a voxel; the standard knows no segmentation without a frame.
     """
     if not described:
         raise ValueError("segments: expected at least one with voxels, found none")
-    frames = list(_frames(described, reorientation))
+    frames = list(_frames(described, reorientation, _planes(geometry, spread)))
     dataset = begin(provenance.uid("seg"), source, series, provenance)
     _describe_image(dataset, geometry, len(frames), series, provenance)
     describe_loss(dataset, source.header)
@@ -78,19 +95,28 @@ def segmentation(
     referenced = codes.dataset(SeriesInstanceUID=source.series_uid.value, ReferencedInstanceSequence=images)
     dataset.ReferencedSeriesSequence = codes.items([referenced])
     dataset.SegmentSequence = codes.items(_segment_item(segment, provenance) for segment in described)
-    _describe_frames(dataset, geometry, source, frames, provenance)
+    dataset.SharedFunctionalGroupsSequence = codes.items([_shared_groups(geometry, source.header, spread)])
+    _describe_frames(dataset, source, frames, provenance)
     dataset.PixelData = _packed(frames)
     dataset["PixelData"].VR = "OB"
     return finish(dataset, series.kind)
 
 
-def _frames(described: tuple[Segment, ...], reorientation: Reorientation) -> Iterator[_Frame]:
+def _planes(geometry: Geometry, spread: Spread | None) -> tuple[_Plane, ...]:
+    if spread is not None:
+        return tuple(_Plane(*each) for each in zip(spread.layers, spread.positions_mm, strict=True))
+    return tuple(_Plane(index, tuple(geometry.position_mm((index, 0, 0)))) for index in range(geometry.shape[0]))
+
+
+def _frames(
+    described: tuple[Segment, ...], reorientation: Reorientation, planes: tuple[_Plane, ...]
+) -> Iterator[_Frame]:
     for segment in described:
         voxels = reorientation.undo(segment.mask.voxels)
-        for index in range(voxels.shape[0]):
-            bits = voxels[index]
+        for plane in planes:
+            bits = voxels[plane.index]
             if bits.any():
-                yield _Frame(segment, index, bits)
+                yield _Frame(segment, plane, bits)
 
 
 def _packed(frames: list[_Frame]) -> bytes:
@@ -148,9 +174,7 @@ def _segment_item(segment: Segment, provenance: Provenance) -> Dataset:
     return item
 
 
-def _describe_frames(
-    dataset: Dataset, geometry: Geometry, source: SourceSeries, frames: list[_Frame], provenance: Provenance
-) -> None:
+def _describe_frames(dataset: Dataset, source: SourceSeries, frames: list[_Frame], provenance: Provenance) -> None:
     organization = provenance.uid("seg", "dimensions")
     dataset.DimensionOrganizationSequence = codes.items([codes.dataset(DimensionOrganizationUID=organization)])
     dataset.DimensionIndexSequence = codes.items(
@@ -159,10 +183,9 @@ def _describe_frames(
             _dimension(organization, 0x00200032, 0x00209113, "Position"),  # Image Position (Patient)
         ]
     )
-    dataset.SharedFunctionalGroupsSequence = codes.items([_shared_groups(geometry)])
-    ranks = {index: rank for rank, index in enumerate(sorted({frame.slice_index for frame in frames}), start=1)}
+    ranks = {index: rank for rank, index in enumerate(sorted({frame.plane.index for frame in frames}), start=1)}
     dataset.PerFrameFunctionalGroupsSequence = codes.items(
-        _frame_groups(frame, ranks[frame.slice_index], geometry, source) for frame in frames
+        _frame_groups(frame, ranks[frame.plane.index], source) for frame in frames
     )
 
 
@@ -175,13 +198,18 @@ def _dimension(organization: str, pointer: int, group: int, label: str) -> Datas
     )
 
 
-def _shared_groups(geometry: Geometry) -> Dataset:
+def _shared_groups(geometry: Geometry, header: Dataset, spread: Spread | None) -> Dataset:
     slices_mm, rows_mm, columns_mm = geometry.spacing_mm
     measures = codes.dataset(
         SliceThickness=decimal(slices_mm),
         SpacingBetweenSlices=decimal(slices_mm),
         PixelSpacing=[decimal(rows_mm), decimal(columns_mm)],
     )
+    if spread is not None:  # no one spacing; and a slice is as thick as the scanner made it, not as what it stands for
+        del measures.SpacingBetweenSlices
+        sent = sent_text(header, "SliceThickness")
+        if _THICKNESS.fullmatch(sent):
+            measures.SliceThickness = sent
     cosines = (*geometry.affine[:3, 2] / columns_mm, *geometry.affine[:3, 1] / rows_mm)  # along a row, down a column
     orientation = codes.dataset(ImageOrientationPatient=[decimal(cosine) for cosine in cosines])
     return codes.dataset(
@@ -189,9 +217,9 @@ def _shared_groups(geometry: Geometry) -> Dataset:
     )
 
 
-def _frame_groups(frame: _Frame, rank: int, geometry: Geometry, source: SourceSeries) -> Dataset:
-    number, index = frame.segment.number, frame.slice_index
-    position = [decimal(x) for x in geometry.position_mm((index, 0, 0))]
+def _frame_groups(frame: _Frame, rank: int, source: SourceSeries) -> Dataset:
+    number, index = frame.segment.number, frame.plane.index
+    position = [decimal(x) for x in frame.plane.position_mm]
     return codes.dataset(
         FrameContentSequence=codes.items([codes.dataset(DimensionIndexValues=[number, rank])]),
         PlanePositionSequence=codes.items([codes.dataset(ImagePositionPatient=position)]),

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 from triaged.study.concepts import IDENTIFICATION, IDENTIFICATION_THRESHOLD, Concept, Disease, Output, Site
 
@@ -24,6 +25,16 @@ class QualityFlag(StrEnum):
     ANISOTROPIC_SPLIT = "lungs-split-by-clustering"
     LUNGS_COMPLETED = "lungs-completed-by-threshold"
     SECOND_SERIES_DISAGREES = "second-series-disagrees"
+    LUNGS_CUT_OFF = "lungs-cut-off"
+    SLICES_MISSING = "missing-slices"
+    IRREGULAR_SPACING = "irregular-slice-spacing"
+    FRAME_PER_SLICE = "frame-of-reference-differed-per-slice"
+    CLASS_FROM_META = "sop-class-not-in-data-set"
+    IDENTITY_FROM_META = "sop-instance-uid-not-in-data-set"
+
+
+REPAIRS: Final = frozenset({QualityFlag.FRAME_PER_SLICE, QualityFlag.CLASS_FROM_META, QualityFlag.IDENTITY_FROM_META})
+"""What was mended in headers alone: the numbers are as certain as ever."""
 
 
 @dataclass(frozen=True, slots=True)

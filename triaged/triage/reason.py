@@ -11,7 +11,7 @@ from typing import Final, assert_never
 
 from triaged.study.assessment import Assessed, Failed, OutOfScope, ReasonCode
 from triaged.study.concepts import AFFECTED_SHARE, TOTAL_SHARE
-from triaged.study.finding import Finding, QualityFlag
+from triaged.study.finding import REPAIRS, Finding, QualityFlag
 from triaged.study.ranking import Override, RequestPriority, Trend, TriageClass
 from triaged.triage.follow_up import PROGRESSION_PP, STABLE_PP, FollowUp, noise_pp, promoted, since
 from triaged.triage.scheme import Outcome, Scheme, TriageOptions, Waiting, classify, flag_threshold
@@ -29,7 +29,7 @@ WORDS: Final = {
 BY_HAND: Final = {Override.PIN: "pinned by hand", Override.RAISE: "raised by hand", Override.LOWER: "lowered by hand"}
 """Says that a person moved the study; who it was is in the history of actions."""
 BY_SEVERITY_ALONE: Final = {TriageClass.SUSPECTED_MODERATE: "moderate", TriageClass.SUSPECTED_MILD: "mild"}
-UNCERTAIN: Final = frozenset(QualityFlag) - {QualityFlag.SINGLE_LUNG, QualityFlag.ANISOTROPIC_SPLIT}
+UNCERTAIN: Final = frozenset(QualityFlag) - REPAIRS - {QualityFlag.SINGLE_LUNG, QualityFlag.ANISOTROPIC_SPLIT}
 """Circumstances in which the list shows a share with the sign for "about"."""
 DETAIL_LENGTH: Final = 160
 

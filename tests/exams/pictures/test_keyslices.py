@@ -64,15 +64,15 @@ def test_a_slice_is_named_as_its_image_is(position: str) -> None:
     study = ct_study(position)
     names = slice_names(study.sources, source_series(study.sources, study.geometry), study.reorientation)
     for index in (0, 11, SHAPE[0] - 1):
-        header = study.sources[int(names[index].removeprefix("instance ")) - 1]
+        header = study.sources[int(names[index].name.removeprefix("instance ")) - 1]
         assert float(header.ImagePositionPatient[2]) == pytest.approx(CENTRE_MM[2] + z_mm(study, index))
 
 
 def test_a_slice_of_an_enhanced_ct_is_named_by_its_frame() -> None:
     study = enhanced_ct_study()
     names = slice_names(study.sources, source_series(study.sources, study.geometry), study.reorientation)
-    assert names[0] == f"frame {SHAPE[0]}", "frames are stored from head to foot, and the volume rises"
-    assert names[-1] == "frame 1"
+    assert names[0].name == f"frame {SHAPE[0]}", "frames are stored from head to foot, and the volume rises"
+    assert names[-1].name == "frame 1"
 
 
 def test_slices_across_those_of_the_source_have_no_name_and_neither_has_one_without_a_number() -> None:
@@ -80,7 +80,7 @@ def test_slices_across_those_of_the_source_have_no_name_and_neither_has_one_with
     source = source_series(study.sources, study.geometry)
     assert slice_names(study.sources, source, Reorientation((1, 0, 2), (False, False, False))) == ()
     unnumbered = ct_study(change=lambda header: header.__delitem__("InstanceNumber"))
-    assert set(slice_names(unnumbered.sources, source, unnumbered.reorientation)) == {""}
+    assert {one.name for one in slice_names(unnumbered.sources, source, unnumbered.reorientation)} == {""}
 
 
 def test_the_outlined_slice_shows_the_lesion_where_it_is_and_the_plain_one_nothing_but_the_image() -> None:

@@ -11,7 +11,7 @@ from pydicom.dataset import Dataset
 
 from tests.findings import changed
 from tests.results.ct_study import provenance, put, ranking, standard_study
-from triaged.exams.ct.pictures.keyslices import KeySlice
+from triaged.exams.ct.pictures.keyslices import KeySlice, SliceName
 from triaged.exams.ct.pictures.wording import analysis_lines, points, slice_line
 from triaged.results.wording import Lines, reason_lines, revision_note, written_date
 from triaged.study.assessment import Reason, ReasonCode
@@ -98,10 +98,11 @@ def test_a_revision_says_what_it_supersedes() -> None:
 
 def test_a_key_slice_says_where_to_jump_to_and_a_third_without_lesion_that_it_has_none() -> None:
     geometry = standard_study().volume.geometry
-    place, found = slice_line(KeySlice("lower", 11, 50, 250), geometry, "instance 12")
+    place, found = slice_line(KeySlice("lower", 11, 50, 250), geometry, SliceName(19, 30, "instance 12"))
     assert place == "Slice 19 of 30 from the head, instance 12, z -238.0 mm"
     assert found == "Most lesion of this third: 9.0 cm2, 20 % of the lung on this slice"  # 50 of 4 x 4.5 mm
-    assert slice_line(KeySlice("upper", 20, 0, 250), geometry, "")[1] == "No lesion in this third; its middle is shown"
+    _, found = slice_line(KeySlice("upper", 20, 0, 250), geometry, SliceName(10, 30, ""))
+    assert found == "No lesion in this third; its middle is shown"
 
 
 def test_no_patient_attribute_is_ever_drawn() -> None:

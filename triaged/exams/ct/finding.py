@@ -31,12 +31,16 @@ GRADES: Final = "CT"
 
 @dataclass(frozen=True, slots=True)
 class Acquisition:
-    """How the series was made, as far as the header says; None where it does not say."""
+    """How the series was made, as far as the header says; None where it does not say.
+
+    `repairs` is what had to be made up to read it at all.
+    """
 
     slice_thickness_mm: float | None
     convolution_kernel: str | None
     contrast: bool | None
     age_years: float | None
+    repairs: tuple[QualityFlag, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -102,12 +102,13 @@ def result_objects(
     described = segments(volume, reading, provenance)
     masks = None
     if described:
-        masks = segmentation(source, read.source_geometry, reorientation, described, provenance, SEGMENTATION)
+        grid = read.source_geometry
+        masks = segmentation(source, grid, reorientation, described, provenance, SEGMENTATION, read.spread)
     measurements = report(source, reading.finding, ranking, EXAMINED, masks, described, provenance)
     lines = analysis_lines(header, reading, ranking, provenance, earlier.prior if earlier else None)
     words = (write(source, lines, provenance) for write in writers)
     views = projections(volume, reading)
-    names = slice_names(read.headers, source, reorientation)
+    names = slice_names(read.headers, source, reorientation, read.spread)
     pages = result_pages(
         header, volume, views, reading, ranking, provenance, palette=palette, earlier=earlier, slice_names=names
     )

@@ -77,7 +77,7 @@ class Profile:
 
 def profile(series: Series) -> Profile:
     """Return what the headers of a series say of it."""
-    ct = [instance for instance in series.instances if instance.image.sop_class_uid in CT_STORAGE]
+    ct = [instance for instance in series.instances if is_ct(instance.image.sop_class_uid, instance.image.modality)]
     slices = tuple(instance for instance in ct if not _is_localizer(instance.image))
     headers = [instance.image for instance in slices]
     is_multi_frame = any(header.number_of_frames > 1 for header in headers)
@@ -100,6 +100,11 @@ def profile(series: Series) -> Profile:
         body_part=min(map(body_part, {header.body_part_examined for header in headers}), default=BodyPart.UNSAID),
         kernel=sharpness(next((header.convolution_kernel for header in headers), None)),
     )
+
+
+def is_ct(sop_class_uid: str, modality: str) -> bool:
+    """Tell whether an image is a CT, by its modality where its class is said nowhere."""
+    return sop_class_uid in CT_STORAGE or (not sop_class_uid and modality == "CT")
 
 
 def body_part(examined: str | None) -> BodyPart:
@@ -148,7 +153,8 @@ class _Layout:
         extent = float(np.linalg.norm(stack.step_mm)) * len(planes)
         if stack.fault is None:
             return cls(stack.gap_mm, extent)
-        return cls(stack.gap_mm, extent, stack.fault.detail, stack.fault.kind)
+        gap_mm = extent / len(planes) if stack.can_be_spread else stack.gap_mm
+        return cls(gap_mm, extent, stack.fault.detail, stack.fault.kind)
 
 
 def _is_localizer(header: InstanceHeader) -> bool:

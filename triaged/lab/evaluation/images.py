@@ -115,7 +115,12 @@ def _instance(path: Path) -> Instance | None:
     try:
         meta = dcmread(path, specific_tags=[], stop_before_pixels=True).file_meta
         content = path.read_bytes()[META_ENDS + int(meta.FileMetaInformationGroupLength) :]
-        header = read_header(content, transfer_syntax_uid=str(meta.TransferSyntaxUID))
+        header = read_header(
+            content,
+            transfer_syntax_uid=str(meta.TransferSyntaxUID),
+            sop_class_uid=str(meta.get("MediaStorageSOPClassUID", "")),
+            sop_instance_uid=str(meta.get("MediaStorageSOPInstanceUID", "")),
+        )
     except (InvalidDicomError, UnreadableInstance, AttributeError, EOFError, ValueError):
         return None
     return Instance(

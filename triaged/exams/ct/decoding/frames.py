@@ -13,7 +13,7 @@ from pydicom import Dataset
 
 from triaged.dicom.attributes import Groups, attribute, functional, integer, items, number, numbers, text
 from triaged.errors import UnreadableStudy
-from triaged.exams.ct.choice import CT_STORAGE
+from triaged.exams.ct.profile import is_ct
 from triaged.study.assessment import ReasonCode
 
 _TRANSFORMATION = "PixelValueTransformationSequence"
@@ -107,7 +107,8 @@ def _hounsfield(header: Dataset, groups: Groups) -> tuple[float, float]:
 
     Rescale Type is absent where the type is HU: the standard requires it only for other types.
     """
-    if text(attribute(header, "SOPClassUID")) not in CT_STORAGE:
+    sop_class_uid, modality = (text(attribute(header, keyword)) or "" for keyword in ("SOPClassUID", "Modality"))
+    if not is_ct(sop_class_uid, modality):
         raise UnreadableStudy(ReasonCode.NO_CT, f"expected a CT image, found another SOP class{_at(header)}")
     samples = integer(attribute(header, "SamplesPerPixel"))
     photometric = text(attribute(header, "PhotometricInterpretation"))

@@ -7,15 +7,15 @@ frame and the headers. A series that is not a volume of Hounsfield units is refu
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from pydicom import Dataset
 
-from triaged.dicom.files import read_header_only, stored_frames, undecodable
+from triaged.dicom.files import completed, read_header_only, stored_frames, undecodable
 from triaged.dicom.quiet import without_warnings
 from triaged.exams.ct.choice import ScopeOptions
 from triaged.exams.ct.decoding.acquisition import acquisition_of
@@ -24,7 +24,9 @@ from triaged.exams.ct.decoding.grid import Placed, place
 from triaged.exams.ct.decoding.hounsfield import Plausibility, is_integral, to_hounsfield
 from triaged.exams.ct.finding import Acquisition
 from triaged.imaging.geometry import Geometry, Reorientation, canonical_reorientation
+from triaged.imaging.stack import Spread
 from triaged.imaging.volume import Volume
+from triaged.study.finding import QualityFlag
 
 Voxels = NDArray[np.int16] | NDArray[np.float32]
 
@@ -36,7 +38,7 @@ class DecodedSeries:
     `volume` is in canonical orientation; `source_geometry` is the grid in source order, slices rising along the
     source's own normal, and `reorientation` leads from it to the volume's. `headers` are the source's data sets without
     pixels, in that source order: one per slice, or a single one for a multi-frame image, whose frame for each slice
-    `frame_numbers` gives (from 1).
+    `frame_numbers` gives (from 1). Of a source at uneven steps, `spread` tells which slices of the grid are its own.
     """
 
     volume: Volume
@@ -45,6 +47,7 @@ class DecodedSeries:
     headers: tuple[Dataset, ...]
     frame_numbers: tuple[int, ...]
     acquisition: Acquisition
+    spread: Spread | None = None
 
 
 def decode_series(instances: Sequence[Path], options: ScopeOptions | None = None) -> DecodedSeries:
@@ -69,14 +72,17 @@ def decode_series(instances: Sequence[Path], options: ScopeOptions | None = None
         voxels = _empty(canonical.shape, frames)
         _fill(reorientation.undo(voxels), placed, instances, headers)
         acquisition = acquisition_of(headers[placed.frames[0].source])
+    shown = [placed.frames[index] for index in placed.shown]
+    repairs = (*placed.repairs, *_completed(headers))
     single_frame = len(instances) == len(frames)
     return DecodedSeries(
         volume=Volume(voxels, canonical),
         source_geometry=placed.geometry,
         reorientation=reorientation,
-        headers=tuple(headers[frame.source] for frame in placed.frames) if single_frame else tuple(headers),
-        frame_numbers=tuple(frame.number for frame in placed.frames),
-        acquisition=acquisition,
+        headers=tuple(headers[frame.source] for frame in shown) if single_frame else tuple(headers),
+        frame_numbers=tuple(frame.number for frame in shown),
+        acquisition=replace(acquisition, repairs=repairs),
+        spread=placed.spread,
     )
 
 
@@ -96,6 +102,14 @@ def read_frame(path: Path, frame: Frame) -> NDArray[np.int32] | NDArray[np.float
     return to_hounsfield(stored, frame)
 
 
+def _completed(headers: Sequence[Dataset]) -> Iterator[QualityFlag]:
+    absent = {keyword for header in headers for keyword in completed(header)}
+    if "SOPClassUID" in absent:
+        yield QualityFlag.CLASS_FROM_META
+    if "SOPInstanceUID" in absent:
+        yield QualityFlag.IDENTITY_FROM_META
+
+
 def _empty(shape: tuple[int, int, int], frames: Sequence[Frame]) -> Voxels:
     if all(is_integral(frame) for frame in frames):
         return np.empty(shape, dtype=np.int16)
@@ -105,6 +119,7 @@ def _empty(shape: tuple[int, int, int], frames: Sequence[Frame]) -> Voxels:
 def _fill(source: NDArray[np.generic], placed: Placed, instances: Sequence[Path], headers: Sequence[Dataset]) -> None:
     """Decode every frame into its slice of `source` and check that the whole can be Hounsfield units."""
     slices = {(frame.source, frame.number): index for index, frame in enumerate(placed.frames)}
+    shown = np.asarray(placed.shown)
     plausibility = Plausibility()
     for file_index, (path, header) in enumerate(zip(instances, headers, strict=True)):
         for number, stored in enumerate(stored_frames(path, header), start=1):
@@ -116,7 +131,10 @@ def _fill(source: NDArray[np.generic], placed: Placed, instances: Sequence[Path]
                 raise undecodable(path, f"{frame.rows} rows and {frame.columns} columns", f"{stored.shape}")
             hu = to_hounsfield(stored, frame)
             plausibility.see(hu)
-            source[index] = hu
+            if placed.spread is None:
+                source[index] = hu
+            else:
+                source[np.flatnonzero(shown == index)] = hu
     if slices:
         raise undecodable(instances[next(iter(slices))[0]], f"{len(placed.frames)} frames", f"{len(slices)} fewer")
     plausibility.require()

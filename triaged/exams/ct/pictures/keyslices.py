@@ -17,6 +17,7 @@ from triaged.exams.ct.pictures.projection import Projection, Region, extent
 from triaged.exams.ct.pictures.zones import Counts
 from triaged.exams.ct.window import to_unit
 from triaged.imaging.geometry import Reorientation
+from triaged.imaging.stack import Spread
 from triaged.imaging.volume import Volume
 from triaged.results.identity import sent_text
 from triaged.results.page import Picture
@@ -52,11 +53,25 @@ class Field:
     columns: slice
 
 
-def key_slices(profile: Counts) -> tuple[KeySlice, ...]:
+@dataclass(frozen=True, slots=True)
+class SliceName:
+    """What a reader calls a slice of the canonical volume: its number from the head of so many, and a viewer's name.
+
+    `is_own` is False where another slice of the source fills this one.
+    """
+
+    number: int
+    count: int
+    name: str
+    is_own: bool = True
+
+
+def key_slices(profile: Counts, names: Sequence[SliceName] = ()) -> tuple[KeySlice, ...]:
     """Return the slice with the largest lesion in the upper, middle and lower third of the lungs' volume.
 
-    A third without lesion shows the slice in the middle of its volume.
+    A third without lesion shows the slice in the middle of its volume. Only slices of the source itself are shown.
     """
+    own = np.flatnonzero([name.is_own for name in names or numbered(profile.lung.size)])
     filled = np.cumsum(profile.lung)
     zone = np.minimum((filled - profile.lung / 2.0) * 3.0 / max(1, int(filled[-1])), 2.0).astype(int)
     chosen = []
@@ -64,6 +79,7 @@ def key_slices(profile: Counts) -> tuple[KeySlice, ...]:
         affected = np.where((zone == third) & (profile.lung > 0), profile.affected, 0)
         middle = int(np.searchsorted(filled, (third + 0.5) / 3.0 * filled[-1]))
         index = int(affected.argmax()) if affected.any() else min(middle, filled.size - 1)
+        index = int(own[np.abs(own - index).argmin()])
         chosen.append(KeySlice(name, index, int(affected[index]), int(profile.lung[index])))
     return tuple(chosen)
 
@@ -113,8 +129,13 @@ def field_mm(volume: Volume, field: Field) -> tuple[float, float]:
     return (field.rows.stop - field.rows.start) * rows_mm, (field.columns.stop - field.columns.start) * columns_mm
 
 
-def slice_names(sources: Sequence[Dataset], source: SourceSeries, reorientation: Reorientation) -> tuple[str, ...]:
-    """Return what a viewer calls each slice of the canonical volume; none where its slices are not the source's."""
+def slice_names(
+    sources: Sequence[Dataset], source: SourceSeries, reorientation: Reorientation, spread: Spread | None = None
+) -> tuple[SliceName, ...]:
+    """Return what a viewer calls each slice of the canonical volume; none where its slices are not the source's.
+
+    Of slices that were `spread`, the source's are counted.
+    """
     if reorientation.axes[0] != 0:
         return ()
     if len(sources) == len(source.frames) > 1:
@@ -122,7 +143,19 @@ def slice_names(sources: Sequence[Dataset], source: SourceSeries, reorientation:
         names = [f"instance {number}" if number.isdecimal() else "" for number in numbers]
     else:
         names = [f"frame {frame.frame_number}" if frame.frame_number else "" for frame in source.frames]
-    return tuple(names[::-1] if reorientation.reverse[0] else names)
+    every = range(len(source.frames))
+    shown, own = (every, every) if spread is None else (spread.shown, spread.layers)
+    total, is_reversed = max(shown) + 1, reorientation.reverse[0]  # reversed: the source's first is at the head
+    named = [
+        SliceName(at + 1 if is_reversed else total - at, total, name, layer in own)
+        for layer, (at, name) in enumerate(zip(shown, names, strict=True))
+    ]
+    return tuple(named[::-1] if is_reversed else named)
+
+
+def numbered(count: int) -> tuple[SliceName, ...]:
+    """Return the slices of a canonical volume by number alone."""
+    return tuple(SliceName(count - index, count, "") for index in range(count))
 
 
 def _fine(region: Region, spacing_mm: tuple[float, float], pixel_mm: float) -> Region:

@@ -14,7 +14,16 @@ from triaged.exams.ct.finding import LungAnalysis
 from triaged.exams.ct.options import Palette
 from triaged.exams.ct.pictures.colour import overlaid, plain
 from triaged.exams.ct.pictures.comparison import change_rows, write_change
-from triaged.exams.ct.pictures.keyslices import KeySlice, draw_slice, field_mm, key_slices, locator, lungs_field
+from triaged.exams.ct.pictures.keyslices import (
+    KeySlice,
+    SliceName,
+    draw_slice,
+    field_mm,
+    key_slices,
+    locator,
+    lungs_field,
+    numbered,
+)
 from triaged.exams.ct.pictures.legend import LEGEND_WIDTH, draw_legend
 from triaged.exams.ct.pictures.projection import Direction, Projection, cropped
 from triaged.exams.ct.pictures.wording import analysis_lines, other_engine, slice_line
@@ -62,7 +71,7 @@ def result_pages(
     *,
     palette: Palette = Palette.GREEN_RED,
     earlier: Earlier | None = None,
-    slice_names: Sequence[str] = (),
+    slice_names: Sequence[SliceName] = (),
 ) -> tuple[Page, ...]:
     """Return the pages of a scored study: summary, each view by itself, key slices, and the change since `earlier`.
 
@@ -136,21 +145,21 @@ def _view(view: Projection, style: _Style, kind: str) -> Page:
 
 
 def _key_slices(
-    volume: Volume, reading: LungAnalysis, coronal: Projection, style: _Style, names: Sequence[str]
+    volume: Volume, reading: LungAnalysis, coronal: Projection, style: _Style, names: Sequence[SliceName]
 ) -> list[Page]:
     profile = style.thirds[0].counts
     for other in style.thirds[1:]:
         profile = profile.with_other(other.counts)
     field = lungs_field(reading)
-    chosen = key_slices(profile)
+    names = names or numbered(volume.geometry.shape[0])
+    chosen = key_slices(profile, names)
     height_mm, width_mm = field_mm(volume, field)
     pixel_mm = max(width_mm / ((PAGE_WIDTH - 3 * MARGIN) // 2), height_mm / 560.0, _FINEST_MM)
     pages = []
     for one in chosen:
-        name = names[one.index] if names else ""
         pair = draw_slice(volume, reading, one.index, field, pixel_mm)
         where = locator(coronal, one.index, _LOCATOR_MM)
-        words = slice_line(one, volume.geometry, name)
+        words = slice_line(one, volume.geometry, names[one.index])
         pixels = _key_slice(pair, where, one, words, style.heading)
         title = f"Key slice, {one.third} third"
         pages.append(Page(f"key-slice-{one.third}", title, pixels, pixel_mm, ("L", "P"), "", (one.index,), _SLICED))

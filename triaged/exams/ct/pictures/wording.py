@@ -7,7 +7,7 @@ from typing import Final
 from pydicom.dataset import Dataset
 
 from triaged.exams.ct.finding import CtNumbers, LungAnalysis
-from triaged.exams.ct.pictures.keyslices import KeySlice
+from triaged.exams.ct.pictures.keyslices import KeySlice, SliceName
 from triaged.exams.ct.pictures.zones import AFFECTED_ZONE, lung_thirds
 from triaged.imaging.geometry import Geometry
 from triaged.results.provenance import Provenance
@@ -71,11 +71,11 @@ def other_engine(prior: Prior, provenance: Provenance) -> str:
     return f"Earlier by {then}, now by {now}: compare with care"
 
 
-def slice_line(chosen: KeySlice, geometry: Geometry, name: str) -> tuple[str, ...]:
+def slice_line(chosen: KeySlice, geometry: Geometry, name: SliceName) -> tuple[str, ...]:
     """Return where a key slice lies in the series, and how much of the lung is affected on it."""
     z_mm = float(geometry.position_mm((chosen.index, 0, 0))[2])
-    count = geometry.shape[0]
-    place = [f"Slice {count - chosen.index} of {count} from the head", *([name] if name else []), f"z {z_mm:.1f} mm"]
+    viewers = [name.name] if name.name else []
+    place = [f"Slice {name.number} of {name.count} from the head", *viewers, f"z {z_mm:.1f} mm"]
     if not chosen.affected:
         return ", ".join(place), "No lesion in this third; its middle is shown"
     area_cm2 = chosen.affected * geometry.spacing_mm[1] * geometry.spacing_mm[2] / 100.0

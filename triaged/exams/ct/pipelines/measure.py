@@ -144,7 +144,8 @@ def _quality(volume: Volume, lungs: Lungs, lungs_ml: float, acquisition: Acquisi
         QualityFlag.PAEDIATRIC: _is_child(acquisition),
         QualityFlag.ANISOTROPIC_SPLIT: by_clustering and not single,
     }
-    return tuple(flag for flag in QualityFlag if raised.get(flag, False) or flag in lungs.notes)
+    noted = (*lungs.notes, *acquisition.repairs)
+    return tuple(flag for flag in QualityFlag if raised.get(flag, False) or flag in noted)
 
 
 def _edge_share(lungs: Lungs) -> float:
