@@ -16,7 +16,7 @@ from fastapi import FastAPI
 
 from tests.web.scene import Scene
 from triaged.errors import TryLater
-from triaged.web import news as news_room
+from triaged.web.limits import Limits
 from triaged.web.news import News
 from triaged.web.server import listening_socket, run
 
@@ -50,7 +50,7 @@ async def _next(stream: AsyncIterator[str], kind: str) -> str:
 def test_a_listener_gets_the_token_of_now_and_then_each_new_one() -> None:
     async def listen() -> list[str]:
         changing, heard = _List(), []
-        stream = News(changing.version, every_s=0.001).stream()
+        stream = News(changing.version, every_s=0.001).stream("10.0.0.9")
         for _ in range(3):
             heard.append(json.loads((await _next(stream, "event: version")).split("data: ")[1]))
             changing.changes += 1
@@ -64,7 +64,7 @@ def test_many_listeners_cost_one_question_and_none_once_they_have_gone() -> None
     async def listen() -> tuple[int, int, int]:
         changing = _List()
         news = News(changing.version, every_s=30)
-        streams = [news.stream() for _ in range(_BROWSERS)]
+        streams = [news.stream("10.0.0.9") for _ in range(_BROWSERS)]
         for stream in streams:
             await _next(stream, "event: version")
         listening = news.listeners
@@ -79,7 +79,7 @@ def test_a_store_that_is_away_ends_no_stream() -> None:
     async def listen() -> str:
         changing = _List()
         changing.is_away = True
-        stream = News(changing.version, every_s=0.001, heartbeat_s=0.001).stream()
+        stream = News(changing.version, every_s=0.001, heartbeat_s=0.001).stream("10.0.0.9")
         while changing.asked < 3:
             await _next(stream, ": still here")
         changing.is_away = False
@@ -163,9 +163,26 @@ def test_a_browser_that_hung_up_is_forgotten(scene: Scene) -> None:
             assert time.monotonic() < deadline
 
 
-def test_one_browser_too_many_is_told_to_ask_instead(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(news_room, "MOST_LISTENERS", 0)
-    with _served(scene.app()) as (address, _):
-        _opened(f"{address}/health").close()
-        with pytest.raises(urllib.request.HTTPError, match="503"):
-            urllib.request.urlopen(f"{address}/events", timeout=20)
+def test_one_browser_too_many_is_told_to_ask_instead(scene: Scene) -> None:
+    with ExitStack() as stack:
+        address, _ = stack.enter_context(_served(scene.app(limits=Limits(streams_of_one=1))))
+        stack.enter_context(_opened(f"{address}/events"))
+        stack.enter_context(pytest.raises(urllib.request.HTTPError, match="503"))
+        urllib.request.urlopen(f"{address}/events", timeout=20)
+
+
+def test_streams_are_counted_in_all_and_by_address() -> None:
+    async def listen() -> list[bool]:
+        news = News(_List().version, limits=Limits(streams=3, streams_of_one=2), every_s=30)
+        streams = [news.stream("10.0.0.1"), news.stream("10.0.0.1")]
+        for stream in streams:
+            await anext(stream)
+        full = [news.is_full("10.0.0.1"), news.is_full("10.0.0.2")]
+        streams.append(news.stream("10.0.0.2"))
+        await anext(streams[-1])
+        full.append(news.is_full("10.0.0.3"))
+        for stream in streams:
+            await cast("AsyncIteratorWithClose", stream).aclose()
+        return [*full, news.is_full("10.0.0.1")]
+
+    assert asyncio.run(listen()) == [True, False, True, False]

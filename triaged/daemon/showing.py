@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import resource
 import threading
+from dataclasses import replace
 
 from triaged.daemon.examinations import viewers
 from triaged.daemon.rooms import Rooms, clock, policy
@@ -10,13 +12,18 @@ from triaged.steps.acting import Readers
 from triaged.store.listing.actions import Actions
 from triaged.store.people.accounts import Accounts
 from triaged.web.app import create_app
+from triaged.web.limits import Limits
 from triaged.web.server import run
+
+_MANY = 2**20
 
 
 def show(rooms: Rooms, stop: threading.Event) -> None:
     """Serve the pages until `stop` is set."""
     config = rooms.config
-    options = config.web.options(config.dicom, config.triage, config.access.options(config.web))
+    limits = Limits.within(_descriptors())
+    access = config.access.options(config.web)
+    options = replace(config.web.options(config.dicom, config.triage, access), limits=limits)
     app = create_app(
         rooms.database,
         rooms.spool,
@@ -26,4 +33,10 @@ def show(rooms: Rooms, stop: threading.Event) -> None:
         options=options,
         clock=clock,
     )
-    run(app, host=config.web.host, port=config.web.port, stop=stop)
+    run(app, host=config.web.host, port=config.web.port, stop=stop, limits=limits, proxies=access.proxies)
+
+
+def _descriptors() -> int:
+    """Return how many descriptors this process may open."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return _MANY if soft == resource.RLIM_INFINITY else soft

@@ -22,7 +22,10 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from triaged.errors import TryLater
 from triaged.store.people.accounts import Accounts
 from triaged.study.people import Person
+from triaged.web.fairness import Fairness
 from triaged.web.identity import AccessOptions, Identity, Mode, Unknown, browser_cookie, is_secure, plain
+from triaged.web.limits import Limits
+from triaged.web.news import EVENTS
 from triaged.web.visitor import Visitor, csrf_token, is_token
 
 Refuse = Callable[[Request, HTTPStatus, str], Response]
@@ -33,7 +36,7 @@ UNATTENDED: Final = "Triaged-Unattended"
 _FOR_EVERYBODY = "/health"
 _FOR_EVERYBODY_BELOW = "/static/"
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
-_UNATTENDED_PATHS = frozenset({"/api/version", "/events"})
+_UNATTENDED_PATHS = frozenset({"/api/version", EVENTS})
 _MOST_OF_A_FORM = 64 * 1024
 _A_YEAR_S = 365 * 24 * 3600
 _FORM = "application/x-www-form-urlencoded"
@@ -54,6 +57,7 @@ class Access:
         accounts: Accounts,
         clock: Callable[[], datetime],
         refuse: Refuse,
+        limits: Limits,
         random: Callable[[int], str] = secrets.token_hex,
     ) -> None:
         self._app = app
@@ -61,7 +65,8 @@ class Access:
         self._identity = Identity(options, accounts, clock)
         self._refuse = refuse
         self._random = random
-        self._behind_proxies = ProxyHeadersMiddleware(cast(Any, self._ask), list(options.proxies))
+        fair = Fairness(self._ask, limits)
+        self._behind_proxies = ProxyHeadersMiddleware(cast(Any, fair), list(options.proxies))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or pass it on with who asks."""
@@ -160,7 +165,7 @@ def _is_attended(request: Request) -> bool:
 def is_for_programs(request: Request) -> bool:
     """Tell whether an answer is read by a program, also by a page's own script, which cannot show a form instead."""
     path = request.scope["path"]
-    return path.startswith("/api/") or path == "/events" or UNATTENDED in request.headers
+    return path.startswith("/api/") or path == EVENTS or UNATTENDED in request.headers
 
 
 def _is_foreign(request: Request, origin: str | None) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from http import HTTPStatus
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import StreamingResponse
 from starlette.exceptions import HTTPException
 from typing_extensions import TypedDict
@@ -15,7 +15,8 @@ from triaged.errors import TryLater
 from triaged.spool.files import Spool
 from triaged.store.listing.worklist import Worklist
 from triaged.web.entries import WorklistItem, as_json
-from triaged.web.news import News
+from triaged.web.identity import address_of
+from triaged.web.news import EVENTS, News
 from triaged.web.overview import Overview
 
 MOST_ROWS = 1000
@@ -59,15 +60,16 @@ def router(worklist: Worklist, spool: Spool, news: News, *, count: Callable[[], 
         return {"version": worklist.version()}
 
     @routes.get(
-        "/events",
+        EVENTS,
         summary="Whether the worklist has changed, told at once",
         response_class=StreamingResponse,
         responses={200: {"content": {"text/event-stream": {}}}, 503: {"description": "Too many listen already."}},
     )
-    async def events() -> Response:
-        if news.is_full:
+    async def events(request: Request) -> Response:
+        address = address_of(request)
+        if news.is_full(address):
             raise HTTPException(HTTPStatus.SERVICE_UNAVAILABLE, "too many pages are open: ask /api/version instead")
-        return StreamingResponse(news.stream(), media_type="text/event-stream")
+        return StreamingResponse(news.stream(address), media_type="text/event-stream")
 
     @routes.get("/api/status", summary="How many studies and deliveries stand where")
     def status() -> Overview:

@@ -67,7 +67,7 @@ def create_app(
     worklist, history = Worklist(database), History(database)
     leaving = Outbox(database), Notifications(database)
     peers = Peers(database)
-    app.state.news = News(worklist.version)
+    app.state.news = News(worklist.version, limits=options.limits)
     count = partial(overview, history, *leaving, peers)
     app.include_router(api.router(worklist, spool, app.state.news, count=count))
     app.include_router(workitems.router(WorklistQuery(worklist)))
@@ -81,7 +81,7 @@ def create_app(
         app.include_router(signin.router(accounts, shown, options=access, clock=clock))
         app.include_router(signin.people_router(accounts, shown, clock=clock))
     refuse = partial(_problem, shown)
-    app.add_middleware(Access, options=access, accounts=accounts, clock=clock, refuse=refuse)
+    app.add_middleware(Access, options=access, accounts=accounts, clock=clock, refuse=refuse, limits=options.limits)
     _guard(app, refuse)
     return app
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -80,7 +80,7 @@ class Identity:
         self._options = options
         self._accounts = accounts
         self._clock = clock
-        self._proxies = [ipaddress.ip_network(each) for each in options.proxies]
+        self._believes = believed(options.proxies)
 
     def of(self, asked: HTTPConnection, peer: str, *, attended: bool) -> Person | Unknown:
         """Return who asks; raises `TryLater` where the store is unreachable."""
@@ -137,9 +137,16 @@ class Identity:
         role = word.role(frozenset({name, *(_text(group).strip() for group in groups.split(","))}) - {"", ANYBODY})
         return Unknown("This account may not use the list.", forbidden=True) if role is None else Person(name, role)
 
-    def _believes(self, peer: str) -> bool:
-        address = _parsed(peer)
-        return address is not None and any(address in network for network in self._proxies)
+
+def believed(proxies: Sequence[str]) -> Callable[[str], bool]:
+    """Return what tells whether a peer is one of these proxies, given as addresses or networks."""
+    networks = [ipaddress.ip_network(each) for each in proxies]
+
+    def is_believed(peer: str) -> bool:
+        address = _parsed(plain(peer))
+        return address is not None and any(address in network for network in networks)
+
+    return is_believed
 
 
 def session_cookie(options: AccessOptions, asked: HTTPConnection) -> str:
@@ -158,9 +165,13 @@ def is_secure(options: AccessOptions, asked: HTTPConnection) -> bool:
 
 
 def address_of(asked: HTTPConnection) -> str:
-    """Return where somebody asks from; of IPv6 the network of one site, since one machine has as many as it likes."""
-    host = asked.client.host if asked.client else ""
-    address = _parsed(host)
+    """Return where somebody asks from, as `network_of` says it."""
+    return network_of(asked.client.host if asked.client else "")
+
+
+def network_of(host: str) -> str:
+    """Return an address; of IPv6 the network of one site, since one machine has as many as it likes."""
+    address = _parsed(plain(host))
     if address is None:
         return host[:64]
     return str(address if address.version == 4 else ipaddress.ip_network((address, 64), strict=False))

@@ -8,24 +8,34 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
+from typing import Final
 
 from starlette.concurrency import run_in_threadpool
 
 from triaged.errors import TryLater
+from triaged.web.limits import Limits
 
+EVENTS: Final = "/events"
 EVERY_S = 0.7
 HEARTBEAT_S = 15.0
-MOST_LISTENERS = 200
 
 
 class News:
     """The changes of one list; used on one event loop, but `close` from anywhere."""
 
     def __init__(
-        self, version: Callable[[], str], *, every_s: float = EVERY_S, heartbeat_s: float = HEARTBEAT_S
+        self,
+        version: Callable[[], str],
+        *,
+        limits: Limits | None = None,
+        every_s: float = EVERY_S,
+        heartbeat_s: float = HEARTBEAT_S,
     ) -> None:
         self._ask = version
+        self._limits = limits or Limits()
+        self._addresses: Counter[str] = Counter()
         self._every_s = every_s
         self._heartbeat_s = heartbeat_s
         self._listeners: set[asyncio.Event] = set()
@@ -39,16 +49,17 @@ class News:
         """Return how many browsers listen."""
         return len(self._listeners)
 
-    @property
-    def is_full(self) -> bool:
-        """Tell whether one more browser has to ask now and then instead."""
-        return self._closed or len(self._listeners) >= MOST_LISTENERS
+    def is_full(self, address: str) -> bool:
+        """Tell whether one more browser of an address has to ask now and then instead."""
+        of_one = self._addresses[address]
+        return self._closed or self.listeners >= self._limits.streams or of_one >= self._limits.streams_of_one
 
-    async def stream(self) -> AsyncIterator[str]:
+    async def stream(self, address: str) -> AsyncIterator[str]:
         """Yield events until the listener hangs up or the server ends: the token now, then each new one."""
         self._loop = asyncio.get_running_loop()
         woken = asyncio.Event()
         self._listeners.add(woken)
+        self._addresses[address] += 1
         if self._watching is None or self._watching.done():
             self._watching = self._loop.create_task(self._watch())
         sent: str | None = None
@@ -65,6 +76,8 @@ class News:
                 woken.clear()
         finally:
             self._listeners.discard(woken)
+            self._addresses[address] -= 1
+            self._addresses += Counter()  # without those that have none any more
 
     def close(self) -> None:
         """End every stream, so that the server can stop."""

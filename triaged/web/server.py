@@ -2,38 +2,103 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import socket
 import threading
+from collections.abc import Sequence
+from functools import partial
 
 import uvicorn
 from fastapi import FastAPI
 
 from triaged.errors import ConfigError
+from triaged.web.connections import Connection, Connections, accept
+from triaged.web.identity import believed
+from triaged.web.limits import Limits
+from triaged.web.seldom import SeldomFilter
 
 _LAST_ANSWERS_S = 10
 """How long a request that is being answered may delay the end."""
+_KEEP_ALIVE_S = 5
+_BACKLOG = 256
 
 
-def run(app: FastAPI, *, host: str, port: int, stop: threading.Event) -> None:
-    """Answer requests until `stop` is set, whatever signals come; raises `ConfigError` as `listening_socket` does."""
+def run(
+    app: FastAPI,
+    *,
+    host: str,
+    port: int,
+    stop: threading.Event,
+    limits: Limits | None = None,
+    proxies: Sequence[str] = (),
+) -> None:
+    """Answer requests until `stop` is set, whatever signals come; raises `ConfigError` as `listening_socket` does.
+
+    `limits` is how much one client may have; `proxies` are addresses or networks that speak for many clients.
+    """
     with listening_socket(host, port) as listener:
         config = uvicorn.Config(
             app,
+            log_config=None,
             log_level="warning",
             access_log=False,
             server_header=False,
             proxy_headers=False,  # whom to believe is the application's business
             lifespan="off",
+            loop="asyncio",
+            timeout_keep_alive=_KEEP_ALIVE_S,
             timeout_graceful_shutdown=_LAST_ANSWERS_S,
         )
-        server = uvicorn.Server(config)
-        thread = threading.Thread(target=server.run, args=([listener],), name="web", daemon=True)
+        server = _Server(config, listener, Connections(limits or Limits(), believed(proxies)))
+        thread = threading.Thread(target=_serve, args=(server,), name="web", daemon=True)
         thread.start()
         while thread.is_alive() and not stop.wait(0.5):
             pass
         app.state.news.close()  # a stream that never ends would keep the server from ending
         server.should_exit = True
         thread.join()
+
+
+class _Server(uvicorn.Server):
+    """uvicorn's server, whose connections are accepted by us."""
+
+    def __init__(self, config: uvicorn.Config, listener: socket.socket, connections: Connections) -> None:
+        super().__init__(config)
+        self._listener = listener
+        self._connections = connections
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:  # noqa: ARG002  # is uvicorn's
+        """Begin to accept."""
+        await super().startup(sockets=[])
+        self._listener.setblocking(False)
+        self._listener.listen(_BACKLOG)
+        protocol = partial(Connection, self.config, self, self._connections)
+        self._tasks = [
+            asyncio.create_task(accept(self._listener, self._connections, protocol)),
+            asyncio.create_task(self._connections.watch()),
+        ]
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:  # noqa: ARG002  # is uvicorn's
+        """Accept no more, and let what is being answered come to its end."""
+        accepting, watching = self._tasks
+        accepting.cancel()
+        await super().shutdown(sockets=[self._listener])
+        watching.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+
+def _serve(server: uvicorn.Server) -> None:
+    seldom = SeldomFilter()  # what peers can make the libraries say, they can make them say at any rate
+    loggers = [logging.getLogger(name) for name in ("uvicorn.error", "asyncio")]
+    for each in loggers:
+        each.addFilter(seldom)
+    try:
+        server.run()
+    finally:
+        for each in loggers:
+            each.removeFilter(seldom)
 
 
 def listening_socket(host: str, port: int) -> socket.socket:

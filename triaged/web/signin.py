@@ -10,6 +10,7 @@ import math
 import re
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from http import HTTPStatus
 from typing import Final
 
@@ -23,6 +24,7 @@ from triaged.store.people.accounts import Accounts, SignedIn, TooMany, Wrong
 from triaged.web.access import SIGN_IN
 from triaged.web.identity import AccessOptions, address_of, is_secure, session_cookie
 from triaged.web.pages import Pages
+from triaged.web.seldom import Seldom
 from triaged.web.visitor import administrator, form, visitor
 
 log = structlog.get_logger()
@@ -48,7 +50,7 @@ def safe_path(wanted: str) -> str:
 def router(accounts: Accounts, shown: Pages, *, options: AccessOptions, clock: Callable[[], datetime]) -> APIRouter:
     """Return the routes `/sign-in` and `/sign-out`."""
     routes = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
-    turns = Turns()
+    turns, note = Turns(), partial(_note, Seldom(), clock)
 
     @routes.get(SIGN_IN)
     def ask(request: Request, next: str = "/") -> Response:
@@ -71,11 +73,11 @@ def router(accounts: Accounts, shown: Pages, *, options: AccessOptions, clock: C
                 log.info("signed in", account=known.name, address=address)
                 return _begun(request, options, token, wanted)
             case Wrong():
-                log.warning("sign-in failed", address=address)
+                note(address, wait_s=0)
                 words, status = "Name or password is wrong.", HTTPStatus.UNAUTHORIZED
                 return shown.sign_in(request, wanted=wanted, words=words, status=status)
             case TooMany(wait=wait):
-                log.warning("sign-in refused after too many failures", address=address, wait_s=wait.total_seconds())
+                note(address, wait_s=math.ceil(wait.total_seconds()))
                 return _told_to_wait(shown, request, wanted, math.ceil(wait.total_seconds()))
 
     @routes.post(_SIGN_OUT)
@@ -138,6 +140,16 @@ def _begun(request: Request, options: AccessOptions, token: str, wanted: str) ->
     secure = is_secure(options, request)
     response.set_cookie(session_cookie(options, request), token, httponly=True, samesite="lax", secure=secure)
     return response
+
+
+def _note(seldom: Seldom, clock: Callable[[], datetime], address: str, *, wait_s: int) -> None:
+    """Write that a sign-in was refused, a few times a minute for each address; strangers set the pace of the rest."""
+    if not seldom.allows((address, wait_s > 0), clock().timestamp()):
+        return
+    if wait_s == 0:
+        log.warning("sign-in failed", address=address, lines_left_out=seldom.unsaid())
+    else:
+        log.warning("sign-in refused after too many failures", address=address, wait_s=wait_s)
 
 
 def _told_to_wait(shown: Pages, request: Request, wanted: str, wait_s: int) -> Response:
