@@ -66,7 +66,7 @@ BROAD_EXCEPTS = {
 }
 ROOMS_WITH_A_CLOCK = {"cli", "daemon", "lab"}
 ROOMS_WITH_AN_ENVIRONMENT = {"cli", "daemon", "lab", "inference/runtime.py"}
-ROOMS_THAT_WRITE_FILES = {"spool", "store/tables/sqlite.py", "lab"}
+ROOMS_THAT_WRITE_FILES = {"spool", "store/tables/sqlite.py", "daemon/versions.py", "lab"}
 CT_WORDS = re.compile(r"(?<![A-Za-z])(CT|HU|mL|[Ll]ungs?)(?![a-z])")
 SPEAKS_OF_CT = {
     "exams/ct": "the examination itself",

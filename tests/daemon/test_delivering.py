@@ -10,6 +10,7 @@ import pytest
 
 from triaged.config.settings import Config
 from triaged.daemon import delivering
+from triaged.daemon.progress import Progress
 from triaged.daemon.rooms import Rooms
 from triaged.store.tables.database import Database
 
@@ -29,5 +30,5 @@ def test_a_courier_that_ends_by_a_bug_ends_the_role_so_that_it_is_started_again(
     giving_up = threading.Timer(20, stop.set)
     giving_up.start()
     with pytest.raises(RuntimeError, match="courier"):
-        delivering.deliver(rooms, "courier", stop)
+        delivering.deliver(rooms, "courier", stop, Progress())
     giving_up.cancel()

@@ -22,6 +22,7 @@ from pynetdicom import AE, evt
 from tests.store.making import Studies, admit, instance, ranking, study_uid
 from tests.wire.peers import DCMTK_PATH, clock, eventually, receiving
 from triaged.config.settings import Config
+from triaged.daemon.progress import Progress
 from triaged.daemon.rooms import open_rooms, policy
 from triaged.daemon.ticking import tick
 from triaged.dimse.priority_scu import MODALITY_WORKLIST, OrderPriorities, Source
@@ -266,7 +267,7 @@ def test_the_clock_looks_up_what_is_complete_and_ends_when_told(tmp_path: Path, 
         for number in (1, 2):
             admit(studies, instance(number, 1))
         studies.complete(study_uid(2), 1, ranking=policy(rooms.config), cause="whole", now=clock())
-        ticking = threading.Thread(target=tick, args=(rooms, stop))
+        ticking = threading.Thread(target=tick, args=(rooms, stop, Progress()))
         ticking.start()
         try:
             eventually(lambda: first_of(worklist) == (study_uid(2).value, TriageClass.EMERGENCY), "the answer")

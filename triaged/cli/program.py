@@ -72,19 +72,31 @@ def serve(
     role: Annotated[RoleName | None, typer.Option(help="Run only this role, in this process.")] = None,
 ) -> None:
     """Run the daemon until Ctrl-C: every role as a process of its own, or one role alone."""
-    settings = _load(config)
+    from triaged.daemon.logs import configure_logging
+
+    if role is not None:
+        _serve_role(config, role)
+        return
+    from triaged.daemon.serving import serve as serve_all
+    from triaged.daemon.versions import version_to_run
+
+    version = version_to_run(config)
+    _say_defaults(config)
+    configure_logging(version.config.logging.level, version.config.logging.style, "daemon")
+    serve_all(version)
+
+
+def _serve_role(config: Path, role: RoleName) -> None:
+    """Run one role with what its supervisor handed over, or with the file where a person starts it."""
+    from triaged.daemon.handover import handed_over
+
+    version = handed_over()
+    settings = _load(config) if version is None else version.config
     from triaged.daemon.logs import configure_logging
     from triaged.daemon.roles import Role, run_role
-    from triaged.daemon.supervisor import serve as serve_all
     from triaged.daemon.supervisor import stopping_on_signals
 
-    configure_logging(settings.logging.level, settings.logging.style, role.value if role else "daemon")
-    if role is None:
-        from triaged.daemon.checks import demand_free_addresses
-
-        demand_free_addresses(settings)
-        serve_all(settings, config)
-        return
+    configure_logging(settings.logging.level, settings.logging.style, role.value)
     with stopping_on_signals() as stop:
         run_role(settings, Role(role.value), stop)
 
@@ -92,11 +104,12 @@ def serve(
 @app.command()
 def demo(config: ConfigFile = DEFAULT_CONFIG) -> None:
     """Run the daemon, send it three generated chest CT studies, and show how it orders them."""
-    settings = _load(config)
     from triaged.cli.tables import worklist_table
+    from triaged.daemon.versions import version_of
     from triaged.lab.demo import run
 
-    run(settings, config, out, worklist_table)
+    _say_defaults(config)
+    run(version_of(config), out, worklist_table)
 
 
 @app.command()
@@ -237,14 +250,20 @@ def simulate(
 
 
 def _load(path: Path) -> Config:
-    from triaged.config.loading import is_absent_default, load
+    from triaged.config.loading import load
     from triaged.daemon.logs import configure_logging
 
     settings = load(path)
-    if is_absent_default(path):
-        print(f"No {path} here: every setting has its default (triaged config example prints them).", file=sys.stderr)
+    _say_defaults(path)
     configure_logging(settings.logging.level, settings.logging.style, role="command")
     return settings
+
+
+def _say_defaults(path: Path) -> None:
+    from triaged.config.loading import is_absent_default
+
+    if is_absent_default(path):
+        print(f"No {path} here: every setting has its default (triaged config example prints them).", file=sys.stderr)
 
 
 def _said(error: TriagedError | OSError, *, code: int) -> int:

@@ -20,10 +20,12 @@ from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.constructor import DuplicateKeyError
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
+from triaged.config.bounds import MOST_BYTES, TooMuch, demand_small
 from triaged.config.settings import Config
 from triaged.errors import ConfigError
 
 DEFAULT_FILE = Path("config.yaml")
+_MOST_PROBLEMS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +43,33 @@ def load(path: Path) -> Config:
     Raises:
         ConfigError: the file cannot be read or has mistakes; the message lists each with its line.
     """
-    tree = _read(path)
+    return parse(read_text(path), path)
+
+
+def read_text(path: Path) -> str:
+    """Return the text of a configuration file, which is empty where nobody named one and there is none.
+
+    Raises:
+        ConfigError: it cannot be read, is longer than any configuration, or is not UTF-8.
+    """
+    if is_absent_default(path):
+        return ""
+    try:
+        with path.open("rb") as file:
+            content = file.read(MOST_BYTES + 1)
+    except OSError as error:
+        raise ConfigError(f"{path}: expected a readable configuration file, found: {error.strerror}") from None
+    if len(content) > MOST_BYTES:
+        raise ConfigError(f"{path}: expected a configuration file of at most {MOST_BYTES // 1024} KiB, found more")
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: expected UTF-8 text, found another byte at offset {error.start}") from None
+
+
+def parse(text: str, path: Path) -> Config:
+    """Return what the text of the file at `path` means; raises `ConfigError` as `load`."""
+    tree = _tree(text, path)
     # Sections that are left out are validated too, so that their paths become relative to the file.
     plain: dict[str, Any] = {
         name: {} for name, field in Config.model_fields.items() if list(_models(field.annotation)) == [field.annotation]
@@ -50,8 +78,11 @@ def load(path: Path) -> Config:
     try:
         return Config.model_validate(plain, context={"folder": path.resolve().parent})
     except ValidationError as error:
-        problems = sorted((_problem(tree, details) for details in error.errors()), key=lambda problem: problem.line)
-        raise ConfigError("\n".join(f"{path}:{problem.line}: {problem.text}" for problem in problems)) from None
+        found = error.errors()
+        problems = sorted((_problem(tree, each) for each in found[:_MOST_PROBLEMS]), key=lambda problem: problem.line)
+        lines = [f"{path}:{problem.line}: {problem.text}" for problem in problems]
+        more = [f"{path}: {len(found) - len(lines)} more mistakes"] if len(found) > len(lines) else []
+        raise ConfigError("\n".join([*lines, *more])) from None
 
 
 def is_absent_default(path: Path) -> bool:
@@ -59,18 +90,17 @@ def is_absent_default(path: Path) -> bool:
     return path == DEFAULT_FILE and not path.exists()
 
 
-def _read(path: Path) -> CommentedMap | None:
+def _tree(text: str, path: Path) -> CommentedMap | None:
     try:
-        tree = None if is_absent_default(path) else YAML(typ="rt").load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(f"{path}: expected a readable configuration file, found: {error.strerror}") from None
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"{path}: expected UTF-8 text, found another byte at offset {error.start}") from None
+        demand_small(text)
+        tree = YAML(typ="rt").load(text)
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark is not None else 1
         expected = "each key once" if isinstance(error, DuplicateKeyError) else "YAML"
         raise ConfigError(f"{path}:{line}: expected {expected}, {_first_line(error.problem)}") from None
+    except TooMuch as error:
+        raise ConfigError(f"{path}:{error.line}: {error}") from None
     except (YAMLError, ValueError, RecursionError) as error:
         raise ConfigError(f"{path}:1: expected YAML, {_first_line(str(error))}") from None
     if tree is not None and not isinstance(tree, CommentedMap):

@@ -75,11 +75,12 @@ class CompletionSection(Section):
 
 
 class WorkerSection(Section):
-    """How long a worker may be silent, and how often and how soon a study is tried again."""
+    """How long a worker may be silent or at one study, and how often and how soon a study is tried again."""
 
     lease_s: Annotated[float, Field(ge=10, allow_inf_nan=False)] = _ANALYSE.lease_s
     max_attempts: Count = _ANALYSE.max_attempts
     retry_wait_s: Wait = _ANALYSE.retry_wait_s
+    longest_s: Annotated[float, Field(ge=10, allow_inf_nan=False)] = 1800.0
 
     def options(self) -> AnalyseOptions:
         """Return what the analysis needs."""

@@ -10,6 +10,7 @@ import structlog
 
 from triaged.config.network import DestinationSection
 from triaged.daemon.notifying import push_errands
+from triaged.daemon.progress import Mark, Progress
 from triaged.daemon.rooms import IDLE_S, Rooms, clock, or_wait
 from triaged.dimse.scu import DimseSender
 from triaged.steps.commitment import Committer, Reporter
@@ -27,11 +28,14 @@ _WATCH_S = 1.0
 _PATIENCE_S = 3.0
 """How long a transfer may take to end when the daemon stops; one that is cut off is sent again at the next start."""
 
+_ERRAND_S = 1800.0
+"""How long one errand may take: longer than its time-outs, which end each step of it, together."""
+
 Work = Callable[[], bool]
 """One piece of work; False when there is none."""
 
 
-def deliver(rooms: Rooms, name: str, stop: threading.Event) -> None:
+def deliver(rooms: Rooms, name: str, stop: threading.Event, progress: Progress) -> None:
     """Serve every destination and receiver from a thread of its own, so that one that hangs delays nobody else.
 
     Raises:
@@ -41,9 +45,10 @@ def deliver(rooms: Rooms, name: str, stop: threading.Event) -> None:
     errands = _errands(rooms, name)
     released = Outbox(rooms.database).release(name) + Answers(rooms.database).release(name)
     log.info("delivering", destinations=len(rooms.config.destinations), released=released)
-    threads = [threading.Thread(target=_run, args=(errand, stop), daemon=True) for errand in errands]
+    threads = [_thread(number, errand, stop, progress) for number, errand in enumerate(errands, 1)]
     for thread in threads:
         thread.start()
+    progress.serving()
     while not stop.wait(_WATCH_S):
         if not all(thread.is_alive() for thread in threads):
             raise RuntimeError("expected every courier to run, found one ended; its error stands above")
@@ -52,8 +57,14 @@ def deliver(rooms: Rooms, name: str, stop: threading.Event) -> None:
         thread.join(timeout=max(0.0, deadline - time.monotonic()))
 
 
-def _run(errand: Work, stop: threading.Event) -> None:
+def _thread(number: int, errand: Work, stop: threading.Event, progress: Progress) -> threading.Thread:
+    getting_on = progress.watch(f"courier {number}", _ERRAND_S)
+    return threading.Thread(target=_run, args=(errand, stop, getting_on), daemon=True)
+
+
+def _run(errand: Work, stop: threading.Event, getting_on: Mark) -> None:
     while not stop.is_set():
+        getting_on()
         if not or_wait(errand, stop):
             stop.wait(IDLE_S)
 

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import structlog
 
+from triaged.daemon.progress import Progress
 from triaged.daemon.rooms import Rooms, clock, policy, skip_if_unreachable
 from triaged.dimse.scp import Receiver
 from triaged.steps.commitment import CommitmentService
@@ -21,22 +22,25 @@ from triaged.store.studies.reception import Reception
 log = structlog.get_logger()
 
 _SWEEP_AFTER = timedelta(hours=1)
+_ACCEPT_S = 60.0
+"""How long the loop that accepts associations may take for a round; it waits for the store where that is slow."""
 
 
-def receive(rooms: Rooms, name: str, stop: threading.Event) -> None:
+def receive(rooms: Rooms, name: str, stop: threading.Event, progress: Progress) -> None:
     """Take in what senders store until `stop` is set."""
     with skip_if_unreachable():  # who sends meanwhile is told to come again
         rooms.spool.sweep_parts(older_than=clock() - _SWEEP_AFTER)
     Reception(rooms.database).close_orphans(name, now=clock())
-    receiver = _receiver(rooms, name)
+    receiver = _receiver(rooms, name, progress)
     port = receiver.start()
     dicom = rooms.config.dicom
+    progress.serving()
     log.info("receiving", ae_title=dicom.ae_title, host=dicom.host, port=port)
     stop.wait()
     receiver.stop()
 
 
-def _receiver(rooms: Rooms, name: str) -> Receiver:
+def _receiver(rooms: Rooms, name: str, progress: Progress) -> Receiver:
     dicom = rooms.config.dicom
     ledgers = Reception(rooms.database), Arrivals(rooms.database)
     intake = Intake(*ledgers, rooms.spool, ranking_policy=policy(rooms.config), receiver=name)
@@ -44,4 +48,5 @@ def _receiver(rooms: Rooms, name: str) -> Receiver:
     answering = Commitments(rooms.database), Answers(rooms.database)
     provider = CommitmentService(*answering, rooms.spool, find_peer=dicom.peer, options=asking)
     worklist = WorklistQuery(Worklist(rooms.database))
-    return Receiver(dicom.options(), intake, clock=clock, commitment=provider, worklist=worklist)
+    accepting = progress.watch("accepting associations", _ACCEPT_S)
+    return Receiver(dicom.options(), intake, clock=clock, commitment=provider, worklist=worklist, getting_on=accepting)

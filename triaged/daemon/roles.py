@@ -10,6 +10,8 @@ from enum import StrEnum
 from typing import assert_never
 
 from triaged.config.settings import Config
+from triaged.daemon.beats import begin_beats
+from triaged.daemon.progress import Progress
 
 SUPERVISOR_VARIABLE = "TRIAGED_SUPERVISOR"
 """Process id of the supervisor, in the environment of a role that it started."""
@@ -30,15 +32,19 @@ class Role(StrEnum):
 def run_role(config: Config, role: Role, stop: threading.Event) -> None:
     """Run one role until `stop` is set, or until the supervisor that started it is gone.
 
+    It tells the supervisor every second that it lives, from before its first work until it has ended.
+
     Where the database is unreachable, or the spool is not there at the first start, the role waits, and says so. A role
     imports only what it needs: the receiver starts fast and stays small without networks and pages.
 
     Raises:
         ConfigError: the role cannot run with this configuration.
     """
+    progress = Progress()
+    _follow_supervisor(stop)
+    begin_beats(progress)
     from triaged.daemon.rooms import open_rooms, or_wait
 
-    _follow_supervisor(stop)
     while (rooms := or_wait(lambda: open_rooms(config), stop)) is None:
         if stop.is_set():
             return
@@ -47,23 +53,23 @@ def run_role(config: Config, role: Role, stop: threading.Event) -> None:
             case Role.RECEIVER:
                 from triaged.daemon.receiving import receive
 
-                receive(rooms, role_name(role), stop)
+                receive(rooms, role_name(role), stop, progress)
             case Role.WORKER:
                 from triaged.daemon.working import work
 
-                work(rooms, role_name(role), stop)
+                work(rooms, role_name(role), stop, progress)
             case Role.COURIER:
                 from triaged.daemon.delivering import deliver
 
-                deliver(rooms, role_name(role), stop)
+                deliver(rooms, role_name(role), stop, progress)
             case Role.CLOCK:
                 from triaged.daemon.ticking import tick
 
-                tick(rooms, stop)
+                tick(rooms, stop, progress)
             case Role.WEB:
                 from triaged.daemon.showing import show
 
-                show(rooms, stop)
+                show(rooms, stop, progress)
             case _:
                 assert_never(role)
     finally:

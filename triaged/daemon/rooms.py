@@ -43,7 +43,7 @@ def open_rooms(config: Config) -> Rooms:
 
     Raises:
         TryLater: the database is unreachable, or the spool has no name yet and cannot be found or made.
-        ConfigError: the database's address cannot be used.
+        ConfigError: the database's address cannot be used, or what is there is no database of ours.
     """
     database = open_database(config.database.url)
     try:

@@ -7,6 +7,7 @@ import threading
 from dataclasses import replace
 
 from triaged.daemon.examinations import viewers
+from triaged.daemon.progress import Progress
 from triaged.daemon.rooms import Rooms, clock, policy
 from triaged.steps.acting import Readers
 from triaged.store.listing.actions import Actions
@@ -15,10 +16,12 @@ from triaged.web.app import create_app
 from triaged.web.limits import Limits
 from triaged.web.server import run
 
+_ANSWER_S = 20.0
+"""How long the event loop may be busy with one thing: everything slow runs in threads of its own."""
 _MANY = 2**20
 
 
-def show(rooms: Rooms, stop: threading.Event) -> None:
+def show(rooms: Rooms, stop: threading.Event, progress: Progress) -> None:
     """Serve the pages until `stop` is set."""
     config = rooms.config
     limits = Limits.within(_descriptors())
@@ -33,7 +36,16 @@ def show(rooms: Rooms, stop: threading.Event) -> None:
         options=options,
         clock=clock,
     )
-    run(app, host=config.web.host, port=config.web.port, stop=stop, limits=limits, proxies=access.proxies)
+    run(
+        app,
+        host=config.web.host,
+        port=config.web.port,
+        stop=stop,
+        limits=limits,
+        proxies=access.proxies,
+        started=progress.serving,
+        getting_on=progress.watch("answering requests", _ANSWER_S),
+    )
 
 
 def _descriptors() -> int:

@@ -1,45 +1,36 @@
-"""Starts every role as a process of its own, restarts one that dies, and stops them all; does none of their work."""
+"""Starts every role as a process of its own, replaces one that dies or hangs, stops them all; does none of their work.
+
+A role that cannot run with the configuration does not end the others: images are received while a person puts it right.
+Only a configuration that never ran is given up for it, before anybody relies on it.
+"""
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
-import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
 from types import FrameType
 
 import structlog
 
 from triaged.config.settings import Config
-from triaged.daemon.roles import NAME_VARIABLE, SUPERVISOR_VARIABLE, Role
+from triaged.daemon.handover import Handover
+from triaged.daemon.member import Member
+from triaged.daemon.roles import Role
+from triaged.daemon.versions import Version
 from triaged.errors import ConfigError
 
 log = structlog.get_logger()
 
 CONFIG_EXIT_CODE = 2
-"""A role that ends with this code found something that a person has to change: restarting it would not help."""
+"""A role that ends with this code found something that a person has to change."""
 _PATIENCE_S = 5.0
 """How long a role may take to end. Whatever is cut off is done again at the next start: nothing hangs on it."""
-_STABLE_AFTER_S = 30.0
-_LONGEST_PAUSE_S = 60.0
-
-
-@dataclass(slots=True)
-class _Member:
-    """One role's process and how often it has died in a row."""
-
-    role: Role
-    name: str
-    process: subprocess.Popen[bytes] | None = None
-    started: float = 0.0
-    deaths: int = 0
-    not_before: float = 0.0
+_LATE_S = 3.0
+"""After a pause of this length between two looks it was the supervisor that was stopped, and no role is to blame."""
 
 
 def members_of(config: Config) -> list[tuple[Role, str]]:
@@ -50,40 +41,78 @@ def members_of(config: Config) -> list[tuple[Role, str]]:
 
 
 class Supervisor:
-    """The processes of one daemon. `start`, then `check` every now and then, then `stop`."""
+    """The processes of one daemon. `start`, then `check` every now and then, then `stop`.
 
-    def __init__(self, config_path: Path | None, members: Sequence[tuple[Role, str]]) -> None:
-        self._config_path = config_path
-        self._members = [_Member(role, name) for role, name in members]
+    `on_trial`: the configuration never ran, so it is given up where a role cannot run with it. `notices` are what an
+    operator should know from the start.
+    """
+
+    def __init__(
+        self,
+        version: Version,
+        members: Sequence[tuple[Role, str]],
+        *,
+        on_trial: bool = True,
+        notices: Sequence[str] = (),
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._handover = Handover(version)
+        self._members = [Member(role, name) for role, name in members]
+        self._on_trial = on_trial
+        self._notices = notices
+        self._monotonic = monotonic
+        self._checked_at = 0.0
+
+    @property
+    def all_serve(self) -> bool:
+        """Tell whether every role does its work."""
+        return all(member.process is not None and member.serves for member in self._members)
+
+    def waiting_for(self) -> list[str]:
+        """Return the names of the roles that do not serve."""
+        return [member.name for member in self._members if member.process is None or not member.serves]
 
     def start(self) -> None:
         """Start every role."""
+        self._checked_at = self._monotonic()
         for member in self._members:
-            self._spawn(member)
+            member.spawn(self._handover)
 
     def check(self) -> None:
-        """Restart what has died, with a growing pause for a role that keeps dying.
+        """Replace what has died or hangs, with a growing pause for a role that keeps doing so.
 
         Raises:
-            ConfigError: a role ended because of the configuration; its own message is above in the log.
+            ConfigError: a role cannot run with a configuration that never ran; its own message is above in the log.
         """
-        now = time.monotonic()
+        now = self._monotonic()
+        if now - self._checked_at > _LATE_S:
+            for member in self._members:
+                member.excuse(now)
+        self._checked_at = now
         for member in self._members:
+            member.listen(now)
             if member.process is None:
-                if now >= member.not_before:
-                    self._spawn(member)
+                if member.is_due(now):
+                    member.spawn(self._handover)
             elif (code := member.process.poll()) is not None:
                 self._died(member, code, now)
+            elif cause := member.hangs(now):
+                log.error("role hangs, replacing it", role=member.name, pid=member.process.pid, why=cause)
+                member.kill()
+                member.died(f"hung ({cause})", now)
+        if self.all_serve:
+            self._on_trial = False
+        self._handover.notice([*self._notices, *filter(None, (member.notice(now) for member in self._members))])
 
     def stop(self) -> None:
         """Ask every role to end, receiver first, and kill those that do not within a few seconds."""
         running = [member.process for member in self._members if member.process is not None]
         for process in running:
             process.terminate()
-        deadline = time.monotonic() + _PATIENCE_S
+        deadline = self._monotonic() + _PATIENCE_S
         for process in running:
             try:
-                process.wait(max(0.1, deadline - time.monotonic()))
+                process.wait(max(0.1, deadline - self._monotonic()))
             except subprocess.TimeoutExpired:
                 log.warning(
                     "role did not end in time, killed; its work is done again at the next start", pid=process.pid
@@ -91,28 +120,18 @@ class Supervisor:
                 process.kill()
                 process.wait()
         for member in self._members:
-            member.process = None
+            member.ended()
+        self._handover.close()
 
-    def _spawn(self, member: _Member) -> None:
-        command = [sys.executable, "-m", "triaged.cli", "serve", "--role", member.role.value]
-        if self._config_path is not None:
-            command += ["--config", str(self._config_path)]
-        environment = os.environ | {SUPERVISOR_VARIABLE: str(os.getpid()), NAME_VARIABLE: member.name}
-        # A session of its own: Ctrl-C reaches the supervisor only, which then ends the roles in order.
-        member.process = subprocess.Popen(
-            command, env=environment, stdin=subprocess.DEVNULL, start_new_session=True, close_fds=True
-        )
-        member.started = time.monotonic()
-        log.info("role started", role=member.name, pid=member.process.pid)
-
-    def _died(self, member: _Member, code: int, now: float) -> None:
-        member.process = None
-        if code == CONFIG_EXIT_CODE:
+    def _died(self, member: Member, code: int, now: float) -> None:
+        if code != CONFIG_EXIT_CODE:
+            pause_s = member.died(f"ended with {code}", now)
+            log.error("role died, starting it again", role=member.name, exit_code=code, pause_s=pause_s)
+            return
+        if self._on_trial:
             raise ConfigError(f"{member.name} cannot run with this configuration; its message stands above")
-        member.deaths = 1 if now - member.started > _STABLE_AFTER_S else member.deaths + 1
-        pause = 0.0 if member.deaths == 1 else min(2.0 ** (member.deaths - 1), _LONGEST_PAUSE_S)
-        member.not_before = now + pause
-        log.error("role died, starting it again", role=member.name, exit_code=code, pause_s=pause)
+        pause_s = member.died("cannot run with the configuration: its message is in the log", now, refused=True)
+        log.error("role cannot run with the configuration, trying again", role=member.name, pause_s=pause_s)
 
 
 @contextmanager
@@ -129,16 +148,3 @@ def stopping_on_signals() -> Iterator[threading.Event]:
     finally:
         for number, handler in earlier.items():
             signal.signal(number, handler)
-
-
-def serve(config: Config, config_path: Path | None) -> None:
-    """Run every role until SIGINT or SIGTERM; `ConfigError` as `Supervisor.check`."""
-    supervisor = Supervisor(config_path, members_of(config))
-    with stopping_on_signals() as stop:
-        try:
-            supervisor.start()
-            while not stop.wait(0.5):
-                supervisor.check()
-        finally:
-            supervisor.stop()
-    log.info("all roles ended")

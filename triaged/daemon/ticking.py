@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from datetime import UTC
 
 import structlog
-from apscheduler.schedulers.background import BackgroundScheduler
 
 from triaged.daemon.examinations import is_whole
+from triaged.daemon.pacing import Job, Pacing
+from triaged.daemon.progress import Progress
 from triaged.daemon.rooms import Rooms, clock, policy, skip_if_unreachable
 from triaged.dimse.priority_scu import OrderPriorities, Source
 from triaged.steps.assemble import Assembler
@@ -31,28 +31,42 @@ _REAP_S = 5.0
 _TIME_S = 5.0
 _LOOK_S = 60.0
 _ASK_S = 1.0
+_ASKED_AT_ONCE = 20
+_MOST_S = 300.0
+"""How long a job may take for a round, the slowest one being a new order for a whole list."""
 
 
-def tick(rooms: Rooms, stop: threading.Event) -> None:
+def tick(rooms: Rooms, stop: threading.Event, progress: Progress) -> None:
     """Tick until `stop` is set."""
+    pacing = Pacing(_jobs(rooms, stop), progress, wall=clock)
+    pacing.start()
+    progress.serving()
+    log.info("ticking", every_s=_TICK_S)
+    pacing.run(stop)
+
+
+def _jobs(rooms: Rooms, stop: threading.Event) -> list[Job]:
     ledgers, options = (Completion(rooms.database), Claims(rooms.database)), rooms.config.completion.options()
     assembler = Assembler(*ledgers, is_whole=is_whole, options=options, ranking_policy=policy(rooms.config))
-    # The scheduler's defaults would drop a tick that is more than a second late.
-    scheduler = BackgroundScheduler(
-        timezone=UTC, job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1}
-    )
-    scheduler.add_job(_quietly(lambda: assembler.tick(now=clock())), "interval", seconds=_TICK_S)
-    scheduler.add_job(_quietly(lambda: assembler.reap(now=clock())), "interval", seconds=_REAP_S)
-    look_up = _look_up(rooms)
-    if look_up is not None:  # a job of its own, in a thread of its own: a slow list holds up nothing else
-        scheduler.add_job(_quietly(lambda: _ask(look_up, stop)), "interval", seconds=_ASK_S)
     keeping = _keeping(rooms)
-    scheduler.add_job(_quietly(lambda: keeping.tick(now=clock())), "interval", seconds=_TIME_S)
-    scheduler.add_job(_quietly(lambda: keeping.look(now=clock())), "interval", seconds=_LOOK_S, next_run_time=clock())
-    scheduler.start()
-    log.info("ticking", every_s=_TICK_S)
-    stop.wait()
-    scheduler.shutdown(wait=True)
+    jobs = [
+        _job("completing studies", _TICK_S, lambda: assembler.tick(now=clock())),
+        _job("taking back expired leases", _REAP_S, lambda: assembler.reap(now=clock())),
+        _job("ranking as time passes", _TIME_S, lambda: keeping.tick(now=clock())),
+        _job("watching the order", _LOOK_S, lambda: keeping.look(now=clock())),
+    ]
+    look_up = _look_up(rooms)
+    if look_up is not None:
+        jobs.append(_job("asking for priorities", _ASK_S, lambda: _ask(look_up, stop)))
+    return jobs
+
+
+def _job(what: str, every_s: float, work: Callable[[], object]) -> Job:
+    def run() -> None:
+        with skip_if_unreachable():
+            work()
+
+    return Job(what, every_s, _MOST_S, run)
 
 
 def _look_up(rooms: Rooms) -> RequestPriorityLookUp | None:
@@ -69,8 +83,10 @@ def _look_up(rooms: Rooms) -> RequestPriorityLookUp | None:
 
 
 def _ask(look_up: RequestPriorityLookUp, stop: threading.Event) -> None:
-    while not stop.is_set() and look_up.ask_next(clock=clock):
-        pass
+    """Ask for a while; what is left is asked in the next round, so that a long queue is no hang."""
+    for _ in range(_ASKED_AT_ONCE):
+        if stop.is_set() or not look_up.ask_next(clock=clock):
+            return
 
 
 def _keeping(rooms: Rooms) -> PolicyKeeping:
@@ -82,11 +98,3 @@ def _keeping(rooms: Rooms) -> PolicyKeeping:
         guard=section.guard.options() if section.guard.enabled else None,
         reference=section.guard.reference_share,
     )
-
-
-def _quietly(work: Callable[[], object]) -> Callable[[], None]:
-    def run() -> None:
-        with skip_if_unreachable():
-            work()
-
-    return run

@@ -45,7 +45,10 @@ class _Served:
 
 
 class Receiver:
-    """Receives DICOM instances, and commitment and queries where provided; `stop` returns when no thread is left."""
+    """Receives DICOM instances, and commitment and queries where provided; `stop` returns when no thread is left.
+
+    `getting_on` is called at every round of the loop that accepts, also while nobody comes.
+    """
 
     def __init__(
         self,
@@ -55,7 +58,9 @@ class Receiver:
         clock: Callable[[], datetime],
         commitment: CommitmentProvider | None = None,
         worklist: WorklistProvider | None = None,
+        getting_on: Callable[[], None] = lambda: None,
     ) -> None:
+        self._getting_on = getting_on
         self._options = options
         self._intake = intake
         self._clock = clock
@@ -118,6 +123,7 @@ class Receiver:
         poll.register(self._awake, select.POLLIN)
         with self._listener:
             while not self._stopping.is_set():
+                self._getting_on()
                 self._close_ended()
                 if not poll.poll(_TICK_S * 1000) or self._stopping.is_set():
                     continue

@@ -29,6 +29,7 @@ from triaged.daemon.checks import demand_free_addresses
 from triaged.daemon.logs import configure_logging
 from triaged.daemon.roles import Role
 from triaged.daemon.supervisor import Supervisor, members_of, stopping_on_signals
+from triaged.daemon.versions import Version
 from triaged.dimse.scu import DimseSender
 from triaged.errors import ConfigError, TryLater
 from triaged.lab.phantom.options import Severity
@@ -67,13 +68,14 @@ class _Study:
     outgoing: tuple[Outgoing, ...]
 
 
-def run(config: Config, config_path: Path, console: Console, table: ListTable) -> None:
+def run(version: Version, console: Console, table: ListTable) -> None:
     """Start the daemon, send what it does not know yet, print the order before and after, and serve until Ctrl-C.
 
     Raises:
         ConfigError: a port is taken, or a role cannot run with this configuration.
         TryLater: the daemon does not take the studies.
     """
+    config = version.config
     demand_free_addresses(config)
     folder = config.storage.path.parent / "demo"
     studies = _generate(folder, console)
@@ -81,7 +83,7 @@ def run(config: Config, config_path: Path, console: Console, table: ListTable) -
     with stopping_on_signals() as stop, _standard_error_to(log), ExitStack() as started:
         configure_logging(config.logging.level, config.logging.style, "daemon")
         try:
-            _show(config, config_path, studies, stop, started, console, table)
+            _show(version, studies, stop, started, console, table)
         except Stopped:
             pass
         except ConfigError as error:
@@ -90,16 +92,16 @@ def run(config: Config, config_path: Path, console: Console, table: ListTable) -
 
 
 def _show(
-    config: Config,
-    config_path: Path,
+    version: Version,
     studies: Sequence[_Study],
     stop: Event,
     started: ExitStack,
     console: Console,
     table: ListTable,
 ) -> None:
+    config = version.config
     members = members_of(config)
-    others = _start(config_path, [member for member in members if member[0] is not Role.WORKER], started)
+    others = _start(version, [member for member in members if member[0] is not Role.WORKER], started)
     console.print(f"Starting the daemon, its log is {config.storage.path.parent / 'demo' / 'daemon.log'}")
     _until(lambda: _answers(config), [others], stop, within_s=_START_S, what="the daemon to answer")
     database = open_database(config.database.url)
@@ -112,7 +114,7 @@ def _show(
         _print_list(worklist, console, table, "Before: in order of arrival, nothing is scored yet")
     else:
         console.print("The three studies were sent before; nothing is sent again.")
-    workers = _start(config_path, [member for member in members if member[0] is Role.WORKER], started)
+    workers = _start(version, [member for member in members if member[0] is Role.WORKER], started)
     _wait_for_scores(worklist, studies, [others, workers], stop, console)
     _print_list(worklist, console, table, "After: in reading order" if new else "Worklist, in reading order")
     host = "127.0.0.1" if config.web.host == "0.0.0.0" else config.web.host
@@ -152,8 +154,8 @@ def _read(severity: Severity, folder: Path) -> _Study:
     return _Study(severity, uid, tuple(outgoing))
 
 
-def _start(config_path: Path, members: Sequence[tuple[Role, str]], started: ExitStack) -> Supervisor:
-    supervisor = Supervisor(config_path, members)
+def _start(version: Version, members: Sequence[tuple[Role, str]], started: ExitStack) -> Supervisor:
+    supervisor = Supervisor(version, members)
     started.callback(supervisor.stop)
     supervisor.start()
     return supervisor

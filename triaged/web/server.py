@@ -6,7 +6,7 @@ import asyncio
 import logging
 import socket
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import uvicorn
@@ -24,6 +24,10 @@ _KEEP_ALIVE_S = 5
 _BACKLOG = 256
 
 
+def _nothing() -> None:
+    """Tell nobody."""
+
+
 def run(
     app: FastAPI,
     *,
@@ -32,10 +36,13 @@ def run(
     stop: threading.Event,
     limits: Limits | None = None,
     proxies: Sequence[str] = (),
+    started: Callable[[], None] = _nothing,
+    getting_on: Callable[[], None] = _nothing,
 ) -> None:
     """Answer requests until `stop` is set, whatever signals come; raises `ConfigError` as `listening_socket` does.
 
-    `limits` is how much one client may have; `proxies` are addresses or networks that speak for many clients.
+    `limits` is how much one client may have; `proxies` are addresses or networks that speak for many clients. `started`
+    is called when the first request can be answered, `getting_on` again and again while the event loop runs.
     """
     with listening_socket(host, port) as listener:
         config = uvicorn.Config(
@@ -50,7 +57,7 @@ def run(
             timeout_keep_alive=_KEEP_ALIVE_S,
             timeout_graceful_shutdown=_LAST_ANSWERS_S,
         )
-        server = _Server(config, listener, Connections(limits or Limits(), believed(proxies)))
+        server = _Server(config, listener, Connections(limits or Limits(), believed(proxies)), started, getting_on)
         thread = threading.Thread(target=_serve, args=(server,), name="web", daemon=True)
         thread.start()
         while thread.is_alive() and not stop.wait(0.5):
@@ -63,8 +70,17 @@ def run(
 class _Server(uvicorn.Server):
     """uvicorn's server, whose connections are accepted by us."""
 
-    def __init__(self, config: uvicorn.Config, listener: socket.socket, connections: Connections) -> None:
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        listener: socket.socket,
+        connections: Connections,
+        started: Callable[[], None],
+        getting_on: Callable[[], None],
+    ) -> None:
         super().__init__(config)
+        self._started = started
+        self._getting_on = getting_on
         self._listener = listener
         self._connections = connections
         self._tasks: list[asyncio.Task[None]] = []
@@ -79,6 +95,12 @@ class _Server(uvicorn.Server):
             asyncio.create_task(accept(self._listener, self._connections, protocol)),
             asyncio.create_task(self._connections.watch()),
         ]
+        self._started()
+
+    async def on_tick(self, counter: int) -> bool:
+        """Say that the loop runs; the server calls this ten times a second."""
+        self._getting_on()
+        return await super().on_tick(counter)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:  # noqa: ARG002  # is uvicorn's
         """Accept no more, and let what is being answered come to its end."""

@@ -1,0 +1,174 @@
+"""The supervisor replaces what dies, what is stopped and what hangs, and lets no role end the others.
+
+The roles are small programs that speak as real ones do.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from triaged.daemon import member
+from triaged.daemon.handover import notices
+from triaged.daemon.roles import Role
+from triaged.daemon.supervisor import Supervisor
+from triaged.daemon.versions import version_from
+from triaged.errors import ConfigError
+
+RECEIVER, WORKER = (Role.RECEIVER, "receiver"), (Role.WORKER, "worker-1")
+_BEATING = """
+import os, signal, sys, time
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+pipe = int(os.environ["TRIAGED_BEAT_FD"])
+while True:
+    os.write(pipe, {line!r})
+    time.sleep(0.05)
+"""
+SERVES = _BEATING.format(line=b"serving\n")
+HANGS = _BEATING.format(line=b"hung accepting: no progress for 61 s\n")
+REFUSES = "import sys; sys.exit(2)"
+BUSY = "import os\nos.write(int(os.environ['TRIAGED_BEAT_FD']), b'serving\\n')\nwhile True: pass"
+
+Start = Callable[..., Supervisor]
+
+
+@pytest.fixture
+def programs() -> dict[Role, str]:
+    """The program of each role; a test may change it between two starts."""
+    return {Role.RECEIVER: SERVES, Role.WORKER: SERVES}
+
+
+@pytest.fixture
+def start(programs: dict[Role, str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
+    """Start a supervisor of a receiver and a worker that are silent for a second at most; it is stopped afterwards."""
+    monkeypatch.setattr(member, "command_of", lambda role: [sys.executable, "-S", "-c", programs[role]])
+    monkeypatch.setattr(member, "SILENT_S", 1.0)
+    monkeypatch.setattr(member, "_SUSPECT_S", 0.3)
+    monkeypatch.setattr(member, "_AT_WORK_CPU_S", 0.1)
+    started: list[Supervisor] = []
+
+    def begin(members: Sequence[tuple[Role, str]] = (RECEIVER, WORKER), **options: Any) -> Supervisor:
+        started.append(Supervisor(version_from("", Path("/etc/triaged/config.yaml")), members, **options))
+        started[-1].start()
+        return started[-1]
+
+    yield begin
+    for each in started:
+        each.stop()
+
+
+def _until(supervisor: Supervisor, condition: Callable[[], object], within_s: float = 10) -> None:
+    deadline = time.monotonic() + within_s
+    while not condition():
+        assert time.monotonic() < deadline
+        supervisor.check()
+        time.sleep(0.02)
+
+
+def _pid(supervisor: Supervisor, number: int) -> int:
+    process = supervisor._members[number].process
+    return 0 if process is None else process.pid
+
+
+def test_a_role_that_dies_is_started_again_and_the_others_stay(start: Start) -> None:
+    supervisor = start()
+    _until(supervisor, lambda: supervisor.all_serve)
+    receiver, worker = _pid(supervisor, 0), _pid(supervisor, 1)
+    os.kill(worker, signal.SIGKILL)
+    _until(supervisor, lambda: _pid(supervisor, 1) not in (0, worker) and supervisor.all_serve)
+    assert _pid(supervisor, 0) == receiver
+
+
+def test_a_role_that_is_stopped_is_replaced(start: Start) -> None:
+    supervisor = start()
+    _until(supervisor, lambda: supervisor.all_serve)
+    receiver = _pid(supervisor, 0)
+    os.kill(receiver, signal.SIGSTOP)
+    _until(supervisor, lambda: _pid(supervisor, 0) not in (0, receiver) and supervisor.all_serve)
+    assert not Path(f"/proc/{receiver}").exists()
+
+
+def test_a_role_whose_thread_hangs_is_replaced_and_it_is_said_which(
+    start: Start, programs: dict[Role, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    programs[Role.RECEIVER] = HANGS
+    supervisor = start()
+    for name, value in supervisor._handover.environment.items():
+        monkeypatch.setenv(name, value)
+    _until(supervisor, lambda: notices())
+    assert notices() == [
+        "receiver was replaced 1 time in the last hour, at last because it hung (accepting: no progress for 61 s)"
+    ]
+
+
+def test_a_role_that_computes_without_letting_another_thread_run_is_not_taken_for_stopped(
+    start: Start, programs: dict[Role, str]
+) -> None:
+    programs[Role.WORKER] = BUSY
+    supervisor = start([WORKER])
+    _until(supervisor, lambda: supervisor.all_serve)
+    worker, ends = _pid(supervisor, 0), time.monotonic() + 1.5
+    _until(supervisor, lambda: time.monotonic() > ends)
+    assert _pid(supervisor, 0) == worker
+
+
+def test_no_role_is_blamed_for_the_time_in_which_the_supervisor_itself_was_stopped(start: Start) -> None:
+    ahead = [0.0]
+    supervisor = start(monotonic=lambda: time.monotonic() + ahead[0])
+    _until(supervisor, lambda: supervisor.all_serve)
+    before = [_pid(supervisor, number) for number in (0, 1)]
+    for number in (0, 1):
+        os.kill(before[number], signal.SIGSTOP)
+    supervisor.check()
+    ahead[0] = 600.0
+    supervisor.check()
+    for number in (0, 1):
+        os.kill(before[number], signal.SIGCONT)
+    ends = time.monotonic() + 0.5
+    _until(supervisor, lambda: time.monotonic() > ends)
+    assert [_pid(supervisor, number) for number in (0, 1)] == before
+
+
+def test_a_configuration_that_never_ran_is_given_up_where_a_role_cannot_run_with_it(
+    start: Start, programs: dict[Role, str]
+) -> None:
+    programs[Role.WORKER] = REFUSES
+    supervisor = start()
+    with pytest.raises(ConfigError, match="worker-1 cannot run with this configuration"):
+        _until(supervisor, lambda: False)
+
+
+@pytest.mark.parametrize("on_trial", [True, False])
+def test_a_role_that_cannot_run_any_more_ends_no_other(
+    start: Start, programs: dict[Role, str], on_trial: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    supervisor = start(on_trial=on_trial)
+    _until(supervisor, lambda: supervisor.all_serve)
+    for name, value in supervisor._handover.environment.items():
+        monkeypatch.setenv(name, value)
+    receiver, worker = _pid(supervisor, 0), _pid(supervisor, 1)
+    programs[Role.WORKER] = REFUSES
+    os.kill(worker, signal.SIGKILL)
+    _until(supervisor, lambda: any("cannot run with the configuration" in each for each in notices()))
+    programs[Role.WORKER] = SERVES
+    _until(supervisor, lambda: supervisor.all_serve)
+    assert _pid(supervisor, 0) == receiver
+
+
+def test_every_role_ends_with_its_supervisor_also_one_that_is_stopped(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("triaged.daemon.supervisor._PATIENCE_S", 0.3)
+    supervisor = start()
+    _until(supervisor, lambda: supervisor.all_serve)
+    pids = [_pid(supervisor, number) for number in (0, 1)]
+    os.kill(pids[1], signal.SIGSTOP)
+    supervisor.stop()
+    assert not [pid for pid in pids if Path(f"/proc/{pid}").exists()]

@@ -1,0 +1,157 @@
+"""One role as its supervisor sees it: the process, what it said last, how often it died, and why.
+
+Knows how a role is started and ended; when, is the supervisor's decision.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections import deque
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+import structlog
+
+from triaged.daemon.beats import BEAT_VARIABLE, BeatPipe
+from triaged.daemon.handover import Handover
+from triaged.daemon.roles import NAME_VARIABLE, SUPERVISOR_VARIABLE, Role
+
+log = structlog.get_logger()
+
+SILENT_S: Final = 10.0
+"""How long a role may say nothing: it is stopped, or its interpreter hangs."""
+SILENT_AT_WORK_S: Final = 120.0
+"""The same while the process uses the processor: a library may compute for long without letting another thread run."""
+_SUSPECT_S = 3.0
+_AT_WORK_CPU_S = 1.0
+_STABLE_AFTER_S = 30.0
+_LONGEST_PAUSE_S = 15.0
+_LONGEST_PAUSE_REFUSED_S = 60.0
+_REMEMBERED_S = 3600.0
+_TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
+
+
+def command_of(role: Role) -> Sequence[str]:
+    """Return what starts a role."""
+    return [sys.executable, "-m", "triaged.cli", "serve", "--role", role.value]
+
+
+class Member:
+    """One role's process, and its history."""
+
+    def __init__(self, role: Role, name: str) -> None:
+        self.role = role
+        self.name = name
+        self.process: subprocess.Popen[bytes] | None = None
+        self.serves = False
+        self._started = 0.0
+        self._not_before = 0.0
+        self._deaths = 0
+        self._causes: deque[tuple[float, str]] = deque(maxlen=1000)
+        self._beats: BeatPipe | None = None
+        self._heard_at = 0.0
+        self._hung = ""
+        self._cpu_s: float | None = None
+
+    def is_due(self, now: float) -> bool:
+        """Tell whether a role that does not run is to be started."""
+        return now >= self._not_before
+
+    def spawn(self, handover: Handover) -> None:
+        """Start the process."""
+        beats = BeatPipe()
+        environment = {
+            **os.environ,
+            **handover.environment,
+            SUPERVISOR_VARIABLE: str(os.getpid()),
+            NAME_VARIABLE: self.name,
+            BEAT_VARIABLE: str(beats.write_end),
+        }
+        # A session of its own: Ctrl-C reaches the supervisor only, which then ends the roles in order.
+        self.process = subprocess.Popen(
+            command_of(self.role),
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
+            pass_fds=(*handover.descriptors, beats.write_end),
+        )
+        beats.started()
+        self._forget_beats()
+        self._beats = beats
+        self._started = self._heard_at = time.monotonic()
+        self.serves, self._hung, self._cpu_s = False, "", None
+        log.info("role started", role=self.name, pid=self.process.pid)
+
+    def listen(self, now: float) -> None:
+        """Take in what the role has said since."""
+        beat = None if self._beats is None else self._beats.last()
+        if beat is not None:
+            self._heard_at, self._cpu_s = now, None
+            self.serves, self._hung = self.serves or beat.serves, beat.hung
+
+    def excuse(self, now: float) -> None:
+        """Count silence from now on: it was the supervisor that was away."""
+        self._heard_at, self._cpu_s = now, None
+
+    def hangs(self, now: float) -> str:
+        """Return why the process makes no progress and has to be replaced, or nothing."""
+        if self._hung or self.process is None:
+            return self._hung
+        silent_s = now - self._heard_at
+        if silent_s < _SUSPECT_S:
+            return ""
+        if self._cpu_s is None:
+            self._cpu_s = _cpu_s(self.process.pid)
+        if silent_s < SILENT_S:
+            return ""
+        is_at_work = _cpu_s(self.process.pid) - self._cpu_s >= _AT_WORK_CPU_S
+        return "" if is_at_work and silent_s < SILENT_AT_WORK_S else f"said nothing for {silent_s:.0f} s"
+
+    def died(self, cause: str, now: float, *, refused: bool = False) -> float:
+        """Take in that the process is gone; return the pause before the next, which grows while deaths follow close."""
+        self.process = None
+        self._forget_beats()
+        self._causes.append((now, cause))
+        self._deaths = 1 if now - self._started > _STABLE_AFTER_S else self._deaths + 1
+        longest_s = _LONGEST_PAUSE_REFUSED_S if refused else _LONGEST_PAUSE_S
+        pause_s = 0.0 if self._deaths == 1 and not refused else min(2.0 ** (self._deaths - 1), longest_s)
+        self._not_before = now + pause_s
+        return pause_s
+
+    def kill(self) -> None:
+        """End the process at once, also one that is stopped."""
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+
+    def ended(self) -> None:
+        """Take in that the process has ended as it was asked to."""
+        self.process = None
+        self._forget_beats()
+
+    def notice(self, now: float) -> str:
+        """Return what an operator should know of the last hour; nothing where the role never died in it."""
+        while self._causes and now - self._causes[0][0] > _REMEMBERED_S:
+            self._causes.popleft()
+        if not self._causes:
+            return ""
+        times = f"{len(self._causes)} time{'' if len(self._causes) == 1 else 's'}"
+        return f"{self.name} was replaced {times} in the last hour, at last because it {self._causes[-1][1]}"
+
+    def _forget_beats(self) -> None:
+        if self._beats is not None:
+            self._beats.close()
+            self._beats = None
+
+
+def _cpu_s(pid: int) -> float:
+    """Return the processor time of a process (proc(5), fields 14 and 15); none where it is gone."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    return (int(fields[11]) + int(fields[12])) / _TICKS_A_SECOND
