@@ -91,6 +91,7 @@ def _follow_supervisor(stop: threading.Event) -> None:
     def watch() -> None:
         while not stop.wait(1.0):
             if os.getppid() != int(supervisor):
+                stop.set()  # a signal alone is lost where another thread than the main one gets it
                 os.kill(os.getpid(), signal.SIGTERM)
                 return
 
