@@ -69,13 +69,17 @@ class Daemon:
 
     def start(self) -> None:
         """Start the daemon and wait until it receives and shows."""
+        self.launch()
+        until(self.answers, within_s=60, what=f"daemon answers\n{self.tail()}")
+
+    def launch(self) -> None:
+        """Start the daemon and do not wait."""
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "triaged.cli", "serve", "--config", str(self.config)],
                 stdout=log,
                 stderr=log,
             )
-        until(self.answers, within_s=60, what=f"daemon answers\n{self.tail()}")
 
     def answers(self) -> bool:
         """Tell whether both ports are served."""
@@ -112,14 +116,19 @@ class Daemon:
         result: list[dict[str, Any]] = until(done, within_s=within_s, what=f"{studies} studies settled\n{self.tail()}")
         return result
 
+    def role_pids(self) -> dict[int, str]:
+        """Return the process id of every role that runs, and which role it is."""
+        assert self.process is not None
+        try:
+            children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
+            arguments = {int(child): _arguments(int(child)) for child in children}
+        except FileNotFoundError:  # the supervisor is gone
+            return {}
+        return {pid: each[each.index("--role") + 1] for pid, each in arguments.items() if "--role" in each}
+
     def role_pid(self, role: str) -> int:
         """Return the process id of a role."""
-        assert self.process is not None
-        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
-        for child in children:
-            if f"\0--role\0{role}\0" in Path(f"/proc/{child}/cmdline").read_text() + "\0":
-                return int(child)
-        raise AssertionError(f"no process of role {role}")
+        return next(pid for pid, name in self.role_pids().items() if name == role)
 
     def tail(self) -> str:
         """Return the end of the log, for the message of a failed test."""
@@ -128,6 +137,14 @@ class Daemon:
     def send(self, *paths: Path) -> None:
         """Send files by DCMTK's dcmsend, which negotiates the syntax that each file has."""
         dcmsend("127.0.0.1", self.dicom_port, "TRIAGED", paths)
+
+
+def _arguments(pid: int) -> list[str]:
+    """Return the command line of a process; nothing of one that has just ended."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text().split("\0")
+    except (FileNotFoundError, ProcessLookupError):
+        return []
 
 
 def new_daemon(folder: Path, **settings: Any) -> Daemon:

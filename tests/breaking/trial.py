@@ -76,6 +76,10 @@ class Trial:
             self.broken.append(promise)
             self.say(f"BROKEN: {promise}")
 
+    def number(self, figure: str) -> float:
+        """Return a figure that is a number; 0 where nothing was counted."""
+        return float(self.figures.get(figure, 0))
+
     def say(self, what: str) -> None:
         """Print one line of progress."""
         if self.is_told:

@@ -15,7 +15,7 @@ def test_a_role_without_its_supervisor_stops_even_where_the_signal_wakes_nobody(
 ) -> None:
     stop, signalled = threading.Event(), threading.Event()
     monkeypatch.setenv(roles.SUPERVISOR_VARIABLE, str(os.getpid()))  # not the parent of this process
-    monkeypatch.setattr(roles.os, "kill", lambda pid, number: signalled.set())
+    monkeypatch.setattr("triaged.daemon.roles.os.kill", lambda pid, number: signalled.set())
     roles._follow_supervisor(stop)
     assert stop.wait(20)
     assert signalled.wait(20)
