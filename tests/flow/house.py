@@ -126,7 +126,7 @@ class House:
     """All rooms on one store."""
 
     def __init__(self, database: Database, folder: Path, triage: TriageOptions = TRIAGE) -> None:
-        self.database, self.triage_options, self._placing = database, triage, ranking_policy(triage)
+        self.database, self.triage_options, self.placing = database, triage, ranking_policy(triage)
         self.now = START
         self.folder = folder
         self.pipeline = FakePipeline()
@@ -137,13 +137,13 @@ class House:
         self.studies, self.outbox, self.worklist = Studies(database), Outbox(database), Worklist(database)
         self.peers = Peers(database)
         self.spool = Spool(folder / "spool", reserve_mb=0)
-        self.intake = Intake(self.studies, self.studies, self.spool, ranking_policy=self._placing, receiver="receiver")
+        self.intake = Intake(self.studies, self.studies, self.spool, ranking_policy=self.placing, receiver="receiver")
         self._assembler = Assembler(
             self.studies,
             self.studies,
             is_whole=self.is_whole,
             options=CompletionOptions(),
-            ranking_policy=self._placing,
+            ranking_policy=self.placing,
         )
         self._courier = self.courier(self.pacs)
 
@@ -235,7 +235,7 @@ class House:
 
     def requeue(self, study: int) -> None:
         """Have a study scored again, as an administrator would."""
-        self.studies.requeue(f"1.2.{study}", ranking=self._placing, now=self.now)
+        self.studies.requeue(f"1.2.{study}", ranking=self.placing, now=self.now)
 
     def keeping(self, guard: GuardOptions | None = None, reference: float | None = None) -> PolicyKeeping:
         """Return what the clock keeps the list under the policy with, as after a start."""
@@ -244,7 +244,7 @@ class House:
 
     def readers(self) -> Readers:
         """Return what takes the actions of readers."""
-        return Readers(Actions(self.database), ranking_policy=self._placing)
+        return Readers(Actions(self.database), ranking_policy=self.placing)
 
     def deliver(self, courier: Courier | None = None) -> int:
         """Deliver all that is due; return how many objects were tried."""

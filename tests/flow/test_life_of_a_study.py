@@ -209,11 +209,11 @@ def test_a_study_that_keeps_failing_ends_as_failed_and_says_so(house: House) -> 
     house.assemble()
     for _ in range(3):
         analyst = house.analyst()
-        analyst.put_back(house.claim(analyst), "ValueError", clock=house.clock)
+        analyst.count_and_put_back(house.claim(analyst), "ValueError", clock=house.clock)
         house.later(60)
     house.score()
     assert house.entry(1).state is State.FAILED
-    assert "3 attempts" in house.entry(1).reason
+    assert "gave up after 3 attempts: attempts 1, 2, 3: ValueError" in house.entry(1).reason
 
 
 def test_a_study_that_breaks_even_the_choice_of_its_series_ends_as_failed(
@@ -231,7 +231,7 @@ def test_a_study_that_breaks_even_the_choice_of_its_series_ends_as_failed(
         claim = house.claim(analyst)
         with pytest.raises(ValueError, match="a bug"):
             analyst.analyse(claim, clock=house.clock)
-        analyst.put_back(claim, "ValueError", clock=house.clock)
+        analyst.count_and_put_back(claim, "ValueError", clock=house.clock)
         house.later(60)
 
     house.score()

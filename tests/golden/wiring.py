@@ -309,7 +309,7 @@ class Clinic:
         try:
             analyst.analyse(claim, clock=self.clock)
         except RuntimeError as error:
-            analyst.put_back(claim, type(error).__name__, clock=self.clock)
+            analyst.count_and_put_back(claim, type(error).__name__, clock=self.clock)
 
     def requeue(self, uid: str) -> None:
         """Have a study scored again."""

@@ -18,11 +18,14 @@ from triaged.dimse.priority_scu import OrderPriorities, Source
 from triaged.steps.assemble import Assembler
 from triaged.steps.policy_keeping import PolicyKeeping
 from triaged.steps.priorities import RequestPriorityLookUp
+from triaged.steps.recover import Recovery
 from triaged.store.listing.policies import Policies
 from triaged.store.listing.priorities import Priorities
 from triaged.store.listing.rankings import Rankings
 from triaged.store.studies.claims import Claims
 from triaged.store.studies.completion import Completion
+from triaged.store.studies.failures import Failures
+from triaged.store.studies.history import History
 
 log = structlog.get_logger()
 
@@ -31,6 +34,7 @@ _REAP_S = 5.0
 _TIME_S = 5.0
 _LOOK_S = 60.0
 _ASK_S = 1.0
+_RECOVER_S = 20.0
 _ASKED_AT_ONCE = 20
 _MOST_S = 300.0
 """How long a job may take for a round, the slowest one being a new order for a whole list."""
@@ -48,12 +52,13 @@ def tick(rooms: Rooms, stop: threading.Event, progress: Progress) -> None:
 def _jobs(rooms: Rooms, stop: threading.Event) -> list[Job]:
     ledgers, options = (Completion(rooms.database), Claims(rooms.database)), rooms.config.completion.options()
     assembler = Assembler(*ledgers, is_whole=is_whole, options=options, ranking_policy=policy(rooms.config))
-    keeping = _keeping(rooms)
+    keeping, recovery = _keeping(rooms), _recovery(rooms)
     jobs = [
         _job("completing studies", _TICK_S, lambda: assembler.tick(now=clock())),
         _job("taking back expired leases", _REAP_S, lambda: assembler.reap(now=clock())),
         _job("ranking as time passes", _TIME_S, lambda: keeping.tick(now=clock())),
         _job("watching the order", _LOOK_S, lambda: keeping.look(now=clock())),
+        _job("queueing again after outages", _RECOVER_S, lambda: recovery.tick(now=clock())),
     ]
     look_up = _look_up(rooms)
     if look_up is not None:
@@ -98,3 +103,8 @@ def _keeping(rooms: Rooms) -> PolicyKeeping:
         guard=section.guard.options() if section.guard.enabled else None,
         reference=section.guard.reference_share,
     )
+
+
+def _recovery(rooms: Rooms) -> Recovery:
+    ledgers = Failures(rooms.database), History(rooms.database), Completion(rooms.database)
+    return Recovery(*ledgers, rooms.spool, policy(rooms.config))

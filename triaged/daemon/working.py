@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
 
 import structlog
 
@@ -26,6 +29,11 @@ _LOOK_S = 120.0
 """How long the worker may look for a study; it waits for the store where that is slow."""
 _GIVE_UP_S = 60.0
 """How long it may take to put a study back that took too long, before the supervisor ends the process."""
+_LAST_MOMENT_S = 2.0
+"""How long a worker that is asked to end may go on with its study; the supervisor waits a little longer."""
+
+_PutBack = Callable[[], bool]
+"""Puts a study back, and says so; to be tried again where the store is away."""
 
 
 def work(rooms: Rooms, name: str, stop: threading.Event, progress: Progress) -> None:
@@ -40,37 +48,65 @@ def work(rooms: Rooms, name: str, stop: threading.Event, progress: Progress) -> 
         claim = or_wait(lambda: analyst.claim(clock=clock), stop)
         if claim is not None:
             with getting_on.during("one study", rooms.config.worker.longest_s + _GIVE_UP_S):
-                _analyse(rooms, analyst, claim)
+                put_back = _analyse(rooms, analyst, claim, stop)
+            while not or_wait(put_back, stop) and not stop.is_set():
+                getting_on()
         else:
             stop.wait(IDLE_S)
 
 
-def _analyse(rooms: Rooms, analyst: Analyst, claim: Claim) -> None:
+def _analyse(rooms: Rooms, analyst: Analyst, claim: Claim, stop: threading.Event) -> _PutBack:
+    """Score a study; return how it goes back to the queue, which is for nothing where the analysis came to an end."""
+    longest_s = rooms.config.worker.longest_s
     try:
-        with _kept_alive(rooms, claim), _given_up_after(rooms.config.worker.longest_s, analyst, claim):
+        with _kept_alive(rooms, analyst, claim, stop), _given_up_after(longest_s, analyst, claim):
             analyst.analyse(claim, clock=clock)
+            return lambda: True
+    except TryLater as later:  # neither a result nor a reason could be written: the study waits for the store with us
+        put_back, why = analyst.put_back, str(later)
     except Exception as error:  # the one broad except: a bug must end a study, not the worker
         log.exception("analysis failed", study_instance_uid=claim.study_uid.value)
-        with skip_if_unreachable():
-            analyst.put_back(claim, type(error).__name__, clock=clock)
+        put_back, why = analyst.count_and_put_back, _described(error)
+
+    def back() -> bool:
+        put_back(claim, why, clock=clock)
+        return True
+
+    return back
 
 
 @contextmanager
-def _kept_alive(rooms: Rooms, claim: Claim) -> Iterator[None]:
-    """Extend the lease while the worker computes, so that a short lease does not punish a long study."""
+def _kept_alive(rooms: Rooms, analyst: Analyst, claim: Claim, stop: threading.Event) -> Iterator[None]:
+    """Extend the lease while the worker computes, so that a short lease does not punish a long study.
+
+    A worker that is asked to end gives its study back, where that takes longer than a moment: being ended with it in
+    hand would look as if the study had ended the worker.
+    """
     done = threading.Event()
     lease_s, claims = rooms.config.worker.lease_s, Claims(rooms.database)
 
     def extend() -> None:
-        while not done.wait(lease_s / 3):
-            try:
-                claims.extend(claim, lease_s=lease_s, now=clock())
-            except StaleClaim:
-                return  # commit will find out, and drop the result
-            except TryLater as later:
-                log.warning("lease not extended", why=str(later), study_instance_uid=claim.study_uid.value)
+        try:
+            claims.extend(claim, lease_s=lease_s, now=clock())
+        except TryLater as later:
+            log.warning("lease not extended", why=str(later), study_instance_uid=claim.study_uid.value)
 
-    thread = threading.Thread(target=extend, name="lease", daemon=True)
+    def watch() -> None:
+        extended = time.monotonic()
+        while not done.wait(IDLE_S):
+            if stop.is_set() and not done.wait(_LAST_MOMENT_S):
+                with skip_if_unreachable():
+                    analyst.put_back(claim, "the worker was asked to end", clock=clock)
+                return
+            if time.monotonic() - extended > lease_s / 3:
+                extended = time.monotonic()
+                extend()
+
+    def watch_until_stale() -> None:
+        with suppress(StaleClaim):  # commit will find out, and drop the result
+            watch()
+
+    thread = threading.Thread(target=watch_until_stale, name="lease", daemon=True)
     thread.start()
     try:
         yield
@@ -93,7 +129,7 @@ def _given_up_after(longest_s: float, analyst: Analyst, claim: Claim) -> Iterato
         log.error("analysis takes too long, ending the worker", study_instance_uid=claim.study_uid.value, s=longest_s)
         try:
             with skip_if_unreachable():
-                analyst.put_back(claim, f"took longer than worker.longest_s, {longest_s:.0f} s", clock=clock)
+                analyst.count_and_put_back(claim, f"took longer than worker.longest_s, {longest_s:.0f} s", clock=clock)
         finally:
             os._exit(TOO_LONG_EXIT_CODE)
 
@@ -102,6 +138,13 @@ def _given_up_after(longest_s: float, analyst: Analyst, claim: Claim) -> Iterato
         yield
     finally:
         done.set()
+
+
+def _described(error: Exception) -> str:
+    """Say what broke and where, without the error's own words: they may quote what a sender wrote."""
+    frames = traceback.extract_tb(error.__traceback__)
+    ours = [frame for frame in frames if "triaged" in Path(frame.filename).parts] or frames
+    return f"{type(error).__name__} in {Path(ours[-1].filename).name}, line {ours[-1].lineno}"
 
 
 def _analyst(rooms: Rooms, name: str) -> Analyst:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -17,20 +18,22 @@ from triaged.errors import TryLater, UnreadableStudy
 from triaged.study.assessment import ReasonCode
 from triaged.study.kinds import DEFLATED
 
+_ABOUT_THE_FILE = (errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EACCES, errno.EPERM, errno.ELOOP, errno.EIO)
+
 
 def read_header_only(path: Path) -> Dataset:
     """Return a data set without pixels, its class and identity completed from the file meta information.
 
     Raises:
-        UnreadableStudy: it is no DICOM file.
-        TryLater: the disk fails.
+        UnreadableStudy: it is no DICOM file, or the file is gone or cannot be read.
+        TryLater: the operating system refuses for a reason that has nothing to do with this file.
     """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return _with_identity(dcmread(path, stop_before_pixels=True))
     except DAMAGED as error:
-        _require_disk(path, error)
+        _blame(path, error)
         raise UnreadableStudy(
             ReasonCode.CORRUPT, f"expected a DICOM file, found {type(error).__name__} in {path.name}"
         ) from error
@@ -72,7 +75,7 @@ def stored_frames(path: Path, header: Dataset, indices: Sequence[int] | None = N
         # a panic in a decoder written in Rust (pylibjpeg-rle) is no Exception, and would take the worker down
         if not isinstance(error, DAMAGED) and type(error).__name__ != "PanicException":
             raise
-        _require_disk(path, error)
+        _blame(path, error)
         raise undecodable(path, "pixels that can be decoded", f"{type(error).__name__}: {error}") from error
 
 
@@ -81,7 +84,14 @@ def undecodable(path: Path, expected: str, found: str) -> UnreadableStudy:
     return UnreadableStudy(ReasonCode.UNDECODABLE, f"expected {expected}, found {found} in {path.name}")
 
 
-def _require_disk(path: Path, error: BaseException) -> None:
-    """Tell the operating system's errors, which carry a number, from those that pydicom raises on odd content."""
-    if isinstance(error, OSError) and error.errno is not None:
-        raise TryLater(f"expected to read {path.name}, found: {error.strerror}") from error
+def _blame(path: Path, error: BaseException) -> None:
+    """Tell the operating system's errors, which carry a number, from those that pydicom raises on odd content.
+
+    Whether a file that is gone was lost, or all files are away with their file system, is for those to see who know it.
+    """
+    if not isinstance(error, OSError) or error.errno is None:
+        return
+    words = f"expected to read {path.name}, found: {error.strerror}"
+    if error.errno in _ABOUT_THE_FILE:
+        raise UnreadableStudy(ReasonCode.FILE_LOST, words) from error
+    raise TryLater(words) from error

@@ -112,6 +112,17 @@ class Spool:
             raise ValueError(f"expected a path inside the spool, found one that leads out of it: {relative!r}")
         return path
 
+    def sha256(self, relative: str) -> str | None:
+        """Return the digest of a kept data set, without its file meta information; None where it cannot be read."""
+        self.absolute(relative)
+        with self._root.opened() as tree:
+            try:
+                with tree.open(relative) as file:
+                    file.seek(_meta_length(file.read(144)))
+                    return hashlib.file_digest(file, "sha256").hexdigest()
+            except OSError:
+                return None
+
     def is_whole(self, relative: str, size_bytes: int | None) -> bool:
         """Tell whether a kept file is there with as many bytes as were kept, or with any where that is not known."""
         self.absolute(relative)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import assert_never
+from typing import Protocol, assert_never
 
 import structlog
 from pydicom.dataset import Dataset
@@ -33,13 +33,19 @@ from triaged.study.assessment import Assessed, Assessment, Failed, OutOfScope, R
 from triaged.study.kinds import ObjectKind
 from triaged.study.ranking import Ranking
 from triaged.study.ranking_input import Compared
-from triaged.study.records import Claim, Prior, Series
+from triaged.study.records import Claim, Prior, Series, Strike
 from triaged.study.uids import SeriesUID
 from triaged.triage.follow_up import FollowUp
 from triaged.triage.ordering import place
 from triaged.triage.scheme import TriageOptions
 
 log = structlog.get_logger()
+
+
+class _GiveBack(Protocol):
+    """How the store takes a claimed study back."""
+
+    def __call__(self, claim: Claim, *, not_before: datetime, why: str, now: datetime) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +85,7 @@ class Analyst:
         self._placing = ranking_policy(triage)
         self._options = options
         self._destinations = destinations
+        self._is_hindered = False
 
     @property
     def engines(self) -> tuple[str, ...]:
@@ -86,14 +93,24 @@ class Analyst:
         return tuple(each.engine.name for each in self._examinations)
 
     def claim(self, *, clock: Clock) -> Claim | None:
-        """Take the most urgent study that waits, or None."""
+        """Take the most urgent study that waits, or None.
+
+        Raises:
+            TryLater: the store or the spool is away. Where a study had to be put back, a file has to be begun first, so
+                that studies are not read again and again for results that cannot be kept.
+        """
+        if self._is_hindered:
+            self._spool.check_reserve()
+            self._spool.check_writable()
+            self._is_hindered = False
+        self._spool.check_present()
         return self._claims.claim_next(self._worker, lease_s=self._options.lease_s, now=clock())
 
     def analyse(self, claim: Claim, *, clock: Clock) -> None:
         """Score a claimed study and commit the result; a claim that went stale meanwhile leaves no trace.
 
         Raises:
-            Exception: anything unforeseen; the caller hands it to `put_back`.
+            Exception: anything unforeseen; the caller hands it to `count_and_put_back`.
         """
         started = clock()
         fields = {"study_instance_uid": claim.study_uid.value, "revision": claim.revision, "attempt": claim.attempt}
@@ -106,6 +123,7 @@ class Analyst:
             log.info("result dropped, the study changed meanwhile", why=str(stale), **fields)
             return
         except TryLater as later:
+            self._is_hindered = True
             self.put_back(claim, str(later), clock=clock)
             return
         log.info(
@@ -118,16 +136,26 @@ class Analyst:
         )
 
     def put_back(self, claim: Claim, why: str, *, clock: Clock) -> None:
-        """Return a study to the queue after something unforeseen; it waits a little before the next attempt."""
-        wait = timedelta(seconds=self._options.retry_wait_s * claim.attempt)
+        """Return a study to the queue that has nothing to do with why its analysis ended; this costs it no attempt."""
+        self._put_back(self._claims.retry_later, claim, why, waits=1, clock=clock)
+
+    def count_and_put_back(self, claim: Claim, why: str, *, clock: Clock) -> None:
+        """Return a study to the queue whose analysis failed by itself; after `max_attempts` of these it is given up.
+
+        `why` is shown on the list in the end: no patient attribute.
+        """
+        self._put_back(self._claims.strike, claim, why, waits=len(claim.strikes) + 1, clock=clock)
+
+    def _put_back(self, give_back: _GiveBack, claim: Claim, why: str, *, waits: int, clock: Clock) -> None:
+        not_before = clock() + timedelta(seconds=self._options.retry_wait_s * waits)
         log.warning("analysis put back", study_instance_uid=claim.study_uid.value, why=why, attempt=claim.attempt)
         try:
-            self._claims.retry_later(claim, not_before=clock() + wait, why=why, now=clock())
+            give_back(claim, not_before=not_before, why=why, now=clock())
         except StaleClaim as stale:
             log.info("nothing to put back", study_instance_uid=claim.study_uid.value, why=str(stale))
 
     def _assess(self, claim: Claim, clock: Clock) -> _Outcome:
-        if claim.attempt > self._options.max_attempts:
+        if len(claim.strikes) >= self._options.max_attempts:
             return self._given_up(claim)
         examination, choice = first_that_accepts(self._examinations, claim.series)
         if choice.chosen is None:
@@ -141,6 +169,7 @@ class Analyst:
             instances = [self._spool.absolute(instance.path) for instance in choice.chosen.instances]
             analysis = examination.read(instances, still_alive)
         except UnreadableStudy as error:
+            self._spool.check_present()  # a file is lost only where the others are there
             return self._declined(claim, examination, choice, Reason(ReasonCode(error.code), error.detail))
         return self._assessed(claim, examination, choice, analysis)
 
@@ -158,7 +187,7 @@ class Analyst:
 
     def _given_up(self, claim: Claim) -> _Outcome:
         """Return a failure without looking at the study again, whichever part of it broke every attempt."""
-        detail = f"gave up after {self._options.max_attempts} attempts; the history holds the reason of each"
+        detail = f"gave up after {len(claim.strikes)} attempts: {_causes(claim.strikes)}"
         reason = Reason(ReasonCode.GAVE_UP, detail)
         assessment = Failed(reason)
         provenance = self._provenance(claim, self._examinations[0].engine, None, outcome=reason.code)
@@ -185,7 +214,7 @@ class Analyst:
             try:
                 return read_header_only(self._spool.absolute(instance.path))
             except UnreadableStudy:
-                continue
+                self._spool.check_present()
         return None
 
     def _place(self, claim: Claim, assessment: Assessment, follow_up: FollowUp | None = None) -> Ranking:
@@ -230,6 +259,15 @@ class Analyst:
             compared=outcome.compared,
             now=now,
         )
+
+
+def _causes(strikes: Sequence[Strike]) -> str:
+    """Say why each attempt ended, those with one cause together."""
+    numbers: dict[str, list[str]] = {}
+    for strike in strikes:
+        numbers.setdefault(strike.cause, []).append(str(strike.attempt))
+    said = (f"attempt{'s' if len(of) > 1 else ''} {', '.join(of)}: {cause}" for cause, of in numbers.items())
+    return "; ".join(said)
 
 
 def _compares(prior: Prior | None, earlier: Earlier | None, follows: Followed | None) -> str:

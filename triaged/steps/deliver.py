@@ -7,6 +7,7 @@ from typing import assert_never
 
 import structlog
 
+from triaged.errors import TryLater
 from triaged.spool.files import Spool
 from triaged.steps.errand import Clock, DeliveryOptions, Errand, Fields, Words, backoff_s
 from triaged.steps.negotiate import Destination, Negotiator, refusal
@@ -49,8 +50,13 @@ class Courier(Errand[OutboxItem]):
         self._unanswered = 0
 
     def run_next(self, *, clock: Clock) -> bool:
-        """Send the oldest object that is due, or record that the destination refuses its class; False: none is due."""
+        """Send the oldest object that is due, or record that the destination refuses its class; False: none is due.
+
+        Raises:
+            TryLater: the store or the spool is away; nothing is taken from the outbox then.
+        """
         self._negotiate_where_due(clock)
+        self._spool.check_present()
         return super().run_next(clock=clock)
 
     def _do(self, item: OutboxItem, clock: Clock) -> SendOutcome:
@@ -66,7 +72,11 @@ class Courier(Errand[OutboxItem]):
                 answer = asked
             if answer.refuses(sop_class_uid):
                 return Refused(refusal(answer, sop_class_uid), final=True)
-        (outcome,) = self._sender.send([self._outgoing(item)], self._destination.peer)
+        try:
+            outgoing = self._outgoing(item)
+        except TryLater as later:
+            return Unreachable(str(later))
+        (outcome,) = self._sender.send([outgoing], self._destination.peer)
         if isinstance(outcome, Refused):
             self._ask_soon(clock())
         return outcome

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 class AnalyseOptions:
     """`lease_s`: how long a worker may be silent before its study is given to another.
 
-    `max_attempts`: how often a study is tried before it ends as FAILED (one that kills its worker must not do so for
-    ever); `retry_wait_s`: the wait before the next attempt, times the attempts so far.
+    `max_attempts`: how many attempts may fail by the study itself before it ends as FAILED (one that kills its worker
+    must not do so for ever); what was unavailable counts against no study. `retry_wait_s`: the wait before the next
+    attempt, times the attempts that failed so far.
     """
 
     lease_s: float = 300.0

@@ -13,7 +13,7 @@ from typing import Any
 import structlog
 
 from triaged.dicom.files import read_header_only
-from triaged.errors import TryLater, UnreadableStudy
+from triaged.errors import UnreadableStudy
 from triaged.exams.exam import Earlier
 from triaged.results.instance import ResultObject
 from triaged.results.provenance import Provenance, Referenced
@@ -63,12 +63,16 @@ class Publisher:
         """Return an earlier study with its view, as `recall` makes it of its bytes; None where there is none to draw.
 
         A view that is broken or gone costs the picture of the comparison, never the study.
+
+        Raises:
+            TryLater: the spool is away.
         """
         if prior is None:
             return None
         try:
             return Earlier(prior, recall(self._spool.absolute(prior.coronal_path).read_bytes()))
         except (OSError, ValueError) as error:
+            self._spool.check_present()
             fields = {"study_instance_uid": study_uid.value, "prior_study_instance_uid": prior.study_uid}
             log.warning("no comparison, the view of the prior cannot be read", why=str(error), **fields)
             return None
@@ -93,7 +97,8 @@ class Publisher:
         for report in reports:
             try:
                 header = read_header_only(self._spool.absolute(report.path))
-            except (UnreadableStudy, TryLater) as error:
+            except UnreadableStudy as error:
+                self._spool.check_present()
                 log.warning("earlier report not named, it cannot be read", path=report.path, why=str(error))
                 continue
             replaced.append(Referenced(report.sop_class_uid, report.sop_instance_uid, str(header.SeriesInstanceUID)))

@@ -28,6 +28,7 @@ class ReasonCode(StrEnum):
     UNDECODABLE = "undecodable-pixels"
     NO_LUNGS = "no-lungs"
     LUNG_NOT_SEGMENTED = "lung-not-segmented"
+    FILE_LOST = "file-lost"
     GAVE_UP = "gave-up"
 
 

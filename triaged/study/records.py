@@ -123,8 +123,19 @@ class Candidate:
 
 
 @dataclass(frozen=True, slots=True)
+class Strike:
+    """An attempt to analyse a study that counts against it, and why it ended; no patient attribute."""
+
+    attempt: int
+    cause: str
+
+
+@dataclass(frozen=True, slots=True)
 class Claim:
-    """The right to analyse one revision of a study until the lease ends; made only by the store's `claim_next`."""
+    """The right to analyse one revision of a study until the lease ends; made only by the store's `claim_next`.
+
+    `attempt` counts the claims of this revision; `strikes` are those attempts that the study itself is to blame for.
+    """
 
     study_uid: StudyUID
     revision: int
@@ -134,6 +145,7 @@ class Claim:
     ready_at: datetime
     order_priority: RequestPriority
     series: tuple[Series, ...]
+    strikes: tuple[Strike, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

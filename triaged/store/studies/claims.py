@@ -1,16 +1,17 @@
-"""Who is analysing which revision of which study, and until when.
+"""Who is analysing which revision of which study, and until when; what of that counts against a study.
 
 A claim is owned by (worker, revision, attempt): whoever comes back after its lease was taken away finds another owner.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, select
+from sqlalchemy import Connection, Row, Select, insert, select, update
 
 from triaged.errors import StaleClaim
 from triaged.store.posting.leases import Leases, claim
@@ -19,7 +20,11 @@ from triaged.store.tables.database import Ledger
 from triaged.store.tables.rows import locked_study, record_event, series_of, study_uid_of
 from triaged.study.lifecycle import Event, State, after
 from triaged.study.ranking import RequestPriority
-from triaged.study.records import Claim
+from triaged.study.records import Claim, Strike
+
+UNTRIED: Mapping[str, Any] = {"attempts": 0, "strikes": "[]", "not_before": None}
+"""The columns of a revision that nobody has claimed yet."""
+_SUSPECT_WAIT = timedelta(seconds=10)
 
 
 class Claims(Ledger):
@@ -41,9 +46,16 @@ class Claims(Ledger):
             return replace(claim, lease_expires_at=STUDIES.extend(connection, study.id, lease_s=lease_s, now=now))
 
     def retry_later(self, claim: Claim, *, not_before: datetime, why: str, now: datetime) -> None:
-        """Put a study back into the queue, not to be claimed before `not_before`."""
+        """Put a study back into the queue, not to be claimed before `not_before`; nothing counts against it."""
         with self._database.begin() as connection:
             study = owned_study(connection, claim)
+            _release(connection, study, Event.RETRY_LATER, not_before=not_before, detail=why, now=now)
+
+    def strike(self, claim: Claim, *, not_before: datetime, why: str, now: datetime) -> None:
+        """Put a study back as `retry_later` does, and count the attempt against it."""
+        with self._database.begin() as connection:
+            study = owned_study(connection, claim)
+            _strike(connection, study, why)
             _release(connection, study, Event.RETRY_LATER, not_before=not_before, detail=why, now=now)
 
     def release(self, worker: str, *, now: datetime) -> int:
@@ -65,8 +77,7 @@ class Claims(Ledger):
         with self._database.begin() as connection:
             studies = connection.execute(lost, parameters).all()
             for study in studies:
-                detail = f"attempt {study.attempts}: {study.worker} {why}"
-                _release(connection, study, Event.LEASE_EXPIRED, not_before=None, detail=detail, now=now)
+                _lost(connection, study, why, now)
         return len(studies)
 
 
@@ -100,7 +111,37 @@ def _claimed(connection: Connection, study: Row[Any], worker: str, *, lease_s: f
         ready_at=study.ready_at,
         order_priority=RequestPriority(study.order_priority),
         series=series_of(connection, study.id),
+        strikes=_strikes(study),
     )
+
+
+def _lost(connection: Connection, study: Row[Any], why: str, now: datetime) -> None:
+    """Put back a study whose worker is gone, which counts against it only where it is the suspect.
+
+    It is where the worker that died last on this store died with it too, in the same revision: whoever ends processes
+    at random, or switches the machine off, seldom meets one study twice in a row. Then it also waits for a moment, so
+    that others come first and show whether workers die with them as well.
+    """
+    last = connection.execute(_LAST_DEATH).first()
+    is_suspect = last is not None and (last.study_id, last.revision) == (study.id, study.revision)
+    death = {"study_id": study.id, "revision": study.revision, "worker": study.worker, "at": now}
+    connection.execute(insert(schema.worker_death), death)
+    detail, not_before = f"attempt {study.attempts}: {study.worker} {why}", None
+    if is_suspect:
+        strikes = _strike(connection, study, f"its worker {why}")
+        detail, not_before = f"{detail}, as the last one that did, with this study", now + strikes * _SUSPECT_WAIT
+    _release(connection, study, Event.LEASE_EXPIRED, not_before=not_before, detail=detail, now=now)
+
+
+def _strikes(study: Row[Any]) -> tuple[Strike, ...]:
+    return tuple(Strike(*each) for each in json.loads(study.strikes))
+
+
+def _strike(connection: Connection, study: Row[Any], cause: str) -> int:
+    """Count the present attempt against a study, whose row is locked; return how many count now."""
+    strikes = [*json.loads(study.strikes), [study.attempts, cause]]
+    connection.execute(update(_study).where(_study.c.id == study.id).values(strikes=json.dumps(strikes)))
+    return len(strikes)
 
 
 def _release(
@@ -121,3 +162,5 @@ _NEXT_LOCKED = (
     .limit(1)
     .with_for_update(key_share=True, skip_locked=True)
 )
+_death = schema.worker_death
+_LAST_DEATH = select(_death.c.study_id, _death.c.revision).order_by(_death.c.id.desc()).limit(1)

@@ -10,6 +10,7 @@ from sqlalchemy import Row, func, select, update
 from triaged.errors import StaleClaim
 from triaged.store.listing import order
 from triaged.store.listing.rankings import Where, placed
+from triaged.store.studies.claims import UNTRIED
 from triaged.store.tables import schema
 from triaged.store.tables.database import Database, Ledger
 from triaged.store.tables.rows import known_study, locked_study, record_event, series_of, study_uid_of
@@ -59,17 +60,20 @@ class Completion(Ledger):
                 raise StaleClaim(f"expected {study_uid} RECEIVING at revision {revision}, found {found}")
             state = after(State.RECEIVING, Event.COMPLETE)
             ready_at = now if study.ready_at is None else study.ready_at
-            values = {"state": state, "ready_at": ready_at, "attempts": 0, "not_before": None}
+            values = {"state": state, "ready_at": ready_at, **UNTRIED}
             connection.execute(update(schema.study).where(schema.study.c.id == study.id), values)
             place = placed(connection, study, ranking, now=now, state=state, since=ready_at)
             if study.result_id is None or order.higher(study, place):
                 order.place(connection, study, place, cause=cause, now=now)
             record_event(connection, study, Event.COMPLETE, cause, after=state, now=now)
 
-    def requeue(self, study_uid: str, *, ranking: Where, now: datetime) -> None:
+    def requeue(
+        self, study_uid: str, *, ranking: Where, now: datetime, cause: str = "requeued", why: str = "requeued by hand"
+    ) -> None:
         """Have a study that has a result scored again; it does not sink meanwhile.
 
-        The revision grows, so that a result still on its way from before is stale.
+        The revision grows, so that a result still on its way from before is stale. `cause` is recorded with the order,
+        `why` with the study.
 
         Raises:
             UnknownStudy: there is no such study.
@@ -78,12 +82,12 @@ class Completion(Ledger):
         with self._database.begin() as connection:
             study = known_study(connection, study_uid)
             state, revision = after(State(study.state), Event.REQUEUED), study.revision + 1
-            values = {"state": state, "revision": revision, "attempts": 0, "not_before": None}
+            values = {"state": state, "revision": revision, **UNTRIED}
             connection.execute(update(schema.study).where(schema.study.c.id == study.id), values)
             place = placed(connection, study, ranking, now=now, state=state)
             if order.higher(study, place):
-                order.place(connection, study, place, cause="requeued", now=now)
-            record_event(connection, study, Event.REQUEUED, "requeued by hand", after=state, revision=revision, now=now)
+                order.place(connection, study, place, cause=cause, now=now)
+            record_event(connection, study, Event.REQUEUED, why, after=state, revision=revision, now=now)
 
 
 def _candidate(study: Row[Any], associations: Row[Any] | None, series: tuple[Series, ...]) -> Candidate:

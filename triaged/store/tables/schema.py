@@ -10,7 +10,7 @@ from sqlalchemy import CheckConstraint, Column, Float, ForeignKey, Index, Intege
 from triaged.store.tables.columns import BYTE_ORDERED, WHOLE, Instant, PeerText, metadata
 from triaged.store.tables.deliveries import commitment_report, negotiated, outbox, push, push_receiver
 from triaged.store.tables.history import action, event, policy, reorder
-from triaged.store.tables.keeping import spool
+from triaged.store.tables.housekeeping import spool, worker_death
 from triaged.store.tables.people import account, session, sign_in_attempt
 
 __all__ = [
@@ -38,6 +38,7 @@ __all__ = [
     "sign_in_attempt",
     "spool",
     "study",
+    "worker_death",
 ]
 
 _OPEN = text("closed_at IS NULL")
@@ -63,7 +64,10 @@ study = Table(
     Column("conflicts", Integer, nullable=False),
     Column("worker", Text),
     Column("lease_expires_at", Instant),
+    # How often this revision was claimed; with worker and revision it says whose a claim is.
     Column("attempts", Integer, nullable=False),
+    # Which of the attempts count against the study, and why: [attempt, cause] of each, in JSON.
+    Column("strikes", Text, nullable=False, server_default="[]"),
     Column("not_before", Instant),
     Column("lane", Integer, nullable=False),
     Column("triage_class", Text, nullable=False),
