@@ -69,6 +69,7 @@ def test_nobody_leaves_in_the_middle_of_its_work_nor_just_after_it() -> None:
 def test_who_has_just_come_is_given_time_to_begin() -> None:
     house = House(SlotLimits(associations=1, per_peer=1, wait_s=0.0))
     house.fill("10.0.0.1")
+    house.now += 1
     assert house.associate("new", "10.0.0.2") is None
     house.now += 1
     assert house.associate("new", "10.0.0.2") is not None

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import structlog
 
+from triaged.daemon.heap import give_memory_back
 from triaged.daemon.progress import Progress
 from triaged.daemon.rooms import Rooms, clock, policy, skip_if_unreachable
 from triaged.dimse.scp import Receiver
@@ -28,6 +29,7 @@ _ACCEPT_S = 60.0
 
 def receive(rooms: Rooms, name: str, stop: threading.Event, progress: Progress) -> None:
     """Take in what senders store until `stop` is set."""
+    give_memory_back()
     with skip_if_unreachable():  # who sends meanwhile is told to come again
         rooms.spool.sweep_parts(older_than=clock() - _SWEEP_AFTER)
     Reception(rooms.database).close_orphans(name, now=clock())

@@ -22,8 +22,8 @@ from triaged.study.uids import SeriesUID, SOPInstanceUID, StudyUID
 OWN_MANUFACTURER = "triaged"
 """Manufacturer of the objects we write, and what their Manufacturer's Model Name begins with."""
 
-_INFLATE_AT_MOST = 64 * 1024 * 1024
-"""The header is in front of the pixels, and a deflated bomb may not take the memory."""
+LONGEST_HEADER = 8 * 1024 * 1024
+"""What is longer is read up to here, inflated where it was deflated: a thousand frames need a quarter of it."""
 
 _LAST = "PerFrameFunctionalGroupsSequence"
 """The last attribute that is looked at."""
@@ -48,7 +48,7 @@ def read_header(
     Raises:
         UnreadableInstance: the bytes are no data set, or name no study, series or instance.
     """
-    elements = _elements(content, transfer_syntax_uid)
+    elements = _elements(_inflated(content, transfer_syntax_uid))
     return ReceivedHeader(
         study_uid=_uid(StudyUID, elements, "StudyInstanceUID", ""),
         series_uid=_uid(SeriesUID, elements, "SeriesInstanceUID", ""),
@@ -62,21 +62,28 @@ def read_header(
 
 @without_warnings()
 def holds_header(content: bytes, *, transfer_syntax_uid: str) -> bool:
-    """Tell whether these first bytes reach past all that `read_header` looks at; without pixels they may never."""
+    """Tell whether more would add nothing: all that `read_header` looks at is there, or the longest header is.
+
+    Without pixels that may never be so.
+    """
     try:
-        return _elements(content, transfer_syntax_uid).complete
+        encoded = _inflated(content, transfer_syntax_uid)
+        return len(encoded) >= LONGEST_HEADER or _elements(encoded).complete
     except UnreadableInstance:
         return False
 
 
-def _elements(content: bytes, transfer_syntax_uid: str) -> Elements:
-    if transfer_syntax_uid == DEFLATED:
-        try:
-            content = zlib.decompressobj(-zlib.MAX_WBITS).decompress(content, _INFLATE_AT_MOST)
-        except zlib.error as error:
-            raise UnreadableInstance(
-                f"expected a deflated data set, found bytes that do not inflate: {error}"
-            ) from None
+def _inflated(content: bytes, transfer_syntax_uid: str) -> bytes:
+    """Return the beginning of an encoded data set as it is before deflating."""
+    if transfer_syntax_uid != DEFLATED:
+        return content[:LONGEST_HEADER]
+    try:
+        return zlib.decompressobj(-zlib.MAX_WBITS).decompress(content, LONGEST_HEADER)
+    except zlib.error as error:
+        raise UnreadableInstance(f"expected a deflated data set, found bytes that do not inflate: {error}") from None
+
+
+def _elements(content: bytes) -> Elements:
     if len(content) < 8:
         raise UnreadableInstance(f"expected a data set, found {len(content)} bytes")
     return read_elements(content, sniff_encoding(content), last=_LAST)

@@ -17,6 +17,7 @@ from ipaddress import ip_address
 
 _KEPT_SHARE = 4
 """One of so many associations is kept for senders that are known."""
+_TURN_S = 0.25
 _REMEMBERED = 1000
 """How many senders are remembered as known."""
 
@@ -34,7 +35,7 @@ class SlotLimits:
     per_peer: int = 10
     silent: int = 64
     wait_s: float = 4.0
-    settle_s: float = 1.0
+    settle_s: float = 2.0
     rest_s: float = 10.0
     known_s: float = 7 * 24 * 3600.0
 
@@ -112,7 +113,7 @@ class Slots:
                 someone_leaves = self._dismiss_least_useful() or any(each.is_dismissed for each in self._slots)
                 if left <= 0 or not someone_leaves:
                     return None
-                self._changed.wait(min(left, self._limits.settle_s / 4))
+                self._changed.wait(min(left, _TURN_S))
             self._slots.append(slot)
             return slot
 
@@ -138,7 +139,7 @@ class Slots:
                     left = deadline - self._monotonic()
                     if left <= 0:
                         return False
-                    self._changed.wait(min(left, self._limits.settle_s / 4))
+                    self._changed.wait(min(left, _TURN_S))
                 return False
             finally:
                 slot.is_asking = False

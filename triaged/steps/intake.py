@@ -12,10 +12,11 @@ from datetime import datetime
 
 import structlog
 
-from triaged.dicom.header import holds_header, read_header
+from triaged.dicom.header import read_header
 from triaged.dicom.part10 import file_meta
 from triaged.errors import UnreadableInstance
 from triaged.spool.files import KeptFile, PartFile, Spool
+from triaged.steps.beginnings import Beginning, Beginnings
 from triaged.store.studies.arrivals import Arrivals
 from triaged.store.studies.reception import Reception
 from triaged.store.tables.views import Quarantined
@@ -26,9 +27,6 @@ from triaged.study.uids import derived_uid
 log = structlog.get_logger()
 
 _CHECK_RESERVE_EVERY = 32 * 1024 * 1024
-_FIRST_LOOK = 64 * 1024
-_LAST_LOOK = 64 * 1024 * 1024
-"""An object whose header is longer is filed by what of it was read until here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +62,7 @@ class Intake:
         self._spool = spool
         self._placing = ranking_policy
         self._receiver = receiver
+        self._beginnings = Beginnings()
 
     def open_association(self, *, peer: str, calling_ae_title: str, now: datetime) -> Sender:
         """Note that somebody begins to deliver; a study waits for the end of every association that delivered to it."""
@@ -85,18 +84,28 @@ class Intake:
         and the error passes on.
 
         Raises:
-            TryLater: the disk is below its reserve, or the store is unreachable; the sender has to keep the instance.
+            TryLater: the disk is below its reserve, the store is unreachable, or too many long headers are being read;
+                the sender has to keep the instance.
         """
         self._spool.check_reserve()
         fragments = iter(content)
-        beginning = _read_beginning(fragments, offer.transfer_syntax_uid)
+        beginning = self._beginnings.read(fragments, offer.transfer_syntax_uid)
         try:
-            header = read_header(
-                beginning,
-                transfer_syntax_uid=offer.transfer_syntax_uid,
-                sop_class_uid=offer.sop_class_uid,
-                sop_instance_uid=offer.sop_instance_uid,
-            )
+            return self._receive(offer, beginning, fragments, sender, clock=clock)
+        finally:
+            beginning.release()
+
+    def _receive(
+        self,
+        offer: Offer,
+        beginning: Beginning,
+        fragments: Iterator[bytes],
+        sender: Sender,
+        *,
+        clock: Callable[[], datetime],
+    ) -> Admission:
+        try:
+            header = self._header(offer, beginning)
         except UnreadableInstance as unreadable:
             kept = self._keep_aside(offer, beginning, fragments, sender)
             return self._quarantine(offer, kept, sender, reason=str(unreadable), now=clock())
@@ -107,15 +116,24 @@ class Intake:
         kept = self._keep(offer, header, beginning, fragments, sender)
         return self._admit(offer, header, kept, sender, now=clock())
 
+    def _header(self, offer: Offer, beginning: Beginning) -> ReceivedHeader:
+        with self._beginnings.looking(beginning) as content:
+            return read_header(
+                content,
+                transfer_syntax_uid=offer.transfer_syntax_uid,
+                sop_class_uid=offer.sop_class_uid,
+                sop_instance_uid=offer.sop_instance_uid,
+            )
+
     def _keep(
-        self, offer: Offer, header: ReceivedHeader, beginning: bytes, rest: Iterator[bytes], sender: Sender
+        self, offer: Offer, header: ReceivedHeader, beginning: Beginning, rest: Iterator[bytes], sender: Sender
     ) -> KeptFile:
         named = replace(offer, sop_class_uid=header.image.sop_class_uid, sop_instance_uid=header.sop_instance_uid.value)
         with self._spool.part(header.study_uid, header.series_uid, header.sop_instance_uid) as part:
             self._write(part, named, beginning, rest, sender)
             return part.commit()
 
-    def _write(self, part: PartFile, named: Offer, beginning: bytes, rest: Iterator[bytes], sender: Sender) -> None:
+    def _write(self, part: PartFile, named: Offer, beginning: Beginning, rest: Iterator[bytes], sender: Sender) -> None:
         """Write a file, with an eye on the disk: one endless object may not eat up the reserve."""
         meta = file_meta(
             sop_class_uid=named.sop_class_uid,
@@ -124,8 +142,9 @@ class Intake:
             source_ae_title=sender.calling_ae_title,
         )
         part.write_meta(meta)
-        part.write(beginning)
-        unchecked = len(beginning)
+        part.write(beginning.content)
+        unchecked = len(beginning.content)
+        beginning.release()
         for fragment in rest:
             part.write(fragment)
             unchecked += len(fragment)
@@ -160,7 +179,7 @@ class Intake:
             )
         return admission
 
-    def _keep_aside(self, offer: Offer, beginning: bytes, rest: Iterator[bytes], sender: Sender) -> KeptFile:
+    def _keep_aside(self, offer: Offer, beginning: Beginning, rest: Iterator[bytes], sender: Sender) -> KeptFile:
         with self._spool.incoming() as part:
             self._write(part, offer, beginning, rest, sender)
             return part.quarantine(f"{derived_uid('quarantine', offer.sop_instance_uid)}.dcm")
@@ -181,18 +200,6 @@ class Intake:
         self._reception.quarantine(quarantined)
         log.warning("instance cannot be filed, quarantined", reason=reason, path=kept.path, peer=sender.peer)
         return Admission.QUARANTINED
-
-
-def _read_beginning(fragments: Iterator[bytes], transfer_syntax_uid: str) -> bytes:
-    """Return as much of the content as its header needs; all of it where there are no pixels to stop at."""
-    beginning, look_at = bytearray(), _FIRST_LOOK
-    for fragment in fragments:
-        beginning += fragment
-        if len(beginning) >= look_at:
-            if len(beginning) >= _LAST_LOOK or holds_header(bytes(beginning), transfer_syntax_uid=transfer_syntax_uid):
-                break
-            look_at = 4 * len(beginning)
-    return bytes(beginning)
 
 
 def _exhaust(fragments: Iterator[bytes]) -> None:
