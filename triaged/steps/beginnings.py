@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 from triaged.dicom.header import LONGEST_HEADER, holds_header
@@ -59,16 +59,15 @@ class Beginnings:
         beginning = Beginning(self)
         until = self._monotonic() + self._limits.look_s
         look_at = _FIRST_LOOK
-        try:
+        with ExitStack() as where_it_fails:
+            where_it_fails.callback(beginning.release)
             for fragment in fragments:
                 beginning.add(fragment)
                 if len(beginning.content) >= look_at or self._monotonic() > until:
                     if self._is_enough(beginning, transfer_syntax_uid) or self._monotonic() > until:
                         break
                     look_at = _GROWTH * len(beginning.content)
-        except BaseException:
-            beginning.release()
-            raise
+            where_it_fails.pop_all()
         return beginning
 
     @contextmanager
