@@ -64,6 +64,15 @@ class PostgresServer:
             for statement in statements:
                 connection.execute(statement.encode())
 
+    def takes_changes(self) -> bool:
+        """Tell whether it answers and is neither in recovery nor read-only."""
+        try:
+            with psycopg.connect(self.url, autocommit=True) as connection:
+                found = connection.execute("SELECT current_setting('transaction_read_only')").fetchone()
+        except psycopg.OperationalError:
+            return False
+        return found == ("off",)
+
     def pids(self) -> list[int]:
         """Return its processes, the first of them first."""
         first = int((self.data / "postmaster.pid").read_text().splitlines()[0])

@@ -8,7 +8,6 @@ the clock is right.
 from __future__ import annotations
 
 import os
-import signal
 import struct
 import subprocess
 import sys
@@ -19,14 +18,13 @@ from pathlib import Path
 
 from tests.breaking import kept
 from tests.breaking.fault import HEALED_S, Fault, Truth
-from tests.breaking.site import Site, demand, run, wait_for
+from tests.breaking.site import Site, demand, run, stopped, wait_for
 from tests.programs import free_port
 from tests.wire.peers import DCMTK_ENVIRONMENT
 
 HOUR, DAY = 3600, 86400
 _SOURCE = Path(__file__).parents[1] / "wall_clock.c"
 _HELD = "SELECT study_uid, worker, '' FROM study WHERE state = 'ANALYSING'"
-_WAITING = "SELECT sop_instance_uid, state, '' FROM outbox"
 
 
 def _prepare(site: Site) -> None:
@@ -39,7 +37,7 @@ def _prepare(site: Site) -> None:
     port = free_port()
     site.servers["destination"] = port
     destination = {"name": "pacs", "ae_title": "PACS", "host": "127.0.0.1", "port": port, "objects": ["sr"]}
-    site.settings |= {"destinations": [destination], "access": {"mode": "accounts"}, "workers": 2}
+    site.settings |= {"destinations": [destination], "access": {"mode": "accounts"}}
     site.settings["worker"] |= {"lease_s": 15}
     site.write_config()
     command = [sys.executable, "-m", "triaged.cli", "user", "add", site.person.name, "--role", "reader"]
@@ -67,20 +65,20 @@ def _step(site: Site, seconds: int) -> None:
 
 
 def _die_with_a_study(site: Site) -> str:
-    """Let a worker that no supervisor replaces die with a study in its hands; return the study."""
+    """Let a worker of another machine, which nobody replaces, die with a study in its hands; return the study."""
     command = [sys.executable, "-m", "triaged.cli", "serve", "--role", "worker", "--config", str(site.config)]
-    with site.log.open("ab") as log:
-        worker = subprocess.Popen(command, stdout=log, stderr=log, env=os.environ | site.environment)
-    deadline = time.monotonic() + 60
+    log = site.log_folder / f"other-worker-{time.monotonic_ns()}.log"
+    with log.open("ab") as file:
+        worker = subprocess.Popen(command, stdout=file, stderr=file, env=os.environ | site.environment)
     try:
-        while time.monotonic() < deadline:
-            os.kill(worker.pid, signal.SIGSTOP)
-            for uid, holder, _ in kept.rows(site.database_url, _HELD):
-                if holder.startswith(f"worker-{worker.pid}@"):
-                    return str(uid)
-            os.kill(worker.pid, signal.SIGCONT)
-            time.sleep(0.03)
-        raise TimeoutError("expected the worker of another machine to get a study within 60 s")
+        wait_for(lambda: "working" in log.read_text(), within_s=60, what="a worker of another machine")
+        with stopped([site.role_pid("worker")]):  # shorter than the supervisor's patience
+            wait_for(lambda: "analysis started" in log.read_text(), within_s=8, what="a study for it")
+            worker.kill()
+        held = [uid for uid, holder, _ in kept.rows(site.database_url, _HELD) if f"-{worker.pid}@" in holder]
+        if not held:
+            raise TimeoutError("expected the worker to die before its study was done")
+        return str(held[0])
     finally:
         worker.kill()
         worker.wait(20)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sqlite3
 import subprocess
-import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from pathlib import Path
@@ -15,7 +14,7 @@ import psycopg
 from tests.breaking.fault import Fault, Truth
 from tests.breaking.mounts import Disk
 from tests.breaking.postgres_server import PostgresServer
-from tests.breaking.site import NotHere, Site, demand, run, stopped
+from tests.breaking.site import NotHere, Site, demand, run, stopped, wait_for
 
 
 def _move(site: Site, target: Path) -> None:
@@ -147,20 +146,14 @@ def _server_stopped(site: Site) -> Iterator[None]:
 
 @contextmanager
 def _recovery(site: Site) -> Iterator[None]:
-    """Start it from an archive that answers slowly: until then "the database system is starting up"."""
+    """Start it from an archive that answers slowly: "the database system is starting up", then it takes no changes."""
     server = site.servers["postgresql"]
     server.stop()
     server.configure("restore_command = 'sleep 8; false'\n")
     (server.data / "recovery.signal").touch()
     server.start(wait="-W")
     yield
-    deadline = time.monotonic() + 120
-    while time.monotonic() < deadline:
-        with suppress(psycopg.OperationalError):
-            server.execute("SELECT 1")
-            return
-        time.sleep(0.5)
-    raise TimeoutError("expected PostgreSQL to end its recovery within 120 s")
+    wait_for(server.takes_changes, within_s=120, what="the end of PostgreSQL's recovery")
 
 
 @contextmanager
