@@ -12,14 +12,15 @@ from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 
-from tests.breaking import kept
 from tests.breaking.health import Says
-from tests.breaking.site import Site, wait_for
+from tests.breaking.site import DONE, Site, wait_for
 
 TRUTH_S = 15.0
 """Within so many seconds of each change the daemon says how it is."""
 HEALED_S = 60.0
 """Within so many seconds after the ground is back, a study that is sent then is on the list with its result."""
+_STATES = "SELECT study_uid, state, reason FROM study"
+_INSTANCES = "SELECT study_uid, sop_instance_uid, sha256, path FROM instance JOIN study ON study.id = study_id"
 _LONGEST_WAIT_S = 90.0
 
 
@@ -151,18 +152,31 @@ def _finish(site: Site, outcome: Outcome) -> None:
     """Let everything end that was begun, and compare what is kept with what was acknowledged."""
     with suppress(TimeoutError):
         wait_for(site.is_settled, within_s=HEALED_S, what="everything done")
-    modality = site.modality
-    acknowledged = modality.acknowledged()
-    outcome.acknowledged, outcome.refusals = len(acknowledged), modality.refusals
-    outcome.lost = kept.lost(acknowledged, site.database_url, site.spool)
-    states = kept.states(site.database_url)
-    for study in modality.studies:
-        state, reason = states.get(study.uid, ("not in the database", ""))
+    ledger, found = site.modality.ledger, {uid: (state, reason) for uid, state, reason in site.store.rows(_STATES)}
+    outcome.acknowledged, outcome.refusals = len(ledger.everything()), site.modality.refusals
+    outcome.lost = _lost(site)
+    whole = ledger.whole()
+    for each in site.modality.begun:
+        uid = each.study.study_uid
+        state, reason = found.get(uid, ("not in the database", ""))
         if state == "FAILED":
-            outcome.failed.append(f"{study.uid} failed: {reason}")
-        elif state not in ("TRIAGED", "OUT_OF_SCOPE"):
-            count = f"{len(study.acknowledged)} of {len(study.digests)} acknowledged"
-            outcome.unfinished.append(f"{study.uid} is {state}, {count}")
+            outcome.failed.append(f"{uid} failed: {reason}")
+        elif state not in DONE or uid not in whole:
+            of_it = "all" if uid in whole else "not all"
+            outcome.unfinished.append(f"{uid} is {state}, {of_it} of it acknowledged")
+
+
+def _lost(site: Site) -> list[str]:
+    """Return what is wrong with instances that were acknowledged: no row, no file, or another content."""
+    paths = {(study, sop, digest): path for study, sop, digest, path in site.store.rows(_INSTANCES)}
+    found = []
+    for each in site.modality.ledger.everything():
+        path = paths.get((each.study_uid, each.sop_uid, each.digest))
+        if path is None:
+            found.append(f"expected acknowledged instance {each.sop_uid}, found no row")
+        elif site.store.digest(path) != each.digest:
+            found.append(f"expected acknowledged instance {each.sop_uid}, found no such content in {path}")
+    return found
 
 
 def _seconds(value: float | None) -> str:

@@ -87,5 +87,5 @@ class HealthWatch:
         except (OSError, ValueError) as error:
             status, text = None, str(error)
         if status == 404 and path:
-            return self._ask("")  # TODO temporary
+            return self._ask("")
         return Answer(asked_at, time.monotonic(), status, text)

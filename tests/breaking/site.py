@@ -19,8 +19,10 @@ from pathlib import Path
 from typing import Any
 
 from tests.breaking.health import HealthWatch, Says
-from tests.breaking.modality import Modality, SentStudy
+from tests.breaking.modality import Modality
 from tests.breaking.person import Person
+from tests.breaking.plain_store import PlainStore
+from tests.breaking.small_scans import SmallStudy
 from tests.programs import free_port
 
 DONE = ("TRIAGED", "OUT_OF_SCOPE", "FAILED")
@@ -69,6 +71,11 @@ class Site:
     def database_url(self) -> str:
         """Where the daemon was told that its database is."""
         return str(self.settings["database"]["url"])
+
+    @property
+    def store(self) -> PlainStore:
+        """Where it keeps what it has."""
+        return PlainStore(self.database_url, self.spool)
 
     @property
     def database_file(self) -> Path:
@@ -139,14 +146,16 @@ class Site:
         entry = self.person.get_json(f"/api/worklist/{study_uid}")
         return None if entry is None else str(entry["state"])
 
-    def first_done(self, *, since: float) -> SentStudy | None:
+    def first_done(self, *, since: float) -> SmallStudy | None:
         """Return the first study that was begun after a moment and is on the list with its result."""
-        begun = [study for study in list(self.modality.studies) if study.begun_at >= since and study.is_acknowledged]
-        return next((study for study in begun if self.state_of(study.uid) in DONE), None)
+        begun = self.modality.whole(since=since)
+        return next((study for study in begun if self.state_of(study.study_uid) in DONE), None)
 
     def is_settled(self) -> bool:
         """Tell whether everything that was begun is acknowledged and done."""
-        return not self.modality.waiting() and all(self.state_of(each.uid) in DONE for each in self.modality.studies)
+        whole = self.modality.whole()
+        is_done = all(self.state_of(study.study_uid) in DONE for study in whole)
+        return is_done and len(whole) == len(self.modality.begun)
 
     def wait_ready(self, *, within_s: float) -> None:
         """Wait until the daemon says that it is ready."""

@@ -16,7 +16,6 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 
-from tests.breaking import kept
 from tests.breaking.fault import HEALED_S, Fault, Truth
 from tests.breaking.site import Site, demand, run, stopped, wait_for
 from tests.programs import free_port
@@ -24,7 +23,7 @@ from tests.wire.peers import DCMTK_ENVIRONMENT
 
 HOUR, DAY = 3600, 86400
 _SOURCE = Path(__file__).parents[1] / "wall_clock.c"
-_HELD = "SELECT study_uid, worker, '' FROM study WHERE state = 'ANALYSING'"
+_HELD = "SELECT study_uid, worker FROM study WHERE state = 'ANALYSING'"
 
 
 def _prepare(site: Site) -> None:
@@ -75,7 +74,7 @@ def _die_with_a_study(site: Site) -> str:
         with stopped([site.role_pid("worker")]):  # shorter than the supervisor's patience
             wait_for(lambda: "analysis started" in log.read_text(), within_s=8, what="a study for it")
             worker.kill()
-        held = [uid for uid, holder, _ in kept.rows(site.database_url, _HELD) if f"-{worker.pid}@" in holder]
+        held = [uid for uid, holder in site.store.rows(_HELD) if f"-{worker.pid}@" in holder]
         if not held:
             raise TimeoutError("expected the worker to die before its study was done")
         return str(held[0])
