@@ -394,3 +394,17 @@ def test_no_odd_value_makes_a_noise(character_set: bytes, caplog: pytest.LogCapt
     keywords = ("PatientName", "PatientID", "PatientBirthDate", "PatientSex", "StudyDate", "SOPInstanceUID")
     raw_header(SpecificCharacterSet=character_set, **dict.fromkeys(keywords, odd))
     assert caplog.text == ""
+
+
+@pytest.mark.parametrize(
+    ("attributes", "device"),
+    [
+        ({"Manufacturer": "ACME", "ManufacturerModelName": "Slicer 9", "StationName": "CT2"}, "ACME Slicer 9 CT2"),
+        ({"StationName": " CT2 "}, "CT2"),
+        ({"Manufacturer": ""}, None),
+        ({}, None),
+    ],
+)
+def test_what_made_an_image_is_named_as_far_as_it_says(attributes: dict[str, str], device: str | None) -> None:
+    header = read_header(encoded(made(**attributes)), transfer_syntax_uid=EXPLICIT, sop_class_uid=CT_IMAGE)
+    assert header.image.device == device

@@ -31,6 +31,15 @@ def test_an_order_that_is_not_trusted_says_so_and_why_until_it_is_again(filled: 
     assert "Not ordered by findings" not in opened(browser, "/").text
 
 
+@pytest.mark.parametrize("path", ["/", "/status"])
+def test_a_source_that_is_not_counted_is_named_on_the_list_and_the_status(
+    filled: Scene, browser: TestClient, path: str
+) -> None:
+    said, policy = "7 of 9 studies from <b>CT2</b> could not be read: not counted", ranking_policy(OPTIONS)
+    Policies(filled.database).trust("A", [], policy, set_aside={"<b>CT2</b>": said}, cause="none", now=at(60))
+    assert f"{said} when the order is judged." in opened(browser, path).text
+
+
 @pytest.mark.parametrize(
     ("discipline", "said"),
     [

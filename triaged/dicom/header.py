@@ -19,6 +19,7 @@ from triaged.study.ranking import URGENCY, RequestPriority
 from triaged.study.records import InstanceHeader, Patient, ReceivedHeader
 from triaged.study.uids import SeriesUID, SOPInstanceUID, StudyUID
 
+_LONGEST_DEVICE = 100
 OWN_MANUFACTURER = "triaged"
 """Manufacturer of the objects we write, and what their Manufacturer's Model Name begins with."""
 
@@ -160,7 +161,14 @@ def _image(elements: Elements, sop_class_uid: str) -> InstanceHeader:
         samples_per_pixel=elements.unsigned("SamplesPerPixel"),
         images_in_acquisition=elements.integer("ImagesInAcquisition"),
         contrast_agent=elements.text("ContrastBolusAgent"),
+        device=_device(elements),
     )
+
+
+def _device(elements: Elements) -> str | None:
+    """Return manufacturer, model and station, as far as they are named, for people who look for one bad scanner."""
+    named = [elements.text(keyword) for keyword in ("Manufacturer", "ManufacturerModelName", "StationName")]
+    return " ".join(filter(None, named))[:_LONGEST_DEVICE] or None
 
 
 def _has_rescale(elements: Elements) -> bool | None:

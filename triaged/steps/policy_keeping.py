@@ -5,6 +5,7 @@ Knows no clock and no settings file. All of it is decided once, in the store, fo
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 
 import structlog
@@ -78,7 +79,11 @@ class PolicyKeeping:
         in_force = self._policies.in_force()
         guarded = self._guarded(in_force, now)
         cause = f"the order by findings is not trusted: {'; '.join(guarded.reasons)}" if guarded.reasons else RESTORED
-        moved = self._policies.trust(self._settings, guarded.reasons, self._placing, cause=cause, now=now)
+        aside = {each.source: each.words for each in guarded.set_aside}
+        self._log_who_is_set_aside({} if in_force is None else in_force.set_aside, aside)
+        moved = self._policies.trust(
+            self._settings, guarded.reasons, self._placing, set_aside=aside, cause=cause, now=now
+        )
         if moved is None:
             return
         self._settling = True
@@ -87,10 +92,22 @@ class PolicyKeeping:
         else:
             log.warning("order given up for that of arrival", why=list(guarded.reasons), studies_placed_again=moved)
 
+    def _log_who_is_set_aside(self, before: Mapping[str, str], now: Mapping[str, str]) -> None:
+        for source in now.keys() - before.keys():
+            log.warning("studies of one source are not counted in judging the order", why=now[source])
+        for source in before.keys() - now.keys():
+            log.info("studies of a source are counted again in judging the order", source=source)
+
     def _guarded(self, in_force: PolicyInForce | None, now: datetime) -> Guarded:
         if self._guard is None:
             return Guarded(Trust.ORDERED, ())
         before = Trust.ORDERED if in_force is None or in_force.trusted else Trust.FALLEN_BACK
-        assessments = self._policies.last_assessments(self._guard.window)
-        observed = observe(assessments, self._policies.lag(now=now), self._triage, self._guard)
+        observed = observe(
+            self._policies.last_ended(self._guard.window),
+            self._policies.lag(now=now),
+            self._triage,
+            self._guard,
+            reference=self._reference,
+            before=() if in_force is None else in_force.set_aside.keys(),
+        )
         return watch(observed, self._reference, before, self._guard)

@@ -81,3 +81,12 @@ Assessment = Assessed | OutOfScope | Failed
 def unreadable(reason: Reason) -> OutOfScope | Failed:
     """Return the assessment that a reason's code stands for."""
     return OutOfScope(reason) if reason.code in OUT_OF_SCOPE_CODES else Failed(reason)
+
+
+@dataclass(frozen=True, slots=True)
+class SourcedAssessment:
+    """How the reading of one study ended, and where it came from: who sent it and what made it, empty where unknown."""
+
+    assessment: Assessment
+    sender: str = ""
+    device: str = ""

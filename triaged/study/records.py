@@ -21,7 +21,7 @@ class InstanceHeader:
 
     Lengths are millimetres; `image_orientation_patient` holds six direction cosines, `image_position_patient` LPS
     coordinates of the first voxel's centre. For a multi-frame instance `number_of_frames` > 1 and the per-frame
-    geometry stays in the file.
+    geometry stays in the file. `device` is what made it: manufacturer, model and station.
     """
 
     sop_class_uid: str
@@ -46,6 +46,7 @@ class InstanceHeader:
     samples_per_pixel: int | None = None
     images_in_acquisition: int | None = None
     contrast_agent: str | None = None
+    device: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -159,6 +159,7 @@ class Pages:
         return self._page(
             "status",
             version=version,
+            banner=self._worklist.banner(),
             counts=[(STATE_WORDS[state], studies) for state, studies in self._history.counts().items()],
             destinations=destinations(self._outbox.counts(), self._outbox.awaiting_commitment(), self._peers.all()),
             free_mb=self._spool.free_mb(),

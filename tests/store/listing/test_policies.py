@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -110,10 +111,39 @@ def test_the_last_results_that_count_are_those_in_force_of_studies_that_were_rea
     scored(studies, 4, severity=0.4)
     studies.requeue(study_uid(1).value, ranking=ranking(0, study_uid(1)), now=at(3))
     commit(studies, claimed(studies, minutes=4), severity=0.2, minutes=4)
-    found = policies.last_assessments(10)
+    ended = policies.last_ended(10)
+    found = [each.assessment for each in ended]
     assert [type(each) for each in found] == [Failed, Assessed, Assessed]
     assert [each.finding.urgency for each in found if isinstance(each, Assessed)] == [0.4, 0.2]
-    assert policies.last_assessments(1) == found[-1:]
+    assert policies.last_ended(1) == ended[-1:]
+
+
+def test_each_result_comes_with_who_sent_the_study_last_and_what_made_it(policies: Policies, studies: Studies) -> None:
+    first = studies.open_association(receiver="r", peer="10.0.0.7", calling_ae_title="CT1", now=at(0))
+    last = studies.open_association(receiver="r", peer="10.0.0.8", calling_ae_title="PACS\n", now=at(0))
+    made = replace(instance(1, 1), image=replace(instance(1, 1).image, device="ACME Slicer 9 \x1b[31m"))
+    admit(studies, made, association_id=first)
+    admit(studies, instance(1, 2), association_id=last)
+    studies.complete(study_uid(1), 2, ranking=ranking(0, study_uid(1)), cause="whole", now=at(1))
+    commit(studies, claimed(studies, minutes=1), minutes=2)
+    scored(studies, 2, minutes=3)
+    ended = policies.last_ended(10)
+    assert [each.sender for each in ended] == ["PACS? at 10.0.0.8", ""]
+    assert [each.device for each in ended] == ["ACME Slicer 9 ?[31m", ""]
+
+
+def test_who_is_set_aside_is_said_while_the_order_is_trusted_and_outlives_other_settings(
+    policies: Policies, database: Database
+) -> None:
+    words = "22 of 30 studies from CT2 could not be read: not counted"
+    assert policies.trust("A", [], BY_FINDINGS, set_aside={"CT2": words}, cause="no news", now=at(1)) is None
+    assert policies.trust("A", [], BY_FINDINGS, set_aside={"CT2": "23 of 31"}, cause="no news", now=at(2)) is None
+    policies.adopt("B", BY_FINDINGS, cause="settings changed", now=at(3))
+    assert [dict(each.set_aside) for each in policies.changes()] == [{"CT2": words}] * 2
+    (warning,) = Worklist(database).banner()
+    assert warning.endswith(f"UTC: {words} when the order is judged.")
+    assert policies.trust("B", [], BY_FINDINGS, cause="no news", now=at(4)) is None
+    assert Worklist(database).banner() == []
 
 
 def test_only_a_complete_study_without_any_result_is_late(policies: Policies, studies: Studies) -> None:

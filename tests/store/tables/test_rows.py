@@ -38,6 +38,7 @@ FULL = InstanceHeader(
     samples_per_pixel=1,
     images_in_acquisition=300,
     contrast_agent="ULTRAVIST",
+    device="ACME Slicer 9 CT2",
 )
 
 

@@ -7,9 +7,10 @@ Knows none: settings are a text that is only compared, and who asks brings the p
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy import Connection, Row, Select, func, insert, select, text
@@ -18,24 +19,31 @@ from triaged.store.listing.rankings import assessment_of, rerank_all_in
 from triaged.store.tables import schema
 from triaged.store.tables.database import Ledger
 from triaged.store.tables.findings import findings_of
-from triaged.study.assessment import Assessment
+from triaged.store.tables.rows import header_of
+from triaged.study.assessment import SourcedAssessment
+from triaged.study.finding import Finding
 from triaged.study.lifecycle import State
 from triaged.study.ranking_input import RankingPolicy
 
 _POLICY_LOCK = 7226940163
+_LONGEST_SOURCE = 64
 _LOOKED_AT = 20
 """So many results for each one asked for are looked at, where most are of studies that were declined."""
 
 
 @dataclass(frozen=True, slots=True)
 class PolicyInForce:
-    """By which settings the list is ranked since `at`, and why they are not trusted, where that is so."""
+    """By which settings the list is ranked since `at`, and why they are not trusted, where that is so.
+
+    `set_aside` is whose studies were not counted in judging that, and why.
+    """
 
     at: datetime
     settings: str
     trusted: bool
     reasons: tuple[str, ...]
     cause: str
+    set_aside: Mapping[str, str] = field(default_factory=dict)
 
 
 class Policies(Ledger):
@@ -55,24 +63,33 @@ class Policies(Ledger):
             before = _in_force_locked(connection)
             if before is not None and before.settings == settings:
                 return None
-            trusted, reasons = (True, ()) if before is None else (before.trusted, before.reasons)
-            _write(connection, PolicyInForce(now, settings, trusted, reasons, cause))
+            kept = PolicyInForce(now, settings, trusted=True, reasons=(), cause=cause) if before is None else before
+            _write(connection, replace(kept, at=now, settings=settings, cause=cause))
             return rerank_all_in(connection, ranking_policy, cause=cause, now=now)
 
     def trust(
-        self, settings: str, reasons: Sequence[str], ranking_policy: RankingPolicy, *, cause: str, now: datetime
+        self,
+        settings: str,
+        reasons: Sequence[str],
+        ranking_policy: RankingPolicy,
+        *,
+        set_aside: Mapping[str, str] = MappingProxyType({}),
+        cause: str,
+        now: datetime,
     ) -> int | None:
         """Trust the order, or for these reasons no longer; return how many studies have another place, None for none.
 
-        All open studies are re-ranked where that changes, and nothing is where only the reasons are others in number.
+        All open studies are re-ranked where that changes, and nothing is where only the reasons are others in number,
+        or others are set aside.
         """
         with self._database.begin() as connection:
-            before = _in_force_locked(connection)
-            was_trusted, known = (True, 0) if before is None else (before.trusted, len(before.reasons))
-            if was_trusted == (not reasons) and known == len(reasons):
+            before = _in_force_locked(connection) or PolicyInForce(now, settings, trusted=True, reasons=(), cause=cause)
+            is_same_trust = before.trusted == (not reasons)
+            is_same_reason = len(before.reasons) == len(reasons) and before.set_aside.keys() == set_aside.keys()
+            if is_same_trust and is_same_reason:
                 return None
-            _write(connection, PolicyInForce(now, settings, not reasons, tuple(reasons), cause))
-            if was_trusted == (not reasons):
+            _write(connection, PolicyInForce(now, settings, not reasons, tuple(reasons), cause, set_aside))
+            if is_same_trust:
                 return None
             return rerank_all_in(connection, ranking_policy, cause=cause, now=now)
 
@@ -80,12 +97,15 @@ class Policies(Ledger):
         """Return everything that the order rested on, the oldest first."""
         return [_policy(row) for row in self._rows(_ALL)]
 
-    def last_assessments(self, most: int) -> list[Assessment]:
-        """Return the last current results that were scored or could not be read, the newest last."""
+    def last_ended(self, most: int) -> list[SourcedAssessment]:
+        """Return the last current results that were scored or could not be read, the newest last, with their sources.
+
+        Of several senders of one study the last counts.
+        """
         with self._database.read() as connection:
             rows = connection.execute(_last_results(most)).all()
             findings = findings_of(connection, rows)
-        return [assessment_of(row, findings.get(row.id)) for row in reversed(rows)]
+        return [_ended(row, findings.get(row.id)) for row in reversed(rows)]
 
     def lag(self, *, now: datetime) -> timedelta:
         """Return how long the oldest complete study without any result has waited; nothing where there is none."""
@@ -96,14 +116,15 @@ class Policies(Ledger):
 def warnings(connection: Connection) -> list[str]:
     """Return in words what readers of the list have to know of its order beside the list itself; mostly nothing."""
     policy = _in_force(connection)
-    if policy is None or policy.trusted:
+    if policy is None:
         return []
     since = f"{policy.at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
-    return [
+    given_up = [
         f"Not ordered by findings since {since}: studies stand as they arrived, emergencies and pinned ones first. "
         f"Why: {reason}."
         for reason in policy.reasons
     ]
+    return given_up + [f"Since {since}: {words} when the order is judged." for words in policy.set_aside.values()]
 
 
 def _in_force(connection: Connection) -> PolicyInForce | None:
@@ -112,7 +133,19 @@ def _in_force(connection: Connection) -> PolicyInForce | None:
 
 
 def _policy(row: Row[Any]) -> PolicyInForce:
-    return PolicyInForce(row.at, row.settings, row.trusted, tuple(json.loads(row.reasons)), row.cause)
+    reasons, set_aside = tuple(json.loads(row.reasons)), json.loads(row.set_aside)
+    return PolicyInForce(row.at, row.settings, row.trusted, reasons, row.cause, set_aside)
+
+
+def _ended(row: Row[Any], finding: Finding | None) -> SourcedAssessment:
+    """Return a result with its source; texts of peers are shown and logged, so they are kept short and printable."""
+    sender = _printable(" at ".join(filter(None, (row.calling_ae_title, row.peer))))
+    device = "" if row.image is None else _printable(header_of(row.image).device or "")
+    return SourcedAssessment(assessment_of(row, finding), sender, device)
+
+
+def _printable(text: str) -> str:
+    return "".join(character if character.isprintable() else "?" for character in text)[:_LONGEST_SOURCE]
 
 
 def _in_force_locked(connection: Connection) -> PolicyInForce | None:
@@ -124,17 +157,38 @@ def _in_force_locked(connection: Connection) -> PolicyInForce | None:
 
 def _write(connection: Connection, policy: PolicyInForce) -> None:
     values = {"at": policy.at, "settings": policy.settings, "trusted": policy.trusted, "cause": policy.cause}
-    connection.execute(insert(schema.policy), {**values, "reasons": json.dumps(policy.reasons)})
+    texts = {"reasons": json.dumps(policy.reasons), "set_aside": json.dumps(dict(policy.set_aside))}
+    connection.execute(insert(schema.policy), values | texts)
 
 
 def _last_results(most: int) -> Select[Any]:
     """Return the query for the last results that count, the newest first; it reads a bounded stretch of the table."""
     first = select(func.coalesce(func.max(_result.c.id), 0) - most * _LOOKED_AT).scalar_subquery()
     counts = _result.c.outcome.in_((State.TRIAGED, State.FAILED)) & _result.c.superseded_by.is_(None)
-    return select(_result).where(_result.c.id > first, counts).order_by(_result.c.id.desc()).limit(most)
+    return (
+        select(_result, _sender.c.calling_ae_title, _sender.c.peer, _FIRST_IMAGE.label("image"))
+        .select_from(_result)
+        .outerjoin(_sender, _sender.c.id == _LAST_ASSOCIATION)
+        .where(_result.c.id > first, counts)
+        .order_by(_result.c.id.desc())
+        .limit(most)
+    )
 
 
 _study, _result = schema.study, schema.result
+_sender = schema.association
+_LAST_ASSOCIATION = (
+    select(func.max(schema.association_study.c.association_id))
+    .where(schema.association_study.c.study_id == _result.c.study_id)
+    .scalar_subquery()
+)
+_FIRST_IMAGE = (
+    select(schema.instance.c.image)
+    .where(schema.instance.c.study_id == _result.c.study_id)
+    .order_by(schema.instance.c.id)
+    .limit(1)
+    .scalar_subquery()
+)
 _ALL = select(schema.policy).order_by(schema.policy.c.id)
 _LAST = select(schema.policy).order_by(schema.policy.c.id.desc()).limit(1)
 _OLDEST_WITHOUT_RESULT = select(func.min(_study.c.ready_at)).where(

@@ -58,7 +58,8 @@ action = Table(
 )
 
 # What the order rests on: one row for each change, of which the last is current. `settings` is the policy as text,
-# `reasons` a list in JSON of why the order is not trusted, empty while it is.
+# `reasons` a list in JSON of why the order is not trusted, empty while it is, `set_aside` an object in JSON of whose
+# studies did not count in judging that, and why.
 policy = Table(
     "policy",
     metadata,
@@ -68,6 +69,7 @@ policy = Table(
     Column("trusted", Boolean, nullable=False),
     Column("reasons", Text, nullable=False),
     Column("cause", PeerText, nullable=False),
+    Column("set_aside", PeerText, nullable=False, server_default="{}"),
 )
 
 _REFUSE = (
