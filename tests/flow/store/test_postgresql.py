@@ -64,6 +64,41 @@ def test_a_connection_that_the_server_dropped_is_replaced(postgresql_url: str) -
     database.close()
 
 
+def test_a_server_that_takes_no_changes_is_a_reason_to_try_later(postgresql_url: str) -> None:
+    """As a standby does until it takes over."""
+    with psycopg.connect(postgresql_url, autocommit=True) as connection:
+        name = connection.info.dbname
+        connection.execute(f"ALTER DATABASE {name} SET default_transaction_read_only = on".encode())
+    database = open_database(postgresql_url)
+    with pytest.raises(TryLater, match="read-only"):
+        admit(Studies(database), instance(1, 1))
+    database.close()
+
+
+def test_a_table_that_somebody_locks_is_waited_for_no_longer_than_a_sender_waits(
+    postgresql_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("triaged.store.tables.database._LOCK_S", 0.1)
+    database = open_database(postgresql_url)
+    with psycopg.connect(postgresql_url) as connection:
+        connection.execute("LOCK TABLE study IN ACCESS EXCLUSIVE MODE")
+        with pytest.raises(TryLater, match="lock timeout"):
+            admit(Studies(database), instance(1, 1))
+        connection.rollback()
+    admit(Studies(database), instance(1, 1))
+    database.close()
+
+
+def test_a_database_without_our_tables_is_a_reason_to_try_later(postgresql_url: str) -> None:
+    """As while an administrator restores it."""
+    database = open_database(postgresql_url)
+    with psycopg.connect(postgresql_url, autocommit=True) as connection:
+        connection.execute("ALTER TABLE study RENAME TO restoring")
+    with pytest.raises(TryLater):
+        admit(Studies(database), instance(1, 1))
+    database.close()
+
+
 def test_a_connection_that_breaks_in_a_transaction_is_a_reason_to_try_later(postgresql_url: str) -> None:
     database = open_database(postgresql_url)
     with pytest.raises(TryLater):

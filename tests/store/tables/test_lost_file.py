@@ -58,6 +58,18 @@ def test_a_file_that_was_put_in_its_place_is_used_from_then_on(opened: Database,
     assert studies.receiving(now=at(1))[0].revision == 1
 
 
+def test_a_file_that_is_no_database_is_one_to_wait_for(opened: Database, path: Path, tmp_path: Path) -> None:
+    studies, moved = Studies(opened), tmp_path / "moved.db"
+    path.rename(moved)
+    path.write_text("No database.\n" * 500, encoding="ascii")
+    for number in (1, 2):
+        with pytest.raises(TryLater):
+            admit(studies, instance(1, number))
+    assert not opened.is_alive()
+    moved.rename(path)
+    admit(studies, instance(1, 3))
+
+
 def _remove(path: Path) -> None:
     for each in path.parent.glob(f"{path.name}*"):
         each.unlink()

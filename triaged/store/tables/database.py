@@ -5,6 +5,7 @@ Knows no tables. Everything that means "the database is unreachable" leaves here
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from enum import StrEnum
@@ -16,7 +17,7 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
-from sqlalchemy import URL, Connection, Engine, Row, Select, create_engine, make_url, text
+from sqlalchemy import URL, Connection, Engine, Row, Select, create_engine, event, make_url, text
 from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, NoSuchModuleError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
@@ -24,6 +25,9 @@ from triaged.errors import ConfigError, TryLater
 from triaged.store.tables.sqlite import sqlite_engine
 
 _MIGRATION_LOCK = 7226940161
+_LOCK_S = 15.0
+_AWAY = ("25006", "42P01")
+"""SQLSTATE of read-only transactions and undefined tables."""
 _MIGRATIONS = Path(__file__).parents[1] / "migrations"
 
 
@@ -115,6 +119,7 @@ def migrate(database: Database) -> None:
     config = _migrations()
     with database.begin() as connection:
         if database.dialect == "postgresql":
+            connection.execute(text("SET LOCAL lock_timeout = 0"))  # a migration may take as long as it takes
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
         config.attributes["connection"] = connection
         try:
@@ -149,12 +154,20 @@ def _migrations() -> Config:
 
 
 def _postgresql(url: URL) -> Engine:
-    return create_engine(
+    engine = create_engine(
         url.set(drivername="postgresql+psycopg"),
         hide_parameters=True,
         pool_pre_ping=True,
         connect_args={"connect_timeout": 5, "application_name": "triaged"},
     )
+    event.listen(engine, "connect", _bound_waiting)
+    return engine
+
+
+def _bound_waiting(connection: Any, _record: object) -> None:
+    """Wait for locks no longer than on SQLite: a sender that is refused comes back, one that waits gives up."""
+    connection.execute(f"SET lock_timeout = {int(_LOCK_S * 1000)}")
+    connection.commit()
 
 
 @contextmanager
@@ -164,7 +177,18 @@ def _away_means_try_later() -> Iterator[None]:
     except PoolTimeout as error:
         raise TryLater("expected a free database connection, found every one in use") from error
     except DBAPIError as error:
-        if isinstance(error, OperationalError | InterfaceError) or error.connection_invalidated:
+        if _is_away(error):
             first_line = (str(error.orig).strip().splitlines() or ["no message"])[0]
             raise TryLater(f"the database is away: {type(error.orig).__name__}: {first_line}") from error
         raise
+
+
+def _is_away(error: DBAPIError) -> bool:
+    """Tell whether the database, not what was asked of it, is the reason.
+
+    So are one that takes no changes, as a standby or a full one does; one without our tables, as while it is restored;
+    and on SQLite a file that is no database, or a damaged one, which sqlite3 raises as its base class.
+    """
+    if isinstance(error, OperationalError | InterfaceError) or error.connection_invalidated:
+        return True
+    return getattr(error.orig, "sqlstate", None) in _AWAY or type(error.orig) is sqlite3.DatabaseError
