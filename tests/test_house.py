@@ -45,6 +45,7 @@ ROOMS_OF_LIBRARIES = {
         "cli/program.py",
         "cli/users.py",
         "cli/configuration.py",
+        "cli/health.py",
         "lab/commands.py",
         "lab/packages/options.py",
         "lab/phantom/command.py",

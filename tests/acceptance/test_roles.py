@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
+import urllib.error
+import urllib.request
 from collections.abc import Callable
 
 from tests.programs import Daemon, until
@@ -14,10 +17,21 @@ ROLES = ("receiver", "worker", "clock", "courier", "web")
 
 def _pids(daemon: Daemon) -> list[int]:
     """Return the process of each role; none where one is missing at this moment."""
+    found = {role: pid for pid, role in daemon.role_pids().items()}
+    return [found[role] for role in ROLES] if set(ROLES) <= set(found) else []
+
+
+def _health(daemon: Daemon) -> tuple[str, list[str]]:
+    """Return what `/health` says, also while it is failing: status and warnings."""
     try:
-        return [daemon.role_pid(role) for role in ROLES]
-    except (AssertionError, FileNotFoundError):
-        return []
+        with urllib.request.urlopen(f"http://127.0.0.1:{daemon.web_port}/health", timeout=5) as response:
+            said = json.load(response)
+    except urllib.error.HTTPError as failing:
+        with failing:
+            said = json.load(failing)
+    except OSError:
+        return "no answer", []
+    return said["status"], said["warnings"]
 
 
 def _all_serve(daemon: Daemon, times: int = 1) -> None:
@@ -28,11 +42,15 @@ def test_roles_that_are_stopped_are_replaced(make_daemon: MakeDaemon) -> None:
     daemon = make_daemon()
     daemon.start()
     _all_serve(daemon)
+    until(lambda: _health(daemon)[0] == "ok", within_s=20, what="health says so")
     stopped = _pids(daemon)
-    for pid in stopped:
+    for pid in stopped[:-1]:
         os.kill(pid, signal.SIGSTOP)
+    until(lambda: _health(daemon)[0] == "failing", within_s=15, what="health says so")
+    os.kill(stopped[-1], signal.SIGSTOP)
     until(lambda: (now := _pids(daemon)) and not set(now) & set(stopped), within_s=25, what="five other processes")
-    until(daemon.answers, within_s=30, what="everything answers again")
+    until(lambda: _health(daemon)[0] == "ok", within_s=40, what="everything is well again")
+    assert len([each for each in _health(daemon)[1] if "was replaced 1 time" in each]) == len(ROLES)
     assert daemon.stop() == 0
 
 
@@ -43,7 +61,7 @@ def test_a_spoiled_configuration_ends_no_role_that_runs_and_no_restart(make_daem
     before = _pids(daemon)
     daemon.config.write_text("dicom:\n\tport: 104\n")
     os.kill(before[1], signal.SIGKILL)
-    until(lambda: _pids(daemon) and _pids(daemon)[1] != before[1], within_s=20, what="another worker")
+    until(lambda: before[1] not in (_pids(daemon) or before), within_s=20, what="another worker")
     assert _pids(daemon)[0] == before[0]
     until(lambda: daemon.log.read_text().count("working") == 2, within_s=20, what="it works")
     assert daemon.stop() == 0

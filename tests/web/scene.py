@@ -36,6 +36,7 @@ from triaged.study.uids import SeriesUID
 from triaged.triage.ordering import place
 from triaged.triage.scheme import Scheme, TriageOptions, Waiting
 from triaged.web.app import create_app
+from triaged.web.health import ALONE, Surroundings
 from triaged.web.identity import LOCAL_HOSTS, AccessOptions
 from triaged.web.options import WebOptions
 
@@ -62,12 +63,19 @@ class Scene:
         self.readers = Readers(Actions(self.database), ranking_policy=ranking_policy(OPTIONS))
         self.accounts = Accounts(self.database, cost=Cost(ln=4, r=1, p=1))
 
-    def app(self, *, rows_per_page: int = 100, access: AccessOptions = OPEN, **says: Any) -> FastAPI:
+    def app(
+        self,
+        *,
+        rows_per_page: int = 100,
+        access: AccessOptions = OPEN,
+        surroundings: Surroundings = ALONE,
+        **says: Any,
+    ) -> FastAPI:
         """Return the application, open to the tests' browser unless `access` says otherwise; `says` are its options."""
         address = "TRIAGED at 127.0.0.1:11112"
         options = WebOptions(address, "combined", rows_per_page=rows_per_page, access=access, **says)
         rooms = (self.database, self.spool, self.accounts, self.readers)
-        return create_app(*rooms, viewers=viewers(), options=options, clock=lambda: self.now)
+        return create_app(*rooms, viewers=viewers(), options=options, clock=lambda: self.now, surroundings=surroundings)
 
     def arrive(
         self,

@@ -17,6 +17,7 @@ from triaged.config.network import DestinationSection
 from triaged.config.notifying import PushSection
 from triaged.config.settings import Config
 from triaged.daemon.notifying import receiver_of
+from triaged.daemon.own_receiver import echoed
 from triaged.daemon.rooms import clock
 from triaged.dimse.scu import DimseSender
 from triaged.dimse.syntaxes import named
@@ -103,10 +104,7 @@ def _dicom(config: Config) -> str:
     dicom = config.dicom
     if _why_taken(dicom.host, dicom.port) is None:
         return f"{dicom.ae_title} can listen on {dicom.host}:{dicom.port}"
-    host = "127.0.0.1" if dicom.host in ("0.0.0.0", "") else dicom.host
-    own = Peer("self", dicom.ae_title, host, dicom.port)
-    calling_ae_title = next(iter(dicom.allowed_calling_ae_titles), dicom.ae_title)
-    match DimseSender(calling_ae_title, timeout_s=_CONNECT_S, connect_timeout_s=_CONNECT_S).echo(own):
+    match echoed(dicom, _CONNECT_S):
         case Sent() | Refused():
             return f"{dicom.host}:{dicom.port} is served already"
         case Unreachable(reason=reason):

@@ -7,11 +7,14 @@ import signal
 import socket
 import threading
 from enum import StrEnum
-from typing import assert_never
+from typing import TYPE_CHECKING, assert_never
 
 from triaged.config.settings import Config
 from triaged.daemon.beats import begin_beats
 from triaged.daemon.progress import Progress
+
+if TYPE_CHECKING:
+    from triaged.daemon.rooms import Rooms
 
 SUPERVISOR_VARIABLE = "TRIAGED_SUPERVISOR"
 """Process id of the supervisor, in the environment of a role that it started."""
@@ -48,32 +51,39 @@ def run_role(config: Config, role: Role, stop: threading.Event) -> None:
     while (rooms := or_wait(lambda: open_rooms(config), stop)) is None:
         if stop.is_set():
             return
+    from triaged.daemon.pulsing import pulsing
+
     try:
-        match role:
-            case Role.RECEIVER:
-                from triaged.daemon.receiving import receive
-
-                receive(rooms, role_name(role), stop, progress)
-            case Role.WORKER:
-                from triaged.daemon.working import work
-
-                work(rooms, role_name(role), stop, progress)
-            case Role.COURIER:
-                from triaged.daemon.delivering import deliver
-
-                deliver(rooms, role_name(role), stop, progress)
-            case Role.CLOCK:
-                from triaged.daemon.ticking import tick
-
-                tick(rooms, stop, progress)
-            case Role.WEB:
-                from triaged.daemon.showing import show
-
-                show(rooms, stop, progress)
-            case _:
-                assert_never(role)
+        with pulsing(rooms, role_name(role), role.value, progress):
+            _run(rooms, role, stop, progress)
     finally:
         rooms.database.close()
+
+
+def _run(rooms: Rooms, role: Role, stop: threading.Event, progress: Progress) -> None:
+    match role:
+        case Role.RECEIVER:
+            from triaged.daemon.receiving import receive
+
+            receive(rooms, role_name(role), stop, progress)
+        case Role.WORKER:
+            from triaged.daemon.working import work
+
+            work(rooms, role_name(role), stop, progress)
+        case Role.COURIER:
+            from triaged.daemon.delivering import deliver
+
+            deliver(rooms, role_name(role), stop, progress)
+        case Role.CLOCK:
+            from triaged.daemon.ticking import tick
+
+            tick(rooms, stop, progress)
+        case Role.WEB:
+            from triaged.daemon.showing import show
+
+            show(rooms, stop, progress)
+        case _:
+            assert_never(role)
 
 
 def role_name(role: Role) -> str:

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import resource
+import socket
 import threading
 from dataclasses import replace
+from functools import partial
 
 from triaged.daemon.examinations import viewers
+from triaged.daemon.handover import notices
+from triaged.daemon.own_receiver import receiver_problems
 from triaged.daemon.progress import Progress
+from triaged.daemon.pulsing import Watch
 from triaged.daemon.rooms import Rooms, clock, policy
 from triaged.steps.acting import Readers
 from triaged.store.listing.actions import Actions
 from triaged.store.people.accounts import Accounts
 from triaged.web.app import create_app
+from triaged.web.health import Surroundings
 from triaged.web.limits import Limits
 from triaged.web.server import run
 
@@ -27,6 +33,8 @@ def show(rooms: Rooms, stop: threading.Event, progress: Progress) -> None:
     limits = Limits.within(_descriptors())
     access = config.access.options(config.web)
     options = replace(config.web.options(config.dicom, config.triage, access), limits=limits)
+    watch = Watch(rooms)
+    watch.start(stop)
     app = create_app(
         rooms.database,
         rooms.spool,
@@ -35,6 +43,12 @@ def show(rooms: Rooms, stop: threading.Event, progress: Progress) -> None:
         viewers=viewers(),
         options=options,
         clock=clock,
+        surroundings=Surroundings(
+            receiver=partial(receiver_problems, config.dicom),
+            roles=watch.seen,
+            notices=notices,
+            host=socket.gethostname(),
+        ),
     )
     run(
         app,

@@ -13,6 +13,7 @@ import structlog
 from triaged.daemon.examinations import is_whole
 from triaged.daemon.pacing import Job, Pacing
 from triaged.daemon.progress import Progress
+from triaged.daemon.pulsing import forgetting
 from triaged.daemon.rooms import Rooms, clock, policy, skip_if_unreachable
 from triaged.dimse.priority_scu import OrderPriorities, Source
 from triaged.steps.assemble import Assembler
@@ -60,6 +61,7 @@ def _jobs(rooms: Rooms, stop: threading.Event) -> list[Job]:
         _job("watching the order", _LOOK_S, lambda: keeping.look(now=clock())),
         _job("queueing again after outages", _RECOVER_S, lambda: recovery.tick(now=clock())),
     ]
+    jobs.append(_job("forgetting roles that are gone", _LOOK_S, forgetting(rooms)))
     look_up = _look_up(rooms)
     if look_up is not None:
         jobs.append(_job("asking for priorities", _ASK_S, lambda: _ask(look_up, stop)))

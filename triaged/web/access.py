@@ -33,7 +33,7 @@ Refuse = Callable[[Request, HTTPStatus, str], Response]
 SIGN_IN: Final = "/sign-in"
 UNATTENDED: Final = "Triaged-Unattended"
 """The header of requests that a page makes by itself: they do not keep a session open."""
-_FOR_EVERYBODY = "/health"
+_FOR_EVERYBODY = frozenset({"/health", "/health/ready", "/health/live"})
 _FOR_EVERYBODY_BELOW = "/static/"
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _UNATTENDED_PATHS = frozenset({"/api/version", EVENTS})
@@ -81,7 +81,7 @@ class Access:
 
     async def _ask(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = scope["path"]
-        if path == _FOR_EVERYBODY or path.startswith(_FOR_EVERYBODY_BELOW):
+        if path in _FOR_EVERYBODY or path.startswith(_FOR_EVERYBODY_BELOW):
             await self._app(scope, receive, send)
             return
         request = Request(scope, receive)

@@ -1,4 +1,4 @@
-"""The worklist for programs, and whether the daemon is well; knows no pages."""
+"""The worklist for programs; knows no pages."""
 
 from __future__ import annotations
 
@@ -11,8 +11,6 @@ from fastapi.responses import StreamingResponse
 from starlette.exceptions import HTTPException
 from typing_extensions import TypedDict
 
-from triaged.errors import TryLater
-from triaged.spool.files import Spool
 from triaged.store.listing.worklist import Worklist
 from triaged.web.entries import WorklistItem, as_json
 from triaged.web.identity import address_of
@@ -28,15 +26,8 @@ class Version(TypedDict):
     version: str
 
 
-class Health(TypedDict):
-    """Whether studies can be received; `problems` says what an operator should look at."""
-
-    status: str
-    problems: list[str]
-
-
-def router(worklist: Worklist, spool: Spool, news: News, *, count: Callable[[], Overview]) -> APIRouter:
-    """Return the routes under `/api`, `/events` and `/health`."""
+def router(worklist: Worklist, news: News, *, count: Callable[[], Overview]) -> APIRouter:
+    """Return the routes under `/api`, and `/events`."""
     routes = APIRouter(tags=["worklist"])
 
     @routes.get("/api/worklist", summary="The worklist in reading order")
@@ -75,25 +66,4 @@ def router(worklist: Worklist, spool: Spool, news: News, *, count: Callable[[], 
     def status() -> Overview:
         return count()
 
-    @routes.get("/health", summary="Whether studies can be received", responses={503: {"model": Health}})
-    def health(response: Response) -> Health:
-        problems = _problems(worklist, spool)
-        if problems:
-            response.status_code = HTTPStatus.SERVICE_UNAVAILABLE
-        return {"status": "failing" if problems else "ok", "problems": problems}
-
     return routes
-
-
-def _problems(worklist: Worklist, spool: Spool) -> list[str]:
-    problems = []
-    try:
-        worklist.version()
-    except TryLater as later:
-        problems.append(str(later))
-    try:
-        spool.check_reserve()
-        spool.check_writable()
-    except TryLater as full:
-        problems.append(str(full))
-    return problems

@@ -24,17 +24,19 @@ from triaged.steps.worklist_query import WorklistQuery
 from triaged.store.couriers.notifications import Notifications
 from triaged.store.couriers.outbox import Outbox
 from triaged.store.couriers.peers import Peers
+from triaged.store.listing.policies import Policies
 from triaged.store.listing.worklist import Worklist
 from triaged.store.people.accounts import Accounts
 from triaged.store.studies.history import History
 from triaged.store.studies.publications import Publications
 from triaged.store.tables.database import Database
-from triaged.web import actions, api, pages, signin, slices, workitems
+from triaged.web import actions, api, health, pages, signin, slices, workitems
 from triaged.web.access import Access, Refuse, is_for_programs
+from triaged.web.health import ALONE, Surroundings
 from triaged.web.identity import Mode
 from triaged.web.news import News
 from triaged.web.options import WebOptions
-from triaged.web.overview import overview
+from triaged.web.overview import overview, what_waits
 
 _HERE = Path(__file__).parent
 _POLICY = (
@@ -60,6 +62,7 @@ def create_app(
     viewers: Sequence[Viewer],
     options: WebOptions,
     clock: Callable[[], datetime],
+    surroundings: Surroundings = ALONE,
 ) -> FastAPI:
     """Return the application: pages for people, `/api` for programs, `/health` for whoever watches."""
     app = FastAPI(title="triaged", docs_url=None, redoc_url=None, openapi_url="/api/openapi.json")
@@ -69,12 +72,13 @@ def create_app(
     peers = Peers(database)
     app.state.news = News(worklist.version, limits=options.limits)
     count = partial(overview, history, *leaving, peers)
-    app.include_router(api.router(worklist, spool, app.state.news, count=count))
+    app.include_router(api.router(worklist, app.state.news, count=count))
+    app.include_router(health.router(_health(database, spool, surroundings, clock)))
     app.include_router(workitems.router(WorklistQuery(worklist)))
     app.include_router(slices.router(slices.Slices(history, spool, viewers)))
     app.include_router(actions.router(readers, clock))
     rooms = (worklist, history, Publications(database), *leaving, spool, peers, readers)
-    shown = pages.Pages(*rooms, options=options, clock=clock)
+    shown = pages.Pages(*rooms, options=options, clock=clock, notices=surroundings.notices)
     app.include_router(pages.router(shown))
     access = options.access
     if access.mode is Mode.ACCOUNTS:
@@ -84,6 +88,25 @@ def create_app(
     app.add_middleware(Access, options=access, accounts=accounts, clock=clock, refuse=refuse, limits=options.limits)
     _guard(app, refuse)
     return app
+
+
+def _health(database: Database, spool: Spool, around: Surroundings, clock: Callable[[], datetime]) -> health.Health:
+    worklist, policies = Worklist(database), Policies(database)
+    leaving = Outbox(database), Notifications(database)
+
+    def database_answers() -> list[str]:
+        worklist.version()
+        return []
+
+    def spool_takes() -> list[str]:
+        spool.check_reserve()
+        spool.check_writable()
+        return []
+
+    def waiting() -> list[str]:
+        return what_waits(*leaving, policies, now=clock())
+
+    return health.Health(database=database_answers, spool=spool_takes, waiting=waiting, surroundings=around)
 
 
 def _guard(app: FastAPI, refuse: Refuse) -> None:

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime, timedelta
 
 from typing_extensions import TypedDict
 
 from triaged.store.couriers.notifications import Notifications
 from triaged.store.couriers.outbox import Outbox
 from triaged.store.couriers.peers import Peers
+from triaged.store.listing.policies import Policies
 from triaged.store.studies.history import History
 from triaged.study.records import DeliveryState
 from triaged.web.destinations import Accepts, accepts
 
 _MOST = 100_000
+_LONG_WAIT = timedelta(minutes=15)
 
 
 class Overview(TypedDict):
@@ -53,6 +56,20 @@ def overview(history: History, outbox: Outbox, pushes: Notifications, peers: Pee
         "quarantined": len(history.quarantined(_MOST)),
         "conflicts": len(history.conflicts(_MOST)),
     }
+
+
+def what_waits(outbox: Outbox, pushes: Notifications, policies: Policies, *, now: datetime) -> list[str]:
+    """Return in words, without a patient, what does not arrive and what waits for long; nothing where all is well."""
+    found = []
+    for name, number in sorted({**outbox.not_arriving(), **pushes.not_arriving()}.items()):
+        found.append(f"{name} is unreachable or refuses for now: {number} wait for another attempt")
+    overall = [*outbox.counts().values(), *pushes.counts().values()]
+    for state, words in ((DeliveryState.DEAD, "given up"), (DeliveryState.REFUSED, "refused")):
+        if number := sum(states[state] for states in overall):
+            found.append(f"{number} result objects or notifications were {words}: see the status page")
+    if (lag := policies.lag(now=now)) > _LONG_WAIT:
+        found.append(f"the oldest complete study without a result has waited {lag // timedelta(minutes=1)} min")
+    return found
 
 
 def _by_name(counts: Mapping[str, Mapping[DeliveryState, int]]) -> dict[str, dict[str, int]]:

@@ -60,7 +60,9 @@ class Pages:
         *,
         options: WebOptions,
         clock: Callable[[], datetime],
+        notices: Callable[[], Sequence[str]] = lambda: (),
     ) -> None:
+        self._notices = notices
         self._worklist = worklist
         self._history = history
         self._publications = publications
@@ -163,6 +165,7 @@ class Pages:
             counts=[(STATE_WORDS[state], studies) for state, studies in self._history.counts().items()],
             destinations=destinations(self._outbox.counts(), self._outbox.awaiting_commitment(), self._peers.all()),
             free_mb=self._spool.free_mb(),
+            notices=self._notices(),
             failures=[as_ended(study, now=self._clock()) for study in self._worklist.ended(_MOST_LINES)],
             receivers=receivers(self._pushes.counts()),
             untold=[as_undelivered(push) for push in self._pushes.undelivered(_MOST_LINES)],

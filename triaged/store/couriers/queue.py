@@ -89,6 +89,14 @@ class Queue(Ledger, ABC, Generic[Item]):
             per_state[DeliveryState(row.state)] = row.items
         return found
 
+    def not_arriving(self) -> Mapping[str, int]:
+        """Return how many wait for another attempt after one that failed, per peer that has any."""
+        table = self.leases.table.c
+        waiting = select(self.peer.label("peer"), func.count().label("items")).where(
+            table.state == DeliveryState.PENDING, table.error.is_not(None)
+        )
+        return {row.peer: row.items for row in self._rows(waiting.group_by(self.peer))}
+
     @abstractmethod
     def _first(self, connection: Connection, due: Select[Any], now: datetime) -> Item | None:
         """Return what the query `due` finds, in its next attempt, with its row locked."""

@@ -12,6 +12,7 @@ from triaged.store.tables.deliveries import commitment_report, negotiated, outbo
 from triaged.store.tables.history import action, event, policy, reorder
 from triaged.store.tables.housekeeping import spool, worker_death
 from triaged.store.tables.people import account, session, sign_in_attempt
+from triaged.store.tables.roles import pulse
 
 __all__ = [
     "account",
@@ -28,6 +29,7 @@ __all__ = [
     "negotiated",
     "outbox",
     "policy",
+    "pulse",
     "push",
     "push_receiver",
     "quarantine",

@@ -1,0 +1,210 @@
+"""How the daemon is, for whoever watches it: `/health`, `/health/ready` and `/health/live`, open to everybody.
+
+Each part is asked in a thread of its own, which may hang as long as it likes: the answer comes within a few seconds and
+says so. Names no patient, and of the configuration only where it is wrong.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from http import HTTPStatus
+
+from fastapi import APIRouter, Response
+from typing_extensions import TypedDict
+
+from triaged.errors import TryLater
+from triaged.study.pulse import Seen
+
+FRESH_S = 10.0
+"""How long a role may make no progress."""
+_WITHIN_S = 3.0
+_REQUIRED = ("worker", "clock")
+_WANTED = ("courier",)
+"""A daemon without one receives and reads, so it is ready; one that is there has to get on."""
+
+
+class HealthAnswer(TypedDict):
+    """Whether studies can be received and read; `causes` (also called `problems`) say why not. `warnings` are what an
+    operator should look at all the same."""
+
+    status: str
+    problems: list[str]
+    causes: list[str]
+    warnings: list[str]
+
+
+class ReadyAnswer(TypedDict):
+    """Whether studies can be received and read, and why not."""
+
+    status: str
+    causes: list[str]
+
+
+class LiveAnswer(TypedDict):
+    """This process answers."""
+
+    status: str
+
+
+Work = Callable[[], Sequence[str]]
+"""Finds out what is wrong with one part; nothing where it is well. Raises `TryLater` where it does not answer."""
+
+
+class Probe:
+    """One part that is asked, at most once every `fresh_s` and never twice at once."""
+
+    def __init__(
+        self,
+        what: str,
+        work: Work,
+        *,
+        fresh_s: float,
+        within_s: float = _WITHIN_S,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._what = what
+        self._work = work
+        self._fresh_s = fresh_s
+        self._within_s = within_s
+        self._monotonic = monotonic
+        self._asked_at = 0.0
+        self._answer: Future[Iterable[str]] | None = None
+
+    async def ask(self) -> list[str]:
+        """Return what is wrong, which may be that it does not answer."""
+        answer = self._asked()
+        left_s = max(0.05, self._within_s - (self._monotonic() - self._asked_at))
+        try:
+            return list(await asyncio.wait_for(asyncio.wrap_future(answer), left_s))
+        except TimeoutError:
+            return [f"{self._what}: no answer for {self._monotonic() - self._asked_at:.0f} s"]
+
+    def _asked(self) -> Future[Iterable[str]]:
+        now = self._monotonic()
+        if self._answer is None or (self._answer.done() and now - self._asked_at > self._fresh_s):
+            self._answer, self._asked_at = Future(), now
+            self._answer.set_running_or_notify_cancel()
+            threading.Thread(target=self._find_out, args=(self._answer,), name=self._what, daemon=True).start()
+        return self._answer
+
+    def _find_out(self, answer: Future[Iterable[str]]) -> None:
+        found: Sequence[str] = [f"{self._what}: could not be asked, the log says why"]
+        try:
+            found = self._work()
+        except TryLater as later:
+            found = [str(later)]
+        finally:
+            answer.set_result(found)
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What only the daemon knows: whether the receiver answers, who gets on, and what the supervisor has to say.
+
+    `host` is this machine's name, as it is in the names of processes.
+    """
+
+    receiver: Work = field(default=lambda: ())
+    roles: Callable[[], Sequence[Seen]] | None = None
+    notices: Callable[[], Sequence[str]] = field(default=lambda: ())
+    host: str = ""
+
+
+ALONE = Surroundings()
+"""Nobody but the web role is known."""
+
+
+class Health:
+    """How the daemon is at this moment; used on one event loop."""
+
+    def __init__(self, *, database: Work, spool: Work, waiting: Work, surroundings: Surroundings) -> None:
+        self._database = Probe("database", database, fresh_s=1.0)
+        self._spool = Probe("spool", spool, fresh_s=1.0)
+        self._receiver = Probe("receiver", surroundings.receiver, fresh_s=5.0)
+        self._waiting = Probe("database", waiting, fresh_s=5.0)
+        self._around = surroundings
+
+    async def causes(self) -> list[str]:
+        """Return why studies cannot be received or read; nothing where they can."""
+        parts = (self._database.ask(), self._spool.ask(), self._receiver.ask())
+        database, spool, receiver = await asyncio.gather(*parts)
+        if database:  # then nobody knows of the roles
+            return [*database, *spool, *receiver]
+        seen = self._seen()
+        elsewhere = any(each.is_fresh(FRESH_S) for each in seen if self._receives_elsewhere(each, seen))
+        return [*spool, *([] if elsewhere else receiver), *self._missing_roles(seen)]
+
+    async def whole(self) -> tuple[list[str], list[str]]:
+        """Return why studies cannot be received, read or sent, and what an operator should look at all the same."""
+        causes, waiting = await asyncio.gather(self.causes(), self._waiting.ask())
+        seen = self._seen()
+        causes += _missing(seen, [role for role in _WANTED if any(each.pulse.role == role for each in seen)])
+        silent = [_silence(each) for each in seen if not each.is_fresh(FRESH_S)]
+        warnings = [*silent, *waiting, *map(_public, self._around.notices())]
+        return causes, [each for each in warnings if each not in causes]
+
+    def _seen(self) -> Sequence[Seen]:
+        return () if self._around.roles is None else self._around.roles()
+
+    def _missing_roles(self, seen: Sequence[Seen]) -> list[str]:
+        return [] if self._around.roles is None else _missing(seen, _REQUIRED)
+
+    def _receives_elsewhere(self, each: Seen, seen: Sequence[Seen]) -> bool:
+        """Tell whether this is a receiver on another machine, while there is none on this one."""
+        receivers = [other.pulse for other in seen if other.pulse.role == "receiver"]
+        here = any(pulse.name.endswith(f"@{self._around.host}") for pulse in receivers)
+        return each.pulse in receivers and not here
+
+
+def router(health: Health) -> APIRouter:
+    """Return the routes under `/health`."""
+    routes = APIRouter(tags=["health"])
+
+    @routes.get("/health", summary="Whether studies can be received and read", responses={503: {"model": HealthAnswer}})
+    async def whole(response: Response) -> HealthAnswer:
+        causes, warnings = await health.whole()
+        return {"status": _status(response, causes), "problems": causes, "causes": causes, "warnings": warnings}
+
+    @routes.get("/health/ready", summary="The same in short", responses={503: {"model": ReadyAnswer}})
+    async def ready(response: Response) -> ReadyAnswer:
+        causes = await health.causes()
+        return {"status": _status(response, causes), "causes": causes}
+
+    @routes.get("/health/live", summary="Whether this process answers")
+    async def live() -> LiveAnswer:
+        return {"status": "ok"}
+
+    return routes
+
+
+def _status(response: Response, causes: Sequence[str]) -> str:
+    if causes:
+        response.status_code = HTTPStatus.SERVICE_UNAVAILABLE
+    return "failing" if causes else "ok"
+
+
+def _missing(seen: Sequence[Seen], roles: Sequence[str]) -> list[str]:
+    """Return which roles nobody has who gets on."""
+    causes = []
+    for role in roles:
+        members = [each for each in seen if each.pulse.role == role]
+        if not any(each.is_fresh(FRESH_S) for each in members):
+            causes += [_silence(each) for each in members] or [f"{role}: none serves"]
+    return causes
+
+
+def _silence(seen: Seen) -> str:
+    if seen.pulse.hung:
+        return f"{seen.pulse.name}: {seen.pulse.hung}"
+    since = "yet" if seen.silent_s is None else f"for {seen.silent_s:.0f} s"
+    return f"{seen.pulse.name}: no sign of progress {since}"
+
+
+def _public(notice: str) -> str:
+    """Return a notice without what was found in the configuration: that may be a secret that lost its place."""
+    return "\n".join(line.partition(", found ")[0] for line in notice.splitlines())
