@@ -11,8 +11,8 @@ import psycopg
 
 
 @contextmanager
-def postgresql_database(name: str) -> Iterator[str]:
-    """Give the URL of an empty database on a server that is stopped and removed afterwards.
+def postgresql_server() -> Iterator[str]:
+    """Give the URL of the maintenance database of a server that is stopped and removed afterwards.
 
     Raises:
         ImportError, OSError, RuntimeError: there is none here.
@@ -24,11 +24,18 @@ def postgresql_database(name: str) -> Iterator[str]:
         # Not in a folder that others may not enter: run by root, the server is another user.
         server = get_server(tempfile.mkdtemp(prefix="triaged-pg-", dir="/tmp"), cleanup_mode="delete")
     try:
-        with psycopg.connect(server.get_uri(), autocommit=True) as connection:
-            connection.execute(f"CREATE DATABASE {name}".encode())
-        yield str(server.get_uri()).replace("/postgres?", f"/{name}?")
+        yield str(server.get_uri())
     finally:
         server.cleanup()
+
+
+@contextmanager
+def postgresql_database(name: str) -> Iterator[str]:
+    """Give the URL of an empty database on a server of its own."""
+    with postgresql_server() as url:
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute(f"CREATE DATABASE {name}".encode())
+        yield url.replace("/postgres?", f"/{name}?")
 
 
 def backend_pids(url: str) -> list[int]:

@@ -237,9 +237,9 @@ class FullSpool(Spool):
 class Clinic:
     """Every room of the daemon over one folder; `now` is the time, which only the story moves."""
 
-    def __init__(self, folder: Path, now: datetime = START) -> None:
+    def __init__(self, folder: Path, now: datetime = START, *, url: str | None = None) -> None:
         self.folder, self.now = folder, now
-        url = f"sqlite:///{folder / 'triaged.db'}"
+        url = url or f"sqlite:///{folder / 'triaged.db'}"
         folder.joinpath("config.yaml").write_text(CONFIG.format(spool=folder / "spool", url=url), encoding="utf-8")
         rooms = open_rooms(load(folder / "config.yaml"))
         self.database = rooms.database
