@@ -44,6 +44,13 @@ class PlainStore:
             return None
         return hashlib.sha256(data_set(content)).hexdigest()
 
+    def whole_digest(self, relative: str) -> str | None:
+        """Return the SHA-256 of everything in a file; None where there is none."""
+        try:
+            return hashlib.sha256((self.spool / relative).read_bytes()).hexdigest()
+        except FileNotFoundError:
+            return None
+
     def unfinished(self) -> list[Path]:
         """Return the files that were being written."""
         return sorted(self.spool.rglob("*.part"))

@@ -129,16 +129,16 @@ def _outcome(
     folder.mkdir()
     url = url_for(folder)
     if death is not None:
-        code = _lived(folder, url, study, 0, death)
+        code = lived(folder, url, study, 0, death)
         trial.expect(code == -signal.SIGKILL, f"expected a life to end at {death}, found exit code {code}")
         _compare(trial, folder, url, death, is_over=False)
-    code = _lived(folder, url, study, 1, None)
+    code = lived(folder, url, study, 1, None)
     trial.expect(code == 0, f"expected a life to arrive after {death}, found exit code {code}")
     _compare(trial, folder, url, death, is_over=True)
-    return _arrived(PlainStore(url, folder / "spool"))
+    return arrived(PlainStore(url, folder / "spool"))
 
 
-def _lived(folder: Path, url: str, study: SmallStudy, attempt: int, death: Death | None) -> int | None:
+def lived(folder: Path, url: str, study: SmallStudy, attempt: int, death: Death | None) -> int | None:
     """Run one life in a process of its own; return its exit code."""
     process = _context().Process(target=live, args=(folder, url, study, attempt, death))
     process.start()
@@ -172,11 +172,12 @@ def _compare(trial: Trial, folder: Path, url: str, death: Death | None, *, is_ov
         f"expected one content of each object at the destination after {death}, found several",
     )
     if is_over:
-        missing = _arrived(store).in_force - {uid for uid, _ in taken}
+        missing = arrived(store).in_force - {uid for uid, _ in taken}
         trial.expect(not missing, f"expected every object in force at the destination after {death}, missing {missing}")
 
 
-def _arrived(store: PlainStore) -> Outcome:
+def arrived(store: PlainStore) -> Outcome:
+    """Return where the life has arrived that left this store."""
     state = store.rows("SELECT state, triage_class, instances FROM study")
     in_force = store.rows(
         "SELECT derived.sop_instance_uid FROM derived JOIN result ON result.id = derived.result_id "
