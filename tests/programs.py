@@ -81,6 +81,11 @@ class Daemon:
                 stderr=log,
             )
 
+    def reconfigure(self, settings: dict[str, Any]) -> None:
+        """Replace sections of its configuration, for the next start."""
+        self.settings = self.settings | settings
+        self.config.write_text(json.dumps(self.settings))
+
     def answers(self) -> bool:
         """Tell whether both ports are served."""
         assert self.process is not None

@@ -11,9 +11,7 @@ from tests.breaking.kills import kills
 from tests.breaking.trial import Trial
 
 
-@pytest.mark.filterwarnings(
-    "ignore:Exception ignored in. <socket:pytest.PytestUnraisableExceptionWarning"
-)  # pynetdicom
+@pytest.mark.filterwarnings("ignore:Exception ignored in. <socket:pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("database", ["sqlite", "postgresql"])
 def test_nothing_acknowledged_is_lost_whatever_is_killed(tmp_path: Path, database: str) -> None:
     if shutil.which("Orthanc") is None or shutil.which("storescu") is None:
