@@ -20,6 +20,7 @@ from triaged.steps.assemble import Assembler
 from triaged.steps.policy_keeping import PolicyKeeping
 from triaged.steps.priorities import RequestPriorityLookUp
 from triaged.steps.recover import Recovery
+from triaged.store.couriers.clock_steps import ClockSteps, Longest
 from triaged.store.listing.policies import Policies
 from triaged.store.listing.priorities import Priorities
 from triaged.store.listing.rankings import Rankings
@@ -59,6 +60,7 @@ def _jobs(rooms: Rooms, stop: threading.Event) -> list[Job]:
         _job("taking back expired leases", _REAP_S, lambda: assembler.reap(now=clock())),
         _job("ranking as time passes", _TIME_S, lambda: keeping.tick(now=clock())),
         _job("watching the order", _LOOK_S, lambda: keeping.look(now=clock())),
+        _job("times ahead of the clock", _REAP_S, lambda: _put_times_right(rooms)),
         _job("queueing again after outages", _RECOVER_S, lambda: recovery.tick(now=clock())),
     ]
     jobs.append(_job("forgetting roles that are gone", _LOOK_S, forgetting(rooms)))
@@ -105,6 +107,18 @@ def _keeping(rooms: Rooms) -> PolicyKeeping:
         guard=section.guard.options() if section.guard.enabled else None,
         reference=section.guard.reference_share,
     )
+
+
+def _put_times_right(rooms: Rooms) -> None:
+    """Look first and write only where that is needed: with a right clock it never is."""
+    steps, worker, delivery = ClockSteps(rooms.database), rooms.config.worker, rooms.config.delivery
+    asking = delivery.commitment_options()
+    sent_again_s = asking.send_again_s * asking.max_attempts
+    waits = (worker.retry_wait_s * worker.max_attempts, delivery.longest_wait_s, sent_again_s)
+    longest = Longest(max(worker.lease_s, delivery.options().lease_s), max(waits))
+    if steps.is_any_ahead(longest, now=clock()):
+        found = steps.put_right(longest, ranking=policy(rooms.config), now=clock())
+        log.warning("times were ahead of the clock, put right: was it set back?", rows=found)
 
 
 def _recovery(rooms: Rooms) -> Recovery:

@@ -19,6 +19,7 @@ from triaged.study.records import DeliveryState
 Taken = TypeVar("Taken")
 
 _now = bindparam("now", type_=Instant())
+_lease, _wait = bindparam("lease", type_=Instant()), bindparam("wait", type_=Instant())
 
 
 def is_free(table: Table) -> ColumnElement[bool]:
@@ -69,6 +70,9 @@ class Leases:
         """True for rows that may be claimed at the parameter `now`."""
         self.held_by = select(table).where(is_held, table.c[holder] == bindparam("holder")).order_by(table.c.id)
         self.expired = select(table).where(is_held, table.c.lease_expires_at < _now).order_by(table.c.id)
+        self.is_ahead = or_(table.c.lease_expires_at > _lease, and_(table.c.state == waiting, at > _wait))
+        """True for rows with a lease after the parameter `lease`, or a wait after the parameter `wait`."""
+        self._not_before, self._waiting = at, table.c.state == waiting
         self.table, self._holder = table, holder
         self._first = (at, table.c.id)
         self._claimed = {} if held == waiting else {"state": held, not_before: None}
@@ -105,6 +109,21 @@ class Leases:
         """Free a row and give it these values, if it is still held in this attempt; tell whether it was."""
         parameters = {"item": item, "attempt": attempt, **self.nobody, **values}
         return connection.execute(self._set_owned, parameters).rowcount == 1
+
+    def put_right(
+        self,
+        connection: Connection,
+        lease_until: datetime,
+        *,
+        lease_at_most: datetime,
+        wait_at_most: datetime,
+        now: datetime,
+    ) -> int:
+        """Let leases that a clock wrote which was ahead end at `lease_until`, and such waits now; return how many."""
+        expires_at, at = self.table.c.lease_expires_at, self._not_before
+        leases = update(self.table).where(expires_at > lease_at_most).values({expires_at: lease_until})
+        waits = update(self.table).where(self._waiting, at > wait_at_most).values({at: now})
+        return connection.execute(leases).rowcount + connection.execute(waits).rowcount
 
     def release(self, connection: Connection, holder: str) -> int:
         """Make due again what a holder of this name has; return how many rows."""
