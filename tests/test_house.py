@@ -43,6 +43,7 @@ ROOMS_OF_LIBRARIES = {
     "nibabel": {"lab"},
     "typer": {
         "cli/program.py",
+        "cli/fsck.py",
         "cli/users.py",
         "cli/configuration.py",
         "cli/health.py",

@@ -20,6 +20,7 @@ from rich.table import Column, Table
 
 from triaged.cli.configuration import DEFAULT_CONFIG, ConfigFile, opened_database
 from triaged.cli.configuration import app as config_app
+from triaged.cli.fsck import fsck
 from triaged.cli.health import health
 from triaged.cli.users import app as user_app
 from triaged.errors import ConfigError, TriagedError, UnknownDestination
@@ -42,6 +43,7 @@ app.add_typer(user_app)
 app.add_typer(config_app)
 app.command()(phantom)
 app.command()(health)
+app.command()(fsck)
 out = Console(highlight=False, width=None if sys.stdout.isatty() else 160)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]

@@ -20,7 +20,7 @@ def worklist_table(entries: Sequence[WorklistEntry], *, now: datetime, title: st
     for entry in entries:
         row = as_row(entry, now=now)
         cells = (row.triage_class, row.why, row.waiting, row.person, row.right, row.left, row.grade, row.state)
-        _add_row(table, str(row.position), *cells)
+        add_row(table, str(row.position), *cells)
     return table
 
 
@@ -29,15 +29,15 @@ def overview_table(counts: Overview) -> Table:
     table = Table("What", "How many")
     table.columns[1].justify = "right"
     for state, number in counts["studies"].items():
-        _add_row(table, f"studies {state}", str(number))
+        add_row(table, f"studies {state}", str(number))
     for what, receivers in (("objects", counts["deliveries"]), ("changes", counts["pushes"])):
         for name, states in receivers.items():
             for state, number in states.items():
-                _add_row(table, f"{what} for {name} {state}", str(number))
+                add_row(table, f"{what} for {name} {state}", str(number))
     for name, number in counts["uncommitted"].items():
-        _add_row(table, f"objects for {name} not yet committed", str(number))
+        add_row(table, f"objects for {name} not yet committed", str(number))
     for key in ("dead_letters", "refused", "withdrawn", "quarantined", "conflicts"):
-        _add_row(table, key.replace("_", " "), str(counts[key]))
+        add_row(table, key.replace("_", " "), str(counts[key]))
     return table
 
 
@@ -46,13 +46,13 @@ def destinations_table(counts: Overview) -> Table:
     table = Table("Destination", "SOP class", "Answer", "Transfer syntaxes", "Asked at")
     for name, answer in counts["destinations"].items():
         for sop_class, syntaxes in answer["accepted"].items():
-            _add_row(table, name, sop_class, "accepted", ", ".join(syntaxes), answer["asked_at"])
+            add_row(table, name, sop_class, "accepted", ", ".join(syntaxes), answer["asked_at"])
         for sop_class in answer["refused"]:
-            _add_row(table, name, sop_class, "refused", "", answer["asked_at"])
+            add_row(table, name, sop_class, "refused", "", answer["asked_at"])
     return table
 
 
-def _add_row(table: Table, *cells: str) -> None:
+def add_row(table: Table, *cells: str) -> None:
     """Add a row of texts that cannot steer the terminal it is printed on."""
     printable = (
         "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in cell) for cell in cells

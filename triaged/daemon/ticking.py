@@ -6,6 +6,7 @@ It also keeps the list under the current policy, for all processes.
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 
 import structlog
@@ -16,7 +17,9 @@ from triaged.daemon.progress import Progress
 from triaged.daemon.pulsing import forgetting
 from triaged.daemon.rooms import Rooms, clock, policy, skip_if_unreachable
 from triaged.dimse.priority_scu import OrderPriorities, Source
+from triaged.steps.adopt import Adoption
 from triaged.steps.assemble import Assembler
+from triaged.steps.inspect_spool import Inspection, Watch
 from triaged.steps.policy_keeping import PolicyKeeping
 from triaged.steps.priorities import RequestPriorityLookUp
 from triaged.steps.recover import Recovery
@@ -24,10 +27,13 @@ from triaged.store.couriers.clock_steps import ClockSteps, Longest
 from triaged.store.listing.policies import Policies
 from triaged.store.listing.priorities import Priorities
 from triaged.store.listing.rankings import Rankings
+from triaged.store.studies.arrivals import Arrivals
 from triaged.store.studies.claims import Claims
 from triaged.store.studies.completion import Completion
 from triaged.store.studies.failures import Failures
 from triaged.store.studies.history import History
+from triaged.store.studies.inventory import Inventory
+from triaged.store.studies.reception import Reception
 
 log = structlog.get_logger()
 
@@ -37,6 +43,7 @@ _TIME_S = 5.0
 _LOOK_S = 60.0
 _ASK_S = 1.0
 _RECOVER_S = 20.0
+_INSPECT_S = 60.0
 _ASKED_AT_ONCE = 20
 _MOST_S = 300.0
 """How long a job may take for a round, the slowest one being a new order for a whole list."""
@@ -54,13 +61,14 @@ def tick(rooms: Rooms, stop: threading.Event, progress: Progress) -> None:
 def _jobs(rooms: Rooms, stop: threading.Event) -> list[Job]:
     ledgers, options = (Completion(rooms.database), Claims(rooms.database)), rooms.config.completion.options()
     assembler = Assembler(*ledgers, is_whole=is_whole, options=options, ranking_policy=policy(rooms.config))
-    keeping, recovery = _keeping(rooms), _recovery(rooms)
+    keeping, recovery, watch = _keeping(rooms), _recovery(rooms), _watch(rooms)
     jobs = [
         _job("completing studies", _TICK_S, lambda: assembler.tick(now=clock())),
         _job("taking back expired leases", _REAP_S, lambda: assembler.reap(now=clock())),
         _job("ranking as time passes", _TIME_S, lambda: keeping.tick(now=clock())),
         _job("watching the order", _LOOK_S, lambda: keeping.look(now=clock())),
         _job("times ahead of the clock", _REAP_S, lambda: _put_times_right(rooms)),
+        _job("inspecting the spool", _INSPECT_S, lambda: watch.look_on(now=clock())),
         _job("queueing again after outages", _RECOVER_S, lambda: recovery.tick(now=clock())),
     ]
     jobs.append(_job("forgetting roles that are gone", _LOOK_S, forgetting(rooms)))
@@ -107,6 +115,13 @@ def _keeping(rooms: Rooms) -> PolicyKeeping:
         guard=section.guard.options() if section.guard.enabled else None,
         reference=section.guard.reference_share,
     )
+
+
+def _watch(rooms: Rooms) -> Watch:
+    ledgers = Reception(rooms.database), Arrivals(rooms.database)
+    adoption = Adoption(*ledgers, rooms.spool, ranking_policy=policy(rooms.config))
+    inventory = Inventory(rooms.database)
+    return Watch(Inspection(inventory, rooms.spool, adoption), inventory, monotonic=time.monotonic)
 
 
 def _put_times_right(rooms: Rooms) -> None:

@@ -1,17 +1,23 @@
-"""Encodes what is in front of a data set in a DICOM file: preamble, prefix, file meta information (PS3.10 7.1).
+"""Writes and reads what is in front of a data set in a file: preamble, prefix, file meta information (PS3.10 7.1).
 
-Knows no files: it returns bytes, and the data set itself is never touched.
+The data set itself is never touched.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 
 from pydicom.dataset import FileMetaDataset
+from pydicom.errors import InvalidDicomError
 from pydicom.filebase import DicomBytesIO
+from pydicom.filereader import read_file_meta_info
 from pydicom.filewriter import write_file_meta_info
 from pydicom.uid import UID
 
+from triaged.dicom.attributes import DAMAGED
+from triaged.errors import UnreadableInstance
 from triaged.study.uids import derived_uid, is_valid_uid
 
 IMPLEMENTATION_CLASS_UID = derived_uid("triaged", "implementation class")
@@ -44,6 +50,27 @@ def file_meta(*, sop_class_uid: str, sop_instance_uid: str, transfer_syntax_uid:
     stream.is_little_endian, stream.is_implicit_VR = True, False
     write_file_meta_info(stream, meta)
     return b"\0" * 128 + b"DICM" + stream.getvalue()
+
+
+@dataclass(frozen=True, slots=True)
+class FileMeta:
+    """What the file meta information says; empty where it does not."""
+
+    sop_class_uid: str
+    sop_instance_uid: str
+    transfer_syntax_uid: str
+    source_ae_title: str
+
+
+def read_file_meta(path: Path) -> FileMeta:
+    """Return the file meta information of a file; `UnreadableInstance` where there is none."""
+    try:
+        meta = read_file_meta_info(path)
+    except (*DAMAGED, InvalidDicomError) as error:
+        raise UnreadableInstance(f"expected file meta information, found {type(error).__name__}") from error
+    keywords = ("MediaStorageSOPClassUID", "MediaStorageSOPInstanceUID", "TransferSyntaxUID")
+    named = [str(meta.get(keyword, "")) for keyword in (*keywords, "SourceApplicationEntityTitle")]
+    return FileMeta(*named)
 
 
 def _uid(text: str) -> UID:

@@ -11,7 +11,8 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from contextlib import suppress
+from collections.abc import Callable
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import count
@@ -27,9 +28,9 @@ from triaged.study.uids import SeriesUID, SOPInstanceUID, StudyUID
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}\Z")
 _MIB = 1024 * 1024
-_INCOMING = "incoming"
-_QUARANTINE = "quarantine"
-_PART = ".part"
+INCOMING = "incoming"
+QUARANTINE = "quarantine"
+PART = ".part"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,10 @@ class Spool:
         with self._root.opened():
             pass
 
+    def opened(self) -> AbstractContextManager[Tree]:
+        """Open the root for one operation; see `Root.opened`."""
+        return self._root.opened()
+
     def check_reserve(self) -> None:
         """Raise `TryLater` while the disk has less free space than the reserve."""
         free = self.free_mb()
@@ -94,7 +99,7 @@ class Spool:
 
     def quarantine(self, name: str, content: bytes) -> KeptFile:
         """Keep bytes aside that cannot be filed under a study."""
-        return self._keep(f"{_QUARANTINE}/{_checked(name)}", content)
+        return self._keep(f"{QUARANTINE}/{_checked(name)}", content)
 
     def discard(self, kept: KeptFile) -> None:
         """Remove a file that got no row, because its instance is one of our own coming back."""
@@ -114,11 +119,18 @@ class Spool:
 
     def sha256(self, relative: str) -> str | None:
         """Return the digest of a kept data set, without its file meta information; None where it cannot be read."""
+        return self._sha256(relative, data_set_at)
+
+    def sha256_of_file(self, relative: str) -> str | None:
+        """Return the digest of a whole file, as it is kept of a result object; None where it cannot be read."""
+        return self._sha256(relative, lambda _: 0)
+
+    def _sha256(self, relative: str, begins_at: Callable[[bytes], int]) -> str | None:
         self.absolute(relative)
         with self._root.opened() as tree:
             try:
                 with tree.open(relative) as file:
-                    file.seek(_meta_length(file.read(144)))
+                    file.seek(begins_at(file.read(144)))
                     return hashlib.file_digest(file, "sha256").hexdigest()
             except OSError:
                 return None
@@ -129,7 +141,7 @@ class Spool:
         with self._root.opened() as tree:
             try:
                 with tree.open(relative) as file:
-                    meta_bytes = _meta_length(file.read(144))
+                    meta_bytes = data_set_at(file.read(144))
                     found = file.seek(0, os.SEEK_END)
             except FileNotFoundError:
                 return False
@@ -139,11 +151,11 @@ class Spool:
         """Remove what dead receivers left half-written and nobody has touched since `older_than`; return how many."""
         swept = 0
         with self._root.opened() as tree:
-            tree.ensure(_INCOMING)
-            for name in tree.names(_INCOMING):
-                path = f"{_INCOMING}/{name}"
+            tree.ensure(INCOMING)
+            for name in tree.names(INCOMING):
+                path = f"{INCOMING}/{name}"
                 with suppress(FileNotFoundError):  # its receiver may just have finished it
-                    if name.endswith(_PART) and datetime.fromtimestamp(tree.stat(path).st_mtime, UTC) < older_than:
+                    if name.endswith(PART) and datetime.fromtimestamp(tree.stat(path).st_mtime, UTC) < older_than:
                         tree.unlink(path)
                         swept += 1
         return swept
@@ -167,14 +179,14 @@ class PartFile:
     def __init__(self, root: Root, target: str | None) -> None:
         self._root = root
         self._target = target
-        self._name = f"{_INCOMING}/{token_hex(16)}{_PART}"
+        self._name = f"{INCOMING}/{token_hex(16)}{PART}"
         self._digest = hashlib.sha256()
         self._meta_bytes = 0
         self._size_bytes = 0
 
     def __enter__(self) -> Self:
         with self._root.opened() as tree:
-            tree.ensure(_INCOMING)
+            tree.ensure(INCOMING)
             self._file = tree.create(self._name)
         return self
 
@@ -211,7 +223,7 @@ class PartFile:
 
     def quarantine(self, name: str) -> KeptFile:
         """Make the file durable in quarantine, and return where it is."""
-        return self._commit(f"{_QUARANTINE}/{_checked(name)}")
+        return self._commit(f"{QUARANTINE}/{_checked(name)}")
 
     def _write(self, content: bytes | bytearray | memoryview) -> None:
         with storage_errors():
@@ -249,11 +261,11 @@ class PartFile:
     def _is_same(self, kept: str, tree: Tree) -> bool:
         """Tell whether a kept file holds the same data set, whatever its file meta information says."""
         with tree.open(kept) as file:
-            file.seek(_meta_length(file.read(144)) if self._meta_bytes else 0)
+            file.seek(data_set_at(file.read(144)) if self._meta_bytes else 0)
             return hashlib.file_digest(file, "sha256").digest() == self._digest.digest()
 
 
-def _meta_length(head: bytes) -> int:
+def data_set_at(head: bytes) -> int:
     """Return where the data set begins in a DICOM file (PS3.10 7.1), or 0 where it is none.
 
     128 bytes of preamble, `DICM`, then the group length (0002,0000) UL, which counts the bytes after itself.

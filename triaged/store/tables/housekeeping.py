@@ -1,4 +1,4 @@
-"""The tables of what the daemon knows of itself: the spool that it keeps, and deaths of its workers.
+"""The tables of what the daemon knows of itself: the spool that it keeps, what is missing there, deaths of its workers.
 
 They are part of the one schema, which has their names too. Knows no queries.
 """
@@ -28,4 +28,25 @@ worker_death = Table(
     Column("revision", Integer, nullable=False),
     Column("worker", Text, nullable=False),
     Column("at", Instant, nullable=False),
+)
+
+# Files that a row refers to and that were not whole when they were looked at last.
+missing_file = Table(
+    "missing_file",
+    metadata,
+    Column("path", Text, primary_key=True),
+    # That of its study, or of the quarantine.
+    Column("folder", Text, nullable=False, index=True),
+    Column("problem", Text, nullable=False),
+    Column("found_at", Instant, nullable=False),
+)
+
+# How far the search for such files has come in its present round: one row.
+inspection = Table(
+    "inspection",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("folder", Text, nullable=False),
+    Column("at", Instant, nullable=False),
+    CheckConstraint("id = 1", name="only_one"),
 )

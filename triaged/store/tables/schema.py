@@ -10,7 +10,7 @@ from sqlalchemy import CheckConstraint, Column, Float, ForeignKey, Index, Intege
 from triaged.store.tables.columns import BYTE_ORDERED, WHOLE, Instant, PeerText, metadata
 from triaged.store.tables.deliveries import commitment_report, negotiated, outbox, push, push_receiver
 from triaged.store.tables.history import action, event, policy, reorder
-from triaged.store.tables.housekeeping import spool, worker_death
+from triaged.store.tables.housekeeping import inspection, missing_file, spool, worker_death
 from triaged.store.tables.people import account, session, sign_in_attempt
 from triaged.store.tables.roles import pulse
 
@@ -23,9 +23,11 @@ __all__ = [
     "conflict",
     "derived",
     "event",
+    "inspection",
     "instance",
     "measurement",
     "metadata",
+    "missing_file",
     "negotiated",
     "outbox",
     "policy",
