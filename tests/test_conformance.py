@@ -27,9 +27,10 @@ from triaged.dimse.options import ScpOptions
 from triaged.dimse.policy import UPS_CLASSES, answers_to
 from triaged.dimse.requestor import outcome_of
 from triaged.dimse.slots import SlotLimits
+from triaged.dimse.tls import server_context
 from triaged.results import identity
 from triaged.steps import commitment
-from triaged.steps.ports import Refused, Sent
+from triaged.steps.ports import Profile, Refused, Sent, TlsSetup
 from triaged.study.commitment import STORAGE_COMMITMENT_PUSH_MODEL, FailureReason
 from triaged.study.kinds import KINDS
 from triaged.web import workitems
@@ -102,6 +103,17 @@ def test_every_rejection_and_every_abort_is_listed_with_its_codes() -> None:
     assert {int(row["Reason/Diag"]) for row in table("4.2-3")} == {int(reason) for reason in AbortReason}
 
 
+def test_the_security_profiles_are_those_that_are_listed() -> None:
+    listed = {row["Setting"]: row for row in table("7-1")}
+    assert listed.keys() == {f"`{profile}`" for profile in Profile}
+    for profile in Profile:
+        context = server_context(TlsSetup(profile=profile))
+        row = listed[f"`{profile}`"]
+        suites = [suite["name"] for suite in context.get_ciphers() if suite["protocol"] == "TLSv1.2"]
+        assert row["Suites of TLS 1.2, as OpenSSL names them"].split(", ") == suites
+        assert row["Versions"].split(", ")[0] == context.minimum_version.name.replace("_", ".")
+
+
 def test_every_status_of_the_receiver_is_listed() -> None:
     assert {(int(row["Status"], 16), row["Name"]) for row in table("4.2-7")} == {
         (one.value, one.name) for one in Status
@@ -168,14 +180,14 @@ def test_the_courier_acts_on_a_status_as_listed(number: str, final: tuple[int, .
 
 
 def test_the_parameters_have_the_defaults_that_are_listed() -> None:
-    settings = Config().model_dump(mode="json")
+    settings = {name: _flat(section) for name, section in Config().model_dump(mode="json").items()}
     listed = {row["Parameter"]: row["Default"] for row in table("4.5-1")}
     assert {name for name in listed if name.startswith("dicom.")} == {f"dicom.{key}" for key in settings["dicom"]}
     assert {name for name in listed if name.startswith("delivery.")} == {
         f"delivery.{key}" for key in settings["delivery"]
     }
     for name, default in listed.items():
-        section, key = name.split(".")
+        section, _, key = name.partition(".")
         assert literals(default) == {_written(settings[section][key])}, name
 
 
@@ -238,7 +250,20 @@ def _written(value: Any) -> str:
     """Return a setting as the statement writes it."""
     if isinstance(value, (list, tuple)):
         return f"[{', '.join(map(str, value))}]"
+    if value is None:
+        return "null"
     return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _flat(section: Any) -> Any:
+    """Return the settings of a section, those of its own sections with the section's name in front."""
+    if not isinstance(section, dict):
+        return section
+    flat: dict[str, Any] = {}
+    for key, value in section.items():
+        inner = _flat(value)
+        flat |= {f"{key}.{name}": each for name, each in inner.items()} if isinstance(inner, dict) else {key: inner}
+    return flat
 
 
 def _kept(term: str) -> str:

@@ -9,6 +9,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from triaged.config.security import ServiceAccessSection, TlsClientSection, TlsServerSection
 from triaged.config.triage import TriageSection
 from triaged.config.values import AETitle, Count, Host, ObjectName, Port, Seconds, Section, ViewerUrl, Wait, wrong
 from triaged.dimse.options import ScpOptions
@@ -16,7 +17,7 @@ from triaged.dimse.syntaxes import NAMES
 from triaged.steps.commitment import CommitmentOptions
 from triaged.steps.errand import DeliveryOptions
 from triaged.steps.negotiate import Destination, wanted_of
-from triaged.steps.ports import Peer
+from triaged.steps.ports import Peer, TlsSetup
 from triaged.steps.priorities import LookUpOptions
 from triaged.study.kinds import ObjectKind, forms_of, kind_of
 from triaged.web.identity import AccessOptions
@@ -29,8 +30,8 @@ _WEB = WebOptions("", "")
 _DELIVERY, _COMMITMENT = DeliveryOptions(), CommitmentOptions()
 
 
-class PeerSection(Section):
-    """Where an application entity listens."""
+class PeerSection(TlsClientSection):
+    """Where an application entity listens, and whether by TLS."""
 
     ae_title: AETitle
     host: Host
@@ -53,17 +54,25 @@ class DicomSection(Section):
     idle_timeout_s: Wait = _SCP.idle_timeout_s
     least_bytes_per_s: Seconds = _SCP.least_bytes_per_s
     peers: Annotated[tuple[PeerSection, ...], Field(strict=False)] = ()
+    access: ServiceAccessSection = ServiceAccessSection()
+    tls: TlsServerSection = TlsServerSection()
 
     @model_validator(mode="after")
     def _names_differ(self) -> Self:
         titles = [peer.ae_title for peer in self.peers]
         if len(set(titles)) != len(titles):
             raise wrong("peers with different AE titles", key="peers")
+        is_mutual = self.tls.certificate is not None and self.tls.mutual
+        if self.access.asks_for_certificates() and not is_mutual:
+            raise wrong("no names of certificates without tls.certificate and tls.mutual", key="access")
+        if self.tls.certificate is not None and self.tls.plain and self.tls.port == self.port:
+            raise wrong("another port than dicom.tls.port", key="port")
         return self
 
     def peer(self, ae_title: str) -> Peer | None:
         """Return where a peer is reached, or None where that is not known."""
-        return next((Peer(each.ae_title, *_reached(each)) for each in self.peers if each.ae_title == ae_title), None)
+        peers = (Peer(each.ae_title, *_reached(each)) for each in self.peers if each.ae_title == ae_title)
+        return next(peers, None)
 
     def options(self) -> ScpOptions:
         """Return what the receiver needs."""
@@ -73,7 +82,11 @@ class DicomSection(Section):
             self.port,
             frozenset(self.allowed_calling_ae_titles),
             check_called_ae_title=self.check_called_ae_title,
+            access=self.access.rules(),
             expected=self._expected(),
+            secured=self.tls.options(),
+            tls_port=self.tls.port,
+            has_plain_port=self.tls.plain,
             max_associations=self.max_associations,
             max_associations_per_peer=self.max_associations_per_peer,
             request_timeout_s=self.request_timeout_s,
@@ -118,7 +131,7 @@ class DestinationSection(PeerSection):
         return kinds if self.multi_frame == "never" else kinds.union(*(forms_of(kind) for kind in kinds))
 
 
-class OrderPrioritySection(Section):
+class OrderPrioritySection(TlsClientSection):
     """Where else it is said how urgent an order is: in the images' header only, or on another list too."""
 
     source: Literal["header", "mwl", "ups"] = "header"
@@ -137,7 +150,7 @@ class OrderPrioritySection(Section):
         """Return what is asked, or None where nothing is."""
         if self.source == "header" or self.ae_title is None or self.host is None or self.port is None:
             return None
-        return Peer("order priority", self.ae_title, self.host, self.port)
+        return Peer("order priority", self.ae_title, self.host, self.port, self.tls_options())
 
     def options(self) -> LookUpOptions:
         """Return what asks the other list."""
@@ -194,5 +207,5 @@ class DeliverySection(Section):
         return CommitmentOptions(ask_again_s=self.commitment_wait_s)
 
 
-def _reached(section: PeerSection) -> tuple[str, str, int]:
-    return section.ae_title, section.host, section.port
+def _reached(section: PeerSection) -> tuple[str, str, int, TlsSetup | None]:
+    return section.ae_title, section.host, section.port, section.tls_options()

@@ -17,8 +17,10 @@ from triaged.config.network import DestinationSection
 from triaged.config.notifying import PushSection
 from triaged.config.settings import Config
 from triaged.daemon.notifying import receiver_of
-from triaged.daemon.own_receiver import echoed
+from triaged.daemon.own_receiver import echoed, own_peer
 from triaged.daemon.rooms import clock
+from triaged.daemon.security import certificates, demand_credentials, who_may
+from triaged.dimse.options import Service
 from triaged.dimse.scu import DimseSender
 from triaged.dimse.syntaxes import named
 from triaged.errors import ConfigError, TriagedError, TryLater
@@ -56,6 +58,8 @@ def check(config: Config) -> Iterator[Check]:
     """Try the addresses, the store, the model and every destination, one after the other."""
     yield Check("configuration", True, f"scheme {config.triage.scheme.value}, {config.workers} worker(s)")
     yield _try("dicom", lambda: _dicom(config))
+    yield Check("dicom.access", True, "; ".join(who_may(config.dicom, service) for service in Service))
+    yield _try("dicom.tls", lambda: _certificates(config))
     yield _try("web", lambda: _address("web", config.web.host, config.web.port))
     yield _try("database", lambda: _database(config))
     yield _try("access", lambda: _access(config))
@@ -97,18 +101,35 @@ def _try(what: str, work: Callable[[], str]) -> Check:
 
 
 def _addresses(config: Config) -> list[tuple[str, str, int]]:
-    return [("dicom", config.dicom.host, config.dicom.port), ("web", config.web.host, config.web.port)]
+    dicom, web = config.dicom, config.web
+    plain = [("dicom", dicom.host, dicom.port)] if dicom.tls.certificate is None or dicom.tls.plain else []
+    secured = [] if dicom.tls.certificate is None else [("dicom.tls", dicom.host, dicom.tls.port)]
+    return [*plain, *secured, ("web", web.host, web.port)]
 
 
 def _dicom(config: Config) -> str:
-    dicom = config.dicom
-    if _why_taken(dicom.host, dicom.port) is None:
-        return f"{dicom.ae_title} can listen on {dicom.host}:{dicom.port}"
+    dicom, own = config.dicom, own_peer(config.dicom)
+    if _why_taken(dicom.host, own.port) is None:
+        return f"{dicom.ae_title} can listen on {dicom.host}:{own.port}"
     match echoed(dicom, _CONNECT_S):
         case Sent() | Refused():
-            return f"{dicom.host}:{dicom.port} is served already"
+            return f"{dicom.host}:{own.port} is served already"
         case Unreachable(reason=reason):
-            raise ConfigError(f"expected a free port or this daemon on it, found {dicom.host}:{dicom.port}: {reason}")
+            raise ConfigError(f"expected a free port or this daemon on it, found {dicom.host}:{own.port}: {reason}")
+
+
+def _certificates(config: Config) -> str:
+    """Say until when certificates are valid; one that has expired, or cannot be used, is a mistake."""
+    demand_credentials(config)
+    found = list(certificates(config))
+    warnings = [text for each in found if (text := each.warning(now=clock())) is not None]
+    if any(each.expires <= clock() for each in found):
+        raise ConfigError("; ".join(warnings))
+    if warnings:
+        return f"renew soon: {'; '.join(warnings)}"
+    tls = config.dicom.tls
+    here = "associations are accepted without TLS only" if tls.certificate is None else f"TLS on port {tls.port}"
+    return f"{here}{''.join(f'; {each.what}: {each.path.name} until {each.expires:%Y-%m-%d}' for each in found)}"
 
 
 def _address(section: str, host: str, port: int) -> str:

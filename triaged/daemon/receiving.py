@@ -10,6 +10,7 @@ import structlog
 from triaged.daemon.heap import give_memory_back
 from triaged.daemon.progress import Progress
 from triaged.daemon.rooms import Rooms, clock, policy, skip_if_unreachable
+from triaged.daemon.security import warn_of_certificates
 from triaged.dimse.scp import Receiver
 from triaged.steps.commitment import CommitmentService
 from triaged.steps.intake import Intake
@@ -23,6 +24,7 @@ from triaged.store.studies.reception import Reception
 log = structlog.get_logger()
 
 _SWEEP_AFTER = timedelta(hours=1)
+_WARN_EVERY_S = 24 * 3600.0
 _ACCEPT_S = 60.0
 """How long the loop that accepts associations may take for a round; it waits for the store where that is slow."""
 
@@ -37,8 +39,10 @@ def receive(rooms: Rooms, name: str, stop: threading.Event, progress: Progress) 
     port = receiver.start()
     dicom = rooms.config.dicom
     progress.serving()
-    log.info("receiving", ae_title=dicom.ae_title, host=dicom.host, port=port)
-    stop.wait()
+    log.info("receiving", ae_title=dicom.ae_title, host=dicom.host, port=port, ports=receiver.ports)
+    warn_of_certificates(rooms.config, now=clock())
+    while not stop.wait(_WARN_EVERY_S):
+        warn_of_certificates(rooms.config, now=clock())
     receiver.stop()
 
 

@@ -14,6 +14,7 @@ from triaged.daemon.own_receiver import receiver_problems
 from triaged.daemon.progress import Progress
 from triaged.daemon.pulsing import Watch
 from triaged.daemon.rooms import Rooms, clock, policy
+from triaged.daemon.security import certificate_warnings
 from triaged.steps.acting import Readers
 from triaged.store.listing.actions import Actions
 from triaged.store.people.accounts import Accounts
@@ -46,7 +47,7 @@ def show(rooms: Rooms, stop: threading.Event, progress: Progress) -> None:
         surroundings=Surroundings(
             receiver=partial(receiver_problems, config.dicom),
             roles=watch.seen,
-            notices=notices,
+            notices=lambda: [*notices(), *certificate_warnings(config, now=clock())],
             host=socket.gethostname(),
         ),
     )

@@ -120,7 +120,7 @@ class Link:
             while (left := deadline - time.monotonic()) > 0:
                 if not poll.poll(left * 1000) or not self._stream.receive(CHUNK):
                     break
-        except OSError:
+        except (OSError, ValueError):  # ValueError: TLS has ended already
             pass
         self._stream.close()
 

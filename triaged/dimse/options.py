@@ -8,6 +8,8 @@ from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Network, ip_address
 from typing import Protocol
 
+from triaged.steps.ports import TlsSetup
+
 
 class Service(StrEnum):
     """What a peer can use; the value is what settings call it."""
@@ -60,7 +62,8 @@ class ScpOptions:
 
     An empty `allowed_calling_ae_titles` lets everybody in; `access` says besides who may use a service, and a service
     that is not in it everybody may who is let in. `expected` are senders that are known before they have stored
-    anything, by title and host, for whom some associations are kept. `max_pdu` is the longest P-DATA that is asked for.
+    anything, by title and host, for whom some associations are kept. Where it is `secured` there is a second port, for
+    TLS, and `port` only where `has_plain_port`. `max_pdu` is the longest P-DATA that is asked for.
 
     `request_timeout_s` is how long a connection may take to ask for an association, `idle_timeout_s` how long an
     association may be silent, and `least_bytes_per_s` how fast a message has to be, over 30 s. `wait_s` is how long a
@@ -75,6 +78,9 @@ class ScpOptions:
     check_called_ae_title: bool = False
     access: Mapping[Service, tuple[AccessRule, ...]] = field(default_factory=dict)
     expected: tuple[tuple[str, str], ...] = ()
+    secured: TlsSetup | None = None
+    tls_port: int = 2762
+    has_plain_port: bool = True
     max_associations: int = 20
     max_associations_per_peer: int = 10
     max_pdu: int = 256 * 1024

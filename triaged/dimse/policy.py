@@ -44,13 +44,17 @@ def may_use(service: Service, caller: Caller, options: ScpOptions) -> bool:
     """Tell whether a peer may use a service.
 
     Without a list for a service everybody may who has an association. But who asks for the worklist, which contains
-    names, has to be known: by the list of titles, or by being on this machine.
+    names, has to be known: by the list of titles, or by being on this machine. This machine may always echo: the daemon
+    asks itself whether it is there.
     """
+    is_here = ip_address(caller.peer.partition("%")[0]).is_loopback
+    if service is Service.ECHO and is_here:
+        return True
     rules = options.access.get(service, ())
     if rules:
         return any(rule.matches(caller) for rule in rules)
     if service is Service.QUERY:
-        return bool(options.allowed_calling_ae_titles) or ip_address(caller.peer.partition("%")[0]).is_loopback
+        return bool(options.allowed_calling_ae_titles) or is_here
     return True
 
 

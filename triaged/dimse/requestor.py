@@ -7,8 +7,11 @@ from __future__ import annotations
 
 import logging
 import socket
+import threading
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
+from ssl import SSLContext
+from typing import cast
 
 from pydicom import Dataset
 from pynetdicom import AE, _config, evt
@@ -18,7 +21,9 @@ from pynetdicom.presentation import build_role
 
 from triaged.dicom.part10 import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from triaged.dimse.command import Status
-from triaged.steps.ports import Peer, Refused, SendOutcome, Sent, Unreachable
+from triaged.dimse.tls import Credentials, NotingContext, client_context
+from triaged.errors import ConfigError
+from triaged.steps.ports import Peer, Refused, SendOutcome, Sent, TlsSetup, Unreachable
 
 MOST_CONTEXTS = 128
 """How many presentation contexts one association can have: their numbers are odd and one byte long."""
@@ -35,6 +40,8 @@ class Requestor:
         self._ae_title = ae_title
         self._timeout_s = timeout_s
         self._connect_timeout_s = connect_timeout_s
+        self._lock = threading.Lock()
+        self._credentials: dict[TlsSetup, Credentials] = {}
         # Files are sent as they are, read piece by piece, instead of being decoded and encoded again.
         _config.STORE_SEND_CHUNKED_DATASET = True
         # What it would log is in the outcome that we return; its tracebacks of an unreachable peer help nobody.
@@ -66,22 +73,36 @@ class Requestor:
             for syntax in syntaxes:  # one context each, so that the peer cannot choose between them
                 ae.add_requested_context(sop_class_uid, syntax)
         try:
+            secured = self._secured(peer)
             association = ae.associate(
                 peer.host,
                 peer.port,
                 ae_title=peer.ae_title,
                 ext_neg=[build_role(sop_class_uid, scp_role=True) for sop_class_uid in provided],
                 evt_handlers=[(evt.EVT_CONN_OPEN, _send_at_once), *handlers],
+                # Of the context pynetdicom asks nothing but to wrap its socket.
+                tls_args=None if secured is None else (cast("SSLContext", secured), peer.host),
             )
+        except ConfigError as error:
+            yield Unreachable(str(error))
+            return
         except (OSError, ValueError) as error:
             yield Unreachable(f"no association with {peer.host} port {peer.port}: {error}")
             return
         try:
             answered = association.is_established or association.rejected_contexts
-            yield association if answered else Unreachable(_why_not(association, peer))
+            yield association if answered else Unreachable(_why_not(association, peer, secured))
         finally:
             if association.is_established:
                 association.release()
+
+    def _secured(self, peer: Peer) -> NotingContext | None:
+        """Return what the association is secured with; `ConfigError` where certificates cannot be read."""
+        if peer.tls is None:
+            return None
+        with self._lock:
+            credentials = self._credentials.setdefault(peer.tls, Credentials(peer.tls, client_context))
+        return NotingContext(credentials.context())
 
 
 def accepted_by(association: Association, sop_class_uid: str) -> tuple[str, ...]:
@@ -114,10 +135,12 @@ def _send_at_once(event: evt.Event) -> None:
         transport.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
-def _why_not(association: Association, peer: Peer) -> str:
+def _why_not(association: Association, peer: Peer, secured: NotingContext | None) -> str:
     answer = association.acceptor.primitive
     if association.is_rejected and answer is not None:
         return f"association rejected by {peer.ae_title}: {answer.result_str}, {answer.reason_str}"
     if association.is_aborted and answer is not None:
         return f"association aborted by {peer.ae_title}"
+    if secured is not None and secured.problem:
+        return f"no TLS connection to {peer.host} port {peer.port}: {secured.problem}"
     return f"no connection to {peer.host} port {peer.port}"

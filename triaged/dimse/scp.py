@@ -24,7 +24,8 @@ from triaged.dimse.descriptors import limits_for
 from triaged.dimse.link import Link, Patience
 from triaged.dimse.options import ScpOptions
 from triaged.dimse.slots import Slot, Slots
-from triaged.dimse.stream import Stream
+from triaged.dimse.stream import Stream, TlsStream
+from triaged.dimse.tls import Credentials, reason, server_context
 from triaged.errors import ConfigError, TryLater
 from triaged.steps.intake import Intake, Sender
 from triaged.steps.ports import CommitmentProvider, WorklistProvider
@@ -34,6 +35,14 @@ log = structlog.get_logger()
 _BACKLOG = 128
 _TICK_S = 1.0
 _LINGER_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Listener:
+    """A socket that is listened on; with credentials, for TLS."""
+
+    socket: socket.socket
+    credentials: Credentials | None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -65,6 +74,7 @@ class Receiver:
         self._intake = intake
         self._clock = clock
         self._log = AssociationLog()
+        self._credentials = None if options.secured is None else Credentials(options.secured, server_context)
         self._acceptor = partial(
             Acceptor,
             options=options,
@@ -84,18 +94,22 @@ class Receiver:
 
     def start(self) -> int:
         """Listen, and return the port; raises `ConfigError` where host and port cannot be listened on."""
-        host, port = self._options.host, self._options.port
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        try:
-            self._listener = socket.create_server((host, port), family=family, backlog=_BACKLOG)
-        except OSError as error:
-            raise ConfigError(f"expected to listen on {host} port {port}: {error.strerror or error}") from error
-        self._listener.setblocking(False)
+        options = self._options
+        self._listeners = []
+        if options.has_plain_port or self._credentials is None:
+            self._listeners.append(_Listener(_listening(options.host, options.port), None))
+        if self._credentials is not None:
+            self._listeners.append(_Listener(_listening(options.host, options.tls_port), self._credentials))
         self._awake, self._wake = os.pipe()
-        self._slots = Slots(limits_for(self._options), self._options.expected)
+        self._slots = Slots(limits_for(options), options.expected)
         self._accepting = threading.Thread(target=self._accept, name="receiver")
         self._accepting.start()
-        return int(self._listener.getsockname()[1])
+        return self.ports[0]
+
+    @property
+    def ports(self) -> list[int]:
+        """Return the ports that are listened on: the plain one, if there is one, before that of TLS."""
+        return [int(listener.socket.getsockname()[1]) for listener in self._listeners]
 
     def stop(self) -> None:
         """Take no more requests, let instances on their way arrive for a moment, and end every association."""
@@ -119,54 +133,76 @@ class Receiver:
 
     def _accept(self) -> None:
         poll = select.poll()
-        poll.register(self._listener, select.POLLIN)
         poll.register(self._awake, select.POLLIN)
-        with self._listener:
-            while not self._stopping.is_set():
-                self._getting_on()
-                self._close_ended()
-                if not poll.poll(_TICK_S * 1000) or self._stopping.is_set():
-                    continue
-                try:
-                    connection, address = self._listener.accept()
-                except BlockingIOError:
-                    continue  # the connection was gone again
-                except OSError as error:  # out of descriptors, or a connection that died in the queue
-                    self._log.connection_not_accepted(error.strerror or str(error))
-                    self._slots.make_room()
-                    self._stopping.wait(_TICK_S / 4)
-                    continue
-                self._begin(connection, _address(address[0]))
+        by_descriptor = {listener.socket.fileno(): listener for listener in self._listeners}
+        for descriptor in by_descriptor:
+            poll.register(descriptor, select.POLLIN)
+        while not self._stopping.is_set():
+            self._getting_on()
+            self._close_ended()
+            for descriptor, _ in poll.poll(_TICK_S * 1000):
+                if descriptor in by_descriptor and not self._stopping.is_set():
+                    self._accept_one(by_descriptor[descriptor])
+        for listener in self._listeners:
+            listener.socket.close()
 
-    def _begin(self, connection: socket.socket, peer: str) -> None:
-        stream = self._stream(connection)
+    def _accept_one(self, listener: _Listener) -> None:
+        try:
+            connection, address = listener.socket.accept()
+        except BlockingIOError:
+            return  # the connection was gone again
+        except OSError as error:  # out of descriptors, or a connection that died in the queue
+            self._log.connection_not_accepted(error.strerror or str(error))
+            self._slots.make_room()
+            self._stopping.wait(_TICK_S / 4)
+            return
+        self._begin(connection, _address(address[0]), listener.credentials)
+
+    def _begin(self, connection: socket.socket, peer: str, credentials: Credentials | None) -> None:
+        try:
+            stream = self._stream(connection, credentials)
+        except (ConfigError, OSError) as error:
+            self._log.not_secured(peer, str(error))
+            connection.close()
+            return
         link = Link(stream, wake=self._awake, patience=self._patience)
         slot = self._slots.connect(peer, link.dismiss)
         if slot is None:
             self._log.connection_refused(peer, "too many are open")
-            connection.close()
+            stream.close()
             return
-        acceptor = self._acceptor(link, slot, slots=self._slots)
-        served = _Served(
-            threading.Thread(target=lambda: self._serve(served, slot, acceptor), name=f"peer {peer}"), link
-        )
+        thread = threading.Thread(target=lambda: self._serve(served, stream, slot), name=f"peer {peer}")
+        served = _Served(thread, link)
         with self._lock:
             self._served.add(served)
-        served.thread.start()
+        thread.start()
 
-    def _stream(self, connection: socket.socket) -> Stream:
+    def _stream(self, connection: socket.socket, credentials: Credentials | None) -> Stream:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        return Stream(connection, turn_s=self._turn_s)
+        if credentials is None:
+            return Stream(connection, turn_s=self._turn_s)
+        connection.setblocking(True)
+        secured = credentials.context().wrap_socket(connection, server_side=True, do_handshake_on_connect=False)
+        return TlsStream(secured, turn_s=self._turn_s)
 
-    def _serve(self, served: _Served, slot: Slot, acceptor: Acceptor) -> None:
+    def _serve(self, served: _Served, stream: Stream, slot: Slot) -> None:
+        sender = None
         try:
-            acceptor.run()
+            names = stream.handshake(self._options.request_timeout_s)
+            acceptor = self._acceptor(served.link, slot, slots=self._slots, certificate_names=names)
+            try:
+                acceptor.run()
+            finally:
+                sender = acceptor.sender
+        except OSError as error:
+            if not slot.is_dismissed:
+                self._log.not_secured(slot.address, reason(error))
         except Exception:  # a bug of ours may cost one association, not the receiver
             log.exception("association ended because of a bug")
         finally:
-            if acceptor.sender is not None:
-                self._close(acceptor.sender)
+            if sender is not None:
+                self._close(sender)
             served.link.finish(_LINGER_S)
             self._slots.leave(slot)
             with self._lock:
@@ -186,6 +222,16 @@ class Receiver:
             ended, self._ended = self._ended, []
         for sender in ended:
             self._close(sender)
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        listener = socket.create_server((host, port), family=family, backlog=_BACKLOG)
+    except OSError as error:
+        raise ConfigError(f"expected to listen on {host} port {port}: {error.strerror or error}") from error
+    listener.setblocking(False)
+    return listener
 
 
 def _address(address: str) -> str:

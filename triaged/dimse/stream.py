@@ -10,6 +10,8 @@ import socket
 import ssl
 import struct
 
+from triaged.dimse.tls import names_of
+
 _RECORD = 16 * 1024
 """The longest TLS record; no more is written at once, since an interrupted write is repeated with the same bytes."""
 
@@ -34,6 +36,10 @@ class Stream:
     def fileno(self) -> int:
         """Return the descriptor to wait on."""
         return self._socket.fileno()
+
+    def handshake(self, timeout_s: float) -> frozenset[str]:  # noqa: ARG002  TCP needs none
+        """Begin the conversation, and return for whom the peer's certificate was issued, where it has shown one."""
+        return frozenset()
 
     def has_buffered(self) -> bool:
         """Tell whether bytes can be received that have left the socket already, where waiting does not see them."""
@@ -80,7 +86,14 @@ class TlsStream(Stream):
 
     def __init__(self, connection: ssl.SSLSocket, *, turn_s: float) -> None:
         self._socket: ssl.SSLSocket = connection
-        connection.settimeout(turn_s)
+        self._turn_s = turn_s
+
+    def handshake(self, timeout_s: float) -> frozenset[str]:
+        """Agree about keys and certificates within the time; raises `OSError` where that does not succeed."""
+        self._socket.settimeout(timeout_s)
+        self._socket.do_handshake()
+        self._socket.settimeout(self._turn_s)
+        return names_of(self._socket)
 
     def has_buffered(self) -> bool:
         """Tell whether a part of a record waits that was decrypted already."""

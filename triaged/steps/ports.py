@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
 
@@ -19,14 +20,47 @@ from triaged.study.commitment import CommitmentReport, CommitmentRequest
 from triaged.study.ranking import RequestPriority
 
 
+class Profile(StrEnum):
+    """Secure Transport Connection Profiles of PS3.15; the value is what settings call it."""
+
+    BCP195 = "bcp195"
+    """BCP 195 RFC 8996, 9325 TLS (section B.12): TLS 1.2 or 1.3, forward secrecy and authenticated encryption."""
+    MODIFIED = "bcp195-modified"
+    """Modified BCP 195 RFC 8996, 9325 TLS (section B.13): the suites of its list, and no weak key."""
+
+
+@dataclass(frozen=True, slots=True)
+class TlsSetup:
+    """What one side shows and demands. Files are PEM; without `key` it stands in `certificate`.
+
+    `ca_file` are the authorities that may have issued the other side's certificate; None are those of the system. A
+    server demands a certificate where it is `mutual`. A client always does, and compares the host name where
+    `check_host_name` is set; only who asks itself whether it is there does not `verify`.
+    """
+
+    certificate: Path | None = None
+    key: Path | None = None
+    ca_file: Path | None = None
+    profile: Profile = Profile.BCP195
+    mutual: bool = True
+    check_host_name: bool = True
+    verify: bool = True
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """Return the files that all this stands in."""
+        return tuple(file for file in (self.certificate, self.key, self.ca_file) if file is not None)
+
+
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """A DICOM application entity that we talk to."""
+    """A DICOM application entity that we talk to; None: without TLS."""
 
     name: str
     ae_title: str
     host: str
     port: int
+    tls: TlsSetup | None = None
 
 
 @dataclass(frozen=True, slots=True)
