@@ -15,6 +15,10 @@ from triaged.dimse.slots import Slot, SlotLimits, Slots
 LIMITS = SlotLimits(associations=8, per_peer=4, silent=6, wait_s=0.0)
 
 
+def unhurried() -> tuple[float, int]:
+    return 0.0, 0
+
+
 @dataclass
 class House:
     """Slots with a clock that stands still, and who had to leave."""
@@ -23,12 +27,13 @@ class House:
     expected: tuple[tuple[str, str], ...] = ()
     now: float = 1000.0
     gone: list[str] = field(default_factory=list)
+    paces: dict[str, tuple[float, int]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.slots = Slots(self.limits, self.expected, monotonic=lambda: self.now)
 
     def connect(self, name: str, address: str) -> Slot | None:
-        return self.slots.connect(address, lambda why: self.gone.append(name))
+        return self.slots.connect(address, lambda why: self.gone.append(name), lambda: self.paces.get(name, (0.0, 0)))
 
     def associate(self, name: str, address: str, title: str = "") -> Slot | None:
         slot = self.connect(name, address)
@@ -64,6 +69,30 @@ def test_nobody_leaves_in_the_middle_of_its_work_nor_just_after_it() -> None:
         house.now += 1
         assert house.associate("new", "10.0.0.3") is not None
     assert house.gone == ["10.0.0.2-1"], "it has been idle for ten seconds"
+
+
+def test_who_works_too_slowly_leaves_where_others_wait_and_stays_where_it_gets_on() -> None:
+    house = House(SlotLimits(associations=2, per_peer=2, wait_s=0.0))
+    for slot in house.fill("10.0.0.1", "10.0.0.2"):
+        slot.is_working = True
+    house.paces = {"10.0.0.1-0": (1.0, 10), "10.0.0.2-1": (1.0, 10)}
+    assert house.associate("new", "10.0.0.3") is None, "it is not clear yet"
+    house.paces = {"10.0.0.1-0": (5.0, 50_000), "10.0.0.2-1": (2.0, 500)}
+    assert house.associate("new", "10.0.0.3") is not None
+    assert house.gone == ["10.0.0.2-1"]
+    house.paces = {"10.0.0.1-0": (8.0, 50_100)}
+    assert house.associate("newer", "10.0.0.4") is not None
+    assert house.gone == ["10.0.0.2-1", "10.0.0.1-0"]
+
+
+def test_who_was_too_slow_and_gets_on_again_stays() -> None:
+    house = House(SlotLimits(associations=1, per_peer=1, wait_s=0.0))
+    (slot,) = house.fill("10.0.0.1")
+    slot.is_working = True
+    house.paces = {"10.0.0.1-0": (2.0, 0)}
+    assert slot.may_leave(house.limits, house.now)
+    house.paces = {"10.0.0.1-0": (2.1, 100_000)}
+    assert house.associate("new", "10.0.0.3") is None
 
 
 def test_who_has_just_come_is_given_time_to_begin() -> None:
@@ -163,8 +192,8 @@ def test_silent_connections_leave_for_new_ones_and_one_address_has_half_of_them(
 def test_a_connection_waits_for_one_that_leaves_and_gives_up_where_none_does() -> None:
     slots = Slots(SlotLimits(associations=1, per_peer=1, silent=1, wait_s=5.0))
     left = threading.Event()
-    first = slots.connect("10.0.0.1", lambda why: left.set())
-    second = slots.connect("10.0.0.2", lambda why: left.set())
+    first = slots.connect("10.0.0.1", lambda why: left.set(), unhurried)
+    second = slots.connect("10.0.0.2", lambda why: left.set(), unhurried)
     assert first is not None
     assert second is not None
 
@@ -174,16 +203,16 @@ def test_a_connection_waits_for_one_that_leaves_and_gives_up_where_none_does() -
 
     leaving = threading.Thread(target=leave)
     leaving.start()
-    assert slots.connect("10.0.0.3", lambda why: None) is not None
+    assert slots.connect("10.0.0.3", lambda why: None, unhurried) is not None
     leaving.join()
     hasty = Slots(SlotLimits(associations=1, per_peer=1, silent=0, wait_s=0.0))
-    assert hasty.connect("10.0.0.1", lambda why: None) is not None
-    assert hasty.connect("10.0.0.1", lambda why: None) is None
+    assert hasty.connect("10.0.0.1", lambda why: None, unhurried) is not None
+    assert hasty.connect("10.0.0.1", lambda why: None, unhurried) is None
 
 
 def test_a_request_waits_for_an_association_that_ends() -> None:
     slots = Slots(SlotLimits(associations=1, per_peer=1, wait_s=10.0))
-    first, second = (slots.connect("10.0.0.1", lambda why: None) for _ in range(2))
+    first, second = (slots.connect("10.0.0.1", lambda why: None, unhurried) for _ in range(2))
     assert first is not None
     assert second is not None
     assert slots.associate(first, "A")
@@ -196,7 +225,7 @@ def test_a_request_waits_for_an_association_that_ends() -> None:
 
 def test_nobody_waits_when_the_receiver_stops() -> None:
     slots = Slots(SlotLimits(associations=1, per_peer=1, wait_s=60.0))
-    first, second = (slots.connect("10.0.0.1", lambda why: None) for _ in range(2))
+    first, second = (slots.connect("10.0.0.1", lambda why: None, unhurried) for _ in range(2))
     assert first is not None
     assert second is not None
     assert slots.associate(first, "A")

@@ -300,8 +300,9 @@ class RawPeer:
         *,
         calling: str = "RAW",
         called: str = "TRIAGED",
+        source: str = "127.0.0.1",
     ) -> None:
-        self.socket = socket.create_connection(("127.0.0.1", port), timeout=DEADLINE_S)
+        self.socket = socket.create_connection(("127.0.0.1", port), timeout=DEADLINE_S, source_address=(source, 0))
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.message_id = 0
         self.socket.sendall(_association_request(contexts, calling, called))

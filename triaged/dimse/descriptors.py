@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import resource
+from dataclasses import replace
 
 from triaged.dimse.options import ScpOptions
 from triaged.dimse.slots import SlotLimits
@@ -22,7 +23,12 @@ def limits_for(options: ScpOptions) -> SlotLimits:
 
     The soft limit is raised as far as the hard one allows and as is needed.
     """
-    wanted = SlotLimits(options.max_associations, options.max_associations_per_peer, wait_s=options.wait_s)
+    wanted = SlotLimits(
+        options.max_associations,
+        options.max_associations_per_peer,
+        least_bytes_per_s=options.least_bytes_per_s,
+        wait_s=options.wait_s,
+    )
     used = _in_use()
     needed = used + _SPARE + _OF_AN_ASSOCIATION * wanted.associations + wanted.silent
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -37,7 +43,7 @@ def fitting(wanted: SlotLimits, descriptors: int) -> SlotLimits:
     free = descriptors - _SPARE
     associations = min(wanted.associations, max(1, (free - _LEAST_SILENT) // (_OF_AN_ASSOCIATION + 1)))
     silent = min(wanted.silent, max(_LEAST_SILENT, free - _OF_AN_ASSOCIATION * associations))
-    return SlotLimits(associations, min(wanted.per_peer, associations), silent, wait_s=wanted.wait_s)
+    return replace(wanted, associations=associations, per_peer=min(wanted.per_peer, associations), silent=silent)
 
 
 def _in_use() -> int:

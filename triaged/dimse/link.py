@@ -44,6 +44,7 @@ class Link:
         self._stream = stream
         self._wake = wake
         self._received, self._sent = _Rate(patience), _Rate(patience)
+        self._waited_s, self._came = 0.0, 0
         self._deadline = float("inf")
         self._dismissal = ""
 
@@ -124,6 +125,10 @@ class Link:
             pass
         self._stream.close()
 
+    def pace(self) -> tuple[float, int]:
+        """Return how long we have waited for the peer within messages, in seconds, and how many bytes have come."""
+        return self._waited_s, self._came
+
     def dismiss(self, why: str) -> None:
         """Let the thread that reads find the end, so that it can say goodbye; from any thread."""
         self._dismissal = why
@@ -150,6 +155,8 @@ class Link:
         now = time.monotonic()
         if now > self._deadline:
             raise PeerGone("the request was not whole in time")
+        self._waited_s += now - started
+        self._came += len(content)
         self._received.note(now - started, len(content))
         return content
 

@@ -18,8 +18,13 @@ from ipaddress import ip_address
 _KEPT_SHARE = 4
 """One of so many associations is kept for senders that are known."""
 _TURN_S = 0.25
+_JUDGED_AFTER_S = 1.5
+"""So long a peer has to let us wait until it counts as too slow to be spared where others wait."""
 _REMEMBERED = 1000
 """How many senders are remembered as known."""
+
+Pace = Callable[[], tuple[float, int]]
+"""Since its beginning, how long we waited for a peer, in seconds, and how many bytes came."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +33,14 @@ class SlotLimits:
 
     `per_peer` associations are for one address, and for one calling AE title. `wait_s` is how long a request waits for
     an association that ends; one that has just been opened is left alone for `settle_s`, one that has worked for
-    `rest_s`, and whoever has stored is known for `known_s`.
+    `rest_s`, and one that works as long as its peer is faster than `least_bytes_per_s`. Whoever has stored is known for
+    `known_s`.
     """
 
     associations: int = 20
     per_peer: int = 10
     silent: int = 64
+    least_bytes_per_s: float = 1000.0
     wait_s: float = 4.0
     settle_s: float = 2.0
     rest_s: float = 10.0
@@ -53,9 +60,12 @@ class SlotLimits:
 class Slot:
     """One connection: nothing is known of it first, then it may become an association, and work."""
 
-    def __init__(self, address: str, dismiss: Callable[[str], None], *, now: float) -> None:
+    def __init__(self, address: str, dismiss: Callable[[str], None], pace: Pace, *, now: float) -> None:
         self.address = address
         self.dismiss = dismiss
+        self._pace = pace
+        self._sample = 0.0, 0
+        self._is_too_slow = False
         self.since = now
         """Since when it is a connection; since when an association, once it is one."""
         self.calling_ae_title = ""
@@ -72,9 +82,24 @@ class Slot:
         return self.since if self.worked_at is None else self.worked_at
 
     def may_leave(self, limits: SlotLimits, now: float) -> bool:
-        """Tell whether an association may be ended for another one."""
+        """Tell whether an association may be ended for another one: it is idle, or hardly gets on with its work."""
+        if self.is_working:
+            return self._drips(limits.least_bytes_per_s)
         rest_s = limits.settle_s if self.worked_at is None else limits.rest_s
-        return not self.is_working and now - self.idle_since >= rest_s
+        return now - self.idle_since >= rest_s
+
+    def _drips(self, least_bytes_per_s: float) -> bool:
+        """Tell whether its peer lets us wait; time in which we kept it waiting does not count."""
+        waited_s, received = self._pace()
+        waited_s, received = waited_s - self._sample[0], received - self._sample[1]
+        if received >= least_bytes_per_s * max(waited_s, _JUDGED_AFTER_S):
+            self._is_too_slow = False
+        elif waited_s >= _JUDGED_AFTER_S:
+            self._is_too_slow = True
+        else:
+            return self._is_too_slow
+        self._sample = self._pace()
+        return self._is_too_slow
 
 
 class Slots:
@@ -100,11 +125,11 @@ class Slots:
         """When each sender, by address and title, stored for the last time."""
         self._is_closed = False
 
-    def connect(self, address: str, dismiss: Callable[[str], None]) -> Slot | None:
+    def connect(self, address: str, dismiss: Callable[[str], None], pace: Pace) -> Slot | None:
         """Return a slot for a new connection, for which a silent one may have to leave; None where there is none."""
         deadline = self._monotonic() + self._limits.wait_s
         with self._changed:
-            slot = Slot(address, dismiss, now=self._monotonic())
+            slot = Slot(address, dismiss, pace, now=self._monotonic())
             own = [each for each in self._silent() if each.address == address]
             if len(own) >= max(1, self._limits.silent // 2):
                 self._dismiss(own[0], "too many silent connections of this address")
