@@ -253,3 +253,14 @@ def test_a_commit_that_breaks_in_the_middle_writes_nothing_at_all(
     assert Worklist(database).entries()[0].state is State.ANALYSING
     commit(studies, claim, objects=(derived(claim, ObjectKind.SEG),), destinations=PACS)
     assert Worklist(database).entries()[0].state is State.TRIAGED
+
+
+def test_a_reason_that_quotes_what_no_database_can_hold_ends_the_study_all_the_same(
+    studies: Studies, database: Database
+) -> None:
+    make_ready(studies, 1)
+    decline(studies, claimed(studies), OutOfScope(Reason(ReasonCode.NO_CT, "expected CT images, found A\0B\ud800")))
+    assert studies.counts()[State.OUT_OF_SCOPE] == 1
+    with database.read() as connection:
+        kept = connection.execute(text("SELECT reason_detail FROM result")).scalar_one()
+    assert kept == "expected CT images, found A\N{REPLACEMENT CHARACTER}B?"

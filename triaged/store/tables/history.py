@@ -21,7 +21,7 @@ event = Table(
     Column("state_before", Text),
     Column("state_after", Text, nullable=False),
     Column("revision", Integer, nullable=False),
-    Column("detail", Text, nullable=False),
+    Column("detail", PeerText, nullable=False),
 )
 
 # One row for each time the order changed: which study's change it was, why, and from which position to which; none

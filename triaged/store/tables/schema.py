@@ -77,7 +77,7 @@ study = Table(
     Column("triage_class", Text, nullable=False),
     Column("effective_at", Instant, nullable=False),
     Column("sort_key", BYTE_ORDERED, nullable=False, unique=True),
-    Column("reason", Text, nullable=False),
+    Column("reason", PeerText, nullable=False),
     # When time alone changes the key; none in an order that needs no clock.
     Column("due_again_at", Instant),
     # The current result; the row in `result` has all of it.
@@ -214,7 +214,7 @@ result = Table(
     Column("worker", Text, nullable=False),
     Column("outcome", Text, nullable=False),
     Column("reason_code", Text),
-    Column("reason_detail", Text),
+    Column("reason_detail", PeerText),
     Column("urgency", Float),
     # What is suspected, its probability, and from which one a study is flagged.
     Column("suspicion", Text),
@@ -228,7 +228,7 @@ result = Table(
     Column("model", Text, nullable=False),
     Column("scheme", Text, nullable=False),
     Column("triage_class", Text, nullable=False),
-    Column("reason", Text, nullable=False),
+    Column("reason", PeerText, nullable=False),
     Column("superseded_by", WHOLE, ForeignKey("result.id")),
     # The ObjectSet that it was published as; the basis is empty where a version before object sets published it.
     Column("basis", Text, nullable=False, server_default=""),
@@ -261,7 +261,7 @@ series_decision = Table(
     metadata,
     Column("result_id", WHOLE, ForeignKey("result.id"), primary_key=True),
     Column("series_uid", Text, primary_key=True),
-    Column("reason", Text, nullable=False),
+    Column("reason", PeerText, nullable=False),
 )
 
 derived = Table(
