@@ -18,6 +18,7 @@ from pynetdicom import AE, evt
 
 from tests.wire.peers import CT_IMAGE, DCMTK_PATH, EXPLICIT, IMPLICIT, a_slice, dcmtk, eventually, real
 from triaged.dicom.part10 import file_meta
+from triaged.dimse.requestor import outcome_of
 from triaged.dimse.scu import DimseSender
 from triaged.steps.ports import Outgoing, Peer, Refused, Sent, Unreachable
 
@@ -284,3 +285,12 @@ def test_an_echo_says_whether_the_peer_is_there(sender: DimseSender, tmp_path: P
         assert sender.echo(peer) == Sent()
     with peer_that(lambda event: 0x0000) as without_verification:
         assert sender.echo(without_verification) == Refused("Verification is not accepted", final=True)
+
+
+@pytest.mark.parametrize("code", [0xC123, 0xA700, 0xB000])
+def test_the_words_of_a_peer_are_for_the_status_page_and_not_for_the_log(code: int) -> None:
+    """Some quote the patient in the Error Comment."""
+    outcome = outcome_of(status(code, "Roe^Jane is unknown"), None, final=())  # type: ignore[arg-type]
+    said = outcome.comment if isinstance(outcome, Sent) else outcome.reason
+    assert said.endswith("Roe^Jane is unknown")
+    assert outcome.for_log.endswith(f"{code:#06x}")

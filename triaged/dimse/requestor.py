@@ -122,10 +122,10 @@ def outcome_of(status: Dataset, association: Association, *, final: Collection[i
     if code == Status.SUCCESS:
         return Sent()
     if code in _WARNINGS:
-        return Sent(f"warning {code:#06x} {comment}".rstrip())
+        return Sent(f"warning {code:#06x} {comment}".rstrip(), f"warning {code:#06x}")
     if code == _DUPLICATE_SOP_INSTANCE:
         return Sent("the peer had the object already")
-    return Refused(f"status {code:#06x} {comment}".rstrip(), final=code in final)
+    return Refused(f"status {code:#06x} {comment}".rstrip(), final=code in final, code=f"status {code:#06x}")
 
 
 def _send_at_once(event: evt.Event) -> None:

@@ -84,9 +84,9 @@ class Committer:
                 settle(self._commitments, report, self._options, now=clock())
             case Sent():
                 log.info("storage commitment asked for", **fields)
-            case Refused(reason=reason) | Unreachable(reason=reason):
+            case (Refused() | Unreachable()) as outcome:
                 self._not_before = clock() + timedelta(seconds=self._options.ask_again_s)
-                log.warning("storage commitment not asked for, will try again", why=reason, **fields)
+                log.warning("storage commitment not asked for, will try again", why=outcome.for_log, **fields)
             case other:
                 assert_never(other)
 
@@ -170,7 +170,7 @@ class Reporter(Errand[QueuedReport]):
         return self._wire.report_commitment(item.report, peer)
 
     def _told(self, item: QueuedReport, outcome: SendOutcome, counted: Fields) -> Fields:
-        why = {} if isinstance(outcome, Sent) else {"why": outcome.reason}
+        why = {} if isinstance(outcome, Sent) else {"why": outcome.for_log}
         if isinstance(outcome, Refused) and outcome.final:
             counted = {"attempts": item.attempts}
         return {**why, **counted, "ae_title": item.ae_title, "transaction_uid": item.report.transaction_uid}

@@ -111,12 +111,12 @@ class Courier(Errand[OutboxItem]):
 
     def _told(self, item: OutboxItem, outcome: SendOutcome, counted: Fields) -> Fields:
         match outcome:
-            case Sent(comment=comment):
-                said = {"comment": comment}
-            case Refused(reason=reason, final=True):
-                said = {"why": reason}
-            case Refused(reason=reason) | Unreachable(reason=reason):
-                said = {"reason": reason}
+            case Sent():
+                said = {"comment": outcome.for_log}
+            case Refused(final=True):
+                said = {"why": outcome.for_log}
+            case Refused() | Unreachable():
+                said = {"reason": outcome.for_log}
             case _:
                 assert_never(outcome)
         return {

@@ -7,7 +7,7 @@ shapes.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
@@ -79,17 +79,35 @@ class Outgoing:
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """The peer answered Success or a warning; `comment` is the warning, or empty."""
+    """The peer answered Success or a warning; `comment` is the warning, or empty.
+
+    `for_log` is the same without the peer's own words, which may name the patient.
+    """
 
     comment: str = ""
+    code: str = field(default="", compare=False)
+
+    @property
+    def for_log(self) -> str:
+        """Return what may stand in the log."""
+        return self.code or self.comment
 
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """The peer answered and does not want the object. `final`: asking again will not help."""
+    """The peer answered and does not want the object. `final`: asking again will not help.
+
+    `code` is set where `reason` quotes the peer, whose own words may name the patient.
+    """
 
     reason: str
     final: bool
+    code: str = field(default="", compare=False)
+
+    @property
+    def for_log(self) -> str:
+        """Return what may stand in the log."""
+        return self.code or self.reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +115,11 @@ class Unreachable:
     """No answer: no connection, association rejected for now, or the connection broke."""
 
     reason: str
+
+    @property
+    def for_log(self) -> str:
+        """Return what may stand in the log."""
+        return self.reason
 
 
 SendOutcome = Sent | Refused | Unreachable
