@@ -96,3 +96,11 @@ def test_no_study_is_ever_called_normal(outcome: Outcome, priority: RequestPrior
     said = reason(outcome, priority, scheme)
     assert "normal" not in said.lower()
     assert "\n" not in said
+
+
+def test_a_share_of_lungs_that_were_cut_off_is_one_of_what_was_seen() -> None:
+    part = Assessed(finding(0.002, 0.2, quality=(QualityFlag.LUNGS_CUT_OFF,)))
+    for scheme in Scheme:
+        words = reason(part, scheme=scheme)
+        assert words.startswith("U unscored — left lung ≈0 % of what was seen, lungs cut off")
+        assert "not flagged" not in words

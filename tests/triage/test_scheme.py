@@ -14,7 +14,16 @@ from tests.triage.cases import finding, scored, unread
 from triaged.study.assessment import Assessed, ReasonCode
 from triaged.study.finding import QualityFlag
 from triaged.study.ranking import RequestPriority, TriageClass
-from triaged.triage.scheme import HeadStarts, Outcome, Scheme, TriageOptions, Waiting, classify, head_start_minutes
+from triaged.triage.scheme import (
+    Discipline,
+    HeadStarts,
+    Outcome,
+    Scheme,
+    TriageOptions,
+    Waiting,
+    classify,
+    head_start_minutes,
+)
 
 COMBINED = TriageOptions(scheme=Scheme.COMBINED)
 TAU = 0.62
@@ -161,3 +170,21 @@ def test_shares_that_do_not_rise_are_refused() -> None:
 def test_a_threshold_that_is_no_probability_is_refused(tau: float) -> None:
     with pytest.raises(ValueError, match="tau"):
         TriageOptions(tau=tau)
+
+
+@pytest.mark.parametrize("scheme", Scheme)
+@pytest.mark.parametrize("discipline", Discipline)
+@pytest.mark.parametrize("severity", [0.0, 0.009, 0.02, 0.1, 0.3, 0.6, 0.9])
+@pytest.mark.parametrize("probability", [None, 0.1, 0.9])
+def test_lungs_seen_in_part_are_never_not_flagged_and_never_lower_than_unscored(
+    scheme: Scheme, discipline: Discipline, severity: float, probability: float | None
+) -> None:
+    options = TriageOptions(scheme=scheme, discipline=discipline)
+    whole = finding(severity, probability)
+    part = finding(severity, probability, quality=(QualityFlag.LUNGS_CUT_OFF,))
+    own, found = (classify(Assessed(each), RequestPriority.ROUTINE, options) for each in (whole, part))
+    assert found is not TriageClass.NOT_FLAGGED
+    starts = [head_start_minutes(each, RequestPriority.ROUTINE, options) for each in (found, own, TriageClass.UNSCORED)]
+    if discipline is Discipline.HEAD_START:
+        assert starts[0] >= max(starts[1:]), "what was seen may promote"
+    assert found in (own, TriageClass.UNSCORED)

@@ -14,7 +14,7 @@ from triaged.study.concepts import AFFECTED_SHARE, TOTAL_SHARE
 from triaged.study.finding import REPAIRS, Finding, QualityFlag
 from triaged.study.ranking import Override, RequestPriority, Trend, TriageClass
 from triaged.triage.follow_up import PROGRESSION_PP, STABLE_PP, FollowUp, noise_pp, promoted, since
-from triaged.triage.scheme import Outcome, Scheme, TriageOptions, Waiting, classify, flag_threshold
+from triaged.triage.scheme import Outcome, Scheme, TriageOptions, Waiting, classify, flag_threshold, reserves
 
 WORDS: Final = {
     TriageClass.EMERGENCY: "emergency",
@@ -102,7 +102,8 @@ def _shortened(detail: str) -> str:
 def _share(finding: Finding, options: TriageOptions) -> str:
     bounds = [100 * share for share in (options.s1, options.s2, options.s3, options.s4)]
     about = "≈" if UNCERTAIN.intersection(finding.quality) else ""
-    return f"{_worst_part(finding)} {about}{_rounded(100 * finding.urgency, bounds, digits=0)} %"
+    seen = " of what was seen, lungs cut off" if QualityFlag.LUNGS_CUT_OFF in finding.quality else ""
+    return f"{_worst_part(finding)} {about}{_rounded(100 * finding.urgency, bounds, digits=0)} %{seen}"
 
 
 def _worst_part(finding: Finding) -> str:
@@ -143,9 +144,9 @@ def _probability(triage_class: TriageClass, finding: Finding, options: TriageOpt
     sign = "≥" if probability >= threshold else "<"
     yield f"P {_rounded(probability, [threshold], digits=2)} {sign} {threshold:.4g}"
     if triage_class in (TriageClass.UNSCORED, TriageClass.OPACITY_NOT_FLAGGED):
-        reserves = sorted(options.relied_on_with_reserve.intersection(finding.quality))
-        if reserves:
-            yield f"not relied on ({', '.join(flag.value.replace('-', ' ') for flag in reserves)})"
+        told = [flag.value.replace("-", " ") for flag in reserves(finding, options) if flag is not QualityFlag.LUNGS_CUT_OFF]
+        if told:
+            yield f"not relied on ({', '.join(told)})"
 
 
 def _rounded(value: float, bounds: list[float], digits: int) -> str:

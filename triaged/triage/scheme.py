@@ -159,7 +159,13 @@ def is_flagged(finding: Finding, options: TriageOptions) -> bool | None:
         return None
     if finding.probability >= threshold:
         return True
-    return None if options.relied_on_with_reserve.intersection(finding.quality) else False
+    return None if reserves(finding, options) else False
+
+
+def reserves(finding: Finding, options: TriageOptions) -> tuple[QualityFlag, ...]:
+    """Return why a low probability is not relied on; of lungs that were seen in part it never is."""
+    never = options.relied_on_with_reserve | {QualityFlag.LUNGS_CUT_OFF}
+    return tuple(sorted(never.intersection(finding.quality)))
 
 
 def flag_threshold(finding: Finding, options: TriageOptions) -> float | None:
@@ -188,6 +194,23 @@ def head_start_minutes(
 
 
 def _scored(finding: Finding, options: TriageOptions) -> TriageClass:
+    """Return the class of what was found; no disease in a part of the lungs is no all-clear."""
+    found = _by_numbers(finding, options)
+    if QualityFlag.LUNGS_CUT_OFF not in finding.quality:
+        return found
+    return found if _stands_higher(found, TriageClass.UNSCORED, options) else TriageClass.UNSCORED
+
+
+def _stands_higher(one: TriageClass, other: TriageClass, options: TriageOptions) -> bool:
+    if one is TriageClass.NOT_FLAGGED:
+        return False
+    if options.discipline is Discipline.HEAD_START:
+        own = _own_head_starts(options)
+        return own[one] >= own[other]
+    return list(TriageClass).index(one) < list(TriageClass).index(other)
+
+
+def _by_numbers(finding: Finding, options: TriageOptions) -> TriageClass:
     severity = finding.urgency
     if severity >= options.s4:
         return TriageClass.CRITICAL

@@ -37,6 +37,13 @@ def part(lung: tuple[slice, slice, slice], rows: int) -> tuple[slice, slice, sli
     return lung[0], slice(5, 5 + rows), lung[2]
 
 
+def volume_of(ml: float) -> Mask:
+    """Return so much lung amid the chest."""
+    voxels = np.zeros(SHAPE, dtype=np.bool_)
+    voxels[4].flat[: round(ml / GRID.voxel_ml)] = True
+    return Mask(voxels, GRID)
+
+
 def measured(
     lesion: Mask,
     method: SplitMethod = SplitMethod.COMPONENTS,
@@ -149,17 +156,50 @@ def test_a_lung_at_the_image_s_edge_is_flagged_from_a_fifth_of_the_slices_on(sli
 
 def test_without_lungs_there_is_no_score() -> None:
     with pytest.raises(UnreadableStudy) as refused:
-        demand_lungs(lungs_ml=20, body_ml=9000, acquisition=ADULT)
+        demand_lungs(volume_of(20), body_ml=9000, acquisition=ADULT)
     assert refused.value.code == "no-lungs"
 
 
 @pytest.mark.parametrize("age_years", [61.0, None])
 def test_too_little_lung_in_an_adult_body_is_a_failure_to_segment(age_years: float | None) -> None:
     with pytest.raises(UnreadableStudy) as refused:
-        demand_lungs(lungs_ml=700, body_ml=9000, acquisition=replace(ADULT, age_years=age_years))
+        demand_lungs(volume_of(700), body_ml=9000, acquisition=replace(ADULT, age_years=age_years))
     assert refused.value.code == "lung-not-segmented"
-    assert "700 mL" in refused.value.detail
+    assert "704 mL" in refused.value.detail
 
 
 def test_a_child_s_small_lungs_are_lungs() -> None:
-    demand_lungs(lungs_ml=700, body_ml=9000, acquisition=replace(ADULT, age_years=4))
+    demand_lungs(volume_of(700), body_ml=9000, acquisition=replace(ADULT, age_years=4))
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "expected"),
+    [(0, 0, False), (3, 0, False), (0, 3, False), (4, 0, True), (0, 4, True), (9, 9, True)],
+)
+def test_lungs_are_cut_off_where_the_scan_ends_on_much_of_their_largest_section(
+    first: int, last: int, expected: bool
+) -> None:
+    lung = mask(RIGHT, LEFT).voxels.copy()
+    lung[1], lung[8] = lung[5], lung[5]
+    for end, tenths in ((0, first), (9, last)):
+        lung[end, 5 : 5 + tenths] = lung[5, 5 : 5 + tenths]
+    lungs = Lungs(Mask(lung, GRID), mask(), SplitMethod.SINGLE)
+    volume = Volume(np.full(SHAPE, -500, dtype=np.int16), GRID)
+    found = measure(volume, lungs, mask(), VERDICT, ADULT, CtOptions()).finding
+    assert (QualityFlag.LUNGS_CUT_OFF in found.quality) is expected
+
+
+def test_of_a_part_of_the_chest_as_much_lung_is_expected_as_it_is_long() -> None:
+    short = Geometry(GRID.affine, (2, 20, 20), "1.2")
+    voxels = np.zeros(short.shape, dtype=np.bool_)
+    voxels[:, 0, :20] = True
+    demand_lungs(Mask(voxels, short), body_ml=3000, acquisition=ADULT)  # 320 mL of 40 mm
+    voxels = voxels.copy()
+    voxels[:, 0, 5:] = False
+    with pytest.raises(UnreadableStudy, match="expected at least 133 mL of lung in an adult, found 80 mL"):
+        demand_lungs(Mask(voxels, short), body_ml=3000, acquisition=ADULT)
+
+
+def test_what_was_mended_to_read_the_series_is_told() -> None:
+    mended = replace(ADULT, repairs=(QualityFlag.FRAME_PER_SLICE, QualityFlag.IRREGULAR_SPACING))
+    assert set(mended.repairs) <= set(measured(mask(), acquisition=mended).quality)

@@ -22,7 +22,7 @@ from triaged.study.concepts import (
     TOTAL_SHARE,
     Output,
 )
-from triaged.study.finding import Finding, Suspicion
+from triaged.study.finding import Finding, QualityFlag, Suspicion
 from triaged.study.ranking import Ranking
 from triaged.study.records import Prior
 
@@ -42,8 +42,8 @@ def analysis_lines(
     return Lines(
         headline=_headline(finding, numbers),
         findings=(
-            _identification(finding.suspicion),
-            _shares(numbers),
+            _identification(finding),
+            f"{_shares(numbers)}{_seen(finding)}",
             f"Computed {finding.grade} (0 to 4), from the worse lung",
             _volumes(numbers),
             _density(numbers),
@@ -89,29 +89,37 @@ def _headline(finding: Finding, numbers: CtNumbers) -> str:
         shares = f"Lungs {percent(numbers.severity_total)} affected"
     else:
         shares = f"Right {percent(numbers.severity_right)}   Left {percent(numbers.severity_left)} affected"
-    return "   ".join([shares, str(finding.grade), *_probability(finding.suspicion)])
+    return "   ".join([f"{shares}{_seen(finding)}", str(finding.grade), *_probability(finding)])
 
 
-def _probability(suspicion: Suspicion | None) -> tuple[str, ...]:
-    if suspicion is None:
+def _seen(finding: Finding) -> str:
+    """Say that a share is not of the whole lungs, where a part of them lies beyond the scan."""
+    return " of what was seen" if QualityFlag.LUNGS_CUT_OFF in finding.quality else ""
+
+
+def _probability(finding: Finding) -> tuple[str, ...]:
+    if finding.suspicion is None:
         return ()
-    return (f"P {suspicion.probability:.2f}{_verdict(suspicion)}",)
+    return (f"P {finding.suspicion.probability:.2f}{_verdict(finding, finding.suspicion)}",)
 
 
-def _verdict(suspicion: Suspicion) -> str:
+def _verdict(finding: Finding, suspicion: Suspicion) -> str:
     if suspicion.threshold is None:
         return ""
-    return " flagged" if suspicion.probability >= suspicion.threshold else " not flagged"
+    if suspicion.probability >= suspicion.threshold:
+        return " flagged"
+    return _seen(finding) or " not flagged"
 
 
-def _identification(suspicion: Suspicion | None) -> str:
+def _identification(finding: Finding) -> str:
+    suspicion = finding.suspicion
     if suspicion is None:
         return "P(COVID-19 pattern): none, this engine gives no probability"
     probability, threshold = suspicion.probability, suspicion.threshold
     if threshold is None:
         return f"P(COVID-19 pattern) {probability:.2f}"
     sign = ">=" if probability >= threshold else "<"
-    return f"P(COVID-19 pattern) {probability:.2f} {sign} {threshold:.2f}:{_verdict(suspicion)}"
+    return f"P(COVID-19 pattern) {probability:.2f} {sign} {threshold:.2f}:{_verdict(finding, suspicion)}"
 
 
 def _shares(numbers: CtNumbers) -> str:

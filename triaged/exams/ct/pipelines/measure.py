@@ -26,6 +26,13 @@ BODY_ML: Final = 2000.0
 SOFT_TISSUE_HU: Final = -200
 EDGE_SHARE: Final = 0.2
 THICK_MM: Final = 5.0
+CUT_OFF_SHARE: Final = 0.4
+"""Share of the lungs' largest cross-section that, on the first or last slice, means that lung lies beyond it.
+
+On three whole chests 4 to 7 % of the lungs lay beyond such a slice at the base and 3 to 6 % at the apex; beyond one of
+0.2, where an ordinary scan may end, 1 to 4 %.
+"""
+CHEST_MM: Final = 300.0
 ADULT_YEARS: Final = 18.0
 
 
@@ -48,26 +55,37 @@ class Lungs:
     notes: tuple[QualityFlag, ...] = ()
 
 
-def demand_lungs(lungs_ml: float, body_ml: float, acquisition: Acquisition) -> None:
+def demand_lungs(lungs: Mask, body_ml: float, acquisition: Acquisition) -> None:
     """Return only where there are lungs enough to refer a share to.
 
-    A child's lungs may be small; where the age is unknown, an adult's are expected.
+    A child's lungs may be small; where the age is unknown, an adult's are expected. Of a part of the chest, so much is
+    expected as it is long.
 
     Raises:
         UnreadableStudy: `no-lungs`, or `lung-not-segmented` where an adult's body shows too little lung: dense disease
             is exactly what breaks lung masks (ordering specification, section 2.3.4).
     """
+    lungs_ml, expected_ml = lungs.volume_ml, LUNGS_ML[0]
+    if are_cut_off(lungs):
+        expected_ml *= min(1.0, lungs.geometry.shape[0] * lungs.geometry.spacing_mm[0] / CHEST_MM)
     if lungs_ml < NO_LUNGS_ML:
         detail = f"expected at least {NO_LUNGS_ML:.0f} mL of lung in view, found {lungs_ml:.0f} mL"
         raise UnreadableStudy(ReasonCode.NO_LUNGS, detail)
-    if lungs_ml < LUNGS_ML[0] and body_ml >= BODY_ML and not _is_child(acquisition):
-        detail = f"expected at least {LUNGS_ML[0]:.0f} mL of lung in an adult, found {lungs_ml:.0f} mL"
+    if lungs_ml < expected_ml and body_ml >= BODY_ML and not _is_child(acquisition):
+        detail = f"expected at least {expected_ml:.0f} mL of lung in an adult, found {lungs_ml:.0f} mL"
         raise UnreadableStudy(ReasonCode.LUNG_NOT_SEGMENTED, detail)
 
 
 def body_ml(hu: Volume) -> float:
     """Return the volume of soft tissue and bone in view."""
     return int(np.count_nonzero(hu.voxels > SOFT_TISSUE_HU)) * hu.geometry.voxel_ml
+
+
+def are_cut_off(*lungs: Mask) -> bool:
+    """Tell whether the scan begins or ends amid the lungs, so that a part of them was not seen."""
+    slices = zip(*(lung.voxels for lung in lungs), strict=True)
+    areas = [sum(int(np.count_nonzero(plane)) for plane in planes) for planes in slices]
+    return max(areas[0], areas[-1]) >= max(1.0, CUT_OFF_SHARE * max(areas))
 
 
 def measure(
@@ -143,6 +161,7 @@ def _quality(volume: Volume, lungs: Lungs, lungs_ml: float, acquisition: Acquisi
         QualityFlag.CONTRAST: acquisition.contrast is True,
         QualityFlag.PAEDIATRIC: _is_child(acquisition),
         QualityFlag.ANISOTROPIC_SPLIT: by_clustering and not single,
+        QualityFlag.LUNGS_CUT_OFF: are_cut_off(lungs.right, lungs.left),
     }
     noted = (*lungs.notes, *acquisition.repairs)
     return tuple(flag for flag in QualityFlag if raised.get(flag, False) or flag in noted)

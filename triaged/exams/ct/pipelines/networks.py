@@ -58,7 +58,7 @@ class CtPipeline:
         del fine
         unit = to_unit(hu.voxels, *settings.window_hu)
         region, probability, notes = self._lungs(hu, unit)
-        demand_lungs(Mask(region, hu.geometry).volume_ml, body_ml(hu), acquisition)
+        demand_lungs(Mask(region, hu.geometry), body_ml(hu), acquisition)
         box = bounding_box(region)
         assert box is not None  # there are lungs
         maps = self._networks.lesions(unit[box.slices])

@@ -41,7 +41,7 @@ class ThresholdPipeline:
         hu = resample_in_plane(volume)
         sides = classical_lungs(hu, central_airway(hu), within_body(hu))
         lung = sides.labels > 0
-        demand_lungs(Mask(lung, hu.geometry).volume_ml, body_ml(hu), acquisition)
+        demand_lungs(Mask(lung, hu.geometry), body_ml(hu), acquisition)
         opacity = blurred_opacity(hu, lung)
         lungs = lungs_on(volume.geometry, sides, lung.astype(np.float32), hu.geometry)
         lesion = lesion_on(volume.geometry, opacity, hu.geometry, 0.5, lungs)
