@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from pydicom import Dataset
 
-from triaged.dicom.files import read_header_only, stored_frames
+from triaged.dicom.files import read_header_only
+from triaged.dicom.pixels import stored_frames
 from triaged.exams.exam import Choice, Earlier, Results, StillAlive
 from triaged.inference.identity import Engine
 from triaged.results.instance import ResultObject, ResultSeries

@@ -65,7 +65,7 @@ def test_a_whole_chest_is_read_with_its_lungs_where_the_label_map_has_them() -> 
     [
         ("gantrytilting/001", ReasonCode.GANTRY_TILT),
         ("notavolume/001", ReasonCode.DUPLICATE_POSITIONS),
-        ("sliceincrement/001", ReasonCode.MISSING_SLICES),
+        ("sliceincrement/001", ReasonCode.NON_HU),
         ("sliceincrement/002", ReasonCode.GANTRY_TILT),
         ("slicecount/001", ReasonCode.NO_CT),
         ("sliceorientation/001", ReasonCode.NO_CT),

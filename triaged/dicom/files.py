@@ -1,22 +1,28 @@
-"""Reads DICOM files of the spool: headers without pixels, and stored pixel values one frame at a time."""
+"""Reads the headers of DICOM files, within limits of memory; a file is never loaded as a whole."""
 
 from __future__ import annotations
 
 import errno
 import warnings
-from collections.abc import Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
+from typing import BinaryIO
 
-import numpy as np
-from numpy.typing import NDArray
 from pydicom import Dataset, dcmread
-from pydicom.pixels.utils import iter_pixels
+from pydicom.dataelem import RawDataElement
 
 from triaged.dicom.attributes import DAMAGED, attribute, element_of, integer, numbers, text
 from triaged.dicom.identity import derived_instance
+from triaged.dicom.streams import Bounded, TooMuch, opened
 from triaged.errors import TryLater, UnreadableStudy
 from triaged.study.assessment import ReasonCode
-from triaged.study.kinds import DEFLATED
+
+_LONG = 64 * 1024
+_LONG_ONES = frozenset({0x52009229, 0x52009230})
+"""Shared and Per-frame Functional Groups Sequence."""
+_ITEM = b"\xfe\xff\x00\xe0"
+_MOST_ITEMS = 200_000
+LONGEST_SEQUENCE = 16 * 1024 * 1024
 
 _ABOUT_THE_FILE = (errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EACCES, errno.EPERM, errno.ELOOP, errno.EIO)
 
@@ -29,14 +35,26 @@ def read_header_only(path: Path) -> Dataset:
         TryLater: the operating system refuses for a reason that has nothing to do with this file.
     """
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), closing(opened(path)) as stream:
             warnings.simplefilter("ignore")
-            return _with_identity(dcmread(path, stop_before_pixels=True))
+            return _with_identity(_lightened(_header(stream)))
+    except TooMuch as error:
+        raise UnreadableStudy(ReasonCode.TOO_LARGE, f"{error} in {path.name}") from None
     except DAMAGED as error:
-        _blame(path, error)
+        blame(path, error)
         raise UnreadableStudy(
             ReasonCode.CORRUPT, f"expected a DICOM file, found {type(error).__name__} in {path.name}"
         ) from error
+
+
+def _header(stream: BinaryIO) -> Dataset:
+    bounded = Bounded(stream)
+    try:
+        return dcmread(bounded, stop_before_pixels=True)
+    except DAMAGED:
+        if bounded.exceeded:
+            raise TooMuch(bounded.exceeded) from None
+        raise
 
 
 def completed(header: Dataset) -> tuple[str, ...]:
@@ -66,25 +84,20 @@ def _derived_instance(header: Dataset) -> str | None:
     return derived_instance(study, series, integer(attribute(header, "InstanceNumber")), place)
 
 
-def stored_frames(path: Path, header: Dataset, indices: Sequence[int] | None = None) -> Iterator[NDArray[np.generic]]:
-    """Yield the stored values of frames, of all unless `indices` are given; only a deflated file is whole in memory."""
-    try:
-        deflated = header.file_meta.get("TransferSyntaxUID") == DEFLATED
-        yield from iter_pixels(dcmread(path) if deflated else path, raw=True, indices=indices)
-    except BaseException as error:
-        # a panic in a decoder written in Rust (pylibjpeg-rle) is no Exception, and would take the worker down
-        if not isinstance(error, DAMAGED) and type(error).__name__ != "PanicException":
-            raise
-        _blame(path, error)
-        raise undecodable(path, "pixels that can be decoded", f"{type(error).__name__}: {error}") from error
+def _lightened(header: Dataset) -> Dataset:
+    """Drop long values that nobody looks at, and refuse sequences that would not fit once they are unfolded."""
+    for tag, element in list(header._dict.items()):
+        value = element.value
+        if not isinstance(element, RawDataElement) or not isinstance(value, bytes) or len(value) <= _LONG:
+            continue
+        if element.tag not in _LONG_ONES:
+            del header[tag]
+        elif len(value) > LONGEST_SEQUENCE or value.count(_ITEM) > _MOST_ITEMS:
+            raise TooMuch(f"expected functional groups of at most {_MOST_ITEMS} items, found {len(value)} bytes")
+    return header
 
 
-def undecodable(path: Path, expected: str, found: str) -> UnreadableStudy:
-    """Return the error that says why the pixels of a file cannot be used."""
-    return UnreadableStudy(ReasonCode.UNDECODABLE, f"expected {expected}, found {found} in {path.name}")
-
-
-def _blame(path: Path, error: BaseException) -> None:
+def blame(path: Path, error: BaseException) -> None:
     """Tell the operating system's errors, which carry a number, from those that pydicom raises on odd content.
 
     Whether a file that is gone was lost, or all files are away with their file system, is for those to see who know it.

@@ -3,6 +3,7 @@
 import contextlib
 import hashlib
 import io
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias
@@ -29,6 +30,7 @@ UNREADABLE_GRAPH: Final = (Fail, InvalidArgument, InvalidGraph, InvalidProtobuf,
 CUDA: Final = "CUDAExecutionProvider"
 CPU: Final = "CPUExecutionProvider"
 FATAL_ONLY: Final = 4
+_NO_MEMORY = re.compile(r"bad_alloc|bad allocation|failed to allocate|out of memory", re.IGNORECASE)
 
 Device: TypeAlias = Literal["auto", "cpu", "cuda"]
 
@@ -46,9 +48,14 @@ class Graph:
         return "cuda" if CUDA in self._session.get_providers() else "cpu"
 
     def run(self, values: NDArray[np.float32]) -> list[NDArray[np.float32]]:
-        """Return the outputs for `values`, in the order of the graph."""
+        """Return the outputs for `values`, in the order of the graph; MemoryError where there is too little memory."""
         feed = {self._input: np.ascontiguousarray(values, dtype=np.float32)}
-        return [np.asarray(output, dtype=np.float32) for output in self._session.run(None, feed)]
+        try:
+            return [np.asarray(output, dtype=np.float32) for output in self._session.run(None, feed)]
+        except (Fail, RuntimeException) as error:
+            if _NO_MEMORY.search(str(error)):  # the runtime has no error of its own for this
+                raise MemoryError(str(error)) from None
+            raise
 
 
 def load_graphs(files: Mapping[str, NetworkFile], device: Device, threads: int) -> dict[str, Graph]:

@@ -168,10 +168,14 @@ class Analyst:
         try:
             instances = [self._spool.absolute(instance.path) for instance in choice.chosen.instances]
             analysis = examination.read(instances, still_alive)
+            return self._assessed(claim, examination, choice, analysis)
         except UnreadableStudy as error:
             self._spool.check_present()  # a file is lost only where the others are there
-            return self._declined(claim, examination, choice, Reason(ReasonCode(error.code), error.detail))
-        return self._assessed(claim, examination, choice, analysis)
+            reason = Reason(ReasonCode(error.code), error.detail)
+        except MemoryError:  # of the study, not of its worker; what it had taken is free again below this block
+            detail = f"expected a study that fits into a worker's memory, found {len(choice.chosen.instances)} images"
+            reason = Reason(ReasonCode.TOO_LARGE, f"{detail} that do not")
+        return self._declined(claim, examination, choice, reason)
 
     def _assessed(self, claim: Claim, examination: Examination, choice: Choice, analysis: Analysis) -> _Outcome:
         assessment = Assessed(analysis.finding)

@@ -26,6 +26,7 @@ class ReasonCode(StrEnum):
     MIXED_FRAMES = "mixed-frames"
     CORRUPT = "corrupt"
     UNDECODABLE = "undecodable-pixels"
+    TOO_LARGE = "too-large"
     NO_LUNGS = "no-lungs"
     LUNG_NOT_SEGMENTED = "lung-not-segmented"
     FILE_LOST = "file-lost"

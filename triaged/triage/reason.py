@@ -102,7 +102,8 @@ def _shortened(detail: str) -> str:
 def _share(finding: Finding, options: TriageOptions) -> str:
     bounds = [100 * share for share in (options.s1, options.s2, options.s3, options.s4)]
     about = "≈" if UNCERTAIN.intersection(finding.quality) else ""
-    seen = " of what was seen, lungs cut off" if QualityFlag.LUNGS_CUT_OFF in finding.quality else ""
+    part = QualityFlag.LUNGS_CUT_OFF
+    seen = f" of what was seen, {part.value.replace('-', ' ')}" if part in finding.quality else ""
     return f"{_worst_part(finding)} {about}{_rounded(100 * finding.urgency, bounds, digits=0)} %{seen}"
 
 
@@ -144,9 +145,10 @@ def _probability(triage_class: TriageClass, finding: Finding, options: TriageOpt
     sign = "≥" if probability >= threshold else "<"
     yield f"P {_rounded(probability, [threshold], digits=2)} {sign} {threshold:.4g}"
     if triage_class in (TriageClass.UNSCORED, TriageClass.OPACITY_NOT_FLAGGED):
-        told = [flag.value.replace("-", " ") for flag in reserves(finding, options) if flag is not QualityFlag.LUNGS_CUT_OFF]
+        others = (flag for flag in reserves(finding, options) if flag is not QualityFlag.LUNGS_CUT_OFF)
+        told = ", ".join(flag.value.replace("-", " ") for flag in others)
         if told:
-            yield f"not relied on ({', '.join(told)})"
+            yield f"not relied on ({told})"
 
 
 def _rounded(value: float, bounds: list[float], digits: int) -> str:

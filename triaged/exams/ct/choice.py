@@ -18,11 +18,13 @@ from triaged.study.assessment import Reason, ReasonCode
 from triaged.study.records import Series
 from triaged.study.uids import SeriesUID
 
-__all__ = ["CT_STORAGE", "MAX_SPACING_MM", "MIN_SLICES", "ScopeOptions", "aim", "choose", "is_whole"]
+__all__ = ["CT_STORAGE", "MAX_SPACING_MM", "MIN_SLICES", "MOST_VOXELS", "ScopeOptions", "aim", "choose", "is_whole"]
 
 MIN_SLICES = 8
 """The multitask network's 3D pyramid pooling has 8 cells along the slices (Goncharov et al.): fewer cannot fill it."""
 MAX_SPACING_MM = 10.0
+MOST_VOXELS = 400_000_000
+"""1500 slices of 512 x 512. A volume and the masks on it take 5 bytes a voxel: 2 GB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +128,13 @@ def _too_wide(found: Profile, options: ScopeOptions) -> str | None:
     return f"expected a slice every {options.max_spacing_mm:g} mm or less, found one every {found.gap_mm:.1f} mm"
 
 
+def _too_large(found: Profile, _: ScopeOptions) -> str | None:
+    """Judge by what the headers announce; what slices at uneven steps fill is judged when they are read."""
+    headers = [slice_.image for slice_ in found.slices]
+    voxels = sum((header.rows or 0) * (header.columns or 0) * header.number_of_frames for header in headers)
+    return None if voxels <= MOST_VOXELS else f"expected at most {MOST_VOXELS} voxels, found {voxels}"
+
+
 GATES: tuple[Gate, ...] = (
     Gate(ReasonCode.NO_CT, _not_ct),
     Gate(ReasonCode.LOCALIZER_ONLY, _localizer),
@@ -135,6 +144,7 @@ GATES: tuple[Gate, ...] = (
     Gate(ReasonCode.NOT_CHEST, _not_chest),
     Gate(ReasonCode.TOO_FEW_SLICES, _too_few),
     Gate(ReasonCode.SPACING_TOO_WIDE, _too_wide),
+    Gate(ReasonCode.TOO_LARGE, _too_large),
 )
 """In order; the study's own reason is that of the series that came through most of them."""
 

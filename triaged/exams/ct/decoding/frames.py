@@ -64,6 +64,12 @@ def frame_count(header: Dataset) -> int:
     return max(1, integer(attribute(header, "NumberOfFrames")) or 1)
 
 
+def voxels_of(header: Dataset) -> int:
+    """Return how many voxels a file announces."""
+    rows, columns = (integer(attribute(header, keyword)) or 0 for keyword in ("Rows", "Columns"))
+    return rows * columns * frame_count(header)
+
+
 def frame_groups(header: Dataset) -> tuple[Groups, ...]:
     """Return, for each frame, the data sets that its attributes may be in.
 

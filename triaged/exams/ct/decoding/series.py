@@ -6,6 +6,7 @@ frame and the headers. A series that is not a volume of Hounsfield units is refu
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -15,17 +16,20 @@ import numpy as np
 from numpy.typing import NDArray
 from pydicom import Dataset
 
-from triaged.dicom.files import completed, read_header_only, stored_frames, undecodable
+from triaged.dicom.files import completed, read_header_only
+from triaged.dicom.pixels import stored_frames, undecodable
 from triaged.dicom.quiet import without_warnings
-from triaged.exams.ct.choice import ScopeOptions
+from triaged.errors import UnreadableStudy
+from triaged.exams.ct.choice import MOST_VOXELS, ScopeOptions
 from triaged.exams.ct.decoding.acquisition import acquisition_of
-from triaged.exams.ct.decoding.frames import Frame, frames_of
+from triaged.exams.ct.decoding.frames import Frame, frames_of, voxels_of
 from triaged.exams.ct.decoding.grid import Placed, place
 from triaged.exams.ct.decoding.hounsfield import Plausibility, is_integral, to_hounsfield
 from triaged.exams.ct.finding import Acquisition
 from triaged.imaging.geometry import Geometry, Reorientation, canonical_reorientation
 from triaged.imaging.stack import Spread
 from triaged.imaging.volume import Volume
+from triaged.study.assessment import ReasonCode
 from triaged.study.finding import QualityFlag
 
 Voxels = NDArray[np.int16] | NDArray[np.float32]
@@ -65,8 +69,10 @@ def decode_series(instances: Sequence[Path], options: ScopeOptions | None = None
         # pydicom warns of odd values and quotes them, patient attributes too: not into the operator's log
         warnings.simplefilter("ignore")
         headers = [read_header_only(path) for path in instances]
+        _demand_fits(sum(map(voxels_of, headers)))
         frames = frames_of(headers)
         placed = place(frames, options.min_slices, options.max_spacing_mm)
+        _demand_fits(math.prod(placed.geometry.shape))
         reorientation = canonical_reorientation(placed.geometry)
         canonical = reorientation.geometry(placed.geometry)
         voxels = _empty(canonical.shape, frames)
@@ -100,6 +106,11 @@ def read_frame(path: Path, frame: Frame) -> NDArray[np.int32] | NDArray[np.float
         found = "nothing" if stored is None else f"{stored.shape}"
         raise undecodable(path, f"{frame.rows} rows and {frame.columns} columns", found)
     return to_hounsfield(stored, frame)
+
+
+def _demand_fits(voxels: int) -> None:
+    if voxels > MOST_VOXELS:
+        raise UnreadableStudy(ReasonCode.TOO_LARGE, f"expected at most {MOST_VOXELS} voxels, found {voxels}")
 
 
 def _completed(headers: Sequence[Dataset]) -> Iterator[QualityFlag]:

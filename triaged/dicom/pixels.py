@@ -1,0 +1,106 @@
+"""Stored pixel values of DICOM files, one frame at a time, each judged by its size before anything is decoded.
+
+Decoders allocate what a codestream announces, and a few bytes announce 8 GB: what it says has to be what the header
+says, and that has to be the size of a frame.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import BinaryIO, Final
+
+import numpy as np
+from numpy.typing import NDArray
+from pydicom import Dataset, dcmread
+from pydicom.encaps import generate_frames, get_frame, parse_fragments
+from pydicom.pixels.utils import iter_pixels
+from pydicom.uid import UID
+
+from triaged.dicom.attributes import DAMAGED, attribute, integer
+from triaged.dicom.codestreams import announced
+from triaged.dicom.files import blame
+from triaged.dicom.streams import TooMuch, opened
+from triaged.errors import UnreadableStudy
+from triaged.study.assessment import ReasonCode
+
+MOST_PIXELS: Final = 4096 * 4096
+"""Of one frame."""
+_PIXEL_DATA_HEADER = 12  # tag, VR, two reserved bytes and length: encapsulated pixels are always explicit VR
+_SLACK = 1024 * 1024
+
+
+def stored_frames(path: Path, header: Dataset, indices: Sequence[int] | None = None) -> Iterator[NDArray[np.generic]]:
+    """Yield the stored values of frames, of all unless `indices` are given; one frame at a time is in memory.
+
+    Raises:
+        UnreadableStudy: they cannot be decoded, or are larger than a frame is, or than their header says.
+        TryLater: the disk fails.
+    """
+    try:
+        _judge(path, header, indices)
+        with closing(opened(path)) as stream:
+            yield from iter_pixels(stream, raw=True, indices=indices)
+    except TooMuch as error:
+        raise UnreadableStudy(ReasonCode.TOO_LARGE, f"{error} in {path.name}") from None
+    except BaseException as error:
+        # a panic in a decoder written in Rust (pylibjpeg-rle) is no Exception, and would take the worker down
+        if not isinstance(error, DAMAGED) and type(error).__name__ != "PanicException":
+            raise
+        blame(path, error)
+        raise undecodable(path, "pixels that can be decoded", f"{type(error).__name__}: {error}") from error
+
+
+def undecodable(path: Path, expected: str, found: str) -> UnreadableStudy:
+    """Return the error that says why the pixels of a file cannot be used."""
+    return UnreadableStudy(ReasonCode.UNDECODABLE, f"expected {expected}, found {found} in {path.name}")
+
+
+def _judge(path: Path, header: Dataset, indices: Sequence[int] | None) -> None:
+    rows, columns, samples, bits = (
+        integer(attribute(header, keyword)) or 0 for keyword in ("Rows", "Columns", "SamplesPerPixel", "BitsAllocated")
+    )
+    size = rows, columns, max(samples, 1)
+    pixels = rows * columns * size[2]
+    if pixels > MOST_PIXELS:
+        raise TooMuch(f"expected frames of at most {MOST_PIXELS} pixels, found {size}")
+    if bits > 64:
+        raise undecodable(path, "at most 64 bits allocated", str(bits))
+    syntax = UID(str(header.file_meta.get("TransferSyntaxUID", "")))
+    if syntax.is_transfer_syntax and syntax.is_encapsulated:
+        for frame in _encapsulated(path, header, pixels * max(bits, 8) // 8, indices):
+            found = announced(frame, syntax)
+            if found not in (None, size):
+                raise undecodable(path, f"frames of {size} rows, columns and samples", f"{found} in a codestream")
+
+
+def _encapsulated(path: Path, header: Dataset, raw: int, indices: Sequence[int] | None) -> Iterator[bytes]:
+    """Yield the codestreams of the frames that will be decoded."""
+    count = max(1, integer(attribute(header, "NumberOfFrames")) or 1)
+    with path.open("rb") as stream:
+        dcmread(stream, stop_before_pixels=True, specific_tags=["Rows"])
+        stream.seek(_PIXEL_DATA_HEADER, 1)
+        _demand_short_fragments(path, stream, raw)
+        if indices is None:
+            yield from generate_frames(stream, number_of_frames=count)
+        else:
+            for index in indices:
+                begin = stream.tell()
+                yield get_frame(stream, index, number_of_frames=count)
+                stream.seek(begin)
+
+
+def _demand_short_fragments(path: Path, stream: BinaryIO, raw: int) -> None:
+    """Refuse fragments that are much longer than what they decode to; none is read."""
+    begin = stream.tell()
+    stream.seek(0, 2)
+    end = stream.tell()
+    stream.seek(begin)
+    longest = 2 * raw + _SLACK
+    if end - begin <= longest:
+        return
+    _, offsets = parse_fragments(stream)
+    stream.seek(begin)
+    if max(after - before for before, after in zip(offsets, [*offsets[1:], end], strict=True)) > longest:
+        raise undecodable(path, f"frames of at most {longest} bytes", "a longer one")
