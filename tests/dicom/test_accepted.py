@@ -8,10 +8,14 @@ from typing import Any
 import numpy as np
 import pydicom
 import pytest
+from pydicom.encaps import encapsulate
 from pydicom.pixels.processing import apply_modality_lut
 from pynetdicom import AllStoragePresentationContexts
 
+from tests.dicom.factory import ct_slice
 from triaged.dicom.accepted import ACCEPTED_TRANSFER_SYNTAXES, is_storage
+from triaged.dicom.files import read_header_only
+from triaged.dicom.pixels import stored_frames
 
 INTEROP = Path(__file__).parents[3] / "shared" / "data" / "interop"
 SLICE = "cornerstone3D_testImages/CTImage.dcm"
@@ -50,6 +54,11 @@ FILES = [
     ("1.2.840.10008.1.2.4.91", compressed("JPEG2000", "1.2.840.10008.1.2.4.91"), SLICE, CLOSE),
 ]
 """Transfer syntax, a file of it, its uncompressed sibling, and the mean difference allowed."""
+HIGH_THROUGHPUT = [
+    ("1.2.840.10008.1.2.4.201", "lossless.j2c", 0),
+    ("1.2.840.10008.1.2.4.202", "lossless.j2c", 0),  # its progression is RPCL
+    ("1.2.840.10008.1.2.4.203", "lossy.j2c", 1),
+]
 
 
 def values_of(relative: str) -> np.ndarray[Any, Any]:
@@ -71,8 +80,30 @@ def test_an_accepted_transfer_syntax_decodes_to_the_pixels_of_its_sibling(
     assert expected.std() > 10 * allowed, "the sibling has to have something in it to differ from"
 
 
+@pytest.mark.parametrize(("uid", "codestream", "allowed"), HIGH_THROUGHPUT)
+def test_high_throughput_jpeg_2000_decodes_to_the_pixels_that_went_in(
+    tmp_path: Path, uid: str, codestream: str, allowed: int
+) -> None:
+    image = ct_slice(0, _disc())
+    image.file_meta.TransferSyntaxUID = pydicom.uid.UID(uid)
+    image.PixelRepresentation = 0
+    image.PixelData = encapsulate([(Path(__file__).parent / "htj2k" / codestream).read_bytes()])
+    image["PixelData"].VR = "OB"
+    image["PixelData"].is_undefined_length = True
+    image.save_as(tmp_path / "image", enforce_file_format=True)
+    (decoded,) = stored_frames(tmp_path / "image", read_header_only(tmp_path / "image"))
+    assert np.abs(decoded.astype(int) - (_disc().astype(int) + 1024)).max() <= allowed
+
+
+def _disc() -> np.ndarray[Any, np.dtype[np.int16]]:
+    """Return the picture that the codestreams were made of with OpenJPH 0.26, an encoder other than our decoder."""
+    row, column = np.mgrid[:64, :64]
+    inside = (row - 32) ** 2 + (column - 32) ** 2 < 24**2
+    return np.where(inside, 40 + (7 * row + 3 * column) % 11, -1000).astype(np.int16)
+
+
 def test_nothing_is_accepted_without_a_file_that_shows_it() -> None:
-    assert set(ACCEPTED_TRANSFER_SYNTAXES) == {uid for uid, *_ in FILES}
+    assert set(ACCEPTED_TRANSFER_SYNTAXES) == {uid for uid, *_ in [*FILES, *HIGH_THROUGHPUT]}
 
 
 @pytest.mark.parametrize("uid", ["1.2.840.10008.1.2.4.53", "1.2.840.10008.1.2.4.55", "1.2.840.10008.1.2.4.100"])

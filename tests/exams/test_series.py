@@ -167,6 +167,16 @@ class TestValues:
         voxels = decode_series(write_series(tmp_path, change=bright)).volume.voxels
         assert (voxels[:, 0, 0] == 32767).all()
 
+    def test_values_of_32_bits_do_not_wrap(self, tmp_path: Path) -> None:
+        def wide(image: Dataset, number: int) -> None:
+            stored = (picture()[number].astype(np.int64) + 1024).astype(np.uint32)
+            stored[0, :2] = (2**32 - 1, 2**31)
+            set_pixels(image, stored)
+
+        voxels = decode_series(write_series(tmp_path, change=wide)).volume.voxels
+        assert (voxels[:, 0, :2] == 32767).all()
+        np.testing.assert_array_equal(voxels[:, 1:], picture()[:, 1:])
+
     @pytest.mark.parametrize("syntax", [RLELossless, DeflatedExplicitVRLittleEndian])
     def test_encoding_does_not_change_values(self, tmp_path: Path, syntax: str) -> None:
         paths = write_series(tmp_path)
@@ -260,6 +270,14 @@ def blank(image: Dataset, number: int) -> None:
     set_pixels(image, np.zeros(SHAPE[1:], np.int16))
 
 
+def intercept_out_of_reach(image: Dataset, number: int) -> None:
+    image.RescaleIntercept = "-9e15"
+
+
+def slope_out_of_reach(image: Dataset, number: int) -> None:
+    image.RescaleSlope = "70000"
+
+
 def scaled_too_high(image: Dataset, number: int) -> None:
     image.RescaleSlope = 50
 
@@ -345,6 +363,8 @@ class TestRefusals:
             (no_air, ReasonCode.NON_HU),
             (blank, ReasonCode.NON_HU),
             (scaled_too_high, ReasonCode.NON_HU),
+            (intercept_out_of_reach, ReasonCode.NON_HU),
+            (slope_out_of_reach, ReasonCode.NON_HU),
             (other_class, ReasonCode.NO_CT),
             (moved(9, 11.0), ReasonCode.IRREGULAR_SPACING),
             (moved(9, 12.0), ReasonCode.MISSING_SLICES),

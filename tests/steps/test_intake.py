@@ -30,6 +30,7 @@ from triaged.study.records import Admission
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 EXPLICIT = "1.2.840.10008.1.2.1"
+IMPLICIT = "1.2.840.10008.1.2"
 CT_IMAGE = "1.2.840.10008.5.1.4.1.1.2"
 
 
@@ -269,3 +270,40 @@ def test_an_object_larger_than_any_memory_limit_for_headers_is_written_piece_by_
 
     door.intake.receive(Offer(CT_IMAGE, "1.2.3.4.5", EXPLICIT), pieces(), door.sender, clock=lambda: NOW)
     assert most > 30_000_000, "the pieces are on disk before the last one has come"
+
+
+def test_the_same_image_in_another_transfer_syntax_is_a_duplicate_and_leaves_no_file(door: Door) -> None:
+    picture = Dataset()
+    picture.SOPClassUID, picture.SOPInstanceUID = CT_IMAGE, "1.2.3.4.5"
+    picture.StudyInstanceUID, picture.SeriesInstanceUID = "1.2.3", "1.2.3.4"
+    picture.Rows = picture.Columns = 4
+    picture.SamplesPerPixel, picture.PhotometricInterpretation = 1, "MONOCHROME2"
+    picture.BitsAllocated = picture.BitsStored = 16
+    picture.HighBit, picture.PixelRepresentation = 15, 0
+    picture.PixelData = bytes(range(32))
+    picture["PixelData"].VR = "OW"
+
+    def send(syntax: str) -> Admission:
+        stream = DicomBytesIO()
+        stream.is_implicit_VR, stream.is_little_endian = syntax == IMPLICIT, True
+        write_dataset(stream, picture)
+        offer = Offer(CT_IMAGE, "1.2.3.4.5", syntax)
+        return door.intake.receive(offer, in_pieces(stream.getvalue()), door.sender, clock=lambda: NOW)
+
+    assert send(EXPLICIT) is Admission.NEW
+    assert send(IMPLICIT) is Admission.DUPLICATE
+    assert len(door.files()) == 1
+    picture.PixelData = bytes(range(1, 33))
+    assert send(IMPLICIT) is Admission.CONFLICT
+    assert len(door.files()) == 2, "other content is kept aside"
+    assert send(IMPLICIT) is Admission.CONFLICT
+    assert len(door.files()) == 2
+
+
+def test_elements_out_of_order_still_name_their_study(door: Door) -> None:
+    content = a_slice()
+    at = content.index(b"\x20\x00\x0d\x00")  # Study Instance UID
+    end = content.index(b"\xe0\x7f\x10\x00")
+    disordered = content[:at] + content[end:] + content[at:end]
+    assert door.send(disordered) is Admission.NEW
+    assert {path.parent.parent.name for path in door.files()} == {"1.2.3"}

@@ -30,6 +30,9 @@ ACCEPTED_TRANSFER_SYNTAXES: Mapping[str, str] = MappingProxyType(
         "1.2.840.10008.1.2.4.81": "JPEG-LS Lossy (Near-Lossless) Image Compression",
         "1.2.840.10008.1.2.4.90": "JPEG 2000 Image Compression (Lossless Only)",
         "1.2.840.10008.1.2.4.91": "JPEG 2000 Image Compression",
+        "1.2.840.10008.1.2.4.201": "High-Throughput JPEG 2000 Image Compression (Lossless Only)",
+        "1.2.840.10008.1.2.4.202": "High-Throughput JPEG 2000 with RPCL Options Image Compression (Lossless Only)",
+        "1.2.840.10008.1.2.4.203": "High-Throughput JPEG 2000 Image Compression",
     }
 )
 """Transfer Syntax UID -> its name in PS3.6 table A-1."""

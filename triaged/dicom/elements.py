@@ -33,6 +33,8 @@ _MOST_READS = 200_000
 """A read takes an element's header or its value. A header of 1000 frames needs half of it; a hostile one made of empty
 items would take a hundred times its length in memory."""
 
+_OUT_OF_ORDER_WITHIN = 4 * 1024 * 1024
+
 DAMAGED = (*attributes.DAMAGED, AssertionError)
 """What pydicom raises at bytes that are no data elements, and at values that are none when it converts them."""
 
@@ -60,15 +62,19 @@ def sniff_encoding(content: bytes) -> Encoding:
     return Encoding(explicit=explicit, little_endian=not (explicit and first == b"\0" and second != b"\0"))
 
 
-def read_elements(content: bytes, encoding: Encoding, *, last: str) -> Elements:
-    """Read a data set, or the beginning of one, up to and including the attribute `last`."""
+def read_elements(content: bytes, encoding: Encoding, *, last: str, needed: Sequence[str] = ()) -> Elements:
+    """Read a data set, or the beginning of one, up to and including the attribute `last`.
+
+    Some senders write elements out of order: what is `needed` is looked for beyond `last` too, within 4 MiB.
+    """
     found: dict[int, RawDataElement | DataElement] = {}
-    last_tag = _tag(last)
+    last_tag, needed_tags = _tag(last), frozenset(map(_tag, needed))
     complete = False
 
     def is_past_the_last(tag: BaseTag, _vr: str | None, _length: int) -> bool:
         nonlocal complete
-        complete = int(tag) > last_tag
+        has_all = needed_tags <= found.keys() or stream.tell() > _OUT_OF_ORDER_WITHIN
+        complete = int(tag) > last_tag and has_all
         return complete
 
     stream = _Limited(content)

@@ -17,6 +17,7 @@ from triaged.dicom.streams import Bounded, TooMuch, opened
 from triaged.errors import TryLater, UnreadableStudy
 from triaged.study.assessment import ReasonCode
 
+_PIXELS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
 _LONG = 64 * 1024
 _LONG_ONES = frozenset({0x52009229, 0x52009230})
 """Shared and Per-frame Functional Groups Sequence."""
@@ -50,7 +51,13 @@ def read_header_only(path: Path) -> Dataset:
 def _header(stream: BinaryIO) -> Dataset:
     bounded = Bounded(stream)
     try:
-        return dcmread(bounded, stop_before_pixels=True)
+        header = dcmread(bounded, stop_before_pixels=True)
+        if "StudyInstanceUID" not in header:  # a sender that writes elements out of order
+            bounded.seek(0)
+            header = dcmread(bounded)
+            for keyword in _PIXELS:
+                header.pop(keyword, None)
+        return header
     except DAMAGED:
         if bounded.exceeded:
             raise TooMuch(bounded.exceeded) from None

@@ -28,6 +28,8 @@ LONGEST_HEADER = 8 * 1024 * 1024
 
 _LAST = "PerFrameFunctionalGroupsSequence"
 """The last attribute that is looked at."""
+_NEEDED = ("StudyInstanceUID", "SeriesInstanceUID")
+"""Without these an instance cannot be filed."""
 
 _Position = tuple[float, float, float]
 _Orientation = tuple[float, float, float, float, float, float]
@@ -87,7 +89,7 @@ def _inflated(content: bytes, transfer_syntax_uid: str) -> bytes:
 def _elements(content: bytes) -> Elements:
     if len(content) < 8:
         raise UnreadableInstance(f"expected a data set, found {len(content)} bytes")
-    return read_elements(content, sniff_encoding(content), last=_LAST)
+    return read_elements(content, sniff_encoding(content), last=_LAST, needed=_NEEDED)
 
 
 def _uid(kind: type[_UID], elements: Elements, keyword: str, fallback: str) -> _UID:

@@ -14,10 +14,11 @@ import structlog
 
 from triaged.dicom.header import read_header
 from triaged.dicom.part10 import file_meta
+from triaged.dicom.sameness import is_same_image
 from triaged.errors import UnreadableInstance
 from triaged.spool.files import KeptFile, PartFile, Spool
 from triaged.steps.beginnings import Beginning, Beginnings
-from triaged.store.studies.arrivals import Arrivals
+from triaged.store.studies.arrivals import Arrivals, OtherSyntax
 from triaged.store.studies.reception import Reception
 from triaged.store.tables.views import Quarantined
 from triaged.study.ranking_input import RankingPolicy
@@ -166,7 +167,7 @@ class Intake:
             received_at=now,
             image=header.image,
         )
-        admission = self._arrivals.admit(instance, header, sender.association_id, ranking=self._placing, now=now)
+        admission = self._settled(instance, header, kept, sender)
         if admission is Admission.OWN:
             self._spool.discard(kept)
             log.info("own object came back, ignored", study_instance_uid=header.study_uid.value)
@@ -177,6 +178,20 @@ class Intake:
                 sop_instance_uid=header.sop_instance_uid.value,
                 peer=sender.peer,
             )
+        return admission
+
+    def _settled(self, instance: Instance, header: ReceivedHeader, kept: KeptFile, sender: Sender) -> Admission:
+        """Admit an instance; where another syntax of it was kept, compare the two, outside of any transaction."""
+        association, now = sender.association_id, instance.received_at
+        try:
+            return self._arrivals.admit(instance, header, association, ranking=self._placing, now=now, judged={})
+        except OtherSyntax as other:
+            is_same = is_same_image(self._spool.absolute(other.kept_path), self._spool.absolute(kept.path))
+            judged = {other.kept_sha256: is_same}
+        admission = self._arrivals.admit(instance, header, association, ranking=self._placing, now=now, judged=judged)
+        if admission is Admission.DUPLICATE and not self._arrivals.refers_to(kept.path):
+            self._spool.discard(kept)
+            log.info("same image in another transfer syntax", study_instance_uid=header.study_uid.value)
         return admission
 
     def _keep_aside(self, offer: Offer, beginning: Beginning, rest: Iterator[bytes], sender: Sender) -> KeptFile:

@@ -5,12 +5,14 @@ Knows no sockets and no files: the bytes are already durable in the spool when a
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, exists, insert, select, update
 
+from triaged.errors import TriagedError
 from triaged.store.listing import order
 from triaged.store.listing.actions import read_status_of, record_action, set_read_status
 from triaged.store.listing.rankings import Where, is_trusted, placed
@@ -37,31 +39,56 @@ from triaged.study.read_state import PROGRAM, ActionKind, ReadState, ReadStatus
 from triaged.study.records import Admission, Instance, Patient, ReceivedHeader
 
 
+class OtherSyntax(TriagedError):
+    """Compare the instance with the one that was kept in another transfer syntax, and admit it again."""
+
+    def __init__(self, kept_path: str, kept_sha256: str) -> None:
+        super().__init__(f"expected the transfer syntax of {kept_path}, found another")
+        self.kept_path = kept_path
+        self.kept_sha256 = kept_sha256
+
+
 class Arrivals(Ledger):
     """What the receivers write for each instance."""
 
+    def refers_to(self, path: str) -> bool:
+        """Tell whether a row of an instance or of a conflict names this file."""
+        with self._database.begin() as connection:
+            return bool(connection.execute(_REFERS, {"path": path}).scalar_one())
+
     def admit(
-        self, instance: Instance, header: ReceivedHeader, association_id: int | None, *, ranking: Where, now: datetime
+        self,
+        instance: Instance,
+        header: ReceivedHeader,
+        association_id: int | None,
+        *,
+        ranking: Where,
+        now: datetime,
+        judged: Mapping[str, bool] | None = None,
     ) -> Admission:
         """Write the row of a durable instance, and its study's revision, in one transaction.
 
         `ranking` is that of the study now. One that is on the list already takes that only where it is higher,
         so that nothing sinks before it is scored again (ordering specification, 2.3.4). One that is done comes back
-        onto the list: whoever read it has not seen this instance.
+        onto the list: whoever read it has not seen this instance. `judged` says of digests kept whether theirs is the
+        same image in another transfer syntax; None where nobody compares images.
+
+        Raises:
+            OtherSyntax: that is not known yet, and nothing was written.
         """
         if header.made_by_us:
             return Admission.OWN
         with self._database.begin() as connection:
             study = locked_study(connection, instance.study_uid.value)
             if study is not None:
-                return _next_of_study(connection, study, instance, header, association_id, ranking, now)
+                return _next_of_study(connection, study, instance, header, association_id, ranking, now, judged)
             if connection.execute(_DERIVED, {"sop": instance.sop_instance_uid.value}).scalar_one():
                 return Admission.OWN
             is_first = _first_of_study(connection, instance, header, ranking, now)
             study = known_study(connection, instance.study_uid.value)
             if is_first:
                 return _new_instance(connection, study, instance, association_id, now)
-            return _next_of_study(connection, study, instance, header, association_id, ranking, now)
+            return _next_of_study(connection, study, instance, header, association_id, ranking, now, judged)
 
 
 def _first_of_study(
@@ -103,6 +130,7 @@ def _next_of_study(
     association_id: int | None,
     where: Where,
     now: datetime,
+    judged: Mapping[str, bool] | None,
 ) -> Admission:
     facts = connection.execute(
         _FACTS, {"sop": instance.sop_instance_uid.value, "study": study.id, "association": association_id}
@@ -112,7 +140,7 @@ def _next_of_study(
     if association_id is not None and not facts.linked:
         connection.execute(_LINK, {"study_id": study.id, "association_id": association_id})
     if facts.kept is not None:
-        if facts.kept == instance.sha256:
+        if facts.kept == instance.sha256 or _is_in_other_syntax(facts, instance, judged):
             return Admission.DUPLICATE
         detail = f"expected the content kept first (sha256 {facts.kept}), found {instance.sha256}"
         _conflict(connection, study, instance, ConflictKind.OTHER_CONTENT, detail, now)
@@ -120,6 +148,14 @@ def _next_of_study(
     _reopen(connection, study, instance, header, now)
     _raise(connection, study, header, where, now)
     return _new_instance(connection, study, instance, None, now)
+
+
+def _is_in_other_syntax(facts: Row[Any], instance: Instance, judged: Mapping[str, bool] | None) -> bool:
+    if judged is None or facts.kept_syntax == instance.transfer_syntax_uid:
+        return False
+    if facts.kept not in judged:
+        raise OtherSyntax(facts.kept_path, facts.kept)
+    return judged[facts.kept]
 
 
 def _reopen(connection: Connection, study: Row[Any], instance: Instance, header: ReceivedHeader, now: datetime) -> None:
@@ -222,15 +258,18 @@ _REOPEN = update(_study).where(_study.c.id == bindparam("study"))
 _FLAG = _REOPEN.values(conflicts=_study.c.conflicts + 1)
 _is_own = exists().where(_derived.c.sop_instance_uid == bindparam("sop"))
 _DERIVED = select(_is_own)
+_kept = (_instance.c.sop_instance_uid == bindparam("sop"), _instance.c.study_id == bindparam("study"))
 _FACTS = select(
     _is_own.label("derived"),
     exists()
     .where(_link.c.study_id == bindparam("study"), _link.c.association_id == bindparam("association"))
     .label("linked"),
-    select(_instance.c.sha256)
-    .where(_instance.c.sop_instance_uid == bindparam("sop"), _instance.c.study_id == bindparam("study"))
-    .scalar_subquery()
-    .label("kept"),
+    select(_instance.c.sha256).where(*_kept).scalar_subquery().label("kept"),
+    select(_instance.c.transfer_syntax_uid).where(*_kept).scalar_subquery().label("kept_syntax"),
+    select(_instance.c.path).where(*_kept).scalar_subquery().label("kept_path"),
+)
+_REFERS = select(
+    exists().where(_instance.c.path == bindparam("path")) | exists().where(schema.conflict.c.path == bindparam("path"))
 )
 _ELSEWHERE = (
     select(_study.c.study_uid)

@@ -17,6 +17,8 @@ from triaged.exams.ct.profile import is_ct
 from triaged.study.assessment import ReasonCode
 
 _TRANSFORMATION = "PixelValueTransformationSequence"
+MOST_SLOPE, MOST_INTERCEPT = 1000.0, 1_000_000.0
+"""Far beyond what makes Hounsfield units of 16 bits; with them nothing overflows that is computed in 32."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,8 +132,10 @@ def _hounsfield(header: Dataset, groups: Groups) -> tuple[float, float]:
         raise _not_hounsfield(header, "more than 8 bits stored", bits)
     if slope is None or intercept is None:
         raise _not_hounsfield(header, "Rescale Slope and Intercept", "none")
-    if slope <= 0.0:
-        raise _not_hounsfield(header, "a Rescale Slope above zero", slope)
+    if not 0.0 < slope <= MOST_SLOPE:
+        raise _not_hounsfield(header, f"a Rescale Slope above zero and up to {MOST_SLOPE:g}", slope)
+    if abs(intercept) > MOST_INTERCEPT:
+        raise _not_hounsfield(header, f"a Rescale Intercept within {MOST_INTERCEPT:g}", intercept)
     if rescale_type is not None and rescale_type.upper() != "HU":
         raise _not_hounsfield(header, "Rescale Type HU", rescale_type)
     return slope, intercept

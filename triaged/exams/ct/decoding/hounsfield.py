@@ -15,6 +15,7 @@ stored padding value means that nothing was measured."""
 HIGHEST_HU = 32767
 """The top of int16; only padding and damaged values lie above it."""
 
+_WIDEST = 2**32
 _TISSUE_HU = (-1000.0, 3071.0)
 _AIR_AT_MOST_HU = -500
 _TISSUE_AT_LEAST_HU = -200
@@ -25,16 +26,20 @@ _DENSEST_SHARE = 0.05
 def to_hounsfield(stored: NDArray[np.generic], frame: Frame) -> NDArray[np.int32] | NDArray[np.float32]:
     """Return the Hounsfield units of a frame within [-1024, 32767]; int32 where the rescale has no fractions.
 
-    Computed in 32 bits, since a 16-bit stored value and its intercept can leave 16 bits.
+    Computed in 32 bits, since a 16-bit stored value and its intercept can leave 16 bits; a wider one in 64. Slope and
+    intercept are bounded (`frames_of`), so that neither can overflow.
     """
     hu: NDArray[np.int32] | NDArray[np.float32]
-    if is_integral(frame):
+    if is_integral(frame) and stored.dtype.itemsize <= 2:
         hu = stored.astype(np.int32) * int(frame.slope) + int(frame.intercept)
+    elif is_integral(frame):
+        wide = stored.astype(np.int64).clip(-_WIDEST, _WIDEST) * int(frame.slope) + int(frame.intercept)
+        hu = wide.clip(AIR_HU, HIGHEST_HU).astype(np.int32)
     else:
         hu = stored.astype(np.float32) * np.float32(frame.slope) + np.float32(frame.intercept)
     if frame.padding is not None and not _means_tissue(frame, frame.padding):
         low, high = frame.padding
-        values = stored.astype(np.int32)
+        values = stored.astype(np.int64)
         hu[(values >= low) & (values <= high)] = AIR_HU
     np.clip(hu, AIR_HU, HIGHEST_HU, out=hu)
     return hu
