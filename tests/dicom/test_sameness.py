@@ -18,7 +18,8 @@ from pydicom.uid import (
 )
 
 from tests.dicom.factory import ct_slice
-from triaged.dicom.sameness import is_same_image, same_image
+from triaged.daemon.comparing import is_same_image
+from triaged.dicom.sameness import same_image
 
 SYNTAXES = (
     DeflatedExplicitVRLittleEndian,

@@ -49,3 +49,8 @@ def test_what_is_no_acknowledgement_is_none(content: bytes) -> None:
 def test_no_answer_whatever_raises_or_counts_as_accepted(content: bytes) -> None:
     if b"A|42" not in content:
         assert not isinstance(outcome_of(content, "42"), Sent)
+
+
+@pytest.mark.parametrize("cut", [b"MSH|^~", b"MSH|^~\\"])
+def test_a_header_that_ends_within_its_separators_is_no_acknowledgement(cut: bytes) -> None:
+    assert isinstance(outcome_of(cut, "42"), Unreachable)

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import structlog
 
+from triaged.daemon.comparing import is_same_image
 from triaged.daemon.heap import give_memory_back
 from triaged.daemon.progress import Progress
 from triaged.daemon.rooms import Rooms, clock, policy, skip_if_unreachable
@@ -49,7 +50,8 @@ def receive(rooms: Rooms, name: str, stop: threading.Event, progress: Progress) 
 def _receiver(rooms: Rooms, name: str, progress: Progress) -> Receiver:
     dicom = rooms.config.dicom
     ledgers = Reception(rooms.database), Arrivals(rooms.database)
-    intake = Intake(*ledgers, rooms.spool, ranking_policy=policy(rooms.config), receiver=name)
+    placing = policy(rooms.config)
+    intake = Intake(*ledgers, rooms.spool, ranking_policy=placing, receiver=name, is_same_image=is_same_image)
     asking = rooms.config.delivery.commitment_options()
     answering = Commitments(rooms.database), Answers(rooms.database)
     provider = CommitmentService(*answering, rooms.spool, find_peer=dicom.peer, options=asking)

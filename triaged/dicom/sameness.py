@@ -1,14 +1,13 @@
 """Tells whether two files hold the same image in two transfer syntaxes; knows no spool and no study.
 
 `python -m triaged.dicom.sameness ONE OTHER` ends with 0 where they do: decoders are other people's C and Rust, which a
-receiver keeps out of its own process. Whatever cannot be read, or takes too long, is not the same.
+receiver keeps out of its own process. Whatever cannot be read is not the same.
 """
 
 from __future__ import annotations
 
 import resource
 import struct
-import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import zip_longest
@@ -26,8 +25,7 @@ from triaged.dicom.quiet import without_warnings
 from triaged.errors import TryLater, UnreadableStudy
 
 MOST_PIXELS: Final = 64 * 1024 * 1024
-"""Of all frames together: what decodes within the time. Beyond it, another syntax is other content."""
-TIMEOUT_S: Final = 8.0
+"""Of all frames together: what decodes within seconds. Beyond it, another syntax is other content."""
 _MOST_MEMORY: Final = 1024 * 1024 * 1024
 _CHANGED_BY_SYNTAX = frozenset(
     {
@@ -41,16 +39,6 @@ _CHANGED_BY_SYNTAX = frozenset(
 
 
 _BINARY: Mapping[str, str] = {"US": "H", "SS": "h", "UL": "I", "SL": "i", "FL": "f", "FD": "d"}
-
-
-def is_same_image(one: Path, other: Path) -> bool:
-    """Tell, in a process of its own, whether two files differ only by their transfer syntax."""
-    command = [sys.executable, "-m", __spec__.name if __spec__ else __name__, str(one), str(other)]
-    try:
-        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=TIMEOUT_S, check=False)
-    except (OSError, subprocess.TimeoutExpired):
-        return False
-    return done.returncode == 0
 
 
 @without_warnings()
@@ -100,5 +88,7 @@ def _raw(element: DataElement) -> bytes:
 
 
 if __name__ == "__main__":
-    resource.setrlimit(resource.RLIMIT_DATA, (_MOST_MEMORY, _MOST_MEMORY))
+    _, allowed = resource.getrlimit(resource.RLIMIT_DATA)
+    most = _MOST_MEMORY if allowed == resource.RLIM_INFINITY else min(_MOST_MEMORY, allowed)
+    resource.setrlimit(resource.RLIMIT_DATA, (most, allowed))
     sys.exit(0 if same_image(Path(sys.argv[1]), Path(sys.argv[2])) else 1)

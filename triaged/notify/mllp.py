@@ -58,7 +58,7 @@ def outcome_of(answer: bytes, control_id: str) -> SendOutcome:
     try:
         message = hl7.parse(answer.decode("utf-8", "replace").strip("\r\n"))
         msa = [str(field) for field in message.segment("MSA")]
-    except (hl7.HL7Exception, LookupError, ValueError) as error:
+    except (hl7.HL7Exception, AssertionError, LookupError, ValueError) as error:
         return Unreachable(f"expected an HL7 acknowledgement, found something else ({type(error).__name__})")
     code, answered, *text = (*msa[1:], "", "")
     if answered.strip() != control_id:

@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
+from pathlib import Path
 
 import structlog
 
 from triaged.dicom.header import read_header
 from triaged.dicom.part10 import file_meta
-from triaged.dicom.sameness import is_same_image
+from triaged.dicom.sameness import same_image
 from triaged.errors import UnreadableInstance
 from triaged.spool.files import KeptFile, PartFile, Spool
 from triaged.steps.beginnings import Beginning, Beginnings
@@ -51,13 +52,23 @@ class Offer:
 class Intake:
     """Keeps instances. One is shared by all associations of a receiver; safe to use from several threads.
 
+    `is_same_image` tells whether two files hold one image in two transfer syntaxes.
+
     Raises:
         TryLater: the store is unreachable.
     """
 
     def __init__(
-        self, reception: Reception, arrivals: Arrivals, spool: Spool, *, ranking_policy: RankingPolicy, receiver: str
+        self,
+        reception: Reception,
+        arrivals: Arrivals,
+        spool: Spool,
+        *,
+        ranking_policy: RankingPolicy,
+        receiver: str,
+        is_same_image: Callable[[Path, Path], bool] = same_image,
     ) -> None:
+        self._is_same_image = is_same_image
         self._reception = reception
         self._arrivals = arrivals
         self._spool = spool
@@ -186,7 +197,7 @@ class Intake:
         try:
             return self._arrivals.admit(instance, header, association, ranking=self._placing, now=now, judged={})
         except OtherSyntax as other:
-            is_same = is_same_image(self._spool.absolute(other.kept_path), self._spool.absolute(kept.path))
+            is_same = self._is_same_image(self._spool.absolute(other.kept_path), self._spool.absolute(kept.path))
             judged = {other.kept_sha256: is_same}
         admission = self._arrivals.admit(instance, header, association, ranking=self._placing, now=now, judged=judged)
         if admission is Admission.DUPLICATE and not self._arrivals.refers_to(kept.path):
