@@ -1,0 +1,76 @@
+"""The short form of `inputs`, the corpus that fuzzing left, and text and bytes of any kind for whatever reads them."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.breaking.fuzzing import CORPUS
+from tests.breaking.inputs import inputs
+from tests.breaking.mutations import MUTATIONS
+from tests.breaking.seeds import seeds_of
+from tests.breaking.targets import TARGETS
+from tests.breaking.trial import Trial
+
+LONGEST_S = 1.0
+"""For one input; what follows allows five times as much, since other tests may run beside it."""
+
+ANY = settings(
+    max_examples=60, deadline=1000 * 5 * LONGEST_S, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_spoiled_images_end_with_a_reason_and_nothing_acknowledged_is_lost(tmp_path: Path) -> None:
+    trial = Trial("inputs", seed=7, seconds=20)
+    inputs(trial, tmp_path)
+    trial.expect(trial.figures.get("acknowledged digests"), "expected acknowledged instances, found none")
+    trial.verify()
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("target", sorted(TARGETS))
+def test_what_fuzzing_found_is_read_or_refused(target: str) -> None:
+    for path in _kept(target):
+        begun = time.monotonic()
+        TARGETS[target](path.read_bytes())
+        assert time.monotonic() - begun < 5 * LONGEST_S, path.name
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("target", sorted(TARGETS))
+@ANY
+@given(content=st.binary(max_size=4096))
+def test_any_bytes_are_read_or_refused(target: str, content: bytes) -> None:
+    TARGETS[target](content)
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("target", sorted(TARGETS))
+@ANY
+@given(data=st.data(), chance=st.randoms(use_true_random=False))
+def test_any_spoiled_input_is_read_or_refused(target: str, data: st.DataObject, chance: random.Random) -> None:
+    content = data.draw(st.sampled_from(seeds_of(target)))
+    for mutation in data.draw(st.lists(st.sampled_from(MUTATIONS), max_size=3)):
+        content = mutation(content, chance).ljust(8, b"\0")
+    TARGETS[target](content)
+
+
+@pytest.mark.filterwarnings("ignore")
+@ANY
+@given(text=st.text(st.characters(codec="utf-8"), max_size=500))
+def test_any_text_is_a_configuration_or_refused(text: str) -> None:
+    TARGETS["configuration"](text.encode())
+
+
+def _kept(target: str) -> Iterator[Path]:
+    folder = CORPUS / target
+    if not folder.is_dir():
+        pytest.skip("nothing was kept of this target")
+    return folder.iterdir()
