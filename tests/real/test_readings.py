@@ -15,11 +15,16 @@ import pytest
 import SimpleITK as sitk
 
 from tests.exams.pipelines.bodies import ADULT
+from triaged.exams.ct.decoding.series import decode_series
 from triaged.exams.ct.finding import CtNumbers, LungAnalysis
 from triaged.exams.ct.options import CtOptions
 from triaged.exams.ct.pipelines.threshold import ThresholdPipeline
 from triaged.imaging.geometry import Geometry
 from triaged.imaging.volume import Volume
+from triaged.study.assessment import Assessed
+from triaged.study.finding import Finding, QualityFlag
+from triaged.study.ranking import RequestPriority, TriageClass
+from triaged.triage.scheme import TriageOptions, classify
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
 LEFT_THIRDS, RIGHT_THIRDS = (9, 10, 11), (12, 13, 14)
@@ -92,3 +97,36 @@ def test_lungs_agree_with_a_label_map_made_by_others() -> None:
     assert 2 * np.sum((right | left) & lungs) / (np.sum(right | left) + np.sum(lungs)) > 0.96
     assert right[np.isin(thirds, RIGHT_THIRDS)].mean() > 0.99
     assert left[np.isin(thirds, LEFT_THIRDS)].mean() > 0.99
+
+
+def in_order(folder: Path) -> list[Path]:
+    """Return the slices of a series from the feet to the head."""
+    return sorted(
+        folder.glob("*.dcm"), key=lambda p: float(pydicom.dcmread(p, stop_before_pixels=True).ImagePositionPatient[2])
+    )
+
+
+def read_of(paths: list[Path]) -> Finding:
+    series = decode_series(paths)
+    return ThresholdPipeline(CtOptions()).read(series.volume, series.acquisition).finding
+
+
+def test_slices_in_pairs_give_the_volume_of_the_whole_scan() -> None:
+    """2 and 8 mm apart in turns, of a scan every 2 mm: a plain count of voxels would be a third of it."""
+    paths = in_order(present(DATA / "ct_series" / "normal_001"))
+    whole, pairs = read_of(paths), read_of([path for index, path in enumerate(paths) if index % 5 in (0, 1)])
+    assert CtNumbers.of(pairs).lungs_ml == pytest.approx(CtNumbers.of(whole).lungs_ml, rel=0.03)
+    assert QualityFlag.IRREGULAR_SPACING in pairs.quality
+    assert whole.quality == ()
+
+
+@pytest.mark.parametrize("kept", [slice(73, 82), slice(0, 77), slice(77, None)])
+def test_a_part_of_the_lungs_is_cut_off_and_never_not_flagged(kept: slice) -> None:
+    found = read_of(in_order(present(DATA / "ct_series" / "normal_001"))[kept])
+    assert QualityFlag.LUNGS_CUT_OFF in found.quality
+    assert classify(Assessed(found), RequestPriority.ROUTINE, TriageOptions()) is TriageClass.UNSCORED
+
+
+def test_a_frame_of_reference_for_every_slice_is_one_stack() -> None:
+    found = read_of(in_order(present(DATA / "ct_series" / "lidc_0314")))
+    assert found.quality == (QualityFlag.FRAME_PER_SLICE,)
