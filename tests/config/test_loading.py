@@ -208,7 +208,15 @@ def test_a_key_that_is_there_twice_is_an_error_and_not_a_silent_choice(tmp_path:
 
 @pytest.mark.parametrize(
     ("text", "line"),
-    [("dicom: [1\nweb: {", 2), ("\tdicom: 1", 1), ("dicom: *there", 1), ("a: b: c", 1), ("- a\n- b", 1), ("'", 1)],
+    [
+        ("dicom: [1\nweb: {", 2),
+        ("\tdicom: 1", 1),
+        ("dicom: *there", 1),
+        ("a: b: c", 1),
+        ("- a\n- b", 1),
+        ("'", 1),
+        ("? {a: [1]}\n: 2\n", 1),
+    ],
 )
 def test_what_is_not_yaml_is_named_with_its_line(tmp_path: Path, text: str, line: int) -> None:
     (mistake,) = _mistakes(tmp_path, text)

@@ -101,7 +101,7 @@ def _tree(text: str, path: Path) -> CommentedMap | None:
         raise ConfigError(f"{path}:{line}: expected {expected}, {_first_line(error.problem)}") from None
     except TooMuch as error:
         raise ConfigError(f"{path}:{error.line}: {error}") from None
-    except (YAMLError, ValueError, RecursionError) as error:
+    except (YAMLError, TypeError, ValueError, RecursionError) as error:  # TypeError: a mapping as a key
         raise ConfigError(f"{path}:1: expected YAML, {_first_line(str(error))}") from None
     if tree is not None and not isinstance(tree, CommentedMap):
         raise ConfigError(f"{path}:1: expected a mapping of sections, found {_shown(tree)}")
