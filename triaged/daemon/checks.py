@@ -93,6 +93,11 @@ def demand_free_addresses(config: Config) -> None:
             raise ConfigError(f"{expected}, found {host}:{port}: {problem}")
 
 
+def demand_usable_database(config: Config) -> None:
+    """Find out that the database cannot be one before any role has started: `ConfigError` as `open_database`."""
+    open_database(config.database.url).close()
+
+
 def _try(what: str, work: Callable[[], str]) -> Check:
     try:
         return Check(what, True, work())

@@ -8,6 +8,8 @@ from typing import Literal
 
 import structlog
 
+from triaged.daemon.repeated import EventLimit
+
 
 def configure_logging(level: str, style: Literal["console", "json"], role: str) -> None:
     """Send every event at or above `level` to standard error, as text for people or as JSON for a log store."""
@@ -18,6 +20,7 @@ def configure_logging(level: str, style: Literal["console", "json"], role: str) 
     )
     structlog.configure(
         processors=[
+            EventLimit(),
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -29,4 +32,5 @@ def configure_logging(level: str, style: Literal["console", "json"], role: str) 
         cache_logger_on_first_use=True,
     )
     structlog.contextvars.bind_contextvars(role=role)
+    logging.getLogger("apscheduler").setLevel(logging.ERROR)  # it warns of every round that a slow one delays
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(name)s %(message)s")

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
 import structlog
 
 from triaged.config.settings import Config
+from triaged.daemon.repeated import AWAY_S, Repeated, cause
 from triaged.errors import TriagedError, TryLater
 from triaged.spool.files import Spool
 from triaged.steps.find_spool import spool_identity
@@ -27,6 +29,7 @@ Result = TypeVar("Result")
 IDLE_S = 0.25
 """How long a role rests when there is nothing to do."""
 _UNREACHABLE_S = 2.0
+_away = Repeated(1, AWAY_S)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +63,12 @@ def clock() -> datetime:
     return datetime.now(UTC)
 
 
+def steady_clock() -> Callable[[], datetime]:
+    """Return a clock that shows the time of now plus what has passed since, whatever the wall clock is set to."""
+    began, began_s = clock(), time.monotonic()
+    return lambda: began + timedelta(seconds=time.monotonic() - began_s)
+
+
 def policy(config: Config) -> RankingPolicy:
     """Return what ranks studies."""
     return ranking_policy(config.triage.options())
@@ -70,7 +79,7 @@ def or_wait(work: Callable[[], Result], stop: threading.Event) -> Result | None:
     try:
         return work()
     except TryLater as later:
-        log.warning("store or spool away, will try again", why=str(later))
+        _say_away(later)
         stop.wait(_UNREACHABLE_S)
         return None
 
@@ -81,4 +90,10 @@ def skip_if_unreachable() -> Iterator[None]:
     try:
         yield
     except TryLater as later:
-        log.warning("store or spool away, will try again", why=str(later))
+        _say_away(later)
+
+
+def _say_away(later: TryLater) -> None:
+    left_out = _away.left_out(cause(str(later)))
+    if left_out is not None:
+        log.warning("store or spool away, will try again", why=str(later), left_out=left_out)

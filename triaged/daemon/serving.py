@@ -7,7 +7,7 @@ import threading
 import structlog
 
 from triaged.config.settings import Config
-from triaged.daemon.checks import demand_free_addresses
+from triaged.daemon.checks import demand_free_addresses, demand_usable_database
 from triaged.daemon.security import demand_credentials
 from triaged.daemon.supervisor import Supervisor, members_of, stopping_on_signals
 from triaged.daemon.systemd import Systemd
@@ -47,6 +47,7 @@ def _run(version: Version, stop: threading.Event, systemd: Systemd) -> None:
         notices = [f"configuration rejected, running with the last good one: {version.rejected}"]
     demand_free_addresses(config)
     demand_credentials(config)
+    demand_usable_database(config)
     was_kept = last_good(version.path, "")
     on_trial = was_kept is None or was_kept.text != version.text
     supervisor = Supervisor(version, members_of(config), on_trial=on_trial, notices=notices)

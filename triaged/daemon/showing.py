@@ -13,7 +13,7 @@ from triaged.daemon.handover import notices
 from triaged.daemon.own_receiver import receiver_problems
 from triaged.daemon.progress import Progress
 from triaged.daemon.pulsing import Watch
-from triaged.daemon.rooms import Rooms, clock, policy
+from triaged.daemon.rooms import Rooms, clock, policy, steady_clock
 from triaged.daemon.security import certificate_warnings
 from triaged.steps.acting import Readers
 from triaged.store.listing.actions import Actions
@@ -44,6 +44,7 @@ def show(rooms: Rooms, stop: threading.Event, progress: Progress) -> None:
         viewers=viewers(),
         options=options,
         clock=clock,
+        session_clock=steady_clock(),
         surroundings=Surroundings(
             receiver=partial(receiver_problems, config.dicom),
             roles=watch.seen,

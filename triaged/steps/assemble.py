@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+import time
+from collections.abc import Callable
+from datetime import datetime, timedelta
 
 import structlog
 
 from triaged.errors import StaleClaim
 from triaged.store.studies.claims import Claims
 from triaged.store.studies.completion import Completion
-from triaged.study.completeness import Cause, Complete, CompletionOptions, IsWhole, Wait, decide
+from triaged.study.completeness import Cause, Complete, CompletionOptions, IsWhole, Wait, as_first_seen, decide
 from triaged.study.ranking_input import RankingPolicy
 from triaged.study.records import Candidate
 
@@ -34,16 +36,19 @@ class Assembler:
         is_whole: IsWhole,
         options: CompletionOptions,
         ranking_policy: RankingPolicy,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._completion = completion
         self._claims = claims
         self._is_whole = is_whole
         self._options = options
         self._placing = ranking_policy
+        self._monotonic = monotonic
+        self._first_seen: dict[tuple[str, int, int], float] = {}
 
     def tick(self, *, now: datetime) -> int:
         """Complete every study that is whole or has waited long enough; return how many became READY."""
-        return sum(self._complete(candidate, now) for candidate in self._completion.receiving(now=now))
+        return sum(self._complete(candidate, now) for candidate in self._candidates(now))
 
     def reap(self, *, now: datetime) -> int:
         """Give studies back to the queue whose worker let the lease run out; return how many."""
@@ -51,6 +56,17 @@ class Assembler:
         if reaped:
             log.warning("lease expired, study returned to the queue", studies=reaped)
         return reaped
+
+    def _candidates(self, now: datetime) -> list[Candidate]:
+        """Return every study that may be complete, with times that lie before `now` whatever the clock was set to."""
+        steady, first_seen, candidates = self._monotonic(), {}, []
+        for candidate in self._completion.receiving(now=now):
+            as_it_is = candidate.study_uid.value, candidate.revision, candidate.open_associations
+            first_seen[as_it_is] = self._first_seen.get(as_it_is, steady)
+            seen_at = now - timedelta(seconds=steady - first_seen[as_it_is])
+            candidates.append(as_first_seen(candidate, seen_at=seen_at, now=now))
+        self._first_seen = first_seen
+        return candidates
 
     def _complete(self, candidate: Candidate, now: datetime) -> bool:
         match decide(candidate, self._is_whole, options=self._options, now=now):

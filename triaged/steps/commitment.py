@@ -15,6 +15,7 @@ import structlog
 from triaged.spool.files import Spool
 from triaged.steps.errand import Clock, DeliveryOptions, Errand, Fields, Words
 from triaged.steps.ports import CommitmentPeer, Peer, Refused, SendOutcome, Sent, Unreachable
+from triaged.steps.waits import still_waits
 from triaged.store.couriers.answers import Answers, QueuedReport
 from triaged.store.couriers.commitments import Commitments
 from triaged.study.commitment import CommitmentReport, CommitmentRequest, FailureReason, NotCommitted, Reference
@@ -57,7 +58,7 @@ class Committer:
     def request_next(self, *, clock: Clock) -> bool:
         """Ask for the objects of the study that has waited for longest; False when there is none, or not yet."""
         now = clock()
-        if self._not_before is not None and now < self._not_before:
+        if still_waits(self._not_before, longest_s=self._options.ask_again_s, now=now):
             return False
         again = now - timedelta(seconds=self._options.ask_again_s)
         sent = self._commitments.uncommitted(self._peer.name, ask_again_before=again, limit=self._options.most, now=now)

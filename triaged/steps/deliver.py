@@ -12,6 +12,7 @@ from triaged.spool.files import Spool
 from triaged.steps.errand import Clock, DeliveryOptions, Errand, Fields, Words, backoff_s
 from triaged.steps.negotiate import Destination, Negotiator, refusal
 from triaged.steps.ports import Outgoing, Refused, Sender, SendOutcome, Sent, Unreachable
+from triaged.steps.waits import still_waits
 from triaged.store.couriers.outbox import Outbox
 from triaged.study.records import Negotiated, OutboxItem
 
@@ -82,7 +83,8 @@ class Courier(Errand[OutboxItem]):
         return outcome
 
     def _negotiate_where_due(self, clock: Clock) -> None:
-        if self._ask_at is not None and clock() < self._ask_at:
+        longest_s = max(self._options.negotiate_every_s, self._options.longest_wait_s)
+        if still_waits(self._ask_at, longest_s=longest_s, now=clock()):
             return
         match self._negotiator.ask(now=clock()):
             case Unreachable(reason=reason):

@@ -12,6 +12,7 @@ import structlog
 
 from triaged.steps.errand import Clock
 from triaged.steps.ports import ImagingRequest, Peer, RequestPrioritySource, Unreachable
+from triaged.steps.waits import still_waits
 from triaged.store.listing.priorities import Priorities, Unasked
 from triaged.store.listing.rankings import Rankings
 from triaged.study.ranking import RequestPriority
@@ -57,7 +58,7 @@ class RequestPriorityLookUp:
     def ask_next(self, *, clock: Clock) -> bool:
         """Ask about the study that was completed last; False when there is none, or the other list is unreachable."""
         now = clock()
-        if self._not_before is not None and now < self._not_before:
+        if still_waits(self._not_before, longest_s=self._options.retry_s, now=now):
             return False
         unasked = self._priorities.unasked(ready_since=now - timedelta(seconds=self._options.look_back_s))
         if unasked is None:

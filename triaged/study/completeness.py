@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -60,7 +60,7 @@ def decide(candidate: Candidate, is_whole: IsWhole, *, options: CompletionOption
     """Tell whether a study is complete at `now`, or until when to wait."""
     deadlines = [
         (candidate.last_instance_at + timedelta(seconds=options.quiet_s), Cause.QUIET),
-        (_began_at(candidate, options) + timedelta(seconds=options.max_wait_s), Cause.MAX_WAIT),
+        (_began_at(candidate, options, now) + timedelta(seconds=options.max_wait_s), Cause.MAX_WAIT),
     ]
     if candidate.open_associations == 0 and is_whole(candidate.series):
         deadlines.insert(0, (_settled_at(candidate, options), Cause.WHOLE))
@@ -70,18 +70,40 @@ def decide(candidate: Candidate, is_whole: IsWhole, *, options: CompletionOption
     return Wait(min(deadline for deadline, _ in deadlines))
 
 
+def as_first_seen(candidate: Candidate, *, seen_at: datetime, now: datetime) -> Candidate:
+    """Return a candidate without instants that are yet to come: they are from a clock that has been set back since.
+
+    What came then has come when it was first seen, at `seen_at`, which whoever asks has to know by a clock that nobody
+    sets. Without this a study would wait until the wrong time has come.
+    """
+    closed_at = candidate.last_association_closed_at
+    if max(candidate.last_instance_at, closed_at or candidate.last_instance_at) <= now:
+        return candidate
+    return replace(
+        candidate,
+        first_instance_at=_past(candidate.first_instance_at, seen_at, now),
+        last_instance_at=_past(candidate.last_instance_at, seen_at, now),
+        last_association_closed_at=None if closed_at is None else _past(closed_at, seen_at, now),
+    )
+
+
+def _past(at: datetime, otherwise: datetime, now: datetime) -> datetime:
+    return at if at <= now else otherwise
+
+
 def _settled_at(candidate: Candidate, options: CompletionOptions) -> datetime:
     ended_at = candidate.last_association_closed_at or candidate.last_instance_at
     return max(candidate.last_instance_at, ended_at) + timedelta(seconds=options.settle_s)
 
 
-def _began_at(candidate: Candidate, options: CompletionOptions) -> datetime:
+def _began_at(candidate: Candidate, options: CompletionOptions, now: datetime) -> datetime:
     """Return when the latest run of arrivals began: a pause of `quiet_s` had made the study complete before.
 
     Without this, a slice that comes a day late would find `max_wait_s` long over and each of its followers would have
     the study scored again.
     """
-    arrivals = sorted(instance.received_at for series in candidate.series for instance in series.instances)
+    received = (instance.received_at for series in candidate.series for instance in series.instances)
+    arrivals = sorted(at for at in received if at <= now)
     began_at = candidate.first_instance_at if not arrivals else arrivals[0]
     for earlier, later in itertools.pairwise(arrivals):
         if later - earlier >= timedelta(seconds=options.quiet_s):

@@ -62,9 +62,14 @@ def create_app(
     viewers: Sequence[Viewer],
     options: WebOptions,
     clock: Callable[[], datetime],
+    session_clock: Callable[[], datetime] | None = None,
     surroundings: Surroundings = ALONE,
 ) -> FastAPI:
-    """Return the application: pages for people, `/api` for programs, `/health` for whoever watches."""
+    """Return the application: pages for people, `/api` for programs, `/health` for whoever watches.
+
+    `session_clock` is what sessions and waits of people last by, if not `clock`: one that nobody can set.
+    """
+    lasting = session_clock or clock
     app = FastAPI(title="triaged", docs_url=None, redoc_url=None, openapi_url="/api/openapi.json")
     app.mount("/static", StaticFiles(directory=_HERE / "static"), name="static")
     worklist, history = Worklist(database), History(database)
@@ -82,10 +87,10 @@ def create_app(
     app.include_router(pages.router(shown))
     access = options.access
     if access.mode is Mode.ACCOUNTS:
-        app.include_router(signin.router(accounts, shown, options=access, clock=clock))
-        app.include_router(signin.people_router(accounts, shown, clock=clock))
+        app.include_router(signin.router(accounts, shown, options=access, clock=lasting))
+        app.include_router(signin.people_router(accounts, shown, clock=lasting))
     refuse = partial(_problem, shown)
-    app.add_middleware(Access, options=access, accounts=accounts, clock=clock, refuse=refuse, limits=options.limits)
+    app.add_middleware(Access, options=access, accounts=accounts, clock=lasting, refuse=refuse, limits=options.limits)
     _guard(app, refuse)
     return app
 

@@ -254,3 +254,29 @@ def test_the_count_survives_a_restart_and_old_rows_do_not_pile_up(accounts: Acco
     _try(again, "wrong", browser="new", minutes=20)
     with database.read() as connection:
         assert connection.execute(text("SELECT count(*) FROM sign_in_attempt")).scalar_one() == 1
+
+
+@pytest.mark.parametrize("step_min", [-60, -24 * 60])
+def test_a_session_outlives_a_clock_that_is_set_back_and_does_not_last_longer_for_it(
+    accounts: Accounts, step_min: int
+) -> None:
+    token = _token(accounts, minutes=0)
+    assert _person(accounts, token, minutes=step_min, attended=False) == ROE
+    assert _person(accounts, token, minutes=step_min + 29, attended=False) == ROE
+    assert _person(accounts, token, minutes=step_min + 31, attended=False) is None
+
+
+def test_a_session_is_not_over_because_the_clock_was_wrong_for_a_minute(accounts: Accounts) -> None:
+    token = _token(accounts, minutes=0)
+    assert _person(accounts, token, minutes=24 * 60) is None
+    assert _person(accounts, token, minutes=2) == ROE
+
+
+@pytest.mark.parametrize("step_min", [-60, -24 * 60])
+def test_nobody_waits_longer_for_a_clock_that_was_set_back(accounts: Accounts, step_min: int) -> None:
+    for _ in range(attempts.MOST_OF_AN_ACCOUNT):
+        assert isinstance(_try(accounts, "wrong"), Wrong)
+    refused = _try(accounts, minutes=step_min)
+    assert isinstance(refused, TooMany)
+    assert refused.wait <= attempts.WINDOW
+    assert isinstance(_try(accounts, minutes=step_min + 16), SignedIn)

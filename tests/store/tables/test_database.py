@@ -231,3 +231,24 @@ def test_an_error_does_not_print_what_was_to_be_written(sqlite_url: str) -> None
         connection.execute(insert(schema.quarantine), row | {"at": NOON, "reason": None})
     database.close()
     assert "Roe" not in str(caught.value)
+
+
+def test_a_file_that_is_no_database_is_refused_in_one_message(tmp_path: Path) -> None:
+    path = tmp_path / "triaged.db"
+    path.write_bytes(b"PK\3\4 a spreadsheet" * 100)
+    with pytest.raises(ConfigError, match="expected a SQLite database, found a file that is none"):
+        open_database(f"sqlite:///{path}")
+    assert path.read_bytes().startswith(b"PK")
+
+
+def test_a_file_that_is_a_database_no_more_is_like_one_that_is_away(tmp_path: Path, sqlite_url: str) -> None:
+    path = Path(sqlite_url.removeprefix("sqlite:///"))
+    opened = open_database(sqlite_url)
+    assert opened.is_alive()
+    with path.open("r+b") as file:
+        file.write(b"no database" * 500)
+    for suffix in ("-wal", "-shm"):
+        path.with_name(path.name + suffix).unlink(missing_ok=True)
+    assert not opened.is_alive()
+    opened.close()
+    assert not opened.is_alive()

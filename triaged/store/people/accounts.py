@@ -155,7 +155,7 @@ class Accounts(Ledger):
         """Return whose session a token is, or None where it has ended; `attended` where somebody did something."""
         mine = schema.session.c.token_hash == _digest(token)
         query = (
-            select(schema.account, schema.session.c.last_seen_at)
+            select(schema.account, schema.session.c.last_seen_at, schema.session.c.created_at.label("begun_at"))
             .join(schema.session, schema.session.c.account_id == schema.account.c.id)
             .where(
                 mine,
@@ -167,9 +167,12 @@ class Accounts(Ledger):
         found = self._row(query)
         if found is None:
             return None
-        if attended and found.last_seen_at <= now - min(_NOTED_EVERY, lasting.idle / 10):
+        # After a step back of the clock a session counts from now on, or it would last longer than it may.
+        is_ahead = max(found.begun_at, found.last_seen_at) > now + _NOTED_EVERY
+        if is_ahead or (attended and found.last_seen_at <= now - min(_NOTED_EVERY, lasting.idle / 10)):
+            times = {"last_seen_at": now, "created_at": min(found.begun_at, now)}
             with self._database.begin() as connection:
-                connection.execute(update(schema.session).where(mine).values(last_seen_at=now))
+                connection.execute(update(schema.session).where(mine).values(times))
         return _person(found)
 
     def sign_out(self, token: str, *, now: datetime) -> None:

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy import ColumnElement, Connection, and_, delete, insert, select, text
+from sqlalchemy import ColumnElement, Connection, and_, delete, insert, select, text, update
 
 from triaged.store.tables import schema
 
@@ -36,6 +36,8 @@ def begin(connection: Connection, attempt: Attempt, *, now: datetime) -> timedel
     if connection.dialect.name == "postgresql":  # SQLite has one writer anyway
         connection.execute(text("LOCK TABLE sign_in_attempt IN SHARE ROW EXCLUSIVE MODE"))
     connection.execute(delete(rows).where(rows.c.at <= now - WINDOW))
+    # Counted by a clock that was set back since: nobody waits longer than the window for it.
+    connection.execute(update(rows).where(rows.c.at > now).values(at=now))
     waits = [wait for which, most in _limits(attempt) if (wait := _wait(connection, which, most, now)) is not None]
     if waits:
         return max(waits)

@@ -17,6 +17,7 @@ from sqlalchemy.exc import OperationalError
 from triaged.errors import ConfigError, TryLater
 
 _BUSY_S = 15.0
+_MAGIC = b"SQLite format 3\0"
 _TURN_MS = 3
 
 
@@ -29,6 +30,8 @@ def sqlite_engine(url: URL) -> Engine:
     if not url.database or url.database == ":memory:":
         raise ConfigError("expected sqlite:///path/to/file, found a database without a file: it would not survive")
     _make_private(Path(url.database))
+    if not _is_database(Path(url.database)):
+        raise ConfigError(f"database.url: expected a SQLite database, found a file that is none: {url.database}")
     engine = create_engine(url, hide_parameters=True, connect_args={"timeout": _BUSY_S})
     event.listen(engine, "do_connect", _demand_file)
     event.listen(engine, "connect", _prepare_sqlite)
@@ -50,6 +53,20 @@ def _make_private(path: Path) -> None:
 def _demand_file(_dialect: object, _record: object, arguments: list[Any], _options: object) -> None:
     """Keep SQLite from making a file again that somebody removed: only the start of a process may do that."""
     _file_number(Path(arguments[0]))
+    if not _is_database(Path(arguments[0])):
+        raise TryLater(f"expected the database file, found one that is no SQLite database: {arguments[0]}")
+
+
+def _is_database(path: Path) -> bool:
+    """Tell whether a file is empty or begins as a database does (https://www.sqlite.org/fileformat.html, 1.3).
+
+    One that cannot be read may be one: who connects finds out.
+    """
+    try:
+        with path.open("rb") as file:
+            return file.read(len(_MAGIC)) in (b"", _MAGIC)
+    except OSError:
+        return True
 
 
 def _remember_file(path: Path, _connection: object, record: Any) -> None:
