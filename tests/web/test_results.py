@@ -69,6 +69,20 @@ def test_a_picture_whose_file_is_gone_is_said_to_be_gone_and_costs_neither_page_
         assert client.get(f"{STUDY}/pictures/{first.sop_instance_uid}.png").status_code == 404
 
 
+def test_while_the_spool_is_away_no_picture_is_said_to_be_gone_and_the_pages_stay(filled: Scene) -> None:
+    first = filled.studies.derived("1.2.826.0.1.3")[0]
+    root = filled.spool.absolute(first.path).parents[2]
+    away = root.rename(root.with_name("away"))
+    page, status = _page(filled, STUDY).text, _page(filled, "/status").text
+    with TestClient(filled.app()) as client:
+        picture = client.get(f"{STUDY}/pictures/{first.sop_instance_uid}.png").status_code
+    away.rename(root)
+    assert "The pictures cannot be shown at the moment: expected the spool" in page
+    assert "cannot be read from the spool" not in page
+    assert "The spool is away" in status
+    assert picture == 503
+
+
 def test_the_caption_is_the_title_that_the_result_gives_its_page(tmp_path: Path) -> None:
     sources = standard_study().sources[:1]
     reason = Reason(ReasonCode.NO_LUNGS, "expected lungs. Found none.")

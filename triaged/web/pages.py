@@ -18,6 +18,7 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.exceptions import HTTPException
 
+from triaged.errors import TryLater
 from triaged.spool.files import Spool
 from triaged.steps.acting import Readers
 from triaged.store.couriers.notifications import Notifications
@@ -29,13 +30,13 @@ from triaged.store.studies.history import History
 from triaged.store.studies.publications import Publications
 from triaged.store.tables.views import ListOrder, Shown
 from triaged.study.ranking import TriageClass
-from triaged.study.records import WorklistEntry
+from triaged.study.records import DerivedObject, WorklistEntry
 from triaged.web.destinations import destinations, receivers
 from triaged.web.entries import REVISION_WORDS, STATE_WORDS, STYLES, Row, as_ended, as_row
 from triaged.web.offers import Offer, last_undoable, offers
 from triaged.web.options import WebOptions
 from triaged.web.outcomes import as_line, as_lines, as_results, as_undelivered, resend_commands
-from triaged.web.pictures import as_png, described
+from triaged.web.pictures import Picture, as_png, described
 from triaged.web.timeline import timeline
 from triaged.web.view import CLASS_WORDS, ORDER_WORDS, View, view_of
 from triaged.web.visitor import Visitor, visitor
@@ -124,7 +125,7 @@ class Pages:
             raise HTTPException(HTTPStatus.NOT_FOUND, "No study with this Study Instance UID is on the worklist.")
         deliveries = self._outbox.deliveries(uid)
         shown = [item for item in self._history.derived(uid) if item.kind.is_picture]
-        pictures = [(item.sop_instance_uid, described(self._spool.absolute(item.path))) for item in shown]
+        pictures, away = self._described(shown)
         decisions = self._history.series_decisions(uid)
         actions = self._readers.actions(uid)
         return self._page(
@@ -136,6 +137,7 @@ class Pages:
             last=last_undoable(actions),
             pictures=[(uid, picture) for uid, picture in pictures if picture is not None],
             lost_pictures=sum(picture is None for _, picture in pictures),
+            pictures_away=away,
             results=as_results(self._publications.results(uid)),
             decisions=decisions,
             deliveries=as_lines(deliveries),
@@ -164,7 +166,7 @@ class Pages:
             banner=self._worklist.banner(),
             counts=[(STATE_WORDS[state], studies) for state, studies in self._history.counts().items()],
             destinations=destinations(self._outbox.counts(), self._outbox.awaiting_commitment(), self._peers.all()),
-            free_mb=self._spool.free_mb(),
+            free_mb=self._free_mb(),
             notices=self._notices(),
             failures=[as_ended(study, now=self._clock()) for study in self._worklist.ended(_MOST_LINES)],
             receivers=receivers(self._pushes.counts()),
@@ -189,6 +191,19 @@ class Pages:
     def people(self, request: Request, accounts: Sequence[Account]) -> Response:
         """Return the page of who may sign in."""
         return self.seen_by(visitor(request))._page("people", version="", accounts=accounts)
+
+    def _described(self, shown: Sequence[DerivedObject]) -> tuple[list[tuple[str, Picture | None]], str]:
+        """Return what is to be said of each picture, or none and why, while the spool is away: none of them is lost."""
+        try:
+            return [(item.sop_instance_uid, described(self._spool.absolute(item.path))) for item in shown], ""
+        except TryLater as later:
+            return [], str(later)
+
+    def _free_mb(self) -> int | None:
+        try:
+            return self._spool.free_mb()
+        except TryLater:
+            return None
 
     def _row(self, entry: WorklistEntry) -> Row:
         return as_row(entry, now=self._clock(), threshold=self._options.identification_threshold)
