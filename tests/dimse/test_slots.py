@@ -15,8 +15,37 @@ from triaged.dimse.slots import Slot, SlotLimits, Slots
 LIMITS = SlotLimits(associations=8, per_peer=4, silent=6, wait_s=0.0)
 
 
-def unhurried() -> tuple[float, int]:
-    return 0.0, 0
+@dataclass
+class Peer:
+    """A connection, as far as slots know it."""
+
+    house: House
+    name: str
+
+    def dismiss(self, why: str) -> None:
+        self.house.gone.append(self.name)
+
+    def pace(self) -> tuple[float, int]:
+        return self.house.paces.get(self.name, (0.0, 0))
+
+    def has_input(self) -> bool:
+        return self.name in self.house.speaking
+
+
+@dataclass
+class Leaving:
+    """A connection that ends when it is told to."""
+
+    left: threading.Event = field(default_factory=threading.Event)
+
+    def dismiss(self, why: str) -> None:
+        self.left.set()
+
+    def pace(self) -> tuple[float, int]:
+        return 0.0, 0
+
+    def has_input(self) -> bool:
+        return False
 
 
 @dataclass
@@ -28,12 +57,13 @@ class House:
     now: float = 1000.0
     gone: list[str] = field(default_factory=list)
     paces: dict[str, tuple[float, int]] = field(default_factory=dict)
+    speaking: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.slots = Slots(self.limits, self.expected, monotonic=lambda: self.now)
 
     def connect(self, name: str, address: str) -> Slot | None:
-        return self.slots.connect(address, lambda why: self.gone.append(name), lambda: self.paces.get(name, (0.0, 0)))
+        return self.slots.connect(address, Peer(self, name))
 
     def associate(self, name: str, address: str, title: str = "") -> Slot | None:
         slot = self.connect(name, address)
@@ -189,11 +219,19 @@ def test_silent_connections_leave_for_new_ones_and_one_address_has_half_of_them(
     assert all(not name.startswith("new") or int(name[4:]) < 19 for name in house.gone)
 
 
+def test_who_has_asked_already_is_not_silent() -> None:
+    house = House()
+    house.speaking = {"0"}
+    for number in range(5):
+        house.connect(str(number), "10.0.0.1")
+    assert house.gone == ["1", "2"]
+
+
 def test_a_connection_waits_for_one_that_leaves_and_gives_up_where_none_does() -> None:
     slots = Slots(SlotLimits(associations=1, per_peer=1, silent=1, wait_s=5.0))
     left = threading.Event()
-    first = slots.connect("10.0.0.1", lambda why: left.set(), unhurried)
-    second = slots.connect("10.0.0.2", lambda why: left.set(), unhurried)
+    first = slots.connect("10.0.0.1", Leaving(left))
+    second = slots.connect("10.0.0.2", Leaving(left))
     assert first is not None
     assert second is not None
 
@@ -203,16 +241,16 @@ def test_a_connection_waits_for_one_that_leaves_and_gives_up_where_none_does() -
 
     leaving = threading.Thread(target=leave)
     leaving.start()
-    assert slots.connect("10.0.0.3", lambda why: None, unhurried) is not None
+    assert slots.connect("10.0.0.3", Leaving()) is not None
     leaving.join()
     hasty = Slots(SlotLimits(associations=1, per_peer=1, silent=0, wait_s=0.0))
-    assert hasty.connect("10.0.0.1", lambda why: None, unhurried) is not None
-    assert hasty.connect("10.0.0.1", lambda why: None, unhurried) is None
+    assert hasty.connect("10.0.0.1", Leaving()) is not None
+    assert hasty.connect("10.0.0.1", Leaving()) is None
 
 
 def test_a_request_waits_for_an_association_that_ends() -> None:
     slots = Slots(SlotLimits(associations=1, per_peer=1, wait_s=10.0))
-    first, second = (slots.connect("10.0.0.1", lambda why: None, unhurried) for _ in range(2))
+    first, second = (slots.connect("10.0.0.1", Leaving()) for _ in range(2))
     assert first is not None
     assert second is not None
     assert slots.associate(first, "A")
@@ -225,7 +263,7 @@ def test_a_request_waits_for_an_association_that_ends() -> None:
 
 def test_nobody_waits_when_the_receiver_stops() -> None:
     slots = Slots(SlotLimits(associations=1, per_peer=1, wait_s=60.0))
-    first, second = (slots.connect("10.0.0.1", lambda why: None, unhurried) for _ in range(2))
+    first, second = (slots.connect("10.0.0.1", Leaving()) for _ in range(2))
     assert first is not None
     assert second is not None
     assert slots.associate(first, "A")

@@ -68,8 +68,11 @@ class Link:
 
     def has_input(self) -> bool:
         """Tell whether something can be read now: the peer speaks, or is gone."""
+        descriptor = self._stream.fileno()
+        if descriptor < 0:
+            return False
         poll = select.poll()
-        poll.register(self._stream.fileno(), select.POLLIN)
+        poll.register(descriptor, select.POLLIN)
         return self._stream.has_buffered() or bool(poll.poll(0))
 
     def read(self, length: int) -> bytes:

@@ -166,7 +166,7 @@ class Receiver:
             connection.close()
             return
         link = Link(stream, wake=self._awake, patience=self._patience)
-        slot = self._slots.connect(peer, link.dismiss, link.pace)
+        slot = self._slots.connect(peer, link)
         if slot is None:
             self._log.connection_refused(peer, "too many are open")
             stream.close()

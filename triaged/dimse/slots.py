@@ -14,6 +14,7 @@ from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from ipaddress import ip_address
+from typing import Protocol
 
 _KEPT_SHARE = 4
 """One of so many associations is kept for senders that are known."""
@@ -23,8 +24,21 @@ _JUDGED_AFTER_S = 1.5
 _REMEMBERED = 1000
 """How many senders are remembered as known."""
 
-Pace = Callable[[], tuple[float, int]]
-"""Since its beginning, how long we waited for a peer, in seconds, and how many bytes came."""
+
+class Connected(Protocol):
+    """What there is to ask of a connection, and to do to it, from any thread."""
+
+    def dismiss(self, why: str) -> None:
+        """Let the peer be told that it has to go."""
+        ...
+
+    def pace(self) -> tuple[float, int]:
+        """Return since its beginning how long we waited for the peer, in seconds, and how many bytes came."""
+        ...
+
+    def has_input(self) -> bool:
+        """Tell whether the peer has said something that we have not read yet."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +53,7 @@ class SlotLimits:
 
     associations: int = 20
     per_peer: int = 10
-    silent: int = 64
+    silent: int = 128
     least_bytes_per_s: float = 1000.0
     wait_s: float = 4.0
     settle_s: float = 2.0
@@ -60,10 +74,9 @@ class SlotLimits:
 class Slot:
     """One connection: nothing is known of it first, then it may become an association, and work."""
 
-    def __init__(self, address: str, dismiss: Callable[[str], None], pace: Pace, *, now: float) -> None:
+    def __init__(self, address: str, connection: Connected, *, now: float) -> None:
         self.address = address
-        self.dismiss = dismiss
-        self._pace = pace
+        self.connection = connection
         self._sample = 0.0, 0
         self._is_too_slow = False
         self.since = now
@@ -90,7 +103,7 @@ class Slot:
 
     def _drips(self, least_bytes_per_s: float) -> bool:
         """Tell whether its peer lets us wait; time in which we kept it waiting does not count."""
-        waited_s, received = self._pace()
+        waited_s, received = self.connection.pace()
         waited_s, received = waited_s - self._sample[0], received - self._sample[1]
         if received >= least_bytes_per_s * max(waited_s, _JUDGED_AFTER_S):
             self._is_too_slow = False
@@ -98,7 +111,7 @@ class Slot:
             self._is_too_slow = True
         else:
             return self._is_too_slow
-        self._sample = self._pace()
+        self._sample = self.connection.pace()
         return self._is_too_slow
 
 
@@ -125,14 +138,16 @@ class Slots:
         """When each sender, by address and title, stored for the last time."""
         self._is_closed = False
 
-    def connect(self, address: str, dismiss: Callable[[str], None], pace: Pace) -> Slot | None:
+    def connect(self, address: str, connection: Connected) -> Slot | None:
         """Return a slot for a new connection, for which a silent one may have to leave; None where there is none."""
         deadline = self._monotonic() + self._limits.wait_s
         with self._changed:
-            slot = Slot(address, dismiss, pace, now=self._monotonic())
+            slot = Slot(address, connection, now=self._monotonic())
             own = [each for each in self._silent() if each.address == address]
             if len(own) >= max(1, self._limits.silent // 2):
-                self._dismiss(own[0], "too many silent connections of this address")
+                # Who has asked already, and was not read yet, is not silent.
+                silent = min(own, key=lambda each: (each.connection.has_input(), each.since))
+                self._dismiss(silent, "too many silent connections of this address")
             while len(self._slots) >= self._limits.connections:
                 left = deadline - self._monotonic()
                 someone_leaves = self._dismiss_least_useful() or any(each.is_dismissed for each in self._slots)
@@ -247,6 +262,7 @@ class Slots:
     def _dismiss_least_useful(self) -> bool:
         now = self._monotonic()
         silent = self._silent()
+        silent = [each for each in silent if not each.connection.has_input()] or silent
         idle = [each for each in self._associations() if each.may_leave(self._limits, now)]
         for candidates in (silent, idle):
             if candidates:
@@ -261,7 +277,7 @@ class Slots:
 
     def _dismiss(self, slot: Slot, why: str) -> None:
         slot.is_dismissed = True
-        slot.dismiss(why)
+        slot.connection.dismiss(why)
 
     def _associations(self) -> list[Slot]:
         return [each for each in self._slots if each.is_association and not each.is_dismissed]
