@@ -272,7 +272,7 @@ def test_an_object_larger_than_any_memory_limit_for_headers_is_written_piece_by_
     assert most > 30_000_000, "the pieces are on disk before the last one has come"
 
 
-def test_the_same_image_in_another_transfer_syntax_is_a_duplicate_and_leaves_no_file(door: Door) -> None:
+def test_the_same_image_in_another_transfer_syntax_is_a_duplicate_and_kept_without_a_flag(door: Door) -> None:
     picture = Dataset()
     picture.SOPClassUID, picture.SOPInstanceUID = CT_IMAGE, "1.2.3.4.5"
     picture.StudyInstanceUID, picture.SeriesInstanceUID = "1.2.3", "1.2.3.4"
@@ -291,13 +291,13 @@ def test_the_same_image_in_another_transfer_syntax_is_a_duplicate_and_leaves_no_
         return door.intake.receive(offer, in_pieces(stream.getvalue()), door.sender, clock=lambda: NOW)
 
     assert send(EXPLICIT) is Admission.NEW
-    assert send(IMPLICIT) is Admission.DUPLICATE
-    assert len(door.files()) == 1
+    assert [send(IMPLICIT) for _ in range(2)] == [Admission.DUPLICATE] * 2
+    assert len(door.files()) == 2, "what was acknowledged is kept"
+    assert door.rows("study")[0]["conflicts"] == 0
     picture.PixelData = bytes(range(1, 33))
-    assert send(IMPLICIT) is Admission.CONFLICT
-    assert len(door.files()) == 2, "other content is kept aside"
-    assert send(IMPLICIT) is Admission.CONFLICT
-    assert len(door.files()) == 2
+    assert [send(IMPLICIT) for _ in range(2)] == [Admission.CONFLICT] * 2
+    assert len(door.files()) == 3, "other content is kept aside"
+    assert door.rows("study")[0]["conflicts"] == 1
 
 
 def test_elements_out_of_order_still_name_their_study(door: Door) -> None:

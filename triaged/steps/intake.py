@@ -200,9 +200,8 @@ class Intake:
             is_same = self._is_same_image(self._spool.absolute(other.kept_path), self._spool.absolute(kept.path))
             judged = {other.kept_sha256: is_same}
         admission = self._arrivals.admit(instance, header, association, ranking=self._placing, now=now, judged=judged)
-        if admission is Admission.DUPLICATE and not self._arrivals.refers_to(kept.path):
-            self._spool.discard(kept)
-            log.info("same image in another transfer syntax", study_instance_uid=header.study_uid.value)
+        if admission is Admission.DUPLICATE:
+            log.info("same image in another transfer syntax, kept too", study_instance_uid=header.study_uid.value)
         return admission
 
     def _keep_aside(self, offer: Offer, beginning: Beginning, rest: Iterator[bytes], sender: Sender) -> KeptFile:

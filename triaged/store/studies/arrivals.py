@@ -51,11 +51,6 @@ class OtherSyntax(TriagedError):
 class Arrivals(Ledger):
     """What the receivers write for each instance."""
 
-    def refers_to(self, path: str) -> bool:
-        """Tell whether a row of an instance or of a conflict names this file."""
-        with self._database.begin() as connection:
-            return bool(connection.execute(_REFERS, {"path": path}).scalar_one())
-
     def admit(
         self,
         instance: Instance,
@@ -140,7 +135,10 @@ def _next_of_study(
     if association_id is not None and not facts.linked:
         connection.execute(_LINK, {"study_id": study.id, "association_id": association_id})
     if facts.kept is not None:
-        if facts.kept == instance.sha256 or _is_in_other_syntax(facts, instance, judged):
+        if facts.kept == instance.sha256:
+            return Admission.DUPLICATE
+        if _is_in_other_syntax(connection, study, facts, instance, judged):
+            _keep_beside(connection, study, instance, ConflictKind.OTHER_SYNTAX, _SAME, now)
             return Admission.DUPLICATE
         detail = f"expected the content kept first (sha256 {facts.kept}), found {instance.sha256}"
         _conflict(connection, study, instance, ConflictKind.OTHER_CONTENT, detail, now)
@@ -150,12 +148,18 @@ def _next_of_study(
     return _new_instance(connection, study, instance, None, now)
 
 
-def _is_in_other_syntax(facts: Row[Any], instance: Instance, judged: Mapping[str, bool] | None) -> bool:
+def _is_in_other_syntax(
+    connection: Connection, study: Row[Any], facts: Row[Any], instance: Instance, judged: Mapping[str, bool] | None
+) -> bool:
     if judged is None or facts.kept_syntax == instance.transfer_syntax_uid:
         return False
-    if facts.kept not in judged:
+    if facts.kept in judged:
+        return judged[facts.kept]
+    seen = {"study": study.id, "sop": instance.sop_instance_uid.value, "sha256": instance.sha256}
+    known = connection.execute(_KNOWN, seen).scalar()
+    if known is None:
         raise OtherSyntax(facts.kept_path, facts.kept)
-    return judged[facts.kept]
+    return bool(known == ConflictKind.OTHER_SYNTAX)
 
 
 def _reopen(connection: Connection, study: Row[Any], instance: Instance, header: ReceivedHeader, now: datetime) -> None:
@@ -233,6 +237,15 @@ def _conflict(
     connection: Connection, study: Row[Any], instance: Instance, kind: ConflictKind, detail: str, now: datetime
 ) -> None:
     """Flag the study and keep the path, once for each content, however often it is sent."""
+    if _keep_beside(connection, study, instance, kind, detail, now):
+        connection.execute(_FLAG, {"study": study.id})
+        record_event(connection, study, "CONFLICT", f"{kind}: {instance.sop_instance_uid}: {detail}", now=now)
+
+
+def _keep_beside(
+    connection: Connection, study: Row[Any], instance: Instance, kind: ConflictKind, detail: str, now: datetime
+) -> bool:
+    """Write down what was kept beside the instance; False where that is written already."""
     values = {
         "study_id": study.id,
         "kind": kind,
@@ -242,13 +255,11 @@ def _conflict(
         "at": now,
         "detail": detail,
     }
-    if insert_unless_there(connection, schema.conflict, values, key=_CONFLICT_KEY) is None:
-        return
-    connection.execute(_FLAG, {"study": study.id})
-    record_event(connection, study, "CONFLICT", f"{kind}: {instance.sop_instance_uid}: {detail}", now=now)
+    return insert_unless_there(connection, schema.conflict, values, key=_CONFLICT_KEY) is not None
 
 
 _UNSEEN = "an image came after it was done"
+_SAME = "the same image in another transfer syntax"
 _instance, _study, _derived, _link = schema.instance, schema.study, schema.derived, schema.association_study
 
 _CONFLICT_KEY = ("study_id", "sop_instance_uid", "sha256", "kind")
@@ -268,8 +279,11 @@ _FACTS = select(
     select(_instance.c.transfer_syntax_uid).where(*_kept).scalar_subquery().label("kept_syntax"),
     select(_instance.c.path).where(*_kept).scalar_subquery().label("kept_path"),
 )
-_REFERS = select(
-    exists().where(_instance.c.path == bindparam("path")) | exists().where(schema.conflict.c.path == bindparam("path"))
+_KNOWN = select(schema.conflict.c.kind).where(
+    schema.conflict.c.study_id == bindparam("study"),
+    schema.conflict.c.sop_instance_uid == bindparam("sop"),
+    schema.conflict.c.sha256 == bindparam("sha256"),
+    schema.conflict.c.kind.in_([ConflictKind.OTHER_SYNTAX, ConflictKind.OTHER_CONTENT]),
 )
 _ELSEWHERE = (
     select(_study.c.study_uid)

@@ -47,6 +47,7 @@ class History(Ledger):
         query = (
             select(schema.conflict, schema.study.c.study_uid)
             .join(schema.study, schema.study.c.id == schema.conflict.c.study_id)
+            .where(schema.conflict.c.kind != ConflictKind.OTHER_SYNTAX)
             .order_by(schema.conflict.c.id.desc())
             .limit(limit)
         )

@@ -62,10 +62,11 @@ class Move:
 
 
 class ConflictKind(StrEnum):
-    """How two instances can contradict each other."""
+    """How two instances can contradict each other; OTHER_SYNTAX is none, kept in the same table and not shown."""
 
     OTHER_CONTENT = "other-content"
     OTHER_STUDY = "other-study"
+    OTHER_SYNTAX = "other-syntax"
 
 
 @dataclass(frozen=True, slots=True)
