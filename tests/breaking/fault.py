@@ -6,7 +6,7 @@ Knows neither what the faults are nor how a study is analysed.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field
 from enum import Enum
@@ -97,26 +97,37 @@ class Outcome:
         )
 
 
-def try_fault(fault: Fault, folder: Path, seed: int) -> Outcome:
-    """Run a daemon through one fault, with studies arriving all the time."""
+def try_in_turn(faults: Sequence[Fault], folder: Path, seed: int) -> list[Outcome]:
+    """Run one daemon through faults one after the other, with studies arriving all the time.
+
+    What is kept is compared once, at the end, and stands with the last of them.
+    """
     site = Site(folder, seed)
-    outcome = Outcome(fault)
+    outcomes = [Outcome(fault) for fault in faults]
     try:
-        fault.prepare(site)
+        for fault in faults:
+            fault.prepare(site)
         _begin(site)
-        moved_at = time.monotonic()
-        with fault.inject(site):
-            if fault.returns is Returns.WITH_TIME:
-                time.sleep(fault.hold_s)
-        back_at = time.monotonic() if fault.returns is Returns.WITH_TIME else moved_at
-        _heal(site, outcome, back_at)
-        _judge_health(site, outcome, moved_at, back_at)
+        for outcome in outcomes:
+            _try(site, outcome)
         site.modality.send_no_new()
-        _finish(site, outcome)
-        outcome.others += [*site.broken, *fault.afterwards(site)]
+        _finish(site, outcomes[-1])
+        for outcome in outcomes:
+            outcome.others += outcome.fault.afterwards(site)
+        outcomes[-1].others += site.broken
     finally:
         site.end()
-    return outcome
+    return outcomes
+
+
+def _try(site: Site, outcome: Outcome) -> None:
+    fault, moved_at = outcome.fault, time.monotonic()
+    with fault.inject(site):
+        if fault.returns is Returns.WITH_TIME:
+            time.sleep(fault.hold_s)
+    back_at = time.monotonic() if fault.returns is Returns.WITH_TIME else moved_at
+    _heal(site, outcome, back_at)
+    _judge_health(site, outcome, moved_at, back_at)
 
 
 def _begin(site: Site) -> None:

@@ -9,6 +9,7 @@ sent afterwards has to be on the list with its result within 60 s. `--list` name
 from __future__ import annotations
 
 import argparse
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -18,9 +19,9 @@ from pathlib import Path
 
 import psycopg
 
-from tests.breaking.fault import Fault, try_fault
+from tests.breaking.fault import Fault, try_in_turn
 from tests.breaking.faults import clock, configuration, database, limits, processes, spool
-from tests.breaking.mounts import in_own_namespace
+from tests.breaking.mounts import in_own_namespace, is_in_own_namespace
 from tests.breaking.site import NotHere
 from tests.breaking.trial import Trial, run_alone
 
@@ -32,38 +33,48 @@ _SHORTEST_S = 45.0
 """A fault is not begun where less time than this is left."""
 
 
-def move_ground(trial: Trial, folder: Path, faults: Sequence[Fault], at_once: int = 1) -> None:
-    """Try every fault, each with a daemon of its own; most of a trial is waiting, so that several may run at once."""
+def move_ground(trial: Trial, folder: Path, turns: Sequence[Sequence[Fault]], at_once: int = 1) -> None:
+    """Try every fault; those of one turn on one daemon. Most of it is waiting: several turns may run at once."""
 
-    def attempt(numbered: tuple[int, Fault]) -> None:
+    def attempt(numbered: tuple[int, Sequence[Fault]]) -> None:
         _attempt(trial, folder / str(numbered[0]), numbered[1])
 
     with ThreadPoolExecutor(at_once) as pool:
-        list(pool.map(attempt, enumerate(faults)))
+        list(pool.map(attempt, enumerate(turns)))
 
 
-def _attempt(trial: Trial, folder: Path, fault: Fault) -> None:
+def _attempt(trial: Trial, folder: Path, faults: Sequence[Fault]) -> None:
+    names = ", ".join(fault.name for fault in faults)
     if trial.left_s < _SHORTEST_S:
-        trial.note(fault.name, "not tried: time was over")
+        trial.note(names, "not tried: time was over")
         return
     try:
-        outcome = try_fault(fault, folder, trial.seed)
+        outcomes = try_in_turn(faults, folder, trial.seed)
     except NotHere as why:
-        trial.note(fault.name, f"skipped: {why}")
-        trial.say(f"{fault.name}: skipped: {why}")
+        trial.note(names, f"skipped: {why}")
+        trial.say(f"{names}: skipped: {why}")
         return
     except _NO_END as error:
-        trial.expect([], f"{fault.name}: the trial came to no end: {type(error).__name__}: {error}")
+        trial.expect(False, f"{names}: the trial came to no end: {type(error).__name__}: {error}")
         return
-    trial.note(fault.name, outcome.row())
-    trial.say(f"{fault.name}: {outcome.row()}\n{outcome.log}")
-    for promise in outcome.broken():
-        trial.expect([], promise)
+    for outcome in outcomes:
+        trial.note(outcome.fault.name, outcome.row())
+        trial.say(f"{outcome.fault.name}: {outcome.row()}\n{outcome.log}")
+        for promise in outcome.broken():
+            trial.expect(False, promise)
+
+
+def short_turn() -> list[Fault]:
+    """Return the most telling faults of each kind that are possible here, for one daemon in a minute."""
+    unmounted = spool.SHORT if is_in_own_namespace() else spool.SHORT_WITHOUT_MOUNTING
+    clocks = [clock.SHORT] if shutil.which("cc") else []
+    return [unmounted, processes.SHORT, configuration.SHORT, *clocks]
 
 
 def _options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--only", nargs="+", default=[], help="words of the names of the faults that are tried")
     parser.add_argument("--at-once", type=int, default=1, help="faults tried at the same time (default: %(default)s)")
+    parser.add_argument("--short", action="store_true", help="try the most telling ones on one daemon, in a minute")
     parser.add_argument("--list", action="store_true", help="print the names of all faults")
 
 
@@ -72,7 +83,8 @@ def _alone(trial: Trial, folder: Path, options: argparse.Namespace) -> None:
     if options.list:
         sys.stdout.write("\n".join(each.name for each in chosen) + "\n")
     else:
-        move_ground(trial, folder, chosen, options.at_once)
+        turns = [short_turn()] if options.short else [[fault] for fault in chosen]
+        move_ground(trial, folder, turns, options.at_once)
 
 
 if __name__ == "__main__":

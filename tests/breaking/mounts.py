@@ -25,11 +25,16 @@ def in_own_namespace(module: str) -> None:
     os.execvp(command[0], command)
 
 
+def is_in_own_namespace() -> bool:
+    """Tell whether mounting is possible."""
+    return _NAMESPACE in os.environ
+
+
 class Disk:
     """A file system in memory at a place of the site, which can be taken from there and put back as it was."""
 
     def __init__(self, site: Site, where: Path, *, options: str = "size=256m") -> None:
-        if _NAMESPACE not in os.environ:
+        if not is_in_own_namespace():
             raise NotHere("mounting needs a mount namespace, which is not permitted here")
         self.where = where
         self.kept = site.folder / f"{where.name}-disk"

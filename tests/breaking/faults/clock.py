@@ -26,13 +26,19 @@ _SOURCE = Path(__file__).parents[1] / "wall_clock.c"
 _HELD = "SELECT study_uid, worker FROM study WHERE state = 'ANALYSING'"
 
 
-def _prepare(site: Site) -> None:
-    """Preload the clock, name a destination that does not answer yet, and ask people to sign in."""
-    demand("cc", "storescp")
+def _preload(site: Site) -> None:
+    """Let the daemon have a clock that can be set."""
+    demand("cc")
     library, offset = site.folder / "wall_clock.so", site.folder / "offset"
     run("cc", "-O1", "-shared", "-fPIC", "-o", library, _SOURCE)
     offset.write_bytes(bytes(8))
     site.environment |= {"LD_PRELOAD": str(library), "WALL_CLOCK_OFFSET_FILE": str(offset)}
+
+
+def _prepare(site: Site) -> None:
+    """Preload the clock, name a destination that does not answer yet, and ask people to sign in."""
+    demand("storescp")
+    _preload(site)
     port = free_port()
     site.servers["destination"] = port
     destination = {"name": "pacs", "ae_title": "PACS", "host": "127.0.0.1", "port": port, "objects": ["sr"]}
@@ -56,6 +62,13 @@ def _stepped(seconds: int) -> Callable[[Site], AbstractContextManager[None]]:
         _go_on(site, held, "after the clock was right again")
 
     return inject
+
+
+@contextmanager
+def _back_for_a_moment(site: Site) -> Iterator[None]:
+    _step(site, -HOUR)
+    yield
+    _step(site, 0)
 
 
 def _step(site: Site, seconds: int) -> None:
@@ -124,3 +137,5 @@ FAULTS = [
     Fault("clock one day back", _stepped(-DAY), Truth.READY, _prepare, hold_s=10, afterwards=_session_went_on),
     Fault("clock one day forward", _stepped(DAY), Truth.READY, _prepare, hold_s=10),
 ]
+
+SHORT = Fault("clock one hour back, and right again", _back_for_a_moment, Truth.READY, _preload, hold_s=4)

@@ -80,3 +80,5 @@ FAULTS = [
         returns=Returns.BY_ITSELF,
     ),
 ]
+
+SHORT = _fault("receiver and worker stopped (SIGSTOP)", _stopped(["receiver", "worker"]))

@@ -190,3 +190,6 @@ FAULTS = [
     Fault("spool on another device", _another_device, Truth.EITHER, _on_disk(), hold_s=5),
     Fault("another daemon's spool", _another_spool, Truth.NOT_READY, _on_disk()),
 ]
+
+SHORT = Fault("spool unmounted", _unmounted, Truth.NOT_READY, _on_disk(), hold_s=8)
+SHORT_WITHOUT_MOUNTING = Fault("spool folder moved away", _folder_moved, Truth.NOT_READY, hold_s=8)
