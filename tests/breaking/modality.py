@@ -8,6 +8,7 @@ from __future__ import annotations
 import random
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,14 +33,15 @@ class Begun:
 
 
 class Modality:
-    """Begins a new study every now and then, from a thread of its own, until it is stopped."""
+    """Begins a new study every now and then where `has_room` says so, from a thread of its own, until it is stopped."""
 
-    def __init__(self, folder: Path, port: int, seed: int) -> None:
+    def __init__(self, folder: Path, port: int, seed: int, *, has_room: Callable[[], bool]) -> None:
         self.ledger = Ledger()
         self.begun: list[Begun] = []
         self._folder, self._to = folder, Address(port)
         self._random = random.Random(seed)
         self._sender = Storescu(self._random, killed_of=10**9)
+        self._has_room = has_room
         self._is_steady = True
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="modality", daemon=True)
@@ -73,7 +75,8 @@ class Modality:
     def _run(self) -> None:
         due, waiting = 0.0, list[SmallStudy]()
         while not self._stopped.wait(0.05):
-            if self._is_steady and time.monotonic() >= due and len(waiting) < _MOST_WAITING:
+            is_due = self._is_steady and time.monotonic() >= due and len(waiting) < _MOST_WAITING
+            if is_due and self._has_room():
                 waiting.append(self._begin())
                 due = time.monotonic() + _STEADY_S
             for study in list(waiting):

@@ -25,6 +25,7 @@ from tests.breaking.plain_store import PlainStore
 from tests.breaking.small_scans import SmallStudy
 from tests.programs import free_port
 
+_MOST_WAITING = 4
 DONE = ("TRIAGED", "OUT_OF_SCOPE", "FAILED")
 
 
@@ -63,7 +64,7 @@ class Site:
         self.at_end: list[Callable[[], None]] = []
         """What is undone when all is over, the last first."""
         self.person = Person(self.web_port, "Site", "correct horse battery staple")
-        self.modality = Modality(folder / "modality", self.dicom_port, seed)
+        self.modality = Modality(folder / "modality", self.dicom_port, seed, has_room=self._has_room)
         self.health = HealthWatch(self.web_port)
         self.process: subprocess.Popen[bytes] | None = None
 
@@ -156,6 +157,11 @@ class Site:
         whole = self.modality.whole()
         is_done = all(self.state_of(study.study_uid) in DONE for study in whole)
         return is_done and len(whole) == len(self.modality.begun)
+
+    def _has_room(self) -> bool:
+        """Tell whether few studies wait for analysis, so that a slow machine is not behind before anything happens."""
+        listed = self.person.get_json("/api/worklist") or []  # where nobody answers, senders know of nothing
+        return sum(entry["state"] not in DONE for entry in listed) < _MOST_WAITING
 
     def wait_ready(self, *, within_s: float) -> None:
         """Wait until the daemon says that it is ready."""
