@@ -9,6 +9,7 @@ import os
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from tests.breaking.site import NotHere, Site, run
@@ -74,9 +75,11 @@ class Disk:
     def fill(self) -> Path:
         """Fill it with one file to the last byte; return the file."""
         ballast = self.kept / "ballast"
-        free = os.statvfs(self.kept)
-        with ballast.open("wb") as file:
-            os.posix_fallocate(file.fileno(), 0, free.f_bavail * free.f_frsize)
+        with ballast.open("wb", buffering=0) as file:
+            for size in (1024 * 1024, 4096):
+                with suppress(OSError):  # it is full to this size
+                    while file.write(bytes(size)):
+                        pass
         return ballast
 
     def _take_all(self) -> None:

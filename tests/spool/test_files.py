@@ -216,6 +216,19 @@ def test_every_name_is_synced_before_the_file_counts_as_kept(spool: Spool, monke
     assert synced == ["part", "1.2.3/1.2.4"]
 
 
+def test_a_disk_that_cannot_sync_is_found_out_before_a_sender_comes(
+    spool: Spool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spool.check_writable()
+
+    def fail(descriptor: int) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(TryLater, match="Input/output error"):
+        spool.check_writable()
+
+
 def test_a_folder_made_by_another_process_is_synced_all_the_same(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
     spool.absolute("1.2.3/1.2.4").mkdir(parents=True)  # the other process may not have synced it yet
     synced: list[str] = []

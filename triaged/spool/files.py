@@ -75,9 +75,10 @@ class Spool:
             raise TryLater(f"expected at least {self._reserve_mb} MiB free for the spool, found {free} MiB")
 
     def check_writable(self) -> None:
-        """Refuse where no file can be begun, by beginning one."""
-        with self.incoming():
-            pass
+        """Refuse where no file can be begun, written and synced, by doing so."""
+        with self.incoming() as probe:
+            probe.write(b"\0")
+            probe.sync()
 
     def free_mb(self) -> int:
         """Return the free space for the spool in MiB."""
@@ -215,6 +216,11 @@ class PartFile:
         self._size_bytes += len(content)
         self._write(content)
 
+    def sync(self) -> None:
+        """Wait until what was written is on the disk."""
+        with storage_errors():
+            os.fsync(self._file.fileno())
+
     def commit(self) -> KeptFile:
         """Make the file durable under the name it was begun for, and return where it is."""
         if self._target is None:
@@ -232,8 +238,7 @@ class PartFile:
                 view = view[self._file.write(view) :]
 
     def _commit(self, target: str) -> KeptFile:
-        with storage_errors():
-            os.fsync(self._file.fileno())
+        self.sync()
         with self._root.opened() as tree:
             path = self._file_as(target, tree)
         return KeptFile(path, self._digest.hexdigest(), self._size_bytes)

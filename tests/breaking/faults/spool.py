@@ -100,33 +100,40 @@ def _another_device(site: Site) -> Iterator[None]:
     yield
 
 
-@contextmanager
-def _another_spool(site: Site) -> Iterator[None]:
-    """Mount the spool of another daemon, which a second one has made, in its place."""
-    disk, other = site.disks["spool"], Site(site.folder / "other", seed=1)
+def _beside_another(site: Site) -> None:
+    """Let another daemon make a spool of its own."""
+    _on_disk()(site)
+    other = Site(site.folder / "other", seed=1)
     other.start()
     other.health.start()
     try:
         other.wait_ready(within_s=60)
     finally:
         other.end()
-    before = _names(other.spool)
+    site.servers["other spool"] = other.spool
+
+
+@contextmanager
+def _another_spool(site: Site) -> Iterator[None]:
+    disk, other = site.disks["spool"], site.servers["other spool"]
+    before = _names(other)
     disk.take()
-    disk.replace(other.spool)
+    disk.replace(other)
     yield
-    if _names(other.spool) != before:
+    if _names(other) != before:
         site.broken.append("files were written to the spool of another daemon")
     disk.take_lazily()
     disk.put_back()
 
 
 def _with_injected(what: str) -> Callable[[Site], AbstractContextManager[None]]:
-    """Let the receiver's calls that sync go as `strace` injects it."""
+    """Let the calls that sync, of whoever writes or looks at the spool, go as `strace` injects it."""
 
     @contextmanager
     def inject(site: Site) -> Iterator[None]:
         command = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", f"inject=fsync,fdatasync:{what}"]
-        tracer = subprocess.Popen([*command, "-p", str(site.role_pid("receiver"))])
+        traced = [argument for role in ("receiver", "web") for argument in ("-p", str(site.role_pid(role)))]
+        tracer = subprocess.Popen([*command, *traced])
         try:
             yield
         finally:
@@ -188,7 +195,7 @@ FAULTS = [
     Fault("spool says I/O error", _with_injected("error=EIO"), Truth.NOT_READY, _demand_strace),
     Fault("spool hangs", _hung, Truth.NOT_READY, _on_bindfs),
     Fault("spool on another device", _another_device, Truth.EITHER, _on_disk(), hold_s=5),
-    Fault("another daemon's spool", _another_spool, Truth.NOT_READY, _on_disk()),
+    Fault("another daemon's spool", _another_spool, Truth.NOT_READY, _beside_another),
 ]
 
 SHORT = Fault("spool unmounted", _unmounted, Truth.NOT_READY, _on_disk(), hold_s=8)
