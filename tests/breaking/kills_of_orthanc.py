@@ -26,6 +26,7 @@ def kills_of_orthanc(trial: Trial, folder: Path, most: int) -> None:
     receiver.start()
     hospital = Hospital(trial, Address(receiver.dicom_port, "ORTHANC"), folder / "sent", sends_altered=False)
     try:
+        trial.begin()
         hospital.start()
         for _ in range(most):
             if not trial.left_s:

@@ -15,6 +15,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+from tests.breaking.kills import stopped
 from tests.breaking.ledger import Ledger
 from tests.breaking.neighbour_scps import Hook, Neighbour, aborting, refusing, slowly, warning
 from tests.breaking.plain_store import PlainStore, plain_store
@@ -40,13 +41,13 @@ def neighbours(trial: Trial, folder: Path, studies: int) -> None:
     away = Neighbour("away", free_port())
     daemon = new_daemon(folder / "daemon", **_settings([steady], [hook]))
     with ExitStack() as stack:
-        stack.callback(lambda: _stopped(daemon))
+        stack.callback(stopped, daemon)
         for each in (steady, *others):
             stack.enter_context(each.running())
         stack.enter_context(hook.running())
         alone = _latencies(trial, daemon, folder, range(1, studies + 1), steady)
         trial.expect(len(hook.took) >= studies, f"expected the webhook called for {studies}, found {len(hook.took)}")
-        _stopped(daemon)
+        stopped(daemon)
         daemon.reconfigure(_settings([steady, *others, away], _hooks(stack, hook)))
         among = _latencies(trial, daemon, folder, range(101, 101 + studies), steady)
         _compare(trial, alone, among)
@@ -137,11 +138,6 @@ def _everything_arrives(trial: Trial, store: PlainStore, all_of_them: Sequence[N
         )
         twice = [uid for uid, times in each.times.items() if times > 1]
         trial.expect(each.name == "aborts" or not twice, f"expected objects once at {each.name}, found twice: {twice}")
-
-
-def _stopped(daemon: Daemon) -> None:
-    if daemon.process is not None and daemon.process.poll() is None:
-        daemon.stop()
 
 
 if __name__ == "__main__":

@@ -47,6 +47,7 @@ def power(trial: Trial, folder: Path, most: int | None = None, lived_on: int = 5
     chosen = moments if most is None else trial.random.sample(moments, min(most, len(moments)))
     trial.note("calls recorded", len(calls))
     trial.note("moments that can be tried", len(moments))
+    trial.begin()
     disk, done = TracedDisk(folder / "home"), 0
     lives = set(trial.random.sample(range(len(chosen)), min(lived_on, len(chosen))))
     for number, moment in enumerate(sorted(chosen, key=lambda each: each.calls)):

@@ -110,6 +110,7 @@ def steps(trial: Trial, folder: Path, database: str, most: int | None = None) ->
     study = small_study(1, folder, triage_class="D")
     with _databases(database) as url_for:
         undisturbed = _outcome(trial, folder / "undisturbed", url_for, study, None)
+        trial.begin()
         tried = deaths()
         trial.random.shuffle(tried)
         trial.note("deaths that can be tried", len(tried))

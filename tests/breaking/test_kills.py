@@ -16,7 +16,7 @@ from tests.breaking.trial import Trial
 def test_nothing_acknowledged_is_lost_whatever_is_killed(tmp_path: Path, database: str) -> None:
     if shutil.which("Orthanc") is None or shutil.which("storescu") is None:
         pytest.skip("Orthanc or DCMTK is not installed")
-    trial = Trial("kills", seed=7, seconds=30)
+    trial = Trial("kills", seed=7, seconds=15)
     kills(trial, tmp_path, database, 40)
     trial.expect(trial.number("kills"), "expected kills, found none")
     trial.expect(trial.number("acknowledged instances"), "expected acknowledged instances, found none")

@@ -58,6 +58,10 @@ class Trial:
         """Return how long it may still run; 0 where its time is over."""
         return max(0.0, self.seconds - self.elapsed_s)
 
+    def begin(self) -> None:
+        """Let its time begin now: what it needs has been set up, however long that took."""
+        self._started = time.monotonic()
+
     def count(self, figure: str, by: float = 1) -> None:
         """Add to a figure."""
         self.figures[figure] = float(self.figures.get(figure, 0)) + by
