@@ -36,6 +36,14 @@ class Person:
         except (OSError, ValueError):
             return None
 
+    def get_text(self, path: str) -> str:
+        """Return a page, signed in as far as that was asked for before; nothing where nobody answers."""
+        try:
+            with self._opener.open(self._address + path, timeout=20) as response:
+                return str(response.read().decode("utf-8", "replace"))
+        except OSError:
+            return ""
+
     def _get(self, path: str) -> Any:
         with self._opener.open(self._address + path, timeout=5) as response:
             return json.load(response)
