@@ -40,7 +40,7 @@ SECRETS = ("Ivanova", "Muster", "García", "山田", "P-3", "A-3", "19560412", "
 """What the clinic's patients and senders are known by."""
 STUDY = "1.2.826.0.1.3"
 ACTIONS = f"/studies/{STUDY}/actions"
-FOR_EVERYBODY = ("/health", "/sign-in", "/static")
+FOR_EVERYBODY = ("/health", "/health/live", "/health/ready", "/sign-in", "/static")
 FOR_ADMINISTRATORS = "/people"
 _FOREIGN: tuple[Mapping[str, str], ...] = (
     {"Origin": "https://evil.example"},

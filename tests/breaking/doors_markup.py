@@ -119,9 +119,10 @@ def markup(trial: Trial, scene: Scene) -> None:
     """Open every page of a site whose texts are all markup, and look whether any of it became part of the page."""
     for number, payload in enumerate(PAYLOADS, 100):
         hostile(scene, number, payload)
-        banner = {f"source {number}": payload}
+        ours = payload.encode("utf-8", "replace").decode()
+        banner = {f"source {number}": ours}
         Policies(scene.database).trust(
-            "A", [payload], ranking_policy(OPTIONS), set_aside=banner, cause="markup", now=at(number)
+            "A", [ours], ranking_policy(OPTIONS), set_aside=banner, cause="markup", now=at(number)
         )
     scene.now = at(200) + timedelta(minutes=1)
     with chromium() as browser, served(scene.app(viewer_url=_VIEWER)) as address:

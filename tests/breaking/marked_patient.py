@@ -59,6 +59,7 @@ def marks() -> list[tuple[str, bytes]]:
         ("any attribute", MARK.encode()),
         ("PatientBirthDate", _BIRTH_DATE.encode()),
         ("any attribute, in lower case", MARK.lower().encode()),
+        ("any attribute, in upper case", MARK.upper().encode()),
     ]
     for encoding in ("utf-8", "iso2022_jp", "shift_jis"):
         found.append((f"the name in {encoding}", "山田".encode(encoding)))
@@ -76,7 +77,7 @@ def marked_study(folder: Path) -> Iterator[tuple[str, Sequence[Path]]]:
     yield "unreadable", unreadable
     elsewhere = _written(folder, 711, "ISO_IR 100")
     for path in elsewhere:
-        _changed(path, Modality=f"{MARK}", SOPClassUID="1.2.840.10008.5.1.4.1.1.4")
+        _changed(path, Modality=MARK.upper(), SOPClassUID="1.2.840.10008.5.1.4.1.1.4")
     yield "not CT", elsewhere
     conflicting = _written(folder / "again", 700, "ISO_IR 100", "A")
     yield "conflict", conflicting[:3]
@@ -152,5 +153,6 @@ class RefusingStore:
             is_refused = len(self.received) % 2 == 1
         status.Status = 0xC123 if is_refused else 0x0000
         if is_refused:
-            status.ErrorComment = f"{dataset.PatientID} {dataset.PatientName} unknown"[:64]
+            words = f"{dataset.PatientID} {dataset.PatientName} unknown"
+            status.ErrorComment = words[:64].encode("ascii", "replace").decode()
         return status

@@ -38,6 +38,9 @@ def test_a_source_that_is_not_counted_is_named_on_the_list_and_the_status(
     said, policy = "7 of 9 studies from <b>CT2</b> could not be read: not counted", ranking_policy(OPTIONS)
     Policies(filled.database).trust("A", [], policy, set_aside={"<b>CT2</b>": said}, cause="none", now=at(60))
     assert f"{said} when the order is judged." in opened(browser, path).text
+    assert [warning.split("UTC: ")[1] for warning in browser.get("/health").json()["warnings"]][-1:] == [
+        f"{said} when the order is judged."
+    ]
 
 
 @pytest.mark.parametrize(

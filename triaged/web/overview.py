@@ -69,7 +69,7 @@ def what_waits(outbox: Outbox, pushes: Notifications, policies: Policies, *, now
             found.append(f"{number} result objects or notifications were {words}: see the status page")
     if (lag := policies.lag(now=now)) > _LONG_WAIT:
         found.append(f"the oldest complete study without a result has waited {lag // timedelta(minutes=1)} min")
-    return found
+    return [*found, *policies.warnings()]
 
 
 def _by_name(counts: Mapping[str, Mapping[DeliveryState, int]]) -> dict[str, dict[str, int]]:

@@ -54,6 +54,11 @@ class Policies(Ledger):
         with self._database.read() as connection:
             return _in_force(connection)
 
+    def warnings(self) -> list[str]:
+        """Return in words why the order is not trusted, and whose studies do not count; mostly nothing."""
+        with self._database.read() as connection:
+            return warnings(connection)
+
     def adopt(self, settings: str, ranking_policy: RankingPolicy, *, cause: str, now: datetime) -> int | None:
         """Re-rank all open studies where the list is ranked by other settings; return how many moved.
 
