@@ -145,7 +145,7 @@ class Reader:
 
     port: int
     address: str
-    paths: Sequence[str] = ("/health", "/")
+    paths: Sequence[str] = ("/health/live", "/")
     waits_s: list[float] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
 
@@ -185,6 +185,6 @@ def waits_until(condition: Callable[[], bool], *, within_s: float) -> bool:
 
 def answers(port: int) -> bool:
     """Tell whether a web server answers here."""
-    with contextlib.suppress(OSError), urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=5):
+    with contextlib.suppress(OSError), urllib.request.urlopen(f"http://127.0.0.1:{port}/health/live", timeout=5):
         return True
     return False
