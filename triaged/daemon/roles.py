@@ -46,6 +46,9 @@ def run_role(config: Config, role: Role, stop: threading.Event) -> None:
     progress = Progress()
     _follow_supervisor(stop)
     begin_beats(progress)
+    from triaged.daemon.memory import limit_memory
+
+    limit_memory(role)
     from triaged.daemon.rooms import open_rooms, or_wait
 
     while (rooms := or_wait(lambda: open_rooms(config), stop)) is None:
