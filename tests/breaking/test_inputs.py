@@ -19,11 +19,9 @@ from tests.breaking.targets import TARGETS
 from tests.breaking.trial import Trial
 
 LONGEST_S = 1.0
-"""For one input; what follows allows five times as much, since other tests may run beside it."""
+"""Of computing, for one input: a machine that is busy with other tests lets everything take longer by the clock."""
 
-ANY = settings(
-    max_examples=60, deadline=1000 * 5 * LONGEST_S, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
-)
+ANY = settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 
 
 @pytest.mark.filterwarnings("ignore")
@@ -38,9 +36,7 @@ def test_spoiled_images_end_with_a_reason_and_nothing_acknowledged_is_lost(tmp_p
 @pytest.mark.parametrize("target", sorted(TARGETS))
 def test_what_fuzzing_found_is_read_or_refused(target: str) -> None:
     for path in _kept(target):
-        begun = time.monotonic()
-        TARGETS[target](path.read_bytes())
-        assert time.monotonic() - begun < 5 * LONGEST_S, path.name
+        _read(target, path.read_bytes())
 
 
 @pytest.mark.filterwarnings("ignore")
@@ -48,7 +44,7 @@ def test_what_fuzzing_found_is_read_or_refused(target: str) -> None:
 @ANY
 @given(content=st.binary(max_size=4096))
 def test_any_bytes_are_read_or_refused(target: str, content: bytes) -> None:
-    TARGETS[target](content)
+    _read(target, content)
 
 
 @pytest.mark.filterwarnings("ignore")
@@ -59,14 +55,20 @@ def test_any_spoiled_input_is_read_or_refused(target: str, data: st.DataObject, 
     content = data.draw(st.sampled_from(seeds_of(target)))
     for mutation in data.draw(st.lists(st.sampled_from(MUTATIONS), max_size=3)):
         content = mutation(content, chance).ljust(8, b"\0")
-    TARGETS[target](content)
+    _read(target, content)
 
 
 @pytest.mark.filterwarnings("ignore")
 @ANY
 @given(text=st.text(st.characters(codec="utf-8"), max_size=500))
 def test_any_text_is_a_configuration_or_refused(text: str) -> None:
-    TARGETS["configuration"](text.encode())
+    _read("configuration", text.encode())
+
+
+def _read(target: str, content: bytes) -> None:
+    begun = time.thread_time()
+    TARGETS[target](content)
+    assert time.thread_time() - begun < LONGEST_S
 
 
 def _kept(target: str) -> Iterator[Path]:
