@@ -133,7 +133,10 @@ class Site:
 
     def supervisor_pid(self) -> int:
         """Return the process id of the supervisor, whatever it was started by."""
-        return next(pid for pid in self.pids() if b"\0serve\0" in _command(pid) and b"\0--role\0" not in _command(pid))
+        found = [pid for pid in self.pids() if b"\0serve\0" in _command(pid) and b"\0--role\0" not in _command(pid)]
+        if not found:
+            raise AssertionError("no supervisor")
+        return found[0]
 
     def role_pid(self, role: str) -> int:
         """Return the process id of a role."""

@@ -91,3 +91,17 @@ def _next(pipe: BeatPipe) -> Beat:
         assert time.monotonic() < deadline
         time.sleep(0.05)
     return beat
+
+
+def test_what_hinders_a_role_is_said_until_it_works_again_or_nobody_tries() -> None:
+    now = _Time(100.0)
+    progress = Progress(now)
+    assert progress.hindrance() == ""
+    progress.hindered("instances are refused: the disk is full")
+    assert progress.hindrance() == "instances are refused: the disk is full"
+    assert progress.hung() is None
+    progress.hindered("")
+    assert progress.hindrance() == ""
+    progress.hindered("instances are refused: the disk is full")
+    now.at += 20
+    assert progress.hindrance() == ""

@@ -184,6 +184,28 @@ def test_nothing_is_read_from_the_sender_while_the_disk_is_below_its_reserve(doo
     assert b"".join(pieces) == a_slice()
 
 
+def test_it_is_known_whether_the_store_takes_rows(door: Door) -> None:
+    """Others may be able to write where this is not, for example while a table is locked or cannot grow."""
+    said: list[str] = []
+
+    class Full(Studies):
+        is_full = True
+
+        def admit(self, *arguments: Any, **named: Any) -> Admission:
+            if self.is_full:
+                raise TryLater("the database is away: DiskFull")
+            return super().admit(*arguments, **named)
+
+    store = Full(door.database)
+    intake = Intake(store, store, door.spool, ranking_policy=place, receiver="receiver-1", hindered=said.append)
+    offer = Offer(CT_IMAGE, "1.2.3.4.5", EXPLICIT)
+    with pytest.raises(TryLater):
+        intake.receive(offer, in_pieces(a_slice()), door.sender, clock=lambda: NOW)
+    store.is_full = False
+    intake.receive(offer, in_pieces(a_slice()), door.sender, clock=lambda: NOW)
+    assert said == ["instances are refused: the database is away: DiskFull", ""]
+
+
 def test_an_object_that_would_eat_up_the_reserve_is_refused_on_the_way(door: Door) -> None:
     class Filling(Spool):
         checks = 0

@@ -62,6 +62,10 @@ def test_all_is_well_where_everybody_gets_on(scene: Scene) -> None:
         ([*ALL[:1], _seen("worker", None), *ALL[2:]], "worker@here: no sign of progress yet"),
         ([*ALL[:1], _seen("worker", 1900.0, hung="one study: no progress for 1860 s"), *ALL[2:]], "one study: no prog"),
         ([*ALL[:2], _seen("clock", 40.0), *ALL[3:]], "clock@here: no sign of progress for 40 s"),
+        (
+            [_seen("receiver", 1.0, hung="instances are refused: disk full"), *ALL[1:]],
+            "receiver@here: instances are re",
+        ),
     ],
 )
 def test_a_role_that_is_missing_silent_or_hung_is_a_cause(scene: Scene, seen: Sequence[Seen], cause: str) -> None:

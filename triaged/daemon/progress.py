@@ -11,6 +11,9 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+_REMEMBERED_S = 15.0
+"""How long a hindrance counts where no further work has been tried."""
+
 
 class Mark:
     """The progress of one thread; calling it says that a round is done."""
@@ -54,6 +57,7 @@ class Progress:
         self._monotonic = monotonic
         self._marks: list[Mark] = []
         self._serves = threading.Event()
+        self._hindrance = ("", 0.0)
 
     def watch(self, what: str, limit_s: float) -> Mark:
         """Return the mark of one more thread, which has to call it at least every `limit_s`."""
@@ -69,6 +73,15 @@ class Progress:
     def is_serving(self) -> bool:
         """Tell whether the role does its work."""
         return self._serves.is_set()
+
+    def hindered(self, why: str) -> None:
+        """Note why a piece of work could not be done just now, though the role gets on; nothing where it could."""
+        self._hindrance = (why, self._monotonic())
+
+    def hindrance(self) -> str:
+        """Return what hindered the last piece of work, or nothing; what was long ago may be over."""
+        why, at = self._hindrance
+        return why if self._monotonic() - at <= _REMEMBERED_S else ""
 
     def hung(self) -> str | None:
         """Return which thread makes no progress, or None while all do."""

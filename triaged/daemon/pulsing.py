@@ -33,7 +33,7 @@ def pulsing(rooms: Rooms, name: str, role: str, progress: Progress) -> Iterator[
                 number += not hung
                 beat = f"{of_this_process}-{number}"
                 with skip_if_unreachable():
-                    pulses.write(Pulse(name, role, beat, hung))
+                    pulses.write(Pulse(name, role, beat, hung or progress.hindrance()))
 
     thread = threading.Thread(target=write, name="pulse", daemon=True)
     thread.start()

@@ -50,8 +50,14 @@ def receive(rooms: Rooms, name: str, stop: threading.Event, progress: Progress) 
 def _receiver(rooms: Rooms, name: str, progress: Progress) -> Receiver:
     dicom = rooms.config.dicom
     ledgers = Reception(rooms.database), Arrivals(rooms.database)
-    placing = policy(rooms.config)
-    intake = Intake(*ledgers, rooms.spool, ranking_policy=placing, receiver=name, is_same_image=is_same_image)
+    intake = Intake(
+        *ledgers,
+        rooms.spool,
+        ranking_policy=policy(rooms.config),
+        receiver=name,
+        is_same_image=is_same_image,
+        hindered=progress.hindered,
+    )
     asking = rooms.config.delivery.commitment_options()
     answering = Commitments(rooms.database), Answers(rooms.database)
     provider = CommitmentService(*answering, rooms.spool, find_peer=dicom.peer, options=asking)

@@ -13,7 +13,7 @@ from pathlib import Path
 import structlog
 
 from triaged.daemon.examinations import examinations
-from triaged.daemon.progress import Progress
+from triaged.daemon.progress import Mark, Progress
 from triaged.daemon.rooms import IDLE_S, Rooms, clock, or_wait, skip_if_unreachable
 from triaged.errors import StaleClaim, TryLater
 from triaged.steps.analyse import Analyst
@@ -27,6 +27,8 @@ log = structlog.get_logger()
 TOO_LONG_EXIT_CODE = 3
 _LOOK_S = 120.0
 """How long the worker may look for a study; it waits for the store where that is slow."""
+_BEGIN_S = 10.0
+"""How long it may take to start what watches over one study; without memory for a thread, Python waits for ever."""
 _GIVE_UP_S = 60.0
 """How long it may take to put a study back that took too long, before the supervisor ends the process."""
 _LAST_MOMENT_S = 2.0
@@ -47,19 +49,23 @@ def work(rooms: Rooms, name: str, stop: threading.Event, progress: Progress) -> 
         getting_on()
         claim = or_wait(lambda: analyst.claim(clock=clock), stop)
         if claim is not None:
-            with getting_on.during("one study", rooms.config.worker.longest_s + _GIVE_UP_S):
-                put_back = _analyse(rooms, analyst, claim, stop)
+            with getting_on.during("beginning with a study", _BEGIN_S):
+                put_back = _analyse(rooms, analyst, claim, stop, getting_on)
             while not or_wait(put_back, stop) and not stop.is_set():
                 getting_on()
         else:
             stop.wait(IDLE_S)
 
 
-def _analyse(rooms: Rooms, analyst: Analyst, claim: Claim, stop: threading.Event) -> _PutBack:
+def _analyse(rooms: Rooms, analyst: Analyst, claim: Claim, stop: threading.Event, getting_on: Mark) -> _PutBack:
     """Score a study; return how it goes back to the queue, which is for nothing where the analysis came to an end."""
     longest_s = rooms.config.worker.longest_s
     try:
-        with _kept_alive(rooms, analyst, claim, stop), _given_up_after(longest_s, analyst, claim):
+        with (
+            _kept_alive(rooms, analyst, claim, stop),
+            _given_up_after(longest_s, analyst, claim),
+            getting_on.during("one study", longest_s + _GIVE_UP_S),
+        ):
             analyst.analyse(claim, clock=clock)
             return lambda: True
     except TryLater as later:  # neither a result nor a reason could be written: the study waits for the store with us

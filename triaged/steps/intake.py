@@ -7,6 +7,7 @@ acknowledged that a crash in the next instant could lose.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -16,7 +17,7 @@ import structlog
 from triaged.dicom.header import read_header
 from triaged.dicom.part10 import file_meta
 from triaged.dicom.sameness import same_image
-from triaged.errors import UnreadableInstance
+from triaged.errors import TryLater, UnreadableInstance
 from triaged.spool.files import KeptFile, PartFile, Spool
 from triaged.steps.beginnings import Beginning, Beginnings
 from triaged.store.studies.arrivals import Arrivals, OtherSyntax
@@ -67,20 +68,24 @@ class Intake:
         ranking_policy: RankingPolicy,
         receiver: str,
         is_same_image: Callable[[Path, Path], bool] = same_image,
+        hindered: Callable[[str], None] = lambda _: None,
     ) -> None:
+        """`hindered` is told why a row could not be kept, or nothing where one was."""
         self._is_same_image = is_same_image
         self._reception = reception
         self._arrivals = arrivals
         self._spool = spool
         self._placing = ranking_policy
         self._receiver = receiver
+        self._hindered = hindered
         self._beginnings = Beginnings()
 
     def open_association(self, *, peer: str, calling_ae_title: str, now: datetime) -> Sender:
         """Note that somebody begins to deliver; a study waits for the end of every association that delivered to it."""
-        association_id = self._reception.open_association(
-            receiver=self._receiver, peer=peer, calling_ae_title=calling_ae_title, now=now
-        )
+        with self._noted():
+            association_id = self._reception.open_association(
+                receiver=self._receiver, peer=peer, calling_ae_title=calling_ae_title, now=now
+            )
         return Sender(peer, calling_ae_title, association_id)
 
     def close_association(self, sender: Sender, *, now: datetime) -> None:
@@ -178,7 +183,8 @@ class Intake:
             received_at=now,
             image=header.image,
         )
-        admission = self._settled(instance, header, kept, sender)
+        with self._noted():
+            admission = self._settled(instance, header, kept, sender)
         if admission is Admission.OWN:
             self._spool.discard(kept)
             log.info("own object came back, ignored", study_instance_uid=header.study_uid.value)
@@ -203,6 +209,16 @@ class Intake:
         if admission is Admission.DUPLICATE:
             log.info("same image in another transfer syntax, kept too", study_instance_uid=header.study_uid.value)
         return admission
+
+    @contextmanager
+    def _noted(self) -> Iterator[None]:
+        """Let be known whether the store takes what senders bring: others may be able to write where this is not."""
+        try:
+            yield
+        except TryLater as later:
+            self._hindered(f"instances are refused: {later}")
+            raise
+        self._hindered("")
 
     def _keep_aside(self, offer: Offer, beginning: Beginning, rest: Iterator[bytes], sender: Sender) -> KeptFile:
         with self._spool.incoming() as part:

@@ -137,7 +137,7 @@ class Health:
             return [*database, *spool, *receiver]
         seen = self._seen()
         elsewhere = any(each.is_fresh(FRESH_S) for each in seen if self._receives_elsewhere(each, seen))
-        return [*spool, *([] if elsewhere else receiver), *self._missing_roles(seen)]
+        return [*spool, *([] if elsewhere else receiver), *_refusing(seen), *self._missing_roles(seen)]
 
     async def whole(self) -> tuple[list[str], list[str]]:
         """Return why studies cannot be received, read or sent, and what an operator should look at all the same."""
@@ -196,6 +196,12 @@ def _missing(seen: Sequence[Seen], roles: Sequence[str]) -> list[str]:
         if not any(each.is_fresh(FRESH_S) for each in members):
             causes += [_silence(each) for each in members] or [f"{role}: none serves"]
     return causes
+
+
+def _refusing(seen: Sequence[Seen]) -> list[str]:
+    """Return which receivers get on and cannot keep what is sent to them."""
+    receivers = [each for each in seen if each.pulse.role == "receiver" and each.is_fresh(FRESH_S)]
+    return [_silence(each) for each in receivers if each.pulse.hung]
 
 
 def _silence(seen: Seen) -> str:

@@ -75,10 +75,10 @@ def _opened(pid: int) -> list[str]:
     return found
 
 
-SHORT = Fault("broken edit, then a worker killed", _broken_edit, Truth.READY, afterwards=_is_one_daemon, hold_s=2)
+SHORT = Fault("broken edit, then a worker killed", _broken_edit, Truth.EITHER, afterwards=_is_one_daemon, hold_s=2)
 FAULTS = [
-    Fault("broken edit, then a worker killed", _broken_edit, Truth.READY, afterwards=_is_one_daemon),
-    Fault("edit of database.url, then a worker killed", _another_database, Truth.READY, afterwards=_is_one_daemon),
+    Fault("broken edit, then a worker killed", _broken_edit, Truth.EITHER, afterwards=_is_one_daemon),
+    Fault("edit of database.url, then a worker killed", _another_database, Truth.EITHER, afterwards=_is_one_daemon),
     Fault(
         "restarted with a broken edit",
         _restarted_with_broken_edit,
