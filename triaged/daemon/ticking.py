@@ -130,7 +130,7 @@ def _put_times_right(rooms: Rooms) -> None:
     asking = delivery.commitment_options()
     sent_again_s = asking.send_again_s * asking.max_attempts
     waits = (worker.retry_wait_s * worker.max_attempts, delivery.longest_wait_s, sent_again_s)
-    longest = Longest(max(worker.lease_s, delivery.options().lease_s), max(waits))
+    longest = Longest(worker.lease_s, delivery.options().lease_s, max(waits))
     if steps.is_any_ahead(longest, now=clock()):
         found = steps.put_right(longest, ranking=policy(rooms.config), now=clock())
         log.warning("times were ahead of the clock, put right: was it set back?", rows=found)

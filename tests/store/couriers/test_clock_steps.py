@@ -19,7 +19,7 @@ from triaged.study.commitment import CommitmentReport
 from triaged.study.ranking import Ranking
 from triaged.study.ranking_input import RankingInput
 
-LONGEST = Longest(lease_s=300, wait_s=600)
+LONGEST = Longest(study_lease_s=300, delivery_lease_s=300, wait_s=600)
 AHEAD = pytest.mark.parametrize("ahead", [60.0, 24 * 60.0], ids=["an hour", "a day"])
 """By how many minutes the clock was ahead."""
 
@@ -50,6 +50,17 @@ def test_a_study_that_was_put_off_is_due(studies: Studies, database: Database, a
     assert studies.claim_next("worker-1", lease_s=300, now=at(2)) is None
     assert put_right(database, 2) == 1
     assert claimed(studies, minutes=2).study_uid == study_uid(1)
+
+
+def test_a_study_whose_worker_died_waits_no_longer_for_the_leases_of_deliveries(
+    studies: Studies, database: Database
+) -> None:
+    make_ready(studies, 1)
+    assert studies.claim_next("worker-1", lease_s=60, now=at(60)) is not None
+    short = Longest(study_lease_s=60, delivery_lease_s=300, wait_s=600)
+    assert ClockSteps(database).put_right(short, ranking=place_by_time, now=at(1)) > 0
+    assert studies.reap(now=at(1.9)) == 0
+    assert studies.reap(now=at(2.1)) == 1
 
 
 @AHEAD

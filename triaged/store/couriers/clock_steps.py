@@ -35,10 +35,16 @@ CAUSE = "its times were ahead of the clock"
 
 @dataclass(frozen=True, slots=True)
 class Longest:
-    """The longest lease and the longest wait that the settings allow, in seconds."""
+    """The longest leases, of a study and of what is delivered, and the longest wait of the settings, in seconds."""
 
-    lease_s: float
+    study_lease_s: float
+    delivery_lease_s: float
     wait_s: float
+
+    @property
+    def lease_s(self) -> float:
+        """Return the longest of all leases."""
+        return max(self.study_lease_s, self.delivery_lease_s)
 
 
 class ClockSteps(Ledger):
@@ -50,12 +56,12 @@ class ClockSteps(Ledger):
         A lease runs from now on, so that whoever has the row keeps it; a wait is over; a study arrived, or was
         complete, now, and gets its place by that.
         """
-        lease_until = now + timedelta(seconds=longest.lease_s)
         at_most = {"lease_at_most": _beyond(now, longest.lease_s), "wait_at_most": _beyond(now, longest.wait_s)}
         found = 0
         with self._database.begin() as connection:
             for leases in _LEASED:
-                found += leases.put_right(connection, lease_until, **at_most, now=now)
+                lease_s = longest.study_lease_s if leases is STUDIES else longest.delivery_lease_s
+                found += leases.put_right(connection, now + timedelta(seconds=lease_s), **at_most, now=now)
             for ahead in (_ASKED, _CLOSED):
                 found += connection.execute(ahead, {"at_most": now + _SKEW, "new": now}).rowcount
             studies = connection.execute(_STUDIES, {"at_most": now + _SKEW}).all()
