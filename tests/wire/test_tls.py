@@ -246,15 +246,25 @@ def storescp(folder: Path, shown: Issued, *arguments: object) -> Iterator[int]:
     """DCMTK's storescp, by TLS."""
     if shutil.which("storescp", path=DCMTK_PATH) is None:
         pytest.skip("DCMTK is not installed: storescp")
-    port = a_free_port()
-    command = ["storescp", "+tls", shown.key, shown.certificate, *arguments, "-od", folder, port]
-    process = subprocess.Popen([*map(str, command)], env=DCMTK_ENVIRONMENT, stderr=subprocess.DEVNULL)
+    process, port = _started(["storescp", "+tls", str(shown.key), str(shown.certificate), *map(str, arguments)], folder)
     try:
-        eventually(lambda: _listens(port), "storescp")
         yield port
     finally:
         process.terminate()
         process.wait()
+
+
+def _started(command: list[str], folder: Path) -> tuple[subprocess.Popen[bytes], int]:
+    """Start it on a port that was free a moment ago, again where somebody else was faster."""
+    for _ in range(3):
+        port = a_free_port()
+        process = subprocess.Popen(
+            [*command, "-od", str(folder), str(port)], env=DCMTK_ENVIRONMENT, stderr=subprocess.DEVNULL
+        )
+        eventually(lambda: process.poll() is not None or _listens(port), "storescp")  # noqa: B023  at once
+        if process.poll() is None:
+            return process, port
+    raise AssertionError("expected storescp to listen, found it ended three times")
 
 
 def _listens(port: int) -> bool:
