@@ -70,7 +70,7 @@ class Daemon:
     def start(self) -> None:
         """Start the daemon and wait until it receives and shows."""
         self.launch()
-        until(self.answers, within_s=60, what=f"daemon answers\n{self.tail()}")
+        until(self.answers, within_s=120, what=f"daemon answers\n{self.tail()}")
 
     def launch(self) -> None:
         """Start the daemon and do not wait."""

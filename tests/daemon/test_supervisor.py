@@ -36,6 +36,9 @@ HANGS = _BEATING.format(line=b"hung accepting: no progress for 61 s\n")
 REFUSES = "import sys; sys.exit(2)"
 BUSY = "import os\nos.write(int(os.environ['TRIAGED_BEAT_FD']), b'serving\\n')\nwhile True: pass"
 
+SLOW_TO_START = "import time\ntime.sleep(3)" + SERVES
+NEVER_SPEAKS = "import time\ntime.sleep(60)"
+
 Start = Callable[..., Supervisor]
 
 
@@ -93,6 +96,32 @@ def test_a_role_that_is_stopped_is_replaced(start: Start) -> None:
     os.kill(receiver, signal.SIGSTOP)
     _until(supervisor, lambda: _pid(supervisor, 0) not in (0, receiver) and supervisor.all_serve)
     assert not Path(f"/proc/{receiver}").exists()
+
+
+def test_a_role_that_takes_long_to_start_is_not_taken_for_hung(start: Start, programs: dict[Role, str]) -> None:
+    programs[Role.WORKER] = SLOW_TO_START
+    supervisor = start([WORKER])
+    worker = _pid(supervisor, 0)
+    _until(supervisor, lambda: supervisor.all_serve)
+    assert _pid(supervisor, 0) == worker
+
+
+def test_a_role_that_is_stopped_while_it_starts_is_replaced(start: Start, programs: dict[Role, str]) -> None:
+    programs[Role.WORKER] = NEVER_SPEAKS
+    supervisor = start([WORKER])
+    worker = _pid(supervisor, 0)
+    os.kill(worker, signal.SIGSTOP)
+    _until(supervisor, lambda: _pid(supervisor, 0) not in (0, worker))
+
+
+def test_a_role_that_never_speaks_is_replaced_in_the_end(
+    start: Start, programs: dict[Role, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(member, "SILENT_AT_START_S", 2.0)
+    programs[Role.WORKER] = NEVER_SPEAKS
+    supervisor = start([WORKER])
+    worker = _pid(supervisor, 0)
+    _until(supervisor, lambda: _pid(supervisor, 0) not in (0, worker))
 
 
 def test_a_role_whose_thread_hangs_is_replaced_and_it_is_said_which(

@@ -26,6 +26,8 @@ SILENT_S: Final = 10.0
 """How long a role may say nothing: it is stopped, or its interpreter hangs."""
 SILENT_AT_WORK_S: Final = 120.0
 """The same while the process uses the processor: a library may compute for long without letting another thread run."""
+SILENT_AT_START_S: Final = 120.0
+"""The same before its first word, unless it is stopped: a busy machine takes long to start a process."""
 _SUSPECT_S = 3.0
 _AT_WORK_CPU_S = 1.0
 _STABLE_AFTER_S = 30.0
@@ -54,6 +56,7 @@ class Member:
         self._causes: deque[tuple[float, str]] = deque(maxlen=1000)
         self._beats: BeatPipe | None = None
         self._heard_at = 0.0
+        self._has_spoken = False
         self._hung = ""
         self._cpu_s: float | None = None
 
@@ -83,14 +86,14 @@ class Member:
         self._forget_beats()
         self._beats = beats
         self._started = self._heard_at = time.monotonic()
-        self.serves, self._hung, self._cpu_s = False, "", None
+        self.serves, self._has_spoken, self._hung, self._cpu_s = False, False, "", None
         log.info("role started", role=self.name, pid=self.process.pid)
 
     def listen(self, now: float) -> None:
         """Take in what the role has said since."""
         beat = None if self._beats is None else self._beats.last()
         if beat is not None:
-            self._heard_at, self._cpu_s = now, None
+            self._heard_at, self._cpu_s, self._has_spoken = now, None, True
             self.serves, self._hung = self.serves or beat.serves, beat.hung
 
     def excuse(self, now: float) -> None:
@@ -108,7 +111,12 @@ class Member:
             self._cpu_s = _cpu_s(self.process.pid)
         if silent_s < SILENT_S:
             return ""
-        is_at_work = _cpu_s(self.process.pid) - self._cpu_s >= _AT_WORK_CPU_S
+        if not self._has_spoken and silent_s < SILENT_AT_START_S and _state(self.process.pid) not in ("T", "t"):
+            return ""
+        used_s = _cpu_s(self.process.pid) - self._cpu_s
+        is_at_work = (
+            used_s >= _AT_WORK_CPU_S or _state(self.process.pid) == "R"
+        )  # it would, but others have the processor
         return "" if is_at_work and silent_s < SILENT_AT_WORK_S else f"said nothing for {silent_s:.0f} s"
 
     def died(self, cause: str, now: float, *, refused: bool = False) -> float:
@@ -150,8 +158,18 @@ class Member:
 
 def _cpu_s(pid: int) -> float:
     """Return the processor time of a process (proc(5), fields 14 and 15); none where it is gone."""
+    fields = _stat(pid)
+    return (int(fields[11]) + int(fields[12])) / _TICKS_A_SECOND if fields else 0.0
+
+
+def _state(pid: int) -> str:
+    """Return the state of a process (proc(5), field 3): R runs or would, T and t are stopped; empty if gone."""
+    return "".join(_stat(pid)[:1])
+
+
+def _stat(pid: int) -> list[str]:
+    """Return what proc(5) says of a process, from the third field on; nothing where it is gone."""
     try:
-        fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+        return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
     except OSError:
-        return 0.0
-    return (int(fields[11]) + int(fields[12])) / _TICKS_A_SECOND
+        return []
