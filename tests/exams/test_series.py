@@ -32,7 +32,7 @@ from tests.dicom.factory import (
     set_pixels,
     write_series,
 )
-from triaged.errors import TryLater, UnreadableStudy
+from triaged.errors import UnreadableStudy
 from triaged.exams.ct.choice import ScopeOptions
 from triaged.exams.ct.decoding.series import DecodedSeries, decode_series
 from triaged.study.assessment import ReasonCode
@@ -454,11 +454,10 @@ class TestRefusals:
             with contextlib.suppress(UnreadableStudy):
                 assert decode_series([path]).volume.voxels.min() >= -1024
 
-    def test_a_file_that_is_away_can_be_tried_later(self, tmp_path: Path) -> None:
+    def test_a_file_that_is_gone_is_said_to_be_lost(self, tmp_path: Path) -> None:
         paths = write_series(tmp_path)
         paths[3].unlink()
-        with pytest.raises(TryLater):
-            decode_series(paths)
+        assert refusal(paths).code == ReasonCode.FILE_LOST
 
 
 @cache

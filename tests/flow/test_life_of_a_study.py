@@ -65,16 +65,16 @@ def test_a_series_with_a_gap_waits_until_it_is_quiet(house: House) -> None:
     assert house.assemble() == 1
 
 
-def test_a_gap_ends_as_a_failure_and_the_late_slice_as_a_score(house: House) -> None:
-    slices = house.series(1)
-    house.send(slices[:4] + slices[5:])
+def test_a_wide_gap_ends_as_a_failure_and_the_late_slices_as_a_score(house: House) -> None:
+    slices = house.series(1, count=20)
+    house.send(slices[:4] + slices[12:])
     house.later(30)
     house.assemble()
     house.score()
     assert house.entry(1).state is State.FAILED
     assert house.entry(1).finding is None
 
-    house.send([slices[4]])
+    house.send(slices[4:12])
     house.later(2)
     house.assemble()
     house.score(0.5)
