@@ -134,7 +134,7 @@ def _begin(site: Site) -> None:
     """Start everything and wait until studies go through."""
     site.start()
     site.health.start()
-    site.wait_ready(within_s=60)
+    site.wait_ready(within_s=120)
     site.modality.start()
     wait_for(lambda: site.first_done(since=0.0), within_s=60, what=f"a first study\n{site.tail()}")
 

@@ -61,6 +61,13 @@ def test_one_that_ends_in_time_ends_nothing(ended: list[int], database: Database
     assert (len(watching), ended, analyst.put) == (1, [], [])
 
 
+def test_a_worker_without_memory_puts_its_study_back_and_ends() -> None:
+    analyst = _Analyst()
+    with pytest.raises(SystemExit) as ended:
+        working._put_back_and_end(cast(Analyst, analyst), cast(Claim, None), "MemoryError in series.py, line 7")
+    assert (ended.value.code, analyst.put) == (working.NO_MEMORY_EXIT_CODE, ["MemoryError in series.py, line 7"])
+
+
 def _claim(database: Database) -> Claim:
     studies = Studies(database)
     make_ready(studies, 1)

@@ -72,6 +72,25 @@ def test_a_spool_that_goes_away_during_analysis_costs_the_study_nothing(ready: H
     assert ready.claim(ready.analyst()).strikes == ()
 
 
+def test_want_of_memory_is_the_study_s_fault_only_where_a_fresh_worker_wants_it_too(
+    ready: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def short(*_: object) -> None:
+        raise MemoryError
+
+    analyst = ready.analyst()
+    claim = ready.claim(analyst)
+    with monkeypatch.context() as patched:
+        patched.setattr("triaged.exams.ct.examination.ChestCt.read", short)
+        with pytest.raises(MemoryError):
+            analyst.analyse(claim, clock=ready.clock)
+        analyst.count_and_put_back(claim, "MemoryError in series.py, line 7", clock=ready.clock)
+        ready.later(60)
+        ready.score()
+    assert ready.entry(1).state is State.FAILED
+    assert "too large" in ready.entry(1).reason
+
+
 def test_what_was_put_back_is_not_read_again_before_something_can_be_kept(
     ready: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:

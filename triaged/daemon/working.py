@@ -8,6 +8,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 
 import structlog
@@ -25,6 +26,7 @@ from triaged.study.records import Claim
 log = structlog.get_logger()
 
 TOO_LONG_EXIT_CODE = 3
+NO_MEMORY_EXIT_CODE = 4
 _LOOK_S = 120.0
 """How long the worker may look for a study; it waits for the store where that is slow."""
 _BEGIN_S = 10.0
@@ -70,6 +72,11 @@ def _analyse(rooms: Rooms, analyst: Analyst, claim: Claim, stop: threading.Event
             return lambda: True
     except TryLater as later:  # neither a result nor a reason could be written: the study waits for the store with us
         put_back, why = analyst.put_back, str(later)
+    except MemoryError as error:
+        log.error(
+            "no memory for a study, ending the worker: the next tries again", study_instance_uid=claim.study_uid.value
+        )
+        return partial(_put_back_and_end, analyst, claim, _described(error))
     except Exception as error:  # the one broad except: a bug must end a study, not the worker
         log.exception("analysis failed", study_instance_uid=claim.study_uid.value)
         put_back, why = analyst.count_and_put_back, _described(error)
@@ -79,6 +86,12 @@ def _analyse(rooms: Rooms, analyst: Analyst, claim: Claim, stop: threading.Event
         return True
 
     return back
+
+
+def _put_back_and_end(analyst: Analyst, claim: Claim, why: str) -> bool:
+    """Put a study back and end this process: its memory may be used up by what was there before."""
+    analyst.count_and_put_back(claim, why, clock=clock)
+    raise SystemExit(NO_MEMORY_EXIT_CODE)
 
 
 @contextmanager

@@ -110,7 +110,8 @@ class Analyst:
         """Score a claimed study and commit the result; a claim that went stale meanwhile leaves no trace.
 
         Raises:
-            Exception: anything unforeseen; the caller hands it to `count_and_put_back`.
+            Exception: anything unforeseen; the caller hands it to `count_and_put_back`. After a `MemoryError` another
+                process should try again: this one may be what is short of it.
         """
         started = clock()
         fields = {"study_instance_uid": claim.study_uid.value, "revision": claim.revision, "attempt": claim.attempt}
@@ -172,7 +173,9 @@ class Analyst:
         except UnreadableStudy as error:
             self._spool.check_present()  # a file is lost only where the others are there
             reason = Reason(ReasonCode(error.code), error.detail)
-        except MemoryError:  # of the study, not of its worker; what it had taken is free again below this block
+        except MemoryError:  # what it had taken is free again below this block
+            if not claim.ran_out_of_memory:
+                raise  # its worker may be what is short of it: another tries once more
             detail = f"expected a study that fits into a worker's memory, found {len(choice.chosen.instances)} images"
             reason = Reason(ReasonCode.TOO_LARGE, f"{detail} that do not")
         return self._declined(claim, examination, choice, reason)

@@ -148,6 +148,11 @@ class Claim:
     series: tuple[Series, ...]
     strikes: tuple[Strike, ...] = ()
 
+    @property
+    def ran_out_of_memory(self) -> bool:
+        """Tell whether an earlier attempt ended for want of memory."""
+        return any(strike.cause.startswith(MemoryError.__name__) for strike in self.strikes)
+
 
 @dataclass(frozen=True, slots=True)
 class DerivedObject:
