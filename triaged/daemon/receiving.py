@@ -26,7 +26,7 @@ log = structlog.get_logger()
 
 _SWEEP_AFTER = timedelta(hours=1)
 _WARN_EVERY_S = 24 * 3600.0
-_ACCEPT_S = 60.0
+_ACCEPT_S = 30.0
 """How long the loop that accepts associations may take for a round; it waits for the store where that is slow."""
 
 
