@@ -16,14 +16,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tests.breaking.hospital import Hospital
 from tests.breaking.plain_store import plain_store
-from tests.breaking.postgresql import backend_pids, postgresql_database
+from tests.breaking.postgres_server import PostgresServer, postgres_server
 from tests.breaking.promises import Watch
 from tests.breaking.senders import Address
 from tests.breaking.small_scans import SETTINGS
@@ -49,13 +49,14 @@ def kills(trial: Trial, folder: Path, database: str, most: int) -> None:
     """Kill until time is over or `most` are done, then let everything settle and compare once more."""
     with ExitStack() as stack:
         pacs = stack.enter_context(destination(folder / "pacs"))
-        url = stack.enter_context(_database(database, folder))
+        server = stack.enter_context(postgres_server()) if database == "postgresql" else None
+        url = f"sqlite:///{folder}/daemon/var/triaged.db" if server is None else server.url
         daemon = new_daemon(folder / "daemon", database={"url": url}, destinations=[section(pacs)], **SETTINGS)
         stack.callback(stopped, daemon)
         daemon.start()
         hospital = Hospital(trial, Address(daemon.dicom_port), folder / "sent")
         watch = Watch(trial, hospital.ledger, plain_store(daemon), random.Random(trial.seed))
-        killer = Killer(trial, daemon, url)
+        killer = Killer(trial, daemon, server)
         trial.begin()
         hospital.start()
         for number in range(most):
@@ -78,7 +79,8 @@ class Killer:
 
     trial: Trial
     daemon: Daemon
-    database_url: str
+    server: PostgresServer | None
+    """Whose backends may be killed; none with SQLite."""
 
     def kill_one(self) -> None:
         """Kill one that runs now, perhaps while it starts; start the daemon again where nobody else does."""
@@ -115,12 +117,12 @@ class Killer:
 
     def _is_possible(self, target: str, running: set[str]) -> bool:
         if target == "backend":
-            return self.database_url.startswith("postgresql")
+            return self.server is not None
         return target not in ROLES or target in running  # one that died a moment ago rests before it starts again
 
     def _kill_backend(self) -> None:
         """Kill one process of PostgreSQL, which ends them all and recovers."""
-        if pids := backend_pids(self.database_url):
+        if self.server is not None and (pids := self.server.backend_pids()):
             _sigkill(self.trial.random.choice(pids))
 
     def wait_until_it_answers(self) -> None:
@@ -251,12 +253,6 @@ def section(pacs: Orthanc) -> dict[str, Any]:
         "port": pacs.dicom_port,
         "objects": ["sc", "sr", "seg"],
     }
-
-
-def _database(kind: str, folder: Path) -> Any:
-    if kind == "postgresql":
-        return postgresql_database("kills")
-    return nullcontext(f"sqlite:///{folder}/daemon/var/triaged.db")
 
 
 def _options(parser: argparse.ArgumentParser) -> None:

