@@ -124,7 +124,7 @@ def _compare(trial: Trial, place: Path, when: str, disk: TracedDisk) -> None:
         trial.count("acknowledged instances compared")
     for table, found in rows.items():
         for uid, digest, path in found:
-            kept = store.whole_digest(path) if table != "instance" else store.digest(path)
+            kept = store.whole_digest(path) if table == "derived" else store.digest(path)
             trial.expect(kept == digest, f"expected the file of {table} {uid}, found {kept}: {when}")
 
 
