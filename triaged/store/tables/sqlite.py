@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,6 @@ from sqlalchemy.exc import OperationalError
 from triaged.errors import ConfigError, TryLater
 
 _BUSY_S = 15.0
-_MAGIC = b"SQLite format 3\0"
 _TURN_MS = 3
 
 
@@ -58,15 +58,18 @@ def _demand_file(_dialect: object, _record: object, arguments: list[Any], _optio
 
 
 def _is_database(path: Path) -> bool:
-    """Tell whether a file is empty or begins as a database does (https://www.sqlite.org/fileformat.html, 1.3).
+    """Ask SQLite whether a file is a database; one that cannot be read may be one: who connects finds out.
 
-    One that cannot be read may be one: who connects finds out.
+    Whoever opens and closes the file by other means drops every lock that this process holds on it, and the next
+    process that closes it takes the log away, with what is committed afterwards
+    (https://www.sqlite.org/howtocorrupt.html, 2.2).
     """
     try:
-        with path.open("rb") as file:
-            return file.read(len(_MAGIC)) in (b"", _MAGIC)
-    except OSError:
-        return True
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
+            connection.execute("PRAGMA schema_version")
+    except sqlite3.DatabaseError as error:
+        return error.sqlite_errorcode != sqlite3.SQLITE_NOTADB
+    return True
 
 
 def _remember_file(path: Path, _connection: object, record: Any) -> None:
