@@ -201,6 +201,7 @@ def test_it_is_known_whether_the_store_takes_rows(door: Door) -> None:
     offer = Offer(CT_IMAGE, "1.2.3.4.5", EXPLICIT)
     with pytest.raises(TryLater):
         intake.receive(offer, in_pieces(a_slice()), door.sender, clock=lambda: NOW)
+    intake.open_association(peer="192.0.2.1", calling_ae_title="CT1", now=NOW)  # a small row still fits
     store.is_full = False
     intake.receive(offer, in_pieces(a_slice()), door.sender, clock=lambda: NOW)
     assert said == ["instances are refused: the database is away: DiskFull", ""]

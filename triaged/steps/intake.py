@@ -185,6 +185,7 @@ class Intake:
         )
         with self._noted():
             admission = self._settled(instance, header, kept, sender)
+        self._hindered("")
         if admission is Admission.OWN:
             self._spool.discard(kept)
             log.info("own object came back, ignored", study_instance_uid=header.study_uid.value)
@@ -212,13 +213,12 @@ class Intake:
 
     @contextmanager
     def _noted(self) -> Iterator[None]:
-        """Let be known whether the store takes what senders bring: others may be able to write where this is not."""
+        """Let be known that the store does not take what senders bring: others may be able to write to it."""
         try:
             yield
         except TryLater as later:
             self._hindered(f"instances are refused: {later}")
             raise
-        self._hindered("")
 
     def _keep_aside(self, offer: Offer, beginning: Beginning, rest: Iterator[bytes], sender: Sender) -> KeptFile:
         with self._spool.incoming() as part:

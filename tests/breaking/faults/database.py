@@ -140,7 +140,7 @@ def _recovery(site: Site) -> Iterator[None]:
     """Start it from an archive that answers slowly: "the database system is starting up", then it takes no changes."""
     server = site.servers["postgresql"]
     server.stop()
-    server.configure("restore_command = 'sleep 8; false'\n")
+    server.configure("restore_command = 'sleep 10; false'\n")
     (server.data / "recovery.signal").touch()
     server.start(wait="-W")
     yield
@@ -226,7 +226,7 @@ FAULTS = [
     Fault("SQLite's disk read-only", _read_only, Truth.NOT_READY, _on_block_device),
     _postgresql("down for 60 s", _server_down, hold_s=60),
     _postgresql("hangs (SIGSTOP)", _server_stopped),
-    _postgresql("in recovery", _recovery),
+    _postgresql("in recovery", _recovery, hold_s=1),
     _postgresql("without free connections", _no_connections),
     _postgresql("read-only", _server_read_only),
     _postgresql("table locked", _table_locked, hold_s=40),

@@ -25,7 +25,7 @@ from triaged.errors import ConfigError, TryLater
 from triaged.store.tables.sqlite import sqlite_engine
 
 _MIGRATION_LOCK = 7226940161
-_LOCK_S = 15.0
+_LOCK_S = 8.0
 _AWAY = ("25006", "42P01")
 """SQLSTATE of read-only transactions and undefined tables."""
 _MIGRATIONS = Path(__file__).parents[1] / "migrations"
@@ -165,7 +165,7 @@ def _postgresql(url: URL) -> Engine:
 
 
 def _bound_waiting(connection: Any, _record: object) -> None:
-    """Wait for locks no longer than on SQLite: a sender that is refused comes back, one that waits gives up."""
+    """Wait for locks for a while only: a sender that is refused comes back, and health can tell why."""
     connection.execute(f"SET lock_timeout = {int(_LOCK_S * 1000)}")
     connection.commit()
 
