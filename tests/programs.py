@@ -22,14 +22,8 @@ from typing import Any
 import pydicom
 from pydicom.uid import JPEGLosslessSV1
 
+from tests.ports import free_port
 from tests.wire.peers import DCMTK_ENVIRONMENT
-
-
-def free_port() -> int:
-    """Return a port that nobody listens on at this moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def until(condition: Callable[[], Any], *, within_s: float, what: str) -> Any:

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from tests.programs import Daemon, Orthanc, free_port, new_daemon
+from tests.ports import free_port
+from tests.programs import Daemon, Orthanc, new_daemon
 
 REAL_DATA = Path(__file__).parents[3] / "shared" / "data"
 

@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.programs import free_port, until
+from tests.ports import free_port
+from tests.programs import until
 
 
 @pytest.fixture

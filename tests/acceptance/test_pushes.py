@@ -10,7 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tests.programs import Daemon, free_port, get_json, until
+from tests.ports import free_port
+from tests.programs import Daemon, get_json, until
 from tests.wire.receivers import MllpServer, acknowledged, mllp
 from triaged.lab.phantom.study import phantom_study
 

@@ -16,7 +16,8 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
-from tests.programs import free_port, until
+from tests.ports import free_port
+from tests.programs import until
 
 PROJECT = Path(__file__).parents[2]
 SOURCE = ("pyproject.toml", "setup.py", "README.md", "LICENSE", "config.yaml", "triaged", "onnx_models")

@@ -18,7 +18,8 @@ from pathlib import Path
 
 from numpy.typing import NDArray
 
-from tests.programs import Daemon, free_port, storescu
+from tests.ports import free_port
+from tests.programs import Daemon, storescu
 from tests.wire.peers import DCMTK_ENVIRONMENT
 from triaged.imaging.geometry import Scalar
 from triaged.lab.phantom.dicom_writer import write_study

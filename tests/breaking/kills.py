@@ -28,7 +28,8 @@ from tests.breaking.promises import Watch
 from tests.breaking.senders import Address
 from tests.breaking.small_scans import SETTINGS
 from tests.breaking.trial import Trial, run_alone
-from tests.programs import Daemon, Orthanc, free_port, get_json, new_daemon
+from tests.ports import free_port
+from tests.programs import Daemon, Orthanc, get_json, new_daemon
 
 ROLES = ("receiver", "worker", "courier", "clock", "web")
 WEIGHTS = {

@@ -15,7 +15,8 @@ from tests.breaking.hospital import Hospital
 from tests.breaking.plain_store import data_set
 from tests.breaking.senders import Address
 from tests.breaking.trial import Trial
-from tests.programs import Orthanc, free_port
+from tests.ports import free_port
+from tests.programs import Orthanc
 
 
 def kills_of_orthanc(trial: Trial, folder: Path, most: int) -> None:

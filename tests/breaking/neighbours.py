@@ -22,7 +22,8 @@ from tests.breaking.plain_store import PlainStore, plain_store
 from tests.breaking.senders import Address, PlainSocket
 from tests.breaking.small_scans import SETTINGS, SmallStudy, small_study
 from tests.breaking.trial import Trial, run_alone
-from tests.programs import Daemon, free_port, new_daemon
+from tests.ports import free_port
+from tests.programs import Daemon, new_daemon
 
 OBJECTS_OF_A_STUDY = 3
 """Pictures as one object, measurements, regions."""

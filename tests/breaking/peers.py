@@ -25,7 +25,8 @@ from pynetdicom import AE
 
 from tests.breaking.hostile_peers import HOSTILES
 from tests.breaking.trial import Trial, run_alone
-from tests.programs import free_port, until
+from tests.ports import free_port
+from tests.programs import until
 from tests.wire.authority import Authority, Issued
 from tests.wire.peers import CT_IMAGE, DCMTK_ENVIRONMENT, EXPLICIT, a_slice
 from triaged.dicom.part10 import file_meta

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import psycopg
 
-from tests.programs import free_port
+from tests.ports import free_port
 
 _SETTINGS = "listen_addresses = '127.0.0.1'\nmax_connections = 30\nunix_socket_directories = ''\n"
 

@@ -23,7 +23,7 @@ from tests.breaking.modality import Modality
 from tests.breaking.person import Person
 from tests.breaking.plain_store import PlainStore
 from tests.breaking.small_scans import SmallStudy
-from tests.programs import free_port
+from tests.ports import free_port
 
 _MOST_WAITING = 4
 DONE = ("TRIAGED", "OUT_OF_SCOPE", "FAILED")

@@ -30,7 +30,8 @@ from tests.breaking.promises import Watch
 from tests.breaking.senders import Address
 from tests.breaking.small_scans import SETTINGS
 from tests.breaking.trial import Trial, run_alone
-from tests.programs import Daemon, free_port, get_json, new_daemon
+from tests.ports import free_port
+from tests.programs import Daemon, get_json, new_daemon
 from tests.wire.peers import RawPeer
 
 MEMORY, DESCRIPTORS, THREADS, LATENCY = "memory MiB", "descriptors", "threads", "latency s"

@@ -8,15 +8,14 @@ from contextlib import contextmanager
 
 from fastapi import FastAPI
 
-from triaged.web.server import listening_socket, run
+from tests.ports import free_port
+from triaged.web.server import run
 
 
 @contextmanager
 def served(app: FastAPI) -> Iterator[str]:
     """Serve an application and give its address."""
-    with listening_socket("127.0.0.1", 0) as probe:
-        port = int(probe.getsockname()[1])
-    stop = threading.Event()
+    port, stop = free_port(), threading.Event()
     serving = threading.Thread(target=run, args=(app,), kwargs={"host": "127.0.0.1", "port": port, "stop": stop})
     serving.start()
     try:

@@ -8,7 +8,6 @@ import json
 import logging
 import os
 import shutil
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -21,6 +20,7 @@ from unittest import mock
 import structlog
 from rich.console import Console
 
+from tests.ports import free_port
 from tests.web.scene import Scene, clinic
 from triaged.cli import program as cli
 from triaged.spool.files import Spool
@@ -109,13 +109,6 @@ def run_apart(*arguments: str, **environment: str) -> Ended:
     )
     assert "Traceback" not in ended.stderr, ended.stderr
     return Ended(ended.returncode, ended.stdout, ended.stderr)
-
-
-def free_port() -> int:
-    """Return a port of this machine that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _log_to_the_current_standard_error(level: str, style: str, role: str) -> None:

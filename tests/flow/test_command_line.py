@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.site import Site, free_port, run_apart
+from tests.cli.site import Site, run_apart
 from tests.flow.pacs import EVERY_CLASS, IMPLICIT, SC, SC_MULTIFRAME, SEG, TEXT, listening
+from tests.ports import free_port
 
 
 @pytest.fixture

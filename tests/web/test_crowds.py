@@ -17,7 +17,8 @@ import pytest
 import uvicorn
 
 from tests.breaking.web_crowds import Crowd, Manner, Reader, answers, waits_until
-from tests.cli.site import Site, free_port
+from tests.cli.site import Site
+from tests.ports import free_port
 from triaged.web.connections import Connection, Connections
 from triaged.web.limits import Limits
 

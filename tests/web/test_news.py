@@ -14,11 +14,12 @@ from typing import cast
 import pytest
 from fastapi import FastAPI
 
+from tests.ports import free_port
 from tests.web.scene import Scene
 from triaged.errors import TryLater
 from triaged.web.limits import Limits
 from triaged.web.news import News
-from triaged.web.server import listening_socket, run
+from triaged.web.server import run
 
 _BROWSERS = 25
 
@@ -98,9 +99,7 @@ class AsyncIteratorWithClose(AsyncIterator[str]):
 @contextmanager
 def _served(app: FastAPI) -> Iterator[tuple[str, Callable[[], None]]]:
     """Serve an application; yield its address and what ends it, which is also done at the end."""
-    with listening_socket("127.0.0.1", 0) as probe:
-        port = int(probe.getsockname()[1])
-    stop = threading.Event()
+    port, stop = free_port(), threading.Event()
     serving = threading.Thread(target=run, args=(app,), kwargs={"host": "127.0.0.1", "port": port, "stop": stop})
     serving.start()
 

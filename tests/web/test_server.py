@@ -11,14 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.ports import free_port
 from tests.web.scene import Scene
 from triaged.errors import ConfigError
 from triaged.web.server import listening_socket, run
-
-
-def _free_port() -> int:
-    with listening_socket("127.0.0.1", 0) as probe:
-        return int(probe.getsockname()[1])
 
 
 def _answer(url: str) -> bytes:
@@ -33,7 +29,7 @@ def _answer(url: str) -> bytes:
 
 
 def test_it_answers_until_it_is_told_to_stop(scene: Scene) -> None:
-    port, stop = _free_port(), threading.Event()
+    port, stop = free_port(), threading.Event()
     serving = threading.Thread(
         target=run, args=(scene.app(),), kwargs={"host": "127.0.0.1", "port": port, "stop": stop}
     )

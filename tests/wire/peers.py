@@ -28,6 +28,7 @@ from pynetdicom.pdu_primitives import A_ASSOCIATE, ImplementationClassUIDNotific
 from pynetdicom.presentation import build_context
 from sqlalchemy import text
 
+from tests.ports import free_port
 from tests.store.making import Studies
 from triaged.dimse.options import ScpOptions
 from triaged.dimse.scp import Receiver
@@ -264,10 +265,7 @@ def orthanc_process(folder: Path, settings: dict[str, Any]) -> Iterator[Orthanc]
     program = shutil.which("Orthanc", path=f"/usr/sbin:{DCMTK_PATH}")
     if program is None:
         pytest.skip("Orthanc is not installed")
-    with socket.socket() as first, socket.socket() as second:
-        first.bind(("127.0.0.1", 0))
-        second.bind(("127.0.0.1", 0))
-        dicom_port, http_port = first.getsockname()[1], second.getsockname()[1]
+    dicom_port, http_port = free_port(), free_port()
     common = {
         "DicomAet": "ORTHANC",
         "DicomPort": dicom_port,

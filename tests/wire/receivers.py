@@ -130,11 +130,3 @@ def _served(listening: socketserver.TCPServer, released: threading.Event) -> Ite
         listening.shutdown()
         thread.join()
         listening.server_close()
-
-
-def a_free_port() -> int:
-    """Return a port on which nobody listens now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port

@@ -19,6 +19,7 @@ from pydicom.dataset import FileMetaDataset
 from pydicom.uid import UID, ExplicitVRLittleEndian, generate_uid
 from pynetdicom import AE, evt
 
+from tests.ports import free_port
 from tests.store.making import Studies, admit, instance, ranking, study_uid
 from tests.wire.peers import DCMTK_PATH, clock, eventually, receiving
 from triaged.config.settings import Config
@@ -107,12 +108,6 @@ def mwl() -> OrderPriorities:
 @pytest.fixture(scope="module")
 def ups() -> OrderPriorities:
     return OrderPriorities("TRIAGED", Source.UNIFIED_PROCEDURE_STEPS, timeout_s=5.0)
-
-
-def free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return int(taken.getsockname()[1])
 
 
 def is_open(port: int) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from tests.programs import free_port
+from tests.ports import free_port
 from tests.wire.authority import Authority
 from tests.wire.peers import receiving
 from triaged.config.loading import load

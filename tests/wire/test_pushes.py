@@ -16,8 +16,9 @@ import pytest
 import structlog
 
 from tests.notify.changes import NOW, PATIENT, push
+from tests.ports import free_port
 from tests.store.making import Studies, at, claimed, commit, make_ready, study_uid
-from tests.wire.receivers import END, START, HttpServer, MllpServer, a_free_port, acknowledged, http, mllp
+from tests.wire.receivers import END, START, HttpServer, MllpServer, acknowledged, http, mllp
 from triaged.errors import ConfigError
 from triaged.notify.connection import Address, verifying
 from triaged.notify.mllp import MllpSubscriber
@@ -102,7 +103,7 @@ def test_a_receiver_that_drips_for_ever_is_given_up_in_time() -> None:
 
 
 def test_nobody_there_is_said_so() -> None:
-    nobody = ("127.0.0.1", a_free_port())
+    nobody = ("127.0.0.1", free_port())
     for receiver in (over_mllp(nobody), webhook(nobody)):
         outcome = receiver.push(push(), now=NOW)
         assert isinstance(outcome, Unreachable)
@@ -166,7 +167,7 @@ def test_a_webhook_that_hangs_is_given_up_in_time() -> None:
 
 def test_a_proxy_of_the_environment_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("http_proxy", "HTTP_PROXY", "all_proxy"):
-        monkeypatch.setenv(name, f"http://127.0.0.1:{a_free_port()}")
+        monkeypatch.setenv(name, f"http://127.0.0.1:{free_port()}")
     with http(HttpServer()) as server:
         assert webhook(server.address).push(push(), now=NOW) == Sent()
 
@@ -235,7 +236,7 @@ def _pusher(pushes: Notifications, receiver: Subscriber, name: str, **changed: A
 def test_a_receiver_that_is_away_waits_longer_each_time_and_is_given_up_until_somebody_asks(database: Database) -> None:
     pushes = _scored(database, 1)
     pusher = _pusher(
-        pushes, over_mllp(("127.0.0.1", a_free_port())), "ris", max_attempts=3, first_wait_s=60, longest_wait_s=600
+        pushes, over_mllp(("127.0.0.1", free_port())), "ris", max_attempts=3, first_wait_s=60, longest_wait_s=600
     )
     minutes = [1.0, 2.0, 4.0]
     for minute in minutes:

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.programs import free_port
+from tests.ports import free_port
 from tests.steps.test_beginnings import private
 from tests.wire.peers import EXPLICIT, RawPeer, a_slice, dcmtk, eventually
 

@@ -16,6 +16,7 @@ import pytest
 from pydicom import Dataset
 from pynetdicom import AE, evt
 
+from tests.ports import free_port
 from tests.wire.peers import CT_IMAGE, DCMTK_PATH, EXPLICIT, IMPLICIT, a_slice, dcmtk, eventually, real
 from triaged.dicom.part10 import file_meta
 from triaged.dimse.requestor import outcome_of
@@ -77,9 +78,7 @@ def storescp(folder: Path, *options: str) -> Iterator[Peer]:
     """DCMTK's receiver, writing what comes into a folder."""
     if shutil.which("storescp", path=DCMTK_PATH) is None:
         pytest.skip("DCMTK is not installed: storescp")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     folder.mkdir()
     process = subprocess.Popen(
         ["storescp", *options, "-od", str(folder), str(port)], env={"TCP_NODELAY": "1", "PATH": DCMTK_PATH}

@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
+from tests.ports import free_port
 from tests.wire.authority import Authority, Issued
 from tests.wire.peers import (
     CT_IMAGE,
@@ -31,7 +32,6 @@ from tests.wire.peers import (
     eventually,
     receiving,
 )
-from tests.wire.receivers import a_free_port
 from triaged.dicom.part10 import file_meta
 from triaged.dimse.certificates import expiry_of
 from triaged.dimse.options import AccessRule, Service
@@ -159,7 +159,7 @@ def _trusting_all(ciphers: str) -> ssl.SSLContext:
 def test_the_plain_port_stays_open_beside_the_one_for_tls(
     tmp_path: Path, sqlite_url: str, secured: TlsSetup, modality: Issued, authority: Authority
 ) -> None:
-    port = a_free_port()
+    port = free_port()
     with receiving(tmp_path, sqlite_url, secured=secured, tls_port=port) as ours:
         assert dcmtk("echoscu", "127.0.0.1", ours.port).returncode == 0
         both = ["+tls", modality.key, modality.certificate, "+cf", authority.ca_file, "127.0.0.1", port]
@@ -246,25 +246,15 @@ def storescp(folder: Path, shown: Issued, *arguments: object) -> Iterator[int]:
     """DCMTK's storescp, by TLS."""
     if shutil.which("storescp", path=DCMTK_PATH) is None:
         pytest.skip("DCMTK is not installed: storescp")
-    process, port = _started(["storescp", "+tls", str(shown.key), str(shown.certificate), *map(str, arguments)], folder)
+    port = free_port()
+    command = ["storescp", "+tls", shown.key, shown.certificate, *arguments, "-od", folder, port]
+    process = subprocess.Popen([*map(str, command)], env=DCMTK_ENVIRONMENT, stderr=subprocess.DEVNULL)
     try:
+        eventually(lambda: _listens(port), "storescp")
         yield port
     finally:
         process.terminate()
         process.wait()
-
-
-def _started(command: list[str], folder: Path) -> tuple[subprocess.Popen[bytes], int]:
-    """Start it on a port that was free a moment ago, again where somebody else was faster."""
-    for _ in range(3):
-        port = a_free_port()
-        process = subprocess.Popen(
-            [*command, "-od", str(folder), str(port)], env=DCMTK_ENVIRONMENT, stderr=subprocess.DEVNULL
-        )
-        eventually(lambda: process.poll() is not None or _listens(port), "storescp")  # noqa: B023  at once
-        if process.poll() is None:
-            return process, port
-    raise AssertionError("expected storescp to listen, found it ended three times")
 
 
 def _listens(port: int) -> bool:

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from tests.breaking.fault import HEALED_S, Fault, Truth
 from tests.breaking.site import Site, demand, run, stopped, wait_for
-from tests.programs import free_port
+from tests.ports import free_port
 from tests.wire.peers import DCMTK_ENVIRONMENT
 
 HOUR, DAY = 3600, 86400
