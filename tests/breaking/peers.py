@@ -1,155 +1,42 @@
 """Peers are hostile: whatever they do, a sender beside them waits 5 s at most, is never refused, and loses nothing.
 
-A receiver as `triaged serve` starts it, with TLS besides; hostile peers from several addresses, and from the one that
-the sender calls from. Beside them DCMTK's storescu, with and without TLS, and a sender of pynetdicom go on sending. In
-the end all that was acknowledged is there, memory stayed under its number, and threads and descriptors are back.
+A receiver as `triaged serve` starts it, with TLS besides. Every PDU is sent in every state, whole and spoiled, and the
+answer has to be that of PS3.8; then hostile peers come from several addresses, and from the one that senders call from.
+Beside them DCMTK's storescu and pynetdicom, with and without TLS, go on sending. In the end all that was acknowledged
+is there, memory stayed under its number, and threads and descriptors are back.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import random
 import re
-import sqlite3
-import subprocess
 import sys
 import threading
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Iterable
 from pathlib import Path
 
-import pydicom
-from pynetdicom import AE
-
-from tests.breaking.hostile_peers import HOSTILES
+from tests.breaking.hostile_peers import HOSTILES, Hostile
+from tests.breaking.lone_receiver import Receiver, lone_receiver
+from tests.breaking.protocol_states import PDUS, STATES, Heard, heard_after, spoiled
+from tests.breaking.steady_senders import Senders
 from tests.breaking.trial import Trial, run_alone
-from tests.ports import free_port
 from tests.programs import until
-from tests.wire.authority import Authority, Issued
-from tests.wire.peers import CT_IMAGE, DCMTK_ENVIRONMENT, EXPLICIT, a_slice
-from triaged.dicom.part10 import file_meta
 
-LONGEST_WAIT_S = 5.0
 _ADDRESSES = ("127.0.0.1", "127.0.0.2", "127.0.0.3", "127.0.0.4")
 _MOST_LOG_LINES_PER_MINUTE = 1500
 _OF_THE_DATABASE = 24
 """Descriptors of the connections to SQLite that the pool keeps once it has needed them."""
 
 
-@dataclass(frozen=True, slots=True)
-class Receiver:
-    """The process that is tried."""
-
-    process: subprocess.Popen[bytes]
-    port: int
-    tls_port: int
-    folder: Path
-
-    def status(self, name: str) -> int:
-        """A figure of the kernel's: VmHWM in KiB, Threads."""
-        text = Path(f"/proc/{self.process.pid}/status").read_text()
-        return int(text.split(f"{name}:")[1].split()[0])
-
-    def descriptors(self) -> int:
-        return len(list(Path(f"/proc/{self.process.pid}/fd").iterdir()))
-
-    def stored(self) -> set[str]:
-        """The instances that have a row and a file."""
-        with sqlite3.connect(f"file:{self.folder}/triaged.db?mode=ro", uri=True) as database:
-            rows = database.execute("SELECT sop_instance_uid, path FROM instance").fetchall()
-        return {uid for uid, path in rows if (self.folder / "spool" / path).is_file()}
-
-
-class Senders:
-    """Legitimate senders, each in a thread: they send one new instance after the other and note how long it took."""
-
-    def __init__(self, trial: Trial, receiver: Receiver, shown: Issued, ca_file: Path) -> None:
-        self._trial = trial
-        self._receiver = receiver
-        self._tls = ["+tls", str(shown.key), str(shown.certificate), "+cf", str(ca_file)]
-        self._lock = threading.Lock()
-        self._over = threading.Event()
-        self._number = 0
-        self.acknowledged: set[str] = set()
-        self.waits: list[float] = []
-
-    @contextmanager
-    def sending(self) -> Iterator[None]:
-        """Send until left."""
-        threads = [
-            threading.Thread(target=self._go_on, args=(way,))
-            for way in (self._by_storescu, self._by_storescu_over_tls, self._by_pynetdicom)
-        ]
-        for thread in threads:
-            thread.start()
-        try:
-            yield
-        finally:
-            self._over.set()
-            for thread in threads:
-                thread.join()
-
-    def _go_on(self, way: object) -> None:
-        assert callable(way)
-        while not self._over.wait(0.5):
-            uid, path = self._next()
-            started = time.monotonic()
-            problem = way(path)
-            waited = time.monotonic() - started
-            with self._lock:
-                self.waits.append(waited)
-                self._trial.count("instances sent")
-                self._trial.highest("longest wait (s)", round(waited, 2))
-                self._trial.expect(not problem, f"expected {uid} to be taken, found: {problem}")
-                self._trial.expect(
-                    waited <= LONGEST_WAIT_S, f"expected {uid} within {LONGEST_WAIT_S:g} s, found {waited:.1f} s"
-                )
-                if not problem:
-                    self.acknowledged.add(uid)
-
-    def _next(self) -> tuple[str, Path]:
-        with self._lock:
-            self._number += 1
-            number = self._number
-        uid = f"1.2.3.4.{number}"
-        meta = file_meta(
-            sop_class_uid=CT_IMAGE, sop_instance_uid=uid, transfer_syntax_uid=EXPLICIT, source_ae_title="CT1"
-        )
-        path = self._receiver.folder / "sent.dcm"
-        path = path.with_name(f"sent-{number}.dcm")
-        path.write_bytes(meta + a_slice(number, study_uid=f"1.2.3.{number % 5}"))
-        return uid, path
-
-    def _by_storescu(self, path: Path) -> str:
-        return self._storescu([], self._receiver.port, path)
-
-    def _by_storescu_over_tls(self, path: Path) -> str:
-        return self._storescu(self._tls, self._receiver.tls_port, path)
-
-    def _storescu(self, more: list[str], port: int, path: Path) -> str:
-        command = ["storescu", *more, "-R", "-aet", "CT1", "127.0.0.1", str(port), str(path)]
-        done = subprocess.run(command, env=DCMTK_ENVIRONMENT, capture_output=True, text=True, check=False, timeout=120)
-        return "" if done.returncode == 0 else f"storescu: {done.stderr.strip()}"
-
-    def _by_pynetdicom(self, path: Path) -> str:
-        ae = AE("CT2")
-        ae.add_requested_context(CT_IMAGE, EXPLICIT)
-        association = ae.associate("127.0.0.1", self._receiver.port, bind_address=("127.0.0.9", 0))
-        if not association.is_established:
-            return "pynetdicom: no association"
-        status = association.send_c_store(pydicom.dcmread(path)).get("Status")
-        association.release()
-        return "" if status == 0 else f"pynetdicom: status {status}"
-
-
 def peers(trial: Trial, folder: Path) -> None:
     """Let hostile peers come, some at a time, until the time is over."""
-    with _receiver(folder) as (receiver, shown, authority):
+    with lone_receiver(folder) as (receiver, shown, authority):
         calm_threads, calm_descriptors = receiver.status("Threads"), receiver.descriptors()
         senders = Senders(trial, receiver, shown, authority.ca_file)
         with senders.sending():
+            _every_state(trial, receiver.port)
             while trial.left_s:
                 _attack(trial, receiver)
         until(
@@ -163,6 +50,31 @@ def peers(trial: Trial, folder: Path) -> None:
         _check(trial, receiver, senders)
 
 
+def _every_state(trial: Trial, port: int) -> None:
+    """Send every PDU in every state, whole and, as long as half of the time is left, spoiled; hear the answer."""
+    for state in STATES:
+        for pdu in PDUS:
+            with state.reach("127.0.0.5", port, "STATES") as peer:
+                heard = heard_after(peer, pdu.content, is_last=False)
+            trial.count("PDUs in a state, answered")
+            allowed = state.may_hear(pdu)
+            trial.expect(heard in allowed, f"{state.name}: {pdu.name}: expected {_names(allowed)}, found {heard.name}")
+    trial.say(f"every PDU in each of {len(STATES)} states")
+    for state, pdu in itertools.product(STATES, PDUS):
+        for content in spoiled(pdu, trial.random) if trial.elapsed_s < trial.seconds / 2 else ():
+            with state.reach("127.0.0.5", port, "STATES") as peer:
+                heard = heard_after(peer, content, is_last=True)
+            trial.count("spoiled PDUs in a state, answered")
+            allowed = state.may_hear(pdu) | {Heard.ABORT, Heard.END}
+            trial.expect(
+                heard in allowed, f"{state.name}: spoiled {pdu.name}: expected {_names(allowed)}, found {heard.name}"
+            )
+
+
+def _names(of: Iterable[Heard]) -> str:
+    return " or ".join(sorted(each.name for each in of))
+
+
 def _attack(trial: Trial, receiver: Receiver) -> None:
     """Let three kinds of hostile peers come at once, from one address or another."""
     chosen = trial.random.sample(HOSTILES, 3)
@@ -171,16 +83,19 @@ def _attack(trial: Trial, receiver: Receiver) -> None:
         address, port = trial.random.choice(_ADDRESSES), trial.random.choice((receiver.port, receiver.tls_port))
         port = receiver.port if trial.random.random() < 0.7 else port
         randomness = random.Random(trial.random.random())
-        attacks.append(
-            threading.Thread(
-                target=lambda h=hostile, a=address, p=port, r=randomness: trial.count(h.__name__, h(a, p, r))
-            )
-        )
+        attacks.append(threading.Thread(target=_come, args=(trial, hostile, address, port, randomness)))
     trial.say(", ".join(hostile.__name__ for hostile in chosen))
     for attack in attacks:
         attack.start()
     for attack in attacks:
         attack.join()
+
+
+def _come(trial: Trial, hostile: Hostile, address: str, port: int, randomness: random.Random) -> None:
+    try:
+        trial.count(hostile.__name__, hostile(address, port, randomness))
+    except Exception as error:  # noqa: BLE001 in a thread of its own it would be overlooked
+        trial.expect(False, f"expected {hostile.__name__} to come, found {error!r}")
 
 
 def _check(trial: Trial, receiver: Receiver, senders: Senders) -> None:
@@ -205,39 +120,6 @@ def documented_mib() -> int:
     found = re.search(r"The receiver takes at most (\d+) MiB", text)
     assert found is not None
     return int(found[1])
-
-
-@contextmanager
-def _receiver(folder: Path) -> Iterator[tuple[Receiver, Issued, Authority]]:
-    authority = Authority(folder)
-    own, shown = authority.issue("triaged"), authority.issue("ct1.hospital.example")
-    port, tls_port = free_port(), free_port()
-    tls = f"{{certificate: {own.certificate}, key: {own.key}, ca_file: {authority.ca_file}, port: {tls_port}}}"
-    settings = folder / "config.yaml"
-    settings.write_text(
-        f"dicom: {{host: 127.0.0.1, port: {port}, tls: {tls}}}\n"
-        "storage: {path: spool, reserve_mb: 0}\n"
-        "database: {url: sqlite:///triaged.db}\n"
-    )
-    command = [sys.executable, "-m", "triaged.cli", "serve", "--role", "receiver", "--config", str(settings)]
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(command, cwd=folder, stdout=log, stderr=log)
-    receiver = Receiver(process, port, tls_port, folder)
-    try:
-        until(lambda: _echoes(port), within_s=60, what="the receiver to answer")
-        yield receiver, shown, authority
-    finally:
-        process.terminate()
-        try:
-            process.wait(30)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-
-
-def _echoes(port: int) -> bool:
-    command = ["echoscu", "127.0.0.1", str(port)]
-    return subprocess.run(command, env=DCMTK_ENVIRONMENT, capture_output=True, check=False).returncode == 0
 
 
 def _alone(trial: Trial, folder: Path, _options: argparse.Namespace) -> None:

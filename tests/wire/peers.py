@@ -303,7 +303,7 @@ class RawPeer:
         self.socket = socket.create_connection(("127.0.0.1", port), timeout=DEADLINE_S, source_address=(source, 0))
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.message_id = 0
-        self.socket.sendall(_association_request(contexts, calling, called))
+        self.socket.sendall(association_request(contexts, calling, called))
         self.answer = self.read_pdu()
 
     def __enter__(self) -> RawPeer:
@@ -381,7 +381,8 @@ def p_data(context_id: int, *values: bytes) -> bytes:
     return struct.pack(">BBL", 0x04, 0, len(body)) + body
 
 
-def _association_request(contexts: Sequence[tuple[str, Sequence[str]]], calling: str, called: str) -> bytes:
+def association_request(contexts: Sequence[tuple[str, Sequence[str]]], calling: str, called: str) -> bytes:
+    """The A-ASSOCIATE-RQ PDU that proposes these abstract syntaxes with transfer syntaxes, as contexts 1, 3, …"""
     primitive = A_ASSOCIATE()
     primitive.application_context_name = "1.2.840.10008.3.1.1.1"
     primitive.calling_ae_title, primitive.called_ae_title = calling, called

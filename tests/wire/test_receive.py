@@ -387,6 +387,19 @@ def test_what_is_no_request_for_an_association_is_aborted(ours: Ours, nonsense: 
         assert peer.recv(10)[:1] == b"\x07"
 
 
+def test_whoever_aborts_before_asking_for_an_association_hears_nothing(ours: Ours) -> None:
+    with socket.create_connection(("127.0.0.1", ours.port), timeout=20) as peer:
+        peer.sendall(b"\7\0\0\0\0\4\0\0\0\0")
+        assert peer.recv(100) == b""
+
+
+def test_an_answer_where_none_was_asked_for_is_an_unexpected_pdu(ours: Ours) -> None:
+    with RawPeer(ours.port) as peer:
+        peer.socket.sendall(b"\6\0\0\0\0\4\0\0\0\0")
+        assert peer.read_pdu()[-2:] == bytes((2, 2))  # by the service provider: unexpected PDU (PS3.8 table 9-26)
+
+
+
 @pytest.mark.parametrize(
     "pdu",
     [

@@ -20,7 +20,7 @@ from triaged.dimse.command import Answer, CommandField, Request, Response, Statu
 from triaged.dimse.commitment_scp import CommitmentScp
 from triaged.dimse.find_scp import FindScp
 from triaged.dimse.link import Dismissed, Link, PeerGone
-from triaged.dimse.message import Aborted, Message, ProtocolError
+from triaged.dimse.message import Aborted, Message, ProtocolError, unexpected
 from triaged.dimse.negotiation import AbortReason, AssociationRequest, Caller, ContextResult, PduType, Rejection
 from triaged.dimse.options import ScpOptions
 from triaged.dimse.policy import UPS_CLASSES, VERIFICATION, answers_to, may_use, rejection_of
@@ -127,7 +127,7 @@ class Acceptor:
     def _read_request(self) -> AssociationRequest:
         kind, length = self._link.read_pdu_header()
         if kind != PduType.ASSOCIATE_RQ:
-            raise ProtocolError(AbortReason.UNEXPECTED_PDU, f"expected A-ASSOCIATE-RQ, found PDU type {kind:#04x}")
+            raise unexpected("A-ASSOCIATE-RQ", kind)
         if length > _LONGEST_REQUEST:
             raise ProtocolError(AbortReason.INVALID_PARAMETER, f"A-ASSOCIATE-RQ of {length} bytes")
         payload = b"".join(self._link.read_chunks(length))

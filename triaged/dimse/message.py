@@ -82,13 +82,17 @@ class Message:
         return length - 2, context_id, control
 
     def _begin_pdu(self, kind: int, length: int) -> None:
-        if kind == PduType.ABORT:
-            raise Aborted
         if kind != PduType.P_DATA:
-            known = kind in set(PduType)
-            reason = AbortReason.UNEXPECTED_PDU if known else AbortReason.UNRECOGNIZED_PDU
-            raise ProtocolError(reason, f"expected P-DATA, found PDU type {kind:#04x}")
+            raise unexpected("P-DATA", kind)
         self._left = length
+
+
+def unexpected(expected: str, kind: int) -> Exception:
+    """Return what a PDU of this type means where another was expected (PS3.8 table 9-10): its abort, or our own."""
+    if kind == PduType.ABORT:
+        return Aborted()
+    reason = AbortReason.UNEXPECTED_PDU if kind in set(PduType) else AbortReason.UNRECOGNIZED_PDU
+    return ProtocolError(reason, f"expected {expected}, found PDU type {kind:#04x}")
 
 
 def joined(pieces: Iterator[bytes], *, at_most: int) -> bytes | None:

@@ -34,11 +34,14 @@ _SERVICE_PROVIDER = 2
 
 
 class PduType(IntEnum):
-    """Types of PDU that an acceptor may receive."""
+    """Types of PDU (PS3.8 section 9.3.1); an acceptor may be sent an answer only by mistake."""
 
     ASSOCIATE_RQ = 0x01
+    ASSOCIATE_AC = 0x02
+    ASSOCIATE_RJ = 0x03
     P_DATA = 0x04
     RELEASE_RQ = 0x05
+    RELEASE_RP = 0x06
     ABORT = 0x07
 
 
