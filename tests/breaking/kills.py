@@ -2,28 +2,30 @@
 
 A hospital sends to a whole daemon on SQLite or PostgreSQL, which delivers to a real Orthanc. Each role, all roles, the
 supervisor alone, everything at once, or a backend of PostgreSQL gets SIGKILL; after each, the senders' ledger is
-compared with rows, files and list. `--peer orthanc` does the same to an Orthanc that receives, for comparison.
+compared with rows, files and list. In the end `triaged fsck` repairs what was left, and all agrees. `--peer orthanc`
+does the same to an Orthanc that receives, for comparison.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import random
 import shutil
-import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tests.breaking.hospital import Hospital
+from tests.breaking.killer import LONGEST_STEP_S, Killer, sigkill
 from tests.breaking.plain_store import plain_store
-from tests.breaking.postgres_server import PostgresServer, postgres_server
+from tests.breaking.postgres_server import postgres_server
 from tests.breaking.promises import Watch
 from tests.breaking.senders import Address
 from tests.breaking.small_scans import SETTINGS
@@ -31,19 +33,11 @@ from tests.breaking.trial import Trial, run_alone
 from tests.ports import free_port
 from tests.programs import Daemon, Orthanc, get_json, new_daemon
 
-ROLES = ("receiver", "worker", "courier", "clock", "web")
-WEIGHTS = {
-    "receiver": 5, "worker": 5, "courier": 4, "clock": 2, "web": 2,
-    "all roles": 2, "supervisor": 2, "everything": 2, "backend": 4,
-}  # fmt: skip
-"""How often each is killed."""
 PAUSE_S = (0.0, 1.2)
 WAITS_FOR_ANSWER = 0.6
 """The share of kills after which the daemon may start in peace; after the others it may be killed while it starts."""
 MOST_WAITING = 12
 """Studies that may wait for their result; the hospital pauses while there are more."""
-_HEALED_S = 120.0
-"""How long a step may take before the trial gives up; a machine that does much else is slow to start processes."""
 
 
 def kills(trial: Trial, folder: Path, database: str, most: int) -> None:
@@ -68,85 +62,15 @@ def kills(trial: Trial, folder: Path, database: str, most: int) -> None:
             compare(trial, daemon, hospital, watch)
             if trial.random.random() < WAITS_FOR_ANSWER:
                 killer.wait_until_it_answers()
+            if not (number + 1) % 10:
+                sent, seen = len(hospital.ledger.everything()), len(hospital.ledger.study_uids())
+                trial.say(f"{number + 1} kills, {sent} instances of {seen} studies acknowledged")
         killer.wait_until_it_answers()
-        hospital.finish(within_s=_HEALED_S)
+        hospital.finish(within_s=LONGEST_STEP_S)
         settle(trial, daemon, hospital, watch)
         watch.once_at_destination(pacs)
-
-
-@dataclass(slots=True)
-class Killer:
-    """Chooses who dies, and sees that it comes back."""
-
-    trial: Trial
-    daemon: Daemon
-    server: PostgresServer | None
-    """Whose backends may be killed; none with SQLite."""
-
-    def kill_one(self) -> None:
-        """Kill one that runs now, perhaps while it starts; start the daemon again where nobody else does."""
-        running = self._running()
-        possible = {name: weight for name, weight in WEIGHTS.items() if self._is_possible(name, set(running.values()))}
-        (target,) = self.trial.random.choices(list(possible), weights=list(possible.values()))
-        if target == "backend":
-            self._kill_backend()
-        elif target in ("supervisor", "everything"):
-            self._kill_supervisor(list(running) if target == "everything" else [])
-        else:
-            for pid in (pid for pid, role in running.items() if target in (role, "all roles")):
-                _sigkill(pid)
-        self.trial.count("kills")
-        self.trial.count(f"kills of {target}")
-
-    def _running(self) -> dict[int, str]:
-        """Return the roles once there are any; a daemon that ended at once is started again."""
-        deadline = time.monotonic() + _HEALED_S
-        while not (running := self.daemon.role_pids()):
-            self.keep_up()
-            if time.monotonic() > deadline:
-                raise AssertionError(f"expected roles to run within {_HEALED_S} s\n{self.daemon.tail()}")
-            time.sleep(0.1)
-        return running
-
-    def keep_up(self) -> None:
-        """Start the daemon again, as a service manager does, where it ended by itself."""
-        assert self.daemon.process is not None
-        if self.daemon.process.poll() is not None:
-            self.trial.count("starts that ended at once, tried again")
-            time.sleep(1)
-            self.daemon.launch()
-
-    def _is_possible(self, target: str, running: set[str]) -> bool:
-        if target == "backend":
-            return self.server is not None
-        return target not in ROLES or target in running  # one that died a moment ago rests before it starts again
-
-    def _kill_backend(self) -> None:
-        """Kill one process of PostgreSQL, which ends them all and recovers."""
-        if self.server is not None and (pids := self.server.backend_pids()):
-            _sigkill(self.trial.random.choice(pids))
-
-    def wait_until_it_answers(self) -> None:
-        """Wait until the daemon receives and shows again, as it must by itself."""
-        started = time.monotonic()
-        while not self._answers():
-            if time.monotonic() > started + _HEALED_S:
-                self.trial.expect(False, f"expected an answer within {_HEALED_S} s\n{self.daemon.tail()}")
-                break
-            time.sleep(0.2)
-        self.trial.highest("longest time until it answered again, s", round(time.monotonic() - started, 1))
-
-    def _answers(self) -> bool:
-        self.keep_up()
-        return self.daemon.answers()
-
-    def _kill_supervisor(self, with_roles: list[int]) -> None:
-        """Kill the supervisor, with its roles or alone, and start the daemon again as a service manager does."""
-        assert self.daemon.process is not None
-        for pid in (self.daemon.process.pid, *with_roles):
-            _sigkill(pid)
-        self.daemon.process.wait()
-        self.daemon.launch()
+        daemon.stop()
+        spool_and_database_agree(trial, daemon)
 
 
 def compare(trial: Trial, daemon: Daemon, hospital: Hospital, watch: Watch) -> None:
@@ -167,7 +91,7 @@ def compare(trial: Trial, daemon: Daemon, hospital: Hospital, watch: Watch) -> N
 def settle(trial: Trial, daemon: Daemon, hospital: Hospital, watch: Watch) -> None:
     """Wait until nothing is left to do, which must come by itself, and compare everything."""
     started = time.monotonic()
-    within_s = 3 * _HEALED_S
+    within_s = 3 * LONGEST_STEP_S
 
     def is_settled() -> bool:
         listed = {entry["study_instance_uid"]: entry["state"] for entry in whole_list(daemon) or ()}
@@ -191,6 +115,27 @@ def settle(trial: Trial, daemon: Daemon, hospital: Hospital, watch: Watch) -> No
     trial.note("half files that a kill left", len(unfinished_files))
 
 
+def spool_and_database_agree(trial: Trial, daemon: Daemon) -> None:
+    """Let `triaged fsck` find and repair what kills left, as if it were hours old: then all has to agree."""
+    before = _fsck(daemon)["files"]
+    for kind, found in Counter(str(each["fault"]) for each in before).items():
+        trial.note(f"left by kills: {kind}", found)
+    hours_ago = time.time() - 2 * 3600
+    for path in (daemon.folder / "var/spool").rglob("*"):
+        if path.is_file():
+            os.utime(path, (hours_ago, hours_ago))
+    _fsck(daemon, "--repair", "adopt", "--repair", "remove")
+    left = _fsck(daemon, "--digests")["files"]
+    trial.expect(not left, f"expected spool and database to agree after a repair, found {len(left)}: {left[:3]}")
+
+
+def _fsck(daemon: Daemon, *options: str) -> Any:
+    command = [sys.executable, "-m", "triaged.cli", "fsck", "--json", "--older-than-s", "0", *options]
+    ended = subprocess.run([*command, "--config", str(daemon.config)], capture_output=True, text=True, timeout=300)
+    assert ended.returncode in (0, 1), ended.stderr[-2000:]
+    return json.loads(ended.stdout)
+
+
 def whole_list(daemon: Daemon) -> list[dict[str, Any]] | None:
     """Return every entry of the list, page by page; None while the web does not answer."""
     entries: list[dict[str, Any]] = []
@@ -205,7 +150,7 @@ def whole_list(daemon: Daemon) -> list[dict[str, Any]] | None:
 
 def _patiently(look: Callable[[], Any]) -> Any:
     """Return what `look` gives once the database answers it."""
-    deadline = time.monotonic() + _HEALED_S
+    deadline = time.monotonic() + LONGEST_STEP_S
     while True:
         try:
             return look()
@@ -215,13 +160,6 @@ def _patiently(look: Callable[[], Any]) -> Any:
             time.sleep(0.2)
 
 
-def _sigkill(pid: int) -> None:
-    try:
-        os.kill(pid, signal.SIGKILL)
-    except ProcessLookupError:
-        return
-
-
 def stopped(daemon: Daemon) -> None:
     """Stop a daemon that runs; kill one that does not end."""
     if daemon.process is not None and daemon.process.poll() is None:
@@ -229,7 +167,7 @@ def stopped(daemon: Daemon) -> None:
             daemon.stop()
         except subprocess.TimeoutExpired:
             for pid in (*daemon.role_pids(), daemon.process.pid):
-                _sigkill(pid)
+                sigkill(pid)
             raise
 
 

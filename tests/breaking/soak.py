@@ -23,7 +23,8 @@ from random import Random
 from typing import Any
 
 from tests.breaking.hospital import Hospital
-from tests.breaking.kills import ROLES, compare, settle, stopped
+from tests.breaking.killer import ROLES
+from tests.breaking.kills import compare, settle, stopped
 from tests.breaking.neighbour_scps import Hook, Neighbour, refusing
 from tests.breaking.plain_store import PlainStore, plain_store
 from tests.breaking.promises import Watch

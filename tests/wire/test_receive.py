@@ -399,7 +399,6 @@ def test_an_answer_where_none_was_asked_for_is_an_unexpected_pdu(ours: Ours) -> 
         assert peer.read_pdu()[-2:] == bytes((2, 2))  # by the service provider: unexpected PDU (PS3.8 table 9-26)
 
 
-
 @pytest.mark.parametrize(
     "pdu",
     [
