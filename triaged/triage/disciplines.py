@@ -105,9 +105,9 @@ def due_again(precedence: Precedence, ready_at: datetime, options: TriageOptions
 
 
 def head_start(precedence: Precedence, ready_at: datetime, study_uid: StudyUID) -> str:
-    """Return the key by effective arrival (ordering specification, section 2.3.3); it needs no clock.
+    """Return the key by the minute of effective arrival, then by class (ordering specification, section 2.3.3).
 
-    Nobody is overtaken by a study that came later than the longest head start, so nobody starves.
+    It needs no clock. Nobody is overtaken by a study that came later than the longest head start, so nobody starves.
     """
     effective = effective_at(precedence, ready_at)
     trend, first, second = precedence.tie_ranks
