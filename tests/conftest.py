@@ -35,7 +35,7 @@ SPEED = {
     "breaking": "breaking",
     "browser": "browser",
     **dict.fromkeys(
-        ("cli", "exams", "flow", "golden", "house", "lab", "real", "results", "store/tables", "web", "wire"),
+        ("cli", "daemon", "exams", "flow", "golden", "house", "lab", "real", "results", "store/tables", "web", "wire"),
         "slow",
     ),
 }

@@ -14,6 +14,8 @@ import pytest
 from triaged.dimse.link import Dismissed, Link, Patience, PeerGone
 from triaged.dimse.stream import Stream
 
+pytestmark = pytest.mark.slow  # it waits for peers
+
 
 @contextmanager
 def linked(patience: Patience) -> Iterator[tuple[Link, socket.socket]]:
