@@ -17,6 +17,7 @@ from fastapi.testclient import TestClient
 from tests.web.scene import Scene
 from triaged.errors import TryLater
 from triaged.spool.files import Spool
+from triaged.store.studies.inventory import Inventory
 from triaged.store.tables.database import Database
 from triaged.study.kinds import ObjectKind
 from triaged.study.pulse import Pulse, Seen
@@ -178,6 +179,16 @@ def test_what_was_given_up_or_refused_is_a_warning(filled: Scene) -> None:
     filled.settle(ObjectKind.SC, lambda item: filled.outbox.dead(item, error="away", now=filled.now))
     with _asking(filled, _around()) as ask:
         assert "2 result objects or notifications were given up: see the status page" in ask("/health")[1]["warnings"]
+
+
+def test_files_that_the_search_found_missing_are_a_warning_until_they_are_back(filled: Scene) -> None:
+    inventory = Inventory(filled.database)
+    inventory.record_missing("1.2.3", {"1.2.3/a.dcm": "missing", "1.2.3/b.dcm": "missing"}, now=filled.now)
+    with _asking(filled, _around()) as ask:
+        assert ask("/health")[1]["warnings"] == ["files are missing in the spool: 2, named by `triaged fsck`"]
+    inventory.record_missing("1.2.3", {}, now=filled.now)
+    with _asking(filled, _around()) as ask:
+        assert ask("/health")[1]["warnings"] == []
 
 
 def test_a_rejected_configuration_is_a_warning_that_shows_no_value_and_the_status_page_has_all(filled: Scene) -> None:

@@ -28,6 +28,7 @@ from triaged.store.listing.policies import Policies
 from triaged.store.listing.worklist import Worklist
 from triaged.store.people.accounts import Accounts
 from triaged.store.studies.history import History
+from triaged.store.studies.inventory import Inventory
 from triaged.store.studies.publications import Publications
 from triaged.store.tables.database import Database
 from triaged.web import actions, api, health, pages, signin, slices, workitems
@@ -96,7 +97,7 @@ def create_app(
 
 
 def _health(database: Database, spool: Spool, around: Surroundings, clock: Callable[[], datetime]) -> health.Health:
-    worklist, policies = Worklist(database), Policies(database)
+    worklist, policies, inventory = Worklist(database), Policies(database), Inventory(database)
     leaving = Outbox(database), Notifications(database)
 
     def database_answers() -> list[str]:
@@ -109,7 +110,7 @@ def _health(database: Database, spool: Spool, around: Surroundings, clock: Calla
         return []
 
     def waiting() -> list[str]:
-        return what_waits(*leaving, policies, now=clock())
+        return what_waits(*leaving, policies, inventory, now=clock())
 
     return health.Health(database=database_answers, spool=spool_takes, waiting=waiting, surroundings=around)
 

@@ -12,6 +12,7 @@ from triaged.store.couriers.outbox import Outbox
 from triaged.store.couriers.peers import Peers
 from triaged.store.listing.policies import Policies
 from triaged.store.studies.history import History
+from triaged.store.studies.inventory import Inventory
 from triaged.study.records import DeliveryState
 from triaged.web.destinations import Accepts, accepts
 
@@ -58,9 +59,13 @@ def overview(history: History, outbox: Outbox, pushes: Notifications, peers: Pee
     }
 
 
-def what_waits(outbox: Outbox, pushes: Notifications, policies: Policies, *, now: datetime) -> list[str]:
-    """Return in words, without a patient, what does not arrive and what waits for long; nothing where all is well."""
+def what_waits(
+    outbox: Outbox, pushes: Notifications, policies: Policies, inventory: Inventory, *, now: datetime
+) -> list[str]:
+    """Return in words, without a patient, what does not arrive, waits for long or is lost; nothing if all is well."""
     found = []
+    if lost := inventory.missing():
+        found.append(f"files are missing in the spool: {lost}, named by `triaged fsck`")
     for name, number in sorted({**outbox.not_arriving(), **pushes.not_arriving()}.items()):
         found.append(f"{name} is unreachable or refuses for now: {number} wait for another attempt")
     overall = [*outbox.counts().values(), *pushes.counts().values()]
