@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from datetime import timedelta
 
 import structlog
@@ -25,6 +26,7 @@ from triaged.store.studies.reception import Reception
 log = structlog.get_logger()
 
 _SWEEP_AFTER = timedelta(hours=1)
+_KNOWN_FOR = timedelta(days=7)
 _WARN_EVERY_S = 24 * 3600.0
 _ACCEPT_S = 30.0
 """How long the loop that accepts associations may take for a round; it waits for the store where that is slow."""
@@ -36,7 +38,7 @@ def receive(rooms: Rooms, name: str, stop: threading.Event, progress: Progress) 
     with skip_if_unreachable():  # who sends meanwhile is told to come again
         rooms.spool.sweep_parts(older_than=clock() - _SWEEP_AFTER)
     Reception(rooms.database).close_orphans(name, now=clock())
-    receiver = _receiver(rooms, name, progress)
+    receiver = _receiver(rooms, name, progress, _known_senders(rooms))
     port = receiver.start()
     dicom = rooms.config.dicom
     progress.serving()
@@ -47,8 +49,17 @@ def receive(rooms: Rooms, name: str, stop: threading.Event, progress: Progress) 
     receiver.stop()
 
 
-def _receiver(rooms: Rooms, name: str, progress: Progress) -> Receiver:
+def _known_senders(rooms: Rooms) -> frozenset[tuple[str, str]]:
+    """Return who is known from before this process started; nobody where the store is unreachable."""
+    with skip_if_unreachable():
+        return Reception(rooms.database).known_senders(since=clock() - _KNOWN_FOR)
+    return frozenset()
+
+
+def _receiver(rooms: Rooms, name: str, progress: Progress, known: frozenset[tuple[str, str]]) -> Receiver:
     dicom = rooms.config.dicom
+    options = dicom.options()
+    options = replace(options, expected=(*options.expected, *sorted(known)))
     ledgers = Reception(rooms.database), Arrivals(rooms.database)
     intake = Intake(
         *ledgers,
@@ -63,4 +74,4 @@ def _receiver(rooms: Rooms, name: str, progress: Progress) -> Receiver:
     provider = CommitmentService(*answering, rooms.spool, find_peer=dicom.peer, options=asking)
     worklist = WorklistQuery(Worklist(rooms.database))
     accepting = progress.watch("accepting associations", _ACCEPT_S)
-    return Receiver(dicom.options(), intake, clock=clock, commitment=provider, worklist=worklist, getting_on=accepting)
+    return Receiver(options, intake, clock=clock, commitment=provider, worklist=worklist, getting_on=accepting)
