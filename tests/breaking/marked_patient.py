@@ -14,7 +14,8 @@ from typing import Any
 
 import pydicom
 from pydicom import Dataset
-from pydicom.dataelem import DataElement
+from pydicom.dataelem import DataElement, RawDataElement
+from pydicom.tag import Tag
 from pynetdicom import evt
 from pynetdicom.ae import ApplicationEntity
 from pynetdicom.presentation import AllStoragePresentationContexts
@@ -48,6 +49,13 @@ _TEXTS = {
     "RequestedProcedureDescription": f"{MARK}Requested",
     "BodyPartExamined": "CHEST",
 }
+_ODD = {
+    "PatientBirthDate": "DA", "StudyDate": "DA", "StudyTime": "TM", "AcquisitionDateTime": "DT", "PatientAge": "AS",
+    "PatientWeight": "DS", "PatientSize": "DS", "PatientSex": "CS", "InstanceNumber": "IS", "SeriesNumber": "IS",
+    "KVP": "DS", "BodyPartExamined": "CS", "FrameOfReferenceUID": "UI", "SliceThickness": "DS", "ImageType": "CS",
+    "ConvolutionKernel": "SH", "TimezoneOffsetFromUTC": "SH", "PatientBirthTime": "TM", "SoftwareVersions": "LO",
+}  # fmt: skip
+"""Attributes in which a sender may write what is no value of its representation."""
 _BIRTH_DATE = "19070213"
 _CHARACTER_SETS = ("ISO_IR 100", "ISO_IR 192", ["", "ISO 2022 IR 87"])
 _JAPANESE = f"{MARK}Yamada^Tarou=山田^太郎"
@@ -81,6 +89,10 @@ def marked_study(folder: Path) -> Iterator[tuple[str, Sequence[Path]]]:
     yield "not CT", elsewhere
     conflicting = _written(folder / "again", 700, "ISO_IR 100", "A")
     yield "conflict", conflicting[:3]
+    odd = _written(folder, 713, "ISO_IR 192")
+    for path in odd:
+        _made_odd(path)
+    yield "values that are none", odd
     nameless = _written(folder, 712, "ISO_IR 100")[:2]
     for path in nameless:
         _changed(path, StudyInstanceUID="")
@@ -104,6 +116,15 @@ def _written(folder: Path, number: int, character_set: Any, triage_class: str = 
     return [each.path for each in study.instances]
 
 
+def _made_odd(path: Path) -> None:
+    """Write the mark where a date, a number, a code or a UID belongs."""
+    dataset = pydicom.dcmread(path)
+    for keyword, vr in _ODD.items():
+        tag, content = Tag(keyword), f"{MARK}Odd ".encode()
+        dataset[tag] = RawDataElement(tag, vr, len(content), content, 0, False, True)
+    dataset.save_as(path)
+
+
 def _changed(path: Path, **attributes: Any) -> None:
     dataset = pydicom.dcmread(path)
     for keyword, value in attributes.items():
@@ -111,17 +132,25 @@ def _changed(path: Path, **attributes: Any) -> None:
     dataset.save_as(path)
 
 
-def send(port: int, paths: Sequence[Path]) -> int:
-    """Send files as they are; return how many."""
+def one_more_study(folder: Path, number: int) -> list[Path]:
+    """Write one more readable study of the patient."""
+    return _written(folder, number, _CHARACTER_SETS[number % len(_CHARACTER_SETS)])
+
+
+def send(port: int, paths: Sequence[Path]) -> list[int]:
+    """Send files as they are; return the status that each got, 0xFFFF where there was no answer."""
     entity = ApplicationEntity("MODALITY")
     entity.add_requested_context(CT_IMAGE, EXPLICIT)
     entity.add_requested_context("1.2.840.10008.5.1.4.1.1.4", EXPLICIT)
     association = entity.associate("127.0.0.1", port, ae_title="TRIAGED")
     assert association.is_established
+    statuses = []
     for path in paths:
-        association.send_c_store(path)
+        if not association.is_established:
+            break
+        statuses.append(int(association.send_c_store(path).get("Status", 0xFFFF)))
     association.release()
-    return len(paths)
+    return statuses + [0xFFFF] * (len(paths) - len(statuses))
 
 
 @dataclass

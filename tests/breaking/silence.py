@@ -1,136 +1,147 @@
-"""Looks over the shoulder: `python -m tests.breaking.silence --seed 7 --minutes 5`.
+"""Looks over the shoulder: `python -m tests.breaking.silence --seed 7 --minutes 5 --database postgresql`.
 
 One patient with a mark in every attribute, in several character sets, goes every way through a whole daemon that logs
 at DEBUG: analysed, unreadable, put into quarantine, in conflict; delivered, refused by peers that quote what they got;
-looked for by people and by strangers; and a worker is killed meanwhile. Then no mark may be anywhere but
-where patients belong: in the database, in files of the spool, in messages to subscribers and destinations, and on pages
-for people who are signed in. So it is looked for in the log, in what
-commands print, in names of files, in the temporary folder and the home, in environment and command line of every
-process, and in answers to strangers.
+looked for by people and by strangers, through HTTP and by C-FIND; roles are killed meanwhile; PostgreSQL's driver
+quotes the rows that broke a constraint; files lose their rows and `triaged fsck` adopts them. Then no mark may be
+anywhere but where patients belong: in the database, in files of the spool, in messages to subscribers and destinations,
+and on pages for people who are signed in. So it is looked for in the log, in what commands print, in names of files, in
+the temporary folder and the home, in environment and command line of every process, and in answers to strangers.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import shutil
+import signal
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.parse
-import urllib.request
-from collections.abc import Iterator
-from contextlib import ExitStack
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.breaking.marked_patient import MARK, RefusingStore, marked_study, marks, send
+from tests.breaking.driver_errors import CONSTRAINTS, UNIQUE_NUMBERS, Constraint, in_force, kill_a_backend
+from tests.breaking.kills import destination, section, stopped
+from tests.breaking.marked_patient import MARK, RefusingStore, marked_study, one_more_study, send
 from tests.breaking.person import Person
+from tests.breaking.postgres_server import PostgresServer, postgres_server
+from tests.breaking.rows_lost import lose_rows
+from tests.breaking.shoulder import Shoulder, environment
+from tests.breaking.strangers import search_as_strangers
 from tests.breaking.trial import Trial, run_alone
-from tests.programs import Daemon, new_daemon
+from tests.breaking.worklist_askers import asked, identifiers
+from tests.programs import Daemon, Orthanc, new_daemon
 from tests.wire.receivers import HttpServer, MllpServer, acknowledged, http, mllp
 
-ALLOWED = ("spool", "triaged.db", "triaged.db-wal", "triaged.db-shm", "sent")
-"""What below the daemon's folder may contain a mark: the spool's files, the database, and what is sent to it here."""
-_STRANGE_PATHS = (
-    "/{0}", "/?q={0}", "/studies/{0}", "/studies/{0}/pictures/{0}.png", "/api/worklist/{0}", "/api/studies/{0}/slices",
-    "/api/workitems?PatientName={0}", "/api/workitems?{0}=1", "/api/workitems?PatientID={0}&limit={0}", "/static/{0}",
-    "/api/worklist?limit={0}", "/sign-in?next=/{0}", "/?page={0}", "/?class={0}&state={0}&order={0}",
-)  # fmt: skip
+_VIEWER = "VIEWER"
+"""The only title that may ask for the worklist."""
+_ENDED = ("TRIAGED", "OUT_OF_SCOPE", "FAILED")
+_MOST_ROUNDS = 40
+"""Studies of more rounds would be more than the list's first page."""
 
 
-@dataclass(slots=True)
-class Shoulder:
-    """Everything that others see of the daemon, and whether a mark is in it."""
+@dataclass(frozen=True, slots=True)
+class Ways:
+    """How far the patient goes."""
 
-    trial: Trial
-    daemon: Daemon
-    folder: Path
-    seen: set[bytes] = field(default_factory=set)
-
-    def look(self, what: str, content: bytes) -> None:
-        """Look for every mark in something."""
-        self.trial.count("bytes looked at", len(content))
-        for name, mark in marks():
-            self.trial.expect(mark not in content, f"{what}: expected no mark, found that of {name}")
-
-    def look_at_processes(self) -> None:
-        """Look at environment and command line of the daemon and its roles."""
-        assert self.daemon.process is not None
-        for pid in [self.daemon.process.pid, *_children(self.daemon.process.pid)]:
-            for part in ("environ", "cmdline", "comm"):
-                try:
-                    content = Path(f"/proc/{pid}/{part}").read_bytes()
-                except OSError:
-                    continue
-                self.look(f"/proc/*/{part}", content)
-                self.trial.count("parts of processes")
-
-    def look_at_files(self) -> None:
-        """Look at the name of every file, and at the content of those that are not for patients."""
-        for path in sorted(self.folder.rglob("*")):
-            relative = path.relative_to(self.folder)
-            if "sent" in relative.parts:
-                continue
-            self.look("a file's name", os.fsencode(relative))
-            self.trial.count("files")
-            is_allowed = any(part in ALLOWED for part in relative.parts)
-            if path.is_file() and not is_allowed:
-                self.look(f"the file {relative}", path.read_bytes())
-
-    def look_at_command(self, *arguments: str) -> None:
-        """Look at what a command prints."""
-        command = [sys.executable, "-m", "triaged.cli", *arguments, "--config", str(self.daemon.config)]
-        ended = subprocess.run(command, capture_output=True, timeout=120, env=_environment(self.folder))
-        self.look(f"triaged {' '.join(arguments)}", ended.stdout + ended.stderr)
+    constraints: Sequence[Constraint]
+    """What the driver of PostgreSQL quotes a row for."""
+    commands: Sequence[tuple[str, ...]]
+    is_orthanc_asked: bool
 
 
-def silence(trial: Trial, folder: Path) -> None:
-    """Send the marked patient every way, and look for the marks."""
+EVERY_WAY = Ways(CONSTRAINTS, (("check",), ("status",), ("status", "--json"), ("health",)), True)
+TELLING_WAYS = Ways(CONSTRAINTS[:1], (("check",), ("health",)), False)
+"""Those in which something was found before, or that touch most."""
+
+
+def silence(trial: Trial, folder: Path, database: str = "sqlite", ways: Ways = EVERY_WAY) -> None:
+    """Send the marked patient these ways, and look for the marks."""
     with ExitStack() as stack:
         store = stack.enter_context(RefusingStore().served())
         ris = stack.enter_context(mllp(MllpServer(lambda message: [acknowledged(message, "AR", _quoted(message))])))
         pager = stack.enter_context(http(HttpServer()))
-        daemon = _daemon(folder, store, ris, pager)
-        _environment_of(daemon, folder, stack)
+        server = stack.enter_context(postgres_server()) if database == "postgresql" else None
+        pacs = stack.enter_context(destination(folder / "pacs")) if _has_orthanc(ways) else None
+        daemon = _daemon(folder, _Around(store, ris, pager, server, pacs))
+        stack.enter_context(_home(folder))
+        stack.callback(stopped, daemon)
         shoulder = Shoulder(trial, daemon, folder)
-        stack.callback(_stop, daemon)
         daemon.start()
-        _user(daemon, folder)
+        _user(daemon)
+        trial.begin()
         person = Person(daemon.web_port, "Looker", "four quiet lungs")
         for kind, study in marked_study(folder / "sent"):
-            trial.count("instances sent", send(daemon.dicom_port, study))
+            trial.count("instances sent", len(send(daemon.dicom_port, study)))
             trial.say(f"sent: {kind}")
-            shoulder.look_at_processes()
-        _search_as_strangers(shoulder)
-        os.kill(daemon.role_pid("worker"), 9)
-        is_on_the_list = _wait(trial, person)
+        search_as_strangers(shoulder)
+        _kill(daemon, "worker")
+        if server is not None:
+            _errors_of_the_driver(shoulder, server, person, ways.constraints)
+        _more_while_time_is_left(shoulder)
+        _wait(trial, person)
+        _ask_by_dicom(shoulder)
+        trial.expect(MARK in person.get_text("/"), "expected the mark on the list of people who are signed in")
         trial.expect(store.received, "expected something at the destination: else nothing was tried there")
         trial.expect(ris.messages, "expected messages to the RIS: else nothing was tried there")
-        trial.expect(is_on_the_list, "expected the mark on the list of people who are signed in")
-        for command in (("check",), ("status",), ("status", "--json")):
+        if pacs is not None:
+            trial.note("objects in Orthanc", len(pacs.instances()))
+            trial.expect(trial.number("objects in Orthanc"), "expected objects in Orthanc, found none")
+        for command in ways.commands:
             shoulder.look_at_command(*command)
         shoulder.look_at_processes()
+        stopped(daemon)
+        _compare_spool_and_database(shoulder)
     shoulder.look_at_files()
     trial.note("lines of the log", len(daemon.log.read_bytes().splitlines()))
 
 
-def _daemon(folder: Path, store: RefusingStore, ris: MllpServer, pager: HttpServer) -> Daemon:
+def _has_orthanc(ways: Ways) -> bool:
+    return ways.is_orthanc_asked and shutil.which("Orthanc", path=f"{os.environ['PATH']}:/usr/sbin") is not None
+
+
+@dataclass(frozen=True, slots=True)
+class _Around:
+    """What is around the daemon: who refuses and quotes, and who takes everything."""
+
+    store: RefusingStore
+    ris: MllpServer
+    pager: HttpServer
+    server: PostgresServer | None
+    pacs: Orthanc | None
+
+
+def _daemon(folder: Path, around: _Around) -> Daemon:
     """Return a daemon whose destinations and subscribers refuse and quote, and one that is not there."""
     gone = {"name": "gone", "ae_title": "GONE", "host": "127.0.0.1", "port": 1, "objects": ["sc", "sr"]}
-    refusing = {"name": "refusing", "ae_title": "REFUSING", "host": "127.0.0.1", "port": store.port}
-    return new_daemon(
+    refusing = {"name": "refusing", "ae_title": "REFUSING", "host": "127.0.0.1", "port": around.store.port}
+    destinations = [gone, {**refusing, "objects": ["sc", "sr", "seg"]}]
+    if around.pacs is not None:
+        destinations.append({**section(around.pacs), "storage_commitment": True})
+    database = {} if around.server is None else {"database": {"url": around.server.url}}
+    daemon = new_daemon(
         folder / "daemon",
+        **database,
         models={"ct": "threshold"},
         access={"mode": "accounts"},
         logging={"level": "DEBUG", "style": "json"},
-        destinations=[gone, {**refusing, "objects": ["sc", "sr", "seg"]}],
+        destinations=destinations,
         pushes=[
-            {"name": "ris", "kind": "hl7", "host": "127.0.0.1", "port": ris.address[1], "tls": False},
-            {"name": "pager", "kind": "webhook", "url": f"http://127.0.0.1:{pager.address[1]}/", "patient": True},
+            {"name": "ris", "kind": "hl7", "host": "127.0.0.1", "port": around.ris.address[1], "tls": False},
+            {
+                "name": "pager",
+                "kind": "webhook",
+                "url": f"http://127.0.0.1:{around.pager.address[1]}/",
+                "patient": True,
+            },
         ],
     )
+    daemon.reconfigure({"dicom": {**daemon.settings["dicom"], "access": {"query": [{"ae_title": _VIEWER}]}}})
+    return daemon
 
 
 def _quoted(message: object) -> str:
@@ -138,28 +149,23 @@ def _quoted(message: object) -> str:
     return f"patient {message.segment('PID')[5]} {message.segment('PID')[3]} is unknown"  # type: ignore[attr-defined]
 
 
-def _environment(folder: Path) -> dict[str, str]:
-    home = folder / "home"
-    home.mkdir(exist_ok=True)
-    return {**os.environ, "HOME": str(home), "TMPDIR": str(home)}
-
-
-def _environment_of(daemon: Daemon, folder: Path, stack: ExitStack) -> None:
+def _home(folder: Path) -> ExitStack:
     """Give the daemon a home and a temporary folder of its own while it is started."""
-    changed = {name: os.environ.get(name) for name in ("HOME", "TMPDIR")}
-    os.environ.update({name: value for name, value in _environment(folder).items() if name in changed})
-
-    def restore() -> None:
-        for name, value in changed.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
-
-    stack.callback(restore)
+    stack, changed = ExitStack(), {name: os.environ.get(name) for name in ("HOME", "TMPDIR")}
+    os.environ.update({name: value for name, value in environment(folder).items() if name in changed})
+    stack.callback(_restore, changed)
+    return stack
 
 
-def _user(daemon: Daemon, folder: Path) -> None:
+def _restore(changed: Mapping[str, str | None]) -> None:
+    for name, value in changed.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value
+
+
+def _user(daemon: Daemon) -> None:
     command = [sys.executable, "-m", "triaged.cli", "user", "add", "Looker", "--role", "reader"]
     command += ["--config", str(daemon.config)]
     password = "four quiet lungs\n" * 2
@@ -167,69 +173,115 @@ def _user(daemon: Daemon, folder: Path) -> None:
     assert ended.returncode == 0, ended.stderr
 
 
-def _search_as_strangers(shoulder: Shoulder) -> None:
-    """Ask for the mark without being known, and guess passwords that are it; answers say nothing but what was asked."""
-    base = f"http://127.0.0.1:{shoulder.daemon.web_port}"
-    for template in _STRANGE_PATHS:
-        url = base + template.format(urllib.parse.quote(MARK))
-        for request in (urllib.request.Request(url), urllib.request.Request(url, data=b"name=" + MARK.encode())):
-            status, body = _asked(request)
-            shoulder.trial.count("questions of strangers")
-            shoulder.trial.expect(status < 500, f"{template}: expected no error of ours, found {status}")
-            others = [name for name, mark in marks() if mark in body and mark != MARK.encode()]
-            shoulder.trial.expect(not others, f"{template}: expected nothing of the patient, found {others}")
-    for url in (f"{base}/health", f"{base}/health/live", f"{base}/health/ready", f"{base}/sign-in"):
-        shoulder.look(url, _asked(urllib.request.Request(url))[1])
-    guesser = Person(shoulder.daemon.web_port, MARK, MARK)
-    for _ in range(3):
-        guesser.get_json("/api/worklist")
+def _kill(daemon: Daemon, role: str) -> None:
+    with suppress(ProcessLookupError, StopIteration):  # it rests before it starts again
+        os.kill(daemon.role_pid(role), signal.SIGKILL)
 
 
-def _asked(request: urllib.request.Request) -> tuple[int, bytes]:
-    try:
-        with urllib.request.urlopen(request, timeout=20) as answer:
-            return answer.status, answer.read()
-    except urllib.error.HTTPError as error:
-        return error.code, error.read()
+def _errors_of_the_driver(
+    shoulder: Shoulder, server: PostgresServer, person: Person, constraints: Sequence[Constraint]
+) -> None:
+    """Let the driver raise errors that quote the patient's row in each role, and kill backends meanwhile."""
+    trial, daemon = shoulder.trial, shoulder.daemon
+    sent = shoulder.folder / "sent"
+    for number, constraint in enumerate(constraints):
+        before = daemon.log.read_text().count(constraint.raises)
+        numbers = UNIQUE_NUMBERS if constraint.raises == "UniqueViolation" else (720 + number,)
+        studies = [one_more_study(sent, each) for each in numbers]
+        with in_force(server, constraint):
+            statuses = [status for study in studies for status in send(daemon.dicom_port, study)]
+            refused = sum(status != 0 for status in statuses)
+            trial.count("instances refused over errors of the driver", refused)
+            trial.expect(refused, f"{constraint.name}: expected refusals while it was in force")
+            for entry in person.get_json("/api/worklist") or ():
+                person.post(f"/studies/{entry['study_instance_uid']}/actions", kind="READING")
+        found = daemon.log.read_text().count(constraint.raises) - before
+        trial.count("errors of the driver in the log", found)
+        trial.expect(found, f"{constraint.name}: expected {constraint.raises} in the log: else nothing was tried")
+        kill_a_backend(server)
+        trial.count("backends killed")
+        for study in studies:
+            trial.count("instances sent", _until_taken(daemon, study))
+        trial.say(f"errors of the driver: {constraint.name}")
 
 
-def _wait(trial: Trial, person: Person) -> bool:
-    """Wait until every study has ended, and time is over; return whether the list names the patient, as it should."""
-    deadline = time.monotonic() + max(trial.left_s, 60)
+def _until_taken(daemon: Daemon, study: list[Path]) -> int:
+    """Send a study until every instance is acknowledged, as a modality does."""
+    deadline = time.monotonic() + 60
+    while any(send(daemon.dicom_port, study)):
+        assert time.monotonic() < deadline, daemon.tail()
+        time.sleep(0.5)
+    return len(study)
+
+
+def _more_while_time_is_left(shoulder: Shoulder) -> None:
+    """Send one study after the other and kill a role at each, while time is left."""
+    trial, daemon = shoulder.trial, shoulder.daemon
+    for number in range(_MOST_ROUNDS):
+        if not trial.left_s:
+            return
+        study = one_more_study(shoulder.folder / "sent", 800 + number)
+        trial.count("instances sent", _until_taken(daemon, study))
+        role = trial.random.choice(("worker", "courier", "clock", "web"))
+        _kill(daemon, role)
+        trial.count("roles killed")
+        shoulder.look_at_processes()
+        time.sleep(min(trial.left_s, trial.random.uniform(1, 4)))
+
+
+def _ask_by_dicom(shoulder: Shoulder) -> None:
+    """Ask for the worklist by C-FIND: as a stranger, who gets nothing, and as who may, who gets the patient."""
+    trial, port = shoulder.trial, shoulder.daemon.dicom_port
+    found: list[Any] = []
+    for identifier in identifiers(MARK):
+        answer = asked(port, _VIEWER, identifier)
+        trial.count("queries")
+        trial.expect(answer is not None, "expected an answer for who may ask")
+        found += [] if answer is None else answer[1]
+        trial.expect(asked(port, "STRANGER", identifier) is None, "expected a stranger not to be let ask")
+    trial.note("steps found by who may ask", len(found))
+    is_named = any(str(step.get("PatientName", "")).startswith(MARK) for step in found)
+    trial.expect(is_named, "expected the patient for who may ask: else nothing was tried")
+
+
+def _compare_spool_and_database(shoulder: Shoulder) -> None:
+    """Let files lose their rows, and look at what `triaged fsck` says of them and does."""
+    lost = lose_rows(shoulder.daemon)
+    shoulder.trial.note("rows taken from their files", lost)
+    young = ("--older-than-s", "0")
+    found = shoulder.look_at_command("fsck", *young)
+    shoulder.trial.expect(found == 1, f"fsck: expected 1 for {lost} files without rows, found {found}")
+    shoulder.look_at_command("fsck", "--repair", "adopt", *young)
+    left = shoulder.look_at_command("fsck", "--digests", "--json", *young)
+    shoulder.trial.expect(left == 0, f"fsck: expected spool and database to agree after adopting, found {left}")
+
+
+def _wait(trial: Trial, person: Person) -> None:
+    """Wait until every study on the list has ended."""
+    deadline = time.monotonic() + 120
     listed: list[dict[str, Any]] = []
     while time.monotonic() < deadline:
         listed = person.get_json("/api/worklist") or listed  # None where this machine is too busy to answer in time
-        ended = [each for each in listed if each["state"] in ("TRIAGED", "OUT_OF_SCOPE", "FAILED")]
-        if listed and len(ended) == len(listed) and not trial.left_s:
+        if listed and all(each["state"] in _ENDED for each in listed):
             break
-        time.sleep(0.5)
+        time.sleep(0.3)
+    unfinished = [each["study_instance_uid"] for each in listed if each["state"] not in _ENDED]
     trial.note("studies on the list", len(listed))
-    trial.note("studies ended", len(ended))
-    return MARK in person.get_text("/")
+    trial.expect(listed and not unfinished, f"expected every study to end, found {len(unfinished)} that did not")
 
 
-def _children(pid: int) -> Iterator[int]:
-    try:
-        text = Path(f"/proc/{pid}/task/{pid}/children").read_text()
-    except OSError:
-        return
-    for child in map(int, text.split()):
-        yield child
-        yield from _children(child)
-
-
-def _stop(daemon: Daemon) -> None:
-    if daemon.process is not None and daemon.process.poll() is None:
-        daemon.stop()
+def _options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--database", choices=("sqlite", "postgresql"), default="sqlite")
 
 
 def main() -> int:
     """Look over the shoulder from the command line."""
 
-    def looked(trial: Trial, folder: Path, _: argparse.Namespace) -> None:
-        silence(trial, folder)
+    def looked(trial: Trial, folder: Path, options: argparse.Namespace) -> None:
+        trial.note("database", options.database)
+        silence(trial, folder, options.database)
 
-    return run_alone("silence", looked, minutes=2)
+    return run_alone("silence", looked, minutes=2, more_options=_options)
 
 
 if __name__ == "__main__":

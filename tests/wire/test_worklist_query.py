@@ -18,6 +18,7 @@ from pynetdicom.association import Association
 from pynetdicom.dimse_messages import C_CANCEL_RQ, C_FIND_RQ
 from pynetdicom.dimse_primitives import C_CANCEL, C_FIND
 
+from tests.breaking.worklist_askers import asked, identifiers
 from tests.store.making import PATIENT, Studies, admit, instance, ranking, study_uid
 from tests.wire.peers import CT_IMAGE, EXPLICIT, IMPLICIT, Ours, RawPeer, p_data, receiving
 from triaged.dicom.matching import Query
@@ -285,3 +286,11 @@ def test_no_name_is_logged(filled: tuple[Ours, list[str]]) -> None:
     assert any(line["event"] == "query answered" for line in logs)
     assert "Roe" not in str(logs)
     assert "P-1" not in str(logs)
+
+
+def test_a_query_that_is_not_understood_is_logged_without_its_words(filled: tuple[Ours, list[str]]) -> None:
+    with structlog.testing.capture_logs() as logs:
+        answers = [asked(filled[0].port, "READER", content) for content in identifiers("Roe^Jane")]
+    assert sum(answer is not None and answer[0] == 0xA900 for answer in answers) >= 3
+    assert any("BytesLengthException" in line.get("why", "") for line in logs)
+    assert "Roe" not in str(logs)

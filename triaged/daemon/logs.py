@@ -4,24 +4,35 @@ from __future__ import annotations
 
 import logging
 import sys
+import threading
+import warnings
+from types import TracebackType
 from typing import Literal, TextIO, cast
 
 import structlog
 
 from triaged.daemon.log_stream import LogStream
 from triaged.daemon.repeated import EventLimit
+from triaged.daemon.tracebacks import traceback_of
+
+_QUOTE_WHAT_THEY_READ = ("pydicom", "pynetdicom", "highdicom")
+"""Libraries that warn of a sender's values in their own words; what becomes of the instance is logged by us."""
+_Raised = tuple[type[BaseException], BaseException, TracebackType | None]
 
 
 def configure_logging(level: str, style: Literal["console", "json"], role: str) -> None:
     """Send every event at or above `level` to standard error, as text for people or as JSON for a log store.
 
-    What others print there, such as tracebacks, goes the same way: no process fails because its log cannot be written.
+    What others print there goes the same way: no process fails because its log cannot be written. Tracebacks, whoever
+    writes them, are without the words of errors that are not ours: those may quote a patient.
     """
     stream = _standard_error()
     renderer: structlog.typing.Processor = (
         structlog.processors.JSONRenderer()
         if style == "json"
-        else structlog.dev.ConsoleRenderer(colors=stream.isatty(), pad_event_to=36)
+        else structlog.dev.ConsoleRenderer(
+            colors=stream.isatty(), pad_event_to=36, exception_formatter=structlog.dev.plain_traceback
+        )
     )
     structlog.configure(
         processors=[
@@ -29,7 +40,7 @@ def configure_logging(level: str, style: Literal["console", "json"], role: str) 
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
+            structlog.processors.ExceptionRenderer(_rendered),
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
@@ -38,7 +49,41 @@ def configure_logging(level: str, style: Literal["console", "json"], role: str) 
     )
     structlog.contextvars.bind_contextvars(role=role)
     logging.getLogger("apscheduler").setLevel(logging.ERROR)  # it warns of every round that a slow one delays
-    logging.basicConfig(level=logging.WARNING, stream=stream, format="%(levelname)s %(name)s %(message)s")
+    logging.basicConfig(level=logging.WARNING, stream=stream)
+    for library in _QUOTE_WHAT_THEY_READ:
+        logging.getLogger(library).setLevel(logging.CRITICAL)
+    if not sys.warnoptions:
+        warnings.simplefilter("ignore")  # warnings are for developers, and quote the same
+    for handler in logging.getLogger().handlers:
+        handler.setFormatter(_WithoutWords("%(levelname)s %(name)s %(message)s"))
+    sys.excepthook = _uncaught
+    threading.excepthook = _uncaught_in_thread
+
+
+class _WithoutWords(logging.Formatter):
+    """Writes lines of libraries; their tracebacks as ours."""
+
+    def formatException(self, ei: object) -> str:  # is logging's
+        """Return a traceback without the words of errors."""
+        return _rendered(cast(_Raised, ei))
+
+
+def _rendered(exc_info: _Raised) -> str:
+    return traceback_of(exc_info[1])
+
+
+def _uncaught(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    if issubclass(kind, KeyboardInterrupt):
+        sys.__excepthook__(kind, error, trace)
+        return
+    structlog.get_logger().critical("ended by an error", exc_info=(kind, error, trace))
+
+
+def _uncaught_in_thread(raised: threading.ExceptHookArgs) -> None:
+    if raised.exc_value is not None and not issubclass(raised.exc_type, SystemExit):
+        name = "" if raised.thread is None else raised.thread.name
+        trace = (raised.exc_type, raised.exc_value, raised.exc_traceback)
+        structlog.get_logger().critical("thread ended by an error", thread=name, exc_info=trace)
 
 
 def _standard_error() -> TextIO:

@@ -20,7 +20,7 @@ from pydicom.sequence import Sequence
 from pydicom.tag import BaseTag
 
 from triaged.dicom.elements import DAMAGED
-from triaged.dicom.moments import covers, span_of, zone_of
+from triaged.dicom.moments import NotUnderstood, covers, span_of, zone_of
 from triaged.dicom.quiet import without_warnings
 
 _SPECIFIC_CHARACTER_SET, _TIMEZONE_OFFSET = 0x00080005, 0x00080201
@@ -85,20 +85,22 @@ class Query:
 
 @without_warnings()
 def query_of(identifier: Dataset) -> Query:
-    """Return the query in an identifier; `ValueError` where a value is not understood, or nobody needs so many keys."""
+    """Return the query in an identifier; `NotUnderstood` where it is none, or has more keys than anybody needs."""
     try:
         offset = identifier.get(BaseTag(_TIMEZONE_OFFSET))
         zone = zone_of(str(offset.value)) if offset is not None and offset.value else UTC
         query = Query(tuple(_keys(identifier, depth=0)), zone)
         _check(query.keys, zone)
+    except NotUnderstood:
+        raise
     except DAMAGED as error:
-        raise ValueError(f"expected an identifier that can be understood, found another ({error})") from None
+        raise NotUnderstood(f"expected an identifier that can be understood, found {type(error).__name__}") from None
     return query
 
 
 def _keys(identifier: Dataset, *, depth: int) -> Iterator[Key]:
     if depth > _DEEPEST or len(identifier) > _MOST_KEYS:
-        raise ValueError("expected fewer keys")
+        raise NotUnderstood("expected fewer keys")
     for tag in list(identifier.keys()):
         if tag.element == 0 or tag in (_SPECIFIC_CHARACTER_SET, _TIMEZONE_OFFSET):
             continue
@@ -106,7 +108,7 @@ def _keys(identifier: Dataset, *, depth: int) -> Iterator[Key]:
         if element.VR == "SQ":
             items = element.value or []
             if len(items) > 1:
-                raise ValueError("expected one item in a sequence")
+                raise NotUnderstood("expected one item in a sequence")
             yield Key(int(tag), item=tuple(_keys(items[0], depth=depth + 1)) if items else ())
         else:
             yield Key(int(tag), tuple(text for text in _texts(element) if text))

@@ -20,13 +20,17 @@ _PARTS = re.compile(
 _LARGEST_OFFSET = timedelta(hours=14)
 
 
+class NotUnderstood(ValueError):
+    """Something that was asked for is no query; the words are ours, without a value that may name a patient."""
+
+
 def zone_of(offset: str) -> timezone:
     """Return the zone of an offset from UTC, like -0500; raises `ValueError` where it is none."""
     if not re.fullmatch(r"[+-]\d{4}", offset):
-        raise ValueError("expected an offset from UTC, found something else")
+        raise NotUnderstood("expected an offset from UTC, found something else")
     size = timedelta(hours=int(offset[1:3]), minutes=int(offset[3:]))
     if size > _LARGEST_OFFSET:
-        raise ValueError("expected an offset from UTC of at most 14 hours, found a longer one")
+        raise NotUnderstood("expected an offset from UTC of at most 14 hours, found a longer one")
     return timezone(-size if offset[0] == "-" else size)
 
 
@@ -49,7 +53,7 @@ def span_of(text: str, zone: tzinfo) -> Span:
             continue
         if first or last:
             return begin, end
-    raise ValueError("expected a date, a date time or a range of them, found something else")
+    raise NotUnderstood("expected a date, a date time or a range of them, found something else")
 
 
 def covers(wanted: str, found: str, zone: tzinfo) -> bool:
@@ -64,7 +68,7 @@ def covers(wanted: str, found: str, zone: tzinfo) -> bool:
 def _moment(text: str, zone: tzinfo) -> Span:
     parts = _PARTS.fullmatch(text)
     if parts is None:
-        raise ValueError("expected a date time, found something else")
+        raise NotUnderstood("expected a date time, found something else")
     year, month, day, hour, minute, second = (
         int(parts[name] or default)
         for name, default in (("year", 0), ("month", 1), ("day", 1), ("hour", 0), ("minute", 0), ("second", 0))

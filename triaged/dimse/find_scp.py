@@ -16,6 +16,7 @@ from pynetdicom.presentation import PresentationContextTuple
 
 from triaged.dicom.elements import DAMAGED
 from triaged.dicom.matching import Query, query_of
+from triaged.dicom.moments import NotUnderstood
 from triaged.dicom.quiet import without_warnings
 from triaged.dicom.workitem import KNOWN
 from triaged.dimse.command import (
@@ -55,7 +56,7 @@ class FindScp:
             return Status.IDENTIFIER_DOES_NOT_MATCH, "expected an identifier, and the SOP class of its context"
         try:
             query = _decoded(joined(content, at_most=_LONGEST_IDENTIFIER), context.transfer_syntax)
-        except ValueError as error:
+        except NotUnderstood as error:
             log.warning("query not understood", why=str(error), **self._caller.fields)
             return Status.IDENTIFIER_DOES_NOT_MATCH, str(error)
         answered = 0
@@ -109,8 +110,10 @@ class FindScp:
 @without_warnings()
 def _decoded(content: bytes | None, syntax: UID) -> Query:
     if content is None:
-        raise ValueError(f"expected an identifier of at most {_LONGEST_IDENTIFIER} bytes, found a longer one")
+        raise NotUnderstood(f"expected an identifier of at most {_LONGEST_IDENTIFIER} bytes, found a longer one")
     try:
         return query_of(dsutils.decode(BytesIO(content), syntax.is_implicit_VR, syntax.is_little_endian))
+    except NotUnderstood:
+        raise
     except DAMAGED as error:
-        raise ValueError(f"expected an identifier: {error}") from None
+        raise NotUnderstood(f"expected an identifier, found {type(error).__name__} in it") from None
