@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from tests.exams.ct_headers import (
     CT,
     ENHANCED_CT,
     HEADER,
+    SECONDARY_CAPTURE,
     ct_series,
     dose_report,
     localizer,
@@ -172,7 +174,7 @@ def test_equals_are_ordered_by_series_number_first() -> None:
     [
         ({"sop_class_uid": "1.2.840.10008.5.1.4.1.1.4", "modality": "MR"}, ReasonCode.NO_CT),
         ({"image_type": ("ORIGINAL", "PRIMARY", "LOCALIZER")}, ReasonCode.LOCALIZER_ONLY),
-        ({"series_description": "Topogram 0.6 T20f"}, ReasonCode.LOCALIZER_ONLY),
+        ({"series_description": "Topogram 0.6 T20f", "image_type": ("ORIGINAL",)}, ReasonCode.LOCALIZER_ONLY),
         ({"image_type": ("DERIVED", "SECONDARY", "AXIAL", "CT_SOM5 MPR")}, ReasonCode.NO_AXIAL_SERIES),
         ({"image_type": ("DERIVED", "SECONDARY", "SCREEN SAVE")}, ReasonCode.NO_AXIAL_SERIES),
         ({"image_type": ("DERIVED", "PRIMARY", "PERFUSION", "RCBF")}, ReasonCode.NO_AXIAL_SERIES),
@@ -193,6 +195,33 @@ def test_a_study_with_nothing_to_score_is_out_of_scope_for_its_own_reason(
     assert reason.code is code
     assert reason.code in OUT_OF_SCOPE_CODES
     assert "expected" in reason.detail
+
+
+def test_axial_slices_named_after_their_scout_are_no_scout() -> None:
+    assert choose([ct_series(series_description="Chest 1.0 after scout")]).chosen is not None
+
+
+def test_a_capture_of_slices_is_read_where_it_says_all_that_slices_say() -> None:
+    wrapped: dict[str, Any] = {"sop_class_uid": SECONDARY_CAPTURE, "modality": "CT"}
+    assert choose([ct_series(**wrapped)]).chosen is not None
+    assert choose([ct_series(sop_class_uid="1.2.840.113619.4.30")]).chosen is not None
+    reason = reason_of(ct_series(**wrapped, has_rescale=False))
+    assert reason == Reason(
+        ReasonCode.NO_CT, "expected CT images, found Secondary Capture Image Storage of modality CT"
+    )
+
+
+def test_a_capture_among_slices_is_none_of_them() -> None:
+    slices, capture = ct_series(count=20), ct_series(count=1, sop_class_uid=SECONDARY_CAPTURE)
+    both = replace(slices, instances=(*slices.instances, *capture.instances))
+    chosen = choose([both]).chosen
+    assert chosen is not None
+    assert chosen.instances == slices.instances
+
+
+def test_the_captures_of_slices_come_after_the_slices() -> None:
+    slices, captures = ct_series(series_number=9), ct_series(series_number=1, sop_class_uid=SECONDARY_CAPTURE)
+    assert chosen_of(captures, slices) is slices
 
 
 def test_the_studys_reason_is_that_of_the_series_that_came_furthest() -> None:

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from pydicom import Dataset, dcmread
-from pydicom.uid import UID
+from pydicom.uid import UID, SecondaryCaptureImageStorage
 
-from tests.dicom.factory import MARK, MARK_HU, SHAPE, SPACING_MM, Change, picture, position_mm, write_series
+from tests.dicom.factory import MARK, MARK_HU, SHAPE, SPACING_MM, Change, picture, position_mm, set_pixels, write_series
 from triaged.errors import UnreadableStudy
 from triaged.exams.ct.decoding.series import DecodedSeries, decode_series
 from triaged.exams.ct.decoding.slices import read_slices
@@ -129,6 +129,83 @@ class TestFramesOfReference:
         with pytest.raises(UnreadableStudy) as caught:
             decode_series(write_series(tmp_path, change=own))
         assert caught.value.code == ReasonCode.DUPLICATE_POSITIONS
+
+    def test_one_that_some_slices_do_not_name_is_that_of_all(self, tmp_path: Path) -> None:
+        def unnamed(image: Dataset, number: int) -> None:
+            if number in (0, 3, 9):
+                del image.FrameOfReferenceUID
+
+        series = decode_series(write_series(tmp_path, change=unnamed))
+        np.testing.assert_array_equal(series.volume.voxels, picture())
+        assert series.acquisition.repairs == (QualityFlag.FRAME_PER_SLICE,)
+
+
+def absent(*keywords: str) -> Change:
+    def change(image: Dataset, number: int) -> None:
+        for keyword in keywords:
+            del image[keyword]
+
+    return change
+
+
+def capture(image: Dataset, number: int) -> None:
+    image.SOPClassUID = SecondaryCaptureImageStorage
+
+
+def shown_inverted(image: Dataset, number: int) -> None:
+    image.PhotometricInterpretation = "MONOCHROME1"
+
+
+def counted_downwards(image: Dataset, number: int) -> None:
+    set_pixels(image, 3000 - picture()[number])
+    image.RescaleSlope, image.RescaleIntercept = -1, 3000
+
+
+def in_twelve_bits(image: Dataset, number: int) -> None:
+    """An unsigned value in the lower twelve of sixteen bits, and an overlay in the highest, as old scanners had it."""
+    set_pixels(image, (picture()[number] + 1024).astype(np.uint16) | 0x8000)
+    image.BitsStored, image.HighBit = 12, 11
+
+
+def with_few_digits(image: Dataset, number: int) -> None:
+    image.ImageOrientationPatient = ["0.98", "-0", "-0.0", "0", "1.02", "-0"]
+
+
+def square(image: Dataset, number: int) -> None:
+    image.PixelSpacing = [1.5]
+
+
+@pytest.mark.parametrize(
+    ("change", "flags"),
+    [
+        (without("RescaleSlope"), (QualityFlag.SLOPE_ASSUMED,)),
+        (absent("RescaleSlope"), (QualityFlag.SLOPE_ASSUMED,)),
+        (capture, (QualityFlag.CLASS_NOT_CT,)),
+        (shown_inverted, ()),
+        (counted_downwards, ()),
+        (in_twelve_bits, ()),
+        (with_few_digits, ()),
+        (absent("SamplesPerPixel"), ()),
+        (absent("PhotometricInterpretation"), ()),
+        (absent("BitsStored", "HighBit"), ()),
+        (absent("PatientID", "PatientName", "PatientBirthDate"), ()),
+        (absent("InstanceNumber", "SliceThickness"), ()),
+        (absent("Modality", "ImageType"), ()),
+    ],
+)
+def test_what_a_header_lacks_or_says_in_another_way_is_read_as_meant(
+    tmp_path: Path, change: Change, flags: tuple[QualityFlag, ...]
+) -> None:
+    series = decode_series(write_series(tmp_path, change=change))
+    np.testing.assert_array_equal(series.volume.voxels, picture())
+    assert series.volume.geometry.spacing_mm == pytest.approx(SPACING_MM)
+    assert series.acquisition.repairs == flags
+
+
+def test_one_number_for_the_spacing_of_pixels_is_that_of_rows_and_columns(tmp_path: Path) -> None:
+    series = decode_series(write_series(tmp_path, change=square))
+    assert series.volume.geometry.spacing_mm == pytest.approx((2.0, 1.5, 1.5))
+    assert series.acquisition.repairs == (QualityFlag.SQUARE_PIXELS,)
 
 
 def at(*z_mm: float) -> Change:

@@ -36,6 +36,7 @@ from triaged.errors import UnreadableStudy
 from triaged.exams.ct.choice import ScopeOptions
 from triaged.exams.ct.decoding.series import DecodedSeries, decode_series
 from triaged.study.assessment import ReasonCode
+from triaged.study.finding import QualityFlag
 
 
 def mark_of(series: DecodedSeries) -> tuple[float, float, float]:
@@ -254,8 +255,8 @@ def eight_bits(image: Dataset, number: int) -> None:
     set_pixels(image, np.full(SHAPE[1:], 100, np.uint8))
 
 
-def inverted(image: Dataset, number: int) -> None:
-    image.PhotometricInterpretation = "MONOCHROME1"
+def without_intercept(image: Dataset, number: int) -> None:
+    image.RescaleIntercept = None
 
 
 def zero_slope(image: Dataset, number: int) -> None:
@@ -294,6 +295,12 @@ def moved(number_to_move: int, by_mm: float, axis: int = 2) -> Change:
             image.ImagePositionPatient = position
 
     return change
+
+
+def upon_the_next(image: Dataset, number: int) -> None:
+    moved(4, 2.0)(image, number)
+    if number == 4:
+        set_pixels(image, picture()[4] + 1030)
 
 
 def wide(image: Dataset, number: int) -> None:
@@ -358,7 +365,7 @@ class TestRefusals:
             (drop_rescale, ReasonCode.NON_HU),
             (rescale_of_unknown_type, ReasonCode.NON_HU),
             (eight_bits, ReasonCode.NON_HU),
-            (inverted, ReasonCode.NON_HU),
+            (without_intercept, ReasonCode.NON_HU),
             (zero_slope, ReasonCode.NON_HU),
             (no_air, ReasonCode.NON_HU),
             (blank, ReasonCode.NON_HU),
@@ -369,7 +376,7 @@ class TestRefusals:
             (moved(9, 11.0), ReasonCode.IRREGULAR_SPACING),
             (moved(9, 12.0), ReasonCode.MISSING_SLICES),
             (moved(4, 9.0, axis=0), ReasonCode.IRREGULAR_SPACING),
-            (moved(4, 2.0), ReasonCode.DUPLICATE_POSITIONS),
+            (upon_the_next, ReasonCode.DUPLICATE_POSITIONS),
             (wide, ReasonCode.SPACING_TOO_WIDE),
             (tilted, ReasonCode.GANTRY_TILT),
             (one_is_coronal, ReasonCode.MIXED_ORIENTATION),
@@ -406,9 +413,11 @@ class TestRefusals:
         assert refused.code == ReasonCode.MISSING_SLICES
         assert "6 missing" in refused.detail
 
-    def test_a_slice_that_came_twice_is_a_duplicate(self, tmp_path: Path) -> None:
+    def test_a_slice_that_came_twice_is_read_once(self, tmp_path: Path) -> None:
         paths = write_series(tmp_path)
-        assert refusal([*paths, paths[0]]).code == ReasonCode.DUPLICATE_POSITIONS
+        series = decode_series([*paths, paths[0]])
+        np.testing.assert_array_equal(series.volume.voxels, picture())
+        assert series.acquisition.repairs == (QualityFlag.COPIES_LEFT_OUT,)
 
     def test_a_file_that_is_no_dicom_is_corrupt(self, tmp_path: Path) -> None:
         paths = write_series(tmp_path)

@@ -81,7 +81,7 @@ def numbers(value: object) -> tuple[float, ...]:
     """Return a value's finite numbers; empty where any of them is not one."""
     parts = value if isinstance(value, Sequence) and not isinstance(value, str) else (value,)
     try:
-        found = tuple(float(str(part)) for part in parts)
+        found = tuple(float(str(part).replace(",", ".")) for part in parts)
     except ValueError:
         return ()
     return found if all(math.isfinite(number) for number in found) else ()

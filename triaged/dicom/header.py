@@ -174,7 +174,7 @@ def _device(elements: Elements) -> str | None:
 
 
 def _has_rescale(elements: Elements) -> bool | None:
-    return (elements.has("RescaleSlope") and elements.has("RescaleIntercept")) or None
+    return elements.has("RescaleIntercept") or None
 
 
 class _Groups:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import Any, BinaryIO, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,7 +41,7 @@ def stored_frames(path: Path, header: Dataset, indices: Sequence[int] | None = N
     try:
         _judge(path, header, indices)
         with closing(opened(path)) as stream:
-            yield from iter_pixels(stream, raw=True, indices=indices)
+            yield from iter_pixels(stream, raw=True, indices=indices, **_unsaid(header))
     except TooMuch as error:
         raise UnreadableStudy(ReasonCode.TOO_LARGE, f"{error} in {path.name}") from None
     except BaseException as error:
@@ -50,6 +50,18 @@ def stored_frames(path: Path, header: Dataset, indices: Sequence[int] | None = N
             raise
         blame(path, error)
         raise undecodable(path, "pixels that can be decoded", f"{type(error).__name__}: {error}") from error
+
+
+def _unsaid(header: Dataset) -> dict[str, Any]:
+    """Return what a header of one sample leaves out though there is only one thing that it can be."""
+    bits = integer(attribute(header, "BitsAllocated"))
+    only = {
+        "SamplesPerPixel": ("samples_per_pixel", 1),
+        "PhotometricInterpretation": ("photometric_interpretation", "MONOCHROME2"),
+        "BitsStored": ("bits_stored", bits),
+    }
+    absent = {option: value for keyword, (option, value) in only.items() if attribute(header, keyword) is None}
+    return {option: value for option, value in absent.items() if value is not None}
 
 
 def undecodable(path: Path, expected: str, found: str) -> UnreadableStudy:
@@ -68,7 +80,9 @@ def _judge(path: Path, header: Dataset, indices: Sequence[int] | None) -> None:
     if bits > 64:
         raise undecodable(path, "at most 64 bits allocated", str(bits))
     syntax = UID(str(header.file_meta.get("TransferSyntaxUID", "")))
-    if syntax.is_transfer_syntax and syntax.is_encapsulated:
+    if not syntax.is_transfer_syntax:
+        raise undecodable(path, "a transfer syntax of the standard", str(syntax) or "none")
+    if syntax.is_encapsulated:
         for frame in _encapsulated(path, header, pixels * max(bits, 8) // 8, indices):
             found = announced(frame, syntax)
             if found not in (None, size):

@@ -105,10 +105,26 @@ def plane_normal(orientation: Sequence[float]) -> NDArray[np.float64]:
     """Return the unit normal of a plane by its six direction cosines; `ValueError` if they are not at right angles."""
     row, column = np.asarray(orientation[:3], dtype=np.float64), np.asarray(orientation[3:], dtype=np.float64)
     lengths = float(np.linalg.norm(row)), float(np.linalg.norm(column))
-    if not all(0.99 < length < 1.01 for length in lengths) or abs(float(row @ column)) > 0.01:
+    if not all(map(_is_unit, lengths)) or abs(float(row @ column)) > 0.01:
         raise ValueError(f"orientation: expected two perpendicular unit vectors, found {tuple(orientation)}")
     normal = np.cross(row, column)
     return np.asarray(normal / np.linalg.norm(normal), dtype=np.float64)
+
+
+def unit_vectors(
+    orientation: tuple[float, float, float, float, float, float],
+) -> tuple[float, float, float, float, float, float]:
+    """Return direction cosines of unit length where they are little off it, as those written with few digits are."""
+    row, column = np.asarray(orientation[:3]), np.asarray(orientation[3:])
+    lengths = float(np.linalg.norm(row)), float(np.linalg.norm(column))
+    if not all(map(_is_unit, lengths)):
+        return orientation
+    a, b, c, d, e, f = (float(v) + 0.0 for v in (*(row / lengths[0]), *(column / lengths[1])))  # + 0.0: no minus zero
+    return a, b, c, d, e, f
+
+
+def _is_unit(length: float) -> bool:
+    return abs(length - 1.0) < 0.05
 
 
 def same_orientation(one: Sequence[float], other: Sequence[float]) -> bool:

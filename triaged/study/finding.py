@@ -31,9 +31,23 @@ class QualityFlag(StrEnum):
     FRAME_PER_SLICE = "frame-of-reference-differed-per-slice"
     CLASS_FROM_META = "sop-class-not-in-data-set"
     IDENTITY_FROM_META = "sop-instance-uid-not-in-data-set"
+    CLASS_NOT_CT = "sop-class-other-than-ct"
+    SLOPE_ASSUMED = "rescale-slope-assumed"
+    SQUARE_PIXELS = "square-pixels-assumed"
+    ONE_OF_SEVERAL = "one-of-several-stacks-in-series"
+    COPIES_LEFT_OUT = "duplicate-slices-left-out"
 
 
-REPAIRS: Final = frozenset({QualityFlag.FRAME_PER_SLICE, QualityFlag.CLASS_FROM_META, QualityFlag.IDENTITY_FROM_META})
+REPAIRS: Final = frozenset(
+    {
+        QualityFlag.FRAME_PER_SLICE,
+        QualityFlag.CLASS_FROM_META,
+        QualityFlag.IDENTITY_FROM_META,
+        QualityFlag.CLASS_NOT_CT,
+        QualityFlag.ONE_OF_SEVERAL,
+        QualityFlag.COPIES_LEFT_OUT,
+    }
+)
 """What was mended in headers alone: the numbers are as certain as ever."""
 
 

@@ -11,11 +11,13 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from pydicom.uid import UID
+
 from triaged.exams.ct.kernel import Sharpness
 from triaged.exams.ct.profile import CT_STORAGE, BodyPart, Profile, profile
 from triaged.exams.exam import Choice
 from triaged.study.assessment import Reason, ReasonCode
-from triaged.study.records import Series
+from triaged.study.records import InstanceHeader, Series
 from triaged.study.uids import SeriesUID
 
 __all__ = ["CT_STORAGE", "MAX_SPACING_MM", "MIN_SLICES", "MOST_VOXELS", "ScopeOptions", "aim", "choose", "is_whole"]
@@ -68,8 +70,14 @@ _REPORT = re.compile(r"dose (?:report|info|record|summary)|patient protocol|scre
 def _not_ct(found: Profile, _: ScopeOptions) -> str | None:
     if found.ct_instances:
         return None
-    kinds = sorted({i.image.modality or i.image.sop_class_uid for i in found.series.instances}) or ["no instance"]
+    kinds = sorted({_kind(instance.image) for instance in found.series.instances}) or ["no instance"]
     return f"expected CT images, found {', '.join(kinds)}"
+
+
+def _kind(image: InstanceHeader) -> str:
+    """Return what an image calls itself; its class as well where that contradicts its modality."""
+    name = UID(image.sop_class_uid).name
+    return f"{name} of modality CT" if image.modality == "CT" else image.modality or name
 
 
 def _localizer(found: Profile, _: ScopeOptions) -> str | None:
@@ -91,7 +99,7 @@ def _picture(found: Profile, _: ScopeOptions) -> str | None:
 def _not_hounsfield(found: Profile, _: ScopeOptions) -> str | None:
     headers = [slice_.image for slice_ in found.slices]
     if not any(header.has_rescale for header in headers):
-        return "expected Rescale Slope and Intercept, found none"
+        return "expected a Rescale Intercept, found none"
     types = {(header.rescale_type or "HU").strip().upper() for header in headers}
     if "HU" not in types:
         return f"expected Rescale Type HU, found {', '.join(sorted(types))}"
@@ -103,7 +111,9 @@ def _not_hounsfield(found: Profile, _: ScopeOptions) -> str | None:
 def _not_axial(found: Profile, options: ScopeOptions) -> str | None:
     angle = found.degrees_off_axial
     if angle is None:
-        return "expected Image Orientation (Patient), found none"
+        none_is_said = all(slice_.image.image_orientation_patient is None for slice_ in found.slices)
+        found_instead = "none" if none_is_said else "no two perpendicular unit vectors"
+        return f"expected Image Orientation (Patient), found {found_instead}"
     if angle > options.axial_tolerance_degrees:
         return f"expected axial slices, found slices {angle:.0f} degrees off"
     return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -20,6 +20,13 @@ CT_STORAGE = frozenset(
         "1.2.840.10008.5.1.4.1.1.2",  # CT Image Storage
         "1.2.840.10008.5.1.4.1.1.2.1",  # Enhanced CT Image Storage
         "1.2.840.10008.5.1.4.1.1.2.2",  # Legacy Converted Enhanced CT Image Storage
+    }
+)
+_STANDARD_ROOT = "1.2.840.10008."
+_CAPTURES = frozenset(
+    {
+        "1.2.840.10008.5.1.4.1.1.7",  # Secondary Capture Image Storage
+        "1.2.840.10008.5.1.4.1.1.7.3",  # Multi-frame Grayscale Word Secondary Capture Image Storage
     }
 )
 LOCALIZER = re.compile(r"scout|topogram|locali[sz]er|surview|scanogram", re.IGNORECASE)
@@ -77,8 +84,8 @@ class Profile:
 
 def profile(series: Series) -> Profile:
     """Return what the headers of a series say of it."""
-    ct = [instance for instance in series.instances if is_ct(instance.image.sop_class_uid, instance.image.modality)]
-    slices = tuple(instance for instance in ct if not _is_localizer(instance.image))
+    ct = _ct_images(series)
+    slices = tuple(each for each in ct if not is_localizer(each.image.image_type, each.image.series_description))
     headers = [instance.image for instance in slices]
     is_multi_frame = any(header.number_of_frames > 1 for header in headers)
     count = sum(header.number_of_frames for header in headers)
@@ -103,8 +110,22 @@ def profile(series: Series) -> Profile:
 
 
 def is_ct(sop_class_uid: str, modality: str) -> bool:
-    """Tell whether an image is a CT, by its modality where its class is said nowhere."""
-    return sop_class_uid in CT_STORAGE or (not sop_class_uid and modality == "CT")
+    """Tell whether an image is a CT: by its class, or by its modality where its class does not say what made it.
+
+    Gateways wrap slices in captures, and old scanners have private classes.
+    """
+    says_nothing = sop_class_uid in _CAPTURES or not sop_class_uid.startswith(_STANDARD_ROOT)
+    return sop_class_uid in CT_STORAGE or (says_nothing and modality == "CT")
+
+
+def _ct_images(series: Series) -> list[Instance]:
+    """Return the CT images of a series; those of another class only where they say all that makes a slice.
+
+    A capture of the dose beside slices is not one of them.
+    """
+    ct = [each for each in series.instances if is_ct(each.image.sop_class_uid, each.image.modality)]
+    named = [each for each in ct if each.image.sop_class_uid in {"", *CT_STORAGE}]
+    return named or [each for each in ct if each.image.has_rescale and each.image.image_orientation_patient]
 
 
 def body_part(examined: str | None) -> BodyPart:
@@ -157,13 +178,20 @@ class _Layout:
         return cls(gap_mm, extent, stack.fault.detail, stack.fault.kind)
 
 
-def _is_localizer(header: InstanceHeader) -> bool:
-    named = header.series_description is not None and LOCALIZER.search(header.series_description) is not None
-    return named or "LOCALIZER" in (value.upper() for value in header.image_type)
+def is_localizer(image_type: Collection[str], series_description: str | None) -> bool:
+    """Tell whether an image is a scout: by its Image Type, and by the series' name where that says no other.
+
+    "Chest after scout" is a series of slices.
+    """
+    values = {value.upper() for value in image_type}
+    named = series_description is not None and LOCALIZER.search(series_description) is not None
+    return "LOCALIZER" in values or (named and "AXIAL" not in values)
 
 
 def _origin(header: InstanceHeader) -> Origin:
     values = {value.upper() for value in header.image_type}
+    if header.sop_class_uid in _CAPTURES:
+        return Origin.DERIVED_SECONDARY
     if "DERIVED" not in values:
         return Origin.ORIGINAL_AXIAL if {"ORIGINAL", "AXIAL"} <= values else Origin.ORIGINAL
     return Origin.DERIVED_SECONDARY if "SECONDARY" in values else Origin.DERIVED

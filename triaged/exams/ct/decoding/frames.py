@@ -13,8 +13,10 @@ from pydicom import Dataset
 
 from triaged.dicom.attributes import Groups, attribute, functional, integer, items, number, numbers, text
 from triaged.errors import UnreadableStudy
-from triaged.exams.ct.profile import is_ct
+from triaged.exams.ct.profile import CT_STORAGE, is_ct
+from triaged.imaging.stack import unit_vectors
 from triaged.study.assessment import ReasonCode
+from triaged.study.finding import QualityFlag
 
 _TRANSFORMATION = "PixelValueTransformationSequence"
 MOST_SLOPE, MOST_INTERCEPT = 1000.0, 1_000_000.0
@@ -41,6 +43,8 @@ class Frame:
     padding: tuple[int, int] | None
     frame_of_reference_uid: str
     stack_id: str
+    assumed: tuple[QualityFlag, ...] = ()
+    """What the header does not say and was taken as the only thing that it can mean."""
 
 
 def frames_of(headers: Sequence[Dataset]) -> tuple[Frame, ...]:
@@ -88,10 +92,13 @@ def frame_groups(header: Dataset) -> tuple[Groups, ...]:
 
 
 def _frame(header: Dataset, source: int, frame_number: int, groups: Groups) -> Frame:
+    _demand_ct(header)
     slope, intercept = _hounsfield(header, groups)
     position = _required(header, groups, "PlanePositionSequence", "ImagePositionPatient", 3)
     turn = _required(header, groups, "PlaneOrientationSequence", "ImageOrientationPatient", 6)
-    spacing = _required(header, groups, "PixelMeasuresSequence", "PixelSpacing", 2)
+    said = numbers(functional(groups, "PixelMeasuresSequence", "PixelSpacing"))
+    is_one = len(said) == 1  # the pixels of a CT are square
+    spacing = said * 2 if is_one else _required(header, groups, "PixelMeasuresSequence", "PixelSpacing", 2)
     if min(spacing) <= 0.0:
         raise _damaged(header, "a positive Pixel Spacing", f"{spacing}")
     return Frame(
@@ -100,40 +107,56 @@ def _frame(header: Dataset, source: int, frame_number: int, groups: Groups) -> F
         rows=_count(header, "Rows"),
         columns=_count(header, "Columns"),
         position_mm=(position[0], position[1], position[2]),
-        orientation=(turn[0], turn[1], turn[2], turn[3], turn[4], turn[5]),
+        orientation=unit_vectors((turn[0], turn[1], turn[2], turn[3], turn[4], turn[5])),
         pixel_spacing_mm=(spacing[0], spacing[1]),
-        slope=slope,
+        slope=1.0 if slope is None else slope,
         intercept=intercept,
         padding=_padding(header),
         frame_of_reference_uid=text(attribute(header, "FrameOfReferenceUID")) or "",
         stack_id=text(functional(groups, "FrameContentSequence", "StackID")) or "",
+        assumed=_assumed(header, has_slope=slope is not None, is_one=is_one),
     )
 
 
-def _hounsfield(header: Dataset, groups: Groups) -> tuple[float, float]:
-    """Return rescale slope and intercept of what can be Hounsfield units (PS3.3 C.8.2.1: 16 bits, one sample, HU).
+def _assumed(header: Dataset, *, has_slope: bool, is_one: bool) -> tuple[QualityFlag, ...]:
+    sop_class_uid = text(attribute(header, "SOPClassUID")) or ""
+    flags = {
+        QualityFlag.CLASS_NOT_CT: sop_class_uid not in {"", *CT_STORAGE},
+        QualityFlag.SLOPE_ASSUMED: not has_slope,
+        QualityFlag.SQUARE_PIXELS: is_one,
+    }
+    return tuple(flag for flag, is_raised in flags.items() if is_raised)
 
-    Rescale Type is absent where the type is HU: the standard requires it only for other types.
-    """
+
+def _demand_ct(header: Dataset) -> None:
     sop_class_uid, modality = (text(attribute(header, keyword)) or "" for keyword in ("SOPClassUID", "Modality"))
     if not is_ct(sop_class_uid, modality):
         raise UnreadableStudy(ReasonCode.NO_CT, f"expected a CT image, found another SOP class{_at(header)}")
+
+
+def _hounsfield(header: Dataset, groups: Groups) -> tuple[float | None, float]:
+    """Return rescale slope and intercept of what can be Hounsfield units (PS3.3 C.8.2.1: 16 bits, one sample, HU).
+
+    Rescale Type is absent where the type is HU: the standard requires it only for other types. MONOCHROME1 says how an
+    image is shown, after the rescale (PS3.3 C.7.6.3.1.2); its numbers are the same. A slope that is not there can only
+    be 1, since an intercept without one has no other meaning.
+    """
     samples = integer(attribute(header, "SamplesPerPixel"))
     photometric = text(attribute(header, "PhotometricInterpretation"))
-    bits = integer(attribute(header, "BitsStored"))
+    bits = integer(attribute(header, "BitsStored")) or integer(attribute(header, "BitsAllocated"))
     slope = number(functional(groups, _TRANSFORMATION, "RescaleSlope"))
     intercept = number(functional(groups, _TRANSFORMATION, "RescaleIntercept"))
     rescale_type = text(functional(groups, _TRANSFORMATION, "RescaleType"))
     if samples not in (None, 1):
         raise _not_hounsfield(header, "one sample per pixel", samples)
-    if photometric != "MONOCHROME2":
-        raise _not_hounsfield(header, "MONOCHROME2", photometric)
+    if photometric not in (None, "MONOCHROME1", "MONOCHROME2"):
+        raise _not_hounsfield(header, "MONOCHROME1 or MONOCHROME2", photometric)
     if bits is None or bits <= 8:
         raise _not_hounsfield(header, "more than 8 bits stored", bits)
-    if slope is None or intercept is None:
-        raise _not_hounsfield(header, "Rescale Slope and Intercept", "none")
-    if not 0.0 < slope <= MOST_SLOPE:
-        raise _not_hounsfield(header, f"a Rescale Slope above zero and up to {MOST_SLOPE:g}", slope)
+    if intercept is None:
+        raise _not_hounsfield(header, "a Rescale Intercept", "none")
+    if slope is not None and not 0.0 < abs(slope) <= MOST_SLOPE:
+        raise _not_hounsfield(header, f"a Rescale Slope other than zero and up to {MOST_SLOPE:g}", slope)
     if abs(intercept) > MOST_INTERCEPT:
         raise _not_hounsfield(header, f"a Rescale Intercept within {MOST_INTERCEPT:g}", intercept)
     if rescale_type is not None and rescale_type.upper() != "HU":

@@ -90,13 +90,14 @@ def _repairs(frames: Sequence[Frame], fault: Fault | None) -> Iterator[QualityFl
 
 
 def _frame_per_slice(frames: Sequence[Frame]) -> bool:
-    """Tell whether most slices have a frame of reference of their own.
+    """Tell whether most slices have a frame of reference of their own, or some have none.
 
     A few frames of reference in one series are places in which the patient lay, and may not be mixed; one for each
-    slice is the work of an anonymiser.
+    slice, or one that some slices do not name, is the work of an anonymiser.
     """
-    distinct = len({frame.frame_of_reference_uid for frame in frames})
-    return distinct > 1 and 2 * distinct > len(frames)
+    said = {frame.frame_of_reference_uid for frame in frames}
+    distinct = len(said)
+    return distinct > 1 and (2 * distinct > len(frames) or len(said - {""}) == 1)
 
 
 def _require_alike(frames: Sequence[Frame]) -> None:
@@ -117,8 +118,8 @@ def _require_alike(frames: Sequence[Frame]) -> None:
 
 
 def _close(one: object, other: object) -> bool:
-    """Tell whether two pixel spacings differ by rounding only."""
-    return isinstance(one, tuple) and isinstance(other, tuple) and bool(np.allclose(one, other, rtol=0.0, atol=1e-4))
+    """Tell whether two pixel spacings differ by rounding only: a quarter of a pixel at the edge of 512."""
+    return isinstance(one, tuple) and isinstance(other, tuple) and bool(np.allclose(one, other, rtol=5e-4, atol=1e-4))
 
 
 def _frame_of_reference(frames: Sequence[Frame]) -> str:

@@ -86,7 +86,7 @@ def _means_tissue(frame: Frame, padding: tuple[int, int]) -> bool:
 
     Some writers declare 0 as padding where 0 HU is water; to take them at their word would punch holes into the body.
     """
-    low, high = (end * frame.slope + frame.intercept for end in padding)
+    low, high = sorted(end * frame.slope + frame.intercept for end in padding)
     return high > _TISSUE_HU[0] and low < _TISSUE_HU[1]
 
 

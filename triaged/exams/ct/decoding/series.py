@@ -10,6 +10,7 @@ import math
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain, groupby
 from pathlib import Path
 
 import numpy as np
@@ -22,9 +23,10 @@ from triaged.dicom.quiet import without_warnings
 from triaged.errors import UnreadableStudy
 from triaged.exams.ct.choice import MOST_VOXELS, ScopeOptions
 from triaged.exams.ct.decoding.acquisition import acquisition_of
-from triaged.exams.ct.decoding.frames import Frame, frames_of, voxels_of
-from triaged.exams.ct.decoding.grid import Placed, place
+from triaged.exams.ct.decoding.frames import Frame, frame_count, frames_of, voxels_of
+from triaged.exams.ct.decoding.grid import Placed
 from triaged.exams.ct.decoding.hounsfield import Plausibility, is_integral, to_hounsfield
+from triaged.exams.ct.decoding.stacks import SamePixels, place_one_stack
 from triaged.exams.ct.finding import Acquisition
 from triaged.imaging.geometry import Geometry, Reorientation, canonical_reorientation
 from triaged.imaging.stack import Spread
@@ -71,15 +73,16 @@ def decode_series(instances: Sequence[Path], options: ScopeOptions | None = None
         headers = [read_header_only(path) for path in instances]
         _demand_fits(sum(map(voxels_of, headers)))
         frames = frames_of(headers)
-        placed = place(frames, options.min_slices, options.max_spacing_mm)
+        same_pixels = same_pixels_of(instances, headers)
+        placed = place_one_stack(frames, headers, options.min_slices, options.max_spacing_mm, same_pixels)
         _demand_fits(math.prod(placed.geometry.shape))
         reorientation = canonical_reorientation(placed.geometry)
         canonical = reorientation.geometry(placed.geometry)
-        voxels = _empty(canonical.shape, frames)
+        voxels = _empty(canonical.shape, placed.frames)
         _fill(reorientation.undo(voxels), placed, instances, headers)
         acquisition = acquisition_of(headers[placed.frames[0].source])
     shown = [placed.frames[index] for index in placed.shown]
-    repairs = (*placed.repairs, *_completed(headers))
+    repairs = tuple(dict.fromkeys((*placed.repairs, *_completed(headers), *_assumed(placed.frames))))
     single_frame = len(instances) == len(frames)
     return DecodedSeries(
         volume=Volume(voxels, canonical),
@@ -121,10 +124,34 @@ def _completed(headers: Sequence[Dataset]) -> Iterator[QualityFlag]:
         yield QualityFlag.IDENTITY_FROM_META
 
 
+def _assumed(frames: Sequence[Frame]) -> Iterator[QualityFlag]:
+    return chain.from_iterable(frame.assumed for frame in frames)
+
+
 def _empty(shape: tuple[int, int, int], frames: Sequence[Frame]) -> Voxels:
     if all(is_integral(frame) for frame in frames):
         return np.empty(shape, dtype=np.int16)
     return np.empty(shape, dtype=np.float32)
+
+
+def same_pixels_of(instances: Sequence[Path], headers: Sequence[Dataset]) -> SamePixels:
+    """Return what compares the stored values of two frames of these files."""
+
+    def same(one: Frame, other: Frame) -> bool:
+        first, second = (
+            next(stored_frames(instances[each.source], headers[each.source], [each.number - 1]), None)
+            for each in (one, other)
+        )
+        return first is not None and second is not None and np.array_equal(first, second)
+
+    return same
+
+
+def _numbered(path: Path, header: Dataset, wanted: Sequence[int]) -> Iterator[tuple[int, NDArray[np.generic]]]:
+    """Yield frames of a file with their numbers: all that there are, where not only some are wanted."""
+    if len(wanted) == frame_count(header):
+        return enumerate(stored_frames(path, header), start=1)
+    return zip(wanted, stored_frames(path, header, [number - 1 for number in wanted]), strict=False)
 
 
 def _fill(source: NDArray[np.generic], placed: Placed, instances: Sequence[Path], headers: Sequence[Dataset]) -> None:
@@ -132,8 +159,9 @@ def _fill(source: NDArray[np.generic], placed: Placed, instances: Sequence[Path]
     slices = {(frame.source, frame.number): index for index, frame in enumerate(placed.frames)}
     shown = np.asarray(placed.shown)
     plausibility = Plausibility()
-    for file_index, (path, header) in enumerate(zip(instances, headers, strict=True)):
-        for number, stored in enumerate(stored_frames(path, header), start=1):
+    for file_index, wanted in groupby(sorted(slices), key=lambda each: each[0]):
+        path, header = instances[file_index], headers[file_index]
+        for number, stored in _numbered(path, header, [number for _, number in wanted]):
             index = slices.pop((file_index, number), None)
             if index is None:
                 raise undecodable(path, f"{number - 1} frames", "more")

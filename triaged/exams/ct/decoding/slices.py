@@ -19,8 +19,9 @@ from triaged.dicom.files import read_header_only
 from triaged.dicom.quiet import without_warnings
 from triaged.errors import UnreadableStudy
 from triaged.exams.ct.decoding.frames import Frame, frames_of
-from triaged.exams.ct.decoding.grid import place
-from triaged.exams.ct.decoding.series import read_frame
+from triaged.exams.ct.decoding.series import read_frame, same_pixels_of
+from triaged.exams.ct.decoding.stacks import place_one_stack
+from triaged.exams.ct.profile import is_localizer
 from triaged.imaging.geometry import Reorientation, canonical_reorientation
 from triaged.study.assessment import ReasonCode
 from triaged.study.uids import SOPInstanceUID
@@ -86,9 +87,12 @@ def read_slices(instances: Sequence[Path]) -> SliceStack:
         UnreadableStudy: they are not the evenly spaced axial slices of one volume.
         TryLater: a file could not be read from the disk.
     """
-    headers = [read_header_only(path) for path in instances]
     with without_warnings():
-        placed = place(frames_of(headers), 2, float("inf"))
+        found = [(path, read_header_only(path)) for path in instances]
+        found = [(path, header) for path, header in found if not _is_localizer(header)]
+        instances, headers = [path for path, _ in found], [header for _, header in found]
+        same_pixels = same_pixels_of(instances, headers)
+        placed = place_one_stack(frames_of(headers), headers, 2, float("inf"), same_pixels)
     turn = canonical_reorientation(placed.geometry)
     if turn.axes[0] != 0:
         raise UnreadableStudy(ReasonCode.NO_AXIAL_SERIES, "expected axial slices, found planes of another orientation")
@@ -127,6 +131,12 @@ def _regions(dataset: Dataset, label: str) -> Mapping[Key, NDArray[np.bool_]]:
         key = _uid(source, "ReferencedSOPInstanceUID"), int(source.get("ReferencedFrameNumber") or 1)
         regions[key] = bits.astype(np.bool_).reshape(rows, columns)
     return regions
+
+
+def _is_localizer(header: Dataset) -> bool:
+    said = attribute(header, "ImageType")
+    image_type = [str(each) for each in said] if isinstance(said, Sequence) else []
+    return is_localizer(image_type, text(attribute(header, "SeriesDescription")))
 
 
 def _slice(path: Path, header: Dataset, frame: Frame) -> AxialSlice:
