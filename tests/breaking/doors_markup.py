@@ -7,7 +7,7 @@ leave its attribute; the pages are found from the application. Knows no page.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
@@ -45,6 +45,8 @@ PAYLOADS = (
     "\u202e\u2066\u0000\ufffe<b data-broken>",
     "\ud800<iframe srcdoc='<script>parent.broken=1</script>' data-broken>",
 )
+TELLING = (PAYLOADS[1], PAYLOADS[4], PAYLOADS[9])
+"""Those that break most: out of an attribute, out of raw text, and by what no encoding can write."""
 _VIEWER = "https://pacs.example/viewer?study={study_instance_uid}&accession={accession_number}"
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 _FOUND = "() => [window.broken === 1, document.querySelectorAll('[data-broken], iframe, svg[onload]').length]"
@@ -74,7 +76,7 @@ def hostile(scene: Scene, number: int, payload: str) -> None:
     scene.complete(number, minutes=number)
     _fail(scene, number, payload.encode("utf-8", "replace").decode())  # these texts are ours, with theirs within
     scene.readers.act(
-        study_uid(number).value, ActionKind.PINNED, payload[:60] or "x", now=at(number + 1), detail=payload
+        study_uid(number).value, ActionKind.PINNED, payload[:60].strip() or "x", now=at(number + 1), detail=payload
     )
     _keep_aside(scene, number, payload)
 
@@ -115,9 +117,9 @@ def _keep_aside(scene: Scene, number: int, payload: str) -> None:
     scene.studies.quarantine(kept)
 
 
-def markup(trial: Trial, scene: Scene) -> None:
+def markup(trial: Trial, scene: Scene, payloads: Sequence[str] = PAYLOADS) -> None:
     """Open every page of a site whose texts are all markup, and look whether any of it became part of the page."""
-    for number, payload in enumerate(PAYLOADS, 100):
+    for number, payload in enumerate(payloads, 100):
         hostile(scene, number, payload)
         ours = payload.encode("utf-8", "replace").decode()
         banner = {f"source {number}": ours}
@@ -127,8 +129,8 @@ def markup(trial: Trial, scene: Scene) -> None:
     scene.now = at(200) + timedelta(minutes=1)
     with chromium() as browser, served(scene.app(viewer_url=_VIEWER)) as address:
         assert waits_until(lambda: answers(int(address.rpartition(":")[2])), within_s=20)
-        paths = [f"/studies/{study_uid(number).value}" for number in range(100, 100 + len(PAYLOADS))]
-        for payload in PAYLOADS:
+        paths = [f"/studies/{study_uid(number).value}" for number in range(100, 100 + len(payloads))]
+        for payload in payloads:
             paths += [f"/?q={_quoted(payload)}", f"/studies/{_quoted(payload)}", f"/{_quoted(payload)}"]
         page, said = browser.new_context(base_url=address).new_page(), list[str]()
         page.on("dialog", lambda dialog: said.append(f"a dialog: {dialog.type}"))

@@ -101,6 +101,7 @@ def test_the_two_uids_are_known_without_the_row() -> None:
 HOSTILE = [
     Patient("", "", "", "", "", "", "", ""),
     Patient("=" * 9 + "^" * 20, "P\\1\\2", "unknown", "männlich", "A\\B", "x", "y", "z"),
+    Patient("Roe^Jane\\\\=\\", "\\", "\\", "\\", "\\", "", "", ""),
     Patient("山田^太郎=a=b=c=d", "‮P", "１９５６０４１２", "女", "\x1b$B;3", "", "", ""),
     Patient("x" * 5000, "y" * 5000, "z" * 5000, "M" * 5000, "w" * 5000, "", "", ""),
 ]

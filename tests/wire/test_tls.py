@@ -13,7 +13,6 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
@@ -25,14 +24,13 @@ from tests.wire.peers import (
     DCMTK_ENVIRONMENT,
     DCMTK_PATH,
     EXPLICIT,
-    Ours,
     RawPeer,
     a_slice,
     dcmtk,
     eventually,
     receiving,
 )
-from triaged.dicom.part10 import file_meta
+from tests.wire.tls_peers import a_file, over_tls, storescu, trusting_all
 from triaged.dimse.certificates import expiry_of
 from triaged.dimse.options import AccessRule, Service
 from triaged.dimse.scu import DimseSender
@@ -66,30 +64,6 @@ def modality(authority: Authority) -> Issued:
 @pytest.fixture
 def secured(authority: Authority, server: Issued) -> TlsSetup:
     return TlsSetup(server.certificate, server.key, authority.ca_file)
-
-
-def a_file(folder: Path, number: int = 1) -> Path:
-    path = folder / f"{number}.dcm"
-    meta = file_meta(
-        sop_class_uid=CT_IMAGE,
-        sop_instance_uid=f"1.2.3.4.{number}",
-        transfer_syntax_uid=EXPLICIT,
-        source_ae_title="CT1",
-    )
-    path.write_bytes(meta + a_slice(number, pixels=bytes(3_000_000)))
-    return path
-
-
-@contextmanager
-def over_tls(tmp_path: Path, url: str, secured: TlsSetup, **options: Any) -> Iterator[Ours]:
-    """Our receiver on one port, for TLS."""
-    with receiving(tmp_path, url, secured=secured, tls_port=0, has_plain_port=False, **options) as ours:
-        yield ours
-
-
-def storescu(ours: Ours, path: Path, shown: Issued, trusted: Path, *more: str) -> int:
-    arguments = ["+tls", shown.key, shown.certificate, "+cf", trusted, *more, "-aet", "CT1"]
-    return dcmtk("storescu", *arguments, "-R", "127.0.0.1", ours.port, path).returncode
 
 
 @pytest.mark.parametrize("profile", ["+py", "+px", "+pz"])
@@ -140,20 +114,13 @@ def test_old_versions_and_weak_suites_are_refused(
     tmp_path: Path, sqlite_url: str, secured: TlsSetup, version: ssl.TLSVersion
 ) -> None:
     with over_tls(tmp_path, sqlite_url, replace(secured, mutual=False)) as ours:
-        old = _trusting_all("ALL:@SECLEVEL=0")
+        old = trusting_all("ALL:@SECLEVEL=0")
         old.minimum_version = old.maximum_version = version
-        weak = _trusting_all("AES128-SHA:AES256-SHA256:ECDHE-RSA-AES128-SHA256:@SECLEVEL=0")
+        weak = trusting_all("AES128-SHA:AES256-SHA256:ECDHE-RSA-AES128-SHA256:@SECLEVEL=0")
         weak.maximum_version = ssl.TLSVersion.TLSv1_2
         for context in (old, weak):
             with socket.create_connection(("127.0.0.1", ours.port), timeout=10) as plain, pytest.raises(OSError):
                 context.wrap_socket(plain)
-
-
-def _trusting_all(ciphers: str) -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    context.set_ciphers(ciphers)
-    return context
 
 
 def test_the_plain_port_stays_open_beside_the_one_for_tls(
@@ -236,7 +203,7 @@ def test_a_certificate_is_renewed_without_a_restart_and_a_bad_one_changes_nothin
 def _serial(port: int) -> bytes:
     with (
         socket.create_connection(("127.0.0.1", port), timeout=10) as plain,
-        _trusting_all("DEFAULT").wrap_socket(plain) as secured,
+        trusting_all("DEFAULT").wrap_socket(plain) as secured,
     ):
         return secured.getpeercert(binary_form=True) or b""
 

@@ -48,8 +48,12 @@ def dataset_of(**values: Value) -> Dataset:
 
 def element_of(keyword: str, value: Value) -> DataElement:
     """Return an attribute with a value as it is, even an invalid one: what a sender wrote is not made better here."""
+    vr = dictionary_VR(keyword)
     content = ItemSequence(value) if isinstance(value, list) else value
-    return DataElement(keyword, dictionary_VR(keyword), content, validation_mode=config.IGNORE)
+    if vr == "PN" and isinstance(value, str) and "\\" in value:
+        # Of several names, which a name may not have, pydicom cannot write empty ones as JSON.
+        content = "\\".join(name for name in value.split("\\") if name.strip(" =^"))
+    return DataElement(keyword, vr, content, validation_mode=config.IGNORE)
 
 
 def attribute(dataset: Dataset, keyword: str) -> object:
