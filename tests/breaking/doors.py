@@ -10,8 +10,11 @@ on every page, and stay one value in every message and object that leaves. Knows
 from __future__ import annotations
 
 import argparse
+import logging
 import sys
 from pathlib import Path
+
+import structlog
 
 from tests.breaking.door_keys import keys
 from tests.breaking.doors_clinic import clinic_of
@@ -51,6 +54,7 @@ def main() -> int:
     """Try the doors from the command line."""
 
     def tried(trial: Trial, folder: Path, _: argparse.Namespace) -> None:
+        structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
         for part in ("pages", "leaving", "dicom", "doors"):
             (folder / part).mkdir()
         with clinic_of(folder / "pages") as scene:

@@ -15,7 +15,6 @@ import argparse
 import os
 import shutil
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -25,20 +24,19 @@ from pathlib import Path
 from typing import Any
 
 from tests.breaking.driver_errors import CONSTRAINTS, UNIQUE_NUMBERS, Constraint, in_force, kill_a_backend
-from tests.breaking.kills import destination, section, stopped
+from tests.breaking.kills import destination, stopped
 from tests.breaking.marked_patient import MARK, RefusingStore, marked_study, one_more_study, send
 from tests.breaking.person import Person
 from tests.breaking.postgres_server import PostgresServer, postgres_server
 from tests.breaking.rows_lost import lose_rows
-from tests.breaking.shoulder import Shoulder, environment
+from tests.breaking.shoulder import Shoulder
+from tests.breaking.silent_site import PASSWORD, READER, VIEWER, Around, add_reader, own_home, quoting_daemon
 from tests.breaking.strangers import search_as_strangers
 from tests.breaking.trial import Trial, run_alone
 from tests.breaking.worklist_askers import asked, identifiers
-from tests.programs import Daemon, Orthanc, new_daemon
+from tests.programs import Daemon
 from tests.wire.receivers import HttpServer, MllpServer, acknowledged, http, mllp
 
-_VIEWER = "VIEWER"
-"""The only title that may ask for the worklist."""
 _ENDED = ("TRIAGED", "OUT_OF_SCOPE", "FAILED")
 _MOST_ROUNDS = 40
 """Studies of more rounds would be more than the list's first page."""
@@ -74,14 +72,14 @@ def silence(trial: Trial, folder: Path, database: str = "sqlite", ways: Ways = E
         pager = stack.enter_context(http(HttpServer()))
         server = stack.enter_context(postgres_server()) if database == "postgresql" else None
         pacs = stack.enter_context(destination(folder / "pacs")) if _has_orthanc(ways) else None
-        daemon = _daemon(folder, _Around(store, ris, pager, server, pacs))
-        stack.enter_context(_home(folder))
+        daemon = quoting_daemon(folder, Around(store, ris, pager, server, pacs))
+        stack.enter_context(own_home(folder))
         stack.callback(stopped, daemon)
         shoulder = Shoulder(trial, daemon, folder)
         daemon.start()
-        _user(daemon)
+        add_reader(daemon)
         trial.begin()
-        person = Person(daemon.web_port, "Looker", "four quiet lungs")
+        person = Person(daemon.web_port, READER, PASSWORD)
         for kind, study in marked_study(folder / "sent"):
             trial.count("instances sent", len(send(daemon.dicom_port, study)))
             trial.say(f"sent: {kind}")
@@ -111,73 +109,9 @@ def _has_orthanc(ways: Ways) -> bool:
     return ways.is_orthanc_asked and shutil.which("Orthanc", path=f"{os.environ['PATH']}:/usr/sbin") is not None
 
 
-@dataclass(frozen=True, slots=True)
-class _Around:
-    """What is around the daemon: who refuses and quotes, and who takes everything."""
-
-    store: RefusingStore
-    ris: MllpServer
-    pager: HttpServer
-    server: PostgresServer | None
-    pacs: Orthanc | None
-
-
-def _daemon(folder: Path, around: _Around) -> Daemon:
-    """Return a daemon whose destinations and subscribers refuse and quote, and one that is not there."""
-    gone = {"name": "gone", "ae_title": "GONE", "host": "127.0.0.1", "port": 1, "objects": ["sc", "sr"]}
-    refusing = {"name": "refusing", "ae_title": "REFUSING", "host": "127.0.0.1", "port": around.store.port}
-    destinations = [gone, {**refusing, "objects": ["sc", "sr", "seg"]}]
-    if around.pacs is not None:
-        destinations.append({**section(around.pacs), "storage_commitment": True})
-    database = {} if around.server is None else {"database": {"url": around.server.url}}
-    daemon = new_daemon(
-        folder / "daemon",
-        **database,
-        models={"ct": "threshold"},
-        access={"mode": "accounts"},
-        logging={"level": "DEBUG", "style": "json"},
-        destinations=destinations,
-        pushes=[
-            {"name": "ris", "kind": "hl7", "host": "127.0.0.1", "port": around.ris.address[1], "tls": False},
-            {
-                "name": "pager",
-                "kind": "webhook",
-                "url": f"http://127.0.0.1:{around.pager.address[1]}/",
-                "patient": True,
-            },
-        ],
-    )
-    daemon.reconfigure({"dicom": {**daemon.settings["dicom"], "access": {"query": [{"ae_title": _VIEWER}]}}})
-    return daemon
-
-
 def _quoted(message: object) -> str:
     """Return a refusal that names the patient, as some do."""
     return f"patient {message.segment('PID')[5]} {message.segment('PID')[3]} is unknown"  # type: ignore[attr-defined]
-
-
-def _home(folder: Path) -> ExitStack:
-    """Give the daemon a home and a temporary folder of its own while it is started."""
-    stack, changed = ExitStack(), {name: os.environ.get(name) for name in ("HOME", "TMPDIR")}
-    os.environ.update({name: value for name, value in environment(folder).items() if name in changed})
-    stack.callback(_restore, changed)
-    return stack
-
-
-def _restore(changed: Mapping[str, str | None]) -> None:
-    for name, value in changed.items():
-        if value is None:
-            os.environ.pop(name, None)
-        else:
-            os.environ[name] = value
-
-
-def _user(daemon: Daemon) -> None:
-    command = [sys.executable, "-m", "triaged.cli", "user", "add", "Looker", "--role", "reader"]
-    command += ["--config", str(daemon.config)]
-    password = "four quiet lungs\n" * 2
-    ended = subprocess.run(command, input=password, text=True, capture_output=True, timeout=60)
-    assert ended.returncode == 0, ended.stderr
 
 
 def _kill(daemon: Daemon, role: str) -> None:
@@ -241,7 +175,7 @@ def _ask_by_dicom(shoulder: Shoulder) -> None:
     trial, port = shoulder.trial, shoulder.daemon.dicom_port
     found: list[Any] = []
     for identifier in identifiers(MARK):
-        answer = asked(port, _VIEWER, identifier)
+        answer = asked(port, VIEWER, identifier)
         trial.count("queries")
         trial.expect(answer is not None, "expected an answer for who may ask")
         found += [] if answer is None else answer[1]

@@ -1,90 +1,51 @@
-"""Nobody keeps a reader out: whatever one address does with its connections, another one's page comes soon."""
+"""Nobody keeps a reader out: whatever one address does with its connections, another one's page comes soon.
+
+The short form of `tests.breaking.crowds`.
+"""
 
 from __future__ import annotations
 
-import resource
 import socket
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from unittest import mock
 
 import pytest
 import uvicorn
 
-from tests.breaking.web_crowds import Crowd, Manner, Reader, answers, waits_until
-from tests.cli.site import Site
-from tests.ports import free_port
+from tests.breaking.crowds import MOST_LOG, SOON_S
+from tests.breaking.web_crowds import Crowd, Manner, Reader, waits_until
+from tests.breaking.web_role import WebRole, web_role
 from triaged.web.connections import Connection, Connections
 from triaged.web.limits import Limits
 
-_SOON_S = 5.0
-_MOST_LOG = 20_000
-
-
-@dataclass
-class _Role:
-    """The web role as a process of its own."""
-
-    port: int
-    log: Path
-    process: subprocess.Popen[bytes]
-
-    def descriptors(self) -> int:
-        return len(list(Path(f"/proc/{self.process.pid}/fd").iterdir()))
-
-
-@contextmanager
-def _web(folder: Path, migrated: Path, descriptors: int) -> Iterator[_Role]:
-    """Serve a clinic's list by a process that may open so many descriptors."""
-    site = Site(folder)
-    port = free_port()
-    site.configure(web={"port": port})
-    site.fill(migrated)
-    log = folder / "log"
-    command = [sys.executable, "-m", "triaged.cli", "serve", "--role", "web", "--config", str(site.config)]
-
-    def limit() -> None:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (descriptors, descriptors))
-
-    with log.open("wb") as written:
-        process = subprocess.Popen(command, stdout=written, stderr=written, preexec_fn=limit)
-    try:
-        assert waits_until(lambda: answers(port), within_s=30), log.read_text()
-        yield _Role(port, log, process)
-    finally:
-        process.terminate()
-        process.wait(30)
-
 
 @pytest.fixture(scope="module")
-def role(tmp_path_factory: pytest.TempPathFactory, migrated_sqlite: Path) -> Iterator[_Role]:
+def role(tmp_path_factory: pytest.TempPathFactory, migrated_sqlite: Path) -> Iterator[WebRole]:
     """One process with 64 descriptors for all crowds; whatever they make it write, its log stays short."""
-    with _web(tmp_path_factory.mktemp("web"), migrated_sqlite, 64) as serving:
+    with web_role(tmp_path_factory.mktemp("web"), migrated_sqlite, 64) as serving:
         yield serving
-    assert serving.log.stat().st_size < _MOST_LOG, serving.log.read_text()[-2000:]
+    assert serving.log.stat().st_size < MOST_LOG, serving.log.read_text()[-2000:]
 
 
-def _expect_short_waits(role: _Role) -> None:
+def _expect_short_waits(role: WebRole) -> None:
     reader = Reader(role.port, "127.0.0.2")
     reader.read(seconds=2)
     assert reader.failures == []
-    assert max(reader.waits_s) <= _SOON_S
+    assert max(reader.waits_s) <= SOON_S
     assert role.descriptors() < 64
 
 
 @pytest.mark.parametrize("manner", list(Manner))
-def test_a_reader_beside_a_crowd_of_one_address_waits_a_short_time(manner: Manner, role: _Role) -> None:
+def test_a_reader_beside_a_crowd_of_one_address_waits_a_short_time(manner: Manner, role: WebRole) -> None:
     with Crowd(manner, role.port, "127.0.0.9", 200).around() as crowd:
         assert waits_until(lambda: crowd.opened + crowd.refused >= 50, within_s=20)
         _expect_short_waits(role)
 
 
-def test_crowds_of_many_addresses_leave_places_too(role: _Role) -> None:
+def test_crowds_of_many_addresses_leave_places_too(role: WebRole) -> None:
     with ExitStack() as stack:
         crowds = [Crowd(manner, role.port, f"127.0.1.{at + 1}", 20) for at, manner in enumerate(Manner)]
         for crowd in crowds:
@@ -93,7 +54,7 @@ def test_crowds_of_many_addresses_leave_places_too(role: _Role) -> None:
         _expect_short_waits(role)
 
 
-def test_a_request_that_does_not_become_whole_is_ended(role: _Role) -> None:
+def test_a_request_that_does_not_become_whole_is_ended(role: WebRole) -> None:
     with socket.create_connection(("127.0.0.1", role.port), 5) as half:
         half.sendall(b"GET /health HTTP/1.1\r\n")
         half.settimeout(20)
