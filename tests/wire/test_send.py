@@ -9,12 +9,14 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import pydicom
 import pytest
 from pydicom import Dataset
 from pynetdicom import AE, evt
+from pynetdicom.association import Association
 
 from tests.ports import free_port
 from tests.wire.peers import CT_IMAGE, DCMTK_PATH, EXPLICIT, IMPLICIT, a_slice, dcmtk, eventually, real
@@ -293,3 +295,14 @@ def test_the_words_of_a_peer_are_for_the_status_page_and_not_for_the_log(code: i
     said = outcome.comment if isinstance(outcome, Sent) else outcome.reason
     assert said.endswith("Roe^Jane is unknown")
     assert outcome.for_log.endswith(f"{code:#06x}")
+
+
+def test_the_words_of_the_library_are_for_the_status_page_and_not_for_the_log(
+    sender: DimseSender, objects: list[Outgoing]
+) -> None:
+    quoting = mock.patch.object(Association, "send_c_store", side_effect=ValueError("found Roe^Jane"))
+    with peer_that(lambda _: 0x0000) as peer, quoting:
+        outcome = next(iter(sender.send(objects, peer)))
+    assert isinstance(outcome, Refused)
+    assert "Roe" in outcome.reason
+    assert outcome.for_log == "the object cannot be sent: ValueError"

@@ -106,8 +106,10 @@ def _send(association: Association, outgoing: Outgoing) -> SendOutcome:
         return Refused(f"the object cannot be read: {error.strerror or error}", final=False)
     except (ValueError, AttributeError, RuntimeError) as error:
         if not association.is_established:
-            return Unreachable(f"the association ended while the object was sent: {error}")
-        return Refused(f"the object cannot be sent: {error}", final=True)
+            return Unreachable(f"the association ended while the object was sent: {type(error).__name__}")
+        # The words of the library may quote an attribute: they are for the page, the kind of the error for the log.
+        code = f"the object cannot be sent: {type(error).__name__}"
+        return Refused(f"the object cannot be sent: {error}", final=True, code=code)
     return outcome_of(status, association, final=_FINAL)
 
 
