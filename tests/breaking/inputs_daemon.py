@@ -127,13 +127,14 @@ def _send(
         for content, syntax in images:
             if syntax in contexts:
                 begun = time.monotonic()
-                status = _store(peer, contexts[syntax], content, f"1.2.3.{chance.randrange(10**12)}")
+                status = store(peer, contexts[syntax], content, f"1.2.3.{chance.randrange(10**12)}")
                 answers.took(trial, status, content, time.monotonic() - begun)
             else:
                 answers.count(trial, "syntaxes not accepted")
 
 
-def _store(peer: RawPeer, context_id: int, content: bytes, sop_instance_uid: str) -> int:
+def store(peer: RawPeer, context_id: int, content: bytes, sop_instance_uid: str) -> int:
+    """Send one instance in large pieces and return the status."""
     peer.socket.sendall(peer.command(sop_instance_uid=sop_instance_uid, context_id=context_id))
     for start in range(0, max(len(content), 1), _FRAGMENT):
         is_last = start + _FRAGMENT >= len(content)

@@ -6,17 +6,19 @@ Knows what each must become on the list; must not know how it is sent or kept.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from io import BytesIO
 from pathlib import Path
 
+import numpy as np
 import pydicom
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.filebase import DicomBytesIO
 from pydicom.uid import UID, CTImageStorage, ExplicitVRLittleEndian
 
+from tests.breaking.mutations import deflated
 from tests.exams.pipelines.bodies import Ball, Chest
 from tests.golden.scans import HEALTHY, Scan, diseased, encoded_slices
 
@@ -60,6 +62,24 @@ def small_study(number: int, folder: Path, *, triage_class: str = "D") -> SmallS
     templates = _templates(triage_class)
     instances = [_instance(template, study_uid, index + 1, number, place) for index, template in enumerate(templates)]
     return SmallStudy(study_uid, triage_class, instances)
+
+
+def large_slices(number: int, count: int) -> Iterator[tuple[bytes, str]]:
+    """Yield the slices of a chest of class D, each of 512 x 512 and deflated to some kB, with its SOP Instance UID."""
+    study_uid = f"{ROOT}.{number}"
+    templates = [pydicom.dcmread(BytesIO(each), force=True) for each in _templates("D")]
+    planes = [np.frombuffer(each.PixelData, np.int16).reshape(each.Rows, each.Columns) for each in templates]
+    for index in range(count):
+        image, plane = templates[index * len(planes) // count], planes[index * len(planes) // count]
+        plane = np.kron(plane, np.ones((12, 9), np.int16))
+        plane = np.pad(plane, ((16, 16), (8, 9)), constant_values=24)
+        image.StudyInstanceUID, image.SeriesInstanceUID = study_uid, f"{study_uid}.1"
+        image.FrameOfReferenceUID, image.SOPInstanceUID = f"{study_uid}.2", f"{study_uid}.1.{index + 1}"
+        image.Rows, image.Columns, image.PixelSpacing = *plane.shape, [0.5, 0.66]
+        image.ImagePositionPatient = [-165.0, -120.0, round(-60 + index * 130 / count, 3)]
+        image.PixelData = plane.tobytes()
+        image["PixelData"].VR = "OW"
+        yield deflated(_encoded(image)), str(image.SOPInstanceUID)
 
 
 def altered(instance: SmallInstance) -> SmallInstance:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from tests.breaking.fuzzing import CORPUS
 from tests.breaking.inputs import inputs
+from tests.breaking.inputs_daemon import inputs_daemon
 from tests.breaking.mutations import MUTATIONS
 from tests.breaking.seeds import seeds_of
 from tests.breaking.targets import TARGETS
@@ -26,9 +27,17 @@ ANY = settings(max_examples=60, deadline=None, derandomize=True, suppress_health
 
 @pytest.mark.filterwarnings("ignore")
 def test_spoiled_images_end_with_a_reason_and_nothing_acknowledged_is_lost(tmp_path: Path) -> None:
-    trial = Trial("inputs", seed=7, seconds=20)
+    trial = Trial("inputs", seed=7, seconds=12)
     inputs(trial, tmp_path)
     trial.expect(trial.figures.get("acknowledged digests"), "expected acknowledged instances, found none")
+    trial.verify()
+
+
+def test_a_whole_daemon_takes_spoiled_images_and_triages_sound_ones_between_them(tmp_path: Path) -> None:
+    trial = Trial("inputs_daemon", seed=7, seconds=4)
+    inputs_daemon(trial, tmp_path)
+    trial.expect(trial.number("hostile studies") >= 3, "expected hostile studies, found too few")
+    trial.expect(trial.number("sound studies"), "expected sound studies, found none")
     trial.verify()
 
 

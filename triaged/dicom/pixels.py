@@ -29,12 +29,16 @@ MOST_PIXELS: Final = 4096 * 4096
 """Of one frame."""
 _PIXEL_DATA_HEADER = 12  # tag, VR, two reserved bytes and length: encapsulated pixels are always explicit VR
 _SLACK = 1024 * 1024
+_WORKING_COPIES = 12
+"""How often a decoder may hold a frame at once: JPEG 2000 takes 6 times as much, in 32 bits and several copies."""
+_WORKING_SPACE = 16 * 1024 * 1024
 
 
 def stored_frames(path: Path, header: Dataset, indices: Sequence[int] | None = None) -> Iterator[NDArray[np.generic]]:
     """Yield the stored values of frames, of all unless `indices` are given; one frame at a time is in memory.
 
     Raises:
+        MemoryError: there is too little memory to begin.
         UnreadableStudy: they cannot be decoded, or are larger than a frame is, or than their header says.
         TryLater: the disk fails.
     """
@@ -83,10 +87,19 @@ def _judge(path: Path, header: Dataset, indices: Sequence[int] | None) -> None:
     if not syntax.is_transfer_syntax:
         raise undecodable(path, "a transfer syntax of the standard", str(syntax) or "none")
     if syntax.is_encapsulated:
+        _demand_memory(pixels * max(bits, 8) // 8)
         for frame in _encapsulated(path, header, pixels * max(bits, 8) // 8, indices):
             found = announced(frame, syntax)
             if found not in (None, size):
                 raise undecodable(path, f"frames of {size} rows, columns and samples", f"{found} in a codestream")
+
+
+def _demand_memory(raw: int) -> None:
+    """Raise MemoryError where a decoder could not allocate what it may need, which is let go again untouched.
+
+    Decoders say of a want of memory that the frame is damaged, and pylibjpeg-rle ends the process.
+    """
+    np.empty(_WORKING_COPIES * raw + _WORKING_SPACE, np.uint8)
 
 
 def _encapsulated(path: Path, header: Dataset, raw: int, indices: Sequence[int] | None) -> Iterator[bytes]:
