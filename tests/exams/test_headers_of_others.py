@@ -202,6 +202,16 @@ def test_what_a_header_lacks_or_says_in_another_way_is_read_as_meant(
     assert series.acquisition.repairs == flags
 
 
+def test_a_comma_in_place_of_the_decimal_point_is_read_as_meant(tmp_path: Path) -> None:
+    for path in write_series(tmp_path):
+        content = path.read_bytes()
+        assert b"1.5\\1.25" in content
+        path.write_bytes(content.replace(b"1.5\\1.25", b"1,5\\1,25"))
+    series = decode_series(sorted(tmp_path.iterdir()))
+    assert series.volume.geometry.spacing_mm == pytest.approx(SPACING_MM)
+    np.testing.assert_array_equal(series.volume.voxels, picture())
+
+
 def test_one_number_for_the_spacing_of_pixels_is_that_of_rows_and_columns(tmp_path: Path) -> None:
     series = decode_series(write_series(tmp_path, change=square))
     assert series.volume.geometry.spacing_mm == pytest.approx((2.0, 1.5, 1.5))
