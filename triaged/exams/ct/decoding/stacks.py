@@ -39,34 +39,42 @@ def place_one_stack(
     max_spacing_mm: float,
     same_pixels: SamePixels,
 ) -> Placed:
-    """Return all frames as one stack; else the best of those that their headers tell apart, without copies.
+    """Return all frames as one stack; else the best of those that their headers tell apart; else all without copies.
+
+    Pixels are looked at only where headers do not help.
 
     Raises:
         UnreadableStudy: as `place` says of all of them.
     """
-
-    def placed(of: Sequence[Frame]) -> Placed:
-        try:
-            return place(of, min_slices, max_spacing_mm)
-        except UnreadableStudy as error:
-            single = [] if error.code != ReasonCode.DUPLICATE_POSITIONS else _without_copies(of, headers, same_pixels)
-            if not 0 < len(single) < len(of):
-                raise
-            with suppress(UnreadableStudy):
-                found = place(single, min_slices, max_spacing_mm)
-                return replace(found, repairs=(*found.repairs, QualityFlag.COPIES_LEFT_OUT))
-            raise
-
     try:
-        return placed(frames)
+        return place(frames, min_slices, max_spacing_mm)
     except UnreadableStudy as error:
-        stacks = list(_readable(_told_apart(frames, headers), placed)) if error.code in _SEVERAL else []
-        longest_mm = max((_extent_mm(each) for each in stacks), default=0.0)
-        best = min(stacks, key=lambda each: _rank(each, headers, longest_mm), default=None)
-        known = {id(frame) for each in stacks for frame in each.frames}
-        if best is None or _reach_beyond(best, [frame for frame in frames if id(frame) not in known]):
+        if error.code not in _SEVERAL:
             raise
-        return replace(best, repairs=(*best.repairs, QualityFlag.ONE_OF_SEVERAL))
+
+        def placed(of: Sequence[Frame]) -> Placed:
+            return _without_copies(of, headers, min_slices, max_spacing_mm, same_pixels)
+
+        one = _one_of_several(frames, headers, placed)
+        if one is not None:
+            return one
+        if error.code == ReasonCode.DUPLICATE_POSITIONS:
+            with suppress(UnreadableStudy):
+                return placed(frames)
+        raise
+
+
+def _one_of_several(
+    frames: Sequence[Frame], headers: Sequence[Dataset], placed: Callable[[Sequence[Frame]], Placed]
+) -> Placed | None:
+    """Return the best stack of those that headers tell apart; None where frames are left that may be a part of it."""
+    stacks = list(_readable(_told_apart(frames, headers), placed))
+    longest_mm = max((_extent_mm(each) for each in stacks), default=0.0)
+    best = min(stacks, key=lambda each: _rank(each, headers, longest_mm), default=None)
+    known = {id(frame) for each in stacks for frame in each.frames}
+    if best is None or _reach_beyond(best, [frame for frame in frames if id(frame) not in known]):
+        return None
+    return replace(best, repairs=(*best.repairs, QualityFlag.ONE_OF_SEVERAL))
 
 
 def _readable(stacks: Sequence[Sequence[Frame]], placed: Callable[[Sequence[Frame]], Placed]) -> Iterator[Placed]:
@@ -128,7 +136,29 @@ def _in_order(header: Dataset) -> tuple[int, int, str]:
     return acquisition, instance, text(attribute(header, "SOPInstanceUID")) or ""
 
 
-def _without_copies(frames: Sequence[Frame], headers: Sequence[Dataset], same_pixels: SamePixels) -> list[Frame]:
+def _without_copies(
+    frames: Sequence[Frame],
+    headers: Sequence[Dataset],
+    min_slices: int,
+    max_spacing_mm: float,
+    same_pixels: SamePixels,
+) -> Placed:
+    """Return frames as one stack, less those that are copies of another.
+
+    Raises:
+        UnreadableStudy: as `place` says of all, or of those that are left.
+    """
+    try:
+        return place(frames, min_slices, max_spacing_mm)
+    except UnreadableStudy as error:
+        single = _single(frames, headers, same_pixels) if error.code == ReasonCode.DUPLICATE_POSITIONS else frames
+        if len(single) == len(frames):
+            raise
+    found = place(single, min_slices, max_spacing_mm)
+    return replace(found, repairs=(*found.repairs, QualityFlag.COPIES_LEFT_OUT))
+
+
+def _single(frames: Sequence[Frame], headers: Sequence[Dataset], same_pixels: SamePixels) -> list[Frame]:
     """Return the frames without those that show the same at the same place as another; of those, the first is kept."""
     normal = plane_normal(frames[0].orientation)
     along = {id(frame): float(np.asarray(frame.position_mm) @ normal) for frame in frames}
