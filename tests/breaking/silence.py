@@ -60,7 +60,7 @@ EVERY_WAY = Ways(
     comparisons={"": 1, "--json": 1, "--repair adopt": 0, "--digests --json": 0},
     is_orthanc_asked=True,
 )
-TELLING_WAYS = Ways(CONSTRAINTS[:1], commands=("check",), comparisons={"--repair adopt": 0}, is_orthanc_asked=False)
+TELLING_WAYS = Ways(CONSTRAINTS[:1], commands=("status",), comparisons={"--repair adopt": 0}, is_orthanc_asked=False)
 """Those in which something was found before, or that touch most."""
 
 
