@@ -55,13 +55,13 @@ class Shoulder:
             if path.is_file() and not is_allowed:
                 self.look(f"the file {relative}", path.read_bytes())
 
-    def look_at_command(self, *arguments: str) -> int:
-        """Look at what a command prints, and return its exit status."""
+    def look_at_command(self, *arguments: str) -> bytes:
+        """Look at what a command prints, and return its standard output."""
         command = [sys.executable, "-m", "triaged.cli", *arguments, "--config", str(self.daemon.config)]
         ended = subprocess.run(command, capture_output=True, timeout=120, env=environment(self.folder))
         self.look(f"triaged {' '.join(arguments)}", ended.stdout + ended.stderr)
         self.trial.count("commands looked at")
-        return ended.returncode
+        return ended.stdout
 
 
 def environment(folder: Path) -> dict[str, str]:
