@@ -14,13 +14,13 @@ import random
 import re
 import sys
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from tests.breaking.hostile_peers import HOSTILES, Hostile
 from tests.breaking.lone_receiver import Receiver, lone_receiver
 from tests.breaking.protocol_states import PDUS, STATES, Heard, heard_after, spoiled
-from tests.breaking.steady_senders import Senders
+from tests.breaking.steady_senders import Secured, Senders
 from tests.breaking.trial import Trial, run_alone
 from tests.programs import until
 
@@ -34,11 +34,11 @@ def peers(trial: Trial, folder: Path) -> None:
     """Let hostile peers come, some at a time, until the time is over."""
     with lone_receiver(folder) as (receiver, shown, authority):
         calm_threads, calm_descriptors = receiver.status("Threads"), receiver.descriptors()
-        senders = Senders(trial, receiver, shown, authority.ca_file)
+        senders = Senders(trial, folder, receiver.port, Secured(receiver.tls_port, shown, authority.ca_file))
         with senders.sending():
             _every_state(trial, receiver.port)
             while trial.left_s:
-                _attack(trial, receiver)
+                attack(trial, (receiver.port, receiver.port, receiver.tls_port))
         until(
             lambda: (
                 receiver.status("Threads") <= calm_threads + 1
@@ -75,20 +75,19 @@ def _names(of: Iterable[Heard]) -> str:
     return " or ".join(sorted(each.name for each in of))
 
 
-def _attack(trial: Trial, receiver: Receiver) -> None:
-    """Let three kinds of hostile peers come at once, from one address or another."""
+def attack(trial: Trial, ports: Sequence[int]) -> None:
+    """Let three kinds of hostile peers come at once, from one address or another, each to one of the ports."""
     chosen = trial.random.sample(HOSTILES, 3)
     attacks = []
     for hostile in chosen:
-        address, port = trial.random.choice(_ADDRESSES), trial.random.choice((receiver.port, receiver.tls_port))
-        port = receiver.port if trial.random.random() < 0.7 else port
+        address, port = trial.random.choice(_ADDRESSES), trial.random.choice(ports)
         randomness = random.Random(trial.random.random())
         attacks.append(threading.Thread(target=_come, args=(trial, hostile, address, port, randomness)))
     trial.say(", ".join(hostile.__name__ for hostile in chosen))
-    for attack in attacks:
-        attack.start()
-    for attack in attacks:
-        attack.join()
+    for each in attacks:
+        each.start()
+    for each in attacks:
+        each.join()
 
 
 def _come(trial: Trial, hostile: Hostile, address: str, port: int, randomness: random.Random) -> None:
@@ -122,9 +121,18 @@ def documented_mib() -> int:
     return int(found[1])
 
 
-def _alone(trial: Trial, folder: Path, _options: argparse.Namespace) -> None:
-    peers(trial, folder)
+def _options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--peer", choices=("orthanc",), help="do the same to another receiver instead, to compare")
+
+
+def _alone(trial: Trial, folder: Path, options: argparse.Namespace) -> None:
+    if options.peer == "orthanc":
+        from tests.breaking.peers_of_orthanc import peers_of_orthanc
+
+        peers_of_orthanc(trial, folder)
+    else:
+        peers(trial, folder)
 
 
 if __name__ == "__main__":
-    sys.exit(run_alone("peers", _alone))
+    sys.exit(run_alone("peers", _alone, more_options=_options))

@@ -9,31 +9,41 @@ import ssl
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pydicom
 from pynetdicom import AE
 
-from tests.breaking.lone_receiver import Receiver
 from tests.breaking.trial import Trial
 from tests.wire.authority import Issued
 from tests.wire.peers import CT_IMAGE, DCMTK_ENVIRONMENT, EXPLICIT, a_slice
 from triaged.dicom.part10 import file_meta
 
 LONGEST_WAIT_S = 5.0
+_LONGEST_S = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class Secured:
+    """A port with TLS, the certificate that is shown there, and whom the other side's has to be from."""
+
+    port: int
+    shown: Issued
+    ca_file: Path
 
 
 class Senders:
     """Legitimate senders, each in a thread: they send one new instance after the other and note how long it took."""
 
-    def __init__(self, trial: Trial, receiver: Receiver, shown: Issued, ca_file: Path) -> None:
+    def __init__(self, trial: Trial, folder: Path, port: int, secured: Secured | None = None) -> None:
         self._trial = trial
-        self._receiver = receiver
-        self._tls = ["+tls", str(shown.key), str(shown.certificate), "+cf", str(ca_file)]
-        self._context = ssl.create_default_context(cafile=ca_file)
-        self._context.load_cert_chain(shown.certificate, shown.key)
+        self._folder = folder
+        self._port = port
+        self._secured = secured
         self._lock = threading.Lock()
         self._over = threading.Event()
         self._number = 0
@@ -43,15 +53,7 @@ class Senders:
     @contextmanager
     def sending(self) -> Iterator[None]:
         """Send until left."""
-        threads = [
-            threading.Thread(target=self._go_on, args=(way,))
-            for way in (
-                self._by_storescu,
-                self._by_storescu_over_tls,
-                self._by_pynetdicom,
-                self._by_pynetdicom_over_tls,
-            )
-        ]
+        threads = [threading.Thread(target=self._go_on, args=(way,)) for way in self._ways()]
         for thread in threads:
             thread.start()
         try:
@@ -61,8 +63,22 @@ class Senders:
             for thread in threads:
                 thread.join()
 
-    def _go_on(self, way: object) -> None:
-        assert callable(way)
+    def _ways(self) -> list[Callable[[Path], str]]:
+        ways: list[Callable[[Path], str]] = [
+            partial(self._storescu, [], self._port),
+            partial(self._pynetdicom, self._port, None),
+        ]
+        if (secured := self._secured) is not None:
+            context = ssl.create_default_context(cafile=secured.ca_file)
+            context.load_cert_chain(secured.shown.certificate, secured.shown.key)
+            options = ["+tls", str(secured.shown.key), str(secured.shown.certificate), "+cf", str(secured.ca_file)]
+            ways += [
+                partial(self._storescu, options, secured.port),
+                partial(self._pynetdicom, secured.port, (context, "127.0.0.1")),
+            ]
+        return ways
+
+    def _go_on(self, way: Callable[[Path], str]) -> None:
         while not self._over.wait(0.5):
             uid, path = self._next()
             started = time.monotonic()
@@ -87,27 +103,20 @@ class Senders:
         meta = file_meta(
             sop_class_uid=CT_IMAGE, sop_instance_uid=uid, transfer_syntax_uid=EXPLICIT, source_ae_title="CT1"
         )
-        path = self._receiver.folder / "sent.dcm"
+        path = self._folder / "sent.dcm"
         path = path.with_name(f"sent-{number}.dcm")
         path.write_bytes(meta + a_slice(number, study_uid=f"1.2.3.{number % 5}"))
         return uid, path
 
-    def _by_storescu(self, path: Path) -> str:
-        return self._storescu([], self._receiver.port, path)
-
-    def _by_storescu_over_tls(self, path: Path) -> str:
-        return self._storescu(self._tls, self._receiver.tls_port, path)
-
     def _storescu(self, more: list[str], port: int, path: Path) -> str:
         command = ["storescu", *more, "-R", "-aet", "CT1", "127.0.0.1", str(port), str(path)]
-        done = subprocess.run(command, env=DCMTK_ENVIRONMENT, capture_output=True, text=True, check=False, timeout=120)
+        try:
+            done = subprocess.run(
+                command, env=DCMTK_ENVIRONMENT, capture_output=True, text=True, check=False, timeout=_LONGEST_S
+            )
+        except subprocess.TimeoutExpired:
+            return f"storescu: no end within {_LONGEST_S:g} s"
         return "" if done.returncode == 0 else f"storescu: {done.stderr.strip()}"
-
-    def _by_pynetdicom(self, path: Path) -> str:
-        return self._pynetdicom(self._receiver.port, None, path)
-
-    def _by_pynetdicom_over_tls(self, path: Path) -> str:
-        return self._pynetdicom(self._receiver.tls_port, (self._context, "127.0.0.1"), path)
 
     def _pynetdicom(self, port: int, tls: tuple[ssl.SSLContext, str] | None, path: Path) -> str:
         ae = AE("CT2")
