@@ -95,3 +95,4 @@ def test_nothing_that_a_process_prints_of_errors_and_warnings_quotes_anybody(sty
         events = ["a constant message", "thread ended by an error", "ended by an error"]
         assert [line["event"] for line in lines] == events
         assert lines[1]["thread"] == "peer 127.0.0.1"
+        assert {line["role"] for line in lines} == {"worker"}, "of every thread"

@@ -37,7 +37,7 @@ def configure_logging(level: str, style: Literal["console", "json"], role: str) 
     structlog.configure(
         processors=[
             EventLimit(),
-            structlog.contextvars.merge_contextvars,
+            lambda _logger, _method, event: {"role": role, **event},  # in every thread, which contextvars are not
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.ExceptionRenderer(_rendered),
@@ -47,7 +47,6 @@ def configure_logging(level: str, style: Literal["console", "json"], role: str) 
         logger_factory=structlog.WriteLoggerFactory(file=stream),
         cache_logger_on_first_use=True,
     )
-    structlog.contextvars.bind_contextvars(role=role)
     logging.getLogger("apscheduler").setLevel(logging.ERROR)  # it warns of every round that a slow one delays
     logging.basicConfig(level=logging.WARNING, stream=stream)
     for library in _QUOTE_WHAT_THEY_READ:
