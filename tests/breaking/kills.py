@@ -35,12 +35,12 @@ from tests.programs import Daemon, Orthanc, get_json, new_daemon
 
 PAUSE_S = (0.0, 1.2)
 WAITS_FOR_ANSWER = 0.6
-"""The share of kills after which the daemon may start in peace; after the others it may be killed while it starts."""
+"""The share of kills, in a long run, after which the daemon may start in peace; else it may be killed while it does."""
 MOST_WAITING = 12
 """Studies that may wait for their result; the hospital pauses while there are more."""
 
 
-def kills(trial: Trial, folder: Path, database: str, most: int) -> None:
+def kills(trial: Trial, folder: Path, database: str, most: int, *, waits: float = WAITS_FOR_ANSWER) -> None:
     """Kill until time is over or `most` are done, then let everything settle and compare once more."""
     with ExitStack() as stack:
         pacs = stack.enter_context(destination(folder / "pacs"))
@@ -60,7 +60,7 @@ def kills(trial: Trial, folder: Path, database: str, most: int) -> None:
             time.sleep(trial.random.uniform(*PAUSE_S))
             killer.kill_one()
             compare(trial, daemon, hospital, watch)
-            if trial.random.random() < WAITS_FOR_ANSWER:
+            if trial.random.random() < waits:
                 killer.wait_until_it_answers()
             if not (number + 1) % 10:
                 sent, seen = len(hospital.ledger.everything()), len(hospital.ledger.study_uids())
