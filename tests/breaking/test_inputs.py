@@ -27,7 +27,7 @@ ANY = settings(max_examples=60, deadline=None, derandomize=True, suppress_health
 
 @pytest.mark.filterwarnings("ignore")
 def test_spoiled_images_end_with_a_reason_and_nothing_acknowledged_is_lost(tmp_path: Path) -> None:
-    trial = Trial("inputs", seed=7, seconds=12)
+    trial = Trial("inputs", seed=7, seconds=10)
     inputs(trial, tmp_path)
     trial.expect(trial.figures.get("acknowledged digests"), "expected acknowledged instances, found none")
     trial.verify()

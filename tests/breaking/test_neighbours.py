@@ -12,6 +12,6 @@ from tests.breaking.trial import Trial
 
 @pytest.mark.filterwarnings("ignore:Exception ignored in. <socket:pytest.PytestUnraisableExceptionWarning")
 def test_one_bad_neighbour_delays_no_other_and_gets_everything_in_the_end(tmp_path: Path) -> None:
-    trial = Trial("neighbours", seed=7, seconds=25)
+    trial = Trial("neighbours", seed=7, seconds=18)
     neighbours(trial, tmp_path, 3)
     trial.verify()

@@ -62,7 +62,7 @@ def test_what_was_not_synced_may_be_there_or_not(tmp_path: Path) -> None:
 def test_what_was_acknowledged_outlives_a_power_cut(tmp_path: Path) -> None:
     if shutil.which("strace") is None or subprocess.run(["strace", "-o", "/dev/null", "true"]).returncode != 0:
         pytest.skip("strace is not installed, or may not trace here")
-    trial = Trial("power", seed=7, seconds=20)
+    trial = Trial("power", seed=7, seconds=14)
     power(trial, tmp_path, most=40, lived_on=1)
     trial.expect(trial.number("cuts"), "expected cuts, found none")
     trial.verify()

@@ -12,6 +12,6 @@ from tests.breaking.trial import Trial
 
 @pytest.mark.filterwarnings("ignore:Exception ignored in. <socket:pytest.PytestUnraisableExceptionWarning")
 def test_a_daemon_that_works_for_a_while_takes_no_more_and_more(tmp_path: Path) -> None:
-    trial = Trial("soak", seed=7, seconds=30)
+    trial = Trial("soak", seed=7, seconds=20)
     soak(trial, tmp_path, slack=8, every_s=1)
     trial.verify()

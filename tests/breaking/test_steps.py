@@ -24,7 +24,7 @@ def test_a_step_that_was_renamed_is_noticed() -> None:
 
 @pytest.mark.parametrize("database", ["sqlite", "postgresql"])
 def test_a_life_that_ends_at_a_step_arrives_where_an_undisturbed_one_does(tmp_path: Path, database: str) -> None:
-    trial = Trial("steps", seed=7, seconds=15)
+    trial = Trial("steps", seed=7, seconds=12)
     steps(trial, tmp_path, database, most=5)
     trial.expect(trial.number("deaths"), "expected deaths, found none")
     trial.verify()
