@@ -14,6 +14,7 @@ from triaged.daemon.progress import Progress
 from triaged.daemon.rooms import Rooms, clock, policy, skip_if_unreachable
 from triaged.daemon.security import warn_of_certificates
 from triaged.dimse.scp import Receiver
+from triaged.dimse.slots import SlotLimits
 from triaged.steps.commitment import CommitmentService
 from triaged.steps.intake import Intake
 from triaged.steps.worklist_query import WorklistQuery
@@ -26,7 +27,6 @@ from triaged.store.studies.reception import Reception
 log = structlog.get_logger()
 
 _SWEEP_AFTER = timedelta(hours=1)
-_KNOWN_FOR = timedelta(days=7)
 _WARN_EVERY_S = 24 * 3600.0
 _ACCEPT_S = 30.0
 """How long the loop that accepts associations may take for a round; it waits for the store where that is slow."""
@@ -52,7 +52,7 @@ def receive(rooms: Rooms, name: str, stop: threading.Event, progress: Progress) 
 def _known_senders(rooms: Rooms) -> frozenset[tuple[str, str]]:
     """Return who is known from before this process started; nobody where the store is unreachable."""
     with skip_if_unreachable():
-        return Reception(rooms.database).known_senders(since=clock() - _KNOWN_FOR)
+        return Reception(rooms.database).known_senders(since=clock() - timedelta(seconds=SlotLimits().known_s))
     return frozenset()
 
 
