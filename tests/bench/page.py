@@ -60,7 +60,9 @@ def _fill(scene: Scene, number: int) -> None:
     for k in range(1, number + 1):
         patient = Patient(f"Roe^Jane {k}", f"P-{k}", "19560412", "F", f"A-{k}", "20260301", "115900", "CT thorax")
         share = (k * 37 % 100) / 100
-        made = ranking(k, study_uid(k), triage_class=_CLASSES[k % 7], reason=f"right lung {share:.0%}, P 0.91 ≥ 0.62")
+        made = ranking(
+            k, study_uid(k), triage_class=_CLASSES[k % 7], reason=f"right lung {share:.0%}, experimental P 0.91 ≥ 0.62"
+        )
         rows.append(
             {
                 "study_uid": study_uid(k).value,

@@ -98,7 +98,7 @@ def test_the_worklist_is_json_in_reading_order_for_programs(filled_site: Site) -
 def test_the_worklist_is_a_table_for_people(filled_site: Site) -> None:
     lines = [line for line in filled_site.run("worklist").out.splitlines() if re.match(r"│ +\d", line)]
     cells = [[cell.strip() for cell in line.strip("│").split("│")] for line in lines]
-    assert cells[1][:3] == ["2", "A critical", "left lung 81 %, P 0.97 ≥ 0.62"]
+    assert cells[1][:3] == ["2", "A critical", "left lung 81 %, experimental P 0.97 ≥ 0.62"]
     assert cells[1][4:] == ["García López, José", "54 %", "81 %", "computed CT-4", "scored"]
 
 

@@ -186,25 +186,33 @@ def test_a_stat_order_and_a_pin_outweigh_any_change() -> None:
 @pytest.mark.parametrize(
     ("now", "then", "said"),
     [
-        (0.54, earlier(0.42), "B severe — left lung 54 %, +12 points in 4 days, P 0.91 ≥ 0.62"),
-        (0.30, earlier(0.18), "B progressing — left lung 30 %, +12 points in 4 days, P 0.91 ≥ 0.62"),
-        (0.30, earlier(0.295), "C suspected, moderate — left lung 30 %, stable over 4 days, P 0.91 ≥ 0.62"),
+        (0.54, earlier(0.42), "B severe — left lung 54 %, +12 points in 4 days, experimental P 0.91 ≥ 0.62"),
+        (0.30, earlier(0.18), "B progressing — left lung 30 %, +12 points in 4 days, experimental P 0.91 ≥ 0.62"),
+        (
+            0.30,
+            earlier(0.295),
+            "C suspected, moderate — left lung 30 %, stable over 4 days, experimental P 0.91 ≥ 0.62",
+        ),
         (
             0.30,
             earlier(0.285, 0.5),
-            "C suspected, moderate — left lung 30 %, +1.5 points in 12 hours, within noise, P 0.91 ≥ 0.62",
+            "C suspected, moderate — left lung 30 %, +1.5 points in 12 hours, within noise, experimental P 0.91 ≥ 0.62",
         ),
-        (0.30, earlier(0.42), "C suspected, moderate — left lung 30 %, −12 points in 4 days, P 0.91 ≥ 0.62"),
+        (
+            0.30,
+            earlier(0.42),
+            "C suspected, moderate — left lung 30 %, −12 points in 4 days, experimental P 0.91 ≥ 0.62",
+        ),
         (
             0.30,
             with_numbers(earlier(0.29, 1.5), severity_right=0.05),
-            "B progressing — left lung 30 %, right lung +10 points in 36 hours, P 0.91 ≥ 0.62",
+            "B progressing — left lung 30 %, right lung +10 points in 36 hours, experimental P 0.91 ≥ 0.62",
         ),
         (
             0.30,
             replace(earlier(0.1), algorithm="threshold 1.0"),
             "C suspected, moderate — left lung 30 %, not compared with the study 4 days before, which threshold 1.0 "
-            "read, P 0.91 ≥ 0.62",
+            "read, experimental P 0.91 ≥ 0.62",
         ),
     ],
 )

@@ -93,10 +93,10 @@ def test_a_pinned_study_stays_pinned_while_it_is_read_again() -> None:
 @pytest.mark.parametrize(
     ("override", "said"),
     [
-        (Override.PIN, "E0 emergency — pinned by hand, left lung 10 %, P 0.90 ≥ 0.62"),
-        (Override.RAISE, "D suspected, mild — raised by hand, left lung 10 %, P 0.90 ≥ 0.62"),
-        (Override.LOWER, "D suspected, mild — lowered by hand, left lung 10 %, P 0.90 ≥ 0.62"),
-        (Override.NONE, "D suspected, mild — left lung 10 %, P 0.90 ≥ 0.62"),
+        (Override.PIN, "E0 emergency — pinned by hand, left lung 10 %, experimental P 0.90 ≥ 0.62"),
+        (Override.RAISE, "D suspected, mild — raised by hand, left lung 10 %, experimental P 0.90 ≥ 0.62"),
+        (Override.LOWER, "D suspected, mild — lowered by hand, left lung 10 %, experimental P 0.90 ≥ 0.62"),
+        (Override.NONE, "D suspected, mild — left lung 10 %, experimental P 0.90 ≥ 0.62"),
     ],
 )
 def test_the_reason_says_that_a_person_moved_the_study(override: Override, said: str) -> None:

@@ -22,13 +22,13 @@ def reason(
 @pytest.mark.parametrize(
     ("outcome", "said"),
     [
-        (scored(0.8, 0.2), "A critical — left lung 80 %, P 0.20 < 0.62"),
-        (scored(0.54, 0.91), "B severe — left lung 54 %, P 0.91 ≥ 0.62"),
-        (scored(0.3, 0.91), "C suspected, moderate — left lung 30 %, P 0.91 ≥ 0.62"),
-        (scored(0.04, 0.91), "D suspected, mild — left lung 4 %, P 0.91 ≥ 0.62"),
-        (scored(0.3, 0.2), "C' opacity, not flagged — left lung 30 %, P 0.20 < 0.62"),
+        (scored(0.8, 0.2), "A critical — left lung 80 %, experimental P 0.20 < 0.62"),
+        (scored(0.54, 0.91), "B severe — left lung 54 %, experimental P 0.91 ≥ 0.62"),
+        (scored(0.3, 0.91), "C suspected, moderate — left lung 30 %, experimental P 0.91 ≥ 0.62"),
+        (scored(0.04, 0.91), "D suspected, mild — left lung 4 %, experimental P 0.91 ≥ 0.62"),
+        (scored(0.3, 0.2), "C' opacity, not flagged — left lung 30 %, experimental P 0.20 < 0.62"),
         (scored(0.3, None), "C' opacity, not flagged — left lung 30 %, no P"),
-        (scored(0.04, 0.2), "N not flagged — left lung 4 %, P 0.20 < 0.62"),
+        (scored(0.04, 0.2), "N not flagged — left lung 4 %, experimental P 0.20 < 0.62"),
         (scored(0.04, None), "U unscored — left lung 4 %, no P"),
         (Waiting.SLICES, "U unscored — waiting for slices"),
         (Waiting.ANALYSIS, "U unscored — waiting for analysis"),
@@ -47,13 +47,16 @@ def test_a_row_says_why_it_stands_there(outcome: Outcome, said: str) -> None:
 
 
 def test_the_order_s_own_urgency_is_named_first() -> None:
-    assert reason(scored(0.54, 0.91), RequestPriority.HIGH) == "B severe — HIGH order, left lung 54 %, P 0.91 ≥ 0.62"
+    assert (
+        reason(scored(0.54, 0.91), RequestPriority.HIGH)
+        == "B severe — HIGH order, left lung 54 %, experimental P 0.91 ≥ 0.62"
+    )
     assert reason(Waiting.SLICES, RequestPriority.STAT) == "E0 emergency — STAT order, waiting for slices"
 
 
 def test_by_severity_alone_nothing_is_called_suspected() -> None:
-    assert reason(scored(0.3, 0.1), scheme=Scheme.SEVERITY) == "C moderate — left lung 30 %, P 0.10"
-    assert reason(scored(0.03, 0.1), scheme=Scheme.SEVERITY) == "D mild — left lung 3 %, P 0.10"
+    assert reason(scored(0.3, 0.1), scheme=Scheme.SEVERITY) == "C moderate — left lung 30 %, experimental P 0.10"
+    assert reason(scored(0.03, 0.1), scheme=Scheme.SEVERITY) == "D mild, near N — left lung 3 %, experimental P 0.10"
 
 
 def test_the_worse_lung_is_named() -> None:
@@ -64,17 +67,48 @@ def test_the_worse_lung_is_named() -> None:
 def test_lungs_that_were_not_told_apart_are_named_together() -> None:
     found = finding(0.54, 0.91, quality=(QualityFlag.SINGLE_LUNG,))
     single = changed(found, severity_right=None, severity_left=None)
-    assert reason(Assessed(single)) == "B severe — lungs 54 %, P 0.91 ≥ 0.62"
+    assert reason(Assessed(single)) == "B severe — lungs 54 %, experimental P 0.91 ≥ 0.62"
 
 
 def test_an_uncertain_share_is_marked_and_an_unvalidated_probability_said_so() -> None:
     thick = finding(0.04, 0.2, quality=(QualityFlag.THICK_SLICES,))
-    assert reason(Assessed(thick)) == "U unscored — left lung ≈4 %, P 0.20 < 0.62, not relied on (thick slices)"
+    assert (
+        reason(Assessed(thick))
+        == "U unscored — left lung ≈4 %, experimental P 0.20 < 0.62, not relied on (thick slices)"
+    )
 
 
 def test_rounding_never_contradicts_the_class() -> None:
-    assert reason(scored(0.4996, 0.6199)) == "C' opacity, not flagged — left lung 49.96 %, P 0.6199 < 0.62"
-    assert reason(scored(0.7449, 0.621)) == "B severe — left lung 74 %, P 0.62 ≥ 0.62"
+    assert reason(scored(0.4996, 0.6199)) == (
+        "C' opacity, not flagged, near B — left lung 49.96 %, experimental P 0.6199 < 0.62"
+    )
+    assert reason(scored(0.7449, 0.621)) == "B severe, near A — left lung 74 %, experimental P 0.62 ≥ 0.62"
+
+
+@pytest.mark.parametrize(
+    ("severity", "said"),
+    [
+        (0.78, "A critical — left"),
+        (0.771, "A critical, near B — left"),
+        (0.729, "B severe, near A — left"),
+        (0.52, "B severe, near C — left"),
+        (0.40, "C moderate — left"),
+        (0.02, "D mild, near N — left"),
+        (0.005, "N not flagged, near D — left lung <1 %"),
+        (0.0, "N not flagged — right lung 0 %"),
+    ],
+)
+def test_a_class_that_another_scan_could_change_names_the_other(severity: float, said: str) -> None:
+    assert reason(scored(severity, 0.2), scheme=Scheme.SEVERITY).startswith(said)
+
+
+def test_a_class_that_an_order_gave_is_near_nothing() -> None:
+    assert reason(scored(0.505), RequestPriority.STAT).startswith("E0 emergency — STAT")
+
+
+@pytest.mark.parametrize(("probability", "shown"), [(1.0, ">0.99"), (0.997, ">0.99"), (0.003, "<0.01"), (0.62, "0.62")])
+def test_no_probability_is_shown_as_certain(probability: float, shown: str) -> None:
+    assert f"experimental P {shown}" in reason(scored(0.3, probability))
 
 
 def test_a_long_detail_is_shortened_to_one_line() -> None:
@@ -102,5 +136,5 @@ def test_a_share_of_lungs_that_were_cut_off_is_one_of_what_was_seen() -> None:
     part = Assessed(finding(0.002, 0.2, quality=(QualityFlag.LUNGS_CUT_OFF,)))
     for scheme in Scheme:
         words = reason(part, scheme=scheme)
-        assert words.startswith("U unscored — left lung ≈0 % of what was seen, lungs cut off")
+        assert words.startswith("U unscored — left lung <1 % of what was seen, lungs cut off")
         assert "not flagged" not in words

@@ -50,7 +50,7 @@ def test_a_scored_study_has_its_numbers_and_a_failed_one_has_null_and_never_zero
         "position": 2,
         "lane": 1,
         "class": "A",
-        "reason": "A critical — left lung 81 %, P 0.97 ≥ 0.62",
+        "reason": "A critical — left lung 81 %, experimental P 0.97 ≥ 0.62",
         "identification": 0.97,
         "severity": 0.81,
         "severity_left": 0.81,

@@ -34,7 +34,7 @@ def test_every_study_is_a_row_in_reading_order_with_its_class_in_words(browser: 
 def test_a_row_says_why_how_long_who_and_how_much(browser: TestClient) -> None:
     row = opened(browser, "/").rows[4]
     assert row[2:] == [
-        "right lung ≈31 %, P 0.91 ≥ 0.62 Reading Done Pin Raise Lower",
+        "right lung ≈31 %, experimental P 0.91 ≥ 0.62 Reading Done Pin Raise Lower",
         "25 min",
         "Ivanova, Maria P-2 · 1956-04-12 · F",
         "2026-03-01 11:59 · CT thorax A-2 · 1 instance",

@@ -8,7 +8,7 @@ output says so in its row. A private code never changes its meaning: a new meani
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
@@ -26,16 +26,32 @@ class Code:
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """In what people and reports read a number: stored value times `scale`, with so many `digits`; UCUM code."""
+    """In what people and reports read a number: stored value times `scale`, with so many `digits`; UCUM code.
+
+    `never` is a value that no number of this unit is shown as: no probability is certain.
+    """
 
     code: Code
     scale: float
     digits: int
+    never: float | None = None
 
     def text(self, value: float) -> str:
-        """Return a stored value as people read it, with the sign of the unit where it has one."""
-        number = f"{value * self.scale:.{self.digits}f}"
+        """Return a stored value as people read it, with the sign of the unit where it has one.
+
+        A zero stands only where nothing is: what is there and rounds to it is less than the smallest that is shown.
+        """
+        number = self._number(value)
         return number if self.code.value == "1" else f"{number} {self.code.value}"
+
+    def _number(self, value: float) -> str:
+        number = f"{value * self.scale:.{self.digits}f}"
+        step = 10.0**-self.digits
+        if value > 0 and float(number) == 0:
+            return f"<{step:.{self.digits}f}"
+        if self.never is not None and float(number) >= self.never * self.scale:
+            return f">{self.never * self.scale - step:.{self.digits}f}"
+        return number
 
 
 class Output(StrEnum):
@@ -108,7 +124,9 @@ def private(value: str, meaning: str) -> Code:
 
 
 SHARE: Final = Unit(Code("%", "UCUM", "percent"), 100.0, 1)
-PROBABILITY: Final = Unit(Code("1", "UCUM", "no units"), 1.0, 3)
+PROBABILITY: Final = Unit(Code("1", "UCUM", "no units"), 1.0, 3, never=1.0)
+IN_SHORT: Final = replace(PROBABILITY, digits=2)
+"""A probability beside other words."""
 MILLILITRE: Final = Unit(Code("mL", "UCUM", "mL"), 1.0, 0)
 
 RIGHT_LUNG: Final = Site("right", Code("3341006", "SCT", "Right lung"), "right lung", "the right lung")
@@ -128,7 +146,7 @@ IDENTIFICATION: Final = Concept(
     "identification",
     private("IDENTIFICATION", "Probability of COVID-19 pattern"),
     PROBABILITY,
-    "probability of COVID-19",
+    "probability of COVID-19 (experimental)",
 )
 """The probability of a `Suspicion`."""
 IDENTIFICATION_THRESHOLD: Final = Concept(

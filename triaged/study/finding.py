@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from triaged.study.concepts import IDENTIFICATION, IDENTIFICATION_THRESHOLD, Concept, Disease, Output, Site
+from triaged.study.concepts import IDENTIFICATION, IDENTIFICATION_THRESHOLD, IN_SHORT, Concept, Disease, Output, Site
 
 
 class QualityFlag(StrEnum):
@@ -82,6 +82,11 @@ class Suspicion:
     of: Disease
     probability: float
     threshold: float | None
+
+    @property
+    def text(self) -> str:
+        """The probability as people read it beside other words; never as certain."""
+        return IN_SHORT.text(self.probability)
 
 
 @dataclass(frozen=True, slots=True)

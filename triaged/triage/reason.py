@@ -14,7 +14,16 @@ from triaged.study.concepts import AFFECTED_SHARE, TOTAL_SHARE
 from triaged.study.finding import REPAIRS, Finding, QualityFlag
 from triaged.study.ranking import Override, RequestPriority, Trend, TriageClass
 from triaged.triage.follow_up import PROGRESSION_PP, STABLE_PP, FollowUp, noise_pp, promoted, since
-from triaged.triage.scheme import Outcome, Scheme, TriageOptions, Waiting, classify, flag_threshold, reserves
+from triaged.triage.scheme import (
+    Outcome,
+    Scheme,
+    TriageOptions,
+    Waiting,
+    classify,
+    flag_threshold,
+    neighbours,
+    reserves,
+)
 
 WORDS: Final = {
     TriageClass.EMERGENCY: "emergency",
@@ -48,7 +57,8 @@ def explain(
         grounds.insert(0, BY_HAND[override])
     if order_priority in (RequestPriority.STAT, RequestPriority.HIGH):
         grounds.insert(0, f"{order_priority} order")
-    return f"{triage_class} {_word(triage_class, outcome, options, follow_up)} — {', '.join(grounds)}"
+    near = _near(triage_class, outcome, options)
+    return f"{triage_class} {_word(triage_class, outcome, options, follow_up)}{near} — {', '.join(grounds)}"
 
 
 def _word(triage_class: TriageClass, outcome: Outcome, options: TriageOptions, follow_up: FollowUp | None) -> str:
@@ -63,6 +73,19 @@ def _word(triage_class: TriageClass, outcome: Outcome, options: TriageOptions, f
             return BY_SEVERITY_ALONE.get(triage_class, WORDS[triage_class])
         case _:
             return WORDS[triage_class]
+
+
+def _near(triage_class: TriageClass, outcome: Outcome, options: TriageOptions) -> str:
+    """Return the class that another scan of the same lungs could give, such as ", near B"; empty where there is none.
+
+    A class that an order or a change gave does not hang on a cut-off, and no disease at all is near nothing.
+    """
+    if not isinstance(outcome, Assessed) or not outcome.finding.urgency:
+        return ""
+    if triage_class is not classify(outcome, RequestPriority.UNKNOWN, options):
+        return ""
+    others = neighbours(outcome.finding, options) - {triage_class}
+    return f", near {min(others, key=list(TriageClass).index)}" if others else ""
 
 
 def _moved_up(triage_class: TriageClass, outcome: Outcome, options: TriageOptions, follow_up: FollowUp | None) -> bool:
@@ -104,7 +127,10 @@ def _share(finding: Finding, options: TriageOptions) -> str:
     about = "≈" if UNCERTAIN.intersection(finding.quality) else ""
     part = QualityFlag.LUNGS_CUT_OFF
     seen = f" of what was seen, {part.value.replace('-', ' ')}" if part in finding.quality else ""
-    return f"{_worst_part(finding)} {about}{_rounded(100 * finding.urgency, bounds, digits=0)} %{seen}"
+    share = _rounded(100 * finding.urgency, bounds, digits=0)
+    if finding.urgency > 0 and share == "0":
+        about, share = "", "<1"
+    return f"{_worst_part(finding)} {about}{share} %{seen}"
 
 
 def _worst_part(finding: Finding) -> str:
@@ -134,16 +160,18 @@ def _change(follow_up: FollowUp, worst_part: str, options: TriageOptions) -> Ite
 
 
 def _probability(triage_class: TriageClass, finding: Finding, options: TriageOptions) -> Iterable[str]:
-    probability = finding.probability
-    if probability is None:
+    if finding.suspicion is None:
         yield "no P"
         return
+    probability, shown = finding.suspicion.probability, finding.suspicion.text
     threshold = flag_threshold(finding, options)
     if options.scheme is Scheme.SEVERITY or threshold is None:
-        yield f"P {probability:.2f}"
+        yield f"experimental P {shown}"
         return
     sign = "≥" if probability >= threshold else "<"
-    yield f"P {_rounded(probability, [threshold], digits=2)} {sign} {threshold:.4g}"
+    if shown[0] not in "<>":
+        shown = _rounded(probability, [threshold], digits=2)
+    yield f"experimental P {shown} {sign} {threshold:.4g}"
     if triage_class in (TriageClass.UNSCORED, TriageClass.OPACITY_NOT_FLAGGED):
         others = (flag for flag in reserves(finding, options) if flag is not QualityFlag.LUNGS_CUT_OFF)
         told = ", ".join(flag.value.replace("-", " ") for flag in others)

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
-from math import isfinite
+from math import isfinite, nextafter
 from typing import Final, assert_never
 
 from triaged.study.assessment import Assessed, Assessment, Failed, OutOfScope, ReasonCode
@@ -150,6 +150,15 @@ def classify(outcome: Outcome, order_priority: RequestPriority, options: TriageO
             return TriageClass.UNSCORED
         case _:
             assert_never(outcome)
+
+
+def neighbours(finding: Finding, options: TriageOptions) -> frozenset[TriageClass]:
+    """Return the classes that the next scan of the same lungs could give: from twice its scatter below to above."""
+    scatter = 2 * options.repeat_sd_pp / 100
+    lowest, highest = finding.urgency - scatter, finding.urgency + scatter
+    cut_offs = (share for share in (options.s1, options.s2, options.s3, options.s4) if lowest < share <= highest)
+    urgencies = [finding.urgency, *(bound for share in cut_offs for bound in (share, nextafter(share, 0.0)))]
+    return frozenset(_scored(replace(finding, urgency=urgency), options) for urgency in urgencies)
 
 
 def is_flagged(finding: Finding, options: TriageOptions) -> bool | None:

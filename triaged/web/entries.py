@@ -175,7 +175,7 @@ def as_row(entry: WorklistEntry, *, now: datetime, threshold: float | None = Non
         order=_joined(
             entry.patient.accession_number, f"{entry.instances} instance{'' if entry.instances == 1 else 's'}"
         ),
-        identification=NOTHING if finding is None or finding.probability is None else f"{finding.probability:.2f}",
+        identification=NOTHING if finding is None or finding.suspicion is None else finding.suspicion.text,
         threshold="" if finding is None else _compared(finding.suspicion, threshold),
         right=_share(finding.urgency if finding and one_share else parts.get(RIGHT_LUNG.name), about),
         left=LUNGS.words if one_share else _share(parts.get(LEFT_LUNG.name), about),

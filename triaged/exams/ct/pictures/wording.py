@@ -18,6 +18,7 @@ from triaged.study.concepts import (
     DENSE_SHARE,
     LUNG_VOLUME,
     LUNGS_VOLUME,
+    MILLILITRE,
     SEVERITY,
     TOTAL_SHARE,
     Output,
@@ -100,7 +101,7 @@ def _seen(finding: Finding) -> str:
 def _probability(finding: Finding) -> tuple[str, ...]:
     if finding.suspicion is None:
         return ()
-    return (f"P {finding.suspicion.probability:.2f}{_verdict(finding, finding.suspicion)}",)
+    return (f"P {finding.suspicion.text} (experimental){_verdict(finding, finding.suspicion)}",)
 
 
 def _verdict(finding: Finding, suspicion: Suspicion) -> str:
@@ -115,11 +116,11 @@ def _identification(finding: Finding) -> str:
     suspicion = finding.suspicion
     if suspicion is None:
         return "P(COVID-19 pattern): none, this engine gives no probability"
-    probability, threshold = suspicion.probability, suspicion.threshold
-    if threshold is None:
-        return f"P(COVID-19 pattern) {probability:.2f}"
-    sign = ">=" if probability >= threshold else "<"
-    return f"P(COVID-19 pattern) {probability:.2f} {sign} {threshold:.2f}:{_verdict(finding, suspicion)}"
+    probability = f"P(COVID-19 pattern), experimental: {suspicion.text}"
+    if suspicion.threshold is None:
+        return probability
+    sign = ">=" if suspicion.probability >= suspicion.threshold else "<"
+    return f"{probability} {sign} {suspicion.threshold:.2f}:{_verdict(finding, suspicion)}"
 
 
 def _shares(numbers: CtNumbers) -> str:
@@ -130,15 +131,14 @@ def _shares(numbers: CtNumbers) -> str:
 
 
 def _volumes(numbers: CtNumbers) -> str:
-    affected = f"affected {numbers.lesion_ml:.0f} mL"
+    affected = f"affected {MILLILITRE.text(numbers.lesion_ml)}"
     if numbers.right_lung_ml is None or numbers.left_lung_ml is None:
         return f"Lungs {numbers.lungs_ml:.0f} mL, {affected}"
     return f"Right {numbers.right_lung_ml:.0f} mL, left {numbers.left_lung_ml:.0f} mL, {affected}"
 
 
 def _density(numbers: CtNumbers) -> str:
-    dense = round(100.0 * numbers.dense_share)
-    return f"Dense (above -300 HU) {dense} %, less dense {100 - dense} %"
+    return f"Dense (above -300 HU) {percent(numbers.dense_share)}, less dense {percent(1.0 - numbers.dense_share)}"
 
 
 def _others(finding: Finding) -> tuple[str, ...]:
