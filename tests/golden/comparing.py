@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from difflib import unified_diff
 from itertools import islice
+from pathlib import Path
 
 from tests.golden.outputs import EXPECTED, Files
 
@@ -11,14 +12,17 @@ MOST_LINES = 14
 MOST_CHARACTERS = 240
 
 
-def differences(made: Files) -> str:
-    """Return a short unified diff for every file that differs; empty where none does."""
-    return "\n".join(filter(None, (_difference(name, text) for name, text in sorted(made.items()))))
+def differences(made: Files, first: Path = EXPECTED) -> str:
+    """Return a short unified diff for every file that differs; empty where none does.
+
+    What is expected lies in the folder `first`, and what is not there in `EXPECTED`.
+    """
+    return "\n".join(filter(None, (_difference(name, text, first) for name, text in sorted(made.items()))))
 
 
-def _difference(name: str, made: str) -> str:
-    path = EXPECTED / name
-    expected = path.read_text(encoding="utf-8") if path.exists() else ""
+def _difference(name: str, made: str, first: Path) -> str:
+    paths = (folder / name for folder in (first, EXPECTED))
+    expected = next((path.read_text(encoding="utf-8") for path in paths if path.exists()), "")
     if made == expected:
         return ""
     lines = unified_diff(expected.splitlines(), made.splitlines(), f"expected/{name}", f"made/{name}", "", "", 0, "")

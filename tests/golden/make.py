@@ -11,9 +11,10 @@ from contextlib import closing
 from pathlib import Path
 
 from tests.golden.figures import figures
-from tests.golden.old.keeping import DUMP, SPOOL, pack
-from tests.golden.outputs import EXPECTED, Files, outputs
-from tests.golden.scenario import play
+from tests.golden.old.keeping import DUMP, EXPECTED_OF_OLD, SPOOL, pack, unpack
+from tests.golden.outputs import EXPECTED, Files, afterwards, outputs, seen
+from tests.golden.scenario import END, NEVER_STORED, play
+from tests.golden.wiring import Clinic
 
 
 def write(files: Files, folder: Path) -> None:
@@ -23,6 +24,15 @@ def write(files: Files, folder: Path) -> None:
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(content, encoding="utf-8")
+
+
+def of_old(folder: Path) -> Files:
+    """Return what is shown of the folder that the older version left, where it differs from what is expected."""
+    unpack(folder)
+    clinic = Clinic(folder, now=END)
+    shown = {name: text for name, text in seen(clinic).items() if name not in NEVER_STORED} | afterwards(clinic)
+    clinic.close()
+    return {name: text for name, text in shown.items() if text != (EXPECTED / name).read_text(encoding="utf-8")}
 
 
 def keep_old(folder: Path) -> None:
@@ -39,6 +49,7 @@ if __name__ == "__main__":
         if sys.argv[1:] == ["--old"]:
             keep_old(Path(made))
         else:
-            for name in ("clinic", "figures"):
+            for name in ("clinic", "figures", "old"):
                 Path(made, name).mkdir()
             write(outputs(Path(made, "clinic")) | figures(Path(made, "figures")), EXPECTED)
+            write(of_old(Path(made, "old")), EXPECTED_OF_OLD)

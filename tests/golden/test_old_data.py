@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.golden.comparing import differences
-from tests.golden.old.keeping import unpack
+from tests.golden.old.keeping import EXPECTED_OF_OLD, unpack
 from tests.golden.outputs import afterwards, seen
 from tests.golden.scenario import END, NEVER_STORED
 from tests.golden.wiring import Clinic
@@ -25,10 +25,10 @@ def clinic(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clinic]:
 
 def test_what_an_older_version_wrote_is_shown_as_it_was(clinic: Clinic) -> None:
     shown = {name: text for name, text in seen(clinic).items() if name not in NEVER_STORED}
-    different = differences(shown)
+    different = differences(shown, EXPECTED_OF_OLD)
     assert not different, different
 
 
 def test_what_was_due_goes_a_follow_up_finds_its_prior_and_every_order_is_the_same(clinic: Clinic) -> None:
-    different = differences(afterwards(clinic))
+    different = differences(afterwards(clinic), EXPECTED_OF_OLD)
     assert not different, different

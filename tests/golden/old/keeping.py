@@ -12,6 +12,8 @@ from pathlib import Path
 
 DUMP = Path(__file__).parent / "triaged.sql.gz"
 SPOOL = Path(__file__).parent / "spool.tar.xz"
+EXPECTED_OF_OLD = Path(__file__).parent / "expected"
+"""What is shown of the old folder otherwise than of a new one: words of its time, and numbers that it does not have."""
 SAID_OTHERWISE = {
     "gave up after 3 attempts; the history holds the reason of each": (
         "gave up after 3 attempts: attempts 1, 2, 3: RuntimeError"
