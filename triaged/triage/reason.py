@@ -51,7 +51,7 @@ def explain(
     override: Override = Override.NONE,
     follow_up: FollowUp | None = None,
 ) -> str:
-    """Return the reason, such as "B severe — left lung 54 %, +12 points in 4 days, P 0.91 ≥ 0.62"."""
+    """Return the reason, such as "B severe — left lung 54 %, +12 points in 4 days, experimental P 0.91 ≥ 0.62"."""
     grounds = list(_grounds(triage_class, outcome, options, follow_up))
     if override is not Override.NONE:
         grounds.insert(0, BY_HAND[override])
