@@ -35,7 +35,8 @@ BY_HAND = [
     "OBX|4|ST|113014^Study^DCM||1.2.826.0.1.1||||||P|||20260301120400+0000",
     "OBX|5|NM|REVISION^Revision of the result^99TRIAGED||2||||||P|||20260301120400+0000",
     "OBX|6|ST|ALGORITHM^Algorithm^99TRIAGED||ct-test 1.0||||||P|||20260301120400+0000",
-    "OBX|7|NM|IDENTIFICATION^Probability of COVID-19 (experimental)^99TRIAGED||0.912|1^no units^UCUM|||||P|||20260301120400+0000",
+    "OBX|7|NM|IDENTIFICATION^Probability of COVID-19 (experimental)^99TRIAGED||0.912|1^no units^UCUM|||||P|||"
+    "20260301120400+0000",
     "OBX|8|NM|THRESHOLD^Probability from which it is flagged^99TRIAGED||0.500|1^no units^UCUM|||||P|||"
     "20260301120400+0000",
     "OBX|9|NM|SEVERITY^Affected share of the worse lung^99TRIAGED||54.0|%^percent^UCUM|||||P|||20260301120400+0000",
