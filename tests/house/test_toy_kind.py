@@ -84,5 +84,5 @@ def test_a_package_says_its_method_or_has_that_of_its_kind(package: Path, tmp_pa
     assert read_manifest(tmp_path / "other", TOY_KINDS).method == "3D U-Net"
 
 
-def test_every_kind_has_what_reads_with_it() -> None:
-    assert set(PIPELINES) == set(KINDS)
+def test_what_reads_with_a_kind_reads_with_one_that_there_is() -> None:
+    assert set(PIPELINES) <= set(KINDS)

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from triaged.inference.kinds.ct_multitask import CT_MULTITASK, SLICES_AT_ONCE, CtNetworks
+from triaged.inference.kinds.ct_multitask import CT_MULTITASK, CtNetworks
+from triaged.inference.kinds.slicewise import SLICES_AT_ONCE
 from triaged.inference.package import load_of_kind
 
 

@@ -52,9 +52,8 @@ def test_parts_are_loaded_with_the_package_that_names_them(models: Path) -> None
 
 def test_a_part_that_is_another_model_than_meant_is_refused(models: Path) -> None:
     write_toy(models / "both", "toys", parts(left=("one", NONE)))
-    with pytest.raises(
-        ModelRefused, match=f"one: expected the model {NONE}, which is part left of both, found .*[1-9]"
-    ):
+    told = rf"both/manifest\.yaml:11: parts\.left: expected the model {NONE} in one, part left of both, found .*[1-9]"
+    with pytest.raises(ModelRefused, match=told):
         load(models / "both")
 
 

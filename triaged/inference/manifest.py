@@ -35,11 +35,23 @@ class NetworkFile:
 
 
 @dataclass(frozen=True, slots=True)
+class Tensors:
+    """The shapes of the only input and the only output of a graph; see `Shape`."""
+
+    input: Shape
+    output: Shape
+
+
+@dataclass(frozen=True, slots=True)
 class Part:
-    """Another package that this one is made of; `sha256` is the identity of its model."""
+    """Another package that this one is made of; `sha256` is the identity of its model.
+
+    `where` is the file and line that name it, for messages.
+    """
 
     folder: Path
     sha256: str
+    where: str
 
 
 class Settings(Protocol):
@@ -86,31 +98,37 @@ def read_codes(section: StrictMapping) -> Mapping[str, Code]:
     return MappingProxyType(codes)
 
 
-def read_graphs(section: StrictMapping, folder: Path, names: tuple[str, ...]) -> Mapping[str, NetworkFile]:
-    """Return the graphs of these names, and of no others."""
-    graphs = {name: _network(section.section(name), folder) for name in names}
+def read_graphs(
+    section: StrictMapping, folder: Path, names: tuple[str, ...], tensors: Mapping[str, Tensors]
+) -> Mapping[str, NetworkFile]:
+    """Return the graphs of these names, and of no others; those in `tensors` have to have such shapes."""
+    graphs = {name: _network(section.section(name), folder, tensors.get(name)) for name in names}
     section.close()
     return MappingProxyType(graphs)
 
 
 def read_parts(section: StrictMapping, beside: Path, names: tuple[str, ...]) -> Mapping[str, Part]:
     """Return the parts of these names, and of no others; their packages lie in the folder `beside`."""
-    parts = {name: _part(section.section(name), beside) for name in names}
+    parts = {name: _part(section.section(name), beside, section.where_is(name)) for name in names}
     section.close()
     return MappingProxyType(parts)
 
 
-def _network(section: StrictMapping, folder: Path) -> NetworkFile:
+def _network(section: StrictMapping, folder: Path, expected: Tensors | None) -> NetworkFile:
     file = section.matching("file", PLAIN_NAME, "the name of a file in the package's folder")
     digest = section.matching("sha256", SHA256, "64 lower-case hexadecimal digits")
     inputs, outputs = (_shapes(section.section(side)) for side in ("inputs", "outputs"))
+    if expected is not None:
+        _demand(section, "inputs", inputs, expected.input)
+        _demand(section, "outputs", outputs, expected.output)
     section.close()
     return NetworkFile(folder / file, digest, inputs, outputs)
 
 
-def _part(section: StrictMapping, beside: Path) -> Part:
+def _part(section: StrictMapping, beside: Path, where: str) -> Part:
     folder = section.matching("package", PLAIN_NAME, "the name of a package's folder beside this one's")
-    part = Part(beside / folder, section.matching("sha256", SHA256, "64 lower-case hexadecimal digits"))
+    digest = section.matching("sha256", SHA256, "64 lower-case hexadecimal digits")
+    part = Part(beside / folder, digest, where)
     section.close()
     return part
 
@@ -120,3 +138,17 @@ def _shapes(section: StrictMapping) -> Mapping[str, Shape]:
     if not shapes:
         raise ModelRefused(f"{section.where}: expected at least one tensor, found none")
     return MappingProxyType(shapes)
+
+
+def _demand(section: StrictMapping, side: str, found: Mapping[str, Shape], expected: Shape) -> None:
+    """Refuse other tensors than one of the expected sizes, free where those are names."""
+    if not (len(found) == 1 and _fits(next(iter(found.values())), expected)):
+        listed = "; ".join(f"[{', '.join(map(str, shape))}]" for shape in found.values())
+        raise section.refusal(side, f"expected one tensor [{', '.join(map(str, expected))}], found {listed}")
+
+
+def _fits(found: Shape, expected: Shape) -> bool:
+    return len(found) == len(expected) and all(
+        isinstance(size, str) if isinstance(wanted, str) else size == wanted
+        for size, wanted in zip(found, expected, strict=True)
+    )

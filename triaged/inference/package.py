@@ -1,6 +1,6 @@
 """Reads and loads model packages and the packages that they are made of; must not know any one kind."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -9,20 +9,39 @@ from triaged.inference.graphs import Device, load_graphs
 from triaged.inference.identity import model_sha256
 from triaged.inference.kinds.kind import Kind, Kinds, Networks
 from triaged.inference.kinds.table import KINDS
-from triaged.inference.manifest import DEVICE_UID, MANIFEST_NAME, Manifest, Part, S, read_codes, read_graphs, read_parts
+from triaged.inference.manifest import (
+    DEVICE_UID,
+    MANIFEST_NAME,
+    Manifest,
+    NetworkFile,
+    Part,
+    S,
+    read_codes,
+    read_graphs,
+    read_parts,
+)
 from triaged.inference.strict_mapping import StrictMapping, read_mapping
 
 N = TypeVar("N", bound=Networks)
 
 
-def load_package(folder: Path, device: Device, threads: int, kinds: Kinds[Networks] = KINDS) -> Networks:
+def load_package(
+    folder: Path,
+    device: Device,
+    threads: int,
+    kinds: Kinds[Networks] = KINDS,
+    among: Collection[str] | None = None,
+) -> Networks:
     """Return the networks of the model package in `folder`, ready to run; see `load_graphs` for the rest.
 
+    `among` names the kinds that it may be of, where its place asks for some; its parts may be of any.
+
     Raises:
-        ModelRefused: as `read_manifest` and `load_graphs`; or a part is not the package that the manifest means, or
-            is made of this one.
+        ModelRefused: as `read_manifest` and `load_graphs`; or a part is not the package that the manifest means, does
+            not fit its place, or is made of this one.
     """
-    return _load(read_manifest(folder, kinds), device, threads, kinds, (folder.absolute().name,))
+    wanted = kinds if among is None else {name: kinds[name] for name in among if name in kinds}
+    return _load(read_manifest(folder, wanted), device, threads, kinds, (folder.absolute().name,))
 
 
 def load_of_kind(kind: Kind[Any, N], folder: Path, device: Device, threads: int) -> N:
@@ -59,9 +78,13 @@ def _manifest(section: StrictMapping, folder: Path, kind: Kind[S, Networks]) -> 
         device_uid=section.matching("device_uid", DEVICE_UID, "a UID of the form 2.25.<integer>"),
         settings=kind.read_settings(section),
         codes=read_codes(section.section("codes")),
-        graphs=read_graphs(section.section("networks"), folder, kind.graphs) if kind.graphs else {},
+        graphs=_graphs(section, folder, kind) if kind.graphs else {},
         parts=_parts(section, folder, kind) if kind.parts else {},
     )
+
+
+def _graphs(section: StrictMapping, folder: Path, kind: Kind[Any, Networks]) -> Mapping[str, NetworkFile]:
+    return read_graphs(section.section("networks"), folder, kind.graphs, kind.tensors)
 
 
 def _parts(section: StrictMapping, folder: Path, kind: Kind[Any, Networks]) -> Mapping[str, Part]:
@@ -74,15 +97,24 @@ def _parts(section: StrictMapping, folder: Path, kind: Kind[Any, Networks]) -> M
 
 def _load(manifest: Manifest[Any], device: Device, threads: int, kinds: Kinds[N], within: tuple[str, ...]) -> N:
     """Load parts first; `within` names the folders of the packages around this one, and its own."""
-    parts = {}
-    for name, part in manifest.parts.items():
-        around = (*within, part.folder.name)
-        if part.folder.name in within:
-            made_of = " > ".join(around)
-            raise ModelRefused(f"{part.folder}: expected a package that is not made of itself, found {made_of}")
-        inner = read_manifest(part.folder, kinds)
-        if (found := model_sha256(inner)) != part.sha256:
-            expected = f"expected the model {part.sha256}, which is part {name} of {manifest.name}"
-            raise ModelRefused(f"{part.folder}: {expected}, found {found}")
-        parts[name] = _load(inner, device, threads, kinds, around)
+    inner = {name: _inner(part, name, manifest, kinds, within) for name, part in manifest.parts.items()}
+    kinds[manifest.kind].demand_parts(manifest, inner)
+    parts = {
+        name: _load(inner[name], device, threads, kinds, (*within, part.folder.name))
+        for name, part in manifest.parts.items()
+    }
     return kinds[manifest.kind].load(manifest, load_graphs(manifest.graphs, device, threads), parts)
+
+
+def _inner(
+    part: Part, name: str, manifest: Manifest[Any], kinds: Kinds[Networks], within: tuple[str, ...]
+) -> Manifest[Any]:
+    """Return the manifest of a part that is the package which is meant, and is not made of this one."""
+    if part.folder.name in within:
+        made_of = " > ".join((*within, part.folder.name))
+        raise ModelRefused(f"{part.where}: expected a package that is not made of itself, found {made_of}")
+    inner = read_manifest(part.folder, kinds)
+    if (found := model_sha256(inner)) != part.sha256:
+        expected = f"expected the model {part.sha256} in {part.folder.name}, part {name} of {manifest.name}"
+        raise ModelRefused(f"{part.where}: {expected}, found {found}")
+    return inner

@@ -2,6 +2,7 @@
 
 import math
 import re
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +67,35 @@ class StrictMapping:
                 raise self.refusal(key, f"expected a positive size or the name of an axis, found {value!r}")
         return tuple(int(value) if isinstance(value, int) else str(value) for value in values)
 
+    def number(self, key: str) -> float:
+        """Return a finite number."""
+        return self._number(key, self._value(key))
+
+    def one_of(self, key: str, names: Collection[str]) -> str:
+        """Return one of these names."""
+        value = self.text(key)
+        if value not in names:
+            raise self.refusal(key, f"expected {' or '.join(names)}, found {value}")
+        return value
+
+    def some_of(self, key: str, names: Collection[str]) -> tuple[str, ...]:
+        """Return a list of at least one of these names, each of them once."""
+        values = self._list(key)
+        for value in values:
+            if value not in names:
+                raise self.refusal(key, f"expected names out of {', '.join(names)}, found {value!r}")
+        if not values or len(set(values)) < len(values):
+            raise self.refusal(key, f"expected at least one name, each once, found {', '.join(values) or 'none'}")
+        return tuple(str(value) for value in values)
+
+    def sections(self, key: str) -> "list[StrictMapping]":
+        """Return the mappings of the list under `key`, at least one."""
+        values = self._list(key)
+        if not values or not all(isinstance(value, CommentedMap) for value in values):
+            raise self.refusal(key, f"expected a list of mappings, found {values!r}")
+        names = (f"{self._name}.{key}[{number}]".strip(".") for number in range(len(values)))
+        return [StrictMapping(value, self._path, name) for value, name in zip(values, names, strict=True)]
+
     def section(self, key: str) -> "StrictMapping":
         """Return the mapping under `key`."""
         value = self._value(key)
@@ -81,9 +111,13 @@ class StrictMapping:
 
     def refusal(self, key: str, problem: str) -> ModelRefused:
         """Return the error that points at `key`, or at the section where the key is missing."""
+        return ModelRefused(f"{self.where_is(key)}: {problem}")
+
+    def where_is(self, key: str) -> str:
+        """Return file and line of `key`, or of the section where the key is missing, for messages."""
         line = self._mapping.lc.key(key)[0] if key in self._mapping else self._mapping.lc.line
         full_name = f"{self._name}.{key}".strip(".")
-        return ModelRefused(f"{self._path}:{line + 1}: {full_name}: {problem}")
+        return f"{self._path}:{line + 1}: {full_name}"
 
     def _value(self, key: str) -> Any:
         if key not in self._mapping:

@@ -4,7 +4,7 @@ Must not know ONNX Runtime, torch, files or how volumes are prepared.
 """
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple, Protocol
 
@@ -13,12 +13,10 @@ from numpy.typing import NDArray
 
 from triaged.inference.graphs import Graph
 from triaged.inference.kinds.kind import Kind
+from triaged.inference.kinds.slicewise import batches, logits_of, read_spacing, read_thresholds, read_window, sigmoid
 from triaged.inference.manifest import Manifest
 from triaged.inference.pyramid import SMALLEST_AXIS, pool_over_slices
 from triaged.inference.strict_mapping import StrictMapping
-
-SLICES_AT_ONCE: Final = 8
-"""Bounds memory: activations of 8 slices stay below 200 MiB, however long the series is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,49 +93,30 @@ class CtMultitask:
 
     def lung_probability(self, slices: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the probability of lung per pixel; see `CtNetworks`."""
-        logits = [self._lungs.run(batch)[0][:, 0] for batch in _batches(slices)]
-        return _sigmoid(np.concatenate(logits))
+        return sigmoid(logits_of(self._lungs, slices)[:, 0])
 
     def lesions(self, slices: NDArray[np.float32]) -> LesionMaps:
         """Return lesion probability and pyramid cells; see `CtNetworks`."""
         _, rows, columns = slices.shape
-        results = [self._backbone.run(batch) for batch in _batches(_at_least_eight(slices))]
+        results = [self._backbone.run(batch) for batch in batches(_at_least_eight(slices))]
         logits = np.concatenate([logits[:, 0, :rows, :columns] for logits, _ in results])
-        return LesionMaps(_sigmoid(logits), np.concatenate([cells for _, cells in results]))
+        return LesionMaps(sigmoid(logits), np.concatenate([cells for _, cells in results]))
 
     def identification(self, cells: NDArray[np.float32]) -> float:
         """Return the probability of disease at balanced prior odds; see `CtNetworks`."""
         (logit,) = self._head.run(pool_over_slices(cells)[np.newaxis])
         prior = self._manifest.settings.training_prior
-        return float(_sigmoid(logit.ravel() - np.float32(math.log(prior / (1 - prior))))[0])
+        return float(sigmoid(logit.ravel() - np.float32(math.log(prior / (1 - prior))))[0])
 
 
 def _settings(section: StrictMapping) -> CtSettings:
-    row, column = section.pair("spacing_mm")
-    if not (row > 0 and column > 0):
-        raise section.refusal("spacing_mm", f"expected two positive millimetres, found {row}, {column}")
-    low, high = section.pair("window_hu")
-    if not low < high:
-        raise section.refusal("window_hu", f"expected the lower HU first, found {low}, {high}")
-    shares = section.section("thresholds")
-    thresholds = Thresholds(shares.share("lung"), shares.share("lesion"), shares.share("identification"))
-    shares.close()
-    return CtSettings((row, column), (low, high), thresholds, section.share("training_prior"))
+    spacing_mm, window_hu = read_spacing(section), read_window(section)
+    thresholds = Thresholds(*read_thresholds(section, "lung", "lesion", "identification"))
+    return CtSettings(spacing_mm, window_hu, thresholds, section.share("training_prior"))
 
 
 _GRAPHS: Final = ("lungs", "backbone", "head")
 CT_MULTITASK: Final = Kind("ct-multitask", "Multitask-Spatial-1", _GRAPHS, _settings, CtMultitask)
-
-
-def _batches(slices: NDArray[np.float32]) -> Iterator[NDArray[np.float32]]:
-    """Yield (slice, 1, row, column) pieces of (slice, row, column)."""
-    for start in range(0, len(slices), SLICES_AT_ONCE):
-        yield slices[start : start + SLICES_AT_ONCE, np.newaxis]
-
-
-def _sigmoid(logits: NDArray[np.float32]) -> NDArray[np.float32]:
-    result: NDArray[np.float32] = 0.5 * (1 + np.tanh(0.5 * logits))
-    return result.astype(np.float32)
 
 
 def _at_least_eight(slices: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -1,8 +1,13 @@
 """Names the kinds of network that can be loaded, one row each; must not know how a package is read or run."""
 
-from typing import Final
+from typing import Any, Final
 
+from triaged.inference.kinds.ct_cascade import CT_CASCADE
+from triaged.inference.kinds.ct_ensemble import CT_ENSEMBLE
+from triaged.inference.kinds.ct_lesions import CT_LESIONS
+from triaged.inference.kinds.ct_lungs import CT_LUNGS
 from triaged.inference.kinds.ct_multitask import CT_MULTITASK
-from triaged.inference.kinds.kind import Kinds, Networks
+from triaged.inference.kinds.kind import Kind, Kinds, Networks
 
-KINDS: Final[Kinds[Networks]] = {kind.name: kind for kind in (CT_MULTITASK,)}
+_ALL: Final[tuple[Kind[Any, Networks], ...]] = (CT_MULTITASK, CT_ENSEMBLE, CT_CASCADE, CT_LESIONS, CT_LUNGS)
+KINDS: Final[Kinds[Networks]] = {kind.name: kind for kind in _ALL}
