@@ -159,7 +159,7 @@ def test_slices_are_scrolled_by_wheel_keys_and_slider_with_the_contour_on_and_of
     uid = sliced(scene, 3, tmp_path / "files")
     largest = int(ct_study().source_masks["lesion"][::-1].sum(axis=(1, 2)).argmax())
     page.goto(f"/studies/{uid}")
-    canvas, words = page.locator(".viewer canvas"), page.locator(".viewer output")
+    canvas, words = page.locator(".viewer canvas[role=img]"), page.locator(".viewer output")
     expect(canvas).to_have_attribute("data-shown", f"{largest} with contour")
     expect(words).to_contain_text(f"Slice {largest + 1} of {SHAPE[0]}")
     expect(words).to_contain_text("table position")
@@ -185,7 +185,7 @@ def test_the_page_of_a_study_follows_the_list_without_losing_the_slice(
     uid = sliced(scene, 3, tmp_path / "files")
     with page.expect_response("**/events"):
         page.goto(f"/studies/{uid}")
-    canvas = page.locator(".viewer canvas")
+    canvas = page.locator(".viewer canvas[role=img]")
     expect(canvas).to_have_attribute("data-shown", "20 with contour")
     page.locator(".viewer").focus()
     page.keyboard.press("End")

@@ -54,7 +54,7 @@ def test_the_segmentation_lies_on_the_slices_that_there_are(tmp_path: Path, posi
     written: Dataset = dcmread(tmp_path / "seg")
     expected = lesion_by_place(study)
     names = {header.SOPInstanceUID: header for header in read.headers}
-    regions = read_regions(tmp_path / "seg", "Lung opacity")
+    regions = read_regions(tmp_path / "seg", "Lung opacity").regions
     for (uid, _), region in regions.items():
         np.testing.assert_array_equal(region, expected[float(names[uid].ImagePositionPatient[2])])
     assert len(regions) == sum(mask.any() for mask in expected.values())

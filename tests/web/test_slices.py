@@ -44,6 +44,17 @@ def test_the_list_names_every_slice_from_head_to_feet_and_where_lesion_is(viewer
     assert [one["lesion"] for one in found["slices"]] == lesion.tolist()
 
 
+def test_the_list_says_how_much_of_the_lungs_is_affected_on_each_slice(viewer: TestClient) -> None:
+    masks = ct_study().source_masks
+    lungs = (masks["right"] | masks["left"]).sum(axis=(1, 2))[::-1]
+    lesion = masks["lesion"].sum(axis=(1, 2))[::-1]
+    found = _list(viewer)
+    for one, part, all_of_it in zip(found["slices"], lesion, lungs, strict=True):
+        assert one["share"] == (pytest.approx(part / all_of_it) if all_of_it else None)
+    first, last = np.flatnonzero(lesion * SPACING_MM[1] * SPACING_MM[2] >= 200.0)[[0, -1]] + 1
+    assert found["affected"] == f"slices {first}\u2013{last} of {SHAPE[0]}, most on {lesion.argmax() + 1}"
+
+
 def test_a_slice_is_shown_in_the_lung_window(viewer: TestClient) -> None:
     index = 15
     answer = viewer.get(f"{AT}/{index}.jpg")

@@ -104,15 +104,22 @@ class Examination(Protocol):
 
 
 class Slice(TypedDict):
-    """One slice: what viewers call it, its table position, and how many pixels of it are lesion."""
+    """One slice: what viewers call it, its table position, and how many pixels of it are lesion.
+
+    `share` is the affected share of what was examined on this slice; None where none of that is on it, or not known.
+    """
 
     number: int | None
     position_mm: float
     lesion: int
+    share: float | None
 
 
 class SliceList(TypedDict):
-    """The slices from head to feet; sizes are of a picture in pixels and millimetres, the window in HU."""
+    """The slices from head to feet; sizes are of a picture in pixels and millimetres, the window in HU.
+
+    `affected` says in words which slices are affected, empty where none is.
+    """
 
     rows: int
     columns: int
@@ -120,6 +127,7 @@ class SliceList(TypedDict):
     column_mm: float
     window_hu: tuple[float, float]
     has_contour: bool
+    affected: str
     slices: list[Slice]
 
 

@@ -13,7 +13,7 @@ from triaged.study.assessment import OUT_OF_SCOPE_CODES, Reason
 from triaged.study.ranking import Ranking
 
 INTENDED_USE = "AI triage - not for diagnosis, first reading only"
-_SIMPLE = {"\u2265": ">=", "\u2264": "<=", "\u2248": "~", "\u2014": "-", "\u2013": "-", "\u2212": "-"}
+_SIMPLE = {"\u2265": ">=", "\u2264": "<=", "\u2248": "~", "\u2014": "-", "\u2013": "-", "\u2212": "-", "\u00b2": "2"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -105,10 +105,10 @@ def result_objects(
         grid = read.source_geometry
         masks = segmentation(source, grid, reorientation, described, provenance, SEGMENTATION, read.spread)
     measurements = report(source, reading.finding, ranking, EXAMINED, masks, described, provenance)
-    lines = analysis_lines(header, reading, ranking, provenance, earlier.prior if earlier else None)
+    names = slice_names(read.headers, source, reorientation, read.spread)
+    lines = analysis_lines(header, reading, ranking, provenance, earlier.prior if earlier else None, names)
     words = (write(source, lines, provenance) for write in writers)
     views = projections(volume, reading)
-    names = slice_names(read.headers, source, reorientation, read.spread)
     pages = result_pages(
         header, volume, views, reading, ranking, provenance, palette=palette, earlier=earlier, slice_names=names
     )

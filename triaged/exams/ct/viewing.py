@@ -10,20 +10,29 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from triaged.exams.ct.affected import affected_slices
 from triaged.exams.ct.decoding.slices import SliceStack, read_regions, read_slices
 from triaged.exams.ct.pictures.colour import edge
 from triaged.exams.ct.pictures.keyslices import LESION, LUNG_WINDOW_HU
 from triaged.exams.ct.window import to_unit
-from triaged.exams.exam import SliceList
+from triaged.exams.exam import Slice, SliceList
 
-_LESION_LABEL = "Lung opacity"
+_LESION_LABEL, _LUNG_LABELS = "Lung opacity", frozenset({"Lungs", "Right lung", "Left lung"})
 
 
 class CtView:
     """The `View` of a chest CT: its slices from head to feet, and the contours of its lesion."""
 
-    def __init__(self, stack: SliceStack, regions: Mapping[int, NDArray[np.bool_]], *, has_contour: bool) -> None:
+    def __init__(
+        self,
+        stack: SliceStack,
+        regions: Mapping[int, NDArray[np.bool_]],
+        lungs: Mapping[int, int],
+        *,
+        has_contour: bool,
+    ) -> None:
         self.stack = stack
+        self._lungs = lungs
         self.contours = {index: _contour_png(region) for index, region in regions.items()}
         self._lesion = {index: int(region.sum()) for index, region in regions.items()}
         self._has_contour = has_contour
@@ -32,6 +41,8 @@ class CtView:
         """Return what is known before any pixel is decoded."""
         rows, columns = self.stack.shape
         row_mm, column_mm = self.stack.pixel_mm
+        every = range(len(self.stack.slices))
+        affected = affected_slices([self._lesion.get(index, 0) * row_mm * column_mm for index in every])
         return {
             "rows": rows,
             "columns": columns,
@@ -39,11 +50,14 @@ class CtView:
             "column_mm": column_mm,
             "window_hu": LUNG_WINDOW_HU,
             "has_contour": self._has_contour,
-            "slices": [
-                {"number": one.number, "position_mm": one.position_mm, "lesion": self._lesion.get(index, 0)}
-                for index, one in enumerate(self.stack.slices)
-            ],
+            "affected": "" if affected is None else affected.words,
+            "slices": [self._slice(index) for index in every],
         }
+
+    def _slice(self, index: int) -> Slice:
+        one, lesion, lungs = self.stack.slices[index], self._lesion.get(index, 0), self._lungs.get(index, 0)
+        share = min(1.0, lesion / lungs) if lungs else None
+        return {"number": one.number, "position_mm": one.position_mm, "lesion": lesion, "share": share}
 
     def jpeg(self, index: int) -> bytes:
         """Return one slice in the lung window; see `View`."""
@@ -63,18 +77,17 @@ class CtView:
 def view(instances: Sequence[Path], segmentation: Path | None) -> CtView:
     """Open the slices of a series, with the lesion of its Segmentation; see `Viewer`."""
     stack = read_slices(instances)
-    regions = {} if segmentation is None else _regions(segmentation, stack)
-    return CtView(stack, regions, has_contour=segmentation is not None)
-
-
-def _regions(segmentation: Path, stack: SliceStack) -> dict[int, NDArray[np.bool_]]:
-    found = read_regions(segmentation, _LESION_LABEL)
+    if segmentation is None:
+        return CtView(stack, {}, {}, has_contour=False)
+    found = read_regions(segmentation, _LESION_LABEL, _LUNG_LABELS)
     shape = stack.slices[0].frame.rows, stack.slices[0].frame.columns
-    return {
-        index: stack.turned(found[one.key])
+    regions = {
+        index: stack.turned(region)
         for index, one in enumerate(stack.slices)
-        if one.key in found and found[one.key].shape == shape
+        if (region := found.regions.get(one.key)) is not None and region.shape == shape
     }
+    lungs = {index: found.around.get(one.key, 0) for index, one in enumerate(stack.slices)}
+    return CtView(stack, regions, lungs, has_contour=True)
 
 
 def _jpeg(hu: NDArray[np.float32]) -> bytes:

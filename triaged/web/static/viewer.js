@@ -35,6 +35,48 @@ class Pictures {
   }
 }
 
+/** A bar for each slice, as long as the share of the lungs on it that is affected; the slice that is shown is marked. */
+class Strip {
+  constructor(element, slices, chosen) {
+    this.element = element;
+    this.slices = slices;
+    this.canvas = element.querySelector("canvas");
+    this.canvas.height = slices.length;
+    this.context = this.canvas.getContext("2d");
+    element.setAttribute("aria-valuemax", String(slices.length));
+    element.hidden = !slices.some((slice) => slice.share !== null);
+    this.canvas.addEventListener("pointerdown", (event) => {
+      if (event.button !== 0) return;
+      this.canvas.setPointerCapture(event.pointerId);
+      chosen(this.at(event));
+    });
+    this.canvas.addEventListener("pointermove", (event) => {
+      if (this.canvas.hasPointerCapture(event.pointerId)) chosen(this.at(event));
+    });
+  }
+
+  at(event) {
+    const { top, height } = this.canvas.getBoundingClientRect();
+    return Math.floor(((event.clientY - top) / height) * this.slices.length);
+  }
+
+  show(index, words) {
+    const { width, height } = this.canvas;
+    const colours = getComputedStyle(this.element);
+    this.context.clearRect(0, 0, width, height);
+    for (const [row, slice] of this.slices.entries()) {
+      if (slice.share === null) continue;
+      this.context.fillStyle = colours.getPropertyValue("--lung");
+      this.context.fillRect(0, row, width, 1);
+      this.context.fillStyle = colours.getPropertyValue("--affected");
+      this.context.fillRect(0, row, slice.share > 0 ? Math.max(1, Math.round(slice.share * width)) : 0, 1);
+    }
+    this.element.style.setProperty("--at", String((index + 0.5) / this.slices.length));
+    this.element.setAttribute("aria-valuenow", String(index + 1));
+    this.element.setAttribute("aria-valuetext", words);
+  }
+}
+
 class Viewer {
   constructor(element, list) {
     this.list = list;
@@ -52,8 +94,16 @@ class Viewer {
     const most = Math.max(...lesions);
     this.index = most > 0 ? lesions.indexOf(most) : Math.floor(list.slices.length / 2);
     this.wheeled = 0;
+    this.strip = new Strip(element.querySelector(".strip"), list.slices, (index) => this.show(index));
+    this.tell(element.querySelector(".affected-slices"));
     this.listen(element);
     this.show(this.index);
+  }
+
+  /** Say which slices are affected, where the study was segmented. */
+  tell(words) {
+    if (!this.list.has_contour) return;
+    words.textContent = this.list.affected === "" ? "No slice is affected." : `Affected: ${this.list.affected}, from the head.`;
   }
 
   listen(element) {
@@ -89,6 +139,7 @@ class Viewer {
     this.slider.value = String(index + 1);
     this.slider.setAttribute("aria-valuetext", this.described(index));
     this.words.textContent = this.described(index);
+    this.strip.show(index, this.described(index));
     try {
       const drawn = this.contour.checked && this.list.slices[index].lesion > 0;
       const [picture, contour] = await Promise.all([
@@ -117,9 +168,14 @@ class Viewer {
   described(index) {
     const slice = this.list.slices[index];
     const image = slice.number === null ? "" : `, image ${slice.number}`;
-    const lesion = slice.lesion > 0 ? ", lesion" : "";
+    const share = slice.share === null ? "" : ` on ${percent(slice.share)} of the lung`;
+    const lesion = slice.lesion > 0 ? `, lesion${share}` : "";
     return `Slice ${index + 1} of ${this.list.slices.length}${image}, table position ${slice.position_mm.toFixed(1)} mm${lesion}`;
   }
+}
+
+function percent(share) {
+  return share > 0 && share < 0.01 ? "<1 %" : `${Math.round(share * 100)} %`;
 }
 
 for (const element of document.querySelectorAll(".viewer")) {

@@ -5,7 +5,8 @@ For people who look at a study slice by slice; no volume is ever built. Knows no
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -101,36 +102,52 @@ def read_slices(instances: Sequence[Path]) -> SliceStack:
     return SliceStack(tuple(slices if turn.reverse[0] else slices[::-1]), upright)
 
 
-def read_regions(segmentation: Path, label: str) -> Mapping[Key, NDArray[np.bool_]]:
-    """Return the region of a BINARY segmentation's segment on every source frame on which it has a voxel.
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a segmentation shows of one region: the region itself on each source frame, and the size of others there.
 
-    Empty where no segment has this label. Each region is read-only, rows and columns as the source has them.
+    Each region is read-only, rows and columns as the source has them; `around` counts pixels.
+    """
+
+    regions: Mapping[Key, NDArray[np.bool_]]
+    around: Mapping[Key, int]
+
+
+def read_regions(segmentation: Path, label: str, around: Collection[str] = ()) -> Found:
+    """Return a BINARY segmentation's segment of this label on every source frame on which it has a voxel.
+
+    Empty where no segment has this label. `around` are labels of segments of which only the size is wanted.
 
     Raises:
         UnreadableStudy: the file is no such segmentation.
     """
     try:
         with without_warnings():
-            return _regions(dcmread(segmentation), label)
+            return _found(dcmread(segmentation), label, around)
     except DAMAGED as error:
         detail = f"expected a segmentation, found {type(error).__name__} in {segmentation.name}"
         raise UnreadableStudy(ReasonCode.CORRUPT, detail) from error
 
 
-def _regions(dataset: Dataset, label: str) -> Mapping[Key, NDArray[np.bool_]]:
-    wanted = {one.SegmentNumber for one in dataset.SegmentSequence if one.SegmentLabel == label}
+def _found(dataset: Dataset, label: str, around: Collection[str]) -> Found:
+    labels = {one.SegmentNumber: str(one.SegmentLabel) for one in dataset.SegmentSequence}
     rows, columns = int(dataset.Rows), int(dataset.Columns)
     packed = np.frombuffer(dataset.PixelData, np.uint8)
     regions: dict[Key, NDArray[np.bool_]] = {}
+    sizes: Counter[Key] = Counter()
     for index, groups in enumerate(dataset.PerFrameFunctionalGroupsSequence):
-        if groups.SegmentIdentificationSequence[0].ReferencedSegmentNumber not in wanted:
+        named = labels.get(groups.SegmentIdentificationSequence[0].ReferencedSegmentNumber)
+        if named != label and named not in around:
             continue
         source = groups.DerivationImageSequence[0].SourceImageSequence[0]
         begin, end = index * rows * columns, (index + 1) * rows * columns
         bits = np.unpackbits(packed[begin // 8 : -(-end // 8)], bitorder="little")[begin % 8 :][: end - begin]
         key = _uid(source, "ReferencedSOPInstanceUID"), int(source.get("ReferencedFrameNumber") or 1)
-        regions[key] = bits.astype(np.bool_).reshape(rows, columns)
-    return regions
+        if named == label:
+            regions[key] = bits.astype(np.bool_).reshape(rows, columns)
+        else:
+            sizes[key] += int(np.count_nonzero(bits))
+    return Found(regions, sizes)
 
 
 def _is_localizer(header: Dataset) -> bool:

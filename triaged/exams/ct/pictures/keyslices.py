@@ -10,13 +10,14 @@ import numpy as np
 from pydicom.dataset import Dataset
 from scipy import ndimage
 
+from triaged.exams.ct.affected import AffectedSlices, affected_slices
 from triaged.exams.ct.finding import LungAnalysis
 from triaged.exams.ct.pictures.colour import OUTLINE, edge, in_runs
 from triaged.exams.ct.pictures.display import lungs_outline, resampled
 from triaged.exams.ct.pictures.projection import Projection, Region, extent
 from triaged.exams.ct.pictures.zones import Counts
 from triaged.exams.ct.window import to_unit
-from triaged.imaging.geometry import Reorientation
+from triaged.imaging.geometry import Geometry, Reorientation
 from triaged.imaging.stack import Spread
 from triaged.imaging.volume import Volume
 from triaged.results.identity import sent_text
@@ -151,6 +152,17 @@ def slice_names(
         for layer, (at, name) in enumerate(zip(shown, names, strict=True))
     ]
     return tuple(named[::-1] if is_reversed else named)
+
+
+def slices_affected(profile: Counts, geometry: Geometry, names: Sequence[SliceName] = ()) -> AffectedSlices | None:
+    """Return which slices are affected, by the numbers that readers see; None where there is no lesion."""
+    _, rows_mm, columns_mm = geometry.spacing_mm
+    named = names or numbered(profile.lung.size)
+    area = np.zeros(named[0].count)
+    for name, affected in zip(named, profile.affected, strict=True):
+        if name.is_own:
+            area[name.number - 1] = affected * rows_mm * columns_mm
+    return affected_slices(area)
 
 
 def numbered(count: int) -> tuple[SliceName, ...]:

@@ -23,11 +23,13 @@ from triaged.exams.ct.pictures.keyslices import (
     locator,
     lungs_field,
     numbered,
+    slices_affected,
 )
 from triaged.exams.ct.pictures.legend import LEGEND_WIDTH, draw_legend
-from triaged.exams.ct.pictures.projection import Direction, Projection, cropped
+from triaged.exams.ct.pictures.projection import Direction, Projection, cropped, lungs_rows
+from triaged.exams.ct.pictures.strip import STRIP_ROOM, Label, draw_strip, range_labels
 from triaged.exams.ct.pictures.wording import analysis_lines, other_engine, slice_line
-from triaged.exams.ct.pictures.zones import LungThirds, lung_thirds
+from triaged.exams.ct.pictures.zones import LungThirds, lung_thirds, whole
 from triaged.exams.exam import Earlier
 from triaged.imaging.volume import Volume
 from triaged.results.identity import sent_text
@@ -59,6 +61,7 @@ class _Style:
     palette: Palette
     lines: Lines
     thirds: tuple[LungThirds, ...]
+    labels: tuple[Label, ...]
 
 
 def result_pages(
@@ -79,13 +82,17 @@ def result_pages(
     a reader can jump there.
     """
     coronal, *sagittals = shown = cropped(tuple(views))
-    lines = analysis_lines(header, reading, ranking, provenance, earlier.prior if earlier else None)
-    style = _Style(Heading(lines.headline, _NOTICE, revision_note(provenance)), palette, lines, lung_thirds(reading))
+    names = slice_names or numbered(volume.geometry.shape[0])
+    lines = analysis_lines(header, reading, ranking, provenance, earlier.prior if earlier else None, names)
+    heading, thirds = Heading(lines.headline, _NOTICE, revision_note(provenance)), lung_thirds(reading)
+    affected = slices_affected(whole(thirds), volume.geometry, names)
+    labels = range_labels(affected, names, lungs_rows(tuple(views)).start)
+    style = _Style(heading, palette, lines, thirds, labels)
     pages = [
         _summary(shown, style),
         _view(coronal, style, "plain"),
         *(_view(one, style, "severity") for one in (coronal, *sagittals)),
-        *_key_slices(volume, reading, views[0], style, slice_names),
+        *_key_slices(volume, reading, views[0], style, names),
     ]
     if earlier is not None:
         pages.append(_comparison(header, coronal, reading, earlier, style, other_engine(earlier.prior, provenance)))
@@ -129,7 +136,9 @@ def _summary_pixel_mm(coronal: Projection, sagittals: Sequence[Projection]) -> f
 def _view(view: Projection, style: _Style, kind: str) -> Page:
     """Return one view by itself, plain or with severity in colour."""
     height_mm, width_mm = _size_mm(view)
-    pixel_mm = max(width_mm / _VIEW_WIDTH, height_mm / _VIEW_HEIGHT, _FINEST_MM)
+    has_strip = kind == "severity" and view.direction is Direction.CORONAL
+    room = _VIEW_WIDTH - (STRIP_ROOM if has_strip else 0)
+    pixel_mm = max(width_mm / room, height_mm / _VIEW_HEIGHT, _FINEST_MM)
     sheet = Sheet(style.heading)
     grey, at = plain(view, pixel_mm), (_LEFT, TOP)
     title = f"{view.direction.value.capitalize()}, {kind}"
@@ -139,6 +148,8 @@ def _view(view: Projection, style: _Style, kind: str) -> Page:
         _draw_overlaid(sheet, view, grey, at, pixel_mm, style.palette)
         _write_thirds(sheet, view, style.thirds, (at[0], at[0] + grey.shape[1]), pixel_mm)
         draw_legend(sheet, (PAGE_WIDTH - LEGEND_WIDTH, TOP), min(grey.shape[0], 440), style.palette)
+        if has_strip:
+            draw_strip(sheet, view, (at[0] + grey.shape[1] + _SIDE, TOP), pixel_mm, style.palette, style.labels)
     orientation = ("L", "F") if view.direction is Direction.CORONAL else ("P", "F")
     name = f"{view.direction.value.replace(' ', '-')}-{kind}"
     return Page(name, title, sheet.pixels, pixel_mm, orientation, scale=_PROJECTED)
@@ -147,12 +158,8 @@ def _view(view: Projection, style: _Style, kind: str) -> Page:
 def _key_slices(
     volume: Volume, reading: LungAnalysis, coronal: Projection, style: _Style, names: Sequence[SliceName]
 ) -> list[Page]:
-    profile = style.thirds[0].counts
-    for other in style.thirds[1:]:
-        profile = profile.with_other(other.counts)
     field = lungs_field(reading)
-    names = names or numbered(volume.geometry.shape[0])
-    chosen = key_slices(profile, names)
+    chosen = key_slices(whole(style.thirds), names)
     height_mm, width_mm = field_mm(volume, field)
     pixel_mm = max(width_mm / ((PAGE_WIDTH - 3 * MARGIN) // 2), height_mm / 560.0, _FINEST_MM)
     pages = []

@@ -212,9 +212,14 @@ def _mean_column(lung: Region) -> float:
 
 def cropped(views: tuple[Projection, ...]) -> tuple[Projection, ...]:
     """Return the views cut to the lungs' height, the same for all, and to the body's width, with a margin."""
-    longest = np.stack([view.path_mm.max(axis=1) for view in views]).max(axis=0)
-    rows = extent(longest > 0, _MARGIN_MM / views[0].spacing_mm[0])
+    rows = lungs_rows(views)
     return tuple(_cut(view, rows) for view in views)
+
+
+def lungs_rows(views: tuple[Projection, ...]) -> slice:
+    """Return the rows of uncut views that `cropped` keeps."""
+    longest = np.stack([view.path_mm.max(axis=1) for view in views]).max(axis=0)
+    return extent(longest > 0, _MARGIN_MM / views[0].spacing_mm[0])
 
 
 def _cut(view: Projection, rows: slice) -> Projection:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from pydicom.dataset import Dataset
 
 from triaged.exams.ct.finding import CtNumbers, LungAnalysis
-from triaged.exams.ct.pictures.keyslices import KeySlice, SliceName
-from triaged.exams.ct.pictures.zones import AFFECTED_ZONE, lung_thirds
+from triaged.exams.ct.pictures.keyslices import KeySlice, SliceName, slices_affected
+from triaged.exams.ct.pictures.zones import AFFECTED_ZONE, LungThirds, lung_thirds, whole
 from triaged.imaging.geometry import Geometry
 from triaged.results.provenance import Provenance
 from triaged.results.wording import Lines, origin_lines, percent, to_ascii, written_date
@@ -36,10 +37,18 @@ _OWN_LINES: Final = (
 
 
 def analysis_lines(
-    header: Dataset, reading: LungAnalysis, ranking: Ranking, provenance: Provenance, prior: Prior | None = None
+    header: Dataset,
+    reading: LungAnalysis,
+    ranking: Ranking,
+    provenance: Provenance,
+    prior: Prior | None = None,
+    slice_names: Sequence[SliceName] = (),
 ) -> Lines:
-    """Return the words of a scored study, with the change since an earlier one where there is one."""
-    finding, numbers = reading.finding, CtNumbers.of(reading.finding)
+    """Return the words of a scored study, with the change since an earlier one where there is one.
+
+    `slice_names` are what a viewer calls each slice of the volume.
+    """
+    finding, numbers, thirds = reading.finding, CtNumbers.of(reading.finding), lung_thirds(reading)
     return Lines(
         headline=_headline(finding, numbers),
         findings=(
@@ -48,7 +57,8 @@ def analysis_lines(
             f"Computed {finding.grade} (0 to 4), from the worse lung",
             _volumes(numbers),
             _density(numbers),
-            *_zones(reading),
+            *_zones(thirds),
+            _slices(thirds, reading, slice_names),
             *_others(finding),
             *(_change(numbers, prior, provenance) if prior else ()),
             *([f"Check: {', '.join(flag.value for flag in finding.quality)}"] if finding.quality else []),
@@ -160,12 +170,17 @@ def _change(now: CtNumbers, prior: Prior, provenance: Provenance) -> tuple[str, 
     return (since, other) if other else (since,)
 
 
-def _zones(reading: LungAnalysis) -> tuple[str, ...]:
-    zones = [(thirds.name, thirds.counts.shares) for thirds in lung_thirds(reading)]
+def _slices(thirds: tuple[LungThirds, ...], reading: LungAnalysis, names: Sequence[SliceName]) -> str:
+    found = slices_affected(whole(thirds), reading.lesion.geometry, names)
+    return to_ascii(f"Affected, from the head: {found.words}" if found else "Affected slices: none")
+
+
+def _zones(thirds: tuple[LungThirds, ...]) -> tuple[str, ...]:
+    zones = [(one.name, one.counts.shares) for one in thirds]
     lines = [
         f"{name} thirds: upper {percent(upper)}, middle {percent(middle)}, lower {percent(lower)}"
         for name, (lower, middle, upper) in zones
     ]
-    shares = [share for _, thirds in zones for share in thirds]
+    shares = [share for _, each in zones for share in each]
     affected = sum(share >= AFFECTED_ZONE for share in shares)
     return (*lines, f"Thirds with {percent(AFFECTED_ZONE)} or more: {affected} of {len(shares)}")

@@ -57,6 +57,14 @@ def counts(lesion: NDArray[np.bool_], lung: NDArray[np.bool_]) -> Counts:
     return Counts(np.array([count for count, _, _ in pairs], np.int64), np.array(affected, np.int64))
 
 
+def whole(thirds: tuple[LungThirds, ...]) -> Counts:
+    """Return the counts of all lungs together."""
+    first, *others = (one.counts for one in thirds)
+    for other in others:
+        first = first.with_other(other)
+    return first
+
+
 def lung_thirds(reading: LungAnalysis) -> tuple[LungThirds, ...]:
     """Return the thirds of the right and of the left lung, or of the lungs as one."""
     lesion, right, left = reading.lesion.voxels, reading.right_lung.voxels, reading.left_lung.voxels
