@@ -123,6 +123,9 @@ def train(
     rate: Annotated[float | None, typer.Option(min=0, help="Learning rate at its highest.")] = None,
     width: Annotated[int | None, typer.Option(min=1, help="Channels at full resolution.")] = None,
     levels: Annotated[int, typer.Option(min=2, help="Resolutions of a 2D network.")] = 7,
+    network: Annotated[
+        str, typer.Option(metavar="DECODER-ENCODER", help="Of members and cascades: fpn-residual, unet-resnet18, …")
+    ] = "",
     patch: Annotated[int | None, typer.Option(min=8, help="Edge of the 3D U-Net's cubes in voxels.")] = None,
     variant: Annotated[str, typer.Option(help="What identifies: latent, or spatial-1 to spatial-7.")] = "spatial-1",
     seed: Annotated[int, typer.Option(min=0, help="The same seed trains the same network.")] = 2021,
@@ -132,7 +135,8 @@ def train(
     most: Annotated[int, typer.Option(min=1, help="Most series to read from each folder.")] = 2000,
     fresh: Annotated[bool, typer.Option("--fresh/--resume", help="Begin again, or go on from a checkpoint.")] = False,
     start_from: Annotated[
-        list[Path] | None, typer.Option(metavar="FILE", help="Checkpoint to take every fitting tensor from.")
+        list[Path] | None,
+        typer.Option(metavar="FILE", help="Checkpoint or exported graph (.onnx) to take every fitting tensor from."),
     ] = None,
 ) -> None:
     """Train a network on folders of training series; Ctrl-C keeps a checkpoint, and the same command goes on."""
@@ -146,7 +150,7 @@ def train(
     kept = Keeping(out, begin, starts_from, measure_every)
     without = tuple(leave_out or ())
     order = Order(
-        subject, preset, recipe, variant, levels, sources, held_out, most, kept, seed, device, threads, without
+        subject, preset, recipe, variant, levels, sources, held_out, most, kept, seed, device, threads, without, network
     )
     if run(order, Console(highlight=False)) < recipe.steps:
         raise typer.Exit(INTERRUPTED_EXIT_CODE)

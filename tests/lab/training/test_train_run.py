@@ -27,7 +27,7 @@ from triaged.lab.training.loop import train
 from triaged.lab.training.metrics import METRICS, PICTURE, read_metrics
 from triaged.lab.training.order import RECORD, Keeping, Order, Source, source_of
 from triaged.lab.training.place import CPU, Place, choose_place
-from triaged.lab.training.presets import PresetName, Subject
+from triaged.lab.training.presets import PRESETS, PresetName, Subject
 from triaged.lab.training.run import read_folder, run
 from triaged.lab.training.sampling import read_series
 from triaged.lab.training.schedule import Schedule
@@ -61,7 +61,7 @@ def refused(out: Path, folders: tuple[Path, Path], subject: str, *more: str) -> 
     return str(raised.value)
 
 
-@pytest.mark.parametrize(("subject", "preset"), list(product(Subject, PresetName)))
+@pytest.mark.parametrize(("subject", "preset"), list(PRESETS))
 def test_every_network_is_trained_by_either_recipe(
     subject: Subject, preset: PresetName, folders: tuple[Path, Path], tmp_path: Path
 ) -> None:

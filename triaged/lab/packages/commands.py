@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from rich.console import Console
@@ -31,6 +31,9 @@ from triaged.lab.phantom.generate import generate
 from triaged.lab.phantom.options import PhantomOptions, Scanner, Severity
 from triaged.lab.protocols.robustness import REFERENCE, TOLERATED_PP, Drift, drifts, protocols
 
+if TYPE_CHECKING:
+    from triaged.lab.packages.members import Exported
+
 CALIBRATION_SERIES: Final = 12
 REFERENCE_SERIES: Final = 60
 THIN_PHANTOM: Final = Scanner(edge_mm=1.1, noise_sd_hu=0.0, streak_hu=0.0)
@@ -42,10 +45,14 @@ def export_trained(checkpoints: Path, label: Path, package: Path, storage: Stora
     """Write the package of a training, and yield what it was measured at; see `packaging.export`."""
     import torch
 
+    from triaged.lab.packages.members import KINDS, export_segmenters, kind_of_label
     from triaged.lab.packages.packaging import export
 
     torch.set_num_threads(threads)
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # it warns of a library that nothing here needs
+    if kind_of_label(label) in KINDS:
+        yield from _told_segmenters(package, export_segmenters(checkpoints, label, package, storage), storage)
+        return
     done = export(checkpoints, label, package, storage)
     yield f"{package}: the graphs agree with the networks that they store within {done.parity.largest:.1e}"
     if storage == "half":
@@ -53,6 +60,14 @@ def export_trained(checkpoints: Path, label: Path, package: Path, storage: Stora
             f"{package}: storing weights in half precision changed probabilities by at most {done.rounding.lung:.1e} "
             f"(lung), {done.rounding.lesion:.1e} (lesion) and {done.rounding.identification:.1e} (identification)"
         )
+    yield f"{package}: {_mebibytes(package):.1f} MiB; write its CARD.md before it is shipped"
+
+
+def _told_segmenters(package: Path, done: Exported, storage: Storage) -> Iterator[str]:
+    for name in done.parity:
+        yield f"{package}: {name} agrees with the network that it stores within {done.parity[name]:.1e}"
+        if storage == "half":
+            yield f"{package}: {name}: half precision changed probabilities by at most {done.rounding[name]:.1e}"
     yield f"{package}: {_mebibytes(package):.1f} MiB; write its CARD.md before it is shipped"
 
 

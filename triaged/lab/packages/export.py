@@ -83,7 +83,7 @@ def write_package(
     graphs = {
         "lungs": slice_graph(lungs, slices, ["lung"], 1),
         "backbone": slice_graph(Backbone(multitask.segmentation).eval(), slices, ["lesion", "cells"], SMALLEST_AXIS),
-        "head": _graph(multitask.identification, "pooled", pooled, ["identification"], {0: Dim("n", min=1)}),
+        "head": graph_of(multitask.identification, "pooled", pooled, ["identification"], {0: Dim("n", min=1)}),
     }
     entries = {}
     for name, graph in graphs.items():
@@ -113,7 +113,7 @@ def write_manifest(folder: Path, label: Label, networks: Mapping[str, Mapping[st
 def slice_graph(network: nn.Module, slices: Tensor, outputs: list[str], smallest: int) -> ModelProto:
     """Return the ONNX graph of a network of slices, with free count, rows and columns."""
     axes = {0: Dim("n", min=1), 2: Dim("rows", min=smallest), 3: Dim("columns", min=smallest)}
-    return _graph(network, "slices", slices, outputs, axes)
+    return graph_of(network, "slices", slices, outputs, axes)
 
 
 def round_weights(network: nn.Module) -> None:
@@ -197,7 +197,8 @@ def _idle(graph: ModelProto) -> list[NodeProto]:
     return [node for node in graph.graph.node if used.isdisjoint(node.output)]
 
 
-def _graph(network: nn.Module, name: str, example: Tensor, outputs: list[str], axes: Mapping[int, Any]) -> ModelProto:
+def graph_of(network: nn.Module, name: str, example: Tensor, outputs: list[str], axes: Mapping[int, Any]) -> ModelProto:
+    """Return the ONNX graph of a network of one input; `axes` are those that stay free."""
     program = torch.onnx.export(
         network,
         (example,),

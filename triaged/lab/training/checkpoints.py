@@ -11,7 +11,10 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 from zipfile import BadZipFile
 
+import onnx
 import torch
+from google.protobuf.message import DecodeError
+from onnx import numpy_helper
 from torch import Tensor, nn
 
 from triaged.errors import ConfigError
@@ -19,6 +22,9 @@ from triaged.lab.networks.multitask import LEVEL_MARK
 
 CHECKPOINT: Final = "checkpoint.pt"
 UNREADABLE: Final = (OSError, RuntimeError, KeyError, ValueError, EOFError, BadZipFile, pickle.UnpicklingError)
+GRAPH: Final = ".onnx"
+HALVED: Final = ".half"
+"""How an exported graph calls a tensor that it keeps in half precision."""
 BODIES: Final = ("segmentation.body.", "body.")
 """How the encoder and decoder are called in a multitask network and in a network of its own."""
 
@@ -68,11 +74,13 @@ def resume(parts: Mapping[str, Part], path: Path) -> int:
 
 
 def network_state(path: Path) -> dict[str, Tensor]:
-    """Return the tensors of the network in a checkpoint, by name.
+    """Return the tensors of the network in a checkpoint, or in a graph (.onnx) that this project exported, by name.
 
     Raises:
-        ConfigError: the file is missing or no checkpoint.
+        ConfigError: the file is missing, or neither.
     """
+    if path.suffix == GRAPH:
+        return _stored(path)
     state = _read(path)
     if not isinstance(state.get("network"), dict):
         raise ConfigError(f"{path}: expected a checkpoint with network, found {_named(state)}")
@@ -83,7 +91,7 @@ def take_over(network: nn.Module, path: Path) -> int:
     """Copy every tensor of a checkpoint that fits into `network`, and return how many did.
 
     A tensor fits where name and shape are equal; the encoder and decoder of a lung network, a U-Net and a multitask
-    network count as one.
+    network count as one. The kernels of a stem that knows fewer channels fill the first ones, and zeros the rest.
 
     Raises:
         ConfigError: the file is missing, no checkpoint, or nothing in it fits.
@@ -91,14 +99,33 @@ def take_over(network: nn.Module, path: Path) -> int:
     given = {_common(name): tensor for name, tensor in network_state(path).items()}
     own = network.state_dict()
     fitting = {
-        name: given[_common(name)]
+        name: found
         for name, tensor in own.items()
-        if name != LEVEL_MARK and _common(name) in given and given[_common(name)].shape == tensor.shape
+        if name != LEVEL_MARK and (found := _fitted(given.get(_common(name)), tensor)) is not None
     }
     if not any(tensor.dim() for tensor in fitting.values()):
         raise ConfigError(f"{path}: expected tensors that fit {type(network).__name__} of this width, found none")
     network.load_state_dict({**own, **fitting})
     return len(fitting)
+
+
+def _fitted(given: Tensor | None, own: Tensor) -> Tensor | None:
+    """Return the given tensor in the shape of the network's own, or None where it does not fit."""
+    if given is None or given.shape == own.shape:
+        return given
+    is_wider = given.dim() == own.dim() == 4 and given.shape[1] < own.shape[1]
+    if not is_wider or given[:, :1].shape != own[:, :1].shape:
+        return None
+    return torch.cat([given, torch.zeros_like(own[:, given.shape[1] :])], dim=1)
+
+
+def _stored(path: Path) -> dict[str, Tensor]:
+    try:
+        graph = onnx.load(path).graph
+    except (OSError, DecodeError) as error:
+        raise ConfigError(f"{path}: expected a graph, found {error}") from error
+    values = {tensor.name.removesuffix(HALVED): numpy_helper.to_array(tensor) for tensor in graph.initializer}
+    return {name: torch.from_numpy(value.copy()).float() for name, value in values.items()}
 
 
 def _read(path: Path) -> dict[str, Any]:

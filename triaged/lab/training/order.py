@@ -49,6 +49,7 @@ class Order:
     Attributes:
         variant: latent or spatial-N; of no meaning to networks that do not both segment and identify.
         levels: resolutions of the 2D networks; the paper has 7.
+        architecture: DECODER-ENCODER of a network that only segments; empty: the subject's usual one.
         most: most series to keep in memory from each source.
         threads: of the CPU; 0 leaves their number to torch.
         leave_out: patients whose series must not teach.
@@ -67,6 +68,7 @@ class Order:
     device: Literal["auto", "cpu", "cuda"]
     threads: int
     leave_out: tuple[str, ...] = ()
+    architecture: str = ""
 
 
 def source_of(text: str) -> Source:

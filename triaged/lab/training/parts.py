@@ -9,6 +9,7 @@ from torch import nn
 
 from triaged.lab.networks.comparators import ResNetBaseline, UNet2d, UNet3d
 from triaged.lab.networks.multitask import LungNetwork, Multitask
+from triaged.lab.networks.segmenters import Segmenter
 from triaged.lab.training import comparator_tasks as comparing
 from triaged.lab.training.loop import Task
 from triaged.lab.training.losses import cross_entropy, segmentation_loss
@@ -17,12 +18,16 @@ from triaged.lab.training.paper import PAPER_POSITIVE_SHARE, PaperLungTask, Pape
 from triaged.lab.training.place import Place
 from triaged.lab.training.presets import PresetName, Subject, variant_level
 from triaged.lab.training.sampling import GeneratedSeries
+from triaged.lab.training.segmentation import SEGMENTATIONS, segmentation_task
 from triaged.lab.training.tasks import POSITIVE_SHARE, LungTask, MultitaskTask
 
 
 def build_network(order: Order) -> nn.Module:
     """Return the untrained network of the order; torch's seed decides its weights."""
     width = order.recipe.width
+    said, architecture = SEGMENTATIONS.get(order.subject), architecture_of(order)
+    if said and architecture:
+        return Segmenter(architecture, width, said.channels_in, said.classes)
     if order.subject is Subject.LUNGS:
         return LungNetwork(width, order.levels)
     if order.subject is Subject.LESIONS:
@@ -30,6 +35,12 @@ def build_network(order: Order) -> nn.Module:
     if order.subject is Subject.UNET3D:
         return UNet3d(width)
     return ResNetBaseline(width) if order.subject is Subject.RESNET50 else UNet2d(width, order.levels)
+
+
+def architecture_of(order: Order) -> str | None:
+    """Return the architecture of a network that only segments, None of another."""
+    said = SEGMENTATIONS.get(order.subject)
+    return (order.architecture or said.architecture) if said else None
 
 
 def build_task(
@@ -42,6 +53,8 @@ def build_task(
     """Return what the network of the order learns, by the order's preset."""
     is_paper = order.preset is PresetName.PAPER
     wrong = cross_entropy if is_paper else segmentation_loss
+    if isinstance(network, Segmenter):
+        return segmentation_task(order.subject, network, series, held_out, place)
     if isinstance(network, LungNetwork):
         return (PaperLungTask if is_paper else LungTask)(network, series, held_out, place)
     if isinstance(network, Multitask):

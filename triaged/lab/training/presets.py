@@ -26,6 +26,15 @@ class Subject(StrEnum):
     UNET2D_PLUS = "unet2d+"
     UNET3D = "unet3d"
     RESNET50 = "resnet50"
+    FPN = "fpn"
+    FCN = "fcn"
+    UNET_CORONAL = "unet-coronal"
+    UNET_SAGITTAL = "unet-sagittal"
+    LUNGS3D_AXIAL = "lungs3d-axial"
+    LUNGS3D_CORONAL = "lungs3d-coronal"
+    LUNGS3D_SAGITTAL = "lungs3d-sagittal"
+    CASCADE_LUNGS = "cascade-lungs"
+    CASCADE_LESIONS = "cascade-lesions"
 
 
 class PresetName(StrEnum):
@@ -68,6 +77,15 @@ PRESETS: Final[Mapping[tuple[Subject, PresetName], Preset]] = MappingProxyType(
         (Subject.UNET2D_PLUS, PresetName.DEFAULT): Preset(3000, 12, 1e-3, 8),
         (Subject.UNET3D, PresetName.DEFAULT): Preset(3000, 2, 1e-3, 8, patch_px=64),
         (Subject.RESNET50, PresetName.DEFAULT): Preset(3000, 2, 3e-4, 64),
+        (Subject.FPN, PresetName.DEFAULT): Preset(2500, 12, 1e-3, 8),
+        (Subject.FCN, PresetName.DEFAULT): Preset(2000, 12, 1e-3, 8),
+        (Subject.UNET_CORONAL, PresetName.DEFAULT): Preset(2000, 12, 1e-3, 8),
+        (Subject.UNET_SAGITTAL, PresetName.DEFAULT): Preset(2000, 12, 1e-3, 8),
+        (Subject.LUNGS3D_AXIAL, PresetName.DEFAULT): Preset(800, 12, 1e-3, 8),
+        (Subject.LUNGS3D_CORONAL, PresetName.DEFAULT): Preset(800, 12, 1e-3, 8),
+        (Subject.LUNGS3D_SAGITTAL, PresetName.DEFAULT): Preset(800, 12, 1e-3, 8),
+        (Subject.CASCADE_LUNGS, PresetName.DEFAULT): Preset(600, 8, 1e-3, 16),
+        (Subject.CASCADE_LESIONS, PresetName.DEFAULT): Preset(1500, 8, 1e-3, 16),
     }
 )
 
@@ -82,7 +100,13 @@ def recipe_of(
     width: int | None = None,
     patch_px: int | None = None,
 ) -> Preset:
-    """Return the preset's recipe with what is given in its place."""
+    """Return the preset's recipe with what is given in its place.
+
+    Raises:
+        ConfigError: the paper of the multitask network has no such network.
+    """
+    if (subject, preset) not in PRESETS:
+        raise ConfigError(f"--preset: expected {PresetName.DEFAULT} for {subject}, found {preset}")
     usual = PRESETS[subject, preset]
     return replace(
         usual,

@@ -21,7 +21,7 @@ from triaged.lab.training.interruption import Interruption
 from triaged.lab.training.loop import Task, train
 from triaged.lab.training.metrics import METRICS, PICTURE, draw_metrics
 from triaged.lab.training.order import RECORD, Order, Source
-from triaged.lab.training.parts import build_network, build_task, training_prior
+from triaged.lab.training.parts import architecture_of, build_network, build_task, training_prior
 from triaged.lab.training.place import Place, choose_place
 from triaged.lab.training.presets import Subject
 from triaged.lab.training.sampling import GeneratedSeries, mixed, read_series
@@ -30,7 +30,7 @@ from triaged.lab.training.schedule import Schedule
 MOST: Final = 2000
 HELD_OUT: Final = 12
 """Series to measure on at most, spread over the folder: measuring interrupts learning."""
-KEPT_TOGETHER: Final = ("subject", "variant", "width", "levels")
+KEPT_TOGETHER: Final = ("subject", "variant", "architecture", "width", "levels")
 UNREADABLE: Final = (OSError, KeyError, ValueError, IndexError, EOFError, BadZipFile)
 
 
@@ -155,6 +155,7 @@ def _record(order: Order) -> dict[str, Any]:
     return {
         "subject": order.subject.value,
         "variant": order.variant if order.subject is Subject.LESIONS else None,
+        "architecture": architecture_of(order),
         "width": recipe.width,
         "levels": order.levels,
         "preset": order.preset.value,

@@ -22,7 +22,10 @@ WINDOW_HU: Final = (-1000.0, 300.0)
 LUNG: Final = 1
 LESION: Final = 2
 IGNORED: Final = 4
+LEFT_LUNG: Final = 8
 AIR_HU: Final = -1024.0
+GRID_MM: Final = 2.0
+"""Pixels of the series."""
 POSITIVE_DISEASE: Final = "viral"
 PLAIN_DISEASES: Final = frozenset({"nodules", "mass", "effusion", "atelectasis", "none"})
 """Diseases whose opacities are not to be taken for viral pneumonia by anybody."""
@@ -36,7 +39,7 @@ class GeneratedSeries:
 
     Attributes:
         voxels: HU, int16.
-        labels: bits LUNG, LESION and, where the truth of lesion is unknown or must not teach, IGNORED.
+        labels: bits LUNG, LESION, LEFT_LUNG and, where the truth of lesion is unknown or must not teach, IGNORED.
         positive: whether the identification head is to find viral disease here.
         patient: whose images or label maps went into the series; one of the generator's own otherwise. Splits go by it.
         lung_known: whether the mask of the lungs is good enough to teach.
@@ -51,6 +54,23 @@ class GeneratedSeries:
     box: tuple[int, int, int, int]
     patient: str = ""
     lung_known: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """How drawn pictures are cut.
+
+    Attributes:
+        size: rows and columns.
+        slack_px: how far the middle may lie from that of the lungs.
+        mirrored: how often rows and columns run the other way.
+        pixel_mm: of the picture.
+    """
+
+    size: tuple[int, int]
+    slack_px: float
+    mirrored: tuple[float, float] = (0.1, 0.5)
+    pixel_mm: float = GRID_MM
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +102,7 @@ def read_series(path: Path) -> GeneratedSeries:
         if "lesion_known" in archive:
             unknown |= ~archive["lesion_known"][:, None, None]
         labels = lung.astype(np.uint8) * LUNG + archive["lesion"].astype(np.uint8) * LESION
-        labels += unknown.astype(np.uint8) * IGNORED
+        labels += unknown.astype(np.uint8) * IGNORED + archive["left"].astype(np.uint8) * LEFT_LUNG
         return GeneratedSeries(
             voxels=archive["voxels"].astype(np.int16),
             labels=labels,
@@ -113,14 +133,19 @@ def around_lungs(series: GeneratedSeries) -> GeneratedSeries:
 
 
 def draw_slices(series: GeneratedSeries, count: int, size: tuple[int, int], slack_px: float, rng: Generator) -> Batch:
+    """Return `count` slices of `size` (rows, columns), as `draw_seen` does."""
+    return draw_seen(series, count, Sight(size, slack_px), rng)
+
+
+def draw_seen(series: GeneratedSeries, count: int, sight: Sight, rng: Generator) -> Batch:
     """Return `count` slices, scattered over the series, under one common transformation of place and appearance.
 
-    Used with `count` 1 for slice-wise training and with more to imitate a thinned series. `size` is (rows, columns),
-    centred on the lungs but for a shift of at most `slack_px`, and more where the lungs are larger.
+    Used with `count` 1 for slice-wise training and with more to imitate a thinned series. They are centred on the lungs
+    but for a shift of at most `sight.slack_px`, and more where the lungs are larger.
     """
     indices = _scattered(len(series.voxels), count, rng)
     voxels, labels = _slabs(series, indices, rng)
-    grid = _grid(series, size, slack_px, rng)
+    grid = _grid(series, sight, rng)
     layers = np.stack([labels & bit > 0 for bit in (LUNG, LESION, IGNORED)], axis=1)
     hu = _resampled(torch.from_numpy(voxels - AIR_HU)[:, None], grid) + AIR_HU
     lung, lesion, ignored = _resampled(torch.from_numpy(layers).float(), grid).gt(0.5).float().unbind(1)
@@ -170,18 +195,20 @@ def _slabs(series: GeneratedSeries, indices: NDArray[np.int64], rng: Generator) 
     return series.voxels[neighbours].astype(np.float32).mean(axis=0), series.labels[indices]
 
 
-def _grid(series: GeneratedSeries, size: tuple[int, int], slack_px: float, rng: Generator) -> Tensor:
+def _grid(series: GeneratedSeries, sight: Sight, rng: Generator) -> Tensor:
     """Return the sampling grid (1, row, column, 2) of a random zoom, turn, mirroring and shift about the lungs."""
     angle = np.deg2rad(rng.normal(0, 8) if rng.random() < 0.9 else rng.uniform(-180, 180))
     common, uneven = rng.normal(0, (0.14, 0.05))
-    zoom = np.exp([common + uneven, common - uneven])
-    mirror = np.where(rng.random(2) < (0.1, 0.5), -1.0, 1.0)
-    rows, columns = np.meshgrid(*(np.arange(extent) - (extent - 1) / 2 for extent in size), indexing="ij")
+    scale = sight.pixel_mm / GRID_MM
+    zoom = np.exp([common + uneven, common - uneven]) * scale
+    mirror = np.where(rng.random(2) < sight.mirrored, -1.0, 1.0)
+    rows, columns = np.meshgrid(*(np.arange(extent) - (extent - 1) / 2 for extent in sight.size), indexing="ij")
     rows, columns = rows * mirror[0] * zoom[0], columns * mirror[1] * zoom[1]
     turned_rows = rows * np.cos(angle) - columns * np.sin(angle)
     turned_columns = rows * np.sin(angle) + columns * np.cos(angle)
     top, bottom, left, right = series.box
-    slack = slack_px + 0.5 * np.maximum([bottom - top - size[0], right - left - size[1]], 0)
+    shown = np.array(sight.size) * scale
+    slack = sight.slack_px * scale + 0.5 * np.maximum(np.array([bottom - top, right - left]) - shown, 0)
     centre = np.array([top + bottom - 1, left + right - 1]) / 2 + rng.uniform(-1, 1, 2) * slack
     shape = np.array(series.voxels.shape[1:])
     y = (2 * (turned_rows + centre[0]) + 1) / shape[0] - 1

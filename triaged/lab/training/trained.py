@@ -26,7 +26,7 @@ def read_trained(checkpoints: Path) -> tuple[LungNetwork, MultitaskSpatial1]:
     Raises:
         ConfigError: a checkpoint is missing, is none, or is of other networks, or of a variant that no package holds.
     """
-    lungs, multitask = (_latest(checkpoints / part) for part in ("lungs", "multitask"))
+    lungs, multitask = (latest(checkpoints / part) for part in ("lungs", "multitask"))
     first, second = network_state(lungs), network_state(multitask)
     lung_network = LungNetwork(*_size(first, "body.", lungs))
     if LEVEL_MARK in second:
@@ -43,7 +43,8 @@ def read_trained(checkpoints: Path) -> tuple[LungNetwork, MultitaskSpatial1]:
     return lung_network.eval(), multitask_network.eval()
 
 
-def _latest(folder: Path) -> Path:
+def latest(folder: Path) -> Path:
+    """Return the checkpoint that stands for a training: the settled one where there is one."""
     settled = folder / SETTLED
     return settled if settled.exists() else folder / CHECKPOINT
 
