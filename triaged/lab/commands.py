@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from triaged.lab.packages.options import drift, export_package
+from triaged.lab.packages.options import drift, ensemble, export_package
 from triaged.lab.training.order import Keeping, Order, source_of
 from triaged.lab.training.presets import PresetName, Subject, recipe_of
 
@@ -45,6 +45,10 @@ def data_slices(
     series: Annotated[
         list[Path] | None, typer.Option(metavar="FOLDER", help="A DICOM chest CT to learn the recipe's undoing from.")
     ] = None,
+    eleventh: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="Slices of one more patient, upside down: ct_lesion_slices_11."),
+    ] = None,
     steps: Annotated[int, typer.Option(min=1, help="Steps of that learning, 8 slices each.")] = 1500,
     seed: int = 1,
     threads: Annotated[int, typer.Option(min=1)] = 1,
@@ -56,7 +60,7 @@ def data_slices(
     import numpy as np
     import torch
 
-    from triaged.lab.sources.slices import INVERSION, learn_from_series, load_inversion, write_patients
+    from triaged.lab.sources.slices import INVERSION, learn_from_series, load_inversion, write_eleventh, write_patients
 
     torch.set_num_threads(threads)
     torch.manual_seed(seed)
@@ -67,6 +71,8 @@ def data_slices(
         torch.save(network.state_dict(), kept)
     for path in write_patients(slices, load_inversion(kept), out):
         typer.echo(path.name)
+    if eleventh is not None:
+        typer.echo(write_eleventh(eleventh, load_inversion(kept), out).name)
 
 
 @data.command("label-maps")
@@ -280,6 +286,7 @@ def verify(
 
 
 app.command("export")(export_package)
+app.command("ensemble")(ensemble)
 app.command("drift")(drift)
 
 

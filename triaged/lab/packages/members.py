@@ -101,7 +101,7 @@ def kind_of_label(path: Path) -> str:
     Raises:
         ConfigError: the file is no mapping.
     """
-    return str(_said(path).get("kind", "ct-multitask"))
+    return str(read_said(path).get("kind", "ct-multitask"))
 
 
 def export_segmenters(checkpoints: Path, label: Path, folder: Path, storage: Storage = "half") -> Exported:
@@ -111,7 +111,7 @@ def export_segmenters(checkpoints: Path, label: Path, folder: Path, storage: Sto
         ConfigError: the label or a checkpoint is missing, or is not what it must be.
         ModelRefused: a graph does not compute what its network does.
     """
-    said = _said(label)
+    said = read_said(label)
     kind = _demand_whole(said, label)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / MANIFEST_NAME).unlink(missing_ok=True)  # without it nobody can load a package that is half written
@@ -211,7 +211,12 @@ def _sample(network: Segmenter, size: int | None) -> Tensor:
     return torch.cat([slices, ramp], dim=1).contiguous()
 
 
-def _said(path: Path) -> dict[str, Any]:
+def read_said(path: Path) -> dict[str, Any]:
+    """Return what a label says, by key.
+
+    Raises:
+        ConfigError: the file is missing or no mapping.
+    """
     try:
         said = YAML(typ="safe").load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, YAMLError) as error:

@@ -48,6 +48,20 @@ def export_package(
             typer.echo(line)
 
 
+def ensemble(
+    label: Annotated[Path, typer.Option(metavar="FILE", help="Who takes part, in which groups (YAML).")],
+    package: Annotated[Path, typer.Option(metavar="FOLDER", help="The package to write, beside those of its parts.")],
+    tune: Annotated[
+        list[Path], typer.Option(metavar="FOLDER", help="Series (.npz) to fit the vote on; never those of a test.")
+    ],
+    threads: Annotated[int, typer.Option(min=1)] = 1,
+) -> None:
+    """Write an ensemble of packages: fit its vote, and leave out members that do not help."""
+    from triaged.lab.packages.ensemble import write_ensemble
+
+    write_ensemble(label, package, tune, threads, typer.echo)
+
+
 def drift(
     package: Annotated[Path, typer.Option(metavar="FOLDER", help="The package to try.")],
     images: Annotated[

@@ -30,6 +30,7 @@ LUNGS_MM: Final = 270.0
 PIXEL_MM: Final = 2.0
 APART_MM: Final = 5.0
 """Nominal: slices without lesion were left out, so neighbours are not neighbours for certain."""
+ELEVENTH: Final = "slices-10"
 INVERSION: Final = "inversion.pt"
 AIR_HU: Final = -1024
 
@@ -81,9 +82,31 @@ def write_patients(folder: Path, network: CurveNetwork, out: Path) -> Iterator[P
         yield path
 
 
-def _patient(folder: Path, names: Sequence[str], patient: str, network: CurveNetwork) -> TrainingSeries:
-    lung, lesion = (np.stack([_png(folder / kind / name) > 127 for name in names]) for kind in ("lung", "lesion"))
-    hu = np.stack([undone(network, _png(folder / "ct" / name).astype(np.float32) / np.float32(255)) for name in names])
+def write_eleventh(folder: Path, network: CurveNetwork, out: Path) -> Path:
+    """Write the series of the one patient whose slices in `folder` lie with the spine at the top, and return its path.
+
+    Raises:
+        ConfigError: the folder holds no slices, or one without a mask.
+    """
+    names = sorted(path.name for path in (folder / "ct").glob("*.png"))
+    if not names:
+        raise ConfigError(f"{folder}: expected slices in ct/, found none")
+    out.mkdir(parents=True, exist_ok=True)
+    path = out / f"{ELEVENTH}.npz"
+    save_series(_patient(folder, names, ELEVENTH, network, upside_down=True), path)
+    return path
+
+
+def _patient(
+    folder: Path, names: Sequence[str], patient: str, network: CurveNetwork, *, upside_down: bool = False
+) -> TrainingSeries:
+    way = slice(None, None, -1 if upside_down else 1)
+
+    def read(kind: str) -> list[NDArray[np.uint8]]:
+        return [np.ascontiguousarray(_png(folder / kind / name)[way]) for name in names]
+
+    lung, lesion = (np.stack(read(kind)) > 127 for kind in ("lung", "lesion"))
+    hu = np.stack([undone(network, one.astype(np.float32) / np.float32(255)) for one in read("ct")])
     scale = LUNGS_MM / _greatest_width(lung) / PIXEL_MM
     voxels = np.stack([_scaled(one, scale, cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR) for one in hu])
     lung, lesion = (np.stack([_scaled_mask(one, scale) for one in masks]) for masks in (lung, lesion))
