@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from triaged.lab.packages.options import drift, ensemble, export_package
+from triaged.lab.packages.options import drift, ensemble, export_package, slice_area
 from triaged.lab.training.order import Keeping, Order, source_of
 from triaged.lab.training.presets import PresetName, Subject, recipe_of
 
@@ -287,6 +287,7 @@ def verify(
 
 app.command("export")(export_package)
 app.command("ensemble")(ensemble)
+app.command("slice-area")(slice_area)
 app.command("drift")(drift)
 
 

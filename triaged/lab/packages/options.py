@@ -62,6 +62,21 @@ def ensemble(
     write_ensemble(label, package, tune, threads, typer.echo)
 
 
+def slice_area(
+    package: Annotated[
+        Path, typer.Option(metavar="FOLDER", help="A package of kind ct-cascade; its manifest changes.")
+    ],
+    tune: Annotated[
+        list[Path], typer.Option(metavar="FOLDER", help="Series (.npz) to fit the area on; never those of a test.")
+    ],
+    threads: Annotated[int, typer.Option(min=1)] = 1,
+) -> None:
+    """Fit the area of lesion from which a slice counts as positive."""
+    from triaged.lab.packages.slice_area import write_slice_area
+
+    write_slice_area(package, tune, threads, typer.echo)
+
+
 def drift(
     package: Annotated[Path, typer.Option(metavar="FOLDER", help="The package to try.")],
     images: Annotated[
