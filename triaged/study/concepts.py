@@ -191,17 +191,73 @@ AFFECTED_VOLUME: Final = Concept(
     "affected volume",
     outputs=_IN_REPORTS,
 )
+_FOR_COMPARISON: Final = frozenset({Output.REPORT, Output.EVALUATION})
+"""Numbers that follow from others in the words, or that readers of words no longer need."""
 DENSE_SHARE: Final = Concept(
     "dense_share",
     private("DENSE_SHARE", "Share of affected volume above -300 HU"),
     SHARE,
     "dense share of the affected volume",
-    outputs=_IN_REPORTS,
+    outputs=_FOR_COMPARISON,  # vessels included; results of older versions have it too
+)
+_TISSUE: Final = _IN_REPORTS | {Output.EVALUATION}
+CONSOLIDATION_VOLUME: Final = Concept(
+    "consolidation_volume",
+    private("CONSOLIDATION_ML", "Volume of consolidation, vessels left out"),
+    MILLILITRE,
+    "consolidation",
+    outputs=_TISSUE,
+)
+GROUND_GLASS_VOLUME: Final = Concept(
+    "ground_glass_volume",
+    private("GROUND_GLASS_ML", "Affected volume that is no consolidation"),
+    MILLILITRE,
+    "ground glass",
+    outputs=_TISSUE,
+)
+CONSOLIDATION_SHARE: Final = Concept(
+    "consolidation_share",
+    private("CONSOLIDATION", "Share of consolidation in lung volume"),
+    SHARE,
+    "share of consolidation",
+    outputs=_FOR_COMPARISON,
+)
+GROUND_GLASS_SHARE: Final = Concept(
+    "ground_glass_share",
+    private("GROUND_GLASS", "Share of ground glass in lung volume"),
+    SHARE,
+    "share of ground glass",
+    outputs=_FOR_COMPARISON,
+)
+WELL_AERATED_SHARE: Final = Concept(
+    "well_aerated_share",
+    private("WELL_AERATED", "Share of lung volume from -950 to -700 HU"),
+    SHARE,
+    "well-aerated share",
+    outputs=_TISSUE,
+)
+SOLID_VOLUME: Final = Concept(
+    "solid_volume",
+    private("SOLID_OR_FLUID", "Volume that is solid or fluid within the lungs"),
+    MILLILITRE,
+    "solid or fluid within the lungs",
+)
+"""What the networks do not look for; measured where there is any."""
+SOLID_SHARE: Final = Concept(
+    "solid_share",
+    private("SOLID_SHARE", "Solid or fluid share of the lungs with it"),
+    SHARE,
+    "solid or fluid share of the lungs",
+    outputs=_FOR_COMPARISON,
 )
 
 CONCEPTS: dict[str, Concept] = {
     each.name: each
-    for each in (SEVERITY, AFFECTED_SHARE, TOTAL_SHARE, LUNG_VOLUME, LUNGS_VOLUME, AFFECTED_VOLUME, DENSE_SHARE)
+    for each in (
+        *(SEVERITY, AFFECTED_SHARE, TOTAL_SHARE, LUNG_VOLUME, LUNGS_VOLUME, AFFECTED_VOLUME, DENSE_SHARE),
+        *(CONSOLIDATION_VOLUME, GROUND_GLASS_VOLUME, CONSOLIDATION_SHARE, GROUND_GLASS_SHARE, WELL_AERATED_SHARE),
+        *(SOLID_VOLUME, SOLID_SHARE),
+    )
 }
 """Every number that a finding can hold beside its suspicion, by the name that the store keeps it under."""
 

@@ -26,6 +26,7 @@ class QualityFlag(StrEnum):
     LUNGS_COMPLETED = "lungs-completed-by-threshold"
     SECOND_SERIES_DISAGREES = "second-series-disagrees"
     LUNGS_CUT_OFF = "lungs-cut-off"
+    SOLID_OR_FLUID = "solid-or-fluid-in-lungs"
     SLICES_MISSING = "missing-slices"
     IRREGULAR_SPACING = "irregular-slice-spacing"
     FRAME_PER_SLICE = "frame-of-reference-differed-per-slice"
@@ -38,6 +39,8 @@ class QualityFlag(StrEnum):
     COPIES_LEFT_OUT = "duplicate-slices-left-out"
 
 
+NO_ALL_CLEAR: Final = frozenset({QualityFlag.LUNGS_CUT_OFF, QualityFlag.SOLID_OR_FLUID})
+"""In these circumstances finding nothing means nothing: what was not seen, or not looked for, may be there."""
 REPAIRS: Final = frozenset(
     {
         QualityFlag.FRAME_PER_SLICE,

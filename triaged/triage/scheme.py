@@ -14,7 +14,7 @@ from math import isfinite, nextafter
 from typing import Final, assert_never
 
 from triaged.study.assessment import Assessed, Assessment, Failed, OutOfScope, ReasonCode
-from triaged.study.finding import Finding, QualityFlag
+from triaged.study.finding import NO_ALL_CLEAR, Finding, QualityFlag
 from triaged.study.ranking import Override, RequestPriority, TriageClass
 
 
@@ -172,8 +172,8 @@ def is_flagged(finding: Finding, options: TriageOptions) -> bool | None:
 
 
 def reserves(finding: Finding, options: TriageOptions) -> tuple[QualityFlag, ...]:
-    """Return why a low probability is not relied on; of lungs that were seen in part it never is."""
-    never = options.relied_on_with_reserve | {QualityFlag.LUNGS_CUT_OFF}
+    """Return why a low probability is not relied on; where no all-clear can be given it never is."""
+    never = options.relied_on_with_reserve | NO_ALL_CLEAR
     return tuple(sorted(never.intersection(finding.quality)))
 
 
@@ -203,9 +203,9 @@ def head_start_minutes(
 
 
 def _scored(finding: Finding, options: TriageOptions) -> TriageClass:
-    """Return the class of what was found; no disease in a part of the lungs is no all-clear."""
+    """Return the class of what was found; no disease in a part of the lungs is no all-clear, nor beside a tumour."""
     found = _by_numbers(finding, options)
-    if QualityFlag.LUNGS_CUT_OFF not in finding.quality:
+    if NO_ALL_CLEAR.isdisjoint(finding.quality):
         return found
     return found if _stands_higher(found, TriageClass.UNSCORED, options) else TriageClass.UNSCORED
 

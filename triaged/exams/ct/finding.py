@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from typing import Final
 
 from triaged.imaging.volume import Mask
 from triaged.study.concepts import (
     AFFECTED_SHARE,
     AFFECTED_VOLUME,
+    CONSOLIDATION_SHARE,
+    CONSOLIDATION_VOLUME,
     COVID_19,
     DENSE_SHARE,
+    GROUND_GLASS_SHARE,
+    GROUND_GLASS_VOLUME,
     LEFT_LUNG,
     LUNG_VOLUME,
     LUNGS,
     LUNGS_VOLUME,
     RIGHT_LUNG,
     SEVERITY,
+    SOLID_SHARE,
+    SOLID_VOLUME,
     TOTAL_SHARE,
+    WELL_AERATED_SHARE,
     Concept,
     Site,
 )
@@ -44,12 +51,48 @@ class Acquisition:
 
 
 @dataclass(frozen=True, slots=True)
+class Tissue:
+    """What one lung, or both, are made of: volumes in mL, and shares in [0, 1] of that lung's volume.
+
+    The lesion is consolidation and ground glass; well-aerated lung is any of -950 to -700 HU.
+    """
+
+    consolidation_ml: float
+    ground_glass_ml: float
+    consolidation_share: float
+    ground_glass_share: float
+    well_aerated_share: float
+
+    @staticmethod
+    def of(finding: Finding, site: Site) -> Tissue | None:
+        """Return what a finding says a part is made of; None where it says nothing."""
+        values = [finding.value(concept, site) for concept in _TISSUE]
+        known = [value for value in values if value is not None]
+        return Tissue(*known) if len(known) == len(values) else None
+
+    def measurements(self, site: Site) -> tuple[Measurement, ...]:
+        """Return the numbers, coded, as those of a part."""
+        return tuple(Measurement(concept, value, site) for concept, value in zip(_TISSUE, astuple(self), strict=True))
+
+
+_TISSUE: Final = (
+    CONSOLIDATION_VOLUME,
+    GROUND_GLASS_VOLUME,
+    CONSOLIDATION_SHARE,
+    GROUND_GLASS_SHARE,
+    WELL_AERATED_SHARE,
+)
+"""The concepts of the fields of `Tissue`, in their order."""
+
+
+@dataclass(frozen=True, slots=True)
 class CtNumbers:
     """The numbers of one CT series: shares in [0, 1] of lung volume, volumes in mL.
 
     `severity` is the larger of the two lungs' shares (Goncharov et al., section 2.2). With `QualityFlag.SINGLE_LUNG`
     the per-lung values are None and `severity` is the total share. `dense_share` is the share of lesion volume above
-    -300 HU.
+    -300 HU, vessels included. What old results do not have is None: what the lungs are made of, and the volume of solid
+    bodies and fluid in them (None too where there are none) with its share of the lungs and itself.
     """
 
     severity: float
@@ -61,6 +104,11 @@ class CtNumbers:
     lungs_ml: float
     lesion_ml: float
     dense_share: float
+    tissue_right: Tissue | None = None
+    tissue_left: Tissue | None = None
+    tissue_total: Tissue | None = None
+    solid_ml: float | None = None
+    solid_share: float | None = None
 
     @staticmethod
     def of(finding: Finding) -> CtNumbers:
@@ -76,6 +124,11 @@ class CtNumbers:
             lungs_ml=value(LUNGS_VOLUME) or 0.0,
             lesion_ml=value(AFFECTED_VOLUME) or 0.0,
             dense_share=value(DENSE_SHARE) or 0.0,
+            tissue_right=Tissue.of(finding, RIGHT_LUNG),
+            tissue_left=Tissue.of(finding, LEFT_LUNG),
+            tissue_total=Tissue.of(finding, LUNGS),
+            solid_ml=value(SOLID_VOLUME),
+            solid_share=value(SOLID_SHARE),
         )
 
     def measurements(self) -> tuple[Measurement, ...]:
@@ -90,21 +143,29 @@ class CtNumbers:
             (LUNGS_VOLUME, self.lungs_ml, None),
             (AFFECTED_VOLUME, self.lesion_ml, None),
             (DENSE_SHARE, self.dense_share, None),
+            (SOLID_VOLUME, self.solid_ml, None),
+            (SOLID_SHARE, self.solid_share, None),
         )
-        return tuple(Measurement(concept, value, site) for concept, value, site in measured if value is not None)
+        tissue = ((RIGHT_LUNG, self.tissue_right), (LEFT_LUNG, self.tissue_left), (LUNGS, self.tissue_total))
+        return (
+            *(Measurement(concept, value, site) for concept, value, site in measured if value is not None),
+            *(number for site, made_of in tissue if made_of for number in made_of.measurements(site)),
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LungAnalysis:
     """A finding with the masks it was counted on, all on the volume's own canonical grid.
 
-    In single-lung mode `right_lung` is the whole lung region and `left_lung` is empty.
+    In single-lung mode `right_lung` is the whole lung region and `left_lung` is empty. `consolidation` is the solid part of
+    the lesion.
     """
 
     finding: Finding
     right_lung: Mask
     left_lung: Mask
     lesion: Mask
+    consolidation: Mask
 
 
 def ct_finding(

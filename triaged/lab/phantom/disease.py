@@ -31,7 +31,7 @@ class Lungs:
 class Illness:
     """The masks of viral lesion and other opacity, and per lung voxel (n,) the lesion's opacity and its patch.
 
-    `kinds` names the patches; patch 0 is diffuse disease.
+    `kinds` names the patches; patch 0 is diffuse disease. `solid` is, per lung voxel, how much of it is consolidated.
     """
 
     lesion: Bool
@@ -39,6 +39,7 @@ class Illness:
     opacity: F32
     owner: NDArray[np.int16]
     kinds: tuple[Kind, ...]
+    solid: F32
 
 
 def fall_ill(
@@ -59,16 +60,16 @@ def fall_ill(
         change = options.follow_up
         spread = add_new_patches(stream(seed, "new patches"), lung, spread, limits, change.new_patches)
         limits = (limits[0] - change.grow_mm, limits[1] - change.grow_mm)
-        opacity = apply_viral(stream(seed, "look"), field, lung, spread, limits, change.density_hu)
+        opacity, solid = apply_viral(stream(seed, "look"), field, lung, spread, limits, change.density_hu)
         other = draw_mask(scene, lung, companion_opacity(options, field, lung)) & (now.right | now.left)
         lesion = draw_lesion(scene, lung, spread, now, limits) & ~other
-        return Illness(lesion, other, opacity, spread.owner, spread.kinds)
+        return Illness(lesion, other, opacity, spread.owner, spread.kinds, solid)
     opaque_to = healthy
     if options.disease != "none":
         opaque_to = RECIPES[options.disease](stream(seed, options.disease), field, lung)
     opaque_to = np.maximum(opaque_to, companion_opacity(options, field, lung))
     other = draw_mask(scene, lung, opaque_to) & (now.right | now.left)
-    return Illness(np.zeros_like(other), other, healthy, owner, ())
+    return Illness(np.zeros_like(other), other, healthy, owner, (), healthy)
 
 
 def companion_opacity(options: PhantomOptions, field: Field, lung: Parenchyma) -> F32:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from triaged.lab.phantom.disease import draw_mask
 from triaged.lab.phantom.frame import Frame, blend, coverage, ellipsoid_box, ellipsoid_distance, slab
 from triaged.lab.phantom.generate import Drawing
 from triaged.lab.phantom.lung_trees import draw_trees
@@ -28,7 +29,7 @@ class LabelMaps:
 
     `lobes`: 0 outside the lungs, else 1 + the place in LOBES. `airway`: windpipe and bronchi with their walls.
     `vessels`: great vessels and those of the lung. `lesions`: 0 outside, else the number of the lesion, whose type is
-    `types[number - 1]`.
+    `types[number - 1]`. `consolidation` is the solid part of the lesions.
     """
 
     lobes: Labels
@@ -37,6 +38,7 @@ class LabelMaps:
     heart: Bool
     lesions: Labels
     types: tuple[str, ...]
+    consolidation: Bool
 
 
 def label_maps(drawing: Drawing) -> LabelMaps:
@@ -44,16 +46,17 @@ def label_maps(drawing: Drawing) -> LabelMaps:
     scene, phantom = drawing.scene, drawing.phantom
     parts = [part_maps(drawing, *part) for part in slabs(scene)]
     lobes, airway, vessels, heart, owner = (np.concatenate([part[i] for part in parts]) for i in range(5))
+    solid = draw_mask(scene, drawing.lung, drawing.illness.solid)
     missing = phantom.options.missing
     if missing:
-        lobes, airway, vessels, heart, owner = (
-            np.delete(each, missing, axis=0) for each in (lobes, airway, vessels, heart, owner)
+        lobes, airway, vessels, heart, owner, solid = (
+            np.delete(each, missing, axis=0) for each in (lobes, airway, vessels, heart, owner, solid)
         )
     lungs = phantom.right_lung | phantom.left_lung
     lesions, types = numbered(np.where(phantom.lesion, owner + 1, 0), drawing.illness.kinds)
-    return LabelMaps(
-        np.where(lungs, lobes + 1, 0).astype(np.uint8), airway >= 0.5, vessels >= 0.5, heart >= 0.5, lesions, types
-    )
+    lobes = np.where(lungs, lobes + 1, 0).astype(np.uint8)
+    covers = airway >= 0.5, vessels >= 0.5, heart >= 0.5
+    return LabelMaps(lobes, *covers, lesions, types, solid & phantom.lesion)
 
 
 def numbered(owner: NDArray[np.int64], kinds: tuple[str, ...]) -> tuple[Labels, tuple[str, ...]]:

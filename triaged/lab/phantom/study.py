@@ -197,6 +197,7 @@ def write_masks(folder: Path, drawing: Drawing) -> list[Path]:
         "vessels": maps.vessels,
         "heart": maps.heart,
         "each_lesion": maps.lesions,
+        "consolidation": maps.consolidation,
     }
     meaning = {"lungs": ["right", "left"], "lobes": LOBES, "each_lesion": maps.types}
     (folder / "labels.json").write_text(json.dumps(meaning, indent=2) + "\n", encoding="utf-8")

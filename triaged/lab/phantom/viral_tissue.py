@@ -65,10 +65,10 @@ def apply_viral(
     spread: Spread,
     limits: tuple[float, float],
     denser_hu: float = 0.0,
-) -> F32:
-    """Whiten lung tissue by the lesions and return their opacity (n,), about 0.5 on the border.
+) -> tuple[F32, F32]:
+    """Whiten lung tissue by the lesions and return their opacity and how solid they are, (n,) each.
 
-    A voxel is lesion where its level is above the limit of its (right, left) lung. `denser_hu` is added to all lesions.
+    Opacity is about 0.5 on the border; what is solid by at least one half is consolidation. A voxel is lesion where its level is above the limit of its (right, left) lung. `denser_hu` is added to all lesions.
     """
     look = draw_look(rng, spread, float(np.median(lung.hu)))
     own = spread.owner
@@ -85,11 +85,11 @@ def apply_viral(
     solid = soft_step(core * np.minimum(spread.size_mm, 15)[own], 1.4)
     ring = soft_step(look.rim_mm[own] - above + 0.8 * field.noise(rng, 9), 0.8) * (look.rim_mm[own] > 0)
     dense = np.minimum(look.solid_hu[own] + float(rng.uniform(10, 70)) * field.noise(rng, 7), 70)
-    target += np.maximum(solid, 0.9 * ring) * (dense - target)
+    solid = np.maximum(solid, 0.9 * ring)
+    target += solid * (dense - target)
     target = np.maximum(np.minimum(target + denser_hu, 75), lung.hu + 60)
     lung.hu[:] += opacity * (target - lung.hu)
-    result: F32 = opacity.astype(np.float32)
-    return result
+    return opacity.astype(np.float32), (opacity * solid).astype(np.float32)
 
 
 def septa(rng: np.random.Generator, field: Field) -> F32:

@@ -14,7 +14,9 @@ import numpy as np
 from triaged.errors import UnreadableStudy
 from triaged.exams.ct.finding import DENSE_HU, Acquisition, CtNumbers, LungAnalysis, ct_finding
 from triaged.exams.ct.options import CtOptions
+from triaged.exams.ct.pipelines.solid import solid_in
 from triaged.exams.ct.pipelines.split import SplitMethod
+from triaged.exams.ct.pipelines.tissue import Composition, consolidation
 from triaged.imaging.volume import Mask, Volume
 from triaged.study.assessment import ReasonCode
 from triaged.study.finding import QualityFlag
@@ -96,21 +98,28 @@ def measure(
     Severity is the larger of both lungs' lesion shares (Goncharov et al., section 2.2), in single-lung mode the share
     of all lung.
     """
-    right, left = (_Counted.of(lesion, lung) for lung in (lungs.right, lungs.left))
-    single = lungs.method is SplitMethod.SINGLE or not right.lung or not left.lung
-    total = _Counted(right.lung + left.lung, right.lesion + left.lesion)
-    severity = total.share if single else max(right.share, left.share)
     voxel_ml = volume.geometry.voxel_ml
+    dense = consolidation(volume, lesion)
+    right, left = (Composition.of(volume, lung, lesion, dense) for lung in (lungs.right, lungs.left))
+    single = lungs.method is SplitMethod.SINGLE or not right.lung or not left.lung
+    total = right + left
+    severity = total.affected_share if single else max(right.affected_share, left.affected_share)
+    bodies = solid_in(volume, lungs.right, lungs.left, lesion)
     numbers = CtNumbers(
         severity=severity,
-        severity_right=None if single else right.share,
-        severity_left=None if single else left.share,
-        severity_total=total.share,
+        severity_right=None if single else right.affected_share,
+        severity_left=None if single else left.affected_share,
+        severity_total=total.affected_share,
         right_lung_ml=None if single else right.lung * voxel_ml,
         left_lung_ml=None if single else left.lung * voxel_ml,
         lungs_ml=total.lung * voxel_ml,
         lesion_ml=total.lesion * voxel_ml,
         dense_share=_dense_share(volume, lesion),
+        tissue_right=None if single else right.tissue(voxel_ml),
+        tissue_left=None if single else left.tissue(voxel_ml),
+        tissue_total=total.tissue(voxel_ml),
+        solid_ml=bodies.ml if bodies else None,
+        solid_share=bodies.share if bodies else None,
     )
     finding = ct_finding(
         numbers,
@@ -118,26 +127,9 @@ def measure(
         engine=verdict.engine,
         identification=verdict.identification,
         identification_threshold=verdict.identification_threshold,
-        quality=_quality(volume, lungs, total.lung * voxel_ml, acquisition),
+        quality=_quality(volume, lungs, numbers, acquisition),
     )
-    return LungAnalysis(finding, lungs.right, lungs.left, lesion)
-
-
-@dataclass(frozen=True, slots=True)
-class _Counted:
-    """Voxels of a lung and of the lesion in it."""
-
-    lung: int
-    lesion: int
-
-    @staticmethod
-    def of(lesion: Mask, lung: Mask) -> _Counted:
-        inside = sum(int(np.count_nonzero(a & b)) for a, b in zip(lesion.voxels, lung.voxels, strict=True))
-        return _Counted(int(np.count_nonzero(lung.voxels)), inside)
-
-    @property
-    def share(self) -> float:
-        return self.lesion / self.lung if self.lung else 0.0
+    return LungAnalysis(finding, lungs.right, lungs.left, lesion, dense)
 
 
 def _dense_share(volume: Volume, lesion: Mask) -> float:
@@ -149,19 +141,22 @@ def _dense_share(volume: Volume, lesion: Mask) -> float:
     return dense / whole if whole else 0.0
 
 
-def _quality(volume: Volume, lungs: Lungs, lungs_ml: float, acquisition: Acquisition) -> tuple[QualityFlag, ...]:
+def _quality(
+    volume: Volume, lungs: Lungs, numbers: CtNumbers, acquisition: Acquisition
+) -> tuple[QualityFlag, ...]:
     thickness_mm = acquisition.slice_thickness_mm or volume.geometry.spacing_mm[0]
     by_clustering = lungs.method in (SplitMethod.CLUSTERING, SplitMethod.WATERSHED)
     single = lungs.method is SplitMethod.SINGLE or not lungs.left.voxels.any()
     raised = {
         QualityFlag.SINGLE_LUNG: single,
-        QualityFlag.LUNG_VOLUME: not LUNGS_ML[0] <= lungs_ml <= LUNGS_ML[1],
+        QualityFlag.LUNG_VOLUME: not LUNGS_ML[0] <= numbers.lungs_ml <= LUNGS_ML[1],
         QualityFlag.LUNG_TOUCHES_EDGE: _edge_share(lungs) > EDGE_SHARE,
         QualityFlag.THICK_SLICES: thickness_mm >= THICK_MM,
         QualityFlag.CONTRAST: acquisition.contrast is True,
         QualityFlag.PAEDIATRIC: _is_child(acquisition),
         QualityFlag.ANISOTROPIC_SPLIT: by_clustering and not single,
         QualityFlag.LUNGS_CUT_OFF: are_cut_off(lungs.right, lungs.left),
+        QualityFlag.SOLID_OR_FLUID: numbers.solid_ml is not None,
     }
     noted = (*lungs.notes, *acquisition.repairs)
     return tuple(flag for flag in QualityFlag if raised.get(flag, False) or flag in noted)
