@@ -25,8 +25,9 @@ def finding_of(
     engine: str,
     identification_threshold: float | None,
     quality: tuple[QualityFlag, ...] = (),
+    **others: Any,
 ) -> Finding:
-    """Return a finding with these numbers."""
+    """Return a finding with these numbers; `others` are those of `CtNumbers` that a finding may lack."""
     numbers = CtNumbers(
         severity=severity,
         severity_right=severity_right,
@@ -37,6 +38,7 @@ def finding_of(
         lungs_ml=lungs_ml,
         lesion_ml=lesion_ml,
         dense_share=dense_share,
+        **others,
     )
     return ct_finding(
         numbers,

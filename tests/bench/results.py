@@ -66,7 +66,7 @@ def measure(read: DecodedSeries, reading: LungAnalysis, folder: Path | None) -> 
     say(f"  coronal view kept in {len(timed('coronal view', lambda: encode_coronal(views[0])))} bytes")
     source = source_series(headers, geometry)
     timed("pictures encoded", lambda: pictures(source, reorientation, pages, made_by, PICTURES))
-    regions = timed("segments", lambda: segments(volume, reading, made_by))
+    regions = timed("segments", lambda: segments(reading, made_by))
     timed(
         "segmentation encoded",
         lambda: segmentation(source, geometry, reorientation, regions, made_by, SEGMENTATION),

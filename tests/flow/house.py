@@ -87,7 +87,7 @@ class FakePipeline:
             engine="fake",
             identification_threshold=None,
         )
-        return LungAnalysis(finding, *(Mask(voxels, volume.geometry) for voxels in (right, left, lesion)))
+        return LungAnalysis(finding, *(Mask(voxels, volume.geometry) for voxels in (right, left, lesion, lesion)))
 
 
 @dataclass

@@ -36,7 +36,7 @@ from triaged.daemon.rooms import open_rooms
 from triaged.dicom.matching import query_of
 from triaged.exams.ct.choice import is_whole
 from triaged.exams.ct.examination import ChestCt
-from triaged.exams.ct.finding import Acquisition, CtNumbers, LungAnalysis, ct_finding
+from triaged.exams.ct.finding import DENSE_HU, Acquisition, CtNumbers, LungAnalysis, ct_finding
 from triaged.exams.ct.options import CtOptions
 from triaged.exams.ct.pipelines.threshold import ThresholdPipeline
 from triaged.imaging.volume import Mask, Volume
@@ -137,8 +137,9 @@ class Fake:
         if found.single:
             right, left = right | left, np.zeros_like(left)
         lesion = _lowest(right, found.right) | _lowest(left, found.left)
+        solid = lesion & (volume.voxels > DENSE_HU)
         finding = finding_of(found, lung_ml=float(lung.sum()) * volume.geometry.voxel_ml)
-        return LungAnalysis(finding, *(Mask(voxels, volume.geometry) for voxels in (right, left, lesion)))
+        return LungAnalysis(finding, *(Mask(voxels, volume.geometry) for voxels in (right, left, lesion, solid)))
 
 
 def finding_of(found: Found, lung_ml: float) -> Finding:

@@ -94,7 +94,7 @@ def _evaluated(finding: Finding, folder: Path) -> Mapping[str, Any]:
     class Finds:
         def read(self, volume: Volume, acquisition: Acquisition) -> LungAnalysis:
             nothing = Mask(np.zeros(volume.geometry.shape, np.bool_), volume.geometry)
-            return LungAnalysis(finding, nothing, nothing, nothing)
+            return LungAnalysis(finding, nothing, nothing, nothing, nothing)
 
     chest = scan(spacing_mm=(10.0, 10.0, 10.0))
     images = save(folder / "ct.nii.gz", chest.volume.voxels, chest.geometry)

@@ -11,6 +11,7 @@ import pytest
 from tests.findings import changed, finding_of
 from tests.house.outputs import Told, told
 from tests.web.scene import Scene
+from triaged.exams.ct.finding import Tissue
 from triaged.spool.files import Spool
 from triaged.store.tables.database import open_database
 from triaged.study.concepts import (
@@ -40,6 +41,11 @@ FINDING = finding_of(
     dense_share=0.284,
     grade=3,
     engine="networks",
+    tissue_right=Tissue(17.0, 171.0, 0.0061, 0.0617, 0.683),
+    tissue_left=Tissue(317.0, 935.0, 0.1362, 0.4018, 0.291),
+    tissue_total=Tissue(334.0, 1106.0, 0.0676, 0.2241, 0.498),
+    solid_ml=43.0,
+    solid_share=0.0087,
 )
 
 
@@ -69,7 +75,7 @@ SHOWN = {
         {"identification": 0.913},
         {"IDENTIFICATION": "0.913"},
         {("IDENTIFICATION", 0.913)},
-        ("P(COVID-19 pattern) 0.91",),
+        ("P(COVID-19 pattern), experimental: 0.91",),
         ("</abbr></dt><dd>0.91",),
     ),
     "identification_threshold": shown(
@@ -93,19 +99,63 @@ SHOWN = {
     "lung_volume": shown({}, {}, set(), ("Right 2611 mL, left 2327 mL",)),
     "lungs_volume": shown({}, {}, {("LUNGS_VOLUME", 4938.0)}, ()),  # in words where the lungs were not told apart
     "affected_volume": shown({}, {}, {("AFFECTED_VOLUME", 1213.0)}, ("affected 1213 mL",)),
-    "dense_share": shown({}, {}, {("DENSE_SHARE", 28.4)}, ("Dense (above -300 HU) 28 %",)),
+    "dense_share": shown({"dense_share": 0.284}, {}, {("DENSE_SHARE", 28.4)}, ()),
+    "consolidation_volume": shown(
+        {"consolidation_volume_right": 17.0, "consolidation_volume_left": 317.0, "consolidation_volume_total": 334.0},
+        {},
+        {("CONSOLIDATION_ML", 17.0), ("CONSOLIDATION_ML", 317.0), ("CONSOLIDATION_ML", 334.0)},
+        ("Consolidation right 17 mL, left 317 mL",),
+    ),
+    "ground_glass_volume": shown(
+        {"ground_glass_volume_right": 171.0, "ground_glass_volume_left": 935.0, "ground_glass_volume_total": 1106.0},
+        {},
+        {("GROUND_GLASS_ML", 171.0), ("GROUND_GLASS_ML", 935.0), ("GROUND_GLASS_ML", 1106.0)},
+        ("ground glass right 171 mL, left 935 mL",),
+    ),
+    "consolidation_share": shown(
+        {"consolidation_share_right": 0.0061, "consolidation_share_left": 0.1362, "consolidation_share_total": 0.0676},
+        {},
+        {("CONSOLIDATION", 0.61), ("CONSOLIDATION", 13.62), ("CONSOLIDATION", 6.76)},
+        (),
+    ),
+    "ground_glass_share": shown(
+        {"ground_glass_share_right": 0.0617, "ground_glass_share_left": 0.4018, "ground_glass_share_total": 0.2241},
+        {},
+        {("GROUND_GLASS", 6.17), ("GROUND_GLASS", 40.18), ("GROUND_GLASS", 22.41)},
+        (),
+    ),
+    "well_aerated_share": shown(
+        {"well_aerated_share_right": 0.683, "well_aerated_share_left": 0.291, "well_aerated_share_total": 0.498},
+        {},
+        {("WELL_AERATED", 68.3), ("WELL_AERATED", 29.1), ("WELL_AERATED", 49.8)},
+        ("Well aerated (-950 to -700 HU) right 68 %, left 29 %",),
+    ),
+    "solid_volume": shown(
+        {"solid_volume": 43.0},
+        {"SOLID-VOLUME": "43"},
+        {("SOLID_OR_FLUID", 43.0)},
+        ("Solid or fluid within the lungs: 43 mL",),
+        ("<dt>Solid or fluid within the lungs</dt><dd>43 mL</dd>",),
+    ),
+    "solid_share": shown({"solid_share": 0.0087}, {}, {("SOLID_SHARE", 0.87)}, ()),
 }
 """Every concept that there is, written down once more."""
 
 ORDER, SITE = "the worse lung decides the order", "the list shows the threshold of the site"
 EXPLAINS = "explains the shares to who reads the report; nobody else acts on it"
 ACTING = (Output.LIST, Output.NOTIFICATION, Output.PAGE, Output.EVALUATION)
-VOLUMES = ("lung_volume", "lungs_volume", "affected_volume", "dense_share")
-LEFT_OUT = {
+VOLUMES = ("lung_volume", "lungs_volume", "affected_volume")
+TISSUE = ("consolidation_volume", "ground_glass_volume", "well_aerated_share")
+FIGURES = ("dense_share", "consolidation_share", "ground_glass_share", "solid_share")
+FOLLOWS = "follows from other numbers; reports and evaluations compare it"
+COMPARING = (Output.REPORT, Output.EVALUATION)
+LEFT_OUT: dict[tuple[str, Output], str] = {
     ("identification_threshold", Output.LIST): SITE,
     ("total_share", Output.LIST): ORDER,
     ("total_share", Output.PAGE): ORDER,
     **{(name, output): EXPLAINS for name in VOLUMES for output in ACTING},
+    **{(name, output): EXPLAINS for name in TISSUE for output in ACTING if output is not Output.EVALUATION},
+    **{(name, output): FOLLOWS for name in FIGURES for output in Output if output not in COMPARING},
 }
 """Concepts that do not reach an output, with the reason; whatever is not here has to."""
 

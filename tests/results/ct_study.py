@@ -24,7 +24,7 @@ from pydicom.uid import UID, DeflatedExplicitVRLittleEndian, ExplicitVRLittleEnd
 
 from tests.findings import finding_of
 from triaged.exams.ct.decoding.series import DecodedSeries
-from triaged.exams.ct.finding import Acquisition, LungAnalysis
+from triaged.exams.ct.finding import DENSE_HU, Acquisition, LungAnalysis
 from triaged.exams.ct.objects import EXAMINED, SEGMENTATION, result_objects, segments
 from triaged.exams.exam import Results
 from triaged.imaging.geometry import Geometry, Reorientation, canonical_reorientation
@@ -84,14 +84,14 @@ class CtStudy:
         """Return the segmentation alone."""
         made_by = provenance(self.sources)
         source = source_series(self.sources, self.geometry)
-        described = segments(self.volume, self.reading, made_by)
+        described = segments(self.reading, made_by)
         return segmentation(source, self.geometry, self.reorientation, described, made_by, SEGMENTATION)
 
     def report(self, **changes: Any) -> ResultObject:
         """Return the report alone, over the segmentation, made by a provenance with these changes."""
         made_by = provenance(self.sources, **changes)
         source = source_series(self.sources, self.geometry)
-        described = segments(self.volume, self.reading, made_by)
+        described = segments(self.reading, made_by)
         finding = self.reading.finding
         return report(source, finding, ranking(), EXAMINED, self.segmentation(), described, made_by)
 
@@ -231,7 +231,8 @@ def _study(
         return Mask(np.ascontiguousarray(reorientation.apply(mask)), grid)
 
     right, left, lesion = (canonical(masks[name]) for name in ("right", "left", "lesion"))
-    reading = LungAnalysis(_finding(masks, geometry.voxel_ml), right, left, lesion)
+    solid = canonical(masks["lesion"] & (voxels > DENSE_HU))
+    reading = LungAnalysis(_finding(masks, geometry.voxel_ml), right, left, lesion, solid)
     volume = Volume(np.ascontiguousarray(reorientation.apply(voxels)), grid)
     return CtStudy(sources, geometry, reorientation, volume, reading, masks)
 

@@ -47,7 +47,7 @@ def every_kind(header: Dataset, **changes: object) -> tuple[ResultObject, ...]:
     study = replace(study, sources=(header, *study.sources[1:]))
     made_by = provenance(standard_study().sources, **changes)
     source = source_series(study.sources, study.geometry)
-    described = segments(study.volume, study.reading, made_by)
+    described = segments(study.reading, made_by)
     masks = segmentation(source, study.geometry, study.reorientation, described, made_by, SEGMENTATION)
     lines = analysis_lines(header, study.reading, ranking(), made_by)
     page = Page("small", "Small", np.zeros((8, 8, 3), np.uint8), None, None)

@@ -42,7 +42,7 @@ SEGMENTS = {1: "right", 2: "left", 3: "lesion"}
 
 
 def dense_study() -> CtStudy:
-    """Return the study with half of its lesion just above -300 HU, the rest at it, and dense tissue beside it."""
+    """Return the study, measured: half of its lesion just above -300 HU, the rest at it, and dense tissue beside it."""
     study = standard_study()
     voxels = study.volume.voxels.copy()
     lesion = study.reading.lesion.voxels
@@ -50,7 +50,11 @@ def dense_study() -> CtStudy:
     voxels[lesion] = -300
     voxels[lesion & upper] = -299
     voxels[study.reading.left_lung.voxels] = -299
-    return replace(study, volume=Volume(voxels, study.volume.geometry))
+    volume = Volume(voxels, study.volume.geometry)
+    lungs = Lungs(study.reading.right_lung, study.reading.left_lung, SplitMethod.COMPONENTS)
+    adult = Acquisition(5.0, None, None, 50.0)
+    counted = measure(volume, lungs, study.reading.lesion, Verdict("", None, None), adult, CtOptions())
+    return replace(study, volume=volume, reading=counted)
 
 
 def dataset_of(one: ResultObject) -> Dataset:
@@ -123,36 +127,33 @@ def test_bits_run_on_across_frames_whose_size_is_no_multiple_of_eight() -> None:
     none = Mask(np.zeros(geometry.shape, bool), geometry)
     study = standard_study()
     made_by = provenance(study.sources)
-    reading = replace(study.reading, right_lung=Mask(voxels, geometry), left_lung=none, lesion=none)
+    reading = replace(study.reading, right_lung=Mask(voxels, geometry), left_lung=none, lesion=none, consolidation=none)
     source = source_series(study.sources[:11], geometry)
     same = Reorientation((0, 1, 2), (False, False, False))
-    described = segments(Volume(np.zeros(geometry.shape, np.int16), geometry), reading, made_by)
+    described = segments(reading, made_by)
     found = dataset_of(segmentation(source, geometry, same, described, made_by, SEGMENTATION))
     np.testing.assert_array_equal(found.pixel_array > 0, voxels)
 
 
-def test_the_dense_part_is_the_lesion_above_the_threshold_and_agrees_with_the_dense_share() -> None:
+def test_the_consolidation_is_the_solid_part_of_the_lesion_and_agrees_with_its_volume() -> None:
     study = dense_study()
     seg = dataset_of(study.segmentation())
     assert [item.SegmentNumber for item in seg.SegmentSequence] == [1, 2, 3, 4]
     dense = seg.SegmentSequence[3]
-    assert dense.SegmentLabel == "Dense opacity (above -300 HU)"
+    assert dense.SegmentLabel == "Consolidation"
     assert dense.SegmentedPropertyTypeCodeSequence[0].CodeValue == "9656002"
     assert dense.AnatomicRegionSequence[0].CodeValue == "39607008"
-    expected = study.source_masks["lesion"] & (study.reorientation.undo(study.volume.voxels) == -299)
+    expected = study.reorientation.undo(study.reading.consolidation.voxels)
     frames = [
         frame > 0
         for frame, groups in zip(seg.pixel_array, seg.PerFrameFunctionalGroupsSequence, strict=True)
         if groups.SegmentIdentificationSequence[0].ReferencedSegmentNumber == 4
     ]
     np.testing.assert_array_equal(np.stack(frames), expected[expected.any(axis=(1, 2))])
-    lungs = Lungs(study.reading.right_lung, study.reading.left_lung, SplitMethod.COMPONENTS)
-    adult = Acquisition(5.0, None, None, 50.0)
-    counted = measure(study.volume, lungs, study.reading.lesion, Verdict("", None, None), adult, CtOptions())
-    numbers = CtNumbers.of(counted.finding)
-    found_ml = sum(int(frame.sum()) for frame in frames) * study.geometry.voxel_ml
-    assert 0.2 < numbers.dense_share < 0.8
-    assert found_ml == pytest.approx(numbers.dense_share * numbers.lesion_ml)
+    tissue = CtNumbers.of(study.reading.finding).tissue_total
+    assert tissue is not None
+    assert 0 < tissue.consolidation_ml < study.reading.lesion.volume_ml
+    assert sum(int(frame.sum()) for frame in frames) * study.geometry.voxel_ml == pytest.approx(tissue.consolidation_ml)
 
 
 def test_it_is_deflated_and_inflates_to_the_data_set_that_an_explicit_one_holds() -> None:
@@ -187,7 +188,7 @@ def test_lungs_that_were_not_told_apart_are_called_lungs() -> None:
 def test_without_any_voxel_there_is_no_segmentation_but_a_report_and_pictures() -> None:
     study = standard_study()
     none = Mask(np.zeros(study.volume.geometry.shape, bool), study.volume.geometry)
-    empty = replace(study.reading, right_lung=none, left_lung=none, lesion=none)
+    empty = replace(study.reading, right_lung=none, left_lung=none, lesion=none, consolidation=none)
     kinds = {one.kind for one in study.objects(reading=empty)}
     assert ObjectKind.SEG not in kinds
     assert kinds >= {ObjectKind.SR, ObjectKind.TEXT, ObjectKind.SC}

@@ -38,7 +38,11 @@ def uneven(folder: Path, position: str = "HFS") -> tuple[CtStudy, DecodedSeries,
         mask = study.source_masks[name][shown]
         return Mask(np.ascontiguousarray(read.reorientation.apply(mask)), read.volume.geometry)
 
-    return study, read, LungAnalysis(study.reading.finding, on_grid("right"), on_grid("left"), on_grid("lesion"))
+    return (
+        study,
+        read,
+        LungAnalysis(study.reading.finding, on_grid("right"), on_grid("left"), on_grid("lesion"), on_grid("lesion")),
+    )
 
 
 def lesion_by_place(study: CtStudy) -> dict[float, NDArray[np.bool_]]:

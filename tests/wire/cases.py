@@ -133,7 +133,12 @@ def of_a_single_lung() -> CtStudy:
         left_lung_ml=None,
     )
     finding = replace(finding, quality=(QualityFlag.SINGLE_LUNG,))
-    return replace(study, reading=LungAnalysis(finding, both, Mask(np.zeros(grid.shape, bool), grid), reading.lesion))
+    return replace(
+        study,
+        reading=LungAnalysis(
+            finding, both, Mask(np.zeros(grid.shape, bool), grid), reading.lesion, reading.consolidation
+        ),
+    )
 
 
 STUDIES: dict[str, Callable[[], CtStudy]] = {

@@ -82,7 +82,7 @@ def _reading(read: DecodedSeries) -> LungAnalysis:
         engine="threshold",
         identification_threshold=None,
     )
-    return LungAnalysis(finding, right, left, lesion)
+    return LungAnalysis(finding, right, left, lesion, lesion)
 
 
 def _lung_like(voxels: NDArray[np.int16] | NDArray[np.float32]) -> NDArray[np.bool_]:

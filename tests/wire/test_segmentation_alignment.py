@@ -44,8 +44,7 @@ SCANS = {
     "twice oblique": Scan((np.cos(TURN), np.sin(TURN), 0), (-np.sin(TURN) * 0.8, np.cos(TURN) * 0.8, 0.6)),
     "coronal": Scan((1, 0, 0), (0, 0, -1)),
 }
-DENSE = "Dense opacity (above -300 HU)"
-"""The segment that our own code cuts out of the lesion by the values of the CT."""
+DENSE = "Consolidation"
 MIDDLE_MM = 3.217
 """Where real chests are cut into right and left; no voxel's centre lies there, so that rounding moves none."""
 TOLERANCE_MM = 0.05
@@ -99,10 +98,10 @@ def _in_classic(folder: Path, picks: Mapping[str, Pick]) -> dict[str, Extent]:
 def _written(read: DecodedSeries, regions: Mapping[str, Flags], folder: Path) -> Path:
     """Write the regions, given on the canonical grid, and return the Segmentation's path."""
     grid = read.volume.geometry
-    right, left, lesion = (Mask(np.ascontiguousarray(regions[label]), grid) for label in REGIONS if label != DENSE)
-    reading = LungAnalysis(standard_study().reading.finding, right, left, lesion)
+    masks = (Mask(np.ascontiguousarray(regions[label]), grid) for label in REGIONS)
+    reading = LungAnalysis(standard_study().reading.finding, *masks)
     made_by = provenance(read.headers)
-    described = described_segments(read.volume, reading, made_by)
+    described = described_segments(reading, made_by)
     source = source_series(read.headers, read.source_geometry)
     made = segmentation(source, read.source_geometry, read.reorientation, described, made_by, SEGMENTATION)
     path = folder / "seg.dcm"
@@ -120,7 +119,12 @@ def _aerated(read: DecodedSeries) -> dict[str, Flags]:
     index = np.meshgrid(*(np.arange(count) for count in grid.shape), indexing="ij", sparse=True)
     x = sum(grid.affine[0, axis] * index[axis] for axis in range(3)) + grid.affine[0, 3]
     lung = _lung_like(hu)
-    return {"Right lung": lung & (x < MIDDLE_MM), "Left lung": lung & (x >= MIDDLE_MM), "Lung opacity": _affected(hu)}
+    return {
+        "Right lung": lung & (x < MIDDLE_MM),
+        "Left lung": lung & (x >= MIDDLE_MM),
+        "Lung opacity": _affected(hu),
+        DENSE: _affected(hu) & (hu > -300),
+    }
 
 
 def _lung_like(hu: Values) -> Flags:

@@ -10,8 +10,8 @@ from collections.abc import Iterable
 from typing import Final, assert_never
 
 from triaged.study.assessment import Assessed, Failed, OutOfScope, ReasonCode
-from triaged.study.concepts import AFFECTED_SHARE, TOTAL_SHARE
-from triaged.study.finding import REPAIRS, Finding, QualityFlag
+from triaged.study.concepts import AFFECTED_SHARE, SOLID_VOLUME, TOTAL_SHARE
+from triaged.study.finding import NO_ALL_CLEAR, REPAIRS, Finding, QualityFlag
 from triaged.study.ranking import Override, RequestPriority, Trend, TriageClass
 from triaged.triage.follow_up import PROGRESSION_PP, STABLE_PP, FollowUp, noise_pp, promoted, since
 from triaged.triage.scheme import (
@@ -106,6 +106,7 @@ def _grounds(
             yield f"{_plain(reason.code)}: {_shortened(reason.detail)}"
         case Assessed(finding):
             yield _share(finding, options)
+            yield from _not_looked_for(finding)
             if follow_up is not None:
                 yield from _change(follow_up, _worst_part(finding), options)
             yield from _probability(triage_class, finding, options)
@@ -131,6 +132,13 @@ def _share(finding: Finding, options: TriageOptions) -> str:
     if finding.urgency > 0 and share == "0":
         about, share = "", "<1"
     return f"{_worst_part(finding)} {about}{share} %{seen}"
+
+
+def _not_looked_for(finding: Finding) -> Iterable[str]:
+    """Yield how much there is that the networks do not look for."""
+    volume = finding.value(SOLID_VOLUME)
+    if volume is not None:
+        yield f"{SOLID_VOLUME.unit.text(volume)} {SOLID_VOLUME.words}"
 
 
 def _worst_part(finding: Finding) -> str:
@@ -173,7 +181,7 @@ def _probability(triage_class: TriageClass, finding: Finding, options: TriageOpt
         shown = _rounded(probability, [threshold], digits=2)
     yield f"experimental P {shown} {sign} {threshold:.4g}"
     if triage_class in (TriageClass.UNSCORED, TriageClass.OPACITY_NOT_FLAGGED):
-        others = (flag for flag in reserves(finding, options) if flag is not QualityFlag.LUNGS_CUT_OFF)
+        others = (flag for flag in reserves(finding, options) if flag not in NO_ALL_CLEAR)
         told = ", ".join(flag.value.replace("-", " ") for flag in others)
         if told:
             yield f"not relied on ({told})"

@@ -11,6 +11,7 @@ from pydicom.dataset import Dataset
 
 from tests.findings import changed
 from tests.results.ct_study import provenance, put, ranking, standard_study
+from triaged.exams.ct.finding import Tissue
 from triaged.exams.ct.pictures.keyslices import KeySlice, SliceName
 from triaged.exams.ct.pictures.wording import analysis_lines, points, slice_line
 from triaged.results.wording import Lines, reason_lines, revision_note, written_date
@@ -43,10 +44,9 @@ def test_the_text_keeps_its_order_and_says_everything() -> None:
     severity = round(standard_study().reading.finding.urgency * 100)
     assert found.headline == f"Right {severity} %   Left 0 % affected   CT-1   P 0.91 (experimental) flagged"
     starts = " ".join(line.split()[0] for line in found.body)
-    measured = "AI P(COVID-19 Right Computed Right Dense R L Thirds Affected,"
+    measured = "AI P(COVID-19 Right Computed Right R L Thirds Affected,"
     assert starts == f"{measured} Change Check: Class Series multitask-spatial-1 triaged"
     assert found.body[1] == "P(COVID-19 pattern), experimental: 0.91 >= 0.62: flagged"
-    assert "Dense (above -300 HU) 25 %, less dense 75 %" in found.body
     assert "Check: thick-slices, contrast" in found.body
     assert "Class B: severity 20 % >= 15 %, flagged" in found.body
     assert "Series 2, slice 8.0 mm, kernel not stated" in found.body
@@ -138,3 +138,22 @@ def test_an_engine_without_probability_says_so() -> None:
     found = lines(identification=None, identification_threshold=None)
     assert "P " not in found.headline
     assert "no probability" in found.body[1]
+
+
+def test_what_the_lungs_are_made_of_is_told_of_each_or_of_both() -> None:
+    each: dict[str, Any] = {
+        "tissue_right": Tissue(12.0, 60.4, 0.01, 0.05, 0.83),
+        "tissue_left": Tissue(0.0, 0.3, 0.0, 0.0, 0.9),
+    }
+    both = Tissue(12.0, 60.7, 0.005, 0.03, 0.865)
+    told = lines(tissue_right=right, tissue_left=left, tissue_total=both).body
+    assert "Consolidation right 12 mL, left 0 mL; ground glass right 60 mL, left <1 mL" in told
+    assert "Well aerated (-950 to -700 HU) right 83 %, left 90 %" in told
+    of_one = lines(tissue_total=both).body
+    assert "Consolidation 12 mL; ground glass 61 mL" in of_one
+    assert "Well aerated (-950 to -700 HU) 86 %" in of_one
+
+
+def test_what_the_networks_do_not_look_for_is_told_where_it_is() -> None:
+    assert "Solid or fluid within the lungs: 43 mL" in lines(solid_ml=43.2).body
+    assert not any("fluid" in line for line in lines().body)

@@ -47,6 +47,14 @@ def test_lobes_divide_the_lungs_and_keep_to_their_side(drawing: Drawing, maps: L
     assert heights[2] > heights[3] + 5
 
 
+def test_consolidation_is_the_dense_part_of_the_lesions(drawing: Drawing, maps: LabelMaps) -> None:
+    phantom, solid = drawing.phantom, maps.consolidation
+    assert solid.any()
+    assert not (solid & ~phantom.lesion).any()
+    glass = phantom.lesion & ~solid & ~maps.vessels
+    assert np.median(phantom.voxels_hu[solid]) > -300 > np.median(phantom.voxels_hu[glass])
+
+
 def test_each_lesion_has_a_number_and_a_type(drawing: Drawing, maps: LabelMaps) -> None:
     np.testing.assert_array_equal(maps.lesions > 0, drawing.phantom.lesion)
     assert sorted(set(np.unique(maps.lesions)) - {0}) == list(range(1, len(maps.types) + 1))
@@ -106,4 +114,4 @@ def test_an_order_is_written_with_its_follow_up_truth_and_masks(tmp_path: Path) 
     assert days[0].PatientID == days[1].PatientID
     assert days[0].StudyInstanceUID != days[1].StudyInstanceUID
     names = {path.name for path in write_masks(tmp_path / "masks", first.drawing)}
-    assert {"lungs.nii.gz", "lesions.nii.gz", "lobes.nii.gz", "each_lesion.nii.gz"} <= names
+    assert {"lungs.nii.gz", "lesions.nii.gz", "lobes.nii.gz", "each_lesion.nii.gz", "consolidation.nii.gz"} <= names

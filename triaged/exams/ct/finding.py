@@ -157,8 +157,8 @@ class CtNumbers:
 class LungAnalysis:
     """A finding with the masks it was counted on, all on the volume's own canonical grid.
 
-    In single-lung mode `right_lung` is the whole lung region and `left_lung` is empty. `consolidation` is the solid part of
-    the lesion.
+    In single-lung mode `right_lung` is the whole lung region and `left_lung` is empty. `consolidation` is the solid
+    part of the lesion.
     """
 
     finding: Finding

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Final
 
-import numpy as np
 from pydicom.dataset import Dataset
 
 from triaged.exams.ct.decoding.series import DecodedSeries
@@ -17,7 +16,6 @@ from triaged.exams.ct.pictures.pages import PICTURES_TITLE, reason_pages, result
 from triaged.exams.ct.pictures.projection import cropped, projections
 from triaged.exams.ct.pictures.wording import analysis_lines
 from triaged.exams.exam import Earlier, Results
-from triaged.imaging.volume import Mask, Volume
 from triaged.results import codes
 from triaged.results.instance import ResultObject, ResultSeries
 from triaged.results.provenance import Provenance
@@ -38,38 +36,25 @@ _CONSOLIDATION = codes.of(Code("9656002", "SCT", "Consolidation"))
 _ANATOMY, _ABNORMAL = codes.ANATOMICAL_STRUCTURE, codes.ABNORMAL_STRUCTURE
 _NOT_SPLIT = "Both lungs, which could not be told apart"
 _LESION_IS = "Lung that the algorithm takes for affected"
-_DENSE_IS = f"Part of the lung opacity above {DENSE_HU} HU: told by density alone, no diagnosis of consolidation"
+_SOLID_IS = f"Part of the lung opacity above {DENSE_HU} HU, vessels left out: told by density, not by a reader"
 
 _LUNGS = Region("Lungs", _NOT_SPLIT, _ANATOMY, _LUNG, _LUNG, (40000, 29000, 19000))
 _RIGHT = Region("Right lung", "Right lung", _ANATOMY, _RIGHT_LUNG, _RIGHT_LUNG, (40000, 29000, 19000))
 _LEFT = Region("Left lung", "Left lung", _ANATOMY, _LEFT_LUNG, _LEFT_LUNG, (40000, 36000, 22000))
 _OPACITY = Region("Lung opacity", _LESION_IS, _ABNORMAL, _LESION, _LUNG, (38000, 50000, 45000))
-_DENSE = Region(
-    f"Dense opacity (above {DENSE_HU} HU)", _DENSE_IS, _ABNORMAL, _CONSOLIDATION, _LUNG, (30000, 52000, 28000)
-)
+_SOLID = Region("Consolidation", _SOLID_IS, _ABNORMAL, _CONSOLIDATION, _LUNG, (30000, 52000, 28000))
 
 
-def segments(volume: Volume, reading: LungAnalysis, provenance: Provenance) -> tuple[Segment, ...]:
-    """Return the regions that have voxels; without two lungs told apart, one region stands for both.
-
-    The dense part of the opacity is found by the Hounsfield units of `volume`, as the finding's dense share is.
-    """
+def segments(reading: LungAnalysis, provenance: Provenance) -> tuple[Segment, ...]:
+    """Return the regions that have voxels; without two lungs told apart, one region stands for both."""
     first = _RIGHT if reading.left_lung.voxels.any() else _LUNGS
-    masks = reading.right_lung, reading.left_lung, reading.lesion, _dense_part(volume, reading.lesion)
-    named = zip((first, _LEFT, _OPACITY, _DENSE), masks, strict=True)
+    masks = reading.right_lung, reading.left_lung, reading.lesion, reading.consolidation
+    named = zip((first, _LEFT, _OPACITY, _SOLID), masks, strict=True)
     present = [(region, mask) for region, mask in named if mask.voxels.any()]
     return tuple(
         Segment(number, region, provenance.uid("tracking", region.kind.value), mask)
         for number, (region, mask) in enumerate(present, start=1)
     )
-
-
-def _dense_part(volume: Volume, lesion: Mask) -> Mask:
-    dense = np.zeros(lesion.voxels.shape, dtype=np.bool_)
-    for hu, inside, found in zip(volume.voxels, lesion.voxels, dense, strict=True):
-        if inside.any():  # slices without lesion are never touched, and so take no memory
-            np.greater(hu, DENSE_HU, out=found, where=inside)
-    return Mask(dense, lesion.geometry)
 
 
 EXAMINED: Final = Examined(Code("169069000", "SCT", "CT of chest"), LUNGS, "Both lungs")
@@ -99,7 +84,7 @@ def result_objects(
     """
     source, volume, reorientation = source_series(read.headers, read.source_geometry), read.volume, read.reorientation
     header = source.header
-    described = segments(volume, reading, provenance)
+    described = segments(reading, provenance)
     masks = None
     if described:
         grid = read.source_geometry

@@ -68,7 +68,8 @@ def apply_viral(
 ) -> tuple[F32, F32]:
     """Whiten lung tissue by the lesions and return their opacity and how solid they are, (n,) each.
 
-    Opacity is about 0.5 on the border; what is solid by at least one half is consolidation. A voxel is lesion where its level is above the limit of its (right, left) lung. `denser_hu` is added to all lesions.
+    Opacity is about 0.5 on the border; what is solid by at least one half is consolidation. A voxel is lesion where its
+    level is above the limit of its (right, left) lung. `denser_hu` is added to all lesions.
     """
     look = draw_look(rng, spread, float(np.median(lung.hu)))
     own = spread.owner

@@ -16,12 +16,14 @@ from triaged.results.wording import Lines, origin_lines, percent, to_ascii, writ
 from triaged.study.concepts import (
     AFFECTED_SHARE,
     AFFECTED_VOLUME,
-    DENSE_SHARE,
+    CONSOLIDATION_VOLUME,
+    GROUND_GLASS_VOLUME,
     LUNG_VOLUME,
     LUNGS_VOLUME,
     MILLILITRE,
     SEVERITY,
     TOTAL_SHARE,
+    WELL_AERATED_SHARE,
     Output,
 )
 from triaged.study.finding import Finding, QualityFlag, Suspicion
@@ -31,7 +33,7 @@ from triaged.study.records import Prior
 _OWN_LINES: Final = (
     *(SEVERITY, AFFECTED_SHARE, TOTAL_SHARE),
     *(LUNG_VOLUME, LUNGS_VOLUME, AFFECTED_VOLUME),
-    DENSE_SHARE,
+    *(CONSOLIDATION_VOLUME, GROUND_GLASS_VOLUME, WELL_AERATED_SHARE),
 )
 """What the lines below say in sentences of their own."""
 
@@ -56,7 +58,7 @@ def analysis_lines(
             f"{_shares(numbers)}{_seen(finding)}",
             f"Computed {finding.grade} (0 to 4), from the worse lung",
             _volumes(numbers),
-            _density(numbers),
+            *_tissue(numbers),
             *_zones(thirds),
             _slices(thirds, reading, slice_names),
             *_others(finding),
@@ -147,8 +149,18 @@ def _volumes(numbers: CtNumbers) -> str:
     return f"Right {numbers.right_lung_ml:.0f} mL, left {numbers.left_lung_ml:.0f} mL, {affected}"
 
 
-def _density(numbers: CtNumbers) -> str:
-    return f"Dense (above -300 HU) {percent(numbers.dense_share)}, less dense {percent(1.0 - numbers.dense_share)}"
+def _tissue(numbers: CtNumbers) -> tuple[str, ...]:
+    """Return what the lungs are made of, each of them where they were told apart."""
+    named = (("right ", numbers.tissue_right), ("left ", numbers.tissue_left))
+    if numbers.tissue_right is None or numbers.tissue_left is None:
+        named = (("", numbers.tissue_total), ("", None))
+    known = [(name, tissue) for name, tissue in named if tissue is not None]
+    if not known:
+        return ()
+    solid = ", ".join(f"{name}{MILLILITRE.text(tissue.consolidation_ml)}" for name, tissue in known)
+    glass = ", ".join(f"{name}{MILLILITRE.text(tissue.ground_glass_ml)}" for name, tissue in known)
+    aerated = ", ".join(f"{name}{percent(tissue.well_aerated_share)}" for name, tissue in known)
+    return f"Consolidation {solid}; ground glass {glass}", f"Well aerated (-950 to -700 HU) {aerated}"
 
 
 def _others(finding: Finding) -> tuple[str, ...]:

@@ -141,9 +141,7 @@ def _dense_share(volume: Volume, lesion: Mask) -> float:
     return dense / whole if whole else 0.0
 
 
-def _quality(
-    volume: Volume, lungs: Lungs, numbers: CtNumbers, acquisition: Acquisition
-) -> tuple[QualityFlag, ...]:
+def _quality(volume: Volume, lungs: Lungs, numbers: CtNumbers, acquisition: Acquisition) -> tuple[QualityFlag, ...]:
     thickness_mm = acquisition.slice_thickness_mm or volume.geometry.spacing_mm[0]
     by_clustering = lungs.method in (SplitMethod.CLUSTERING, SplitMethod.WATERSHED)
     single = lungs.method is SplitMethod.SINGLE or not lungs.left.voxels.any()

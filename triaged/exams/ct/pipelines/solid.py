@@ -1,7 +1,8 @@
 """Finds what a network for viral pneumonia does not look for: solid bodies and fluid where lung should be.
 
-Must not know models. A tumour, an effusion or a collapsed lobe is as dense as muscle, so a lung network may call it lung
-or leave it out; both are looked at. It is no diagnosis: it keeps a study from being ranked as one without a finding.
+Must not know models. A tumour, an effusion or a collapsed lobe is as dense as muscle, so a lung network may call it
+lung or leave it out; both are looked at. It is no diagnosis: it keeps a study from being ranked like one
+without a finding.
 """
 
 from __future__ import annotations

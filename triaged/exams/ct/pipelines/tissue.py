@@ -21,6 +21,8 @@ LEAST_ML: Final = 0.1
 WORKING_MM: Final = 2.0
 THIN_MM: Final = 2.4
 """Radius of the ball that has to fit in: a vessel and a bronchus' wall are thinner."""
+RIM_MM: Final = 1.5
+"""How far beyond the ball its surroundings still belong to the body, as a corner of it does."""
 MAJORITY: Final = 14
 """Of 27 neighbours: as many above a value mean that their median is."""
 WELL_AERATED_HU: Final = (-950, -700)
@@ -34,7 +36,7 @@ def consolidation(volume: Volume, lesion: Mask) -> Mask:
     found = np.zeros(lesion.voxels.shape, dtype=np.bool_)
     box = bounding_box(lesion.voxels)
     if box is not None:
-        box = box.grown((1, 1, 1), found.shape)
+        box = box.grown((1, 1, 1), lesion.geometry.shape)
         solid = _solid(volume.voxels[box.slices], lesion.voxels[box.slices])
         if solid.any():
             found[box.slices] = solid & _near_thick_parts(solid, lesion.geometry.spacing_mm)
@@ -98,7 +100,7 @@ def _solid(hu: NDArray[np.generic], lesion: Region) -> Region:
 
 
 def _near_thick_parts(solid: Region, spacing_mm: tuple[float, float, float]) -> Region:
-    """Return where a ball of `THIN_MM` fits into `solid`, on a grid of about `WORKING_MM`; small bodies are left out."""
+    """Return where a ball of `THIN_MM` fits in, on a grid of about `WORKING_MM`; small bodies are left out."""
     steps = tuple(max(1, int(WORKING_MM / mm + 0.25)) for mm in spacing_mm)
     coarse = np.pad(_halved(solid, steps), 1)
     coarse_mm = [step * mm for step, mm in zip(steps, spacing_mm, strict=True)]
@@ -106,7 +108,7 @@ def _near_thick_parts(solid: Region, spacing_mm: tuple[float, float, float]) -> 
     deep = ndimage.distance_transform_edt(coarse, sampling=coarse_mm) > reach_mm
     thick = np.zeros_like(coarse)
     if deep.any():
-        thick = coarse & (ndimage.distance_transform_edt(~deep, sampling=coarse_mm) <= reach_mm)
+        thick = coarse & (ndimage.distance_transform_edt(~deep, sampling=coarse_mm) <= reach_mm + RIM_MM)
     thick = remove_small_components(thick, int(np.ceil(1000.0 * LEAST_ML / np.prod(coarse_mm))))[1:-1, 1:-1, 1:-1]
     for axis, step in enumerate(steps):
         thick = thick.repeat(step, axis=axis)
