@@ -141,10 +141,7 @@ def test_an_engine_without_probability_says_so() -> None:
 
 
 def test_what_the_lungs_are_made_of_is_told_of_each_or_of_both() -> None:
-    each: dict[str, Any] = {
-        "tissue_right": Tissue(12.0, 60.4, 0.01, 0.05, 0.83),
-        "tissue_left": Tissue(0.0, 0.3, 0.0, 0.0, 0.9),
-    }
+    right, left = Tissue(12.0, 60.4, 0.01, 0.05, 0.83), Tissue(0.0, 0.3, 0.0, 0.0, 0.9)
     both = Tissue(12.0, 60.7, 0.005, 0.03, 0.865)
     told = lines(tissue_right=right, tissue_left=left, tissue_total=both).body
     assert "Consolidation right 12 mL, left 0 mL; ground glass right 60 mL, left <1 mL" in told
