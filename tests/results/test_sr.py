@@ -16,7 +16,7 @@ from tests.findings import changed
 from tests.results.ct_study import provenance, ranking, standard_objects, standard_study
 from triaged.exams.ct.finding import CtNumbers
 from triaged.exams.ct.objects import EXAMINED
-from triaged.imaging.volume import Mask, Volume
+from triaged.imaging.volume import Mask
 from triaged.results.instance import ResultObject
 from triaged.results.provenance import Referenced
 from triaged.results.source import source_series
@@ -149,10 +149,10 @@ def test_lungs_that_were_not_told_apart_have_one_share() -> None:
     assert numbers(made, 1) == pytest.approx({"118565006": both.volume_ml, "SHARE": 5.0}, abs=1e-3)
 
 
-def test_the_dense_part_has_a_group_of_its_own() -> None:
+def test_the_consolidation_has_a_group_of_its_own() -> None:
     study = standard_study()
-    dense = np.where(study.reading.lesion.voxels, np.int16(-100), study.volume.voxels)
-    made = parsed(replace(study, volume=Volume(dense, study.volume.geometry)).report())
+    solid = replace(study.reading, consolidation=study.reading.lesion)
+    made = parsed(replace(study, reading=solid).report())
     assert numbers(made, 4) == pytest.approx({"118565006": study.reading.lesion.volume_ml}, abs=1e-3)
 
 

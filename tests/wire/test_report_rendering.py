@@ -142,7 +142,6 @@ def statements(finding: Finding) -> tuple[str, ...]:
         f"{CtNumbers.of(finding).lesion_ml:.0f} mL",
         f"CT-{finding.grade.level}",
         f"{finding.probability} >= {finding.suspicion.threshold}",
-        f"{CtNumbers.of(finding).dense_share:.0%}".replace("%", " %"),
         "Class B",
         "multitask-spatial-1 1.2",
     )
