@@ -20,8 +20,9 @@ from triaged.results.page import Page
 from triaged.results.provenance import Provenance
 from triaged.results.sc import pictures, reason_pictures
 from triaged.results.source import single_frames
-from triaged.results.sr import Examined, report
+from triaged.results.sr import Examined, report, second_report
 from triaged.study import records
+from triaged.study.agreement import Agreement
 from triaged.study.assessment import Reason, ReasonCode
 from triaged.study.concepts import SHARE, Code, Concept, Site, private
 from triaged.study.finding import Finding, Measurement
@@ -72,6 +73,13 @@ class ToyAnalysis:
         words = report(source, self.finding, ranking, EXAMINED, None, (), provenance)
         page = _page(self.finding.measurements[0].text)
         return Results((words, *pictures(source, None, [page], provenance, PICTURES)), None)
+
+    def overlap(self, segmentation: Path | None) -> float | None:
+        return None
+
+    def draw_second(self, agreement: Agreement, first: str, provenance: Provenance) -> tuple[ResultObject, ...]:
+        source = single_frames([self.header])
+        return (second_report(source, self.finding, agreement, first, EXAMINED, provenance),)
 
 
 def _page(words: str) -> Page:

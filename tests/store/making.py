@@ -14,7 +14,7 @@ from triaged.store.studies.history import History
 from triaged.store.studies.outcomes import Outcomes
 from triaged.store.studies.publications import Publications
 from triaged.store.studies.reception import Reception
-from triaged.study.assessment import Assessed
+from triaged.study.assessment import Assessed, Assessment
 from triaged.study.finding import Finding, QualityFlag
 from triaged.study.kinds import KINDS, ObjectKind
 from triaged.study.ranking import Lane, Ranking, RequestPriority, TriageClass
@@ -188,6 +188,8 @@ def commit(
     severity: float = 0.54,
     objects: tuple[DerivedObject, ...] = (),
     destinations: dict[str, frozenset[ObjectKind]] | None = None,
+    seconds: tuple[str, ...] = (),
+    assessment: Assessment | None = None,
 ) -> None:
     """Commit a score for a claimed study, by default high on the list, and another one for each revision of it."""
     place = where or ranking(
@@ -195,7 +197,7 @@ def commit(
     )
     studies.commit(
         claim,
-        Assessed(finding(severity)),
+        assessment or Assessed(finding(severity)),
         ranking=place,
         not_chosen=(),
         chosen=claim.series[0].series_uid,
@@ -205,5 +207,6 @@ def commit(
         scheme="combined",
         object_set=next_set(studies, claim, basis or f"slices and requeues {claim.revision}"),
         coronal_path=coronal_path,
+        seconds=seconds,
         now=at(minutes),
     )

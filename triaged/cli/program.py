@@ -55,6 +55,7 @@ class RoleName(StrEnum):
 
     RECEIVER = "receiver"
     WORKER = "worker"
+    ADVISER = "adviser"
     COURIER = "courier"
     CLOCK = "clock"
     WEB = "web"

@@ -36,11 +36,21 @@ class DatabaseSection(Section):
     url: DatabaseUrl = "sqlite:///var/triaged.db"
 
 
-class ModelsSection(Section):
-    """Which engine reads a CT: a package in `folder`, or `threshold`."""
+EngineName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
 
-    ct: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")] = "ct-open"
+
+class ModelsSection(Section):
+    """Which engines read a CT, each a package in `folder` or `threshold`: `ct` orders, those in `second` advise."""
+
+    ct: EngineName = "ct-open"
+    second: Annotated[tuple[EngineName, ...], Field(strict=False, max_length=8)] = ()
     folder: ResolvedPath = Field(default_factory=lambda: shipped("onnx_models"))
+
+    @model_validator(mode="after")
+    def _each_reads_once(self) -> Self:
+        if len({self.ct, *self.second}) <= len(self.second):
+            raise wrong("names that differ from each other and from that of models.ct", key="second")
+        return self
 
 
 class InferenceSection(Section):

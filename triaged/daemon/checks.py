@@ -64,7 +64,9 @@ def check(config: Config) -> Iterator[Check]:
     yield _try("database", lambda: _database(config))
     yield _try("access", lambda: _access(config))
     yield _try("storage", lambda: _spool(config))
-    yield _try(f"models.ct {config.models.ct}", lambda: _model(config))
+    yield _try(f"models.ct {config.models.ct}", lambda: _model(config, config.models.ct))
+    for name in config.models.second:
+        yield _try(f"models.second {name}", partial(_model, config, name))
     yield Check("triage.discipline", True, _order(config))
     if (worth := config.triage.worth()) is not None:
         yield Check("triage.prevalence", True, worth.said())
@@ -197,11 +199,11 @@ def _spool(config: Config) -> str:
     return f"{config.storage.path}, {spool.free_mb()} MiB free, {config.storage.reserve_mb} in reserve"
 
 
-def _model(config: Config) -> str:
-    if config.models.ct == THRESHOLD_ENGINE:
+def _model(config: Config, name: str) -> str:
+    if name == THRESHOLD_ENGINE:
         return "built in: needs no model package"
     networks = load_package(
-        config.models.folder / config.models.ct, device=config.inference.device, threads=config.inference.threads
+        config.models.folder / name, device=config.inference.device, threads=config.inference.threads
     )
     pipeline_of(networks, CtOptions())  # a worker refuses what no pipeline reads
     return f"{networks.manifest.name} {networks.manifest.version} matches its manifest, runs on {networks.device}"

@@ -32,19 +32,29 @@ def viewers() -> tuple[Viewer, ...]:
 
 
 def examinations(config: Config) -> tuple[Examination, ...]:
-    """Return what is examined here; `ModelRefused` where an engine cannot be used."""
-    from triaged.exams.ct.examination import ChestCt
-    from triaged.exams.ct.options import Palette
-
-    return (ChestCt(*engine_and_pipeline(config), palette=Palette(config.pictures.palette)),)
+    """Return what is examined here, as the first engines read it; `ModelRefused` where an engine cannot be used."""
+    return (_chest_ct(config, config.models.ct),)
 
 
-def engine_and_pipeline(config: Config) -> tuple[Engine, Pipeline]:
-    """Load the engine that `models.ct` names; `ModelRefused` as `load_engine`."""
+def second_examination(config: Config, name: str) -> Examination:
+    """Return the examination as one of `models.second` reads it; `ModelRefused` where that engine cannot be used."""
+    return _chest_ct(config, name)
+
+
+def engine_and_pipeline(config: Config, name: str = "") -> tuple[Engine, Pipeline]:
+    """Load the engine of a name, by default the one that `models.ct` names; `ModelRefused` as `load_engine`."""
     from triaged.exams.ct.engines import load_engine, settings_digest
     from triaged.exams.ct.options import CtOptions
 
     options = CtOptions(grade_cut_offs=config.triage.grade_cut_offs)
     settings = settings_digest(config.triage.options(), options, config.pictures)
     device, threads = config.inference.device, config.inference.threads
-    return load_engine(config.models.ct, config.models.folder, options, settings, device=device, threads=threads)
+    name = name or config.models.ct
+    return load_engine(name, config.models.folder, options, settings, device=device, threads=threads)
+
+
+def _chest_ct(config: Config, name: str) -> Examination:
+    from triaged.exams.ct.examination import ChestCt
+    from triaged.exams.ct.options import Palette
+
+    return ChestCt(*engine_and_pipeline(config, name), palette=Palette(config.pictures.palette))

@@ -16,6 +16,7 @@ from triaged.daemon.roles import Role
 LIMITS_MIB: Final[Mapping[Role, int]] = {
     Role.RECEIVER: 2048,
     Role.WORKER: 6144,
+    Role.ADVISER: 6144,
     Role.COURIER: 2048,
     Role.CLOCK: 1024,
     Role.WEB: 2048,
@@ -24,11 +25,11 @@ _GPU = Path("/dev/nvidiactl")
 
 
 def limit_memory(role: Role) -> int | None:
-    """Limit this process and what it starts, and return the limit in MiB; None for a worker with a GPU.
+    """Limit this process and what it starts, and return the limit in MiB; None for one that may use a GPU.
 
     The driver of a GPU maps far more than is ever used.
     """
-    if role is Role.WORKER and _GPU.exists():
+    if role in (Role.WORKER, Role.ADVISER) and _GPU.exists():
         return None
     wanted = LIMITS_MIB[role] * 1024 * 1024
     soft, hard = resource.getrlimit(resource.RLIMIT_DATA)

@@ -27,6 +27,7 @@ class Role(StrEnum):
 
     RECEIVER = "receiver"
     WORKER = "worker"
+    ADVISER = "adviser"
     COURIER = "courier"
     CLOCK = "clock"
     WEB = "web"
@@ -73,6 +74,10 @@ def _run(rooms: Rooms, role: Role, stop: threading.Event, progress: Progress) ->
             from triaged.daemon.working import work
 
             work(rooms, role_name(role), stop, progress)
+        case Role.ADVISER:
+            from triaged.daemon.advising import advise
+
+            advise(rooms, role_name(role), stop, progress)
         case Role.COURIER:
             from triaged.daemon.delivering import deliver
 

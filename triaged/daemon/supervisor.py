@@ -36,7 +36,8 @@ _LATE_S = 3.0
 def members_of(config: Config) -> list[tuple[Role, str]]:
     """Return role and name of every process that the configuration asks for; what receives comes first."""
     workers = [(Role.WORKER, f"worker-{number}") for number in range(1, config.workers + 1)]
-    others = [(role, role.value) for role in (Role.RECEIVER, Role.CLOCK, Role.COURIER, Role.WEB)]
+    advisers = (Role.ADVISER,) if config.models.second else ()
+    others = [(role, role.value) for role in (Role.RECEIVER, Role.CLOCK, Role.COURIER, Role.WEB, *advisers)]
     return [others[0], *workers, *others[1:]]
 
 

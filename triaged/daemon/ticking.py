@@ -34,6 +34,7 @@ from triaged.store.studies.failures import Failures
 from triaged.store.studies.history import History
 from triaged.store.studies.inventory import Inventory
 from triaged.store.studies.reception import Reception
+from triaged.store.studies.seconds import Seconds
 
 log = structlog.get_logger()
 
@@ -72,6 +73,7 @@ def _jobs(rooms: Rooms, stop: threading.Event) -> list[Job]:
         _job("queueing again after outages", _RECOVER_S, lambda: recovery.tick(now=clock())),
     ]
     jobs.append(_job("forgetting roles that are gone", _LOOK_S, forgetting(rooms)))
+    jobs.append(_job("second engines", _REAP_S, lambda: _look_after_seconds(rooms)))
     look_up = _look_up(rooms)
     if look_up is not None:
         jobs.append(_job("asking for priorities", _ASK_S, lambda: _ask(look_up, stop)))
@@ -104,6 +106,15 @@ def _ask(look_up: RequestPriorityLookUp, stop: threading.Event) -> None:
     for _ in range(_ASKED_AT_ONCE):
         if stop.is_set() or not look_up.ask_next(clock=clock):
             return
+
+
+def _look_after_seconds(rooms: Rooms) -> None:
+    """Take back what dead advisers held, and drop what waits for an engine that the settings do not name any more."""
+    seconds = Seconds(rooms.database)
+    if reaped := seconds.reap(now=clock()):
+        log.warning("lease expired, second results wait again", studies=reaped)
+    if dropped := seconds.drop_unnamed(rooms.config.models.second):
+        log.info("second results dropped, their engine is not named any more", studies=dropped)
 
 
 def _keeping(rooms: Rooms) -> PolicyKeeping:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Iterator
+from pathlib import Path
 
 from triaged.errors import TriagedError
 
@@ -21,6 +22,13 @@ _DEEPEST = 10
 def traceback_of(error: BaseException) -> str:
     """Return the frames and kinds of an error and of what caused it, the cause first, as Python orders them."""
     return "\n".join(_lines(error, _DEEPEST))
+
+
+def described(error: BaseException) -> str:
+    """Say what broke and where, without the error's own words."""
+    frames = traceback.extract_tb(error.__traceback__)
+    ours = [frame for frame in frames if "triaged" in Path(frame.filename).parts] or frames
+    return f"{type(error).__name__} in {Path(ours[-1].filename).name}, line {ours[-1].lineno}"
 
 
 def _lines(error: BaseException, deepest: int) -> Iterator[str]:

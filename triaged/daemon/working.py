@@ -5,17 +5,16 @@ from __future__ import annotations
 import os
 import threading
 import time
-import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
-from pathlib import Path
 
 import structlog
 
 from triaged.daemon.examinations import examinations
 from triaged.daemon.progress import Mark, Progress
 from triaged.daemon.rooms import IDLE_S, Rooms, clock, or_wait, skip_if_unreachable
+from triaged.daemon.tracebacks import described
 from triaged.errors import StaleClaim, TryLater
 from triaged.steps.analyse import Analyst
 from triaged.store.studies.claims import Claims
@@ -76,10 +75,10 @@ def _analyse(rooms: Rooms, analyst: Analyst, claim: Claim, stop: threading.Event
         log.error(
             "no memory for a study, ending the worker: the next tries again", study_instance_uid=claim.study_uid.value
         )
-        return partial(_put_back_and_end, analyst, claim, _described(error))
+        return partial(_put_back_and_end, analyst, claim, described(error))
     except Exception as error:  # the one broad except: a bug must end a study, not the worker
         log.exception("analysis failed", study_instance_uid=claim.study_uid.value)
-        put_back, why = analyst.count_and_put_back, _described(error)
+        put_back, why = analyst.count_and_put_back, described(error)
 
     def back() -> bool:
         put_back(claim, why, clock=clock)
@@ -159,13 +158,6 @@ def _given_up_after(longest_s: float, analyst: Analyst, claim: Claim) -> Iterato
         done.set()
 
 
-def _described(error: Exception) -> str:
-    """Say what broke and where, without the error's own words: they may quote what a sender wrote."""
-    frames = traceback.extract_tb(error.__traceback__)
-    ours = [frame for frame in frames if "triaged" in Path(frame.filename).parts] or frames
-    return f"{type(error).__name__} in {Path(ours[-1].filename).name}, line {ours[-1].lineno}"
-
-
 def _analyst(rooms: Rooms, name: str) -> Analyst:
     return Analyst(
         Claims(rooms.database),
@@ -177,4 +169,5 @@ def _analyst(rooms: Rooms, name: str) -> Analyst:
         triage=rooms.config.triage.options(),
         options=rooms.config.worker.options(),
         destinations={each.name: each.kinds() for each in rooms.config.destinations},
+        seconds=rooms.config.models.second,
     )

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from typing_extensions import TypedDict
 
 from triaged.errors import UnreadableStudy
+from triaged.study.agreement import Agreement
 from triaged.study.assessment import Reason
 from triaged.study.finding import Finding
 from triaged.study.ranking import Ranking
@@ -71,6 +72,16 @@ class Analysis(Protocol):
 
     def draw(self, ranking: Ranking, provenance: Provenance, earlier: Earlier | None) -> Results:
         """Return the result objects; equal arguments give equal bytes."""
+
+    def overlap(self, segmentation: Path | None) -> float | None:
+        """Return the Dice coefficient of what was outlined here and in the Segmentation of another engine's result.
+
+        None where there is nothing to compare: neither outlined anything (no Segmentation: the other did not), the
+        examination has no outlines, or the Segmentation cannot be read.
+        """
+
+    def draw_second(self, agreement: Agreement, first: str, provenance: Provenance) -> tuple[ResultObject, ...]:
+        """Return the objects of a second engine's result; `first` is the algorithm that it is compared with."""
 
 
 class Examination(Protocol):

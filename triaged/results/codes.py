@@ -32,6 +32,8 @@ ACR_CATEGORY_3 = Code("RID49482", "RADLEX", "ACR Category 3 Actionable Finding")
 VOLUME = Code("118565006", "SCT", "Volume")
 QUALITY_ASSESSMENT = Code("111050", "DCM", "Quality Assessment")
 MILLILITRE = Code("mL", "UCUM", "mL")
+NO_UNITS = Code("1", "UCUM", "no units")
+PERCENT = Code("%", "UCUM", "percent")
 
 
 def of(concept: concepts.Code) -> Code:
@@ -44,8 +46,14 @@ def private(value: str, meaning: str) -> Code:
     return of(concepts.private(value, meaning))
 
 
+AGREEMENT = private("AGREEMENT", "Agreement with the first engine")
+AGREES = private("AGREES", "agrees")
+DIFFERENCE = private("DIFFERENCE", "Largest difference from the first engine's affected share")
+ENGINE_ROLE = private("ENGINE_ROLE", "Role of the engine in triage")
 GRADE = private("GRADE", "Computed CT grade")
 ACTIONABLE = private("ACTIONABLE", "Actionable finding classification suggested by software")
+OVERLAP = private("OVERLAP", "Dice coefficient with what the first engine outlined")
+SECOND_ENGINE = private("SECOND_ENGINE", "Second engine: advises, does not order")
 TEXT_TITLE = private("TRIAGE_TEXT", "Triage statement of software, no diagnostic report")
 TRIAGE_CLASS = private("TRIAGE_CLASS", "Triage class of the reading order")
 

@@ -39,6 +39,7 @@ class Provenance:
     `revision` counts the sets of objects published on this study from 1, and `follows` is the UID of the set that this
     one supersedes, empty for the first. `compares` is the UID of the set of an earlier study that the pictures show
     beside this one, empty where there is none. `outcome` is the code of the reason where there is no score, else empty.
+    `advises` is the UID of the set of the first engine's result, for that of a second engine, compared with it.
     """
 
     study_uid: StudyUID
@@ -56,6 +57,7 @@ class Provenance:
     follows: str = ""
     compares: str = ""
     outcome: str = ""
+    advises: str = ""
 
     def __post_init__(self) -> None:
         if self.assessed_at.tzinfo is None:
@@ -64,7 +66,10 @@ class Provenance:
     def uid(self, *role: str) -> str:
         """Return the UID that these inputs, this model, scheme and software always give to `role`."""
         inputs = sorted(set(self.input_sop_instance_uids))
-        conditions = ("follows", self.follows), ("compares", self.compares), ("outcome", self.outcome)
+        conditions = (
+            *(("follows", self.follows), ("compares", self.compares)),
+            *(("outcome", self.outcome), ("advises", self.advises)),
+        )
         return derived_uid(
             MANUFACTURER,
             self.software_version,

@@ -6,7 +6,7 @@ images it was read from. Nobody has verified it, and it says so.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import highdicom as hd
@@ -19,6 +19,7 @@ from triaged.results.instance import ResultObject, ResultSeries, begin, finish
 from triaged.results.provenance import MANUFACTURER, Provenance
 from triaged.results.seg import Segment
 from triaged.results.source import SourceSeries
+from triaged.study.agreement import Agreement, Disagreement
 from triaged.study.concepts import Code as ConceptCode
 from triaged.study.concepts import Output, Site
 from triaged.study.finding import Finding, Measurement, QualityFlag
@@ -35,6 +36,11 @@ ACTIONABLE_CATEGORIES: Mapping[TriageClass, Code] = {
 
 Never category 1, which asks for a call within minutes: that is for a radiologist to say (docs/decisions/0012).
 """
+
+
+SECOND_REPORT_TITLE = "second report"
+SECOND_REPORT_SERIES = 9012
+"""After the series of the first engine's results."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +80,43 @@ def report(
     return finish(dataset, ObjectKind.SR)
 
 
+def second_report(
+    source: SourceSeries,
+    finding: Finding,
+    agreement: Agreement,
+    first: str,
+    examined: Examined,
+    provenance: Provenance,
+) -> ResultObject:
+    """Return what a second engine measured, in groups of its own; `first` is the algorithm that it is compared with.
+
+    It has no triage class: the second engine orders nothing.
+    """
+    parts = {each.site: None for each in finding.numbers(Output.REPORT) if each.site not in (None, examined.whole)}
+    groups = [
+        _second_group(finding, examined, provenance),
+        *(_part_group(site, finding, provenance) for site in parts if site is not None),
+        _agreement_group(agreement, first, examined, provenance),
+    ]
+    content = hd.sr.MeasurementReport(
+        observation_context=observation_context(provenance),
+        procedure_reported=codes.of(examined.procedure),
+        imaging_measurements=groups,
+        title=standard.DCM.ImagingMeasurementReport,
+    )
+    series = ResultSeries(ObjectKind.SR, SECOND_REPORT_TITLE)
+    dataset = begin(provenance.report_uid, source, series, provenance)
+    dataset.SeriesNumber = SECOND_REPORT_SERIES
+    describe_document(dataset, source, evidence(source), provenance)
+    write_content(dataset, content[0])
+    return finish(dataset, ObjectKind.SR)
+
+
+def disagreement_code(disagreement: Disagreement) -> Code:
+    """Return the private code of what two engines disagree in."""
+    return codes.private(disagreement.value.upper(), disagreement.value)
+
+
 def flag_code(flag: QualityFlag) -> Code:
     """Return the private code of a quality flag: sixteen letters at most, the meaning says it in full."""
     return codes.private(flag.value.upper()[:16].rstrip("-"), flag.value)
@@ -93,10 +136,58 @@ def _study_group(
         *([(codes.ACTIONABLE, category)] if category else []),
         *((codes.QUALITY_ASSESSMENT, flag_code(flag)) for flag in finding.quality),
     ]
+    return _group(examined.label, "study", examined.whole, numbers, evaluations, provenance)
+
+
+def _second_group(
+    finding: Finding, examined: Examined, provenance: Provenance
+) -> hd.sr.MeasurementsAndQualitativeEvaluations:
+    """Return what a second engine measured of all that was examined (TID 1501)."""
+    numbers = (each for each in finding.numbers(Output.REPORT) if each.site in (None, examined.whole))
+    grade = finding.grade
+    evaluations = [
+        (codes.ENGINE_ROLE, codes.SECOND_ENGINE),
+        *([(codes.GRADE, codes.private(str(grade), f"Computed {grade}"))] if grade else []),
+        *((codes.QUALITY_ASSESSMENT, flag_code(flag)) for flag in finding.quality),
+    ]
+    return _group(examined.label, "study", examined.whole, numbers, evaluations, provenance)
+
+
+def _part_group(site: Site, finding: Finding, provenance: Provenance) -> hd.sr.MeasurementsAndQualitativeEvaluations:
+    """Return what was measured of one part of the body, without a segment of it (TID 1501)."""
+    numbers = (each for each in finding.numbers(Output.REPORT) if each.site == site)
+    return _group(site.noun.capitalize(), site.name, site, numbers, (), provenance)
+
+
+def _agreement_group(
+    agreement: Agreement, first: str, examined: Examined, provenance: Provenance
+) -> hd.sr.MeasurementsAndQualitativeEvaluations:
+    """Return how a second engine compares with the first (TID 1501)."""
+    values = [disagreement_code(each) for each in agreement.disagreements] or [codes.AGREES]
+    compared = [_number(codes.DIFFERENCE, agreement.points, codes.PERCENT, provenance)]
+    if agreement.overlap is not None:
+        compared.append(_number(codes.OVERLAP, agreement.overlap, codes.NO_UNITS, provenance))
     return hd.sr.MeasurementsAndQualitativeEvaluations(
-        tracking_identifier=_tracking(examined.label, provenance.uid("tracking", "study")),
+        tracking_identifier=_tracking(f"Agreement with {first}", provenance.uid("tracking", "agreement")),
         algorithm_id=_algorithm(provenance),
         finding_sites=[hd.sr.FindingSite(codes.of(examined.whole.code))],
+        measurements=compared,
+        qualitative_evaluations=[hd.sr.QualitativeEvaluation(codes.AGREEMENT, value) for value in values],
+    )
+
+
+def _group(
+    label: str,
+    role: str,
+    site: Site,
+    numbers: Iterable[Measurement],
+    evaluations: Iterable[tuple[Code, Code]],
+    provenance: Provenance,
+) -> hd.sr.MeasurementsAndQualitativeEvaluations:
+    return hd.sr.MeasurementsAndQualitativeEvaluations(
+        tracking_identifier=_tracking(label, provenance.uid("tracking", role)),
+        algorithm_id=_algorithm(provenance),
+        finding_sites=[hd.sr.FindingSite(codes.of(site.code))],
         measurements=[_measurement(each, provenance) for each in numbers],
         qualitative_evaluations=[hd.sr.QualitativeEvaluation(name, value) for name, value in evaluations],
     )

@@ -74,7 +74,9 @@ class Analyst:
         triage: TriageOptions,
         options: AnalyseOptions,
         destinations: Mapping[str, frozenset[ObjectKind]],
+        seconds: Sequence[str] = (),
     ) -> None:
+        self._seconds = seconds
         self._claims = claims
         self._outcomes = outcomes
         self._spool = spool
@@ -264,6 +266,7 @@ class Analyst:
             model=outcome.provenance.algorithm,
             scheme=self._triage.scheme.value,
             compared=outcome.compared,
+            seconds=self._seconds,
             now=now,
         )
 

@@ -79,17 +79,12 @@ class Publisher:
 
     def keep(self, provenance: Provenance, made: Sequence[ResultObject], view: bytes | None) -> Kept:
         """Keep the objects that anybody wants or the worklist shows, and the view for a later comparison."""
-        objects = tuple(self._keep(provenance, each) for each in made if each.kind in self._kinds)
+        study_uid = provenance.study_uid.value
+        objects = tuple(kept_object(self._spool, study_uid, each) for each in made if each.kind in self._kinds)
         if view is None:
             return Kept(objects)
         name = f"{provenance.object_set_uid}.coronal.npz"
-        return Kept(objects, self._spool.keep_derived(provenance.study_uid.value, name, view).path)
-
-    def _keep(self, provenance: Provenance, made: ResultObject) -> DerivedObject:
-        kept = self._spool.keep_derived(provenance.study_uid.value, f"{made.sop_instance_uid}.dcm", made.part10)
-        return DerivedObject(
-            made.sop_instance_uid, made.sop_class_uid, made.transfer_syntax_uid, made.kind, kept.path, kept.sha256
-        )
+        return Kept(objects, self._spool.keep_derived(study_uid, name, view).path)
 
     def _replaced(self, reports: Sequence[DerivedObject]) -> tuple[Referenced, ...]:
         """Return what a new report names as its predecessors; a report whose file is gone cannot be named."""
@@ -103,6 +98,14 @@ class Publisher:
                 continue
             replaced.append(Referenced(report.sop_class_uid, report.sop_instance_uid, str(header.SeriesInstanceUID)))
         return tuple(replaced)
+
+
+def kept_object(spool: Spool, study_uid: str, made: ResultObject) -> DerivedObject:
+    """Write an object into the folder of its study; the same one again is the same file."""
+    kept = spool.keep_derived(study_uid, f"{made.sop_instance_uid}.dcm", made.part10)
+    return DerivedObject(
+        made.sop_instance_uid, made.sop_class_uid, made.transfer_syntax_uid, made.kind, kept.path, kept.sha256
+    )
 
 
 def object_set(provenance: Provenance) -> ObjectSet:

@@ -263,7 +263,8 @@ class WorklistEntry:
 
     `position` counts the studies that are not done, from 1; it is 0 for one that is done. `read_by` reads it, or has
     read it, since `read_at`. `trend` and `change_points` are since the patient's earlier study, in percentage points of
-    the part that changed most, None where there is nothing to compare.
+    the part that changed most, None where there is nothing to compare. `engines_disagree` tells whether a second engine
+    disagrees with the current result, None where none has read the study.
     """
 
     study_instance_uid: str
@@ -285,3 +286,4 @@ class WorklistEntry:
     read_at: datetime | None = None
     trend: Trend = Trend.NO_PRIOR
     change_points: float | None = None
+    engines_disagree: bool | None = None

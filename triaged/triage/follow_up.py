@@ -80,7 +80,7 @@ def compare(
     if algorithm != earlier.algorithm:
         why = f"not compared with the study {since(days)} before, which {earlier.algorithm} read"
         return FollowUp(Trend.NOT_COMPARED, LUNGS.noun, None, days, False, False, why)
-    part, delta = max(_changes(finding, earlier.finding), key=lambda change: (abs(change[1]), change[1]))
+    part, delta = max(changes(finding, earlier.finding), key=lambda change: (abs(change[1]), change[1]))
     limited = _limited(finding, earlier.finding, days)
     trend = _trend(delta) if limited is None else Trend.NOT_COMPARED
     within_noise = limited is None and STABLE_PP <= abs(delta) < noise_pp(options)
@@ -105,6 +105,17 @@ def noise_pp(options: TriageOptions) -> float:
     return max(STABLE_PP, 2 * options.repeat_sd_pp)
 
 
+def changes(now: Finding, then: Finding) -> list[tuple[str, float]]:
+    """Return each part with its change in percentage points; the whole alone where parts were not told apart."""
+    parts, before = now.by_site(AFFECTED_SHARE), then.by_site(AFFECTED_SHARE)
+    if parts and parts.keys() == before.keys():
+        return [(site.noun, _points(parts[site], before[site])) for site in parts]
+    total, total_before = now.value(TOTAL_SHARE, LUNGS), then.value(TOTAL_SHARE, LUNGS)
+    if total is None or total_before is None:
+        total, total_before = now.urgency, then.urgency
+    return [(LUNGS.noun, _points(total, total_before))]
+
+
 def since(days: float) -> str:
     """Return a time between two studies in words."""
     return f"{round(24 * days)} hours" if days < 2 else f"{round(days)} days"
@@ -119,17 +130,6 @@ def _reached(
         yield TriageClass.SEVERE if finding.urgency >= options.s2 else one_up
     if delta / follow_up.days >= RATE_PP_PER_DAY:
         yield one_up
-
-
-def _changes(now: Finding, then: Finding) -> list[tuple[str, float]]:
-    """Return each part with its change in percentage points; the whole alone where parts were not told apart."""
-    parts, before = now.by_site(AFFECTED_SHARE), then.by_site(AFFECTED_SHARE)
-    if parts and parts.keys() == before.keys():
-        return [(site.noun, _points(parts[site], before[site])) for site in parts]
-    total, total_before = now.value(TOTAL_SHARE, LUNGS), then.value(TOTAL_SHARE, LUNGS)
-    if total is None or total_before is None:
-        total, total_before = now.urgency, then.urgency
-    return [(LUNGS.noun, _points(total, total_before))]
 
 
 def _points(now: float, then: float) -> float:

@@ -12,14 +12,18 @@ from triaged.exams.ct.choice import ScopeOptions, choose, is_whole
 from triaged.exams.ct.decoding.series import DecodedSeries, decode_series
 from triaged.exams.ct.engines import Pipeline
 from triaged.exams.ct.finding import LungAnalysis
-from triaged.exams.ct.objects import WRITERS, Writer, reason_objects, result_objects
+from triaged.exams.ct.objects import EXAMINED, WRITERS, Writer, reason_objects, result_objects
 from triaged.exams.ct.options import Palette
+from triaged.exams.ct.overlap import overlap
 from triaged.exams.ct.pictures.coronal import decode_coronal
 from triaged.exams.ct.pictures.projection import Projection
 from triaged.exams.exam import Choice, Earlier, Results, StillAlive
 from triaged.inference.identity import Engine
 from triaged.results.instance import ResultObject
 from triaged.results.provenance import Provenance
+from triaged.results.source import source_series
+from triaged.results.sr import second_report
+from triaged.study.agreement import Agreement
 from triaged.study.assessment import Reason
 from triaged.study.finding import Finding
 from triaged.study.ranking import Ranking
@@ -45,6 +49,15 @@ class CtAnalysis:
         return result_objects(
             self.read, self.reading, ranking, provenance, palette=self.palette, earlier=earlier, writers=self.writers
         )
+
+    def overlap(self, segmentation: Path | None) -> float | None:
+        """Return the Dice coefficient of the lesion here and in a Segmentation; see `Analysis`."""
+        return overlap(self.read, self.reading.lesion, segmentation)
+
+    def draw_second(self, agreement: Agreement, first: str, provenance: Provenance) -> tuple[ResultObject, ...]:
+        """Return the report of a second engine; see `Analysis`."""
+        source = source_series(self.read.headers, self.read.source_geometry)
+        return (second_report(source, self.finding, agreement, first, EXAMINED, provenance),)
 
 
 @dataclass(frozen=True, slots=True)

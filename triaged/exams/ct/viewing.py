@@ -17,7 +17,7 @@ from triaged.exams.ct.pictures.keyslices import LESION, LUNG_WINDOW_HU
 from triaged.exams.ct.window import to_unit
 from triaged.exams.exam import Slice, SliceList
 
-_LESION_LABEL, _LUNG_LABELS = "Lung opacity", frozenset({"Lungs", "Right lung", "Left lung"})
+LESION_LABEL, _LUNG_LABELS = "Lung opacity", frozenset({"Lungs", "Right lung", "Left lung"})
 
 
 class CtView:
@@ -79,7 +79,7 @@ def view(instances: Sequence[Path], segmentation: Path | None) -> CtView:
     stack = read_slices(instances)
     if segmentation is None:
         return CtView(stack, {}, {}, has_contour=False)
-    found = read_regions(segmentation, _LESION_LABEL, _LUNG_LABELS)
+    found = read_regions(segmentation, LESION_LABEL, _LUNG_LABELS)
     shape = stack.slices[0].frame.rows, stack.slices[0].frame.columns
     regions = {
         index: stack.turned(region)

@@ -18,6 +18,7 @@ from triaged.store.couriers.notifications import Notifications
 from triaged.store.couriers.outbox import Outbox
 from triaged.store.listing import order
 from triaged.store.listing.rankings import placed
+from triaged.store.posting.seconding import SECONDS
 from triaged.store.studies.claims import STUDIES
 from triaged.store.tables import schema
 from triaged.store.tables.columns import Instant
@@ -26,7 +27,7 @@ from triaged.store.tables.rows import record_event
 from triaged.study.lifecycle import State
 from triaged.study.ranking_input import RankingPolicy
 
-_LEASED = (STUDIES, Outbox.leases, Notifications.leases, Answers.leases)
+_LEASED = (STUDIES, SECONDS, Outbox.leases, Notifications.leases, Answers.leases)
 _SKEW = timedelta(seconds=60)
 """How far apart the clocks of the machines of one daemon may be."""
 _NO_LIMIT_S = 1e8
@@ -60,7 +61,7 @@ class ClockSteps(Ledger):
         found = 0
         with self._database.begin() as connection:
             for leases in _LEASED:
-                lease_s = longest.study_lease_s if leases is STUDIES else longest.delivery_lease_s
+                lease_s = longest.study_lease_s if leases in (STUDIES, SECONDS) else longest.delivery_lease_s
                 found += leases.put_right(connection, now + timedelta(seconds=lease_s), **at_most, now=now)
             for ahead in (_ASKED, _CLOSED):
                 found += connection.execute(ahead, {"at_most": now + _SKEW, "new": now}).rowcount

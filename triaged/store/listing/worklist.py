@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Row, Select, Table, func, select, text
+from sqlalchemy import Row, Select, Table, case, func, select, text
 
 from triaged.store.listing.order import IS_OPEN
 from triaged.store.listing.policies import warnings
@@ -22,6 +22,7 @@ from triaged.study.lifecycle import State
 from triaged.study.ranking import Lane, Override, Trend, TriageClass
 from triaged.study.read_state import ReadState
 from triaged.study.records import WorklistEntry
+from triaged.study.second import SecondState
 
 _study = schema.study
 _LATE_COMMITS = 1000
@@ -169,6 +170,7 @@ def _entry(row: Row[Any], position: int) -> WorklistEntry:
         read_at=row.read_at,
         trend=Trend(row.trend or Trend.NO_PRIOR),
         change_points=row.change_points,
+        engines_disagree=None if row.disagree is None else bool(row.disagree),
     )
 
 
@@ -176,9 +178,15 @@ _IS_DONE = text("study.read_state = 'DONE'")
 _since = func.coalesce(_study.c.ready_at, _study.c.first_instance_at, type_=_study.c.ready_at.type)
 _COUNT = select(func.count()).select_from(_study)
 _result = schema.result
-_ENTRIES = select(_study, _result.c.set_revision, _result.c.trend, _result.c.change_points).outerjoin(
-    _result, _result.c.id == _study.c.result_id
+_second = schema.second_result
+_DISAGREE = (
+    select(func.max(case((_second.c.disagreements != "[]", 1), else_=0)))
+    .where(_second.c.result_id == _study.c.result_id, _second.c.state == SecondState.READ)
+    .scalar_subquery()
 )
+_ENTRIES = select(
+    _study, _result.c.set_revision, _result.c.trend, _result.c.change_points, _DISAGREE.label("disagree")
+).outerjoin(_result, _result.c.id == _study.c.result_id)
 _numbers = (
     select(_study.c.id, func.row_number().over(order_by=_study.c.sort_key).label("position")).where(IS_OPEN).subquery()
 )

@@ -27,9 +27,14 @@ def publish(
     destinations: Mapping[str, frozenset[ObjectKind]],
     *,
     now: datetime,
+    second_result_id: int | None = None,
 ) -> None:
-    """Keep the objects of a result, each once, and post them to the destinations that want them."""
-    known = [_keep(connection, study_id, result_id, made) for made in objects]
+    """Keep the objects of a result, each once, and post them to the destinations that want them.
+
+    `second_result_id` says that they are of what a second engine found beside that result.
+    """
+    of_result = {"result_id": result_id, "second_result_id": second_result_id}
+    known = [_keep(connection, study_id, of_result, made) for made in objects]
     for destination, kinds in destinations.items():
         wanted = kinds - _left_out(connection, destination, kinds, objects)
         for made, derived_id in zip(objects, known, strict=True):
@@ -65,10 +70,10 @@ def withdraw_if_pending(connection: Connection, item_id: int, *, now: datetime) 
         connection.execute(update(_outbox).where(_outbox.c.id == item_id), {"state": state, "error": error})
 
 
-def _keep(connection: Connection, study_id: int, result_id: int, made: DerivedObject) -> int:
+def _keep(connection: Connection, study_id: int, of_result: Mapping[str, int | None], made: DerivedObject) -> int:
     values = {
         "study_id": study_id,
-        "result_id": result_id,
+        **of_result,
         "sop_instance_uid": made.sop_instance_uid,
         "sop_class_uid": made.sop_class_uid,
         "transfer_syntax_uid": made.transfer_syntax_uid,
@@ -79,7 +84,7 @@ def _keep(connection: Connection, study_id: int, result_id: int, made: DerivedOb
     derived_id = insert_unless_there(connection, schema.derived, values, key=["sop_instance_uid"])
     if derived_id is None:
         derived_id = int(connection.execute(_KNOWN, {"sop": made.sop_instance_uid}).scalar_one())
-        connection.execute(_ADOPT, {"derived": derived_id, "result_id": result_id})
+        connection.execute(_ADOPT, {"derived": derived_id, **of_result})
     return derived_id
 
 

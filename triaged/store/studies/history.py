@@ -80,11 +80,11 @@ class History(Ledger):
         ]
 
     def derived(self, study_uid: str) -> list[DerivedObject]:
-        """Return the objects of the current result."""
+        """Return the objects of the current result; those of second engines are not among them."""
         query = (
             select(schema.derived)
             .join(schema.study, schema.study.c.result_id == schema.derived.c.result_id)
-            .where(schema.study.c.study_uid == study_uid)
+            .where(schema.study.c.study_uid == study_uid, schema.derived.c.second_result_id.is_(None))
             .order_by(schema.derived.c.id)
         )
         return [derived_object(row) for row in self._rows(query)]

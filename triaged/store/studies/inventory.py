@@ -15,6 +15,7 @@ from triaged.store.tables import schema
 from triaged.store.tables.database import Ledger
 from triaged.store.tables.rows import insert_or_replace, locked_study
 from triaged.study.lifecycle import State
+from triaged.study.second import SecondState
 
 
 class Kept(StrEnum):
@@ -63,13 +64,14 @@ class Inventory(Ledger):
     def unused(self, study_uid: str, path: str) -> Iterator[bool]:
         """Tell whether nobody refers to a file of a study, and let nobody begin to until the context ends.
 
-        A study that is being analysed may be about to.
+        A study that is being analysed, or read by a second engine, may be about to.
         """
         with self._database.begin() as connection:
             study = locked_study(connection, study_uid)
             found = (connection.execute(query, {"uid": study_uid}) for query in _OF_STUDY.values())
             is_used = any(row.path == path for rows in found for row in rows)
-            yield not is_used and (study is None or study.state != State.ANALYSING)
+            is_read = connection.execute(_BEING_READ, {"uid": study_uid}).first() is not None
+            yield not is_used and not is_read and (study is None or study.state != State.ANALYSING)
 
     def record_missing(self, folder: str, missing: Mapping[str, str], *, now: datetime) -> int:
         """Keep which files of a folder are missing, and how; return how many were not known to be."""
@@ -105,6 +107,13 @@ class Inventory(Ledger):
 _study, _missing = schema.study, schema.missing_file
 _instance, _conflict, _derived, _result = schema.instance, schema.conflict, schema.derived, schema.result
 _none = null()
+
+
+_BEING_READ = (
+    select(schema.second_result.c.id)
+    .join(_study, _study.c.id == schema.second_result.c.study_id)
+    .where(_study.c.study_uid == bindparam("uid"), schema.second_result.c.state == SecondState.RUNNING)
+)
 
 
 def _of_study(table: Any, path: Any, sha256: Any, size: Any) -> Select[Any]:

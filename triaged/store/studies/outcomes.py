@@ -14,6 +14,7 @@ from sqlalchemy import Connection, Row, bindparam, insert, select, update
 from triaged.store.listing import order
 from triaged.store.listing.rankings import Where, placed
 from triaged.store.posting.publishing import publish, withdraw_superseded
+from triaged.store.posting.seconding import drop_superseded, queue_seconds
 from triaged.store.studies.claims import owned_study
 from triaged.store.tables import schema
 from triaged.store.tables.database import Ledger
@@ -48,6 +49,7 @@ class Outcomes(Ledger):
         coronal_path: str | None,
         now: datetime,
         compared: Compared | None = None,
+        seconds: Sequence[str] = (),
     ) -> None:
         """Publish what became of a claimed study, with one delivery for each object and destination that wants it.
 
@@ -60,6 +62,7 @@ class Outcomes(Ledger):
         What has not been sent of an earlier set, and no courier is sending, is withdrawn, also where the new set has no
         objects: nobody is to get a score that the list no longer shows. `coronal_path` is where the spool keeps the
         view with which a later study of the patient is compared, `compared` how this one follows an earlier one.
+        `seconds` are the second engines that are to read a scored study too.
 
         Raises:
             StaleClaim: the study changed or somebody else owns it; nothing was written.
@@ -86,6 +89,8 @@ class Outcomes(Ledger):
             order.place(connection, study, place, cause=place.reason, now=now, result_id=news)
             _write_study(connection, study.id, state, result_id, finding)
             withdraw_superseded(connection, study.id, now=now)
+            drop_superseded(connection, study.id, result_id)
+            queue_seconds(connection, study.id, result_id, () if finding is None else seconds)
             record_event(connection, study, event, place.reason, after=state, now=now)
 
 

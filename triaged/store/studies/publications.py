@@ -128,7 +128,11 @@ _REPORTS_OF = (
     select(_derived, _result.c.object_set_uid)
     .join(_study, _study.c.id == _derived.c.study_id)
     .join(_result, _result.c.id == _derived.c.result_id)
-    .where(_study.c.study_uid == bindparam("uid"), _derived.c.kind.in_(bindparam("kinds", expanding=True)))
+    .where(
+        _study.c.study_uid == bindparam("uid"),
+        _derived.c.kind.in_(bindparam("kinds", expanding=True)),
+        _derived.c.second_result_id.is_(None),
+    )
     .order_by(_derived.c.id)
 )
 

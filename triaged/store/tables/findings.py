@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, insert, select
+from sqlalchemy import Connection, Row, Select, Table, bindparam, insert, select
 
 from triaged.store.tables import schema
 from triaged.study.concepts import DISEASES, concept_named, site_named
@@ -35,7 +35,9 @@ def finding_columns(finding: Finding) -> dict[str, Any]:
     }
 
 
-def write_measurements(connection: Connection, result_id: int, finding: Finding | None) -> None:
+def write_measurements(
+    connection: Connection, result_id: int, finding: Finding | None, table: Table = schema.measurement
+) -> None:
     """Write the numbers of a finding; none where there is none."""
     numbers = [] if finding is None else _triples(finding)
     rows = [
@@ -43,16 +45,18 @@ def write_measurements(connection: Connection, result_id: int, finding: Finding 
         for number, (concept, site, value) in enumerate(numbers)
     ]
     if rows:
-        connection.execute(_WRITE, rows)
+        connection.execute(insert(table), rows)
 
 
-def findings_of(connection: Connection, results: Sequence[Row[Any]]) -> dict[int, Finding]:
-    """Return the findings of rows of `result` by their ids, of those that have one."""
+def findings_of(
+    connection: Connection, results: Sequence[Row[Any]], table: Table = schema.measurement
+) -> dict[int, Finding]:
+    """Return the findings of rows of `result` by their ids, of those that have one; their numbers are in `table`."""
     scored = [row for row in results if row.urgency is not None]
     if not scored:
         return {}
     measured: dict[int, list[tuple[str, str, float]]] = {row.id: [] for row in scored}
-    for row in connection.execute(_READ, {"results": list(measured)}):
+    for row in connection.execute(_numbers_of(table), {"results": list(measured)}):
         measured[row.result_id].append((row.concept, row.site, row.value))
     return {row.id: _finding(row._asdict(), measured[row.id], json.loads(row.quality)) for row in scored}
 
@@ -91,10 +95,6 @@ def _finding(values: Mapping[str, Any], measured: Sequence[tuple[str, str, float
     )
 
 
-_measurement = schema.measurement
-_WRITE = insert(_measurement)
-_READ = (
-    select(_measurement)
-    .where(_measurement.c.result_id.in_(bindparam("results", expanding=True)))
-    .order_by(_measurement.c.result_id, _measurement.c.number)
-)
+def _numbers_of(table: Table) -> Select[Any]:
+    of_results = select(table).where(table.c.result_id.in_(bindparam("results", expanding=True)))
+    return of_results.order_by(table.c.result_id, table.c.number)

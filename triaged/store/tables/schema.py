@@ -13,6 +13,7 @@ from triaged.store.tables.history import action, event, policy, reorder
 from triaged.store.tables.housekeeping import inspection, missing_file, spool, worker_death
 from triaged.store.tables.people import account, session, sign_in_attempt
 from triaged.store.tables.roles import pulse
+from triaged.store.tables.seconds import second_measurement, second_result
 
 __all__ = [
     "account",
@@ -37,6 +38,8 @@ __all__ = [
     "quarantine",
     "reorder",
     "result",
+    "second_measurement",
+    "second_result",
     "series_decision",
     "session",
     "sign_in_attempt",
@@ -276,4 +279,6 @@ derived = Table(
     Column("kind", Text, nullable=False),
     Column("path", Text, nullable=False),
     Column("sha256", Text, nullable=False),
+    # The second engine's result that it is of; none for objects of the result itself.
+    Column("second_result_id", WHOLE),
 )

@@ -1,0 +1,73 @@
+"""Reads one study by a second engine in a process of its own, which may die of it: `python -m` this module.
+
+It gets the settings, the engine's name and the claim on standard input, and answers on standard output. It opens no
+database and keeps nothing. It has the lowest priority of all processes of the daemon, and ends with its parent.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import pickle
+import signal
+import sys
+
+import structlog
+
+from triaged.config.settings import Config
+from triaged.daemon.examinations import second_examination
+from triaged.daemon.logs import configure_logging
+from triaged.daemon.memory import limit_memory
+from triaged.daemon.roles import Role
+from triaged.daemon.tracebacks import described
+from triaged.errors import ModelRefused, TryLater
+from triaged.steps.advise import Advice, Broken, advise
+from triaged.study.second import SecondClaim
+
+log = structlog.get_logger()
+
+_PR_SET_PDEATHSIG = 1
+_LOWEST_PRIORITY = 19
+
+
+def main(parent: int) -> None:
+    """Answer one request."""
+    answer = os.dup(1)
+    os.dup2(2, 1)  # what libraries print is no answer
+    _end_with(parent)
+    os.nice(_LOWEST_PRIORITY)
+    limit_memory(Role.ADVISER)
+    config, engine, claim = pickle.load(sys.stdin.buffer)
+    configure_logging(config.logging.level, config.logging.style, Role.ADVISER.value)
+    found = read(config, engine, claim)
+    with os.fdopen(answer, "wb") as stream:
+        pickle.dump(found, stream)
+
+
+def read(config: Config, engine: str, claim: SecondClaim | None) -> Advice | Broken | None:
+    """Return what a second engine finds, or why it finds nothing; without a claim only try whether it can be used."""
+    try:
+        examination = second_examination(config, engine)
+        if claim is None:
+            return None
+        return advise(examination, claim, config.triage.options(), lambda path: config.storage.path / path)
+    except TryLater as later:
+        return Broken(str(later), counts=False)
+    except ModelRefused as refused:
+        return Broken(str(refused))
+    except Exception as error:  # a bug must end a reading, not the adviser
+        log.exception("second engine failed", engine=engine)
+        return Broken(described(error))
+
+
+def _end_with(parent: int) -> None:
+    """End by SIGKILL when the parent does, also while stopped (prctl(2)); at once where it is gone already."""
+    prctl = getattr(ctypes.CDLL(None), "prctl", None)
+    if prctl is not None:
+        prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))
