@@ -33,7 +33,8 @@ from triaged.results.instance import ResultObject
 from triaged.results.provenance import Provenance
 from triaged.results.seg import segmentation
 from triaged.results.source import source_series
-from triaged.results.sr import report
+from triaged.results.sr import report, second_report
+from triaged.study.agreement import Agreement
 from triaged.study.finding import Finding
 from triaged.study.ranking import Lane, Ranking, TriageClass
 from triaged.study.uids import SOPInstanceUID, StudyUID
@@ -94,6 +95,12 @@ class CtStudy:
         described = segments(self.reading, made_by)
         finding = self.reading.finding
         return report(source, finding, ranking(), EXAMINED, self.segmentation(), described, made_by)
+
+    def second_report(self, agreement: Agreement, **changes: Any) -> ResultObject:
+        """Return the report as of a second engine, made by a provenance with these changes."""
+        made_by = provenance(self.sources, **{"advises": f"{ROOT}.88"} | changes)
+        source = source_series(self.sources, self.geometry)
+        return second_report(source, self.reading.finding, agreement, "ct-first 1.0", EXAMINED, made_by)
 
 
 def ct_study(

@@ -1,7 +1,7 @@
 """Reads one study by a second engine in a process of its own, which may die of it: `python -m` this module.
 
 It gets the settings, the engine's name and the claim on standard input, and answers on standard output. It opens no
-database and keeps nothing. It has the lowest priority of all processes of the daemon, and ends with its parent.
+database and keeps nothing. It reads with the lowest priority of all processes of the daemon, and ends with its parent.
 """
 
 from __future__ import annotations
@@ -35,9 +35,10 @@ def main(parent: int) -> None:
     answer = os.dup(1)
     os.dup2(2, 1)  # what libraries print is no answer
     _end_with(parent)
-    os.nice(_LOWEST_PRIORITY)
     limit_memory(Role.ADVISER)
     config, engine, claim = pickle.load(sys.stdin.buffer)
+    if claim is not None:
+        os.nice(_LOWEST_PRIORITY)
     configure_logging(config.logging.level, config.logging.style, Role.ADVISER.value)
     found = read(config, engine, claim)
     with os.fdopen(answer, "wb") as stream:

@@ -17,11 +17,11 @@ from triaged.errors import StaleClaim, UnreadableStudy
 from triaged.exams.exam import Examination
 from triaged.inference.identity import Engine
 from triaged.results.instance import ResultObject
-from triaged.results.provenance import Provenance
+from triaged.results.provenance import Provenance, Referenced
 from triaged.spool.files import Spool
 from triaged.steps.errand import Clock
 from triaged.steps.options import AnalyseOptions
-from triaged.steps.publish import kept_object
+from triaged.steps.publish import kept_object, predecessor
 from triaged.store.studies.seconds import Seconds
 from triaged.study.assessment import Reason, ReasonCode
 from triaged.study.kinds import ObjectKind
@@ -72,7 +72,8 @@ def advise(
         return Advice(SecondFailed(engine.algorithm, Reason(ReasonCode(error.code), error.detail)))
     overlap = analysis.overlap(None if first.segmentation is None else absolute(first.segmentation))
     compared = agreement(first.finding, analysis.finding, overlap, triage)
-    provenance = _provenance(claim, engine, choice.chosen, triage)
+    before = None if claim.supersedes is None else predecessor(absolute(claim.supersedes))
+    provenance = _provenance(claim, engine, choice.chosen, triage, () if before is None else (before,))
     objects = analysis.draw_second(compared, first.algorithm, provenance)
     return Advice(SecondRead(engine.algorithm, analysis.finding, compared), objects)
 
@@ -132,7 +133,7 @@ class Adviser:
             log.info("second result dropped, the study changed meanwhile", why=str(stale), **fields)
             return
         if isinstance(outcome, SecondRead):
-            in_what = list(outcome.agreement.disagreements)
+            in_what = [each.value for each in outcome.agreement.disagreements]
             log.info("second result committed", disagreements=in_what, **fields)
         else:
             log.warning("second engine could not read a study", why=outcome.reason.detail, **fields)
@@ -173,7 +174,9 @@ def _nobody_waits() -> None:
     """Say nothing between the parts of a reading: the lease is kept by whoever claimed."""
 
 
-def _provenance(claim: SecondClaim, engine: Engine, chosen: Series, triage: TriageOptions) -> Provenance:
+def _provenance(
+    claim: SecondClaim, engine: Engine, chosen: Series, triage: TriageOptions, replaces: tuple[Referenced, ...]
+) -> Provenance:
     return Provenance(
         study_uid=claim.study_uid,
         input_sop_instance_uids=tuple(sorted(each.sop_instance_uid.value for each in chosen.instances)),
@@ -185,6 +188,7 @@ def _provenance(claim: SecondClaim, engine: Engine, chosen: Series, triage: Tria
         scheme_version=engine.settings_digest,
         software_version=engine.software_version,
         assessed_at=claim.ready_at,
+        replaces=replaces,
         revision=claim.first.revision,
         advises=claim.first.object_set_uid,
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import structlog
@@ -88,16 +89,21 @@ class Publisher:
 
     def _replaced(self, reports: Sequence[DerivedObject]) -> tuple[Referenced, ...]:
         """Return what a new report names as its predecessors; a report whose file is gone cannot be named."""
-        replaced = []
-        for report in reports:
-            try:
-                header = read_header_only(self._spool.absolute(report.path))
-            except UnreadableStudy as error:
-                self._spool.check_present()
-                log.warning("earlier report not named, it cannot be read", path=report.path, why=str(error))
-                continue
-            replaced.append(Referenced(report.sop_class_uid, report.sop_instance_uid, str(header.SeriesInstanceUID)))
-        return tuple(replaced)
+        named = (predecessor(self._spool.absolute(report.path)) for report in reports)
+        replaced = tuple(each for each in named if each is not None)
+        if len(replaced) < len(reports):
+            self._spool.check_present()
+        return replaced
+
+
+def predecessor(report: Path) -> Referenced | None:
+    """Return a report as one that supersedes it names it; None where its file cannot be read."""
+    try:
+        header = read_header_only(report)
+    except UnreadableStudy as error:
+        log.warning("earlier report not named, it cannot be read", path=str(report), why=str(error))
+        return None
+    return Referenced(str(header.SOPClassUID), str(header.SOPInstanceUID), str(header.SeriesInstanceUID))
 
 
 def kept_object(spool: Spool, study_uid: str, made: ResultObject) -> DerivedObject:

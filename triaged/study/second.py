@@ -49,8 +49,9 @@ class FirstResult:
 class SecondClaim:
     """The right of one second engine to read what the first one has read, until the lease ends; made by the store.
 
-    `series` is the one that was chosen for the first engine, with all of its instances. `strikes` are the attempts that
-    count against this reading.
+    `series` is the one that was chosen for the first engine, with all of its instances. `supersedes` is where the spool
+    keeps the report of the same engine on an earlier result of the study, None where there is none. `strikes` are the
+    attempts that count against this reading.
     """
 
     second_id: int
@@ -61,6 +62,7 @@ class SecondClaim:
     ready_at: datetime
     series: Series
     first: FirstResult
+    supersedes: str | None = None
     strikes: tuple[Strike, ...] = ()
 
     @property

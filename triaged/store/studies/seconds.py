@@ -22,7 +22,7 @@ from triaged.store.tables import schema
 from triaged.store.tables.database import Ledger
 from triaged.store.tables.findings import finding_columns, findings_of, write_measurements
 from triaged.store.tables.rows import locked_study, record_event, series_of, study_uid_of
-from triaged.study.kinds import ObjectKind
+from triaged.study.kinds import KINDS, ObjectKind
 from triaged.study.lifecycle import State
 from triaged.study.read_state import ReadState
 from triaged.study.records import DerivedObject, Strike
@@ -142,6 +142,8 @@ def _claimed(connection: Connection, row: Row[Any], worker: str, *, lease_s: flo
     attempt = row.attempts + 1
     SECONDS.hold(connection, row.second_id, worker, attempt=attempt, lease_s=lease_s, now=now)
     series = {each.series_uid.value: each for each in series_of(connection, row.study_id)}
+    first = _first_result(connection, row.result_id)
+    earlier = {"study": row.study_id, "name": row.name, "current": first.object_set_uid}
     return SecondClaim(
         second_id=row.second_id,
         name=row.name,
@@ -150,7 +152,8 @@ def _claimed(connection: Connection, row: Row[Any], worker: str, *, lease_s: flo
         attempt=attempt,
         ready_at=row.ready_at,
         series=series[row.chosen_series_uid],
-        first=_first_result(connection, row.result_id),
+        first=first,
+        supersedes=connection.execute(_EARLIER_REPORT, earlier).scalar(),
         strikes=tuple(Strike(*each) for each in json.loads(row.strikes)),
     )
 
@@ -223,4 +226,17 @@ _NEXT_LOCKED = (
 _FIRST = select(_result).where(_result.c.id == bindparam("result"))
 _SEGMENTATION = select(_derived.c.path).where(
     _derived.c.result_id == bindparam("result"), _derived.c.kind == ObjectKind.SEG.name
+)
+_EARLIER_REPORT = (
+    select(_derived.c.path)
+    .join(_second, _second.c.id == _derived.c.second_result_id)
+    .join(_result, _result.c.id == _derived.c.result_id)
+    .where(
+        _derived.c.study_id == bindparam("study"),
+        _second.c.name == bindparam("name"),
+        _result.c.object_set_uid != bindparam("current"),
+        _derived.c.kind.in_([kind.name for kind in KINDS.values() if kind.is_report]),
+    )
+    .order_by(_derived.c.id.desc())
+    .limit(1)
 )
