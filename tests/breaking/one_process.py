@@ -22,13 +22,22 @@ from typing import Any, Literal
 from pydicom.uid import ExplicitVRLittleEndian
 
 from tests.breaking.small_scans import SmallInstance, SmallStudy
-from tests.golden.wiring import START, Clinic, Pacs
+from tests.golden.wiring import DESTINATIONS, SOFTWARE, START, TRIAGE, Clinic, Pacs
+from triaged.exams.ct.examination import ChestCt
+from triaged.exams.ct.options import CtOptions
+from triaged.exams.ct.pipelines.threshold import ThresholdPipeline
+from triaged.inference.identity import Engine
+from triaged.steps.advise import Adviser, advise
 from triaged.steps.intake import Offer
+from triaged.steps.options import AnalyseOptions
 from triaged.steps.ports import Outgoing, Peer, SendOutcome
+from triaged.store.studies.seconds import Seconds
 
 Moment = Literal["before", "after"]
 UNREADABLE = b"\x08\x00\x18\x00XX garbage that is no data set"
-_DESTINATION = "pacs"
+SECONDS = {name: Engine(name, "1", "ef" * 32, "2.25.9", SOFTWARE, "settings") for name in ("second", "third")}
+"""Engines that read what the first has scored."""
+_DESTINATION, _ADVISER = "pacs", "adviser"
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +121,7 @@ def taken_book(folder: Path) -> Book:
 
 
 def live(folder: Path, url: str, study: SmallStudy, attempt: int, death: Death | None) -> None:
-    """Migrate, receive all slices but one, analyse, deliver, receive the last one late, analyse and deliver again."""
+    """Migrate, receive all slices but one, analyse, let second engines read, deliver; all again with the last slice."""
     with (folder / "life.log").open("ab") as log:
         os.dup2(log.fileno(), 1)
         os.dup2(log.fileno(), 2)
@@ -122,6 +131,7 @@ def live(folder: Path, url: str, study: SmallStudy, attempt: int, death: Death |
     clinic.pacs = KeepingPacs(taken_book(folder))
     clinic.studies.close_orphans("receiver", now=clinic.now)
     clinic.studies.release("worker-1", now=clinic.now)
+    Seconds(clinic.database).release(_ADVISER)
     clinic.outbox.release("courier")
     told = acknowledged_book(folder)
     for instances in (study.instances[:-1], study.instances[-1:]):
@@ -129,6 +139,7 @@ def live(folder: Path, url: str, study: SmallStudy, attempt: int, death: Death |
         clinic.later(40)
         clinic.assemble()
         _analyse(clinic)
+        _advise(clinic)
         clinic.deliver(_DESTINATION)
     clinic.close()
 
@@ -149,6 +160,16 @@ def _send(clinic: Clinic, instances: Sequence[SmallInstance], told: Book) -> Non
 
 def _analyse(clinic: Clinic) -> None:
     """Analyse what is ready, as a worker does."""
-    analyst = clinic.analyst("threshold", None)
+    analyst = clinic.analyst("threshold", None, seconds=tuple(SECONDS))
     while (claim := analyst.claim(clock=clinic.clock)) is not None:
         analyst.analyse(claim, clock=clinic.clock)
+
+
+def _advise(clinic: Clinic) -> None:
+    """Let second engines read, as the adviser and its child process do."""
+    ledger, options = Seconds(clinic.database), AnalyseOptions()
+    adviser = Adviser(ledger, clinic.spool, tuple(SECONDS), worker=_ADVISER, options=options, destinations=DESTINATIONS)
+    while (claim := adviser.claim(clock=clinic.clock)) is not None:
+        examination = ChestCt(SECONDS[claim.name], ThresholdPipeline(CtOptions()))
+        advice = advise(examination, claim, TRIAGE, clinic.spool.absolute)
+        adviser.settle(claim, advice, clock=clinic.clock)

@@ -1,8 +1,9 @@
 """Ends a process before and after each step that keeps something: `python -m tests.breaking.steps --minutes 5`.
 
-The steps are functions of the product, by name: intake, spool, completion, analysis, publication, delivery, migration.
-A life ends there by SIGKILL; a second one begins as the daemon does, and must arrive where an undisturbed one does:
-each acknowledged instance kept, the same result in force, each of its objects at the destination under the same UID.
+The steps are functions of the product, by name: intake, spool, completion, analysis, publication, second engines,
+delivery, migration. A life ends there by SIGKILL; a second one begins as the daemon does, and must arrive where an
+undisturbed one does: each acknowledged instance kept, the same results in force, of second engines too, and each of
+their objects at the destination under the same UID.
 """
 
 from __future__ import annotations
@@ -73,6 +74,22 @@ STEPS: Mapping[str, Sequence[tuple[str, int]]] = {
         ("triaged.store.studies.outcomes:record_event", 1),
         ("triaged.store.studies.outcomes:Outcomes.commit", 1),
         ("triaged.store.studies.outcomes:Outcomes.commit", 2),
+    ),
+    "second engines": (
+        ("triaged.store.studies.outcomes:queue_seconds", 1),
+        ("triaged.store.studies.outcomes:drop_superseded", 2),
+        ("triaged.store.studies.seconds:Seconds.claim_next", 1),
+        ("triaged.store.studies.seconds:Seconds.claim_next", 2),
+        ("triaged.store.studies.seconds:Seconds.claim_next", 4),
+        ("tests.breaking.one_process:advise", 1),
+        ("tests.breaking.one_process:advise", 4),
+        ("triaged.steps.advise:Adviser.settle", 1),
+        ("triaged.steps.advise:kept_object", 1),
+        ("triaged.steps.advise:kept_object", 3),
+        ("triaged.store.studies.seconds:publish", 1),
+        ("triaged.store.studies.seconds:record_event", 2),
+        ("triaged.store.studies.seconds:Seconds.commit", 1),
+        ("triaged.store.studies.seconds:Seconds.commit", 4),
     ),
     "delivery": (
         ("triaged.steps.negotiate:Negotiator.ask", 1),
@@ -178,6 +195,7 @@ def _compare(trial: Trial, folder: Path, url: str, death: Death | None, *, is_ov
 def arrived(store: PlainStore) -> Outcome:
     """Return where the life has arrived that left this store."""
     state = store.rows("SELECT state, triage_class, instances FROM study")
+    state += store.rows(_SECOND_RESULTS)
     in_force = store.rows(
         "SELECT derived.sop_instance_uid FROM derived JOIN result ON result.id = derived.result_id "
         "JOIN outbox ON outbox.derived_id = derived.id "
@@ -186,6 +204,10 @@ def arrived(store: PlainStore) -> Outcome:
     return Outcome(tuple(state), frozenset(uid for (uid,) in in_force))
 
 
+_SECOND_RESULTS = (
+    "SELECT second_result.name, second_result.state, second_result.urgency, second_result.disagreements FROM"
+    " second_result JOIN study ON study.result_id = second_result.result_id ORDER BY second_result.name"
+)
 _INSTANCES = "SELECT sop_instance_uid, sha256, path FROM instance"
 
 

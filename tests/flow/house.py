@@ -26,6 +26,7 @@ from triaged.imaging.volume import Mask, Volume
 from triaged.inference.identity import Engine
 from triaged.spool.files import Spool
 from triaged.steps.acting import Readers
+from triaged.steps.advise import Advice, Adviser, advise
 from triaged.steps.analyse import Analyst
 from triaged.steps.assemble import Assembler
 from triaged.steps.deliver import Courier
@@ -43,10 +44,12 @@ from triaged.store.listing.actions import Actions
 from triaged.store.listing.policies import Policies
 from triaged.store.listing.rankings import Rankings
 from triaged.store.listing.worklist import Worklist
+from triaged.store.studies.seconds import Seconds
 from triaged.store.tables.database import Database
 from triaged.study.completeness import CompletionOptions
 from triaged.study.kinds import KINDS, ObjectKind
 from triaged.study.records import Admission, Claim, Series, WorklistEntry
+from triaged.study.second import SecondClaim
 from triaged.triage.guard import GuardOptions
 from triaged.triage.scheme import Scheme, TriageOptions
 
@@ -132,6 +135,8 @@ class House:
         self.pipeline = FakePipeline()
         engine = Engine("fake", "1", "ab" * 32, "2.25.1", "0", "settings")
         self.examinations: tuple[Examination, ...] = (ChestCt(engine, self.pipeline),)
+        self.seconds: dict[str, FakePipeline] = {}
+        """Second engines, by the names that the settings give them."""
         self.pacs = FakePacs()
         self.wanted = EVERY_KIND
         self.studies, self.outbox, self.worklist = Studies(database), Outbox(database), Worklist(database)
@@ -219,7 +224,33 @@ class House:
             triage=self.triage_options,
             options=AnalyseOptions(),
             destinations={"pacs": self.wanted},
+            seconds=tuple(self.seconds),
         )
+
+    def adviser(self, worker: str = "adviser") -> Adviser:
+        """Return what lets second engines read."""
+        return Adviser(
+            Seconds(self.database),
+            self.spool,
+            tuple(self.seconds),
+            worker=worker,
+            options=AnalyseOptions(),
+            destinations={"pacs": self.wanted},
+        )
+
+    def read_second(self, claim: SecondClaim) -> Advice:
+        """Read by a second engine, as the child process does."""
+        engine = Engine(claim.name, "2", "cd" * 32, "2.25.2", "0", "settings")
+        examination = ChestCt(engine, self.seconds[claim.name])
+        return advise(examination, claim, self.triage_options, self.spool.absolute)
+
+    def advise(self) -> int:
+        """Let every second engine read all that waits for it; return how many readings there were."""
+        adviser, readings = self.adviser(), 0
+        while (claim := adviser.claim(clock=self.clock)) is not None:
+            adviser.settle(claim, self.read_second(claim), clock=self.clock)
+            readings += 1
+        return readings
 
     def claim(self, analyst: Analyst) -> Claim:
         """Have a worker claim what it must find."""

@@ -285,8 +285,8 @@ class Clinic:
         """Let the clock tick once."""
         self._assembler.tick(now=self.now)
 
-    def analyst(self, engine: str, found: Found | None) -> Analyst:
-        """Return a worker with an engine."""
+    def analyst(self, engine: str, found: Found | None, seconds: Sequence[str] = ()) -> Analyst:
+        """Return a worker with an engine; `seconds` are to read what it has scored."""
         return Analyst(
             *(self.studies,) * 3,
             self.spool,
@@ -295,6 +295,7 @@ class Clinic:
             triage=TRIAGE,
             options=AnalyseOptions(),
             destinations=DESTINATIONS,
+            seconds=seconds,
         )
 
     def claim(self) -> Claim:

@@ -100,8 +100,16 @@ class Scene:
         pending = place(uid, at(minutes), Waiting.ANALYSIS, RequestPriority.ROUTINE, OPTIONS)
         self.studies.complete(uid, 1, ranking=pending, cause="whole", now=at(minutes))
 
-    def end(self, number: int, assessment: Assessment, *, minutes: float, picture: bool = False) -> None:
-        """Claim the study, which must be the next, and publish its result."""
+    def end(
+        self,
+        number: int,
+        assessment: Assessment,
+        *,
+        minutes: float,
+        picture: bool = False,
+        seconds: tuple[str, ...] = (),
+    ) -> None:
+        """Claim the study, which must be the next, and publish its result; `seconds` are to read it too."""
         claim = self.studies.claim_next("worker-1", lease_s=60, now=at(minutes))
         assert claim is not None
         assert claim.study_uid == study_uid(number)
@@ -117,6 +125,7 @@ class Scene:
             scheme="combined",
             object_set=next_set(self.studies, claim, f"revision {claim.revision}"),
             coronal_path=None,
+            seconds=seconds,
             now=at(minutes + 0.5),
         )
 

@@ -30,6 +30,7 @@ KEYS = {
     "revision",
     "trend",
     "change_points",
+    "engines_disagree",
 }
 PATIENT_KEYS = ("name", "patient", "birth", "accession", "Muster", "P-1")
 
@@ -61,6 +62,7 @@ def test_a_scored_study_has_its_numbers_and_a_failed_one_has_null_and_never_zero
         "revision": 1,
         "trend": "no prior",
         "change_points": None,
+        "engines_disagree": None,
     }
     failed = by_uid["1.2.826.0.1.5"]
     assert failed["state"] == "FAILED"

@@ -17,6 +17,7 @@ from tests.web.scene import Scene
 from triaged.cli.tables import destinations_table, overview_table
 from triaged.store.couriers.commitments import Commitments
 from triaged.store.couriers.notifications import Notifications
+from triaged.store.studies.second_results import SecondResults
 from triaged.study.commitment import CommitmentReport
 from triaged.study.kinds import ObjectKind
 from triaged.study.records import DeliveryState, Negotiated
@@ -91,7 +92,9 @@ def test_programs_get_the_same_by_names(filled: Scene) -> None:
 def test_the_terminal_gets_the_same_by_names_and_no_markup(filled: Scene) -> None:
     filled.peers.remember("[red]pacs\x1b[2J", ANSWER, now=filled.now)
     told = io.StringIO()
-    counts = overview(filled.studies, filled.outbox, Notifications(filled.database), filled.peers)
+    counts = overview(
+        filled.studies, filled.outbox, Notifications(filled.database), filled.peers, SecondResults(filled.database)
+    )
     Console(file=told, width=200).print(destinations_table(counts), overview_table(counts))
     assert "[red]pacs\N{REPLACEMENT CHARACTER}[2J" in told.getvalue()
     assert "Segmentation Storage" in told.getvalue()

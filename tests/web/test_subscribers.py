@@ -13,6 +13,7 @@ from tests.web.scene import Scene
 from triaged.cli.tables import overview_table
 from triaged.store.couriers.notifications import Notifications
 from triaged.store.listing import order
+from triaged.store.studies.second_results import SecondResults
 from triaged.store.tables.rows import known_study
 from triaged.study.notification import Occasion
 from triaged.study.ranking import Lane, Ranking, TriageClass
@@ -56,7 +57,7 @@ def test_without_receivers_the_status_page_says_how_to_name_one(filled: Scene) -
 
 
 def test_programs_and_the_command_line_get_the_counts(told: Scene) -> None:
-    counts = overview(told.studies, told.outbox, Notifications(told.database), told.peers)
+    counts = overview(told.studies, told.outbox, Notifications(told.database), told.peers, SecondResults(told.database))
     assert counts["pushes"]["ris"] == {"PENDING": 1, "SENT": 0, "REFUSED": 1, "DEAD": 0, "WITHDRAWN": 0}
     assert counts["refused"] == 1
     console = Console(file=io.StringIO(), width=120)

@@ -138,21 +138,25 @@ def check(config: ConfigFile = DEFAULT_CONFIG) -> None:
 @app.command()
 def status(config: ConfigFile = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
     """Count studies and deliveries, and what waits for a person; say what each destination accepts."""
-    from triaged.cli.tables import destinations_table, overview_table
+    from triaged.cli.tables import destinations_table, overview_table, second_engines_table
     from triaged.store.couriers.notifications import Notifications
     from triaged.store.couriers.outbox import Outbox
     from triaged.store.couriers.peers import Peers
     from triaged.store.studies.history import History
+    from triaged.store.studies.second_results import SecondResults
     from triaged.web.overview import overview
 
     with opened_database(_load(config)) as database:
-        counts = overview(History(database), Outbox(database), Notifications(database), Peers(database))
+        ledgers = History(database), Outbox(database), Notifications(database), Peers(database), SecondResults(database)
+        counts = overview(*ledgers)
     if as_json:
         out.print_json(data=counts)
         return
     out.print(overview_table(counts))
     if counts["destinations"]:
         out.print(destinations_table(counts))
+    if counts["second_engines"]:
+        out.print(second_engines_table(counts))
 
 
 @app.command()

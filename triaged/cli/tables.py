@@ -52,6 +52,15 @@ def destinations_table(counts: Overview) -> Table:
     return table
 
 
+def second_engines_table(counts: Overview) -> Table:
+    """Return how often each version of a second engine read, disagreed and failed, by scanner."""
+    table = Table("Second engine", "Scanner", "Read", "Disagreed", "Could not read")
+    for each in counts["second_engines"]:
+        numbers = (str(number) for number in (each["read"], each["disagreed"], each["failed"]))
+        add_row(table, each["algorithm"], each["device"], *numbers)
+    return table
+
+
 def add_row(table: Table, *cells: str) -> None:
     """Add a row of texts that cannot steer the terminal it is printed on."""
     printable = (

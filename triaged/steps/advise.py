@@ -41,7 +41,7 @@ class Advice:
     """What a second engine found, with the objects that say so."""
 
     outcome: SecondOutcome
-    objects: tuple[ResultObject, ...] = ()
+    objects: tuple[ResultObject, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +65,11 @@ def advise(
     choice = examination.choose([claim.series])
     if choice.chosen is None:
         assert choice.reason is not None
-        return Advice(SecondFailed(engine.algorithm, choice.reason))
+        return Advice(SecondFailed(engine.algorithm, choice.reason), ())
     try:
         analysis = examination.read([absolute(each.path) for each in choice.chosen.instances], _nobody_waits)
     except UnreadableStudy as error:
-        return Advice(SecondFailed(engine.algorithm, Reason(ReasonCode(error.code), error.detail)))
+        return Advice(SecondFailed(engine.algorithm, Reason(ReasonCode(error.code), error.detail)), ())
     overlap = analysis.overlap(None if first.segmentation is None else absolute(first.segmentation))
     compared = agreement(first.finding, analysis.finding, overlap, triage)
     before = None if claim.supersedes is None else predecessor(absolute(claim.supersedes))
@@ -109,7 +109,8 @@ class Adviser:
         if claim is not None and self._is_exhausted(claim):
             causes = "; ".join(f"attempt {each.attempt}: {each.cause}" for each in claim.strikes)
             detail = f"gave up after {claim.attempt - 1} attempts{': ' if causes else ''}{causes}"
-            self.settle(claim, Advice(SecondFailed(claim.name, Reason(ReasonCode.GAVE_UP, detail))), clock=clock)
+            outcome = SecondFailed(claim.name, Reason(ReasonCode.GAVE_UP, detail))
+            self.settle(claim, Advice(outcome, ()), clock=clock)
             return None
         return claim
 

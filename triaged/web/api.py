@@ -12,10 +12,12 @@ from starlette.exceptions import HTTPException
 from typing_extensions import TypedDict
 
 from triaged.store.listing.worklist import Worklist
+from triaged.store.studies.second_results import SecondResults
 from triaged.web.entries import WorklistItem, as_json
 from triaged.web.identity import address_of
 from triaged.web.news import EVENTS, News
 from triaged.web.overview import Overview
+from triaged.web.seconds import SecondItem, as_second_items
 
 MOST_ROWS = 1000
 
@@ -26,7 +28,7 @@ class Version(TypedDict):
     version: str
 
 
-def router(worklist: Worklist, news: News, *, count: Callable[[], Overview]) -> APIRouter:
+def router(worklist: Worklist, seconds: SecondResults, news: News, *, count: Callable[[], Overview]) -> APIRouter:
     """Return the routes under `/api`, and `/events`."""
     routes = APIRouter(tags=["worklist"])
 
@@ -45,6 +47,10 @@ def router(worklist: Worklist, news: News, *, count: Callable[[], Overview]) -> 
         if entry is None:
             raise HTTPException(HTTPStatus.NOT_FOUND, "no study with this Study Instance UID is on the worklist")
         return as_json(entry)
+
+    @routes.get("/api/studies/{study_instance_uid}/second-results", summary="What second engines found in one study")
+    def found_second(study_instance_uid: str) -> list[SecondItem]:
+        return as_second_items(seconds.of_study(study_instance_uid))
 
     @routes.get("/api/version", summary="Whether the worklist has changed")
     def version() -> Version:

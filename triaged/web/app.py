@@ -30,6 +30,7 @@ from triaged.store.people.accounts import Accounts
 from triaged.store.studies.history import History
 from triaged.store.studies.inventory import Inventory
 from triaged.store.studies.publications import Publications
+from triaged.store.studies.second_results import SecondResults
 from triaged.store.tables.database import Database
 from triaged.web import actions, api, health, pages, signin, slices, workitems
 from triaged.web.access import Access, Refuse, is_for_programs
@@ -77,13 +78,14 @@ def create_app(
     leaving = Outbox(database), Notifications(database)
     peers = Peers(database)
     app.state.news = News(worklist.version, limits=options.limits)
-    count = partial(overview, history, *leaving, peers)
-    app.include_router(api.router(worklist, app.state.news, count=count))
+    seconds = SecondResults(database)
+    count = partial(overview, history, *leaving, peers, seconds)
+    app.include_router(api.router(worklist, seconds, app.state.news, count=count))
     app.include_router(health.router(_health(database, spool, surroundings, clock)))
     app.include_router(workitems.router(WorklistQuery(worklist)))
     app.include_router(slices.router(slices.Slices(history, spool, viewers)))
     app.include_router(actions.router(readers, clock))
-    rooms = (worklist, history, Publications(database), *leaving, spool, peers, readers)
+    rooms = (worklist, history, Publications(database), seconds, *leaving, spool, peers, readers)
     shown = pages.Pages(*rooms, options=options, clock=clock, notices=surroundings.notices)
     app.include_router(pages.router(shown))
     access = options.access

@@ -13,6 +13,7 @@ from pydantic import ConfigDict
 from typing_extensions import TypedDict
 
 from triaged.store.tables.views import Ended
+from triaged.study.agreement import ENGINES_DISAGREE
 from triaged.study.concepts import AFFECTED_SHARE, LEFT_LUNG, LUNGS, RIGHT_LUNG, SEVERITY, Output
 from triaged.study.finding import Finding, Suspicion
 from triaged.study.lifecycle import State
@@ -66,6 +67,7 @@ WorklistItem = TypedDict(
         "revision": int,
         "trend": str,
         "change_points": float | None,
+        "engines_disagree": bool | None,
     },
 )
 """One row for programs: shares and probabilities in [0, 1], null where there is no score, no patient attribute.
@@ -73,6 +75,7 @@ WorklistItem = TypedDict(
 Whatever else was measured stands beside it, by the names of `study.concepts`.
 
 `trend` is since the patient's earlier study, `change_points` in percentage points of the lung that changed more.
+`engines_disagree` tells whether a second engine disagrees with this result, null where none has read the study.
 """
 
 
@@ -148,6 +151,7 @@ def as_json(entry: WorklistEntry) -> WorklistItem:
         "revision": entry.revision,
         "trend": entry.trend.value,
         "change_points": entry.change_points,
+        "engines_disagree": entry.engines_disagree,
     }
     return cast("WorklistItem", item)
 
@@ -183,7 +187,7 @@ def as_row(entry: WorklistEntry, *, now: datetime, threshold: float | None = Non
         numbers=_numbers(finding),
         grade=NOTHING if finding is None or finding.grade is None else f"computed {finding.grade}",
         trend=_trend(entry),
-        quality=tuple(flag.value.replace("-", " ") for flag in quality),
+        quality=(*(flag.value.replace("-", " ") for flag in quality), *_second_flag(entry)),
         state=STATE_WORDS[entry.state],
         override=OVERRIDE_WORDS[entry.override],
         reading=reading_words(entry, now=now),
@@ -216,6 +220,10 @@ def person_name(sent: str) -> str:
 def as_share(share: float, about: str = "") -> str:
     """Return a share of a lung in percent; what is there is never rounded to nothing."""
     return "<1 %" if 0 < share < 0.01 else f"{about}{100 * share:.0f} %"
+
+
+def _second_flag(entry: WorklistEntry) -> tuple[str, ...]:
+    return (ENGINES_DISAGREE.replace("-", " "),) if entry.engines_disagree else ()
 
 
 def _trend(entry: WorklistEntry) -> str:

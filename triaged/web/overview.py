@@ -13,8 +13,10 @@ from triaged.store.couriers.peers import Peers
 from triaged.store.listing.policies import Policies
 from triaged.store.studies.history import History
 from triaged.store.studies.inventory import Inventory
+from triaged.store.studies.second_results import SecondResults
 from triaged.study.records import DeliveryState
 from triaged.web.destinations import Accepts, accepts
+from triaged.web.seconds import SecondCountItem, as_count_items
 
 _MOST = 100_000
 _LONG_WAIT = timedelta(minutes=15)
@@ -26,7 +28,8 @@ class Overview(TypedDict):
 
     `dead_letters` and `refused` are of both, `withdrawn` of result objects alone: that a change gives way to a newer
     one is nothing to look at. `uncommitted` is what was sent and asked for storage commitment without an answer yet;
-    `destinations` is what each answered when it was last asked what it accepts.
+    `destinations` is what each answered when it was last asked what it accepts. `second_engines` counts how often each
+    version of a second engine read, disagreed and failed, by the device that made the images.
     """
 
     studies: dict[str, int]
@@ -39,9 +42,10 @@ class Overview(TypedDict):
     withdrawn: int
     quarantined: int
     conflicts: int
+    second_engines: list[SecondCountItem]
 
 
-def overview(history: History, outbox: Outbox, pushes: Notifications, peers: Peers) -> Overview:
+def overview(history: History, outbox: Outbox, pushes: Notifications, peers: Peers, seconds: SecondResults) -> Overview:
     """Return the counts of this moment; raises `TryLater` where the database is unreachable."""
     deliveries, changes = outbox.counts(), pushes.counts()
     leaving = [*deliveries.values(), *changes.values()]
@@ -56,6 +60,7 @@ def overview(history: History, outbox: Outbox, pushes: Notifications, peers: Pee
         "withdrawn": sum(states[DeliveryState.WITHDRAWN] for states in deliveries.values()),
         "quarantined": len(history.quarantined(_MOST)),
         "conflicts": len(history.conflicts(_MOST)),
+        "second_engines": as_count_items(seconds.counts()),
     }
 
 

@@ -28,6 +28,7 @@ from triaged.store.listing.worklist import Part, Worklist
 from triaged.store.people.accounts import Account
 from triaged.store.studies.history import History
 from triaged.store.studies.publications import Publications
+from triaged.store.studies.second_results import SecondResults
 from triaged.store.tables.views import ListOrder, Shown
 from triaged.study.ranking import TriageClass
 from triaged.study.records import DerivedObject, WorklistEntry
@@ -37,6 +38,7 @@ from triaged.web.offers import Offer, last_undoable, offers
 from triaged.web.options import WebOptions
 from triaged.web.outcomes import as_line, as_lines, as_results, as_undelivered, resend_commands
 from triaged.web.pictures import Picture, as_png, described
+from triaged.web.seconds import as_count_lines, as_second_lines
 from triaged.web.timeline import timeline
 from triaged.web.view import CLASS_WORDS, ORDER_WORDS, View, view_of
 from triaged.web.visitor import Visitor, visitor
@@ -53,6 +55,7 @@ class Pages:
         worklist: Worklist,
         history: History,
         publications: Publications,
+        seconds: SecondResults,
         outbox: Outbox,
         pushes: Notifications,
         spool: Spool,
@@ -67,6 +70,7 @@ class Pages:
         self._worklist = worklist
         self._history = history
         self._publications = publications
+        self._seconds = seconds
         self._outbox = outbox
         self._pushes = pushes
         self._spool = spool
@@ -139,6 +143,7 @@ class Pages:
             lost_pictures=sum(picture is None for _, picture in pictures),
             pictures_away=away,
             results=as_results(self._publications.results(uid)),
+            seconds=as_second_lines(self._seconds.of_study(uid)),
             decisions=decisions,
             deliveries=as_lines(deliveries),
             commands=resend_commands(deliveries, study_uid=uid),
@@ -173,6 +178,7 @@ class Pages:
             untold=[as_undelivered(push) for push in self._pushes.undelivered(_MOST_LINES)],
             undelivered=[as_line(delivery) for delivery in undelivered],
             commands=resend_commands(undelivered),
+            second_counts=as_count_lines(self._seconds.counts()),
             quarantined=self._history.quarantined(_MOST_LINES),
             conflicts=self._history.conflicts(_MOST_LINES),
         )

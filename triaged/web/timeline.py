@@ -29,6 +29,8 @@ _EVENT_WORDS = {
     "CONFLICT": "contradicting instance kept aside",
     "ORDER_PRIORITY": "the order's priority changed",
     "PLACED_AGAIN": "placed again",
+    "SECOND_READ": "read by a second engine",
+    "SECOND_FAILED": "a second engine could not read it",
 }
 
 

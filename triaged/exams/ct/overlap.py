@@ -26,7 +26,7 @@ def overlap(read: DecodedSeries, lesion: Mask, segmentation: Path | None) -> flo
     others: Mapping[Key, NDArray[np.bool_]] = {}
     if segmentation is not None:
         try:
-            others = read_regions(segmentation, LESION_LABEL)
+            others = read_regions(segmentation, LESION_LABEL).regions
         except (UnreadableStudy, OSError):
             return None
     both = either = 0
