@@ -23,9 +23,9 @@ import structlog
 from triaged.daemon.progress import Mark, Progress
 from triaged.daemon.rooms import IDLE_S, Rooms, clock, or_wait, skip_if_unreachable
 from triaged.errors import ModelRefused, StaleClaim
-from triaged.steps.advise import Advice, Adviser, Broken
+from triaged.steps.advise import Advice, Adviser
 from triaged.store.studies.seconds import Seconds
-from triaged.study.second import SecondClaim
+from triaged.study.second import Broken, SecondClaim
 
 log = structlog.get_logger()
 
@@ -126,27 +126,30 @@ class _Reading:
 
 def run_child(rooms: Rooms, engine: str, claim: SecondClaim | None, look: Look) -> Advice | Broken | None:
     """Start a child and return what it found; without a claim it tries whether the engine can be used: None if so."""
-    child = subprocess.Popen(
-        [sys.executable, "-m", _MODULE, str(os.getpid())], stdin=subprocess.PIPE, stdout=subprocess.PIPE
-    )
-    request: bytes | None = pickle.dumps((rooms.config, engine, claim))
-    try:
-        while True:
-            try:
-                answer, _ = child.communicate(request, timeout=IDLE_S)
-                break
-            except subprocess.TimeoutExpired:
-                request = None
-                look(child)
-    finally:
-        child.kill()
-        child.wait()
+    request: bytes | None = pickle.dumps((rooms.config, claim))
+    with _started(engine) as child:
+        try:
+            while True:
+                try:
+                    answer, _ = child.communicate(request, timeout=IDLE_S)
+                    break
+                except subprocess.TimeoutExpired:
+                    request = None
+                    look(child)
+        finally:
+            child.kill()
     if child.returncode == 0:
         found: Advice | Broken | None = pickle.loads(answer)
         return found
     if child.returncode < 0:
         return Broken(f"its process was ended by {signal.Signals(-child.returncode).name}, as where memory is short")
     return Broken(f"its process ended with {child.returncode}")
+
+
+def _started(engine: str) -> subprocess.Popen[bytes]:
+    """Start a child in a process group of its own: the kernel ends it there where it is stopped and we are gone."""
+    command = [sys.executable, "-m", _MODULE, str(os.getpid()), engine]
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, process_group=0)
 
 
 def _demand_usable(rooms: Rooms, engine: str, stop: threading.Event, getting_on: Mark) -> None:

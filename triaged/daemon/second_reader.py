@@ -11,32 +11,28 @@ import os
 import pickle
 import signal
 import sys
+from typing import TYPE_CHECKING
 
-import structlog
-
-from triaged.config.settings import Config
-from triaged.daemon.examinations import second_examination
-from triaged.daemon.logs import configure_logging
-from triaged.daemon.memory import limit_memory
-from triaged.daemon.roles import Role
-from triaged.daemon.tracebacks import described
-from triaged.errors import ModelRefused, TryLater
-from triaged.steps.advise import Advice, Broken, advise
-from triaged.study.second import SecondClaim
-
-log = structlog.get_logger()
+if TYPE_CHECKING:  # imported late: whoever starts this may stop it at once, and end
+    from triaged.config.settings import Config
+    from triaged.steps.advise import Advice
+    from triaged.study.second import Broken, SecondClaim
 
 _PR_SET_PDEATHSIG = 1
 _LOWEST_PRIORITY = 19
 
 
-def main(parent: int) -> None:
+def main(parent: int, engine: str) -> None:
     """Answer one request."""
+    end_with(parent)
     answer = os.dup(1)
     os.dup2(2, 1)  # what libraries print is no answer
-    _end_with(parent)
+    from triaged.daemon.logs import configure_logging
+    from triaged.daemon.memory import limit_memory
+    from triaged.daemon.roles import Role
+
     limit_memory(Role.ADVISER)
-    config, engine, claim = pickle.load(sys.stdin.buffer)
+    config, claim = pickle.load(sys.stdin.buffer)
     if claim is not None:
         os.nice(_LOWEST_PRIORITY)
     configure_logging(config.logging.level, config.logging.style, Role.ADVISER.value)
@@ -47,6 +43,14 @@ def main(parent: int) -> None:
 
 def read(config: Config, engine: str, claim: SecondClaim | None) -> Advice | Broken | None:
     """Return what a second engine finds, or why it finds nothing; without a claim only try whether it can be used."""
+    import structlog
+
+    from triaged.daemon.examinations import second_examination
+    from triaged.daemon.tracebacks import described
+    from triaged.errors import ModelRefused, TryLater
+    from triaged.steps.advise import advise
+    from triaged.study.second import Broken
+
     try:
         examination = second_examination(config, engine)
         if claim is None:
@@ -56,13 +60,13 @@ def read(config: Config, engine: str, claim: SecondClaim | None) -> Advice | Bro
         return Broken(str(later), counts=False)
     except ModelRefused as refused:
         return Broken(str(refused))
-    except Exception as error:  # a bug must end a reading, not the adviser
-        log.exception("second engine failed", engine=engine)
+    except Exception as error:  # noqa: BLE001 - a bug must end a reading, not the adviser
+        structlog.get_logger().exception("second engine failed", engine=engine)
         return Broken(described(error))
 
 
-def _end_with(parent: int) -> None:
-    """End by SIGKILL when the parent does, also while stopped (prctl(2)); at once where it is gone already."""
+def end_with(parent: int) -> None:
+    """End by SIGKILL when the parent does (prctl(2)); at once where it is gone already."""
     prctl = getattr(ctypes.CDLL(None), "prctl", None)
     if prctl is not None:
         prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
@@ -71,4 +75,4 @@ def _end_with(parent: int) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]))
+    main(int(sys.argv[1]), sys.argv[2])

@@ -44,14 +44,6 @@ class Advice:
     objects: tuple[ResultObject, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Broken:
-    """Why a reading ended without an outcome; `counts` against it, or not where something was unavailable."""
-
-    why: str
-    counts: bool = True
-
-
 def advise(
     examination: Examination, claim: SecondClaim, triage: TriageOptions, absolute: Callable[[str], Path]
 ) -> Advice:

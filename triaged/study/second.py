@@ -92,6 +92,14 @@ SecondOutcome = SecondRead | SecondFailed
 
 
 @dataclass(frozen=True, slots=True)
+class Broken:
+    """Why a reading ended without an outcome; `counts` against it, or not where something was unavailable."""
+
+    why: str
+    counts: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class SecondRecord:
     """What is known of one second engine and the current result of a study; `outcome` is None before it has ended."""
 
