@@ -22,7 +22,8 @@ from tests.wire.inventory import Path, Usage, attributes_of, codes_of, content_o
 from triaged.exams.ct.objects import EXAMINED
 from triaged.results.instance import PRIVATE_CREATOR, ResultObject
 from triaged.results.source import source_series
-from triaged.results.sr import report
+from triaged.results.sr import report, second_report
+from triaged.study.agreement import Agreement, Disagreement
 from triaged.study.concepts import CONCEPTS
 from triaged.study.finding import Grade, QualityFlag
 from triaged.study.kinds import KINDS, ObjectKind
@@ -178,7 +179,11 @@ def _reports_of_every_outcome() -> list[ResultObject]:
         replace(study.reading.finding, grade=Grade(level, "CT"), quality=tuple(QualityFlag)) for level in range(5)
     ]
     places = [replace(ranking(), triage_class=triage_class) for triage_class in TriageClass]
-    return [report(source, finding, place, EXAMINED, None, (), made_by) for finding in findings for place in places]
+    agreements = Agreement(0.0, "lungs", 1.0), Agreement(9.0, "lungs", 0.1, tuple(Disagreement))
+    return [
+        *(report(source, finding, place, EXAMINED, None, (), made_by) for finding in findings for place in places),
+        *(second_report(source, findings[0], each, "ct-first 1", EXAMINED, made_by) for each in agreements),
+    ]
 
 
 def test_the_richest_study_has_every_number_that_there_is() -> None:

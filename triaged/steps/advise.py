@@ -119,9 +119,9 @@ class Adviser:
         outcome, fields = advice.outcome, _fields(claim)
         if isinstance(outcome, SecondFailed) and outcome.reason.code is ReasonCode.FILE_LOST:
             self._spool.check_present()  # a file is lost only where the others are there
-        objects = [kept_object(self._spool, claim.study_uid.value, each) for each in advice.objects]
+        reports = [kept_object(self._spool, claim.study_uid.value, each) for each in advice.objects]
         try:
-            self._seconds.commit(claim, outcome, objects=objects, destinations=self._destinations, now=clock())
+            self._seconds.commit(claim, outcome, reports=reports, destinations=self._destinations, now=clock())
         except StaleClaim as stale:
             log.info("second result dropped, the study changed meanwhile", why=str(stale), **fields)
             return

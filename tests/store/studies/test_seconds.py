@@ -255,7 +255,7 @@ def test_its_report_goes_to_those_who_want_reports_and_takes_nothing_of_the_firs
     own = derived(first, ObjectKind.SR)
     commit(twice.studies, first, objects=(own,), destinations=PACS, seconds=("other",))
     claim = twice.claim()
-    twice.seconds.commit(claim, FOUND, objects=(_report(claim),), destinations=PACS, now=at(6))
+    twice.seconds.commit(claim, FOUND, reports=(_report(claim),), destinations=PACS, now=at(6))
     uid = study_uid(1).value
     assert [each.sop_instance_uid for each in twice.outbox.deliveries(uid)] == [own.sop_instance_uid, "2.25.77"]
     assert {each.state.value for each in twice.outbox.deliveries(uid)} == {"PENDING"}
@@ -269,7 +269,7 @@ def test_its_report_goes_to_those_who_want_reports_and_takes_nothing_of_the_firs
 def test_a_superseded_result_takes_the_unsent_report_of_the_second_engine_with_it(twice: Twice) -> None:
     twice.score(1, names=("other",))
     claim = twice.claim()
-    twice.seconds.commit(claim, FOUND, objects=(_report(claim),), destinations=PACS, now=at(6))
+    twice.seconds.commit(claim, FOUND, reports=(_report(claim),), destinations=PACS, now=at(6))
     admit(twice.studies, instance(1, 2), minutes=7)
     twice.studies.complete(study_uid(1), 2, ranking=ranking(7, study_uid(1)), cause="whole", now=at(7))
     twice.score_again(minutes=8, names=())
@@ -285,7 +285,7 @@ def test_a_file_that_a_second_engine_may_be_about_to_refer_to_is_not_taken_for_l
     claim = twice.claim()
     with twice.inventory.unused(uid, "a/b") as unused:
         assert not unused
-    twice.seconds.commit(claim, FOUND, objects=(_report(claim),), destinations=PACS, now=at(6))
+    twice.seconds.commit(claim, FOUND, reports=(_report(claim),), destinations=PACS, now=at(6))
     with twice.inventory.unused(uid, "a/b") as unused:
         assert not unused
     with twice.inventory.unused(uid, "a/c") as unused:

@@ -81,11 +81,11 @@ class Seconds(Ledger):
         claim: SecondClaim,
         outcome: SecondOutcome,
         *,
-        objects: Sequence[DerivedObject] = (),
+        reports: Sequence[DerivedObject] = (),
         destinations: Mapping[str, frozenset[ObjectKind]],
         now: datetime,
     ) -> None:
-        """Publish what a second engine found beside the first result, and its objects; the study stays as it is.
+        """Publish what a second engine found beside the first result, and its reports; the study stays as it is.
 
         Raises:
             StaleClaim: the study changed or somebody else owns the claim; nothing was written.
@@ -97,7 +97,7 @@ class Seconds(Ledger):
             if isinstance(outcome, SecondRead):
                 write_measurements(connection, claim.second_id, outcome.finding, schema.second_measurement)
             result_id, second_id = claim.first.result_id, claim.second_id
-            publish(connection, study.id, result_id, objects, destinations, now=now, second_result_id=second_id)
+            publish(connection, study.id, result_id, reports, destinations, now=now, second_result_id=second_id)
             event, detail = _told(outcome)
             record_event(connection, study, event, detail, now=now)
 
