@@ -48,6 +48,7 @@ ROOMS_OF_LIBRARIES = {
         "cli/configuration.py",
         "cli/health.py",
         "lab/commands.py",
+        "lab/evaluation/options.py",
         "lab/packages/options.py",
         "lab/phantom/command.py",
     },

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from triaged.lab.evaluation.options import grades
 from triaged.lab.packages.options import drift, ensemble, export_package, slice_area
 from triaged.lab.training.order import Keeping, Order, source_of
 from triaged.lab.training.presets import PresetName, Subject, recipe_of
@@ -289,6 +290,7 @@ app.command("export")(export_package)
 app.command("ensemble")(ensemble)
 app.command("slice-area")(slice_area)
 app.command("drift")(drift)
+app.command("grades")(grades)
 
 
 def _console() -> Console:

@@ -82,7 +82,7 @@ def compare(
         return FollowUp(Trend.NOT_COMPARED, LUNGS.noun, None, days, False, False, why)
     part, delta = max(changes(finding, earlier.finding), key=lambda change: (abs(change[1]), change[1]))
     limited = _limited(finding, earlier.finding, days)
-    trend = _trend(delta) if limited is None else Trend.NOT_COMPARED
+    trend = trend_of(delta) if limited is None else Trend.NOT_COMPARED
     within_noise = limited is None and STABLE_PP <= abs(delta) < noise_pp(options)
     crossed = trend is Trend.PROGRESSION and _grade(finding.urgency, options) > _grade(earlier.finding.urgency, options)
     return FollowUp(trend, part, delta, days, within_noise, crossed, limited)
@@ -114,6 +114,13 @@ def changes(now: Finding, then: Finding) -> list[tuple[str, float]]:
     if total is None or total_before is None:
         total, total_before = now.urgency, then.urgency
     return [(LUNGS.noun, _points(total, total_before))]
+
+
+def trend_of(delta_pp: float) -> Trend:
+    """Return what a change in percentage points is called (CoRSAI)."""
+    if abs(delta_pp) < STABLE_PP:
+        return Trend.STABLE
+    return Trend.PROGRESSION if delta_pp > 0 else Trend.REGRESSION
 
 
 def since(days: float) -> str:
@@ -149,12 +156,6 @@ def _limited(now: Finding, then: Finding, days: float) -> str | None:
     if low <= ratio <= high:
         return None
     return f"comparison limited: lung volume {100 * ratio:.0f} % of that {since(days)} before"
-
-
-def _trend(delta_pp: float) -> Trend:
-    if abs(delta_pp) < STABLE_PP:
-        return Trend.STABLE
-    return Trend.PROGRESSION if delta_pp > 0 else Trend.REGRESSION
 
 
 def _grade(severity: float, options: TriageOptions) -> int:

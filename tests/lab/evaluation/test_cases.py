@@ -75,3 +75,16 @@ def test_a_list_that_is_not_there_is_refused(tmp_path: Path) -> None:
 )
 def test_the_disease_has_a_name(group: str, expected: bool) -> None:
     assert is_positive(group) is expected
+
+
+def test_a_scan_follows_one_that_stands_above_it(tmp_path: Path) -> None:
+    text = (
+        "case,group,images,follows\na,covid,ct.nii.gz,\nb,covid,ct.nii.gz,a\nc,covid,ct.nii.gz,d\nd,covid,ct.nii.gz,d\n"
+    )
+    first, second, third, fourth = read_cases(write(tmp_path, text))
+    assert isinstance(first, Case)
+    assert isinstance(second, Case)
+    assert (first.follows, second.follows) == (None, "a")
+    for line, bad in ((4, third), (5, fourth)):
+        assert isinstance(bad, BadCase)
+        assert bad.reason == f"line {line}, follows: expected the name of a case above, found d"

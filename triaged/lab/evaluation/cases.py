@@ -1,15 +1,15 @@
 """Reads the list of cases that an evaluation runs over; knows neither images nor metrics.
 
 A list is a CSV file in UTF-8 with a header line; commas, semicolons or tabs part the columns. `case`, `group` and
-`images` must be there; `patient`, `lungs`, `lesions` and `severity` may be left out or empty. Relative paths are
-relative to the list.
+`images` must be there; `patient`, `lungs`, `lesions`, `severity` and `follows` may be left out or empty. Relative paths
+are relative to the list.
 """
 
 from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -17,7 +17,7 @@ from typing import Final
 from triaged.errors import ConfigError
 
 REQUIRED: Final = ("case", "group", "images")
-OPTIONAL: Final = ("patient", "lungs", "lesions", "severity")
+OPTIONAL: Final = ("patient", "lungs", "lesions", "severity", "follows")
 POSITIVE: Final = frozenset({"covid", "covid19", "sarscov2"})
 """Groups, without punctuation and in small letters, whose cases have the disease; every other group has not."""
 NOTHING: Final = frozenset({"", "-", "na", "n/a", "nan", "none", "null"})
@@ -28,7 +28,8 @@ class Case:
     """One CT with what is known of it.
 
     `images` is a folder of DICOM files, a DICOM file or a NIfTI file; `lungs` and `lesions` are NIfTI masks on its
-    grid; `severity` is the share of the worse lung that is affected, in [0, 1].
+    grid; `severity` is the share of the worse lung that is affected, in [0, 1]; `follows` is the case of the same
+    patient's earlier scan, which stands above it.
     """
 
     case: str
@@ -38,6 +39,7 @@ class Case:
     lungs: Path | None
     lesions: Path | None
     severity: float | None
+    follows: str | None = None
 
     @property
     def is_positive(self) -> bool:
@@ -102,11 +104,11 @@ def _unique(rows: Iterator[tuple[int, Mapping[str, str]]], folder: Path) -> Iter
             reason = f"line {line}, case: expected a name of its own, found that of line {lines[name]}"
             yield BadCase(name, row.get("patient") or name, row["group"], reason)
             continue
+        yield _case(line, row, folder, lines)
         lines[name] = line
-        yield _case(line, row, folder)
 
 
-def _case(line: int, row: Mapping[str, str], folder: Path) -> Case | BadCase:
+def _case(line: int, row: Mapping[str, str], folder: Path, above: Collection[str]) -> Case | BadCase:
     try:
         images, lungs, lesions = (_path(line, column, row, folder) for column in ("images", "lungs", "lesions"))
         return Case(
@@ -117,6 +119,7 @@ def _case(line: int, row: Mapping[str, str], folder: Path) -> Case | BadCase:
             lungs=lungs,
             lesions=lesions,
             severity=_share(line, "severity", row),
+            follows=_earlier(line, row, above),
         )
     except ValueError as error:
         return BadCase(row["case"] or f"line {line}", row.get("patient") or row["case"], row["group"], str(error))
@@ -126,6 +129,15 @@ def _text(line: int, column: str, row: Mapping[str, str]) -> str:
     if not row[column]:
         raise ValueError(f"line {line}, {column}: expected a value, found none")
     return row[column]
+
+
+def _earlier(line: int, row: Mapping[str, str], above: Collection[str]) -> str | None:
+    value = row.get("follows", "")
+    if value.lower() in NOTHING:
+        return None
+    if value not in above:
+        raise ValueError(f"line {line}, follows: expected the name of a case above, found {value}")
+    return value
 
 
 def _path(line: int, column: str, row: Mapping[str, str], folder: Path) -> Path | None:

@@ -30,7 +30,8 @@ class Row:
     Dice, shares and probabilities are in [0, 1], volumes in mL (errors: found minus reference). `severity` is what the
     pipeline found. `severity_reference` is the list's, else that of the reference masks (`severity_source` says which);
     `severity_in_found_lungs` refers the reference lesions to the lungs that the pipeline found, as in the paper.
-    `others` is whatever else was measured.
+    `reference_right` and `reference_left` are the reference lesion's shares of each reference lung. `follows` is the
+    case of the earlier scan. `others` is whatever else was measured.
     """
 
     case: str
@@ -63,6 +64,9 @@ class Row:
     severity_reference: float | None = None
     severity_source: str | None = None
     severity_in_found_lungs: float | None = None
+    reference_right: float | None = None
+    reference_left: float | None = None
+    follows: str | None = None
     grade: int | None = None
     grade_reference: int | None = None
     identification: float | None = None

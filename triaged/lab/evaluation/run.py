@@ -90,6 +90,7 @@ def _row(case: Case, pipeline: Pipeline, cut_offs: GradeCutOffs, look: Look) -> 
         seconds_reading=read - started,
         seconds_pipeline=done - read,
         peak_mib=peak,
+        follows=case.follows,
         **_severity_reference(case, lungs, lesions, reading, cut_offs),
     )
     if reading is None:
@@ -206,7 +207,12 @@ def _severity_reference(
         by_masks = worse_share(lesions.lesion, lungs.lung, lungs.right, lungs.left)
     sources = (("list", case.severity), ("reference masks", by_masks), ("reference lesions in found lungs", in_found))
     source, severity = next(((name, value) for name, value in sources if value is not None), (None, None))
+    sides: dict[str, float | None] = {}
+    if lesions is not None and lungs is not None:
+        for name, side in (("right", lungs.right), ("left", lungs.left)):
+            sides[f"reference_{name}"] = None if side is None else worse_share(lesions.lesion, side, None, None)
     return {
+        **sides,
         "severity_reference": severity,
         "severity_source": source,
         "severity_in_found_lungs": in_found,

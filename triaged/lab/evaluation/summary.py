@@ -11,6 +11,7 @@ from typing import Any, Final
 import numpy as np
 
 from triaged.lab.evaluation import severity
+from triaged.lab.evaluation.dynamics import dynamics
 from triaged.lab.evaluation.estimate import Estimate, mean_by_patient
 from triaged.lab.evaluation.row import Outcome, Row
 from triaged.lab.evaluation.scores import calibration, operating_points, separation, separation_by_group
@@ -28,6 +29,8 @@ DEFINITIONS: Final = {
     "auc": "identification score of positives against every other group",
     "severity_reference": "the list's severity, else the larger lesion share of both reference lungs (split by the "
     "pipeline's own rule where the mask has one label), else that of the lungs found",
+    "dynamics": "pairs of scans (`follows`) of which both were measured and have a reference; the lung that changed "
+    "most, below 1 percentage point stable",
     "intervals": "95 %, by patient",
 }
 
@@ -73,6 +76,7 @@ def summary(rows: Sequence[Row]) -> dict[str, Any]:
     told["auc_by_group"] = {group: estimate.as_json() for group, estimate in separation_by_group(rows).items()}
     told["severity_by_group"] = _by_group(rows)
     told["severity_agreement"] = {"positives": severity.agreement(positives), "all": severity.agreement(rows)}
+    told["dynamics"] = dynamics(rows)
     told["operating_points"] = operating_points(rows)
     told["calibration"] = calibration(rows)
     told["subgroups"] = _subgroups(positives)
