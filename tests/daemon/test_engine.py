@@ -6,10 +6,12 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping
+from types import SimpleNamespace
 
 import pytest
 
 from triaged.config.settings import Config
+from triaged.daemon import checks
 from triaged.daemon.examinations import engine_and_pipeline
 
 _PRINT = (
@@ -49,6 +51,18 @@ def test_settings_that_alter_a_result_give_its_objects_other_names(triage: dict[
 @pytest.mark.parametrize("triage", [{"discipline": "fifo"}, {"strict_cap_min": 60}, {"prevalence": 0.1}], ids=str)
 def test_the_order_of_reading_alters_no_result(triage: dict[str, object]) -> None:
     assert _digest(triage) == _digest({})
+
+
+def test_a_second_engine_that_reads_no_ct_is_refused_by_the_check_as_the_first_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    manifest = SimpleNamespace(name="lungs", version="1", kind="ct-lungs")
+    monkeypatch.setattr(checks, "load_package", lambda *_, **__: SimpleNamespace(manifest=manifest, device="cpu"))
+    config = Config.model_validate({"models": {"ct": "threshold", "second": ["lungs"]}})
+    rows = {each.what: each for each in checks.check(config)}
+    assert rows["models.ct threshold"].passed
+    assert not rows["models.second lungs"].passed
+    assert "expected networks that read a CT" in rows["models.second lungs"].found
 
 
 OTHER_POLICY = {"scheme": "combined", "cut_offs": {"s2": 0.3}, "grade_cut_offs": [0.02, 0.25, 0.5, 0.75]}
