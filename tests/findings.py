@@ -24,6 +24,8 @@ def finding_of(
     grade: int,
     engine: str,
     identification_threshold: float | None,
+    slices_share: float | None = None,
+    ensemble_spread: float | None = None,
     quality: tuple[QualityFlag, ...] = (),
     **others: Any,
 ) -> Finding:
@@ -39,6 +41,8 @@ def finding_of(
         lesion_ml=lesion_ml,
         dense_share=dense_share,
         **others,
+        slices_share=slices_share,
+        ensemble_spread=ensemble_spread,
     )
     return ct_finding(
         numbers,

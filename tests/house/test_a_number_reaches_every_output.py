@@ -39,6 +39,8 @@ FINDING = finding_of(
     lungs_ml=4938.0,
     lesion_ml=1213.0,
     dense_share=0.284,
+    slices_share=0.297,
+    ensemble_spread=0.053,
     grade=3,
     engine="networks",
     tissue_right=Tissue(17.0, 171.0, 0.0061, 0.0617, 0.683),
@@ -138,11 +140,23 @@ SHOWN = {
         ("<dt>Solid or fluid within the lungs</dt><dd>43 mL</dd>",),
     ),
     "solid_share": shown({"solid_share": 0.0087}, {}, {("SOLID_SHARE", 0.87)}, ()),
+    "slices_share": shown(
+        {"slices_share": 0.297}, {}, {("SLICES_SHARE", 29.7)}, ("Mean affected share of the slices: 29.7 %",)
+    ),
+    "ensemble_spread": shown(
+        {"ensemble_spread": 0.053},
+        {"ENSEMBLE-SPREAD": "5.3"},
+        {("ENSEMBLE_SPREAD", 5.3)},
+        ("Share of lung on which the members of the ensemble disagree: 5.3 %",),
+        ("5.3 %",),
+    ),
 }
 """Every concept that there is, written down once more."""
 
 ORDER, SITE = "the worse lung decides the order", "the list shows the threshold of the site"
 EXPLAINS = "explains the shares to who reads the report; nobody else acts on it"
+SLICES = "small end slices weigh as much as large ones; nothing is ordered by it"
+NO_ROOM = "says how much to trust the shares; the list has no room for it"
 ACTING = (Output.LIST, Output.NOTIFICATION, Output.PAGE, Output.EVALUATION)
 VOLUMES = ("lung_volume", "lungs_volume", "affected_volume")
 TISSUE = ("consolidation_volume", "ground_glass_volume", "well_aerated_share")
@@ -153,6 +167,8 @@ LEFT_OUT: dict[tuple[str, Output], str] = {
     ("identification_threshold", Output.LIST): SITE,
     ("total_share", Output.LIST): ORDER,
     ("total_share", Output.PAGE): ORDER,
+    ("ensemble_spread", Output.LIST): NO_ROOM,
+    **{("slices_share", output): SLICES for output in (Output.LIST, Output.NOTIFICATION, Output.PAGE)},
     **{(name, output): EXPLAINS for name in VOLUMES for output in ACTING},
     **{(name, output): EXPLAINS for name in TISSUE for output in ACTING if output is not Output.EVALUATION},
     **{(name, output): FOLLOWS for name in FIGURES for output in Output if output not in COMPARING},

@@ -72,6 +72,20 @@ def mask_on(
     return Mask(voxels, target)
 
 
+def stretched(values: NDArray[np.float32], count: int, axis: int = 0) -> NDArray[np.float32]:
+    """Return values that fill the same extent with `count` steps of an axis, linear between their middles."""
+    size = values.shape[axis]
+    at = np.clip((np.arange(count) + 0.5) * size / count - 0.5, 0, size - 1)
+    below = np.minimum(at.astype(np.intp), max(0, size - 2))
+    share = (at - below).astype(np.float32).reshape([-1 if one == axis else 1 for one in range(values.ndim)])
+    result = values.take(below, axis=axis)
+    step = values.take(np.minimum(below + 1, size - 1), axis=axis)
+    step -= result
+    step *= share
+    result += step
+    return result
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class _Weights:
     """For each target index `within` the source's extent: the source index below it, the one above, and its share."""

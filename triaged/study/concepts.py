@@ -250,13 +250,27 @@ SOLID_SHARE: Final = Concept(
     "solid or fluid share of the lungs",
     outputs=_FOR_COMPARISON,
 )
+SLICES_SHARE: Final = Concept(
+    "slices_share",
+    private("SLICES_SHARE", "Mean affected share of the slices with lung"),
+    SHARE,
+    "mean affected share of the slices",
+    outputs=_IN_REPORTS | {Output.EVALUATION},  # end slices weigh as much as large ones: nothing is ordered by it
+)
+ENSEMBLE_SPREAD: Final = Concept(
+    "ensemble_spread",
+    private("ENSEMBLE_SPREAD", "Share of lung on which the ensemble's members disagree"),
+    SHARE,
+    "share of lung on which the members of the ensemble disagree",
+    outputs=EVERYWHERE - {Output.LIST},  # says how much to trust the shares; the list has no room for it
+)
 
 CONCEPTS: dict[str, Concept] = {
     each.name: each
     for each in (
         *(SEVERITY, AFFECTED_SHARE, TOTAL_SHARE, LUNG_VOLUME, LUNGS_VOLUME, AFFECTED_VOLUME, DENSE_SHARE),
         *(CONSOLIDATION_VOLUME, GROUND_GLASS_VOLUME, CONSOLIDATION_SHARE, GROUND_GLASS_SHARE, WELL_AERATED_SHARE),
-        *(SOLID_VOLUME, SOLID_SHARE),
+        *(SOLID_VOLUME, SOLID_SHARE, SLICES_SHARE, ENSEMBLE_SPREAD),
     )
 }
 """Every number that a finding can hold beside its suspicion, by the name that the store keeps it under."""

@@ -24,6 +24,7 @@ class QualityFlag(StrEnum):
     PAEDIATRIC = "paediatric"
     ANISOTROPIC_SPLIT = "lungs-split-by-clustering"
     LUNGS_COMPLETED = "lungs-completed-by-threshold"
+    SIDES_DISAGREE = "sides-disagree"
     SECOND_SERIES_DISAGREES = "second-series-disagrees"
     LUNGS_CUT_OFF = "lungs-cut-off"
     SOLID_OR_FLUID = "solid-or-fluid-in-lungs"

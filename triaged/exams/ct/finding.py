@@ -13,6 +13,7 @@ from triaged.study.concepts import (
     CONSOLIDATION_VOLUME,
     COVID_19,
     DENSE_SHARE,
+    ENSEMBLE_SPREAD,
     GROUND_GLASS_SHARE,
     GROUND_GLASS_VOLUME,
     LEFT_LUNG,
@@ -21,6 +22,7 @@ from triaged.study.concepts import (
     LUNGS_VOLUME,
     RIGHT_LUNG,
     SEVERITY,
+    SLICES_SHARE,
     SOLID_SHARE,
     SOLID_VOLUME,
     TOTAL_SHARE,
@@ -91,8 +93,10 @@ class CtNumbers:
 
     `severity` is the larger of the two lungs' shares (Goncharov et al., section 2.2). With `QualityFlag.SINGLE_LUNG`
     the per-lung values are None and `severity` is the total share. `dense_share` is the share of lesion volume above
-    -300 HU, vessels included. What old results do not have is None: what the lungs are made of, and the volume of solid
-    bodies and fluid in them (None too where there are none) with its share of the lungs and itself.
+    -300 HU, vessels included, `slices_share` the mean share of the slices with lung
+    (Qiblawey et al.). What old results do not have is None: what the lungs are made of, and the volume of solid
+    bodies and fluid in them (None too where there are none) with its share of the lungs and itself;
+    `ensemble_spread`, the share of lung on which the members of an ensemble disagree.
     """
 
     severity: float
@@ -109,6 +113,8 @@ class CtNumbers:
     tissue_total: Tissue | None = None
     solid_ml: float | None = None
     solid_share: float | None = None
+    slices_share: float | None = None
+    ensemble_spread: float | None = None
 
     @staticmethod
     def of(finding: Finding) -> CtNumbers:
@@ -129,6 +135,8 @@ class CtNumbers:
             tissue_total=Tissue.of(finding, LUNGS),
             solid_ml=value(SOLID_VOLUME),
             solid_share=value(SOLID_SHARE),
+            slices_share=value(SLICES_SHARE),
+            ensemble_spread=value(ENSEMBLE_SPREAD),
         )
 
     def measurements(self) -> tuple[Measurement, ...]:
@@ -143,6 +151,8 @@ class CtNumbers:
             (LUNGS_VOLUME, self.lungs_ml, None),
             (AFFECTED_VOLUME, self.lesion_ml, None),
             (DENSE_SHARE, self.dense_share, None),
+            (SLICES_SHARE, self.slices_share, None),
+            (ENSEMBLE_SPREAD, self.ensemble_spread, None),
             (SOLID_VOLUME, self.solid_ml, None),
             (SOLID_SHARE, self.solid_share, None),
         )
@@ -158,7 +168,8 @@ class LungAnalysis:
     """A finding with the masks it was counted on, all on the volume's own canonical grid.
 
     In single-lung mode `right_lung` is the whole lung region and `left_lung` is empty. `consolidation` is the solid
-    part of the lesion.
+    part of the lesion; `disputed` is lung on whose disease the members of an ensemble disagree, None where one
+    engine read alone. `slice_mm2` is the area of lesion from which the engine calls a slice positive.
     """
 
     finding: Finding
@@ -166,6 +177,9 @@ class LungAnalysis:
     left_lung: Mask
     lesion: Mask
     consolidation: Mask
+    _: KW_ONLY
+    disputed: Mask | None = None
+    slice_mm2: float = 0.0
 
 
 def ct_finding(

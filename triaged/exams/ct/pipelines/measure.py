@@ -16,6 +16,7 @@ from triaged.exams.ct.finding import DENSE_HU, Acquisition, CtNumbers, LungAnaly
 from triaged.exams.ct.options import CtOptions
 from triaged.exams.ct.pipelines.solid import solid_in
 from triaged.exams.ct.pipelines.split import SplitMethod
+from triaged.exams.ct.slices import slice_areas
 from triaged.exams.ct.pipelines.tissue import Composition, consolidation
 from triaged.imaging.volume import Mask, Volume
 from triaged.study.assessment import ReasonCode
@@ -40,11 +41,15 @@ ADULT_YEARS: Final = 18.0
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What an engine says about a series beside the masks; None where it says nothing."""
+    """What an engine says about a series beside the masks; None where it says nothing.
+
+    `slice_mm2` is the area of lesion from which it calls a slice positive.
+    """
 
     engine: str
     identification: float | None
     identification_threshold: float | None
+    slice_mm2: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -91,9 +96,15 @@ def are_cut_off(*lungs: Mask) -> bool:
 
 
 def measure(
-    volume: Volume, lungs: Lungs, lesion: Mask, verdict: Verdict, acquisition: Acquisition, options: CtOptions
+    volume: Volume,
+    lungs: Lungs,
+    lesion: Mask,
+    verdict: Verdict,
+    acquisition: Acquisition,
+    options: CtOptions,
+    disputed: Mask | None = None,
 ) -> LungAnalysis:
-    """Return the finding that the masks amount to, with the masks; `lesion` lies within the lungs.
+    """Return the finding that the masks amount to, with the masks; `lesion` and `disputed` lie within the lungs.
 
     Severity is the larger of both lungs' lesion shares (Goncharov et al., section 2.2), in single-lung mode the share
     of all lung.
@@ -120,6 +131,8 @@ def measure(
         tissue_total=total.tissue(voxel_ml),
         solid_ml=bodies.ml if bodies else None,
         solid_share=bodies.share if bodies else None,
+        slices_share=slice_areas(lesion, lungs.right, lungs.left).mean_share,
+        ensemble_spread=None if disputed is None else np.count_nonzero(disputed.voxels) / max(1, total.lung),
     )
     finding = ct_finding(
         numbers,
@@ -129,7 +142,7 @@ def measure(
         identification_threshold=verdict.identification_threshold,
         quality=_quality(volume, lungs, numbers, acquisition),
     )
-    return LungAnalysis(finding, lungs.right, lungs.left, lesion, dense)
+    return LungAnalysis(finding, lungs.right, lungs.left, lesion, dense, disputed=disputed, slice_mm2=verdict.slice_mm2)
 
 
 def _dense_share(volume: Volume, lesion: Mask) -> float:
