@@ -24,7 +24,7 @@ from triaged.dimse.options import Service
 from triaged.dimse.scu import DimseSender
 from triaged.dimse.syntaxes import named
 from triaged.errors import ConfigError, TriagedError, TryLater
-from triaged.exams.ct.engines import pipeline_of
+from triaged.exams.ct.engines import PIPELINES, pipeline_of
 from triaged.exams.ct.options import CtOptions
 from triaged.exams.ct.pipelines.threshold import THRESHOLD_ENGINE
 from triaged.inference.package import load_package
@@ -202,9 +202,8 @@ def _spool(config: Config) -> str:
 def _model(config: Config, name: str) -> str:
     if name == THRESHOLD_ENGINE:
         return "built in: needs no model package"
-    networks = load_package(
-        config.models.folder / name, device=config.inference.device, threads=config.inference.threads
-    )
+    folder, running = config.models.folder / name, config.inference
+    networks = load_package(folder, running.device, running.threads, among=PIPELINES)
     pipeline_of(networks, CtOptions())  # a worker refuses what no pipeline reads
     return f"{networks.manifest.name} {networks.manifest.version} matches its manifest, runs on {networks.device}"
 

@@ -78,7 +78,7 @@ def stretched(values: NDArray[np.float32], count: int, axis: int = 0) -> NDArray
     at = np.clip((np.arange(count) + 0.5) * size / count - 0.5, 0, size - 1)
     below = np.minimum(at.astype(np.intp), max(0, size - 2))
     share = (at - below).astype(np.float32).reshape([-1 if one == axis else 1 for one in range(values.ndim)])
-    result = values.take(below, axis=axis)
+    result: NDArray[np.float32] = values.take(below, axis=axis)
     step = values.take(np.minimum(below + 1, size - 1), axis=axis)
     step -= result
     step *= share

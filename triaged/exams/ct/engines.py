@@ -15,11 +15,15 @@ from typing import Any, Final, Protocol, TypeAlias
 from triaged.errors import ModelRefused
 from triaged.exams.ct.finding import Acquisition, LungAnalysis
 from triaged.exams.ct.options import CtOptions
+from triaged.exams.ct.pipelines.cascade import CascadePipeline
+from triaged.exams.ct.pipelines.ensemble import EnsemblePipeline
 from triaged.exams.ct.pipelines.networks import CtPipeline
 from triaged.exams.ct.pipelines.threshold import THRESHOLD_ENGINE, ThresholdPipeline
 from triaged.imaging.volume import Volume
 from triaged.inference.graphs import Device
 from triaged.inference.identity import Engine, model_sha256
+from triaged.inference.kinds.ct_cascade import CT_CASCADE
+from triaged.inference.kinds.ct_ensemble import CT_ENSEMBLE
 from triaged.inference.kinds.ct_multitask import CT_MULTITASK
 from triaged.inference.kinds.kind import Kinds, Networks
 from triaged.inference.kinds.table import KINDS
@@ -36,7 +40,11 @@ class Pipeline(Protocol):
 
 
 Pipelines: TypeAlias = Mapping[str, Callable[[Any, CtOptions], Pipeline]]
-PIPELINES: Final[Pipelines] = {CT_MULTITASK.name: CtPipeline}
+PIPELINES: Final[Pipelines] = {
+    CT_MULTITASK.name: CtPipeline,
+    CT_ENSEMBLE.name: EnsemblePipeline,
+    CT_CASCADE.name: CascadePipeline,
+}
 """What reads a chest CT with each kind of network: one row each."""
 
 
@@ -61,7 +69,7 @@ def load_engine(
         digest = sha256(f"threshold {software}".encode()).hexdigest()
         engine = Engine(name, software, digest, derived_uid("engine", digest), software, settings)
         return engine, ThresholdPipeline(options)
-    networks = load_package(folder / name, device, threads, kinds)
+    networks = load_package(folder / name, device, threads, kinds, pipelines)
     manifest = networks.manifest
     engine = Engine(manifest.name, manifest.version, model_sha256(manifest), manifest.device_uid, software, settings)
     return engine, pipeline_of(networks, options, pipelines)

@@ -19,7 +19,7 @@ from rich.console import Console
 from rich.table import Table
 
 from triaged.errors import ConfigError
-from triaged.exams.ct.engines import pipeline_of
+from triaged.exams.ct.engines import PIPELINES, pipeline_of
 from triaged.exams.ct.finding import Acquisition
 from triaged.exams.ct.options import CtOptions
 from triaged.imaging.geometry import Geometry
@@ -107,7 +107,7 @@ def tabulate_drift(trial: Trial, figures: Path | None, console: Console) -> None
     """
     if not trial.images and not trial.seeds:
         raise ConfigError("drift: expected --images or --seed, found neither")
-    pipeline = pipeline_of(load_package(trial.package, "auto", trial.threads), CtOptions())
+    pipeline = pipeline_of(load_package(trial.package, "auto", trial.threads, among=PIPELINES), CtOptions())
     cases: dict[str, list[Drift]] = {}
     for name, anatomy, acquisition in _anatomies(trial):
         console.print(f"{name}: {len(anatomy.voxels)} slices, {anatomy.geometry.spacing_mm[0]:.2f} mm apart")

@@ -67,7 +67,7 @@ class Coarse:
         return lungs_on(self.native, labels, self.slabs.mixed(found.probability, count), self.fine, found.notes)
 
     def lesion(self, probability: Probability, box: Box, threshold: float, lungs: Lungs) -> Mask:
-        """Return on the volume's own grid where a probability, given in a box of slabs, reaches a threshold in lungs."""
+        """Return on the volume's own grid where a probability, given in a box of slabs, is lesion in lungs."""
         fine_box = self.slabs.box_of_slices(box)
         values = self.slabs.repeated(probability, fine_box.shape[0])
         return lesion_on(self.native, values, self.fine.crop(fine_box), threshold, lungs)

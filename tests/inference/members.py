@@ -1,0 +1,159 @@
+"""Writes small packages of every kind: their graphs call a band of Hounsfield units what they seek.
+
+Logits are 300 (half - |x - middle|) of the scaled image x, so that each voxel's answer can be foretold.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import onnx
+from onnx import TensorProto, helper
+
+from triaged.inference.identity import model_sha256
+from triaged.inference.package import read_manifest
+
+LUNG_HU = (-930.0, -300.0)
+LESION_HU = (-540.0, -460.0)
+NOTHING_HU = (250.0, 290.0)
+ANY: list[str | int | None] = ["n", 1, "rows", "columns"]
+COMMON = """\
+name: {name}
+version: "1"
+kind: {kind}
+licence: Apache-2.0
+terms: for tests
+trained_on: nothing
+device_uid: 2.25.77
+codes: {{}}
+"""
+WINDOW = "window_hu: [-1000, 300]\n"
+SPACING = "spacing_mm: [2.0, 2.0]\n"
+
+
+def write_lesions(folder: Path, plane: str = "axial", band_hu: tuple[float, float] = LESION_HU, more: str = "") -> None:
+    """Write a member of an ensemble; `more` replaces spacing and window."""
+    graph = _model(_band(band_hu, "lesion"), ("slices", ANY), ("lesion", ANY))
+    said = f"plane: {plane}\n{more or SPACING + WINDOW}thresholds: {{lesion: 0.4}}\n"
+    _write(folder, "ct-lesions", said, {"lesions": graph})
+
+
+def write_lungs(folder: Path, *, swapped: bool = False) -> None:
+    """Write lungs from three projections: those at x below one half are right, or left if swapped."""
+    cube: list[str | int | None] = ["n", 4, 128, 128]
+    nodes = [
+        helper.make_node("Split", ["slices"], ["image", "x", "y", "z"], axis=1, num_outputs=4),
+        *_band(LUNG_HU, "lung", "image"),
+        helper.make_node("Constant", [], ["half_way"], value_float=0.5),
+        helper.make_node("Constant", [], ["sure"], value_float=-60.0 if swapped else 60.0),
+        helper.make_node("Sub", ["half_way", "x"], ["before"]),
+        helper.make_node("Mul", ["before", "sure"], ["is_right"]),
+        helper.make_node("Add", ["lung", "is_right"], ["right"]),
+        helper.make_node("Sub", ["lung", "is_right"], ["left"]),
+        helper.make_node("Neg", ["lung"], ["none"]),
+        helper.make_node("Concat", ["none", "right", "left"], ["sides"], axis=1),
+    ]
+    graph = _model(nodes, ("slices", cube), ("sides", ["n", 3, 128, 128]))
+    said = WINDOW + "thresholds: {lung: 0.5}\n"
+    _write(folder, "ct-lungs", said, dict.fromkeys(("axial", "coronal", "sagittal"), graph))
+
+
+def write_cascade(folder: Path, slice_mm2: float = 50.0, spacing_mm: float = 1.5) -> None:
+    """Write a cascade."""
+    square: list[str | int | None] = ["n", 1, 256, 256]
+    lungs = _model(_band(LUNG_HU, "lung"), ("slices", square), ("lung", square))
+    nodes = [
+        *_band(LESION_HU, "seen"),
+        helper.make_node("Neg", ["seen"], ["unseen"]),
+        helper.make_node("Concat", ["unseen", "seen"], ["lesion"], axis=1),
+    ]
+    lesions = _model(nodes, ("slices", square), ("lesion", ["n", 2, 256, 256]))
+    said = (
+        f"spacing_mm: [{spacing_mm}, {spacing_mm}]\n{WINDOW}"
+        f"thresholds: {{lung: 0.5, lesion: 0.5}}\nslice_mm2: {slice_mm2}\n"
+    )
+    _write(folder, "ct-cascade", said, {"lungs": lungs, "lesions": lesions})
+
+
+def write_reader(folder: Path) -> None:
+    """Write a `ct-multitask` package whose probability of disease is that of a logit of 0."""
+    cells: list[str | int | None] = ["n", 1, 85]
+    zero = [
+        helper.make_node("Constant", [], ["nothing"], value_float=0.0),
+        helper.make_node("ReduceMax", ["slices", "plane"], ["top"], keepdims=0),
+        helper.make_node("Mul", ["top", "nothing"], ["flat"]),
+        helper.make_node("Unsqueeze", ["flat", "last"], ["column"]),
+        helper.make_node("Expand", ["column", "shape"], ["cells"]),
+    ]
+    tensors = [
+        helper.make_tensor("plane", TensorProto.INT64, [2], [2, 3]),
+        helper.make_tensor("last", TensorProto.INT64, [1], [2]),
+        helper.make_tensor("shape", TensorProto.INT64, [3], [1, 1, 85]),
+    ]
+    summed = [helper.make_node("ReduceSum", ["pooled", "axis"], ["identification"], keepdims=1)]
+    axis = [helper.make_tensor("axis", TensorProto.INT64, [1], [1])]
+    graphs = {
+        "lungs": _model(_band(LUNG_HU, "lung"), ("slices", ANY), ("lung", ANY)),
+        "backbone": _model(
+            [*_band(LESION_HU, "lesion"), *zero], ("slices", ANY), ("lesion", ANY), ("cells", cells), tensors=tensors
+        ),
+        "head": _model(summed, ("pooled", ["n", 585]), ("identification", ["n", 1]), tensors=axis),
+    }
+    said = SPACING + WINDOW + "thresholds: {lung: 0.5, lesion: 0.2, identification: 0.5}\ntraining_prior: 0.75\n"
+    _write(folder, "ct-multitask", said, graphs)
+
+
+def write_ensemble(folder: Path, vote: str, parts: Mapping[str, str]) -> None:
+    """Write an ensemble: `parts` are folders beside it by name; `vote` is YAML, a group a line."""
+    said = COMMON.format(name=folder.name, kind="ct-ensemble") + f"vote:\n{vote}parts:\n"
+    for name, package in parts.items():
+        digest = model_sha256(read_manifest(folder.parent / package))
+        said += f"  {name}: {{package: {package}, sha256: {digest}}}\n"
+    folder.mkdir()
+    (folder / "manifest.yaml").write_text(said)
+
+
+def _write(folder: Path, kind: str, said: str, graphs: Mapping[str, onnx.ModelProto]) -> None:
+    folder.mkdir()
+    text = COMMON.format(name=folder.name, kind=kind) + said + "networks:\n"
+    for name, model in graphs.items():
+        content = model.SerializeToString()
+        (folder / f"{name}.onnx").write_bytes(content)
+        text += (
+            f"  {name}:\n    file: {name}.onnx\n    sha256: {hashlib.sha256(content).hexdigest()}\n"
+            f"    inputs: {_tensors(model.graph.input)}\n    outputs: {_tensors(model.graph.output)}\n"
+        )
+    (folder / "manifest.yaml").write_text(text)
+
+
+def _tensors(values: Sequence[onnx.ValueInfoProto]) -> str:
+    sizes = {
+        value.name: [one.dim_param or one.dim_value for one in value.type.tensor_type.shape.dim] for value in values
+    }
+    return "{" + ", ".join(f"{name}: [{', '.join(map(str, each))}]" for name, each in sizes.items()) + "}"
+
+
+def _band(band_hu: tuple[float, float], output: str, image: str = "slices") -> list[onnx.NodeProto]:
+    low, high = ((hu + 1000.0) / 1300.0 for hu in band_hu)
+    return [
+        helper.make_node("Constant", [], [f"{output}_middle"], value_float=(low + high) / 2),
+        helper.make_node("Constant", [], [f"{output}_half"], value_float=(high - low) / 2),
+        helper.make_node("Constant", [], [f"{output}_steep"], value_float=300.0),
+        helper.make_node("Sub", [image, f"{output}_middle"], [f"{output}_off"]),
+        helper.make_node("Abs", [f"{output}_off"], [f"{output}_away"]),
+        helper.make_node("Sub", [f"{output}_half", f"{output}_away"], [f"{output}_within"]),
+        helper.make_node("Mul", [f"{output}_within", f"{output}_steep"], [output]),
+    ]
+
+
+def _model(
+    nodes: list[onnx.NodeProto],
+    given: tuple[str, list[str | int | None]],
+    *found: tuple[str, list[str | int | None]],
+    tensors: list[onnx.TensorProto] | None = None,
+) -> onnx.ModelProto:
+    ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in (given, *found)]
+    graph = helper.make_graph(nodes, "band", ends[:1], ends[1:], tensors or [])
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
