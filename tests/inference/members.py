@@ -15,7 +15,7 @@ from onnx import TensorProto, helper
 from triaged.inference.identity import model_sha256
 from triaged.inference.package import read_manifest
 
-LUNG_HU = (-930.0, -300.0)
+LUNG_HU = (-930.0, -560.0)
 LESION_HU = (-540.0, -460.0)
 NOTHING_HU = (250.0, 290.0)
 ANY: list[str | int | None] = ["n", 1, "rows", "columns"]

@@ -61,6 +61,7 @@ WAYS = [
     ("axial", "plane: axial", "plane: axial\ncolour: green", 1, "colour: unknown key"),
     ("axial", "[2.0, 2.0]", "[2.0, -2.0]", 0, "spacing_mm: expected two positive millimetres"),
     ("axial", "[2.0, 2.0]", "2.0", 0, "spacing_mm: expected a list"),
+    ("axial", "[2.0, 2.0]", "[2.0, 1.0]", 0, "spacing_mm: expected square pixels, found 2.0 x 1.0 mm"),
     ("axial", "[-1000, 300]", "[300, 300]", 0, "window_hu: expected the lower HU first"),
     ("axial", "lesion: 0.4", "lesion: 1", 0, "thresholds.lesion: expected a number between 0 and 1, found 1.0"),
     ("axial", "lesion: 0.4", "lesion: 0.4, lung: 0.5", 0, "thresholds.lung: unknown key"),

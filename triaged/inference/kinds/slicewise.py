@@ -17,10 +17,12 @@ ANY_SIZE: Final = Tensors(("n", 1, "rows", "columns"), ("n", 1, "rows", "columns
 
 
 def read_spacing(section: StrictMapping) -> tuple[float, float]:
-    """Return `spacing_mm`: the distance between rows and between columns, both above 0."""
+    """Return `spacing_mm`: the distance between rows and between columns, above 0 and alike."""
     row, column = section.pair("spacing_mm")
     if not (row > 0 and column > 0):
         raise section.refusal("spacing_mm", f"expected two positive millimetres, found {row}, {column}")
+    if row != column:
+        raise section.refusal("spacing_mm", f"expected square pixels, found {row} x {column} mm")
     return row, column
 
 

@@ -132,7 +132,7 @@ def measure(
         solid_ml=bodies.ml if bodies else None,
         solid_share=bodies.share if bodies else None,
         slices_share=slice_areas(lesion, lungs.right, lungs.left).mean_share,
-        ensemble_spread=None if disputed is None else np.count_nonzero(disputed.voxels) / max(1, total.lung),
+        ensemble_spread=None if disputed is None else int(np.count_nonzero(disputed.voxels)) / max(1, total.lung),
     )
     finding = ct_finding(
         numbers,
