@@ -206,3 +206,23 @@ def from_lungs_middle(page: Page, region: NDArray[np.bool_]) -> tuple[float, flo
 
 def is_colour(picture: NDArray[np.uint8], colour: tuple[int, int, int]) -> NDArray[np.bool_]:
     return np.asarray((picture == np.array(colour)).all(axis=-1))
+
+
+def test_of_an_ensemble_the_slice_with_most_disagreement_is_shown_and_of_one_engine_none() -> None:
+    study = standard_study()
+    disputed = np.zeros(study.volume.geometry.shape, dtype=np.bool_)
+    lung = study.reading.right_lung.voxels
+    fullest = int(np.count_nonzero(lung, axis=(1, 2)).argmax())
+    disputed[fullest] = lung[fullest]
+    finding = changed(study.reading.finding, ensemble_spread=0.031)
+    reading = replace(study.reading, finding=finding, disputed=Mask(disputed, study.volume.geometry))
+    page = drawn(study, reading)["disputed"]
+    assert page.slices == (fullest,)
+    assert page.pixels.shape == (PAGE_HEIGHT, PAGE_WIDTH, 3)
+    red, green, blue = (page.pixels[..., channel].astype(int) for channel in range(3))
+    magenta = (red > green + 40) & (blue > green + 40)
+    assert magenta[:, PAGE_WIDTH // 2 :].sum() > 1000
+    assert not magenta[TOP : TOP + 200, : PAGE_WIDTH // 3].any()
+    assert "disputed" not in standard()
+    nothing = Mask(np.zeros_like(disputed), study.volume.geometry)
+    assert "disputed" not in drawn(study, replace(reading, disputed=nothing))

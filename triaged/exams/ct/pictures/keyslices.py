@@ -106,7 +106,7 @@ def draw_slice(
     outlined = grey.copy()
     lungs = reading.right_lung.voxels[part] | reading.left_lung.voxels[part]
     for region, colour in ((lungs, OUTLINE), (reading.lesion.voxels[part] & lungs, LESION)):
-        outlined[edge(_fine(region, spacing_mm, pixel_mm))] = colour
+        outlined[edge(fine(region, spacing_mm, pixel_mm))] = colour
     return outlined, grey
 
 
@@ -170,5 +170,6 @@ def numbered(count: int) -> tuple[SliceName, ...]:
     return tuple(SliceName(count - index, count, "") for index in range(count))
 
 
-def _fine(region: Region, spacing_mm: tuple[float, float], pixel_mm: float) -> Region:
+def fine(region: Region, spacing_mm: tuple[float, float], pixel_mm: float) -> Region:
+    """Return a region of a slice on square pixels."""
     return resampled(region.astype(np.float32), spacing_mm, pixel_mm) >= 0.5

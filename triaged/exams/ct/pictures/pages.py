@@ -14,6 +14,7 @@ from triaged.exams.ct.finding import LungAnalysis
 from triaged.exams.ct.options import Palette
 from triaged.exams.ct.pictures.colour import overlaid, plain
 from triaged.exams.ct.pictures.comparison import change_rows, write_change
+from triaged.exams.ct.pictures.disputed import disputed_page
 from triaged.exams.ct.pictures.keyslices import (
     KeySlice,
     SliceName,
@@ -76,7 +77,8 @@ def result_pages(
     earlier: Earlier | None = None,
     slice_names: Sequence[SliceName] = (),
 ) -> tuple[Page, ...]:
-    """Return the pages of a scored study: summary, each view by itself, key slices, and the change since `earlier`.
+    """Return the pages of a scored study: summary, each view, key slices, what is disputed, and the change since
+    `earlier`.
 
     `views` are the uncut `projections` of the volume. `slice_names` are what a viewer calls each of its slices, so that
     a reader can jump there.
@@ -94,6 +96,8 @@ def result_pages(
         *(_view(one, style, "severity") for one in (coronal, *sagittals)),
         *_key_slices(volume, reading, views[0], style, names),
     ]
+    if (disputed := disputed_page(volume, reading, views[0], names, heading)) is not None:
+        pages.append(disputed)
     if earlier is not None:
         pages.append(_comparison(header, coronal, reading, earlier, style, other_engine(earlier.prior, provenance)))
     return tuple(pages)

@@ -86,14 +86,19 @@ def other_engine(prior: Prior, provenance: Provenance) -> str:
 
 def slice_line(chosen: KeySlice, geometry: Geometry, name: SliceName) -> tuple[str, ...]:
     """Return where a key slice lies in the series, and how much of the lung is affected on it."""
-    z_mm = float(geometry.position_mm((chosen.index, 0, 0))[2])
-    viewers = [name.name] if name.name else []
-    place = [f"Slice {name.number} of {name.count} from the head", *viewers, f"z {z_mm:.1f} mm"]
+    place = slice_place(chosen.index, geometry, name)
     if not chosen.affected:
-        return ", ".join(place), "No lesion in this third; its middle is shown"
+        return place, "No lesion in this third; its middle is shown"
     area_cm2 = chosen.affected * geometry.spacing_mm[1] * geometry.spacing_mm[2] / 100.0
     share = percent(chosen.affected / chosen.lung)
-    return ", ".join(place), f"Most lesion of this third: {area_cm2:.1f} cm2, {share} of the lung on this slice"
+    return place, f"Most lesion of this third: {area_cm2:.1f} cm2, {share} of the lung on this slice"
+
+
+def slice_place(index: int, geometry: Geometry, name: SliceName) -> str:
+    """Return where a slice of the canonical volume lies in the series."""
+    z_mm = float(geometry.position_mm((index, 0, 0))[2])
+    viewers = [name.name] if name.name else []
+    return ", ".join([f"Slice {name.number} of {name.count} from the head", *viewers, f"z {z_mm:.1f} mm"])
 
 
 def _headline(finding: Finding, numbers: CtNumbers) -> str:
