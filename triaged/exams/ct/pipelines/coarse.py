@@ -108,6 +108,16 @@ def find_lungs(
     return LungRegion(region, box, probability, notes)
 
 
+def joined(found: LungRegion, more: NDArray[np.bool_]) -> LungRegion:
+    """Return the lungs with more voxels, which count as wholly lung."""
+    if not more.any():
+        return found
+    voxels = found.voxels | more
+    box = bounding_box(voxels)
+    assert box is not None  # there are lungs
+    return LungRegion(voxels, box, np.where(more, np.float32(1), found.probability), found.notes)
+
+
 def _misses(region: NDArray[np.bool_], aerated: NDArray[np.bool_], voxel_ml: float) -> bool:
     expected = int(np.count_nonzero(aerated))
     missed = int(np.count_nonzero(aerated & ~region))

@@ -16,8 +16,8 @@ from triaged.exams.ct.finding import DENSE_HU, Acquisition, CtNumbers, LungAnaly
 from triaged.exams.ct.options import CtOptions
 from triaged.exams.ct.pipelines.solid import solid_in
 from triaged.exams.ct.pipelines.split import SplitMethod
-from triaged.exams.ct.slices import slice_areas
 from triaged.exams.ct.pipelines.tissue import Composition, consolidation
+from triaged.exams.ct.slices import slice_areas
 from triaged.imaging.volume import Mask, Volume
 from triaged.study.assessment import ReasonCode
 from triaged.study.finding import QualityFlag

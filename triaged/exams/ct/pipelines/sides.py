@@ -5,11 +5,11 @@ Must not know what the networks are; arrays are (slice, row, column) on slabs.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from triaged.exams.ct.pipelines.split import LEFT, RIGHT, Labels, Split, SplitMethod
 from triaged.imaging.resample import stretched
@@ -17,14 +17,14 @@ from triaged.imaging.volume import Volume
 
 MOST_DISAGREEING: Final = 0.03
 """Share of the lungs that may be named otherwise: the border between them is drawn by both with some freedom."""
-AIR_HU: Final = -950.0
+DENSE_HU: Final = -300.0
+LEAST_DEPTH_PX: Final = 2
+"""Dense lung that is added survives an opening by so many pixels.
 
-
-@dataclass(frozen=True, slots=True, eq=False)
-class NamedLungs:
-    """What three projections say of every voxel: 0, `RIGHT` or `LEFT`."""
-
-    labels: Labels
+By that, of four real patients whose lungs a network of axial slices found whole, nothing was added; without the opening
+50 to 112 mL, the rim of a cube whose voxels are coarse.
+"""
+PLANE: Final = ndimage.generate_binary_structure(2, 1)[np.newaxis]
 
 
 def cube_of(hu: Volume, side: int) -> NDArray[np.float32]:
@@ -35,29 +35,36 @@ def cube_of(hu: Volume, side: int) -> NDArray[np.float32]:
     return cube
 
 
-def named_lungs(classes: NDArray[np.float32], threshold: float, shape: tuple[int, int, int]) -> NamedLungs:
-    """Return the lungs on a grid of `shape` from the probabilities (none, right, left) of the cube."""
+def named_lungs(classes: NDArray[np.float32], threshold: float, shape: tuple[int, int, int]) -> Labels:
+    """Return `RIGHT`, `LEFT` or 0 on a grid of `shape`, from the probabilities (none, right, left) of a cube."""
     right, left = (_resized(classes[index], shape) for index in (RIGHT, LEFT))
-    labels = np.where(left > right, LEFT, RIGHT).astype(np.uint8)
+    labels: Labels = np.where(left > right, LEFT, RIGHT).astype(np.uint8)
     labels[right + left < threshold] = 0
-    return NamedLungs(labels)
+    return labels
 
 
-def disagree(sides: Split, named: NamedLungs) -> bool:
+def disagree(sides: Split, named: Labels) -> bool:
     """Tell whether the lungs are named otherwise on more of them than the border between them may take.
 
     Lungs that were not told apart disagree with two that are.
     """
-    both = (sides.labels > 0) & (named.labels > 0)
+    both = (sides.labels > 0) & (named > 0)
     count = int(np.count_nonzero(both))
     if count == 0:
         return True
     if sides.method is SplitMethod.SINGLE:
-        left = int(np.count_nonzero(named.labels[both] == LEFT))
+        left = int(np.count_nonzero(named[both] == LEFT))
         other = min(left, count - left)
     else:
-        other = int(np.count_nonzero(sides.labels[both] != named.labels[both]))
+        other = int(np.count_nonzero(sides.labels[both] != named[both]))
     return other > MOST_DISAGREEING * count
+
+
+def dense_lung(hu: Volume, region: NDArray[np.bool_], named: Labels) -> NDArray[np.bool_]:
+    """Return dense voxels that are named lung, lie outside the `region` that was found, and are more than its rim."""
+    beyond = (named > 0) & ~region & (hu.voxels > DENSE_HU)
+    kept: NDArray[np.bool_] = ndimage.binary_opening(beyond, PLANE, iterations=LEAST_DEPTH_PX)
+    return kept
 
 
 def _resized(values: NDArray[np.float32], shape: tuple[int, int, int]) -> NDArray[np.float32]:
