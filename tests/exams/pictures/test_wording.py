@@ -154,3 +154,15 @@ def test_what_the_lungs_are_made_of_is_told_of_each_or_of_both() -> None:
 def test_what_the_networks_do_not_look_for_is_told_where_it_is() -> None:
     assert "Solid or fluid within the lungs: 43 mL" in lines(solid_ml=43.2).body
     assert not any("fluid" in line for line in lines().body)
+
+
+def test_an_engine_that_reads_by_slice_tells_its_positive_slices_by_both_rules() -> None:
+    study = standard_study()
+    reading = replace(study.reading, slice_mm2=1.0e6)
+    told = analysis_lines(study.sources[0], reading, ranking(), provenance(study.sources)).body
+    lung = reading.right_lung.voxels | reading.left_lung.voxels
+    with_lung = int(lung.any(axis=(1, 2)).sum())
+    with_lesion = int((reading.lesion.voxels & lung).any(axis=(1, 2)).sum())
+    counted = f"0 of {with_lung} with lung positive from 1000000 mm2 of lesion on, {with_lesion} from one pixel on"
+    assert f"Slices (mild by their mean share): {counted}" in told
+    assert not any(line.startswith("Slices (") for line in lines().body)

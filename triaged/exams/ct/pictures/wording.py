@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+import numpy as np
 from pydicom.dataset import Dataset
 
 from triaged.exams.ct.finding import CtNumbers, LungAnalysis
 from triaged.exams.ct.pictures.keyslices import KeySlice, SliceName, slices_affected
 from triaged.exams.ct.pictures.zones import AFFECTED_ZONE, LungThirds, lung_thirds, whole
+from triaged.exams.ct.slices import slice_areas
 from triaged.imaging.geometry import Geometry
 from triaged.results.provenance import Provenance
 from triaged.results.wording import Lines, origin_lines, percent, to_ascii, written_date
@@ -62,6 +64,7 @@ def analysis_lines(
             *_zones(thirds),
             _slices(thirds, reading, slice_names),
             *_others(finding),
+            *_by_slice(reading),
             *(_change(numbers, prior, provenance) if prior else ()),
             *([f"Check: {', '.join(flag.value for flag in finding.quality)}"] if finding.quality else []),
         ),
@@ -166,6 +169,17 @@ def _tissue(numbers: CtNumbers) -> tuple[str, ...]:
     glass = ", ".join(f"{name}{MILLILITRE.text(tissue.ground_glass_ml)}" for name, tissue in known)
     aerated = ", ".join(f"{name}{percent(tissue.well_aerated_share)}" for name, tissue in known)
     return f"Consolidation {solid}; ground glass {glass}", f"Well aerated (-950 to -700 HU) {aerated}"
+
+
+def _by_slice(reading: LungAnalysis) -> tuple[str, ...]:
+    """Return how an engine that reads slice by slice sees the study: by the area of its manifest, and by one pixel."""
+    if not reading.slice_mm2:
+        return ()
+    areas = slice_areas(reading.lesion, reading.right_lung, reading.left_lung)
+    positive, by_pixel = (int(areas.positive(least).sum()) for least in (reading.slice_mm2, 0.0))
+    of = f"of {np.count_nonzero(areas.lung_mm2)} with lung"
+    counted = f"{positive} {of} positive from {reading.slice_mm2:.0f} mm2 of lesion on, {by_pixel} from one pixel on"
+    return (f"Slices ({areas.involvement.value} by their mean share): {counted}",)
 
 
 def _others(finding: Finding) -> tuple[str, ...]:
