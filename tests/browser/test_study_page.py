@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pytest
 from playwright.sync_api import Page, expect
 
 from tests.results.ct_study import SHAPE, SPACING_MM, ct_study
 from tests.web.scene import Scene
-from tests.web.sliced import sliced
+from tests.web.sliced import grey_of, keep_views, sliced
 
 
 def _lesions() -> list[int]:
@@ -62,3 +63,71 @@ def test_the_page_says_which_slices_are_affected(scene: Scene, page: Page, tmp_p
     first, last = np.flatnonzero(area >= 200.0)[[0, -1]] + 1
     words = f"slices {first}\u2013{last} of {SHAPE[0]}, most on {area.argmax() + 1}"
     expect(page.locator(".affected-slices")).to_have_text(f"Affected: {words}, from the head.")
+
+
+@pytest.fixture
+def turned(scene: Scene, tmp_path: Path) -> str:
+    """Where the page is of a study whose lungs have been drawn: each view is of another grey."""
+    uid = sliced(scene, 1, tmp_path / "files")
+    keep_views(scene, uid, 36)
+    return f"/studies/{uid}"
+
+
+def _grey(page: Page) -> int:
+    found: int = page.locator(".turning canvas").evaluate(
+        "canvas => canvas.getContext('2d').getImageData(2, 2, 1, 1).data[0]"
+    )
+    return found
+
+
+def _shows(page: Page, index: int) -> None:
+    page.wait_for_function("index => document.querySelector('.turning canvas')?.shown === index", arg=index)
+    assert _grey(page) == grey_of(index)
+
+
+def test_the_lungs_are_turned_by_keys(page: Page, turned: str) -> None:
+    page.goto(turned)
+    _shows(page, 0)
+    page.get_by_role("slider", name="Turn the lungs").focus()
+    page.keyboard.press("ArrowRight")
+    _shows(page, 1)
+    page.keyboard.press("End")
+    _shows(page, 35)
+
+
+def test_the_lungs_are_turned_by_dragging_round_and_round(page: Page, turned: str) -> None:
+    page.goto(turned)
+    _shows(page, 0)
+    canvas = page.locator(".turning canvas")
+    canvas.scroll_into_view_if_needed()
+    box = canvas.bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + 40, box["y"] + 20)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 40 + 8, box["y"] + 20)
+    _shows(page, 35)
+    page.mouse.move(box["x"] + 40 - 16, box["y"] + 20)
+    page.mouse.up()
+    _shows(page, 2)
+    expect(page.get_by_role("slider", name="Turn the lungs")).to_have_value("20")
+
+
+def test_views_that_are_drawn_later_appear_and_news_do_not_turn_them_back(
+    scene: Scene, page: Page, tmp_path: Path
+) -> None:
+    uid = sliced(scene, 1, tmp_path / "files")
+    with page.expect_response("**/events"):
+        page.goto(f"/studies/{uid}")
+    expect(page.locator(".turning")).to_have_count(0)
+    keep_views(scene, uid, 36)
+    scene.arrive(8, minutes=5)
+    _shows(page, 0)
+    page.get_by_role("slider", name="Turn the lungs").focus()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowRight")
+    _shows(page, 2)
+    page.evaluate("document.activeElement.blur()")
+    with page.expect_response("**/studies/**"):
+        scene.arrive(9, minutes=6)
+    expect(page.locator("dt:text-is('Position') + dd")).to_contain_text("of 3")
+    _shows(page, 2)

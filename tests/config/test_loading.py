@@ -179,7 +179,10 @@ web: {colour: red}
 @pytest.mark.parametrize(
     ("keys", "expected"),
     [
-        ("objects: [sc, pdf]", "objects[1]: expected 'sc', 'sr', 'seg' or 'text', found 'pdf'"),
+        (
+            "objects: [sc, pdf]",
+            "objects[1]: expected 'sc', 'sr', 'seg', 'text', 'kos', '3d' or '3d-turning', found 'pdf'",
+        ),
         ("objects: []", "objects: expected at least 1 items, found a list"),
         ("multi_frame: always", "multi_frame: expected 'auto' or 'never', found 'always'"),
         ("storage_commitment: 'yes'", "storage_commitment: expected true or false, found 'yes'"),

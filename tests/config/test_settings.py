@@ -83,8 +83,9 @@ def _destination(**keys: object) -> DestinationSection:
     return DestinationSection.model_validate({"name": "pacs", "ae_title": "A", "host": "h", "port": 104} | keys)
 
 
-def test_a_destination_gets_pictures_measurements_and_regions_unless_it_says_otherwise() -> None:
-    assert _destination().kinds() == {ObjectKind.SC, ObjectKind.SC_MULTIFRAME, ObjectKind.SR, ObjectKind.SEG}
+def test_a_destination_gets_pictures_measurements_regions_and_key_slices_unless_it_says_otherwise() -> None:
+    pictures = {ObjectKind.SC, ObjectKind.SC_MULTIFRAME}
+    assert _destination().kinds() == {*pictures, ObjectKind.SR, ObjectKind.SEG, ObjectKind.KOS, ObjectKind.SIDES}
     assert _destination(objects=["text"]).kinds() == {ObjectKind.TEXT}
 
 

@@ -28,11 +28,11 @@ from triaged.study.records import DeliveryState
 
 KEY_IMAGES = ObjectKind(
     name="key-images",
-    sop_class_uid="1.2.840.10008.5.1.4.1.1.88.59",
-    modality="KO",
-    series_number=9004,
+    sop_class_uid="1.2.840.10008.5.1.4.1.1.11.1",
+    modality="PR",
+    series_number=9009,
     title="key images",
-    words="key images (KO)",
+    words="key images (PR)",
     refused="The key images are not marked there.",
     is_report=True,
 )
@@ -92,14 +92,14 @@ def test_a_name_without_a_row_is_refused_in_the_settings() -> None:
 @pytest.mark.usefixtures("row")
 def test_its_name_can_be_asked_for_in_the_settings_and_is_offered_there() -> None:
     assert _section("key-images").kinds() == {KEY_IMAGES}
-    with pytest.raises(ValidationError, match="Input should be 'sc', 'sr', 'seg', 'text' or 'key-images'"):
+    with pytest.raises(ValidationError, match=r"Input should be 'sc', 'sr', 'seg', .* or 'key-images'"):
         _section("keys")
 
 
 @pytest.mark.usefixtures("row")
 def test_a_destination_is_asked_for_its_class() -> None:
     assert _section("key-images").destination().wanted == {
-        "1.2.840.10008.5.1.4.1.1.88.59": (
+        "1.2.840.10008.5.1.4.1.1.11.1": (
             "1.2.840.10008.1.2.1",
             "1.2.840.10008.1.2",
             "1.2.840.10008.1.2.1.99",
@@ -114,8 +114,8 @@ def test_it_is_made_kept_posted_and_delivered(house: House) -> None:
     assert delivery.state is DeliveryState.SENT
     assert kept.sop_instance_uid in house.pacs.took
     dataset = dcmread(house.spool.absolute(kept.path))
-    assert UID(dataset.SOPClassUID).name == "Key Object Selection Document Storage"
-    assert (dataset.Modality, dataset.SeriesNumber) == ("KO", 9004)
+    assert UID(dataset.SOPClassUID).name == "Grayscale Softcopy Presentation State Storage"
+    assert (dataset.Modality, dataset.SeriesNumber) == ("PR", 9009)
     assert dataset.SeriesDescription.startswith("AI key images")
     assert dataset.ReferencedImageSequence
 
@@ -136,7 +136,9 @@ def test_it_is_among_the_reports_that_a_later_result_names_as_superseded(house: 
 def test_people_read_its_words_and_what_its_refusal_means(house: House) -> None:
     house.pacs.refuses = {KEY_IMAGES.sop_class_uid}
     _deliver_a_study(house)
-    (delivery,) = [row for row in _rows(house, "/studies/1.2.1") if "key images (KO)" in row]
+    (delivery,) = [row for row in _rows(house, "/studies/1.2.1") if "key images (PR)" in row]
     assert any("refused" in cell for cell in delivery)
-    told = [row for row in _rows(house, "/status") if "Key Object Selection Document Storage" in row]
-    assert told == [["Key Object Selection Document Storage", "refused", "The key images are not marked there."]]
+    told = [row for row in _rows(house, "/status") if "Grayscale Softcopy Presentation State Storage" in row]
+    assert told == [
+        ["Grayscale Softcopy Presentation State Storage", "refused", "The key images are not marked there."]
+    ]

@@ -57,6 +57,9 @@ class Toy:
     def recall(self, view: bytes) -> Any:
         raise ValueError("expected nothing")
 
+    def complete(self, draft: bytes) -> tuple[ResultObject, ...]:
+        raise ValueError(f"expected no draft, found {len(draft)} bytes")
+
     def explain(
         self, header: Dataset, reason: Reason, ranking: Ranking, provenance: Provenance
     ) -> tuple[ResultObject, ...]:

@@ -16,15 +16,17 @@ from pydicom.dataset import Dataset
 
 from tests.results.ct_study import encoded, inflated, provenance, ranking, standard_study
 from tests.results.senders import Change
-from triaged.exams.ct.objects import EXAMINED, PICTURES, SEGMENTATION, segments
+from triaged.exams.ct.objects import EXAMINED, PICTURES, SEGMENTATION, SIDES, TURNING, segments
 from triaged.exams.ct.pictures.wording import analysis_lines
 from triaged.results.instance import ResultObject
+from triaged.results.key_objects import key_object_selection
 from triaged.results.page import Page
-from triaged.results.sc import pictures
+from triaged.results.sc import begun_pictures, begun_turning, completed, pictures
 from triaged.results.seg import segmentation
 from triaged.results.source import source_series
 from triaged.results.sr import report
 from triaged.results.text import text_report
+from triaged.study.kinds import ObjectKind
 
 
 def sent(change: Change) -> Dataset:
@@ -55,7 +57,10 @@ def every_kind(header: Dataset, **changes: object) -> tuple[ResultObject, ...]:
         masks,
         report(source, study.reading.finding, ranking(), EXAMINED, masks, described, made_by),
         text_report(source, lines, made_by),
+        key_object_selection(source, source.frames[:1], "The first one", made_by),
         *pictures(source, study.reorientation, [page], made_by, PICTURES),
+        completed(begun_pictures(source, [page], made_by, SIDES)[0], ObjectKind.SIDES, [page]),
+        completed(begun_turning(source, [page, page], made_by, TURNING, 100.0), ObjectKind.TURNING, [page, page]),
     )
 
 

@@ -5,12 +5,19 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 from pydicom.uid import UID, DeflatedExplicitVRLittleEndian
+from sqlalchemy import insert, select
 
 from tests.dicom.written import written_study
-from tests.results.ct_study import ct_study
+from tests.results.ct_study import ct_study, provenance
 from tests.store.making import admit, at, instance, next_set, study_uid
 from tests.web.scene import DESTINATIONS, OPTIONS, Scene, found, picture_bytes
+from triaged.exams.ct.objects import TURNING
+from triaged.results.page import Page
+from triaged.results.sc import begun_turning, completed
+from triaged.results.source import source_series
+from triaged.store.tables import schema
 from triaged.study.assessment import Assessed
 from triaged.study.kinds import ObjectKind
 from triaged.study.ranking import RequestPriority
@@ -67,3 +74,34 @@ def sliced(scene: Scene, number: int, folder: Path, *, minutes: float = 0.0, nam
         now=at(minutes + 0.5),
     )
     return uid.value
+
+
+def grey_of(index: int) -> int:
+    """Return the grey of a view."""
+    return 40 + 5 * index
+
+
+def keep_views(scene: Scene, uid: str, count: int) -> None:
+    """Let the lungs of a scored study be drawn from so many sides, each view of one grey."""
+    study = ct_study()
+    pages = [
+        Page(f"view-{index}", "View", np.full((60, 90, 3), grey_of(index), np.uint8), None, None)
+        for index in range(count)
+    ]
+    source = source_series(study.sources, study.geometry)
+    begun = begun_turning(source, pages, provenance(study.sources), TURNING, 100.0)
+    made = completed(begun, ObjectKind.TURNING, pages)
+    kept = scene.spool.keep_derived(uid, "turning.dcm", made.part10)
+    columns = {
+        "sop_instance_uid": made.sop_instance_uid,
+        "sop_class_uid": made.sop_class_uid,
+        "transfer_syntax_uid": made.transfer_syntax_uid,
+        "kind": made.kind.name,
+        "path": kept.path,
+        "sha256": kept.sha256,
+    }
+    of_study = schema.study.c.study_uid == uid
+    with scene.database.begin() as connection:
+        row = connection.execute(select(schema.study.c.id, schema.study.c.result_id).where(of_study)).one()
+        values = {"study_id": row.id, "result_id": row.result_id, **columns}
+        connection.execute(insert(schema.derived), values)

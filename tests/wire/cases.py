@@ -28,12 +28,15 @@ from tests.results.senders import invalid
 from triaged.exams.ct.finding import CtNumbers, LungAnalysis
 from triaged.exams.ct.objects import reason_objects
 from triaged.exams.ct.pictures.coronal import decode_coronal
+from triaged.exams.ct.pictures.sides import blank_pages, blank_views, decode_draft
 from triaged.exams.exam import Earlier
 from triaged.imaging.volume import Mask, Volume
 from triaged.results.instance import ResultObject
 from triaged.results.provenance import Referenced
+from triaged.results.sc import completed
 from triaged.study.assessment import Reason, ReasonCode
 from triaged.study.finding import QualityFlag
+from triaged.study.kinds import ObjectKind
 from triaged.study.records import Prior
 
 Change = Callable[[Dataset], None]
@@ -182,10 +185,18 @@ def study_of(kind: str) -> CtStudy:
 
 @cache
 def objects_of(kind: str) -> tuple[ResultObject, ...]:
-    """Return all result objects of a study of the matrix."""
+    """Return all result objects of a study of the matrix; those in 3-D with a pixel each, which is drawn quickly."""
     study = study_of(kind)
     earlier = _earlier() if kind == "with a prior" else None
-    return study.objects(provenance=provenance(study.sources, **_provenance_of(kind)), earlier=earlier)
+    found = study.results(provenance=provenance(study.sources, **_provenance_of(kind)), earlier=earlier)
+    return (*found.objects, *quickly_completed(found.draft or b""))
+
+
+def quickly_completed(draft: bytes) -> tuple[ResultObject, ...]:
+    """Return the objects that a draft is of, nothing drawn on them."""
+    *pages, views = decode_draft(draft).begun
+    single = (completed(begun, ObjectKind.SIDES, [page]) for begun, page in zip(pages, blank_pages(), strict=True))
+    return (*single, completed(views, ObjectKind.TURNING, blank_views()))
 
 
 def reason_objects_of(kind: str) -> tuple[ResultObject, ...]:

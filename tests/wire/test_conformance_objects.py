@@ -35,8 +35,11 @@ ATTRIBUTES = {
     ObjectKind.TEXT: "A.4-1",
     ObjectKind.SC: "A.5-1",
     ObjectKind.SC_MULTIFRAME: "A.6-1",
+    ObjectKind.KOS: "A.7-1",
+    ObjectKind.SIDES: "A.8-1",
+    ObjectKind.TURNING: "A.9-1",
 }
-CONTENT = {ObjectKind.SR: "A.3-2", ObjectKind.TEXT: "A.4-2"}
+CONTENT = {ObjectKind.SR: "A.3-2", ObjectKind.TEXT: "A.4-2", ObjectKind.KOS: "A.7-2"}
 PRIVATE = {"(7783,0010)": "Private Creator", "(7783,1001)": "UIDs as sent"}
 
 

@@ -19,7 +19,8 @@ from triaged.study.kinds import ObjectKind
 pytestmark = needs_dcmtk
 REPORTS = (ObjectKind.SR, ObjectKind.TEXT)
 NOT_CHECKED = "W: The VR checker does not support this Specific Character Set: "
-"""DCMTK's own limit, which says nothing of the report."""
+NOT_CONSTRAINED = "W: Check for template constraints not yet supported"
+"""DCMTK's own limits, which say nothing of the report."""
 
 
 @pytest.mark.parametrize("kind", ["HFS", "enhanced", "bare", "empty", "invalid", "no lesion", "revision 2"])
@@ -89,6 +90,14 @@ def test_the_text_says_the_same_in_words(tmp_path: Path) -> None:
     for statement in statements(study_of("HFS").reading.finding):
         assert statement in text, statement
     assert "not for diagnosis" in text
+
+
+@pytest.mark.parametrize("kind", ["HFS", "enhanced", "bare", "empty", "invalid", "revision 2"])
+def test_the_key_objects_are_rendered_without_a_remark_and_say_why(kind: str, tmp_path: Path) -> None:
+    page = "\n".join(rendered(_written(kind, ObjectKind.KOS, tmp_path), remarks=frozenset({NOT_CONSTRAINED})))
+    assert "Of Interest" in page
+    assert "lower third: slice" in page
+    assert len(re.findall(r"CTe? image", page)) >= 2
 
 
 def test_a_reader_is_told_what_a_revision_supersedes(tmp_path: Path) -> None:

@@ -104,7 +104,7 @@ class DestinationSection(PeerSection):
     """One peer that gets the result objects: the kinds it wants, how, and whether it has to promise to keep them."""
 
     name: Annotated[str, Field(min_length=1, max_length=64)]
-    objects: Annotated[tuple[ObjectName, ...], Field(strict=False, min_length=1)] = ("sc", "sr", "seg")
+    objects: Annotated[tuple[ObjectName, ...], Field(strict=False, min_length=1)] = ("sc", "sr", "seg", "kos", "3d")
     multi_frame: Literal["auto", "never"] = "auto"
     transfer_syntaxes: Annotated[tuple[SyntaxName, ...], Field(strict=False)] = ()
     storage_commitment: bool = False

@@ -17,7 +17,9 @@ from triaged.daemon.rooms import IDLE_S, Rooms, clock, or_wait, skip_if_unreacha
 from triaged.daemon.tracebacks import described
 from triaged.errors import StaleClaim, TryLater
 from triaged.steps.analyse import Analyst
+from triaged.steps.draw import Drawer
 from triaged.store.studies.claims import Claims
+from triaged.store.studies.drawings import Drawings
 from triaged.store.studies.outcomes import Outcomes
 from triaged.store.studies.publications import Publications
 from triaged.study.records import Claim
@@ -32,6 +34,8 @@ _BEGIN_S = 10.0
 """How long it may take to start what watches over one study; without memory for a thread, Python waits for ever."""
 _GIVE_UP_S = 60.0
 """How long it may take to put a study back that took too long, before the supervisor ends the process."""
+_DRAW_S = 120.0
+"""How long it may take to draw what a result left to be drawn, which takes seconds."""
 _LAST_MOMENT_S = 2.0
 """How long a worker that is asked to end may go on with its study; the supervisor waits a little longer."""
 
@@ -42,7 +46,9 @@ _PutBack = Callable[[], bool]
 def work(rooms: Rooms, name: str, stop: threading.Event, progress: Progress) -> None:
     """Score studies until `stop` is set; `ModelRefused` where the engine cannot be used."""
     analyst = _analyst(rooms, name)
+    drawer = _drawer(rooms, name, analyst)
     released = Claims(rooms.database).release(name, now=clock())
+    Drawings(rooms.database).release(name)
     log.info("working", engine=", ".join(analyst.engines), released=released)
     getting_on = progress.watch("looking for a study", _LOOK_S)
     progress.serving()
@@ -54,8 +60,24 @@ def work(rooms: Rooms, name: str, stop: threading.Event, progress: Progress) -> 
                 put_back = _analyse(rooms, analyst, claim, stop, getting_on)
             while not or_wait(put_back, stop) and not stop.is_set():
                 getting_on()
-        else:
+        elif not _draw(drawer, stop, getting_on):
             stop.wait(IDLE_S)
+
+
+def _draw(drawer: Drawer, stop: threading.Event, getting_on: Mark) -> bool:
+    """Complete a draft, which is done while no study waits; False where none does either."""
+    drawing = or_wait(lambda: drawer.claim(clock=clock), stop)
+    if drawing is None:
+        return False
+    with getting_on.during("drawing", _DRAW_S), skip_if_unreachable():
+        try:
+            drawer.draw(drawing, clock=clock)
+        except TryLater:
+            raise
+        except Exception as error:  # as with a study: a bug must end a drawing, not the worker
+            log.exception("drawing failed", study_instance_uid=drawing.study_uid)
+            drawer.count_and_put_back(drawing, described(error), clock=clock)
+    return True
 
 
 def _analyse(rooms: Rooms, analyst: Analyst, claim: Claim, stop: threading.Event, getting_on: Mark) -> _PutBack:
@@ -170,4 +192,15 @@ def _analyst(rooms: Rooms, name: str) -> Analyst:
         options=rooms.config.worker.options(),
         destinations={each.name: each.kinds() for each in rooms.config.destinations},
         seconds=rooms.config.models.second,
+    )
+
+
+def _drawer(rooms: Rooms, name: str, analyst: Analyst) -> Drawer:
+    return Drawer(
+        Drawings(rooms.database),
+        rooms.spool,
+        analyst.examinations,
+        worker=name,
+        options=rooms.config.worker.options(),
+        destinations={each.name: each.kinds() for each in rooms.config.destinations},
     )

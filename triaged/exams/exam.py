@@ -57,10 +57,14 @@ class Earlier:
 
 @dataclass(frozen=True, slots=True)
 class Results:
-    """The objects of a scored study, and the view that a later study of the patient is compared with, if any."""
+    """The objects of a scored study, and the view that a later study of the patient is compared with, if any.
+
+    `draft`: what the examination makes further objects of once the result is committed, if any; see `complete`.
+    """
 
     objects: tuple[ResultObject, ...]
     view: bytes | None
+    draft: bytes | None = None
 
 
 class Analysis(Protocol):
@@ -107,6 +111,13 @@ class Examination(Protocol):
 
     def recall(self, view: bytes) -> Any:
         """Return a view that `draw` gave for an earlier study; raise ValueError where the bytes are something else."""
+
+    def complete(self, draft: bytes) -> tuple[ResultObject, ...]:
+        """Return the objects that a draft is of; equal drafts give equal bytes, whatever reads the images by then.
+
+        Raises:
+            ValueError: the bytes are something else.
+        """
 
     def explain(
         self, header: Dataset, reason: Reason, ranking: Ranking, provenance: Provenance

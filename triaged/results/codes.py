@@ -24,6 +24,7 @@ PROCESSING_EQUIPMENT = Code("109102", "DCM", "Processing Equipment")
 SEGMENTATION = Code("113076", "DCM", "Segmentation")
 EXTRACTED_FRAMES = Code("113091", "DCM", "Spatially-related frames extracted from the volume")
 PIXEL_SUM = Code("113042", "DCM", "Pixel by pixel addition")
+SOURCE = Code("260753009", "SCT", "Source")
 SOURCE_IMAGE = Code("121322", "DCM", "Source image for image processing operation")
 
 ENGLISH = Code("en-US", "RFC5646", "English (United States)")

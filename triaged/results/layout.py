@@ -48,11 +48,11 @@ class Markers:
 class Sheet:
     """A page in the making: black, with the notice and the heading already on it."""
 
-    def __init__(self, heading: Heading) -> None:
-        self.image = Pillow.new("RGB", (PAGE_WIDTH, PAGE_HEIGHT))
+    def __init__(self, heading: Heading, size: tuple[int, int] = (PAGE_WIDTH, PAGE_HEIGHT)) -> None:
+        self.image = Pillow.new("RGB", size)
         self.draw = ImageDraw.Draw(self.image)
         self.text((MARGIN, 5), heading.notice, SMALL, AMBER)
-        self.draw.text((PAGE_WIDTH - MARGIN, 5), heading.note, font=_font(SMALL), fill=AMBER, anchor="ra")
+        self.draw.text((size[0] - MARGIN, 5), heading.note, font=_font(SMALL), fill=AMBER, anchor="ra")
         self.text((MARGIN, 34), heading.headline, HEAD, heading.colour)
 
     @property

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from io import BytesIO
 
+from pydicom import dcmread
 from pydicom.dataset import Dataset
 from pydicom.tag import Tag
 
@@ -57,6 +59,46 @@ def reason_pictures(
     )
 
 
+def begun_pictures(
+    source: SourceSeries, pages: Sequence[Page], provenance: Provenance, series: ResultSeries
+) -> tuple[bytes, ...]:
+    """Return objects of a page each, drawn of segments, without their pixels; `completed` adds these later."""
+    begun = []
+    for number, page in enumerate(pages, 1):
+        dataset = _described(page, number, source, key_instances(source), provenance, series)
+        dataset.DerivationCodeSequence = codes.sequence(codes.SEGMENTATION)
+        begun.append(finish(dataset, series.kind).part10)
+    return tuple(begun)
+
+
+def begun_turning(
+    source: SourceSeries, views: Sequence[Page], provenance: Provenance, series: ResultSeries, frame_ms: float
+) -> bytes:
+    """Return an object of views that play as a loop (Cine, C.7.6.5), without their pixels."""
+    dataset = begin(provenance.uid(series.kind.name), source, series, provenance)
+    describe_capture(dataset, source)
+    dataset.InstanceNumber = 1
+    dataset.PatientOrientation = None
+    dataset.ImageComments = f"{series.notice}. {len(views)} views, a turn from {views[0].title} on."
+    dataset.DerivationDescription = describe_making(f"Views of {series.of} in 3-D", provenance, series)
+    dataset.DerivationCodeSequence = codes.sequence(codes.SEGMENTATION)
+    dataset.SourceImageSequence = codes.items(source_item(image) for image in key_instances(source))
+    dataset.NumberOfFrames = len(views)
+    dataset.FrameIncrementPointer = Tag("FrameTime")
+    dataset.FrameTime = decimal(frame_ms)
+    dataset.PreferredPlaybackSequencing = 0
+    dataset.RepresentativeFrameNumber = 1
+    return finish(dataset, series.kind).part10
+
+
+def completed(begun: bytes, kind: ObjectKind, pages: Sequence[Page]) -> ResultObject:
+    """Return an object that was begun with its pixels; `ValueError` where the pages differ in size."""
+    dataset = dcmread(BytesIO(begun))
+    put_pixels(dataset, encoded(pages))
+    name = kind.name if len(pages) > 1 else f"{kind.name}-{pages[0].name}"
+    return finish(dataset, kind, name)
+
+
 def _capture(
     frame: Frame,
     number: int,
@@ -65,7 +107,20 @@ def _capture(
     provenance: Provenance,
     series: ResultSeries,
 ) -> ResultObject:
-    page = frame.page
+    dataset = _described(frame.page, number, source, shown, provenance, series)
+    put_pixels(dataset, [frame])
+    return finish(dataset, series.kind, f"sc-{number}-{frame.page.name}")
+
+
+def _described(
+    page: Page,
+    number: int,
+    source: SourceSeries,
+    shown: Sequence[SourceFrame],
+    provenance: Provenance,
+    series: ResultSeries,
+) -> Dataset:
+    """Return all of a picture's object but its pixels."""
     dataset = begin(provenance.uid(series.kind.name, page.name, page.key), source, series, provenance)
     describe_capture(dataset, source)
     dataset.InstanceNumber = number
@@ -77,8 +132,7 @@ def _capture(
     dataset.DerivationCodeSequence = codes.sequence(derived_by(page))
     dataset.SourceImageSequence = codes.items(source_item(image) for image in shown)
     _describe_scale(dataset, page)
-    put_pixels(dataset, [frame])
-    return finish(dataset, series.kind, f"sc-{number}-{page.name}")
+    return dataset
 
 
 def _describe_scale(dataset: Dataset, page: Page) -> None:

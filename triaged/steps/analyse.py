@@ -56,6 +56,7 @@ class _Outcome:
     provenance: Provenance
     objects: Sequence[ResultObject] = ()
     view: bytes | None = None
+    draft: bytes | None = None
     compared: Compared | None = None
 
 
@@ -90,6 +91,11 @@ class Analyst:
         self._is_hindered = False
 
     @property
+    def examinations(self) -> Sequence[Examination]:
+        """What is examined."""
+        return self._examinations
+
+    @property
     def engines(self) -> tuple[str, ...]:
         """Names of what reads the images."""
         return tuple(each.engine.name for each in self._examinations)
@@ -120,7 +126,7 @@ class Analyst:
         log.info("analysis started", **fields)
         try:
             outcome = self._assess(claim, clock)
-            kept = self._publisher.keep(outcome.provenance, outcome.objects, outcome.view)
+            kept = self._publisher.keep(outcome.provenance, outcome.objects, outcome.view, outcome.draft)
             self._commit(claim, outcome, kept, clock())
         except StaleClaim as stale:
             log.info("result dropped, the study changed meanwhile", why=str(stale), **fields)
@@ -192,7 +198,8 @@ class Analyst:
         provenance = self._provenance(claim, examination.engine, choice.chosen, compares=compares)
         results = analysis.draw(ranking, provenance, earlier)
         compared = None if follows is None else follows.compared
-        return _Outcome(assessment, choice, ranking, provenance, results.objects, results.view, compared)
+        made = results.objects, results.view, results.draft
+        return _Outcome(assessment, choice, ranking, provenance, *made, compared)
 
     def _given_up(self, claim: Claim) -> _Outcome:
         """Return a failure without looking at the study again, whichever part of it broke every attempt."""
@@ -262,6 +269,7 @@ class Analyst:
             objects=kept.objects,
             object_set=object_set(outcome.provenance),
             coronal_path=kept.coronal_path,
+            draft_path=kept.draft_path,
             destinations=self._destinations,
             model=outcome.provenance.algorithm,
             scheme=self._triage.scheme.value,

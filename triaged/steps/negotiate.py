@@ -75,11 +75,10 @@ class Negotiator:
 
         Pictures as one object are left out: where they were refused the single pictures went in their place.
         """
-        news = {
-            uid for uid, syntaxes in accepted.items() if syntaxes and before is not None and before.refuses(uid)
-        } - {kind.sop_class_uid for kind in KINDS.values() if kind.combines}
-        if news:
-            revived = self._outbox.revive_refused(self._destination.peer.name, sorted(news), now=now)
+        news = {uid for uid, syntaxes in accepted.items() if syntaxes and before is not None and before.refuses(uid)}
+        kinds = [kind for kind in KINDS.values() if kind.sop_class_uid in news and not kind.combines]
+        if kinds:
+            revived = self._outbox.revive_refused(self._destination.peer.name, kinds, now=now)
             log.info("refused objects will be sent", destination=self._destination.peer.name, objects=revived)
 
 

@@ -34,6 +34,7 @@ class Kept:
 
     objects: tuple[DerivedObject, ...] = ()
     coronal_path: str | None = None
+    draft_path: str | None = None
 
 
 class Publisher:
@@ -78,14 +79,22 @@ class Publisher:
             log.warning("no comparison, the view of the prior cannot be read", why=str(error), **fields)
             return None
 
-    def keep(self, provenance: Provenance, made: Sequence[ResultObject], view: bytes | None) -> Kept:
-        """Keep the objects that anybody wants or the worklist shows, and the view for a later comparison."""
+    def keep(
+        self,
+        provenance: Provenance,
+        made: Sequence[ResultObject],
+        view: bytes | None,
+        draft: bytes | None = None,
+    ) -> Kept:
+        """Keep the objects that anybody wants or the worklist shows, the view for a later comparison, and the draft."""
         study_uid = provenance.study_uid.value
         objects = tuple(kept_object(self._spool, study_uid, each) for each in made if each.kind in self._kinds)
-        if view is None:
-            return Kept(objects)
-        name = f"{provenance.object_set_uid}.coronal.npz"
-        return Kept(objects, self._spool.keep_derived(study_uid, name, view).path)
+        name = provenance.object_set_uid
+
+        def path(ending: str, content: bytes | None) -> str | None:
+            return None if content is None else self._spool.keep_derived(study_uid, f"{name}.{ending}", content).path
+
+        return Kept(objects, path("coronal.npz", view), path("draft.npz", draft))
 
     def _replaced(self, reports: Sequence[DerivedObject]) -> tuple[Referenced, ...]:
         """Return what a new report names as its predecessors; a report whose file is gone cannot be named."""

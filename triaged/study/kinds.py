@@ -22,7 +22,7 @@ class ObjectKind:
     `series_number` is high and stable, so that the series follows the acquired ones; `title` opens its description
     where the examination has no better one. `words` name an object to people, and `refused` says what a site loses
     that does not take the class. An object is written in the first of `transfer_syntaxes`, and can be sent in each of
-    them, the most wanted first. No two kinds have one class.
+    them, the most wanted first.
 
     `always_kept`: kept even where no destination wants it, as the pages or a later result need it. `is_report`: a later
     result names it as superseded. `is_picture`: the page of the study shows it.
@@ -51,6 +51,9 @@ class ObjectKind:
     SR: ClassVar[ObjectKind]
     SEG: ClassVar[ObjectKind]
     TEXT: ClassVar[ObjectKind]
+    KOS: ClassVar[ObjectKind]
+    SIDES: ClassVar[ObjectKind]
+    TURNING: ClassVar[ObjectKind]
 
     def __str__(self) -> str:
         return self.name
@@ -125,9 +128,46 @@ ObjectKind.TEXT = ObjectKind(
     is_report=True,
 )
 
+ObjectKind.KOS = ObjectKind(
+    name="kos",
+    sop_class_uid="1.2.840.10008.5.1.4.1.1.88.59",  # Key Object Selection Document Storage
+    modality="KO",
+    series_number=9004,
+    title="key slices",
+    words="most affected slices (KO)",
+    refused="Viewers there cannot jump to the most affected slices. The pictures show them, with their numbers.",
+)
+
+ObjectKind.SIDES = ObjectKind(
+    name="3d",
+    sop_class_uid=ObjectKind.SC.sop_class_uid,
+    modality="OT",
+    series_number=9902,
+    title="lungs in 3-D",
+    words="lungs in 3-D (SC)",
+    refused=_NO_PICTURES,
+    transfer_syntaxes=ObjectKind.SC.transfer_syntaxes,
+    always_kept=True,
+    is_picture=True,
+)
+ObjectKind.TURNING = ObjectKind(
+    name="3d-turning",
+    sop_class_uid=ObjectKind.SC_MULTIFRAME.sop_class_uid,
+    modality="OT",
+    series_number=9903,
+    title="lungs in 3-D, turning",
+    words="lungs in 3-D, turning (multi-frame SC)",
+    refused="The lungs cannot be turned there; four single pictures show them from the front, the back and both sides.",
+    transfer_syntaxes=ObjectKind.SC.transfer_syntaxes,
+    always_kept=True,
+)
+
 KINDS: Mapping[str, ObjectKind] = {
     kind.name: kind
-    for kind in (ObjectKind.SC, ObjectKind.SC_MULTIFRAME, ObjectKind.SR, ObjectKind.SEG, ObjectKind.TEXT)
+    for kind in (
+        *(ObjectKind.SC, ObjectKind.SC_MULTIFRAME, ObjectKind.SR, ObjectKind.SEG, ObjectKind.TEXT),
+        *(ObjectKind.KOS, ObjectKind.SIDES, ObjectKind.TURNING),
+    )
 }
 """Every kind by its name, in the order in which people read them."""
 

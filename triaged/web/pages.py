@@ -14,6 +14,7 @@ from typing import Annotated, Self
 from urllib.parse import quote
 
 from fastapi import APIRouter, Query, Request, Response
+from fastapi import Path as PathParameter
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.exceptions import HTTPException
@@ -30,6 +31,7 @@ from triaged.store.studies.history import History
 from triaged.store.studies.publications import Publications
 from triaged.store.studies.second_results import SecondResults
 from triaged.store.tables.views import ListOrder, Shown
+from triaged.study.kinds import ObjectKind
 from triaged.study.ranking import TriageClass
 from triaged.study.records import DerivedObject, WorklistEntry
 from triaged.web.destinations import destinations, receivers
@@ -37,7 +39,7 @@ from triaged.web.entries import REVISION_WORDS, STATE_WORDS, STYLES, Row, as_end
 from triaged.web.offers import Offer, last_undoable, offers
 from triaged.web.options import WebOptions
 from triaged.web.outcomes import as_line, as_lines, as_results, as_undelivered, resend_commands
-from triaged.web.pictures import Picture, as_png, described
+from triaged.web.pictures import Picture, Turning, as_png, described, turning
 from triaged.web.seconds import as_count_lines, as_second_lines
 from triaged.web.timeline import timeline
 from triaged.web.view import CLASS_WORDS, ORDER_WORDS, View, view_of
@@ -128,8 +130,8 @@ class Pages:
         if entry is None:
             raise HTTPException(HTTPStatus.NOT_FOUND, "No study with this Study Instance UID is on the worklist.")
         deliveries = self._outbox.deliveries(uid)
-        shown = [item for item in self._history.derived(uid) if item.kind.is_picture]
-        pictures, away = self._described(shown)
+        derived = self._history.derived(uid)
+        pictures, away = self._described([item for item in derived if item.kind.is_picture])
         decisions = self._history.series_decisions(uid)
         actions = self._readers.actions(uid)
         return self._page(
@@ -142,6 +144,7 @@ class Pages:
             pictures=[(uid, picture) for uid, picture in pictures if picture is not None],
             lost_pictures=sum(picture is None for _, picture in pictures),
             pictures_away=away,
+            turning=self._turning(derived),
             results=as_results(self._publications.results(uid)),
             seconds=as_second_lines(self._seconds.of_study(uid)),
             decisions=decisions,
@@ -160,6 +163,16 @@ class Pages:
             if item.sop_instance_uid == sop_instance_uid and item.kind.is_picture and described(path):
                 return Response(as_png(path), media_type="image/png")
         raise HTTPException(HTTPStatus.NOT_FOUND, "this study has no such picture")
+
+    def view(self, uid: str, sop_instance_uid: str, number: int) -> Response:
+        """Return one of the views of the lungs that turn, from 1, as PNG."""
+        for item in self._history.derived(uid):
+            if item.sop_instance_uid == sop_instance_uid and item.kind == ObjectKind.TURNING:
+                path = self._spool.absolute(item.path)
+                found = turning(sop_instance_uid, path)
+                if found is not None and number <= found.count:
+                    return Response(as_png(path, number), media_type="image/png")
+        raise HTTPException(HTTPStatus.NOT_FOUND, "this study has no such view")
 
     def status(self) -> Response:
         """Return counts, and everything that waits for a person."""
@@ -205,6 +218,14 @@ class Pages:
         except TryLater as later:
             return [], str(later)
 
+    def _turning(self, derived: Sequence[DerivedObject]) -> Turning | None:
+        """Return the views of the lungs that turn, where they have been drawn."""
+        views = next((item for item in derived if item.kind == ObjectKind.TURNING), None)
+        try:
+            return None if views is None else turning(views.sop_instance_uid, self._spool.absolute(views.path))
+        except TryLater:
+            return None
+
     def _free_mb(self) -> int | None:
         try:
             return self._spool.free_mb()
@@ -249,6 +270,10 @@ def router(shown: Pages) -> APIRouter:
     @routes.get("/studies/{uid}/pictures/{sop_instance_uid}.png")
     def picture(uid: str, sop_instance_uid: str) -> Response:
         return shown.picture(uid, sop_instance_uid)
+
+    @routes.get("/studies/{uid}/pictures/{sop_instance_uid}/{number}.png")
+    def view(uid: str, sop_instance_uid: str, number: Annotated[int, PathParameter(ge=1)]) -> Response:
+        return shown.view(uid, sop_instance_uid, number)
 
     @routes.get("/status")
     def status(request: Request) -> Response:

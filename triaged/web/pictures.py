@@ -9,6 +9,7 @@ from pathlib import Path
 from PIL import Image
 from pydicom import dcmread
 from pydicom.errors import InvalidDicomError
+from pydicom.pixels.utils import pixel_array
 
 _SHOWN = ["ImageComments", "Rows", "Columns"]
 
@@ -35,9 +36,27 @@ def described(path: Path) -> Picture | None:
     return Picture(title.strip(" .") or "Result picture", int(header.Columns), int(header.Rows))
 
 
-def as_png(path: Path) -> bytes:
-    """Return the RGB or 8-bit grey pixels of a single-frame instance as PNG."""
-    dataset = dcmread(path)
+@dataclass(frozen=True, slots=True)
+class Turning:
+    """Views that turn, as frames of one instance; `count` of them make a whole turn."""
+
+    uid: str
+    count: int
+    width: int
+    height: int
+
+
+def turning(sop_instance_uid: str, path: Path) -> Turning | None:
+    """Return how many views an instance has, and their size; None where the file is gone or damaged."""
+    try:
+        header = dcmread(path, stop_before_pixels=True, specific_tags=["NumberOfFrames", "Rows", "Columns"])
+        return Turning(sop_instance_uid, int(header.NumberOfFrames), int(header.Columns), int(header.Rows))
+    except (OSError, InvalidDicomError, AttributeError):
+        return None
+
+
+def as_png(path: Path, frame: int = 1) -> bytes:
+    """Return the RGB or 8-bit grey pixels of an instance, or of one of its frames, as PNG."""
     png = io.BytesIO()
-    Image.fromarray(dataset.pixel_array).save(png, "PNG")
+    Image.fromarray(pixel_array(path, index=frame - 1)).save(png, "PNG", compress_level=1)
     return png.getvalue()

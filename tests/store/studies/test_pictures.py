@@ -144,7 +144,7 @@ def test_single_pictures_go_where_the_one_object_did_not(
     assert outbox.dead_items() == []
     publish(database, minutes=7)  # the same result again
     assert outbox.resend(now=at(8)) == 0
-    assert outbox.revive_refused("pacs", [MULTI_FRAME_TRUE_COLOR], now=at(8)) == 0
+    assert outbox.revive_refused("pacs", [ObjectKind.SC_MULTIFRAME], now=at(8)) == 0
     assert posted(outbox) == [("sc-multiframe", state), *PENDING_SINGLES]
 
 
@@ -214,8 +214,8 @@ def test_what_was_refused_of_a_class_is_sent_when_the_class_is_accepted(database
     refused = due(outbox)
     outbox.refused(refused, error="0122H", now=at(5))
     outbox.dead(due(outbox), error="no route", now=at(5))
-    assert outbox.revive_refused("another", [refused.object.sop_class_uid], now=at(6)) == 0
-    assert outbox.revive_refused("pacs", [MULTI_FRAME_TRUE_COLOR], now=at(6)) == 0
-    assert outbox.revive_refused("pacs", [MULTI_FRAME_TRUE_COLOR, refused.object.sop_class_uid], now=at(6)) == 1
+    assert outbox.revive_refused("another", [refused.object.kind], now=at(6)) == 0
+    assert outbox.revive_refused("pacs", [ObjectKind.SC_MULTIFRAME], now=at(6)) == 0
+    assert outbox.revive_refused("pacs", [ObjectKind.SC_MULTIFRAME, refused.object.kind], now=at(6)) == 1
     assert due(outbox, minutes=6).item_id == refused.item_id
     assert outbox.claim_due("courier", lease_s=60, now=at(6)) is None

@@ -12,11 +12,19 @@ from triaged.exams.ct.choice import ScopeOptions, choose, is_whole
 from triaged.exams.ct.decoding.series import DecodedSeries, decode_series
 from triaged.exams.ct.engines import Pipeline
 from triaged.exams.ct.finding import LungAnalysis
-from triaged.exams.ct.objects import EXAMINED, WRITERS, Writer, reason_objects, result_objects
+from triaged.exams.ct.objects import (
+    EXAMINED,
+    WRITERS,
+    Writer,
+    completed_objects,
+    reason_objects,
+    result_objects,
+)
 from triaged.exams.ct.options import Palette
 from triaged.exams.ct.overlap import overlap
 from triaged.exams.ct.pictures.coronal import decode_coronal
 from triaged.exams.ct.pictures.projection import Projection
+from triaged.exams.ct.pictures.sides import decode_draft
 from triaged.exams.exam import Choice, Earlier, Results, StillAlive
 from triaged.inference.identity import Engine
 from triaged.results.instance import ResultObject
@@ -89,6 +97,10 @@ class ChestCt:
     def recall(self, view: bytes) -> Projection:
         """Return the coronal view of an earlier study; see `Examination`."""
         return decode_coronal(view)
+
+    def complete(self, draft: bytes) -> tuple[ResultObject, ...]:
+        """Return the views of the lungs in 3-D; see `Examination`."""
+        return completed_objects(decode_draft(draft))
 
     def explain(
         self, header: Dataset, reason: Reason, ranking: Ranking, provenance: Provenance

@@ -7,24 +7,31 @@ from typing import Final
 
 from pydicom.dataset import Dataset
 
+from triaged.exams.ct.affected import AFFECTED_SLICE_MM2
 from triaged.exams.ct.decoding.series import DecodedSeries
 from triaged.exams.ct.finding import DENSE_HU, LungAnalysis
 from triaged.exams.ct.options import Palette
 from triaged.exams.ct.pictures.coronal import encode_coronal
-from triaged.exams.ct.pictures.keyslices import slice_names
+from triaged.exams.ct.pictures.keyslices import SliceName, key_slices, lesion_mm2, slice_names
 from triaged.exams.ct.pictures.pages import PICTURES_TITLE, reason_pages, result_pages
 from triaged.exams.ct.pictures.projection import cropped, projections
-from triaged.exams.ct.pictures.wording import analysis_lines
+from triaged.exams.ct.pictures.sides import Draft, blank_pages, blank_views, drawn, encode_draft
+from triaged.exams.ct.pictures.surface import labels_of
+from triaged.exams.ct.pictures.wording import analysis_lines, selection_words
+from triaged.exams.ct.pictures.zones import lung_thirds, whole
 from triaged.exams.exam import Earlier, Results
+from triaged.imaging.geometry import Reorientation
 from triaged.results import codes
 from triaged.results.instance import ResultObject, ResultSeries
+from triaged.results.key_objects import key_object_selection
+from triaged.results.layout import Heading
 from triaged.results.provenance import Provenance
-from triaged.results.sc import pictures, reason_pictures
+from triaged.results.sc import begun_pictures, begun_turning, completed, pictures, reason_pictures
 from triaged.results.seg import Region, Segment, segmentation
-from triaged.results.source import SourceSeries, single_frames, source_series
+from triaged.results.source import SourceSeries, frames_at, single_frames, source_series
 from triaged.results.sr import Examined, report
 from triaged.results.text import text_report
-from triaged.results.wording import Lines, reason_lines
+from triaged.results.wording import Lines, reason_lines, revision_note
 from triaged.study.assessment import Reason
 from triaged.study.concepts import LEFT_LUNG, LUNGS, RIGHT_LUNG, Code
 from triaged.study.kinds import ObjectKind
@@ -60,6 +67,9 @@ def segments(reading: LungAnalysis, provenance: Provenance) -> tuple[Segment, ..
 EXAMINED: Final = Examined(Code("169069000", "SCT", "CT of chest"), LUNGS, "Both lungs")
 SEGMENTATION: Final = ResultSeries(ObjectKind.SEG, "lungs and opacity", body_part="CHEST", label="LUNGS_OPACITY")
 PICTURES: Final = ResultSeries(ObjectKind.SC, PICTURES_TITLE, body_part="CHEST", of="a CT")
+SIDES: Final = ResultSeries(ObjectKind.SIDES, body_part="CHEST", of="a CT")
+TURNING: Final = ResultSeries(ObjectKind.TURNING, body_part="CHEST", of="a CT")
+_FRAME_MS = 120.0
 REASON_PICTURES: Final = ResultSeries(ObjectKind.SC, PICTURES_TITLE, of="a CT")
 
 Writer = Callable[[SourceSeries, Lines, Provenance], ResultObject]
@@ -93,12 +103,57 @@ def result_objects(
     names = slice_names(read.headers, source, reorientation, read.spread)
     lines = analysis_lines(header, reading, ranking, provenance, earlier.prior if earlier else None, names)
     words = (write(source, lines, provenance) for write in writers)
+    selected = _selected(source, reorientation, names, reading, provenance)
     views = projections(volume, reading)
     pages = result_pages(
         header, volume, views, reading, ranking, provenance, palette=palette, earlier=earlier, slice_names=names
     )
     shown = pictures(source, reorientation, pages, provenance, PICTURES)
-    return Results((*((masks,) if masks else ()), measurements, *words, *shown), encode_coronal(cropped(views)[0]))
+    written = (*((masks,) if masks else ()), measurements, *words, *selected, *shown)
+    draft = _draft(source, lines, reading, provenance, palette)
+    return Results(written, encode_coronal(cropped(views)[0]), None if draft is None else encode_draft(draft))
+
+
+def completed_objects(draft: Draft) -> tuple[ResultObject, ...]:
+    """Return the lungs from four sides, and turning."""
+    pages, views = drawn(draft)
+    *of_pages, of_views = draft.begun
+    single = (completed(begun, ObjectKind.SIDES, [page]) for begun, page in zip(of_pages, pages, strict=True))
+    return (*single, completed(of_views, ObjectKind.TURNING, views))
+
+
+def _draft(
+    source: SourceSeries, lines: Lines, reading: LungAnalysis, provenance: Provenance, palette: Palette
+) -> Draft | None:
+    """Return all that it takes to draw the lungs in 3-D later; None where no lung was found."""
+    if not (reading.right_lung.voxels.any() or reading.left_lung.voxels.any()):
+        return None
+    begun = begun_pictures(source, blank_pages(), provenance, SIDES)
+    turning = begun_turning(source, blank_views(), provenance, TURNING, _FRAME_MS)
+    heading = Heading(lines.headline, SIDES.notice, revision_note(provenance))
+    return Draft(labels_of(reading), reading.lesion.geometry.spacing_mm[0], palette, heading, (*begun, turning))
+
+
+def _selected(
+    source: SourceSeries,
+    reorientation: Reorientation,
+    names: Sequence[SliceName],
+    reading: LungAnalysis,
+    provenance: Provenance,
+) -> tuple[ResultObject, ...]:
+    """Return the document that names the most affected slice of each third that has an affected one; else none.
+
+    None either where the source's images are not slices of the volume, as in a series of sagittal images.
+    """
+    geometry = reading.lesion.geometry
+    chosen = [
+        one for one in key_slices(whole(lung_thirds(reading)), names) if lesion_mm2(one, geometry) >= AFFECTED_SLICE_MM2
+    ]
+    frames = frames_at(source, reorientation, [one.index for one in chosen])
+    if not frames:
+        return ()
+    words = selection_words(chosen, geometry, names)
+    return (key_object_selection(source, frames, words, provenance),)
 
 
 def reason_objects(

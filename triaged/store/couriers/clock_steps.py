@@ -18,6 +18,7 @@ from triaged.store.couriers.notifications import Notifications
 from triaged.store.couriers.outbox import Outbox
 from triaged.store.listing import order
 from triaged.store.listing.rankings import placed
+from triaged.store.posting.drawing import DRAWINGS
 from triaged.store.posting.seconding import SECONDS
 from triaged.store.studies.claims import STUDIES
 from triaged.store.tables import schema
@@ -27,7 +28,7 @@ from triaged.store.tables.rows import record_event
 from triaged.study.lifecycle import State
 from triaged.study.ranking_input import RankingPolicy
 
-_LEASED = (STUDIES, SECONDS, Outbox.leases, Notifications.leases, Answers.leases)
+_LEASED = (STUDIES, SECONDS, DRAWINGS, Outbox.leases, Notifications.leases, Answers.leases)
 _SKEW = timedelta(seconds=60)
 """How far apart the clocks of the machines of one daemon may be."""
 _NO_LIMIT_S = 1e8
@@ -61,7 +62,8 @@ class ClockSteps(Ledger):
         found = 0
         with self._database.begin() as connection:
             for leases in _LEASED:
-                lease_s = longest.study_lease_s if leases in (STUDIES, SECONDS) else longest.delivery_lease_s
+                is_of_study = leases in (STUDIES, SECONDS, DRAWINGS)
+                lease_s = longest.study_lease_s if is_of_study else longest.delivery_lease_s
                 found += leases.put_right(connection, now + timedelta(seconds=lease_s), **at_most, now=now)
             for ahead in (_ASKED, _CLOSED):
                 found += connection.execute(ahead, {"at_most": now + _SKEW, "new": now}).rowcount

@@ -21,7 +21,7 @@ from triaged.store.studies.history import derived_object
 from triaged.store.tables import schema
 from triaged.store.tables.rows import known_study
 from triaged.store.tables.views import Delivery
-from triaged.study.kinds import kind_of
+from triaged.study.kinds import ObjectKind, kind_of
 from triaged.study.records import DeliveryState, OutboxItem
 
 
@@ -48,12 +48,12 @@ class Outbox(Queue[OutboxItem]):
             wanted = wanted.where(_study.c.study_uid == study_uid)
         return self._revive(wanted, now)
 
-    def revive_refused(self, destination: str, sop_class_uids: Collection[str], *, now: datetime) -> int:
-        """Send what a destination refused of these classes, since it accepts them now; return how many deliveries."""
+    def revive_refused(self, destination: str, kinds: Collection[ObjectKind], *, now: datetime) -> int:
+        """Send what a destination refused of these kinds, since it accepts them now; return how many deliveries."""
         refused = _REVIVABLE.where(
             _outbox.c.state == DeliveryState.REFUSED,
             _outbox.c.destination == destination,
-            _derived.c.sop_class_uid.in_(sop_class_uids),
+            _derived.c.kind.in_([kind.name for kind in kinds]),
         )
         return self._revive(refused, now)
 

@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
 from triaged.store.listing import order
 from triaged.store.listing.rankings import Where, placed
+from triaged.store.posting.drawing import queue_drawing
 from triaged.store.posting.publishing import publish, withdraw_superseded
 from triaged.store.posting.seconding import drop_superseded, queue_seconds
 from triaged.store.studies.claims import owned_study
@@ -50,6 +51,7 @@ class Outcomes(Ledger):
         now: datetime,
         compared: Compared | None = None,
         seconds: Sequence[str] = (),
+        draft_path: str | None = None,
     ) -> None:
         """Publish what became of a claimed study, with one delivery for each object and destination that wants it.
 
@@ -62,7 +64,8 @@ class Outcomes(Ledger):
         What has not been sent of an earlier set, and no courier is sending, is withdrawn, also where the new set has no
         objects: nobody is to get a score that the list no longer shows. `coronal_path` is where the spool keeps the
         view with which a later study of the patient is compared, `compared` how this one follows an earlier one.
-        `seconds` are the second engines that are to read a scored study too.
+        `seconds` are the second engines that are to read a scored study too, `draft_path` what further objects
+        are made of later.
 
         Raises:
             StaleClaim: the study changed or somebody else owns it; nothing was written.
@@ -84,6 +87,7 @@ class Outcomes(Ledger):
             write_measurements(connection, result_id, finding)
             _write_decisions(connection, result_id, chosen, not_chosen)
             publish(connection, study.id, result_id, objects, destinations, now=now)
+            queue_drawing(connection, study.id, result_id, draft_path)
             place = placed(connection, study, ranking, now=now, **known)
             news = result_id if _is_news(connection, study, object_set) else None
             order.place(connection, study, place, cause=place.reason, now=now, result_id=news)

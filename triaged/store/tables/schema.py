@@ -9,6 +9,7 @@ from sqlalchemy import CheckConstraint, Column, Float, ForeignKey, Index, Intege
 
 from triaged.store.tables.columns import BYTE_ORDERED, WHOLE, Instant, PeerText, metadata
 from triaged.store.tables.deliveries import commitment_report, negotiated, outbox, push, push_receiver
+from triaged.store.tables.drawings import drawing
 from triaged.store.tables.history import action, event, policy, reorder
 from triaged.store.tables.housekeeping import inspection, missing_file, spool, worker_death
 from triaged.store.tables.people import account, session, sign_in_attempt
@@ -23,6 +24,7 @@ __all__ = [
     "commitment_report",
     "conflict",
     "derived",
+    "drawing",
     "event",
     "inspection",
     "instance",

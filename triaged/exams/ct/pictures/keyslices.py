@@ -85,6 +85,12 @@ def key_slices(profile: Counts, names: Sequence[SliceName] = ()) -> tuple[KeySli
     return tuple(chosen)
 
 
+def lesion_mm2(chosen: KeySlice, geometry: Geometry) -> float:
+    """Return the area of lesion on a slice that was chosen."""
+    _, rows_mm, columns_mm = geometry.spacing_mm
+    return chosen.affected * rows_mm * columns_mm
+
+
 def lungs_field(reading: LungAnalysis) -> Field:
     """Return the rows and columns around both lungs, with a margin."""
     _, rows_mm, columns_mm = reading.lesion.geometry.spacing_mm

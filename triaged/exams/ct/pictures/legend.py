@@ -9,7 +9,7 @@ from triaged.exams.ct.options import Palette
 from triaged.exams.ct.pictures.colour import CONTOUR, OUTLINE, covered, severity_colour
 from triaged.results.layout import CAPTION, GREY, Sheet
 
-LEGEND_WIDTH = 108
+LEGEND_WIDTH = BAR_WIDTH = 108
 _BAR, _TICK = 22, 27
 _LINES_HEIGHT = 132
 _LUNG_GREY = 90  # a usual grey of lung, to show how the colours look on it
@@ -20,8 +20,14 @@ def draw_legend(sheet: Sheet, at: tuple[int, int], height: int, palette: Palette
 
     The left half of the bar has the pure colours, the right half the same as they look over lung.
     """
-    x, y = at
     length = max(60, height - _LINES_HEIGHT)
+    draw_bar(sheet, at, length, palette)
+    _lines(sheet, (at[0], at[1] + length + 14))
+
+
+def draw_bar(sheet: Sheet, at: tuple[int, int], length: int, palette: Palette) -> None:
+    """Draw the bar of affected shares alone."""
+    x, y = at
     sheet.beside((x, y - CAPTION), "Affected part", "la", GREY)
     shares = np.linspace(1.0, 0.0, length, dtype=np.float32)[:, None].repeat(_BAR // 2, axis=1)
     pure = np.round(severity_colour(shares, palette)).astype(np.uint8)
@@ -31,7 +37,6 @@ def draw_legend(sheet: Sheet, at: tuple[int, int], height: int, palette: Palette
         level = y + round((100 - percent) / 100 * (length - 1))
         sheet.draw.line([(x, level), (x + _TICK, level)], fill=CONTOUR)
         sheet.beside((x + _TICK + 3, min(max(level, y + 7), y + length - 8)), f"{percent}%", "lm")
-    _lines(sheet, (x, y + length + 14))
 
 
 def _lines(sheet: Sheet, at: tuple[int, int]) -> None:

@@ -9,12 +9,12 @@ import numpy as np
 from pydicom.dataset import Dataset
 
 from triaged.exams.ct.finding import CtNumbers, LungAnalysis
-from triaged.exams.ct.pictures.keyslices import KeySlice, SliceName, slices_affected
+from triaged.exams.ct.pictures.keyslices import KeySlice, SliceName, lesion_mm2, slices_affected
 from triaged.exams.ct.pictures.zones import AFFECTED_ZONE, LungThirds, lung_thirds, whole
 from triaged.exams.ct.slices import slice_areas
 from triaged.imaging.geometry import Geometry
 from triaged.results.provenance import Provenance
-from triaged.results.wording import Lines, origin_lines, percent, to_ascii, written_date
+from triaged.results.wording import INTENDED_USE, Lines, origin_lines, percent, to_ascii, written_date
 from triaged.study.concepts import (
     AFFECTED_SHARE,
     AFFECTED_VOLUME,
@@ -92,9 +92,7 @@ def slice_line(chosen: KeySlice, geometry: Geometry, name: SliceName) -> tuple[s
     place = slice_place(chosen.index, geometry, name)
     if not chosen.affected:
         return place, "No lesion in this third; its middle is shown"
-    area_cm2 = chosen.affected * geometry.spacing_mm[1] * geometry.spacing_mm[2] / 100.0
-    share = percent(chosen.affected / chosen.lung)
-    return place, f"Most lesion of this third: {area_cm2:.1f} cm2, {share} of the lung on this slice"
+    return place, f"Most lesion of this third: {_lesion(chosen, geometry)} of the lung on this slice"
 
 
 def slice_place(index: int, geometry: Geometry, name: SliceName) -> str:
@@ -102,6 +100,20 @@ def slice_place(index: int, geometry: Geometry, name: SliceName) -> str:
     z_mm = float(geometry.position_mm((index, 0, 0))[2])
     viewers = [name.name] if name.name else []
     return ", ".join([f"Slice {name.number} of {name.count} from the head", *viewers, f"z {z_mm:.1f} mm"])
+
+
+def selection_words(chosen: Sequence[KeySlice], geometry: Geometry, names: Sequence[SliceName]) -> str:
+    """Return why these slices are named, and where each lies in the series."""
+    said = [
+        f"{one.third} third: slice {names[one.index].number} of {names[one.index].count} from the head"
+        f"{', ' * bool(names[one.index].name)}{names[one.index].name}, {_lesion(one, geometry)} of the lung on it"
+        for one in chosen
+    ]
+    return f"{INTENDED_USE}. The slice with most lesion in each third of the lungs: {'; '.join(said)}."
+
+
+def _lesion(chosen: KeySlice, geometry: Geometry) -> str:
+    return f"{lesion_mm2(chosen, geometry) / 100.0:.1f} cm2, {percent(chosen.affected / chosen.lung)}"
 
 
 def _headline(finding: Finding, numbers: CtNumbers) -> str:
