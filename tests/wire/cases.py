@@ -25,7 +25,7 @@ from tests.results.ct_study import (
     ranking,
 )
 from tests.results.senders import invalid
-from triaged.exams.ct.finding import CtNumbers, LungAnalysis
+from triaged.exams.ct.finding import CtNumbers, LungAnalysis, Tissue
 from triaged.exams.ct.objects import reason_objects
 from triaged.exams.ct.pictures.coronal import decode_coronal
 from triaged.exams.ct.pictures.sides import blank_pages, blank_views, decode_draft
@@ -106,8 +106,26 @@ def of_dense_opacity() -> CtStudy:
     rows, columns = np.nonzero(study.reading.lesion.voxels.any(axis=0))
     core = np.zeros(voxels.shape, bool)
     core[:, int(rows.mean()) - 3 : int(rows.mean()) + 3, int(columns.mean()) - 3 : int(columns.mean()) + 3] = True
-    voxels[core & study.reading.lesion.voxels] = -100
-    return replace(study, volume=Volume(voxels, study.volume.geometry))
+    solid = core & study.reading.lesion.voxels
+    voxels[solid] = -100
+    grid = study.volume.geometry
+    return replace(study, volume=Volume(voxels, grid), reading=replace(study.reading, consolidation=Mask(solid, grid)))
+
+
+def with_every_number() -> CtStudy:
+    """A study whose header says all that there is to say, and whose engine measured all that can be measured."""
+    study = ct_study(change=rich)
+    finding = changed(
+        study.reading.finding,
+        tissue_right=Tissue(12.0, 60.0, 0.01, 0.05, 0.8),
+        tissue_left=Tissue(0.0, 0.0, 0.0, 0.0, 0.9),
+        tissue_total=Tissue(12.0, 60.0, 0.005, 0.025, 0.85),
+        solid_ml=43.0,
+        solid_share=0.01,
+        ensemble_spread=0.02,
+        slices_share=0.03,
+    )
+    return replace(study, reading=replace(study.reading, finding=finding))
 
 
 def of_thresholding() -> CtStudy:
@@ -155,7 +173,7 @@ STUDIES: dict[str, Callable[[], CtStudy]] = {
     "bare": lambda: ct_study(change=bare),
     "empty": lambda: ct_study(change=empty),
     "invalid": lambda: ct_study(change=invalid),
-    "rich": lambda: ct_study(change=rich),
+    "rich": with_every_number,
     "no lesion": lambda: ct_study(lesion_radius_mm=0.0),
     "dense opacity": of_dense_opacity,
     "thresholding": of_thresholding,

@@ -93,10 +93,9 @@ class CtNumbers:
 
     `severity` is the larger of the two lungs' shares (Goncharov et al., section 2.2). With `QualityFlag.SINGLE_LUNG`
     the per-lung values are None and `severity` is the total share. `dense_share` is the share of lesion volume above
-    -300 HU, vessels included, `slices_share` the mean share of the slices with lung
-    (Qiblawey et al.). What old results do not have is None: what the lungs are made of, and the volume of solid
-    bodies and fluid in them (None too where there are none) with its share of the lungs and itself;
-    `ensemble_spread`, the share of lung on which the members of an ensemble disagree.
+    -300 HU, vessels included; `slices_share` the mean share of the slices with lung (Qiblawey et al.);
+    `ensemble_spread` the share of lung on which the members of an ensemble disagree. None is what old results do not
+    have, and the volume of solid bodies and fluid where there are none, with its share of the lungs and itself.
     """
 
     severity: float
