@@ -18,7 +18,7 @@ from triaged.exams.ct.options import Palette
 from triaged.exams.ct.pictures.legend import BAR_WIDTH, draw_bar
 from triaged.exams.ct.pictures.surface import Labels, surface
 from triaged.exams.ct.pictures.turning import STEP_DEGREES, Stage, stage, view
-from triaged.results.layout import GREY, LARGE, MARGIN, PAGE_WIDTH, SMALL, TOP, Heading, Markers, Sheet
+from triaged.results.layout import GREY, MARGIN, PAGE_WIDTH, SMALL, TOP, Heading, Markers, Sheet
 from triaged.results.page import Page, Picture
 
 SIDES = (("front", 0), ("back", 180), ("right", 270), ("left", 90))
@@ -26,6 +26,8 @@ SIDES = (("front", 0), ("back", 180), ("right", 270), ("left", 90))
 _WORDS = {0: "from the front", 90: "from the left", 180: "from the back", 270: "from the right"}
 _SIZE, _PAGE_SIZE = 420, 680
 _FRAME = (_SIZE + MARGIN + BAR_WIDTH + MARGIN, _SIZE + 98)
+_HEADLINE = 40
+"""Room for two lines, as a headline is longer than a frame is wide."""
 _BLANK = np.zeros((1, 1, 3), np.uint8)
 _EXPLAINED = (
     "Surface of the lungs on a grid of 2 mm, smoothed.",
@@ -116,7 +118,7 @@ def _drawn_page(draft: Draft, staged: Stage, degrees: int) -> Picture:
 
 def _drawn_view(draft: Draft, staged: Stage, degrees: int) -> Picture:
     sheet = Sheet(Heading("", draft.heading.notice, draft.heading.note), _FRAME)
-    sheet.text((MARGIN, 30), draft.heading.headline, LARGE)
+    sheet.paragraph([draft.heading.headline], (MARGIN, 20), (_FRAME[0] - 2 * MARGIN, _HEADLINE))
     sheet.picture(view(staged, degrees, draft.palette), (0, TOP - 20), _title(degrees), _markers(degrees))
     draw_bar(sheet, (_FRAME[0] - BAR_WIDTH, TOP), 240, draft.palette)
     sheet.text((MARGIN, _FRAME[1] - SMALL - 4), "Affected within 10 mm below the surface", SMALL, GREY)
