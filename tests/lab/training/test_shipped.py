@@ -19,6 +19,7 @@ from ruamel.yaml import YAML
 from triaged.exams.ct.finding import Acquisition, LungAnalysis
 from triaged.exams.ct.options import CtOptions
 from triaged.exams.ct.pipelines.networks import CtPipeline
+from triaged.exams.ct.pipelines.planes import answered
 from triaged.exams.ct.window import to_unit
 from triaged.imaging.geometry import Geometry
 from triaged.imaging.resample import resample_in_plane
@@ -29,7 +30,6 @@ from triaged.inference.kinds.ct_lungs import CT_LUNGS
 from triaged.inference.kinds.ct_multitask import CT_MULTITASK, CtMultitask
 from triaged.inference.manifest import Manifest
 from triaged.inference.package import load_of_kind, read_manifest
-from triaged.lab.packages.tuning import by_plane
 from triaged.lab.phantom.generate import generate
 from triaged.lab.phantom.options import Disease, Phantom, PhantomOptions, Severity
 
@@ -210,7 +210,8 @@ def test_a_member_finds_the_lesion_in_its_planes(package: Path, drawn: dict[str,
     for severity, phantom in drawn.items():
         hu = resample_in_plane(_volume(phantom)).voxels
         lung = nearest(phantom.right_lung | phantom.left_lung, hu.shape)
-        maps = by_plane(member, to_unit(hu.astype(np.float32)), phantom.spacing_mm[0])
+        unit, plane = to_unit(hu.astype(np.float32)), member.manifest.settings.plane
+        maps = answered(member.probability, plane, unit, phantom.spacing_mm[0], 2.0)
         shares[severity] = float((maps[lung] > member.manifest.settings.lesion).mean())
     assert shares["none"] < 0.1
     assert shares["severe"] > shares["none"] + 0.2

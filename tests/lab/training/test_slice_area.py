@@ -8,7 +8,8 @@ import pytest
 pytest.importorskip("torch", reason="the lab needs torch: pip install triaged[lab]")
 
 from tests.lab.training.chests import series
-from triaged.lab.packages.slice_area import AREAS_MM2, Slices, best_area, joined, volume_of
+from triaged.lab.packages.slice_area import AREAS_MM2, Slices, best_area, joined
+from triaged.lab.packages.tuning import volume_of
 
 
 def test_specks_in_healthy_slices_are_left_below_the_area() -> None:

@@ -11,18 +11,23 @@ import torch
 
 pytest.importorskip("onnxscript", reason="the lab needs onnxscript: pip install triaged[lab]")
 
+from tests.exams.pipelines.bodies import LUNG_ML, Ball, Chest, draw, ellipsoid, grid
 from tests.lab.training.chests import write_series
 from tests.lab.training.test_members import LABELS, left_by_training
 from triaged.errors import ConfigError
-from triaged.inference.package import load_package
+from triaged.inference.kinds.ct_lesions import CT_LESIONS
+from triaged.inference.kinds.ct_multitask import CT_MULTITASK
+from triaged.inference.package import load_of_kind, load_package
 from triaged.inference.vote import Group, Rule
 from triaged.lab.networks.multitask import LungNetwork, MultitaskSpatial1
 from triaged.lab.packages.ensemble import read_ensemble, write_ensemble
 from triaged.lab.packages.export import write_package
 from triaged.lab.packages.members import export_segmenters
 from triaged.lab.packages.packaging import read_label
+from triaged.lab.packages.tuning import asked, read_cases
 from triaged.lab.packages.voting import Choice, TuningCase, fit, fit_without_idle, score
 from triaged.lab.training.presets import Subject
+from triaged.lab.training.sampling import read_series
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*LeafSpec:FutureWarning")
 
@@ -110,14 +115,49 @@ def models(tmp_path: Path) -> Path:
     label = tmp_path / "label.yaml"
     label.write_text((LABELS / "ct-open.yaml").read_text())
     torch.manual_seed(0)
-    write_package(tmp_path / "tiny", LungNetwork(1, 3), MultitaskSpatial1(1, 3), read_label(label))
+    lungs = LungNetwork(1, 3)
+    torch.nn.init.constant_(lungs.head[0].weight, 0)
+    torch.nn.init.constant_(lungs.head[0].bias, 1)
+    torch.nn.init.constant_(lungs.head[2].weight, -5)  # it finds nothing, so that aerated lung completes what it finds
+    write_package(tmp_path / "tiny", lungs, MultitaskSpatial1(1, 3), read_label(label))
     left_by_training(tmp_path / "unet-coronal", Subject.UNET_CORONAL)
     export_segmenters(tmp_path, LABELS / "ct-lesions-coronal.yaml", tmp_path / "tiny-coronal")
     (tmp_path / "ensemble.yaml").write_text(LABEL)
     (tmp_path / "tuning").mkdir()
-    write_series(tmp_path / "tuning" / "viral.npz", "viral")
-    write_series(tmp_path / "tuning" / "none.npz", "none")
+    for disease in ("viral", "none"):
+        write_chest(tmp_path / "tuning" / f"{disease}.npz", disease)
     return tmp_path
+
+
+def write_chest(path: Path, disease: str) -> None:
+    balls = [Ball((72, 30, 0), 40, -500)] if disease == "viral" else []
+    place = grid((15.0, 2.0, 2.0))
+    chest = Chest(balls=balls)
+    right, left = (ellipsoid(place, *lung) for lung in chest.lungs)
+    lesion = ellipsoid(place, balls[0].centre_mm, (40.0,) * 3) if balls else np.zeros_like(right)
+    masks = {"right": right, "left": left, "lesion": lesion & (right | left), "other": np.zeros_like(right)}
+    voxels = draw(chest, place, noise_hu=15).voxels
+    np.savez(
+        path, allow_pickle=False, voxels=voxels, spacing=np.array([15.0, 2.0, 2.0]), disease=np.array(disease), **masks
+    )
+
+
+def test_only_the_lungs_that_the_reader_finds_count_as_marked(models: Path) -> None:
+    """The ball of 40 mm lies in the left lung, so that its share of both follows from the volumes."""
+    reader = load_of_kind(CT_MULTITASK, models / "tiny", "cpu", 1)
+    member = load_of_kind(CT_LESIONS, models / "tiny-coronal", "cpu", 1)
+    viral = asked(read_series(models / "tuning" / "viral.npz"), reader, {"coronal": member})
+    assert viral.lesion.mean() == pytest.approx(268 / (2 * LUNG_ML), abs=0.01)
+    assert set(viral.maps) == {"reader", "coronal"}
+    assert all(one.shape == viral.lesion.shape for one in viral.maps.values())
+
+
+def test_a_series_without_lungs_is_told_and_left_out(models: Path) -> None:
+    reader = load_of_kind(CT_MULTITASK, models / "tiny", "cpu", 1)
+    write_series(models / "tuning" / "boxes.npz", "viral")
+    said: list[str] = []
+    assert len(list(read_cases(models / "tuning", reader, {}, said.append))) == 2
+    assert said[0].startswith("boxes: not read: ")
 
 
 def test_an_ensemble_is_fitted_written_and_loaded(models: Path) -> None:

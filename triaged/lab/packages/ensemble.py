@@ -54,7 +54,7 @@ def write_ensemble(
         for name, folder in said.parts.items()
         if name not in (READER, LUNGS)
     }
-    cases = [case for folder in tune for case in read_cases(folder, reader, members)]
+    cases = [case for folder in tune for case in read_cases(folder, reader, members, report)]
     thresholds = {READER: reader.manifest.settings.thresholds.lesion}
     thresholds |= {name: member.manifest.settings.lesion for name, member in members.items()}
     for line in told_alone(thresholds, cases):

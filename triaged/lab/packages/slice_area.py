@@ -18,17 +18,15 @@ from triaged.errors import UnreadableStudy
 from triaged.exams.ct.engines import Pipeline, pipeline_of
 from triaged.exams.ct.options import CtOptions
 from triaged.exams.ct.slices import slice_areas
-from triaged.imaging.geometry import Geometry
-from triaged.imaging.volume import Volume
 from triaged.inference.manifest import MANIFEST_NAME
 from triaged.inference.package import load_package
 from triaged.lab.evaluation.images import UNSAID
+from triaged.lab.packages.tuning import volume_of
 from triaged.lab.training.losses import ranking_area
 from triaged.lab.training.run import read_folder
-from triaged.lab.training.sampling import GRID_MM, IGNORED, LESION, LUNG, GeneratedSeries
+from triaged.lab.training.sampling import IGNORED, LESION, LUNG, GeneratedSeries
 
 AREAS_MM2: Final = (4.0, 25.0, 50.0, 100.0, 150.0, 200.0, 300.0, 400.0, 600.0, 800.0)
-FRAME: Final = "2.25.3"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -102,10 +100,3 @@ def joined(parts: Iterable[Slices]) -> Slices:
 def best_area(slices: Slices) -> float:
     """Return the area with the largest sum of sensitivity and specificity, the smallest of several."""
     return max(AREAS_MM2, key=lambda area: (round(sum(slices.detection(area)), 6), -area))
-
-
-def volume_of(series: GeneratedSeries) -> Volume:
-    """Return a training series as the daemon reads one: its axes are canonical already."""
-    affine = np.zeros((4, 4))
-    affine[2, 0], affine[1, 1], affine[0, 2], affine[3, 3] = series.slice_spacing_mm, GRID_MM, GRID_MM, 1.0
-    return Volume(series.voxels, Geometry(affine, series.voxels.shape, FRAME))

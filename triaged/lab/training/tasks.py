@@ -21,6 +21,7 @@ from triaged.lab.training.losses import dice_coefficient, segmentation_loss
 from triaged.lab.training.measures import Answer, lesion_figures, unvaried
 from triaged.lab.training.place import CPU, Place
 from triaged.lab.training.sampling import GeneratedSeries, around_lungs, draw_slices, join
+from triaged.lab.training.widening import widened
 
 LUNG_CROP: Final = (144, 168)
 LESION_CROP: Final = (120, 152)
@@ -49,7 +50,7 @@ class LungTask:
     def loss(self, _progress: float, batch: int, rng: Generator) -> Tensor:
         """Return the segmentation loss on slices of `batch` random series."""
         drawn = join([draw_slices(pick(self._series, rng), 1, LUNG_CROP, 25, rng) for _ in range(batch)])
-        logits = logits_of(self.network, drawn.images, self._place)
+        logits = logits_of(self.network, widened(drawn.images, drawn.lung, rng), self._place)
         lung = drawn.lung.to(self._place.device)
         return segmentation_loss(logits, lung, torch.ones_like(lung))
 
