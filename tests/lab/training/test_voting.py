@@ -116,9 +116,9 @@ def models(tmp_path: Path) -> Path:
     label.write_text((LABELS / "ct-open.yaml").read_text())
     torch.manual_seed(0)
     lungs = LungNetwork(1, 3)
-    torch.nn.init.constant_(lungs.head[0].weight, 0)
-    torch.nn.init.constant_(lungs.head[0].bias, 1)
-    torch.nn.init.constant_(lungs.head[2].weight, -5)  # it finds nothing, so that aerated lung completes what it finds
+    for (name, tensor), value in zip(lungs.head.named_parameters(), (0, 1, -5), strict=True):
+        assert name in ("0.weight", "0.bias", "2.weight")
+        torch.nn.init.constant_(tensor, value)  # it finds nothing, so that aerated lung completes what it finds
     write_package(tmp_path / "tiny", lungs, MultitaskSpatial1(1, 3), read_label(label))
     left_by_training(tmp_path / "unet-coronal", Subject.UNET_CORONAL)
     export_segmenters(tmp_path, LABELS / "ct-lesions-coronal.yaml", tmp_path / "tiny-coronal")

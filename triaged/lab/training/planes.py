@@ -9,8 +9,8 @@ from types import MappingProxyType
 from typing import Final, Literal, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
+from triaged.imaging.resample import stretched
 from triaged.lab.training.sampling import GRID_MM, LUNG, GeneratedSeries
 
 Plane: TypeAlias = Literal["axial", "coronal", "sagittal"]
@@ -33,14 +33,3 @@ def seen_from(series: GeneratedSeries, plane: Plane) -> GeneratedSeries:
     rows, columns = (np.flatnonzero((marked & LUNG).any(axis=axes)) for axes in ((0, 2), (0, 1)))
     box = (int(rows[0]), int(rows[-1]) + 1, int(columns[0]), int(columns[-1]) + 1)
     return replace(series, voxels=turned, labels=marked, slice_spacing_mm=GRID_MM, box=box)
-
-
-def stretched(voxels: NDArray[np.float32], count: int) -> NDArray[np.float32]:
-    """Return `count` slices in the place of those of (slice, row, column), linear between their middles."""
-    slices = len(voxels)
-    at = np.clip((np.arange(count) + 0.5) * slices / count - 0.5, 0, slices - 1)
-    below = np.minimum(at.astype(np.int64), max(0, slices - 2))
-    above = np.minimum(below + 1, slices - 1)
-    part = (at - below).astype(np.float32)[:, None, None]
-    mixed: NDArray[np.float32] = voxels[below] * (1 - part) + voxels[above] * part
-    return mixed
