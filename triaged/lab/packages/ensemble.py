@@ -62,7 +62,7 @@ def write_ensemble(
     fitted, dropped = fit_without_idle(said.choices, cases, READER)
     report(f"{len(cases)} tuning cases: the vote reaches {fitted.score:.4f} with {', '.join(fitted.members)}")
     for name in dropped:
-        report(f"{name} is left out: the score without it is no lower")
+        report(f"{name} is left out: the score is higher without it")
     kept = {name: folder for name, folder in said.parts.items() if name not in dropped}
     _write(package, said.common, kept, fitted.vote)
     load_package(package, "cpu", threads)

@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 from triaged.inference.vote import Group, Probability, elected
 
 MOST_ROUNDS: Final = 4
+BEGINNINGS: Final = (0.0, 0.5, 1.0)
+"""Where in the lists of options a fit begins: turning one group at a time finds the best only near its beginning."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -79,24 +81,29 @@ def score_of_vote(vote: Sequence[Group], cases: Sequence[TuningCase]) -> float:
 
 
 def fit(choices: Sequence[Choice], cases: Sequence[TuningCase]) -> Fitted:
-    """Return the best vote that turning one group after the other finds: few groups, so a few rounds settle it."""
-    vote = [choice.options()[0] for choice in choices]
+    """Return the best vote that turning one group after the other finds, from several beginnings."""
+    options = [choice.options() for choice in choices]
+    begun = [[each[int(share * (len(each) - 1))] for each in options] for share in BEGINNINGS]
+    return max((_turned(vote, options, cases) for vote in begun), key=lambda fitted: fitted.score)
+
+
+def _turned(vote: list[Group], options: Sequence[Sequence[Group]], cases: Sequence[TuningCase]) -> Fitted:
     best = score_of_vote(vote, cases)
     for _ in range(MOST_ROUNDS):
         before = best
-        for index, choice in enumerate(choices):
-            for option in choice.options():
-                tried = [*vote[:index], option, *vote[index + 1 :]]
-                reached = score_of_vote(tried, cases)
+        for index, tried in enumerate(options):
+            for option in tried:
+                changed = [*vote[:index], option, *vote[index + 1 :]]
+                reached = score_of_vote(changed, cases)
                 if reached > best:
-                    vote, best = tried, reached
+                    vote, best = changed, reached
         if best == before:
             break
     return Fitted(tuple(vote), best)
 
 
 def fit_without_idle(choices: Sequence[Choice], cases: Sequence[TuningCase], keep: str) -> tuple[Fitted, list[str]]:
-    """Return the best vote after dropping members, one by one, as long as the score without one is no lower.
+    """Return the best vote after dropping members, one by one, as long as the score is higher without one.
 
     Also returns who was dropped, in that order. The member `keep` stays.
     """
@@ -111,7 +118,7 @@ def fit_without_idle(choices: Sequence[Choice], cases: Sequence[TuningCase], kee
         if not tried:
             break
         idle = max(tried, key=lambda member: tried[member][1].score)
-        if tried[idle][1].score < best.score:
+        if tried[idle][1].score <= best.score:
             break
         chosen, best = tried[idle]
         dropped.append(idle)
