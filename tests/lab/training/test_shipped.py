@@ -16,6 +16,7 @@ import pytest
 from numpy.typing import NDArray
 from ruamel.yaml import YAML
 
+from triaged.exams.ct.engines import pipeline_of
 from triaged.exams.ct.finding import Acquisition, LungAnalysis
 from triaged.exams.ct.options import CtOptions
 from triaged.exams.ct.pipelines.networks import CtPipeline
@@ -29,7 +30,7 @@ from triaged.inference.kinds.ct_lesions import CT_LESIONS
 from triaged.inference.kinds.ct_lungs import CT_LUNGS
 from triaged.inference.kinds.ct_multitask import CT_MULTITASK, CtMultitask
 from triaged.inference.manifest import Manifest
-from triaged.inference.package import load_of_kind, read_manifest
+from triaged.inference.package import load_of_kind, load_package, read_manifest
 from triaged.lab.phantom.generate import generate
 from triaged.lab.phantom.options import Disease, Phantom, PhantomOptions, Severity
 
@@ -37,8 +38,9 @@ V = TypeVar("V", bound=np.generic)
 MODELS = Path(__file__).parents[3] / "onnx_models"
 PACKAGES = sorted(path.parent for path in MODELS.glob("*/manifest.yaml"))
 KIND_OF = {path: str(YAML(typ="safe").load((path / "manifest.yaml").read_text())["kind"]) for path in PACKAGES}
-MULTITASK, LESIONS, LUNGS = (
-    [path for path, kind in KIND_OF.items() if kind == wanted] for wanted in ("ct-multitask", "ct-lesions", "ct-lungs")
+MULTITASK, LESIONS, LUNGS, ENSEMBLES, CASCADES = (
+    [path for path, kind in KIND_OF.items() if kind == wanted]
+    for wanted in ("ct-multitask", "ct-lesions", "ct-lungs", "ct-ensemble", "ct-cascade")
 )
 MOST_MIB = 150
 UNSEEN_SEED = 7_000_000
@@ -202,6 +204,20 @@ def test_severe_disease_is_measured(
     assert ill == pytest.approx(drawn["severe"].truth.severity, abs=0.2)
 
 
+@pytest.mark.parametrize("package", [*ENSEMBLES, *CASCADES], ids=lambda path: path.name)
+def test_a_second_opinion_finds_both_lungs_and_tells_much_disease_from_none(
+    package: Path, drawn: dict[str, Phantom]
+) -> None:
+    """They mark less than what reads first; how much less, their cards say."""
+    pipeline = pipeline_of(load_package(package, "cpu", 1), CtOptions())
+    found = {severity: pipeline.read(_volume(phantom), ADULT) for severity, phantom in drawn.items()}
+    for severity, reading in found.items():
+        assert _dice(reading.right_lung.voxels, drawn[severity].right_lung) > 0.9
+        assert _dice(reading.left_lung.voxels, drawn[severity].left_lung) > 0.9
+    assert found["none"].finding.urgency < 0.05
+    assert found["severe"].finding.urgency > found["none"].finding.urgency + 0.1
+
+
 @pytest.mark.parametrize("package", LESIONS, ids=lambda path: path.name)
 def test_a_member_finds_the_lesion_in_its_planes(package: Path, drawn: dict[str, Phantom]) -> None:
     """The drawn chest has 0.8 mm pixels 10 mm apart: brought to 2 mm, it is shown as the daemon shows it."""
@@ -214,7 +230,7 @@ def test_a_member_finds_the_lesion_in_its_planes(package: Path, drawn: dict[str,
         maps = answered(member.probability, plane, unit, phantom.spacing_mm[0], 2.0)
         shares[severity] = float((maps[lung] > member.manifest.settings.lesion).mean())
     assert shares["none"] < 0.1
-    assert shares["severe"] > shares["none"] + 0.2
+    assert shares["severe"] > shares["none"] + 0.1
 
 
 @pytest.mark.parametrize("package", LUNGS, ids=lambda path: path.name)
