@@ -23,6 +23,7 @@ WANTED = {kind.sop_class_uid: kind.transfer_syntaxes for kind in KINDS.values()}
 PICTURE, PICTURES = "1.2.840.10008.5.1.4.1.1.7", "1.2.840.10008.5.1.4.1.1.7.4"
 SEGMENTATION = "1.2.840.10008.5.1.4.1.1.66.4"
 REPORT, TEXT = "1.2.840.10008.5.1.4.1.1.88.34", "1.2.840.10008.5.1.4.1.1.88.11"
+KEY_OBJECTS = "1.2.840.10008.5.1.4.1.1.88.59"
 
 
 @pytest.fixture(scope="module")
@@ -39,6 +40,7 @@ def results(tmp_path: Path) -> dict[str, Outgoing]:
         SEGMENTATION: a_segmentation(tmp_path / "segmentation.dcm"),
         REPORT: a_report(tmp_path / "report.dcm", REPORT),
         TEXT: a_report(tmp_path / "text.dcm", TEXT),
+        KEY_OBJECTS: a_report(tmp_path / "kos.dcm", KEY_OBJECTS),
     }
 
 
@@ -82,7 +84,7 @@ def a_segmentation(path: Path) -> Outgoing:
 
 
 def a_report(path: Path, sop_class_uid: str) -> Outgoing:
-    dataset = an_object(sop_class_uid, 30 if sop_class_uid == REPORT else 31)
+    dataset = an_object(sop_class_uid, 30 + (REPORT, TEXT, KEY_OBJECTS).index(sop_class_uid))
     dataset.ValueType = "CONTAINER"
     item = pydicom.Dataset()
     item.ValueType, item.TextValue = "TEXT", "両肺"
@@ -219,6 +221,7 @@ def test_what_a_peer_accepts_is_found_out_without_sending_anything(sender: Dimse
             SEGMENTATION: (),
             REPORT: (EXPLICIT,),
             TEXT: (),
+            KEY_OBJECTS: (),
         }
     )
     assert not received

@@ -72,7 +72,7 @@ def test_every_object_is_another_and_each_kind_is_one_series_of_the_same_study()
         assert (dataset.SOPInstanceUID, dataset.SOPClassUID) == (one.sop_instance_uid, one.sop_class_uid)
         assert dataset.SeriesInstanceUID == one.series_instance_uid
         assert dataset.file_meta.TransferSyntaxUID == one.transfer_syntax_uid
-        assert dataset.SeriesNumber in (9001, 9002, 9003, 9901)
+        assert dataset.SeriesNumber in (9001, 9002, 9003, 9004, 9901)
         assert dataset.AccessionNumber == "ACC-1"
 
 

@@ -26,6 +26,7 @@ class Kept(StrEnum):
     QUARANTINE = "quarantine"
     RESULT = "result object"
     VIEW = "view for comparison"
+    DRAFT = "draft of what is drawn later"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,14 +65,15 @@ class Inventory(Ledger):
     def unused(self, study_uid: str, path: str) -> Iterator[bool]:
         """Tell whether nobody refers to a file of a study, and let nobody begin to until the context ends.
 
-        A study that is being analysed, or read by a second engine, may be about to.
+        A study that is being analysed, read by a second engine or drawn may be about to.
         """
         with self._database.begin() as connection:
             study = locked_study(connection, study_uid)
             found = (connection.execute(query, {"uid": study_uid}) for query in _OF_STUDY.values())
             is_used = any(row.path == path for rows in found for row in rows)
-            is_read = connection.execute(_BEING_READ, {"uid": study_uid}).first() is not None
-            yield not is_used and not is_read and (study is None or study.state != State.ANALYSING)
+            in_work = (connection.execute(query, {"uid": study_uid}).first() for query in (_BEING_READ, _BEING_DRAWN))
+            is_worked_on = any(row is not None for row in in_work)
+            yield not is_used and not is_worked_on and (study is None or study.state != State.ANALYSING)
 
     def record_missing(self, folder: str, missing: Mapping[str, str], *, now: datetime) -> int:
         """Keep which files of a folder are missing, and how; return how many were not known to be."""
@@ -106,6 +108,7 @@ class Inventory(Ledger):
 
 _study, _missing = schema.study, schema.missing_file
 _instance, _conflict, _derived, _result = schema.instance, schema.conflict, schema.derived, schema.result
+_drawing = schema.drawing
 _none = null()
 
 
@@ -113,6 +116,11 @@ _BEING_READ = (
     select(schema.second_result.c.id)
     .join(_study, _study.c.id == schema.second_result.c.study_id)
     .where(_study.c.study_uid == bindparam("uid"), schema.second_result.c.state == SecondState.RUNNING)
+)
+_BEING_DRAWN = (
+    select(_drawing.c.id)
+    .join(_study, _study.c.id == _drawing.c.study_id)
+    .where(_study.c.study_uid == bindparam("uid"), _drawing.c.worker.is_not(None))
 )
 
 
@@ -127,4 +135,5 @@ _OF_STUDY = {
     Kept.CONFLICT: _of_study(_conflict, _conflict.c.path, _conflict.c.sha256, _none),
     Kept.RESULT: _of_study(_derived, _derived.c.path, _derived.c.sha256, _none),
     Kept.VIEW: _of_study(_result, _result.c.coronal_path, _none, _none),
+    Kept.DRAFT: _of_study(_drawing, _drawing.c.draft_path, _none, _none),
 }
