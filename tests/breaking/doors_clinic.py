@@ -51,6 +51,7 @@ def routes_of(app: FastAPI) -> list[str]:
         "study_instance_uid": "1.2.826.0.1.3",
         "sop_instance_uid": "2.25.310",
         "index": "0",
+        "number": "1",
     }
     return sorted({path.format(**values) for path in paths(app.routes)})
 

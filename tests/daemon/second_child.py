@@ -30,6 +30,9 @@ if __name__ == "__main__":
             _answer("ValueError in a.py, line 7")
         case "away":
             _answer("expected to read a file", counts=False)
+        case "slow":
+            time.sleep(1)
+            _answer("came")
         case "large":
             _answer("x" * 5_000_000)
         case "works":

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -203,6 +204,16 @@ def test_an_adviser_that_is_asked_to_end_ends_its_child_and_nothing_counts(
 def test_an_answer_may_be_larger_than_a_pipe(rooms_for: Callable[..., Rooms]) -> None:
     found = advising.run_child(rooms_for("large"), "large", None, lambda _: None)
     assert found == Broken("x" * 5_000_000)
+
+
+def test_a_request_may_be_larger_than_a_pipe_and_the_child_slow_to_read_it(rooms_for: Callable[..., Rooms]) -> None:
+    ends = time.monotonic() + 60
+
+    def look(_: object) -> None:
+        assert time.monotonic() < ends, NOT_WITHIN
+
+    large: Any = "x" * 1_000_000
+    assert advising.run_child(rooms_for("slow"), "slow", large, look) == Broken("came")
 
 
 @pytest.mark.parametrize("stopped", [False, True])

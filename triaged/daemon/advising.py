@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
+from typing import BinaryIO
 
 import structlog
 
@@ -126,15 +127,13 @@ class _Reading:
 
 def run_child(rooms: Rooms, engine: str, claim: SecondClaim | None, look: Look) -> Advice | Broken | None:
     """Start a child and return what it found; without a claim it tries whether the engine can be used: None if so."""
-    request: bytes | None = pickle.dumps((rooms.config, claim))
-    with _started(engine) as child:
+    with _written((rooms.config, claim)) as request, _started(engine, request) as child:
         try:
             while True:
                 try:
-                    answer, _ = child.communicate(request, timeout=IDLE_S)
+                    answer, _ = child.communicate(timeout=IDLE_S)
                     break
                 except subprocess.TimeoutExpired:
-                    request = None
                     look(child)
         finally:
             child.kill()
@@ -146,10 +145,18 @@ def run_child(rooms: Rooms, engine: str, claim: SecondClaim | None, look: Look) 
     return Broken(f"its process ended with {child.returncode}")
 
 
-def _started(engine: str) -> subprocess.Popen[bytes]:
+def _written(request: object) -> BinaryIO:
+    """Return a memory file with the request: a pipe holds 64 KiB, and who fills it waits for a child that is slow."""
+    file = os.fdopen(os.memfd_create("triaged-request", os.MFD_CLOEXEC), "w+b")
+    pickle.dump(request, file)
+    file.seek(0)
+    return file
+
+
+def _started(engine: str, request: BinaryIO) -> subprocess.Popen[bytes]:
     """Start a child in a process group of its own: the kernel ends it there where it is stopped and we are gone."""
     command = [sys.executable, "-m", _MODULE, str(os.getpid()), engine]
-    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, process_group=0)
+    return subprocess.Popen(command, stdin=request, stdout=subprocess.PIPE, process_group=0)
 
 
 def _demand_usable(rooms: Rooms, engine: str, stop: threading.Event, getting_on: Mark) -> None:
