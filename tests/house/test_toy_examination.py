@@ -37,7 +37,7 @@ from triaged.web.app import create_app
 from triaged.web.identity import LOCAL_HOSTS, AccessOptions
 from triaged.web.options import WebOptions
 
-TOY_LINES = 90
+TOY_LINES = 80
 STUDY = "1.2.77"
 
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from pydicom import Dataset
 
 from triaged.dicom.files import read_header_only
 from triaged.dicom.pixels import stored_frames
-from triaged.exams.exam import Choice, Earlier, Results, StillAlive
+from triaged.exams.exam import Choice, Earlier, Examination, Results, StillAlive
 from triaged.inference.identity import Engine
 from triaged.results.instance import ResultObject, ResultSeries
 from triaged.results.layout import Heading, Sheet
@@ -37,7 +36,7 @@ PICTURES = ResultSeries(ObjectKind.SC, "Radiograph", body_part="CHEST", of="a ra
 
 
 @dataclass(frozen=True)
-class Toy:
+class Toy(Examination):
     engine: Engine = ENGINE
 
     def choose(self, series: Sequence[records.Series]) -> Choice:
@@ -50,15 +49,8 @@ class Toy:
 
     def read(self, instances: Sequence[Path], still_alive: StillAlive) -> ToyAnalysis:
         header = read_header_only(instances[0])
-        brightness = float(next(stored_frames(instances[0], header)).mean()) / (2**header.BitsStored - 1)
-        measured = (Measurement(BRIGHTNESS, brightness),)
-        return ToyAnalysis(header, Finding(brightness, None, measured, None, self.engine.algorithm))
-
-    def recall(self, view: bytes) -> Any:
-        raise ValueError("expected nothing")
-
-    def complete(self, draft: bytes) -> tuple[ResultObject, ...]:
-        raise ValueError(f"expected no draft, found {len(draft)} bytes")
+        mean = float(next(stored_frames(instances[0], header)).mean()) / (2**header.BitsStored - 1)
+        return ToyAnalysis(header, Finding(mean, None, (Measurement(BRIGHTNESS, mean),), None, self.engine.algorithm))
 
     def explain(
         self, header: Dataset, reason: Reason, ranking: Ranking, provenance: Provenance
@@ -81,10 +73,8 @@ class ToyAnalysis:
         return None
 
     def draw_second(self, agreement: Agreement, first: str, provenance: Provenance) -> tuple[ResultObject, ...]:
-        source = single_frames([self.header])
-        return (second_report(source, self.finding, agreement, first, EXAMINED, provenance),)
+        return (second_report(single_frames([self.header]), self.finding, agreement, first, EXAMINED, provenance),)
 
 
 def _page(words: str) -> Page:
-    sheet = Sheet(Heading(words, PICTURES.notice))
-    return Page("radiograph", "Radiograph", np.asarray(sheet.pixels), None, None)
+    return Page("radiograph", "Radiograph", np.asarray(Sheet(Heading(words, PICTURES.notice)).pixels), None, None)

@@ -110,14 +110,21 @@ class Examination(Protocol):
         """
 
     def recall(self, view: bytes) -> Any:
-        """Return a view that `draw` gave for an earlier study; raise ValueError where the bytes are something else."""
+        """Return a view that `draw` gave for an earlier study; raise ValueError where the bytes are something else.
+
+        An examination that inherits this gives no views.
+        """
+        raise ValueError(f"expected no view, found {len(view)} bytes")
 
     def complete(self, draft: bytes) -> tuple[ResultObject, ...]:
         """Return the objects that a draft is of; equal drafts give equal bytes, whatever reads the images by then.
 
+        An examination that inherits this gives no drafts.
+
         Raises:
             ValueError: the bytes are something else.
         """
+        raise ValueError(f"expected no draft, found {len(draft)} bytes")
 
     def explain(
         self, header: Dataset, reason: Reason, ranking: Ranking, provenance: Provenance
