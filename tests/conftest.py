@@ -9,6 +9,7 @@ Folders are rooms, as in `triaged`. How long a test takes is a marker: `slow`, `
 
 from __future__ import annotations
 
+import gc
 import itertools
 import os
 import shutil
@@ -30,9 +31,12 @@ from triaged.store.tables.database import Database, migrate, open_database
 
 settings.register_profile("no clock", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("no clock")  # a busy machine is no reason to fail
+settings.register_profile("quick", settings.get_profile("no clock"), max_examples=50)
 Prepare = Callable[[Any, object], None]
 _numbers = itertools.count()
 _TESTS = Path(__file__).parent
+_MEMORY, _ROOM_BYTES = Path("/dev/shm"), 1 << 30
+"""Where quick tests have their folders if there is room: on a busy disk, removing them takes longer than all tests."""
 SPEED = {
     "acceptance": "acceptance",
     "breaking": "breaking",
@@ -51,8 +55,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--postgresql", action="store_true", help="only tests that need a database, on PostgreSQL")
 
 
-def pytest_configure() -> None:
+def pytest_configure(config: pytest.Config) -> None:
     """Take this environment's programs off the path: pynetdicom brings a storescu of its own, which is not DCMTK's."""
+    if config.getoption("quick"):
+        settings.load_profile("quick")
+        if _MEMORY.is_dir() and shutil.disk_usage(_MEMORY).free > _ROOM_BYTES:
+            os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(_MEMORY))
     here = Path(sys.executable).parent
     folders = os.environ["PATH"].split(os.pathsep)
     os.environ["PATH"] = os.pathsep.join(folder for folder in folders if Path(folder) != here)
@@ -75,6 +83,12 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     if config.getoption("quick") and collection_path.is_relative_to(_TESTS):
         return collection_path.relative_to(_TESTS).as_posix() in SPEED or None
     return None
+
+
+def pytest_collection_finish() -> None:
+    """Leave what was imported alone: each look for garbage through all of it takes a third of a second."""
+    gc.collect()
+    gc.freeze()
 
 
 def _speed(item: pytest.Item) -> str | None:

@@ -118,16 +118,16 @@ class Daemon:
     def role_pids(self) -> dict[int, str]:
         """Return the process id of every role that runs, and which role it is."""
         assert self.process is not None
-        try:
-            children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
-            arguments = {int(child): _arguments(int(child)) for child in children}
-        except FileNotFoundError:  # the supervisor is gone
-            return {}
+        arguments = {child: _arguments(child) for child in _children(self.process.pid)}
         return {pid: each[each.index("--role") + 1] for pid, each in arguments.items() if "--role" in each}
 
     def role_pid(self, role: str) -> int:
         """Return the process id of a role."""
         return next(pid for pid, name in self.role_pids().items() if name == role)
+
+    def started_by(self, role: str) -> list[int]:
+        """Return the process ids of what the processes of a role have started."""
+        return [child for pid, name in self.role_pids().items() if name == role for child in _children(pid)]
 
     def tail(self) -> str:
         """Return the end of the log, for the message of a failed test."""
@@ -136,6 +136,14 @@ class Daemon:
     def send(self, *paths: Path) -> None:
         """Send files by DCMTK's dcmsend, which negotiates the syntax that each file has."""
         dcmsend("127.0.0.1", self.dicom_port, "TRIAGED", paths)
+
+
+def _children(pid: int) -> list[int]:
+    """Return the processes that the first thread of another one has started; none of one that is gone."""
+    try:
+        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except (FileNotFoundError, ProcessLookupError):
+        return []
 
 
 def _arguments(pid: int) -> list[str]:

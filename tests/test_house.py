@@ -49,8 +49,13 @@ ROOMS_OF_LIBRARIES = {
         "cli/health.py",
         "lab/commands.py",
         "lab/evaluation/options.py",
+        "lab/films/options.py",
         "lab/packages/options.py",
         "lab/phantom/command.py",
+        "lab/radiographs/command.py",
+        "lab/radiographs/options.py",
+        "lab/sources/options.py",
+        "lab/training/options.py",
     },
     "hl7": {"notify"},
     "http": {"notify", "web"},
@@ -74,13 +79,18 @@ ROOMS_THAT_WRITE_FILES = {"spool", "store/tables/sqlite.py", "daemon/versions.py
 CT_WORDS = re.compile(r"(?<![A-Za-z])(CT|HU|mL|[Ll]ungs?)(?![a-z])")
 SPEAKS_OF_CT = {
     "exams/ct": "the examination itself",
+    "exams/xray": "the same parts of the body, seen from the front",
     "lab": "makes and measures its models",
+    "study/coding.py": "units of what is measured",
     "study/concepts.py": "the table of what is measured",
+    "study/radiomics.py": "the table of features, the same",
     "inference/kinds": "each kind knows what its networks read",
     "store/migrations": "old columns",
     "study/assessment.py": "codes of reasons, which sites have in their lists",
     "study/finding.py": "codes of quality, the same",
+    "study/modalities.py": "kinds of images that the list is narrowed to",
     "study/kinds.py": "what a refusal means, in words",
+    "triage/estimate.py": "what an estimate is of, beside what a CT measures",
     "triage/follow_up.py": "shares of lung volume are the only numbers compared so far",
     "results/codes.py": "codes that reports have had from the first version",
     "results/source.py": "the class that is named where a sender gave none",
@@ -105,12 +115,18 @@ def _room(module: str) -> set[str]:
     return {module, module.split("/")[0]}
 
 
+@cache
+def _nodes(tree: ast.AST) -> tuple[ast.AST, ...]:
+    """Return all nodes of a tree, at which every rule looks."""
+    return tuple(ast.walk(tree))
+
+
 def _calls(tree: ast.AST) -> Iterator[ast.Call]:
-    return (node for node in ast.walk(tree) if isinstance(node, ast.Call))
+    return (node for node in _nodes(tree) if isinstance(node, ast.Call))
 
 
 def _imported(tree: ast.Module) -> Iterator[Finding]:
-    for node in ast.walk(tree):
+    for node in _nodes(tree):
         if isinstance(node, ast.Import):
             yield from ((node.lineno, alias.name.split(".")[0]) for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
@@ -118,7 +134,7 @@ def _imported(tree: ast.Module) -> Iterator[Finding]:
 
 
 def _broad_excepts(tree: ast.Module) -> Iterator[Finding]:
-    for node in ast.walk(tree):
+    for node in _nodes(tree):
         if isinstance(node, ast.ExceptHandler):
             kinds = node.type.elts if isinstance(node.type, ast.Tuple) else [node.type]
             for kind in kinds:
@@ -147,7 +163,7 @@ def _is_constant_text(message: ast.expr) -> bool:
 
 
 def _patient_words(tree: ast.AST) -> Iterator[Finding]:
-    for node in ast.walk(tree):
+    for node in _nodes(tree):
         word = ""
         if isinstance(node, ast.keyword):
             word = node.arg or ""
@@ -167,15 +183,15 @@ def _logs_of_patient_attributes(tree: ast.Module) -> Iterator[Finding]:
 
 
 def _errors_with_patient_attributes(tree: ast.Module) -> Iterator[Finding]:
-    for node in ast.walk(tree):
+    for node in _nodes(tree):
         if isinstance(node, ast.Raise) and node.exc is not None:
             yield from _patient_words(node.exc)
 
 
 def _words_of_ct(tree: ast.Module) -> Iterator[Finding]:
     """Find names and texts, but not descriptions, that speak of CT."""
-    described = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
-    for node in ast.walk(tree):
+    described = {id(node.value) for node in _nodes(tree) if isinstance(node, ast.Expr)}
+    for node in _nodes(tree):
         words = ""
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in described:
             words = node.value
@@ -197,7 +213,7 @@ def _clock_readings(tree: ast.Module) -> Iterator[Finding]:
 
 
 def _environment_readings(tree: ast.Module) -> Iterator[Finding]:
-    for node in ast.walk(tree):
+    for node in _nodes(tree):
         if isinstance(node, ast.Attribute) and ast.unparse(node) in ("os.environ", "os.getenv"):
             yield node.lineno, ast.unparse(node)
 
@@ -231,7 +247,7 @@ def _missing_docstrings(tree: ast.Module) -> Iterator[Finding]:
 
 
 def _long_functions(tree: ast.Module) -> Iterator[Finding]:
-    for node in ast.walk(tree):
+    for node in _nodes(tree):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.end_lineno is not None:
             lines = node.end_lineno - node.lineno + 1 - len((ast.get_docstring(node) or "").splitlines())
             if lines > MOST_LINES_OF_A_FUNCTION:

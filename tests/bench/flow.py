@@ -1,25 +1,31 @@
-"""Seconds from the last slice to the new order, and the worker's memory: `python -m tests.bench.flow [ENGINE]`.
+"""Seconds from the last slice to the new order, and the worker's memory.
 
-One generated CT of 300 slices of 512 x 512 pixels goes by DCMTK's storescu to a whole daemon. The peer in the same run
-is DCMTK's storescp, which only keeps what it gets: the ratio says how many times as long as its receiving the whole way
-to the order takes. Other machines and loads move the seconds; compare ratios.
+`python -m tests.bench.flow [ENGINE [SECOND ...]]`. One generated CT of 300 slices of 512 x 512 pixels goes by DCMTK's
+storescu to a whole daemon. The peer in the same run is DCMTK's storescp, which only keeps what it gets: the ratio says
+how many times as long as its receiving the whole way to the order takes. With second engines it also tells what each
+needs afterwards. Other machines and loads move the seconds; compare ratios.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import re
 import socket
+import sqlite3
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
+from contextlib import closing
+from datetime import datetime
 from pathlib import Path
 
 from numpy.typing import NDArray
 
 from tests.ports import free_port
-from tests.programs import Daemon, storescu
+from tests.programs import Daemon, new_daemon, storescu, until
 from tests.wire.peers import DCMTK_ENVIRONMENT
 from triaged.imaging.geometry import Scalar
 from triaged.lab.phantom.dicom_writer import write_study
@@ -31,18 +37,20 @@ SLICES, MATRIX = 300, 512
 
 def main() -> None:
     """Print the seconds of each part, the ratio and the memory."""
-    engine = sys.argv[1] if len(sys.argv) > 1 else "ct-open"
+    engine, *seconds = sys.argv[1:] or ["ct-open"]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         study = folder / "study"
         write_study(enlarged(generate(PhantomOptions(5, severity="moderate", matrix=256, pixel_mm=1.4))), study)
         files = len(list(study.iterdir()))
         theirs = storescp_seconds(folder, study)
-        received, ordered, peak_mib = daemon_seconds(folder, study, engine)
+        found = daemon_flow(folder, study, engine, seconds)
+    read = "".join(f"; then {name} in {seconds_s:.1f} s" for name, seconds_s in found.seconds_s)
     sys.stdout.write(
         f"{files} instances of {MATRIX} x {MATRIX}, engine {engine}: storescp receives in {theirs:.1f} s; "
-        f"ours receives in {received:.1f} s and has the new order {ordered:.1f} s after the last slice "
-        f"(ratio to storescp {(received + ordered) / theirs:.1f}); worker's peak resident memory {peak_mib:.0f} MiB\n"
+        f"ours receives in {found.received_s:.1f} s and has the new order {found.ordered_s:.1f} s after the last slice "
+        f"(ratio to storescp {(found.received_s + found.ordered_s) / theirs:.1f}); "
+        f"worker's peak resident memory {found.peak_mib:.0f} MiB{read}\n"
     )
 
 
@@ -72,7 +80,7 @@ def storescp_seconds(folder: Path, study: Path) -> float:
     kept.mkdir()
     server = subprocess.Popen(["storescp", "--fork", "-B", "-od", str(kept), str(port)], env=DCMTK_ENVIRONMENT)
     try:
-        _wait_for(port)
+        wait_for(port)
         started = time.perf_counter()
         storescu("127.0.0.1", port, "STORESCP", study)
         return time.perf_counter() - started
@@ -81,35 +89,52 @@ def storescp_seconds(folder: Path, study: Path) -> float:
         server.wait()
 
 
-def daemon_seconds(folder: Path, study: Path, engine: str) -> tuple[float, float, float]:
-    """Return seconds to receive, seconds from the last slice to the order, and the worker's peak memory in MiB."""
-    home = folder / "daemon"
-    home.mkdir()
-    dicom_port, web_port = free_port(), free_port()
-    settings = {
-        "dicom": {"host": "127.0.0.1", "port": dicom_port},
-        "web": {"host": "127.0.0.1", "port": web_port},
-        "storage": {"reserve_mb": 10},
-        "models": {"ct": engine},
-    }
-    daemon = Daemon(home, dicom_port, web_port, settings)
+@dataclasses.dataclass(frozen=True)
+class Flow:
+    """Seconds to receive, seconds from the last slice to the order, and the worker's peak memory in MiB; `seconds_s` is
+    what each second engine took, from the order or the engine before it to its own result."""
+
+    received_s: float
+    ordered_s: float
+    peak_mib: float
+    seconds_s: Sequence[tuple[str, float]]
+
+
+def daemon_flow(folder: Path, study: Path, engine: str, seconds: Sequence[str]) -> Flow:
+    """Send the study to a daemon of its own, and wait until every engine has read it."""
+    daemon = new_daemon(folder / "daemon", models={"ct": engine, "second": list(seconds)}, completion={})
     daemon.start()
     try:
+        until(lambda: "all roles serve" in daemon.log.read_text(), within_s=300, what="all roles serve")
         worker = daemon.role_pid("worker")
         started = time.perf_counter()
-        storescu("127.0.0.1", dicom_port, "TRIAGED", study)
+        storescu("127.0.0.1", daemon.dicom_port, "TRIAGED", study)
         last_slice = time.perf_counter()
         daemon.settled(studies=1, within_s=300)
         ordered = time.perf_counter()
         status = Path(f"/proc/{worker}/status").read_text()
+        read = _read_by_seconds(daemon, len(seconds))
     finally:
         daemon.stop()
     peak = re.search(r"VmHWM:\s+(\d+) kB", status)
     assert peak is not None
-    return last_slice - started, ordered - last_slice, int(peak[1]) / 1024
+    return Flow(last_slice - started, ordered - last_slice, int(peak[1]) / 1024, read)
 
 
-def _wait_for(port: int) -> None:
+def _read_by_seconds(daemon: Daemon, count: int) -> list[tuple[str, float]]:
+    def rows(query: str) -> list[tuple[str, str]]:
+        with closing(sqlite3.connect(daemon.folder / "var" / "triaged.db")) as connection:
+            return connection.execute(query).fetchall()
+
+    read = "SELECT name, at FROM second_result WHERE state = 'READ' ORDER BY at"
+    until(lambda: len(rows(read)) == count, within_s=300, what="second engines have read")
+    ends = [("", datetime.fromisoformat(at)) for _, at in rows("SELECT '', at FROM result")]
+    ends += [(name, datetime.fromisoformat(at)) for name, at in rows(read)]
+    return [(name, (end - before).total_seconds()) for (_, before), (name, end) in itertools.pairwise(ends)]
+
+
+def wait_for(port: int) -> None:
+    """Return once somebody listens on a port of this machine."""
     deadline = time.monotonic() + 10
     while time.monotonic() < deadline:
         try:

@@ -5,18 +5,21 @@ from __future__ import annotations
 import os
 import signal
 import time
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from tests.breaking.postgres_server import PostgresServer
 from tests.breaking.trial import Trial
 from tests.programs import Daemon
 
-ROLES = ("receiver", "worker", "courier", "clock", "web")
+ROLES = ("receiver", "worker", "adviser", "courier", "clock", "web")
+READER = "second engine"
+"""The process in which a second engine reads a study; the adviser starts it."""
 WEIGHTS = {
     "receiver": 5, "worker": 5, "courier": 4, "clock": 2, "web": 2,
     "all roles": 2, "supervisor": 2, "everything": 2, "backend": 4,
 }  # fmt: skip
-"""How often each is killed."""
+"""How often each is killed, where a trial says nothing else."""
 LONGEST_STEP_S = 120.0
 """How long a step may take before the trial gives up; a machine that does much else is slow to start processes."""
 
@@ -29,21 +32,31 @@ class Killer:
     daemon: Daemon
     server: PostgresServer | None
     """Whose backends may be killed; none with SQLite."""
+    weights: Mapping[str, int] = field(default_factory=lambda: WEIGHTS)
+    """How often each is killed, of all that can be."""
 
-    def kill_one(self) -> None:
-        """Kill one that runs now, perhaps while it starts; start the daemon again where nobody else does."""
+    def kill_one(self) -> str:
+        """Kill one that runs now, perhaps while it starts; start the daemon again where nobody else does.
+
+        Returns what was killed.
+        """
         running = self._running()
-        possible = {name: weight for name, weight in WEIGHTS.items() if self._is_possible(name, set(running.values()))}
+        roles = set(running.values())
+        possible = {name: weight for name, weight in self.weights.items() if self._is_possible(name, roles)}
         (target,) = self.trial.random.choices(list(possible), weights=list(possible.values()))
         if target == "backend":
             self._kill_backend()
         elif target in ("supervisor", "everything"):
             self._kill_supervisor(list(running) if target == "everything" else [])
+        elif target == READER:
+            for pid in self.daemon.started_by("adviser"):
+                sigkill(pid)
         else:
             for pid in (pid for pid, role in running.items() if target in (role, "all roles")):
                 sigkill(pid)
         self.trial.count("kills")
         self.trial.count(f"kills of {target}")
+        return target
 
     def _running(self) -> dict[int, str]:
         """Return the roles once there are any; a daemon that ended at once is started again."""
@@ -66,6 +79,8 @@ class Killer:
     def _is_possible(self, target: str, running: set[str]) -> bool:
         if target == "backend":
             return self.server is not None
+        if target == READER:
+            return bool(self.daemon.started_by("adviser"))
         return target not in ROLES or target in running  # one that died a moment ago rests before it starts again
 
     def _kill_backend(self) -> None:

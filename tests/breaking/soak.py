@@ -32,7 +32,7 @@ from tests.breaking.senders import Address
 from tests.breaking.small_scans import SETTINGS
 from tests.breaking.trial import Trial, run_alone
 from tests.ports import free_port
-from tests.programs import Daemon, get_json, new_daemon
+from tests.programs import Daemon, get_json, new_daemon, until
 from tests.wire.peers import RawPeer
 
 MEMORY, DESCRIPTORS, THREADS, LATENCY = "memory MiB", "descriptors", "threads", "latency s"
@@ -51,6 +51,12 @@ _LATENCIES = {
     "ORDER BY sent_at",
 }
 """From when to when each role's latency counts, in the order of time."""
+_WARM = (
+    "SELECT count(*) FROM outbox JOIN derived ON derived.id = outbox.derived_id"
+    " WHERE destination = 'steady' AND state = 'SENT' AND kind = 'sc-multiframe'"
+)
+"""Worker and courier are warm once a study is drawn in 3-D and the views have been sent."""
+_WARM_WITHIN_S = 120.0
 _EVERY_S = 5.0
 Samples = dict[tuple[str, str], list[float]]
 """By figure and role, in the order of time."""
@@ -70,8 +76,11 @@ def soak(trial: Trial, folder: Path, *, slack: float = 1.0, every_s: float = _EV
         daemon.start()
         hospital = Hospital(trial, Address(daemon.dicom_port), folder / "sent", pause_s=(5.0, 13.0))
         watch = Watch(trial, hospital.ledger, plain_store(daemon), Random(trial.seed))
-        trial.begin()
         hospital.start()
+        until(
+            lambda: watch.store.rows(_WARM)[0][0], within_s=_WARM_WITHIN_S, what="the largest object of a study is sent"
+        )
+        trial.begin()
         while trial.left_s:
             time.sleep(every_s)
             _sample(trial, daemon, samples)
@@ -125,7 +134,8 @@ def _seconds(store: PlainStore, query: str) -> list[float]:
 def _judge(trial: Trial, samples: Samples, slack: float) -> None:
     """Compare the quarters of each figure, where there are enough samples to tell."""
     roles = {role for figure, role in samples if figure == MEMORY}
-    trial.expect(roles == set(ROLES), f"expected samples of {ROLES}, found {roles}")
+    expected = set(ROLES) - {"adviser"}  # it runs where second engines are named
+    trial.expect(roles == expected, f"expected samples of {expected}, found {roles}")
     for (figure, role), values in sorted(samples.items()):
         if len(values) < 4:
             trial.note(f"{figure}, {role}", f"only {len(values)} samples")

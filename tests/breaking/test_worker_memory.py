@@ -28,7 +28,8 @@ def test_a_study_that_does_not_fit_into_a_worker_fails_with_that_reason_and_no_o
             assert {store(peer, 1, *each) for each in large_slices(77, 200)} == {0}
         ledger, sender = Ledger(), Storescu(random.Random(7), killed_of=sys.maxsize)
         sender.send(small_study(5, tmp_path / "sound").instances, Address(daemon.dicom_port), ledger)
-        found = {each["study_instance_uid"]: each for each in daemon.settled(studies=2, within_s=90)}
+        settled = daemon.settled(studies=2, within_s=240)  # after each end of a worker the pause is longer
+        found = {each["study_instance_uid"]: each for each in settled}
     finally:
         daemon.stop()
     large, sound = found[f"{ROOT}.77"], found[f"{ROOT}.5"]

@@ -112,3 +112,25 @@ def test_without_events_the_page_asks_now_and_then(filled: Scene, page: Page) ->
     page.goto("/")
     filled.scored(11, minutes=29, right=0.9, left=0.9, p=0.99)
     until_shown(page, filled.worklist.order())
+
+
+def test_a_list_narrowed_to_x_rays_stays_so_as_studies_come_and_says_how_many_it_leaves_out(
+    filled: Scene, page: Page
+) -> None:
+    filled.arrive(11, minutes=22, modality="DX")
+    opened(page)
+    page.click("#modality-x-ray")
+    page.wait_for_url("**/?modality=x-ray")
+    summary = page.locator(".summary")
+    expect(summary).to_contain_text("1 study found, 10 left out by filters")
+    assert order(page) == ["1.2.826.0.1.11"]
+    filled.scored(12, minutes=24, right=0.9, left=0.9, p=0.99)
+    filled.arrive(13, minutes=25, modality="CR")
+    pointer_away(page)
+    until_shown(page, ["1.2.826.0.1.11", "1.2.826.0.1.13"])
+    expect(summary).to_contain_text("2 studies found, 11 left out by filters; 13 to be read in all")
+    page.reload()
+    assert order(page) == ["1.2.826.0.1.11", "1.2.826.0.1.13"]
+    page.click("#modality-all")
+    page.wait_for_function("() => location.search === ''")
+    assert order(page) == filled.worklist.order()

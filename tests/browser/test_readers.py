@@ -141,6 +141,12 @@ def test_at_200_percent_everything_is_there_without_scrolling_sideways(filled: S
     expect(row(page, 2).get_by_role("button", name="Reading")).to_be_visible()
 
 
+def test_at_1280_pixels_the_whole_row_is_seen(filled: Scene, page: Page) -> None:
+    page.set_viewport_size({"width": 1280, "height": 900})
+    opened(page)
+    assert page.evaluate("(one => one.scrollWidth <= one.clientWidth)(document.querySelector('.scroll'))")
+
+
 def _yellow(page: Page) -> int:
     """Return how many pixels of the slice have the colour of the contour."""
     found: int = page.evaluate(

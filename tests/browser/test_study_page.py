@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.results.ct_study import SHAPE, SPACING_MM, ct_study
 from tests.web.scene import Scene
@@ -57,6 +57,42 @@ def test_bars_are_where_the_lesion_is(scene: Scene, page: Page, tmp_path: Path) 
     assert coloured == [count > 0 for count in _lesions()]
 
 
+def test_bars_are_pale_where_too_little_is_affected_to_count(scene: Scene, page: Page, tmp_path: Path) -> None:
+    """At the apex a few pixels are all the lung that a slice has: a long bar of full colour would lead there."""
+    slices: dict[str, object] = {"lesion": 0, "share": 0.0, "position_mm": 0.0, "number": None, "is_affected": False}
+
+    def little_at_the_apex(route: Route) -> None:
+        said = route.fetch().json()
+        few: dict[str, object] = {"lesion": 9, "share": 1.0}
+        many = few | {"lesion": 900, "is_affected": True}
+        said["slices"] = [slices | few, slices | many, *[slices] * (SHAPE[0] - 2)]
+        route.fulfill(json=said)
+
+    page.route("**/slices", little_at_the_apex)
+    _opened(scene, page, tmp_path)
+    middle = """canvas => [0, 1, 2].map(row =>
+      Array.from(canvas.getContext("2d").getImageData(canvas.width / 2, row, 1, 1).data.slice(0, 3)))"""
+    few, many, none = page.locator(".strip canvas").evaluate(middle)
+    assert few[1] > many[1] + 60
+    assert few[0] > few[2] + 40
+    assert abs(none[0] - none[2]) < 20
+
+
+def test_a_single_image_has_no_strip_and_lets_the_page_scroll(scene: Scene, page: Page, tmp_path: Path) -> None:
+    def only_one(route: Route) -> None:
+        said = route.fetch().json()
+        route.fulfill(json=said | {"slices": said["slices"][:1]})
+
+    page.route("**/slices", only_one)
+    page.set_viewport_size({"width": 1000, "height": 500})
+    _opened(scene, page, tmp_path)
+    expect(page.locator(".strip")).to_be_hidden()
+    page.locator(".viewer canvas[data-shown]").hover()
+    before: float = page.evaluate("window.scrollY")
+    page.mouse.wheel(0, 200)
+    page.wait_for_function("before => window.scrollY > before", arg=before)
+
+
 def test_the_page_says_which_slices_are_affected(scene: Scene, page: Page, tmp_path: Path) -> None:
     _opened(scene, page, tmp_path)
     area = np.array(_lesions()) * SPACING_MM[1] * SPACING_MM[2]
@@ -99,10 +135,9 @@ def test_the_lungs_are_turned_by_dragging_round_and_round(page: Page, turned: st
     page.goto(turned)
     _shows(page, 0)
     canvas = page.locator(".turning canvas")
-    canvas.scroll_into_view_if_needed()
+    canvas.hover(position={"x": 40, "y": 20})  # waits until what is above has its height
     box = canvas.bounding_box()
     assert box is not None
-    page.mouse.move(box["x"] + 40, box["y"] + 20)
     page.mouse.down()
     page.mouse.move(box["x"] + 40 + 8, box["y"] + 20)
     _shows(page, 35)

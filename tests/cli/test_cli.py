@@ -20,7 +20,7 @@ from triaged.steps.ranking_policy import ranking_policy
 from triaged.store.listing.policies import Policies
 from triaged.triage.scheme import described
 
-COMMANDS = ("serve", "demo", "check", "status", "worklist", "requeue", "resend", "phantom", "user")
+COMMANDS = ("serve", "demo", "check", "status", "worklist", "requeue", "resend", "phantom", "radiograph", "user")
 
 
 @pytest.fixture(scope="module")
@@ -99,7 +99,7 @@ def test_the_worklist_is_a_table_for_people(filled_site: Site) -> None:
     lines = [line for line in filled_site.run("worklist").out.splitlines() if re.match(r"│ +\d", line)]
     cells = [[cell.strip() for cell in line.strip("│").split("│")] for line in lines]
     assert cells[1][:3] == ["2", "A critical", "left lung 81 %, experimental P 0.97 ≥ 0.62"]
-    assert cells[1][4:] == ["García López, José", "54 %", "81 %", "computed CT-4", "scored"]
+    assert cells[1][4:] == ["García López, José", "CT", "54 %", "81 %", "computed CT-4", "scored"]
 
 
 def test_a_hostile_name_can_neither_style_nor_steer_the_terminal(own_site: Site) -> None:

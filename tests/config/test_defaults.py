@@ -23,7 +23,7 @@ from triaged.steps.errand import DeliveryOptions
 from triaged.steps.options import AnalyseOptions
 from triaged.steps.priorities import LookUpOptions
 from triaged.study.completeness import CompletionOptions
-from triaged.triage.guard import GuardOptions
+from triaged.triage.judging import GuardOptions
 from triaged.triage.scheme import HeadStarts, TriageOptions
 from triaged.web.options import WebOptions
 

@@ -181,7 +181,7 @@ web: {colour: red}
     [
         (
             "objects: [sc, pdf]",
-            "objects[1]: expected 'sc', 'sr', 'seg', 'text', 'kos', '3d' or '3d-turning', found 'pdf'",
+            "objects[1]: expected 'sc', 'sr', 'seg', 'text', 'kos', 'gsps', '3d' or '3d-turning', found 'pdf'",
         ),
         ("objects: []", "objects: expected at least 1 items, found a list"),
         ("multi_frame: always", "multi_frame: expected 'auto' or 'never', found 'always'"),

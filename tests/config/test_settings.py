@@ -16,7 +16,7 @@ from triaged.config.triage import GuardSection, TriageSection
 from triaged.steps.ports import Peer
 from triaged.study.kinds import ObjectKind
 from triaged.study.ranking import RequestPriority, TriageClass
-from triaged.triage.guard import GuardOptions
+from triaged.triage.judging import GuardOptions
 from triaged.triage.scheme import Discipline, Scheme, TriageOptions, head_start_minutes
 
 
@@ -62,15 +62,25 @@ def test_the_guard_s_limits_reach_it_and_a_short_window_is_judged_when_it_is_ful
         ({}, ""),
         ({"prevalence": 0.02}, "is unknown: sensitivity and specificity were not measured"),
         ({"prevalence": 0.02, "operating_point": {"sensitivity": 0.95, "specificity": 0.73}}, "only 6.7 % of flagged"),
-        ({"prevalence": 0.5, "operating_point": {"sensitivity": 0.9, "specificity": 0.9}}, "90 % of flagged studies"),
+        (
+            {"prevalence": 0.5, "operating_point": {"sensitivity": 0.9, "specificity": 0.9}},
+            "90 % of flagged CTs have the disease, and 50 % of all CTs are flagged",
+        ),
+        ({"prevalence_cxr": 0.02}, "how often a flag is right among X-rays is unknown"),
+        (
+            {"prevalence_cxr": 0.5, "operating_point_cxr": {"sensitivity": 0.9, "specificity": 0.9}},
+            "90 % of flagged X-rays have an opacity, and 50 % of all X-rays are flagged",
+        ),
+        ({"prevalence": 0.02, "prevalence_cxr": 0.1}, "a flag is right among CTs is unknown"),
     ],
 )
 def test_a_site_that_says_how_common_the_disease_is_hears_what_a_flag_is_worth(
     keys: dict[str, object], said: str
 ) -> None:
     """0.5 x 0.9 / (0.5 x 0.9 + 0.5 x 0.1) = 90 %; 6.7 % is the example of the ordering specification, 2.3.6."""
-    worth = TriageSection.model_validate(keys).worth()
-    assert said in ("" if worth is None else worth.said())
+    found = [each.said() for each in TriageSection.model_validate(keys).worth().values()]
+    assert len(found) == sum(key.startswith("prevalence") for key in keys)
+    assert said in "; ".join(found)
 
 
 def test_a_postgresql_url_gets_the_driver_that_is_installed(tmp_path: Path) -> None:
@@ -83,9 +93,10 @@ def _destination(**keys: object) -> DestinationSection:
     return DestinationSection.model_validate({"name": "pacs", "ae_title": "A", "host": "h", "port": 104} | keys)
 
 
-def test_a_destination_gets_pictures_measurements_regions_and_key_slices_unless_it_says_otherwise() -> None:
+def test_a_destination_gets_pictures_measurements_regions_key_slices_and_outlines_unless_it_says_otherwise() -> None:
     pictures = {ObjectKind.SC, ObjectKind.SC_MULTIFRAME}
-    assert _destination().kinds() == {*pictures, ObjectKind.SR, ObjectKind.SEG, ObjectKind.KOS, ObjectKind.SIDES}
+    others = {ObjectKind.SR, ObjectKind.SEG, ObjectKind.KOS, ObjectKind.GSPS, ObjectKind.SIDES}
+    assert _destination().kinds() == {*pictures, *others}
     assert _destination(objects=["text"]).kinds() == {ObjectKind.TEXT}
 
 

@@ -6,12 +6,14 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
+from tests.inference.xray_packages import write_xray_package
 from triaged.config.settings import Config
-from triaged.daemon import checks
+from triaged.daemon import checks, models
 from triaged.daemon.examinations import engine_and_pipeline
 
 _PRINT = (
@@ -57,7 +59,7 @@ def test_a_second_engine_that_reads_no_ct_is_refused_by_the_check_as_the_first_i
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     manifest = SimpleNamespace(name="lungs", version="1", kind="ct-lungs")
-    monkeypatch.setattr(checks, "load_package", lambda *_, **__: SimpleNamespace(manifest=manifest, device="cpu"))
+    monkeypatch.setattr(models, "load_package", lambda *_, **__: SimpleNamespace(manifest=manifest, device="cpu"))
     config = Config.model_validate({"models": {"ct": "threshold", "second": ["lungs"]}})
     rows = {each.what: each for each in checks.check(config)}
     assert rows["models.ct threshold"].passed
@@ -108,3 +110,16 @@ def test_an_engine_is_known_by_what_it_was_always_known_by(
     assert engine.settings_digest == digest
     assert engine.model_sha256 == model_sha256
     assert engine.device_uid == device_uid
+
+
+def test_a_package_that_reads_x_rays_is_checked_and_one_that_reads_ct_is_refused_in_its_place(tmp_path: Path) -> None:
+    write_xray_package(tmp_path / "simple")
+    at = {"folder": str(tmp_path), "ct": "threshold"}
+    rows = {each.what: each for each in checks.check(Config.model_validate({"models": {**at, "cxr": "simple"}}))}
+    assert rows["models.cxr simple"].passed
+    swapped = {each.what: each for each in checks.check(Config.model_validate({"models": {**at, "ct": "simple"}}))}
+    assert "kind: expected ct-multitask or ct-ensemble or ct-cascade" in swapped["models.ct simple"].found
+    ct = {"models": {"ct": "threshold", "cxr": "ct-open"}}
+    refused = {each.what: each for each in checks.check(Config.model_validate(ct))}["models.cxr ct-open"]
+    assert not refused.passed
+    assert "kind: expected cxr-two-stage" in refused.found

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import threading
 import time
+from contextlib import nullcontext
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -66,6 +68,35 @@ def test_a_worker_without_memory_puts_its_study_back_and_ends() -> None:
     with pytest.raises(SystemExit) as ended:
         working._put_back_and_end(cast(Analyst, analyst), cast(Claim, None), "MemoryError in series.py, line 7")
     assert (ended.value.code, analyst.put) == (working.NO_MEMORY_EXIT_CODE, ["MemoryError in series.py, line 7"])
+
+
+class _Drawer:
+    """Has one drawing, for which there is no memory, and keeps what is put back."""
+
+    def __init__(self) -> None:
+        self.put: list[str] = []
+
+    def claim(self, **_others: Any) -> Any:
+        """Return the drawing."""
+        return SimpleNamespace(study_uid="1.2.3")
+
+    def draw(self, _drawing: Any, **_others: Any) -> None:
+        """Find no memory."""
+        raise MemoryError
+
+    def count_and_put_back(self, _drawing: Any, why: str, **_others: Any) -> None:
+        """Keep the reason."""
+        self.put.append(why)
+
+
+def test_a_worker_without_memory_for_a_drawing_puts_it_back_and_ends() -> None:
+    """It must not go on: without memory for a thread, Python waits for ever."""
+    drawer = _Drawer()
+    mark = SimpleNamespace(during=lambda *_: nullcontext())
+    with pytest.raises(SystemExit) as ended:
+        working._draw(cast(Any, drawer), threading.Event(), cast(Any, mark))
+    assert ended.value.code == working.NO_MEMORY_EXIT_CODE
+    assert [why.split(" ")[0] for why in drawer.put] == ["MemoryError"]
 
 
 def _claim(database: Database) -> Claim:

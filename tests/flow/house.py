@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
 from pathlib import Path
+from types import MappingProxyType
 from typing import Protocol
 
 import numpy as np
@@ -50,7 +51,7 @@ from triaged.study.completeness import CompletionOptions
 from triaged.study.kinds import KINDS, ObjectKind
 from triaged.study.records import Admission, Claim, Series, WorklistEntry
 from triaged.study.second import SecondClaim
-from triaged.triage.guard import GuardOptions
+from triaged.triage.judging import GuardOptions, References
 from triaged.triage.scheme import Scheme, TriageOptions
 
 START = datetime(2026, 3, 1, 8, 0, tzinfo=UTC)
@@ -268,10 +269,12 @@ class House:
         """Have a study scored again, as an administrator would."""
         self.studies.requeue(f"1.2.{study}", ranking=self.placing, now=self.now)
 
-    def keeping(self, guard: GuardOptions | None = None, reference: float | None = None) -> PolicyKeeping:
+    def keeping(
+        self, guard: GuardOptions | None = None, references: References = MappingProxyType({})
+    ) -> PolicyKeeping:
         """Return what the clock keeps the list under the policy with, as after a start."""
         policies, rankings = Policies(self.database), Rankings(self.database)
-        return PolicyKeeping(policies, rankings, triage=self.triage_options, guard=guard, reference=reference)
+        return PolicyKeeping(policies, rankings, triage=self.triage_options, guard=guard, references=references)
 
     def readers(self) -> Readers:
         """Return what takes the actions of readers."""

@@ -109,7 +109,7 @@ def test_the_list_is_that_of_the_rules_after_every_change_of_the_discipline(data
     now = NOON + timedelta(minutes=301)
     for discipline in random.Random(seed).sample([*Discipline, *Discipline], k=2 * len(Discipline)):
         options = replace(POLICY, discipline=discipline)
-        keeping = PolicyKeeping(Policies(database), Rankings(database), triage=options, guard=None, reference=None)
+        keeping = PolicyKeeping(Policies(database), Rankings(database), triage=options, guard=None, references={})
         keeping.look(now=now)
         assert Worklist(database).order() == by_the_rules(studies, options, now), discipline
 
@@ -121,7 +121,7 @@ def test_the_list_stays_that_of_the_rules_while_nothing_but_time_passes(
     studies = drawn(4)
     store(database, studies)
     options = replace(POLICY, discipline=discipline)
-    keeping = PolicyKeeping(Policies(database), Rankings(database), triage=options, guard=None, reference=None)
+    keeping = PolicyKeeping(Policies(database), Rankings(database), triage=options, guard=None, references={})
     start = NOON + timedelta(minutes=301)
     keeping.look(now=start)
     found = []

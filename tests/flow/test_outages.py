@@ -91,6 +91,17 @@ def test_want_of_memory_is_the_study_s_fault_only_where_a_fresh_worker_wants_it_
     assert "too large" in ready.entry(1).reason
 
 
+def test_a_study_whose_workers_were_ended_for_want_of_memory_has_that_reason(ready: House) -> None:
+    """A library that gets no memory may end the process without a word."""
+    for why in ("its worker was restarted", "MemoryError in streams.py, line 99", "its worker was restarted"):
+        analyst = ready.analyst()
+        analyst.count_and_put_back(ready.claim(analyst), why, clock=ready.clock)
+        ready.later(60)
+    ready.score()
+    assert ready.entry(1).state is State.FAILED
+    assert "expected a study that fits into a worker's memory" in ready.entry(1).reason
+
+
 def test_what_was_put_back_is_not_read_again_before_something_can_be_kept(
     ready: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:

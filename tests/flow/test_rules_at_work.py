@@ -12,9 +12,10 @@ import pytest
 from tests.flow.house import TRIAGE, House
 from triaged.store.listing.policies import Policies
 from triaged.store.tables.database import Database, open_database
+from triaged.study.modalities import Stratum
 from triaged.study.ranking import Override, Trend, TriageClass
 from triaged.study.read_state import ActionKind
-from triaged.triage.guard import GuardOptions
+from triaged.triage.judging import GuardOptions
 from triaged.triage.scheme import Discipline, Scheme, TriageOptions
 
 GUARD = GuardOptions(window=10, fewest=4)
@@ -263,9 +264,9 @@ def test_a_study_that_is_scored_again_is_not_late(house: House) -> None:
 def test_a_share_of_flagged_studies_unlike_the_usual_one_is_not_trusted(house: House) -> None:
     for study in range(1, 5):
         house.triage(study, 0.5)
-    house.keeping(GUARD, reference=None).look(now=house.now)
+    house.keeping(GUARD, references={}).look(now=house.now)
     assert house.worklist.banner() == []
-    house.keeping(GUARD, reference=0.2).look(now=house.now)
+    house.keeping(GUARD, references={Stratum.VOLUME: 0.2}).look(now=house.now)
     (said,) = house.worklist.banner()
     assert "100 % of the last 4 scored studies are flagged, usually 20 %" in said
 

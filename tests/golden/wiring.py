@@ -78,7 +78,7 @@ from triaged.study.kinds import KINDS, ObjectKind
 from triaged.study.notification import Notification, Occasion
 from triaged.study.read_state import ActionKind
 from triaged.study.records import Claim, Prior
-from triaged.triage.guard import GuardOptions
+from triaged.triage.judging import GuardOptions
 from triaged.triage.scheme import Discipline, Scheme, TriageOptions
 from triaged.web.app import create_app
 from triaged.web.identity import LOCAL_HOSTS, AccessOptions
@@ -328,7 +328,7 @@ class Clinic:
     def keep(self) -> None:
         """Let the clock look after the policy in force."""
         PolicyKeeping(
-            Policies(self.database), Rankings(self.database), triage=TRIAGE, guard=GuardOptions(), reference=None
+            Policies(self.database), Rankings(self.database), triage=TRIAGE, guard=GuardOptions(), references={}
         ).look(now=self.now)
 
     def deliver(self, name: str, most: int = 10_000, attempts: int = 2) -> int:

@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tests.findings import changed, finding_of
 from tests.house.outputs import Told, told
+from tests.house.shown import Shown, shown
+from tests.house.xray_numbers import XRAY_FINDING, XRAY_LEFT_OUT, XRAY_SHOWN
+from tests.results.explained import WORDS, explained_study
 from tests.web.scene import Scene
 from triaged.exams.ct.finding import Tissue
 from triaged.spool.files import Spool
 from triaged.store.tables.database import open_database
+from triaged.study.coding import SHARE, Concept, Output, private
 from triaged.study.concepts import (
     CONCEPTS,
-    IDENTIFICATION,
-    IDENTIFICATION_THRESHOLD,
+    DISEASES,
     LEFT_LUNG,
     LUNG_VOLUME,
-    SHARE,
-    Concept,
-    Output,
-    private,
 )
 from triaged.study.finding import Finding, Measurement
 
@@ -49,27 +48,6 @@ FINDING = finding_of(
     solid_ml=43.0,
     solid_share=0.0087,
 )
-
-
-@dataclass(frozen=True)
-class Shown:
-    """How the numbers of one concept in `FINDING` read in each output; JSON names are those of list, hook and row."""
-
-    json: Mapping[str, float]
-    hl7: Mapping[str, str]
-    report: frozenset[tuple[str, float]]
-    words: tuple[str, ...]
-    page: tuple[str, ...]
-
-
-def shown(
-    json: Mapping[str, float],
-    hl7: Mapping[str, str],
-    report: set[tuple[str, float]],
-    words: tuple[str, ...],
-    page: tuple[str, ...] = (),
-) -> Shown:
-    return Shown(json, hl7, frozenset(report), words, page)
 
 
 SHOWN = {
@@ -175,7 +153,8 @@ LEFT_OUT: dict[tuple[str, Output], str] = {
 }
 """Concepts that do not reach an output, with the reason; whatever is not here has to."""
 
-KNOWN = {**CONCEPTS, **{each.name: each for each in (IDENTIFICATION, IDENTIFICATION_THRESHOLD)}}
+SUSPECTED = [each for disease in DISEASES.values() for each in (disease.probability, disease.threshold)]
+KNOWN = {**CONCEPTS, **{each.name: each for each in SUSPECTED}}
 PAIRS = [(name, output) for name in KNOWN for output in Output]
 NEW = Concept("crazy_paving_share", private("CRAZY_PAVING", "Share of crazy paving"), SHARE, "crazy paving")
 
@@ -207,18 +186,27 @@ def missing(said: Told, expected: Shown, output: Output) -> list[object]:
 
 
 def test_every_concept_goes_to_every_output_but_for_those_that_are_left_out_with_a_reason() -> None:
-    assert set(SHOWN) == set(KNOWN)
-    assert {(name, output) for name, output in PAIRS if output not in KNOWN[name].outputs} == set(LEFT_OUT)
+    assert {*SHOWN, *XRAY_SHOWN} == set(KNOWN)
+    left_out = {*LEFT_OUT, *XRAY_LEFT_OUT}
+    assert {(name, output) for name, output in PAIRS if output not in KNOWN[name].outputs} == left_out
 
 
 def test_each_number_is_shown_where_its_concept_goes(everybody: Callable[[Finding], Told]) -> None:
     said = everybody(FINDING)
     for name, output in PAIRS:
-        if (name, output) not in LEFT_OUT:
+        if name in SHOWN and (name, output) not in LEFT_OUT:
             assert not missing(said, SHOWN[name], output), (name, output)
     # The report counts the volumes of the lungs on their masks, as that of the opacity.
     assert sum(code == LUNG_VOLUME.code.value for code, _ in said.report) == 3
     assert set(said.stored) == {FINDING}
+
+
+def test_each_number_of_an_x_ray_is_shown_where_its_concept_goes(everybody: Callable[[Finding], Told]) -> None:
+    said = everybody(XRAY_FINDING)
+    for name, output in PAIRS:
+        if name in XRAY_SHOWN and (name, output) not in XRAY_LEFT_OUT:
+            assert not missing(said, XRAY_SHOWN[name], output), (name, output)
+    assert set(said.stored) == {XRAY_FINDING}
 
 
 def test_of_lungs_that_were_not_told_apart_the_words_tell_the_volume_of_both(
@@ -229,6 +217,17 @@ def test_of_lungs_that_were_not_told_apart_the_words_tell_the_volume_of_both(
     assert "Lungs 4938 mL" in said.words
     assert "Lungs not told apart, total 32 %" in said.words
     assert "right lung 32 %, left lung both lungs" in said.page
+
+
+def test_what_moved_a_probability_is_kept_and_shown_in_one_sentence(everybody: Callable[[Finding], Told]) -> None:
+    explained = explained_study().reading.finding
+    said = everybody(explained)
+    assert f"P most moved by: {WORDS}" in said.words
+    assert f"<dt>Probability most moved by</dt><dd>{WORDS}</dd>" in said.page
+    assert said.page.count("co-occurrence") == said.words.count("co-occurrence") == 1
+    assert not [name for each in (said.listed, said.hook, said.evaluated) for name in each if "moved_by" in name]
+    assert {("TLU2", 4.21), ("MOVED_BY_003", 0.1249)} <= said.report
+    assert set(said.stored) == {explained}
 
 
 def test_no_number_is_shown_where_its_concept_is_left_out(everybody: Callable[[Finding], Told]) -> None:

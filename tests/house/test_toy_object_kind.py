@@ -28,7 +28,7 @@ from triaged.study.records import DeliveryState
 
 KEY_IMAGES = ObjectKind(
     name="key-images",
-    sop_class_uid="1.2.840.10008.5.1.4.1.1.11.1",
+    sop_class_uid="1.2.840.10008.5.1.4.1.1.11.2",
     modality="PR",
     series_number=9009,
     title="key images",
@@ -99,7 +99,7 @@ def test_its_name_can_be_asked_for_in_the_settings_and_is_offered_there() -> Non
 @pytest.mark.usefixtures("row")
 def test_a_destination_is_asked_for_its_class() -> None:
     assert _section("key-images").destination().wanted == {
-        "1.2.840.10008.5.1.4.1.1.11.1": (
+        "1.2.840.10008.5.1.4.1.1.11.2": (
             "1.2.840.10008.1.2.1",
             "1.2.840.10008.1.2",
             "1.2.840.10008.1.2.1.99",
@@ -114,7 +114,7 @@ def test_it_is_made_kept_posted_and_delivered(house: House) -> None:
     assert delivery.state is DeliveryState.SENT
     assert kept.sop_instance_uid in house.pacs.took
     dataset = dcmread(house.spool.absolute(kept.path))
-    assert UID(dataset.SOPClassUID).name == "Grayscale Softcopy Presentation State Storage"
+    assert UID(dataset.SOPClassUID).name == "Color Softcopy Presentation State Storage"
     assert (dataset.Modality, dataset.SeriesNumber) == ("PR", 9009)
     assert dataset.SeriesDescription.startswith("AI key images")
     assert dataset.ReferencedImageSequence
@@ -138,7 +138,5 @@ def test_people_read_its_words_and_what_its_refusal_means(house: House) -> None:
     _deliver_a_study(house)
     (delivery,) = [row for row in _rows(house, "/studies/1.2.1") if "key images (PR)" in row]
     assert any("refused" in cell for cell in delivery)
-    told = [row for row in _rows(house, "/status") if "Grayscale Softcopy Presentation State Storage" in row]
-    assert told == [
-        ["Grayscale Softcopy Presentation State Storage", "refused", "The key images are not marked there."]
-    ]
+    told = [row for row in _rows(house, "/status") if "Color Softcopy Presentation State Storage" in row]
+    assert told == [["Color Softcopy Presentation State Storage", "refused", "The key images are not marked there."]]

@@ -23,7 +23,7 @@ from triaged.results.sr import Examined, report, second_report
 from triaged.study import records
 from triaged.study.agreement import Agreement
 from triaged.study.assessment import Reason, ReasonCode
-from triaged.study.concepts import SHARE, Code, Concept, Site, private
+from triaged.study.coding import SHARE, Code, Concept, Site, private
 from triaged.study.finding import Finding, Measurement
 from triaged.study.kinds import ObjectKind
 from triaged.study.ranking import Ranking

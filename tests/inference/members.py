@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import onnx
 from onnx import TensorProto, helper
@@ -29,8 +30,17 @@ trained_on: nothing
 device_uid: 2.25.77
 codes: {{}}
 """
+
 WINDOW = "window_hu: [-1000, 300]\n"
 SPACING = "spacing_mm: [2.0, 2.0]\n"
+
+
+class Stump(NamedTuple):
+    """A tree on one feature: above `cut` the probability is higher by `step`; `middle` is the feature's usual value."""
+
+    cut: float
+    step: float
+    middle: float
 
 
 def write_lesions(folder: Path, plane: str = "axial", band_hu: tuple[float, float] = LESION_HU, more: str = "") -> None:
@@ -103,6 +113,60 @@ def write_reader(folder: Path) -> None:
     }
     said = SPACING + WINDOW + "thresholds: {lung: 0.5, lesion: 0.2, identification: 0.5}\ntraining_prior: 0.75\n"
     _write(folder, "ct-multitask", said, graphs)
+
+
+def write_segmenter(folder: Path, reader: str, dimensions: int = 2, more: str = "") -> None:
+    """Write a network that only segments; `reader` is the folder beside it that finds the lungs."""
+    block: list[str | int | None] = [1, 1, "slices", "rows", "columns"]
+    axes, shape = ("slices", ANY) if dimensions == 2 else ("block", block)
+    graph = _model(_band(LESION_HU, "lesion", axes), (axes, shape), ("lesion", shape))
+    digest = model_sha256(read_manifest(folder.parent / reader))
+    said = f"dimensions: {dimensions}\n{more or SPACING + WINDOW}thresholds: {{lesion: 0.4}}\n"
+    said += f"parts:\n  reader: {{package: {reader}, sha256: {digest}}}\n"
+    _write(folder, "ct-segmenter", said, {"lesions": graph})
+
+
+def write_classifier(folder: Path, stumps: Mapping[str, Stump], reader: str = "reader", base: float = 0.5) -> None:
+    """Write trees on features, one stump each: `base` plus the steps of all features that exceed their cuts.
+
+    `reader` is a folder beside it.
+    """
+    digest = model_sha256(read_manifest(folder.parent / reader))
+    middles = "".join(f"  {name}: {stump.middle}\n" for name, stump in stumps.items())
+    said = (
+        f"thresholds: {{identification: 0.5}}\ntraining_prior: 0.5\nfeatures:\n{middles}"
+        f"parts:\n  reader: {{package: {reader}, sha256: {digest}}}\n"
+    )
+    _write(folder, "ct-classifier", said, {"trees": trees(list(stumps.values()), base)})
+
+
+def trees(stumps: Sequence[Stump], base: float) -> onnx.ModelProto:
+    """Return a graph of one tree of two leaves for each feature."""
+    count = len(stumps)
+    node = helper.make_node(
+        "TreeEnsembleRegressor",
+        ["features"],
+        ["probability"],
+        domain="ai.onnx.ml",
+        n_targets=1,
+        base_values=[base],
+        nodes_treeids=[tree for tree in range(count) for _ in range(3)],
+        nodes_nodeids=[0, 1, 2] * count,
+        nodes_featureids=[tree for tree in range(count) for _ in range(3)],
+        nodes_modes=["BRANCH_GT", "LEAF", "LEAF"] * count,
+        nodes_values=[value for stump in stumps for value in (stump.cut, 0.0, 0.0)],
+        nodes_truenodeids=[1, 0, 0] * count,
+        nodes_falsenodeids=[2, 0, 0] * count,
+        target_treeids=[tree for tree in range(count) for _ in range(2)],
+        target_nodeids=[1, 2] * count,
+        target_ids=[0, 0] * count,
+        target_weights=[weight for stump in stumps for weight in (stump.step, 0.0)],
+    )
+    given = helper.make_tensor_value_info("features", TensorProto.FLOAT, ["n", count])
+    found = helper.make_tensor_value_info("probability", TensorProto.FLOAT, ["n", 1])
+    graph = helper.make_graph([node], "trees", [given], [found])
+    opsets = [helper.make_opsetid("", 18), helper.make_opsetid("ai.onnx.ml", 3)]
+    return helper.make_model(graph, opset_imports=opsets, ir_version=9)
 
 
 def write_ensemble(folder: Path, vote: str, parts: Mapping[str, str]) -> None:

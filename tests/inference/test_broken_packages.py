@@ -10,13 +10,23 @@ import pytest
 
 pytest.importorskip("onnx", reason="writing graphs needs onnx: pip install triaged[lab]")
 
-from tests.inference.members import write_cascade, write_ensemble, write_lesions, write_lungs, write_reader
+from tests.inference.members import (
+    Stump,
+    write_cascade,
+    write_classifier,
+    write_ensemble,
+    write_lesions,
+    write_lungs,
+    write_reader,
+    write_segmenter,
+)
 from triaged.errors import ModelRefused
 from triaged.exams.ct.engines import PIPELINES
 from triaged.inference.package import load_package
 
 VOTE = "  - {members: [reader, c], rule: mean, for: 0.6, against: 0.2}\n  - {members: [a], rule: all, for: 0.5}\n"
-WRITTEN = ("ensemble", "reader", "lungs", "axial", "coronal", "cascade")
+WRITTEN = ("ensemble", "reader", "lungs", "axial", "coronal", "cascade", "unet", "unet3", "classifier")
+STUMPS = {"firstorder_mean": Stump(-700.0, 0.2, -850.0), "glcm_contrast": Stump(3.0, 0.1, 2.0)}
 
 
 @pytest.fixture(scope="module")
@@ -30,6 +40,9 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_lesions(folder / "wide", more="spacing_mm: [2, 2]\nwindow_hu: [-1350, 150]\n")
     write_lesions(folder / "fine", more="spacing_mm: [1, 1]\nwindow_hu: [-1000, 300]\n")
     write_cascade(folder / "cascade")
+    write_segmenter(folder / "unet", "reader")
+    write_segmenter(folder / "unet3", "reader", 3)
+    write_classifier(folder / "classifier", STUMPS)
     parts = {"reader": "reader", "lungs": "lungs", "a": "axial", "c": "coronal"}
     write_ensemble(folder / "ensemble", VOTE, parts)
     return folder
@@ -109,6 +122,49 @@ WAYS = [
         "networks.lungs.inputs: expected one tensor [n, 1, 256, 256]",
     ),
     ("cascade", "lesion: [n, 2", "lesion: [n, 1", 0, "networks.lesions.outputs: expected one tensor [n, 2, 256, 256]"),
+    # a network that only segments
+    ("unet", "dimensions: 2", "dimensions: 4", 0, "dimensions: expected 2 or 3, found 4"),
+    ("unet", "dimensions: 2\n", "", -8, "dimensions: expected this key"),
+    ("unet", "dimensions: 2", "dimensions: 3", None, "unet: lesions: expected one input of 5 axes, for 3 dimensions"),
+    ("unet3", "dimensions: 3", "dimensions: 2", None, "unet3: lesions: expected one input of 4 axes, for 2 dimensions"),
+    ("unet", "  reader: {", "  lungs: {", 0, "parts.reader: expected this key"),
+    ("unet", "package: reader", "package: axial", 0, "parts.reader: expected the model"),
+    (
+        "unet",
+        "[-1000, 300]",
+        "[-1350, 150]",
+        None,
+        "expected window_hu of the reader, [-1000.0, 300.0], found",
+    ),
+    ("unet", "lesion: 0.4", "lesion: 0", 0, "thresholds.lesion: expected a number between 0 and 1"),
+    # a classifier
+    (
+        "classifier",
+        "firstorder_mean",
+        "firstorder_average",
+        0,
+        "features.firstorder_average: unknown feature, expected",
+    ),
+    ("classifier", "mean: -850.0", "mean: grey", 0, "features.firstorder_mean: expected a number, found 'grey'"),
+    ("classifier", "mean: -850.0", "mean: .nan", 0, "features.firstorder_mean: expected a number, found nan"),
+    (
+        "classifier",
+        "  glcm_contrast: 2.0\n",
+        "",
+        6,
+        "networks.trees.inputs: expected one tensor [n, 1], as features has",
+    ),
+    ("classifier", "features:\n", "features: {}\nothers:\n", 0, "features: expected 1 to 64 features, found 0"),
+    ("classifier", "features:\n", "feature:\n", -10, "features: expected this key"),
+    ("classifier", "features: [n, 2]", "features: [4, 2]", 0, "networks.trees.inputs: expected one tensor [n, 2]"),
+    ("classifier", "[n, 1]", "[n, 2]", 0, "networks.trees.outputs: expected one tensor [n, 1], found [n, 2]"),
+    ("classifier", "parts:", "part:", -13, "parts: expected a part reader: a classifier without lungs has no features"),
+    ("classifier", "  reader: {", "  lungs: {", -1, "parts: expected a part reader: a classifier without lungs"),
+    ("classifier", "package: reader", "package: lungs", 0, "parts.reader: expected the model"),
+    ("classifier", "identification: 0.5", "identification: 1.0", 0, "thresholds.identification: expected a number"),
+    ("classifier", "identification: 0.5", "identification: 0.5, lung: 0.5", 0, "thresholds.lung: unknown key"),
+    ("classifier", "training_prior: 0.5", "training_prior: 0", 0, "training_prior: expected a number between 0 and 1"),
+    ("classifier", "  trees:\n", "  forest:\n", 0, "networks.trees: expected this key"),
     # an ensemble
     ("ensemble", "vote:", "votes:", -8, "vote: expected this key"),
     ("ensemble", "members: [a]", "members: [b]", 0, "vote[1].members: expected names out of reader, a, c, found 'b'"),
@@ -176,6 +232,22 @@ def test_a_part_in_the_wrong_place_is_refused_with_the_line_that_names_it(
     line = broken(models / "other", f"  {place}: {{", f"  {place}: {{")
     with pytest.raises(ModelRefused, match=re.escape(f"other/manifest.yaml:{line}: parts.{place}: expected {told}")):
         load_package(models / "other", "cpu", 1)
+
+
+@pytest.mark.parametrize("reader", ["lungs", "cascade", "ensemble", "classifier"])
+def test_a_classifier_whose_reader_is_of_another_kind_is_refused(models: Path, reader: str) -> None:
+    write_classifier(models / "other", STUMPS, reader)
+    line = broken(models / "other", "  reader: {", "  reader: {")
+    expected = f"other/manifest.yaml:{line}: parts.reader: expected a package of kind ct-multitask, found {reader} of"
+    with pytest.raises(ModelRefused, match=re.escape(expected)):
+        load_package(models / "other", "cpu", 1)
+
+
+@pytest.mark.parametrize("base", [1.3, -0.2, float("nan")])
+def test_trees_that_give_no_probability_are_refused(models: Path, base: float) -> None:
+    write_classifier(models / "odd", STUMPS, base=base)
+    with pytest.raises(ModelRefused, match=r"odd/trees\.onnx: expected the probability of a series of middle features"):
+        load_package(models / "odd", "cpu", 1)
 
 
 @pytest.mark.parametrize("package", ["axial", "lungs"])

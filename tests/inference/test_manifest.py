@@ -8,7 +8,7 @@ import pytest
 from triaged.errors import ConfigError, ModelRefused
 from triaged.inference.kinds.ct_multitask import CtSettings, Thresholds
 from triaged.inference.package import read_manifest
-from triaged.study.concepts import Code
+from triaged.study.coding import Code
 
 
 def line_of(text: str, start: str) -> int:

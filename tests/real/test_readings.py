@@ -75,6 +75,12 @@ def test_lesions_lie_on_the_slices_that_readers_marked(covid: LungAnalysis) -> N
     assert (found & marked).sum() >= 0.95 * found.sum()
 
 
+def test_neither_is_said_to_hold_something_solid_or_little_air(covid: LungAnalysis, normal: LungAnalysis) -> None:
+    """The data set gives one COVID-19 and the other nothing, and both breathed in."""
+    for reading in (covid, normal):
+        assert not {QualityFlag.SOLID_OR_FLUID, QualityFlag.SHALLOW_BREATH}.intersection(reading.finding.quality)
+
+
 def test_the_left_lung_leaves_room_for_the_heart(covid: LungAnalysis, normal: LungAnalysis) -> None:
     for reading in (covid, normal):
         right_ml, left_ml = CtNumbers.of(reading.finding).right_lung_ml, CtNumbers.of(reading.finding).left_lung_ml

@@ -18,12 +18,15 @@ from tests.results.ct_study import encoded, inflated, provenance, ranking, stand
 from tests.results.senders import Change
 from triaged.exams.ct.objects import EXAMINED, PICTURES, SEGMENTATION, SIDES, TURNING, segments
 from triaged.exams.ct.pictures.wording import analysis_lines
+from triaged.exams.xray.objects import OUTLINES
 from triaged.results.instance import ResultObject
 from triaged.results.key_objects import key_object_selection
 from triaged.results.page import Page
+from triaged.results.presentation_state import Layer, Note, presentation_state
 from triaged.results.sc import begun_pictures, begun_turning, completed, pictures
 from triaged.results.seg import segmentation
-from triaged.results.source import source_series
+from triaged.results.softcopy import Greys
+from triaged.results.source import single_frames, source_series
 from triaged.results.sr import report
 from triaged.results.text import text_report
 from triaged.study.kinds import ObjectKind
@@ -52,12 +55,16 @@ def every_kind(header: Dataset, **changes: object) -> tuple[ResultObject, ...]:
     described = segments(study.reading, made_by)
     masks = segmentation(source, study.geometry, study.reorientation, described, made_by, SEGMENTATION)
     lines = analysis_lines(header, study.reading, ranking(), made_by)
+    words = Layer("WORDS", "Words", (0, 0, 0), notes=(Note("Words", (0.0, 0.0, 8.0, 8.0)),))
     page = Page("small", "Small", np.zeros((8, 8, 3), np.uint8), None, None)
     return (
         masks,
         report(source, study.reading.finding, ranking(), EXAMINED, masks, described, made_by),
         text_report(source, lines, made_by),
         key_object_selection(source, source.frames[:1], "The first one", made_by),
+        presentation_state(
+            single_frames([header]), [words], Greys(None, None, is_inverse=False), "Words", made_by, OUTLINES
+        ),
         *pictures(source, study.reorientation, [page], made_by, PICTURES),
         completed(begun_pictures(source, [page], made_by, SIDES)[0], ObjectKind.SIDES, [page]),
         completed(begun_turning(source, [page, page], made_by, TURNING, 100.0), ObjectKind.TURNING, [page, page]),

@@ -66,6 +66,7 @@ def test_every_kind_of_object_says_what_it_supersedes_and_stays_under_its_number
         ObjectKind.SR: 9002,
         ObjectKind.TEXT: 9003,
         ObjectKind.KOS: 9004,
+        ObjectKind.GSPS: 9005,
         ObjectKind.SC: 9901,
         ObjectKind.SC_MULTIFRAME: 9901,
         ObjectKind.SIDES: 9902,

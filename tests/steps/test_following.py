@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from tests.triage.cases import finding
+from tests.xray_findings import xray_finding
 from triaged.steps.following import chosen, followed
 from triaged.study.ranking import Trend
 from triaged.study.records import Prior
@@ -38,7 +40,14 @@ def test_the_last_study_that_counts_as_followed_is_shown_else_the_last(
     priors: list[timedelta | None], expected: int | None
 ) -> None:
     known = [prior(before) for before in priors]
-    assert chosen(known) is (None if expected is None else known[expected])
+    assert chosen(known, finding(0.3)) is (None if expected is None else known[expected])
+
+
+def test_an_x_ray_is_shown_beside_the_last_x_ray_rather_than_a_later_ct() -> None:
+    ct, xray = prior(3 * DAY), replace(prior(9 * DAY), finding=xray_finding(estimated=0.2))
+    assert chosen([ct, xray], xray_finding(estimated=0.3)) is xray
+    assert chosen([ct, xray], finding(0.3)) is ct
+    assert chosen([ct], xray_finding(estimated=0.3)) is ct
 
 
 def test_what_is_kept_says_with_what_and_by_how_much() -> None:

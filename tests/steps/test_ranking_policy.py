@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -9,12 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.store.making import finding, study_uid
+from tests.xray_findings import xray_finding
 from triaged.steps.ranking_policy import ranking_policy
 from triaged.study.assessment import Assessed, Assessment, Failed, Reason, ReasonCode
 from triaged.study.lifecycle import State
+from triaged.study.modalities import Stratum
 from triaged.study.ranking import Lane, Override, RequestPriority, TriageClass
 from triaged.study.ranking_input import RankingInput
-from triaged.triage.scheme import Scheme, TriageOptions
+from triaged.triage.scheme import Discipline, Scheme, TriageOptions
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 POLICY = ranking_policy(TriageOptions(scheme=Scheme.SEVERITY))
@@ -80,3 +83,25 @@ def test_readers_and_orders_are_heard() -> None:
     raised = POLICY(ranking_input(State.TRIAGED, 0.3, override=Override.RAISE))
     lowered = POLICY(ranking_input(State.TRIAGED, 0.3, override=Override.LOWER))
     assert raised.sort_key < by_itself.sort_key < lowered.sort_key
+
+
+@pytest.mark.parametrize("estimated", [0.0, 0.9])
+@pytest.mark.parametrize("discipline", Discipline)
+def test_a_study_whose_kind_is_not_trusted_keeps_its_class_and_stands_as_one_without_a_score(
+    estimated: float, discipline: Discipline
+) -> None:
+    policy = ranking_policy(TriageOptions(discipline=discipline))
+    unscored = replace(ranking_input(State.READY), distrusted=frozenset({Stratum.RADIOGRAPH}))
+    scored = replace(unscored, state=State.TRIAGED, assessment=Assessed(xray_finding(estimated=estimated)))
+    found, trusted = policy(scored), policy(replace(scored, distrusted=frozenset({Stratum.VOLUME})))
+    assert (found.triage_class, found.reason) == (trusted.triage_class, trusted.reason)
+    assert found.sort_key == policy(unscored).sort_key
+    assert trusted == policy(replace(scored, distrusted=frozenset()))
+
+
+@pytest.mark.parametrize(("priority", "override"), [("STAT", "none"), ("ROUTINE", "pin"), ("ROUTINE", "raise")])
+def test_what_people_say_counts_for_a_study_whose_kind_is_not_trusted(priority: str, override: str) -> None:
+    said = ranking_input(State.READY, priority=RequestPriority(priority), override=Override(override))
+    scored = replace(said, state=State.TRIAGED, assessment=Assessed(xray_finding(estimated=0.0)))
+    assert POLICY(replace(scored, distrusted=frozenset({Stratum.RADIOGRAPH}))).sort_key == POLICY(said).sort_key
+    assert POLICY(said).sort_key < POLICY(ranking_input(State.READY)).sort_key

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from triaged.study.concepts import IN_SHORT, MILLILITRE, PROBABILITY, SHARE, Unit
+from triaged.study.coding import IN_SHORT, MILLILITRE, PROBABILITY, SHARE, Unit
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ NAMES = {
     "seg": "Segmentation Storage",
     "text": "Basic Text SR Storage",
     "kos": "Key Object Selection Document Storage",
+    "gsps": "Grayscale Softcopy Presentation State Storage",
     "3d": "Secondary Capture Image Storage",
     "3d-turning": "Multi-frame True Color Secondary Capture Image Storage",
 }

@@ -12,10 +12,13 @@ import pytest
 
 from tests.triage.cases import NOON, scored, uid
 from triaged.config.triage import TriageSection
+from triaged.study.modalities import Stratum
 from triaged.study.ranking import Override, RequestPriority, TriageClass
 from triaged.triage.disciplines import RATES, due_again
 from triaged.triage.follow_up import LONGEST, PROGRESSION_PP, RATE_PP_PER_DAY, SHORTEST, VOLUME_RATIOS, noise_pp
-from triaged.triage.guard import GuardOptions, Observed, Trust, watch
+from triaged.triage.guard import Trust, watch
+from triaged.triage.judging import GuardOptions
+from triaged.triage.observing import Counts, Observed
 from triaged.triage.ordering import place, precedence_of
 from triaged.triage.prevalence import OperatingPoint, worth
 from triaged.triage.reason import WORDS
@@ -85,12 +88,16 @@ def test_disciplines_and_when_their_keys_are_due_again() -> None:
     assert f"rate of the class ({speeds} for {' '.join(each.value for each in RATES)})" in PAGE
 
 
+def _seen(counts: Counts, lag: timedelta = timedelta(0)) -> Observed:
+    return Observed({Stratum.VOLUME: counts}, lag)
+
+
 @pytest.mark.parametrize(
     ("row", "observed"),
     [
-        (0, lambda limit: Observed(1000, round(limit * 200), 0, timedelta(0))),
-        (1, lambda limit: Observed(1000 - round(10 * limit), 200, round(10 * limit), timedelta(0))),
-        (2, lambda limit: Observed(1000, 200, 0, timedelta(minutes=limit))),
+        (0, lambda limit: _seen(Counts(1000, round(limit * 200)))),
+        (1, lambda limit: _seen(Counts(1000 - round(10 * limit), 200, round(10 * limit)))),
+        (2, lambda limit: _seen(Counts(1000, 200), timedelta(minutes=limit))),
     ],
 )
 def test_limits_of_the_guard(row: int, observed: object) -> None:
@@ -102,8 +109,8 @@ def test_limits_of_the_guard(row: int, observed: object) -> None:
     for before, limits in zip((Trust.ORDERED, Trust.FALLEN_BACK), numbers, strict=True):
         for limit, outwards in zip(limits, (-1, 1) if len(limits) == 2 else (1,), strict=True):
             step = 0.02 * limit * outwards
-            assert watch(observed(limit - step), 0.2, before, GUARD).trust is Trust.ORDERED
-            assert watch(observed(limit + step), 0.2, before, GUARD).trust is Trust.FALLEN_BACK
+            assert watch(observed(limit - step), {Stratum.VOLUME: 0.2}, before, GUARD).trust is Trust.ORDERED
+            assert watch(observed(limit + step), {Stratum.VOLUME: 0.2}, before, GUARD).trust is Trust.FALLEN_BACK
 
 
 def test_every_setting_that_the_page_names_is_one() -> None:
@@ -120,6 +127,6 @@ def test_the_worked_example_of_a_rare_disease() -> None:
     found = worth(0.02, OperatingPoint(sensitivity=0.95, specificity=0.73))
     assert found.predictive_value is not None
     assert found.flagged is not None
-    assert f"that is {100 * found.predictive_value:.2g} %, and {100 * found.flagged:.2g} % of the list" in PAGE
+    assert f"that is {100 * found.predictive_value:.2g} %, and {100 * found.flagged:.2g} % of all CTs" in PAGE
     assert "0.922" in found.action
     assert "(here 0.922)" in PAGE

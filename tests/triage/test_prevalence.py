@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from triaged.study.modalities import Stratum
 from triaged.triage.prevalence import OperatingPoint, Worth, flagged_share, predictive_value, specificity_needed, worth
 
 EXAMPLE = OperatingPoint(sensitivity=0.95, specificity=0.73)
@@ -16,7 +17,7 @@ def test_at_two_per_cent_prevalence_fourteen_flags_of_fifteen_are_false() -> Non
     assert found.predictive_value == pytest.approx(0.067, abs=5e-4)
     assert found.flagged == pytest.approx(0.28, abs=5e-3)
     assert found.warning == (
-        "at a prevalence of 2 % only 6.7 % of flagged studies have the disease, and 28 % of the list is flagged"
+        "at a prevalence of 2 % only 6.7 % of flagged CTs have the disease, and 28 % of all CTs are flagged"
     )
     assert found.action == (
         "raise the threshold until the specificity is at least 0.922 (now 0.730; some sensitivity is lost), "
@@ -33,6 +34,14 @@ def test_what_nobody_measured_is_unknown() -> None:
     assert (found.predictive_value, found.flagged) == (None, None)
     assert "unknown" in found.warning
     assert "triaged model accept" in found.action
+
+
+def test_a_flag_of_an_x_ray_has_a_worth_of_its_own() -> None:
+    found, of_a_ct = worth(0.02, EXAMPLE, Stratum.RADIOGRAPH), worth(0.02, EXAMPLE)
+    assert (found.predictive_value, found.action) == (of_a_ct.predictive_value, of_a_ct.action)
+    assert "only 6.7 % of flagged X-rays have an opacity, and 28 % of all X-rays are flagged" in found.said()
+    assert "triaged model accept" not in worth(0.02, None, Stratum.RADIOGRAPH).action
+    assert worth(0.1, OperatingPoint(0.0, 1.0), Stratum.RADIOGRAPH).said() == "no X-ray is ever flagged"
 
 
 def test_a_flag_that_is_never_raised_has_no_worth() -> None:

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.triage.cases import finding, scored, unread
+from tests.xray_findings import xray_finding
 from triaged.study.assessment import Assessed, ReasonCode
 from triaged.study.finding import QualityFlag
 from triaged.study.ranking import RequestPriority, TriageClass
@@ -22,7 +23,9 @@ from triaged.triage.scheme import (
     TriageOptions,
     Waiting,
     classify,
+    described,
     head_start_minutes,
+    is_flagged,
 )
 
 COMBINED = TriageOptions(scheme=Scheme.COMBINED)
@@ -112,6 +115,23 @@ def test_the_site_threshold_outweighs_that_of_the_model_package() -> None:
     study = scored(0.1, 0.7, threshold=0.62)
     assert classify(study, RequestPriority.ROUTINE, COMBINED) is TriageClass.SUSPECTED_MILD
     assert classify(study, RequestPriority.ROUTINE, replace(COMBINED, tau=0.8)) is TriageClass.NOT_FLAGGED
+
+
+def test_an_x_ray_has_a_threshold_of_its_own() -> None:
+    ct, xray = scored(0.1, 0.7, threshold=0.62), Assessed(xray_finding(estimated=0.1, presence=0.7))
+    for options, of_ct, of_xray in [
+        (replace(COMBINED, tau=0.8), False, True),
+        (replace(COMBINED, tau_cxr=0.8), True, False),
+        (replace(COMBINED, tau=0.8, tau_cxr=0.6), False, True),
+    ]:
+        assert (is_flagged(ct.finding, options), is_flagged(xray.finding, options)) == (of_ct, of_xray)
+    with pytest.raises(ValueError, match="tau_cxr"):
+        replace(COMBINED, tau_cxr=1.0)
+
+
+def test_the_text_of_a_policy_without_later_settings_is_as_it_was() -> None:
+    assert "cxr" not in described(COMBINED)
+    assert described(replace(COMBINED, tau_cxr=0.6)) != described(COMBINED)
 
 
 def test_a_probability_without_any_threshold_flags_nothing_and_excludes_nothing() -> None:

@@ -43,6 +43,11 @@ from triaged.web.options import WebOptions
 OPTIONS = TriageOptions(scheme=Scheme.COMBINED)
 OPEN = AccessOptions(hosts=LOCAL_HOSTS | {"testserver"})
 CLINIC_NOW = NOON + timedelta(minutes=30)
+_CLASSES = {
+    "CR": "1.2.840.10008.5.1.4.1.1.1",
+    "DX": "1.2.840.10008.5.1.4.1.1.1.1",
+    "MR": "1.2.840.10008.5.1.4.1.1.4",
+}
 TITLES = ("Summary", "Coronal, plain")
 DESTINATIONS = {"pacs": frozenset({ObjectKind.SC, ObjectKind.SR})}
 
@@ -84,9 +89,13 @@ class Scene:
         minutes: float,
         name: str = "Roe^Jane",
         priority: RequestPriority = RequestPriority.ROUTINE,
+        modality: str = "CT",
+        serial: int = 1,
     ) -> None:
-        """Let one slice of a study arrive, so many minutes after noon."""
-        what = instance(number, 1)
+        """Let one image of a study arrive, so many minutes after noon: a slice, or of another modality."""
+        what = instance(number, serial, series=serial)
+        if modality != "CT":
+            what = replace(what, image=replace(what.image, modality=modality, sop_class_uid=_CLASSES[modality]))
         patient = Patient(name, f"P-{number}", "19560412", "F", f"A-{number}", "20260301", "115900", "CT thorax")
         header = ReceivedHeader(
             what.study_uid, what.series_uid, what.sop_instance_uid, priority, patient, what.image, False

@@ -41,7 +41,7 @@ def test_a_study_that_is_read_shows_who_reads_it(browser: TestClient, filled: Sc
     done = _act(browser, SEVERE, "READING")
     assert (done.status_code, done.json()["person"], done.json()["kind"]) == (200, "local", "READING")
     row = next(row for row in opened(browser, "/").rows if "B severe" in row[1])
-    assert row[8] == "scored being read by local for 0 min"
+    assert row[9] == "scored being read by local for 0 min"
     entry = filled.worklist.entry(SEVERE)
     assert entry is not None
     assert entry.read_state is ReadState.READING
@@ -132,7 +132,7 @@ def test_filters_narrow_the_list_and_keep_the_positions(browser: TestClient) -> 
     rows = opened(browser, "/?class=A&class=B").rows[1:]
     assert [(row[0], row[1]) for row in rows] == [("2", "A critical"), ("3", "B severe")]
     rows = opened(browser, "/?state=FAILED").rows[1:]
-    assert [row[8] for row in rows] == ["could not be read"]
+    assert [row[9] for row in rows] == ["could not be read"]
     rows = opened(browser, "/?q=ivanova").rows[1:]
     assert [row[4].split()[0] for row in rows] == ["Ivanova,"]
 

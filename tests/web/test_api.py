@@ -31,6 +31,8 @@ KEYS = {
     "trend",
     "change_points",
     "engines_disagree",
+    "modality",
+    "modalities",
 }
 PATIENT_KEYS = ("name", "patient", "birth", "accession", "Muster", "P-1")
 
@@ -63,6 +65,8 @@ def test_a_scored_study_has_its_numbers_and_a_failed_one_has_null_and_never_zero
         "trend": "no prior",
         "change_points": None,
         "engines_disagree": None,
+        "modality": "CT",
+        "modalities": ["CT"],
     }
     failed = by_uid["1.2.826.0.1.5"]
     assert failed["state"] == "FAILED"

@@ -37,6 +37,7 @@ def test_a_row_says_why_how_long_who_and_how_much(browser: TestClient) -> None:
         "right lung ≈31 %, experimental P 0.91 ≥ 0.62 Reading Done Pin Raise Lower",
         "25 min",
         "Ivanova, Maria P-2 · 1956-04-12 · F",
+        "CT",
         "2026-03-01 11:59 · CT thorax A-2 · 1 instance",
         "0.91 ≥ 0.62",
         "R ≈31 % L ≈12 % computed CT-2",
@@ -47,7 +48,7 @@ def test_a_row_says_why_how_long_who_and_how_much(browser: TestClient) -> None:
 def test_a_study_that_could_not_be_read_shows_no_number(browser: TestClient) -> None:
     row = next(row for row in opened(browser, "/").rows if "could not be read" in row)
     assert row[2].startswith("missing slices: expected 300 slices")
-    assert row[6:8] == ["–", "–"]
+    assert row[7:9] == ["–", "–"]
 
 
 def test_nothing_on_the_page_is_called_normal(browser: TestClient) -> None:

@@ -112,7 +112,7 @@ def test_only_a_study_whose_result_was_superseded_has_a_revision_on_the_list_and
     revised: Scene,
 ) -> None:
     page = _page(revised, "/")
-    assert [row[8] for row in page.rows[1:] if "revision" in row[8]] == ["scored revision 2"]
+    assert [row[9] for row in page.rows[1:] if "revision" in row[9]] == ["scored revision 2"]
     explained = [
         attributes["title"] for tag, attributes in page.elements if tag == "abbr" and attributes.get("class") == "whole"
     ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from fastapi.testclient import TestClient
 
@@ -13,7 +15,8 @@ from triaged.store.studies.seconds import Seconds
 from triaged.store.tables.database import Database
 from triaged.study.agreement import Agreement, Disagreement
 from triaged.study.assessment import Assessed, Reason, ReasonCode
-from triaged.study.finding import QualityFlag
+from triaged.study.finding import Measurement, QualityFlag
+from triaged.study.radiomics import MOVED_BY
 from triaged.study.second import SecondFailed, SecondOutcome, SecondRead
 
 UID = study_uid(1).value
@@ -22,7 +25,10 @@ DISAGREES = SecondRead(
     found(0.12, 0.05, 0.4, (QualityFlag.CONTRAST,)),
     Agreement(-19.0, "right lung", 0.31, (Disagreement.GRADE, Disagreement.SHARE, Disagreement.OUTLINE)),
 )
-AGREES = SecondRead("threshold 1", found(0.3, 0.12, 0.9), Agreement(-1.0, "right lung", 0.8))
+PLAIN = found(0.3, 0.12, 0.9)
+EXPLAINED = replace(PLAIN, measurements=(*PLAIN.measurements, Measurement(MOVED_BY["firstorder_entropy"], -0.25)))
+MOVED = "probability most moved by entropy of grey levels (-0.25)"
+AGREES = SecondRead("threshold 1", EXPLAINED, Agreement(-1.0, "right lung", 0.8))
 FAILED = SecondFailed("other 2.0", Reason(ReasonCode.GAVE_UP, "gave up after 3 attempts: attempt 1: <b>ValueError</b>"))
 
 
@@ -56,6 +62,7 @@ def test_the_page_shows_each_second_engine_and_how_it_compares(scene: Scene) -> 
         "0.40",
     ]
     assert rows["other 2.0"][4:6] == ["-19.0 points in the right lung, outlines overlap by 0.31 (Dice)", "contrast"]
+    assert rows["threshold 1"][4] == f"-1.0 points in the right lung, outlines overlap by 0.80 (Dice), {MOVED}"
     assert rows["threshold 1"][:2] == ["agrees", "30 %"]
     assert rows["late"][0] == "waiting until no study waits for its first result"
 

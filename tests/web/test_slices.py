@@ -52,6 +52,8 @@ def test_the_list_says_how_much_of_the_lungs_is_affected_on_each_slice(viewer: T
     for one, part, all_of_it in zip(found["slices"], lesion, lungs, strict=True):
         assert one["share"] == (pytest.approx(part / all_of_it) if all_of_it else None)
     first, last = np.flatnonzero(lesion * SPACING_MM[1] * SPACING_MM[2] >= 200.0)[[0, -1]] + 1
+    enough = (lesion * SPACING_MM[1] * SPACING_MM[2] >= 200.0).tolist()
+    assert [one["is_affected"] for one in found["slices"]] == enough
     assert found["affected"] == f"slices {first}\u2013{last} of {SHAPE[0]}, most on {lesion.argmax() + 1}"
 
 

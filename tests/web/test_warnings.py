@@ -5,13 +5,16 @@ from __future__ import annotations
 import pytest
 from fastapi.testclient import TestClient
 
-from tests.store.making import at
+from tests.store.making import at, finding
 from tests.web.reading import opened
 from tests.web.scene import OPTIONS, Scene
+from tests.xray_findings import xray_finding
 from triaged.steps.ranking_policy import ranking_policy
 from triaged.store.listing.policies import Policies
+from triaged.study.modalities import Stratum
 from triaged.triage.prevalence import worth
 from triaged.triage.scheme import Discipline, described
+from triaged.web.options import WebOptions
 
 WHY = "the oldest study without a result has waited 16 minutes (at most 15)"
 
@@ -60,5 +63,14 @@ def test_the_legend_tells_the_order_that_is_in_force(filled: Scene, discipline: 
 
 def test_the_legend_says_what_a_flag_is_worth_where_the_site_asks(filled: Scene, browser: TestClient) -> None:
     assert "worth" not in opened(browser, "/").text
-    unknown = TestClient(filled.app(worth=worth(0.02, None).said()))
-    assert "how often a flag is right is unknown" in opened(unknown, "/").text
+    unknown = TestClient(filled.app(worth=(worth(0.02, None).said(), worth(0.1, None, Stratum.RADIOGRAPH).said())))
+    text = opened(unknown, "/").text
+    assert "how often a flag is right among CTs is unknown" in text
+    assert "how often a flag is right among X-rays is unknown" in text
+
+
+def test_each_modality_is_compared_with_the_sites_threshold_for_it() -> None:
+    options = WebOptions("T", "combined", identification_threshold=0.8, identification_threshold_cxr=0.6)
+    assert options.threshold_for(finding(0.1)) == 0.8
+    assert options.threshold_for(xray_finding(estimated=0.1)) == 0.6
+    assert options.threshold_for(None) == 0.8

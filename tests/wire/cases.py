@@ -25,11 +25,14 @@ from tests.results.ct_study import (
     ranking,
 )
 from tests.results.senders import invalid
+from tests.results.xray_study import XrayStudy, of_every_flag, xray_study
 from triaged.exams.ct.finding import CtNumbers, LungAnalysis, Tissue
 from triaged.exams.ct.objects import reason_objects
 from triaged.exams.ct.pictures.coronal import decode_coronal
 from triaged.exams.ct.pictures.sides import blank_pages, blank_views, decode_draft
 from triaged.exams.exam import Earlier
+from triaged.exams.xray.decoding.turning import Turn
+from triaged.exams.xray.objects import reason_objects as xray_reason_objects
 from triaged.imaging.volume import Mask, Volume
 from triaged.results.instance import ResultObject
 from triaged.results.provenance import Referenced
@@ -183,6 +186,55 @@ STUDIES: dict[str, Callable[[], CtStudy]] = {
 }
 """Every kind of study, by name."""
 
+
+def bare_xray(header: Dataset) -> None:
+    """Leave out all that our objects need and a radiograph may lack."""
+    for keyword in ("AccessionNumber", "StudyID", "StudyDate", "StudyTime", "ReferringPhysicianName"):
+        delattr(header, keyword)
+    for keyword in ("PatientName", "PatientBirthDate", "PatientSex", "SeriesNumber", "PatientOrientation"):
+        delattr(header, keyword)
+    for keyword in ("WindowCenter", "WindowWidth", "RescaleSlope", "RescaleIntercept", "RescaleType"):
+        delattr(header, keyword)
+    del header.ImagerPixelSpacing, header.PresentationLUTShape
+
+
+def lossy(header: Dataset) -> None:
+    """Say that the image was once compressed with loss, and give a window with a function."""
+    header.LossyImageCompression, header.LossyImageCompressionRatio = "01", "12"
+    header.LossyImageCompressionMethod, header.VOILUTFunction = "ISO_10918_1", "SIGMOID"
+
+
+def with_tables(header: Dataset) -> None:
+    """Give lookup tables in the place of rescale and window."""
+    del header.RescaleSlope, header.RescaleIntercept, header.RescaleType
+    for keyword in ("ModalityLUTSequence", "VOILUTSequence"):
+        table = Dataset()
+        table.add_new("LUTDescriptor", "US", [4096, 0, 16])
+        table.add_new("LUTData", "OW", (16 * np.arange(4096)).astype("<u2").tobytes())
+        if keyword == "ModalityLUTSequence":
+            table.ModalityLUTType = "US"
+        setattr(header, keyword, [table])
+
+
+XRAYS: dict[str, Callable[[], XrayStudy]] = {
+    "upright": xray_study,
+    "mirrored": lambda: xray_study(Turn(mirrored=True)),
+    "turned": lambda: xray_study(Turn(1)),
+    "inverse": lambda: xray_study(photometric="MONOCHROME1"),
+    "cyrillic": lambda: xray_study(change=cyrillic),
+    "bare": lambda: xray_study(change=bare_xray),
+    "empty": lambda: xray_study(change=empty),
+    "invalid": lambda: xray_study(change=invalid),
+    "rich": lambda: xray_study(change=rich),
+    "lossy": lambda: xray_study(change=lossy),
+    "tables": lambda: xray_study(change=with_tables),
+    "gate closed": lambda: xray_study(presence=0.2),
+    "no consolidation told": lambda: xray_study(tells_consolidation=False),
+    "every flag": of_every_flag,
+    "revision 2": xray_study,
+}
+"""Every kind of chest X-ray, by name."""
+
 REASONS: dict[str, Change] = {
     "HFS": lambda header: None,
     "cyrillic": cyrillic,
@@ -215,6 +267,26 @@ def quickly_completed(draft: bytes) -> tuple[ResultObject, ...]:
     *pages, views = decode_draft(draft).begun
     single = (completed(begun, ObjectKind.SIDES, [page]) for begun, page in zip(pages, blank_pages(), strict=True))
     return (*single, completed(views, ObjectKind.TURNING, blank_views()))
+
+
+@cache
+def xray_of(kind: str) -> XrayStudy:
+    """Return a chest X-ray of the matrix."""
+    return XRAYS[kind]()
+
+
+@cache
+def xray_objects_of(kind: str) -> tuple[ResultObject, ...]:
+    """Return all result objects of a chest X-ray of the matrix."""
+    return xray_of(kind).objects(**_provenance_of(kind))
+
+
+def xray_reason_objects_of(kind: str) -> tuple[ResultObject, ...]:
+    """Return the objects of an X-ray that has no score."""
+    study = xray_study(change=REASONS[kind] if kind != "bare" else bare_xray)
+    reason = Reason(ReasonCode.LUNG_NOT_SEGMENTED, "expected two lungs on a frontal chest X-ray, found none")
+    made_by = provenance((study.image,), outcome=reason.code.value)
+    return xray_reason_objects(study.radiograph.header, reason, ranking(), made_by)
 
 
 def reason_objects_of(kind: str) -> tuple[ResultObject, ...]:

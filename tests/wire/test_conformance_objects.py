@@ -15,9 +15,20 @@ import pytest
 from pydicom import dcmread
 from pydicom.datadict import dictionary_description, dictionary_keyword
 
+from tests.house.xray_numbers import XRAY_FINDING
 from tests.results.ct_study import provenance, ranking, standard_study
 from tests.statement import Row, literals, table
-from tests.wire.cases import REASONS, STUDIES, objects_of, reason_objects_of, study_of
+from tests.wire.cases import (
+    REASONS,
+    STUDIES,
+    XRAYS,
+    objects_of,
+    reason_objects_of,
+    study_of,
+    xray_objects_of,
+    xray_of,
+    xray_reason_objects_of,
+)
 from tests.wire.inventory import Path, Usage, attributes_of, codes_of, content_of
 from triaged.exams.ct.objects import EXAMINED
 from triaged.results.instance import PRIVATE_CREATOR, ResultObject
@@ -36,10 +47,13 @@ ATTRIBUTES = {
     ObjectKind.SC: "A.5-1",
     ObjectKind.SC_MULTIFRAME: "A.6-1",
     ObjectKind.KOS: "A.7-1",
+    ObjectKind.GSPS: "A.10-1",
     ObjectKind.SIDES: "A.8-1",
     ObjectKind.TURNING: "A.9-1",
 }
 CONTENT = {ObjectKind.SR: "A.3-2", ObjectKind.TEXT: "A.4-2", ObjectKind.KOS: "A.7-2"}
+OF_AN_XRAY = {ObjectKind.SEG: "A.10-2", ObjectKind.SR: "A.10-3"}
+"""What is otherwise in an X-ray's objects has tables of its own: the attributes of one, the content of the other."""
 PRIVATE = {"(7783,0010)": "Private Creator", "(7783,1001)": "UIDs as sent"}
 
 
@@ -50,13 +64,28 @@ def test_an_object_holds_the_attributes_of_its_tables_and_no_others(kind: Object
 
 @pytest.mark.parametrize("kind", CONTENT)
 def test_a_report_holds_the_content_items_of_its_table_and_no_others(kind: ObjectKind) -> None:
-    assert differences(_content_rows(kind), _content_found(kind)) == []
+    made = _of_cts(kind) if kind in OF_AN_XRAY else _all(kind)
+    assert differences(_content_rows(CONTENT[kind]), _content_found(made)) == []
+
+
+def test_the_segmentation_of_an_x_ray_holds_the_attributes_of_its_tables_and_no_others() -> None:
+    rows = _nested(table("A.1-1"), "Attribute", _keyword) | _nested(
+        table(OF_AN_XRAY[ObjectKind.SEG]), "Attribute", _keyword
+    )
+    assert differences(rows, _found(_of_xrays(ObjectKind.SEG))) == []
+
+
+def test_the_report_of_an_x_ray_holds_the_content_items_of_its_table_and_no_others() -> None:
+    rows = _content_rows(OF_AN_XRAY[ObjectKind.SR])
+    assert differences(rows, _content_found(_of_xrays(ObjectKind.SR))) == []
 
 
 def test_what_is_copied_is_what_the_source_says() -> None:
-    sources = study_of("rich").sources[0]
     for kind in KINDS.values():
-        made = [dcmread(BytesIO(one.part10)) for one in objects_of("rich") if one.kind is kind]
+        is_of_xray = kind is ObjectKind.GSPS
+        sources = xray_of("rich").image if is_of_xray else study_of("rich").sources[0]
+        objects = xray_objects_of("rich") if is_of_xray else objects_of("rich")
+        made = [dcmread(BytesIO(one.part10)) for one in objects if one.kind is kind]
         copied = [path[0] for path, row in _attribute_rows(kind).items() if row["Source"] == "COPY" and len(path) == 1]
         assert len(copied) > 15
         for keyword in copied:
@@ -113,9 +142,19 @@ def differences(rows: dict[Path, Row], found: dict[Path, Row]) -> list[str]:
     return sorted(said)
 
 
-@cache
 def _all(kind: ObjectKind) -> tuple[ResultObject, ...]:
+    return (*_of_cts(kind), *_of_xrays(kind))
+
+
+@cache
+def _of_cts(kind: ObjectKind) -> tuple[ResultObject, ...]:
     made = [*(objects_of(name) for name in STUDIES), *(reason_objects_of(name) for name in REASONS)]
+    return tuple(one for objects in made for one in objects if one.kind is kind)
+
+
+@cache
+def _of_xrays(kind: ObjectKind) -> tuple[ResultObject, ...]:
+    made = [*(xray_objects_of(name) for name in XRAYS), *(xray_reason_objects_of(name) for name in REASONS)]
     return tuple(one for objects in made for one in objects if one.kind is kind)
 
 
@@ -126,22 +165,26 @@ def _attribute_rows(kind: ObjectKind) -> dict[Path, Row]:
 
 @cache
 def _attributes_found(kind: ObjectKind) -> dict[Path, Row]:
+    return _found(_of_cts(kind) if kind is ObjectKind.SEG else _all(kind))
+
+
+def _found(made: Iterable[ResultObject]) -> dict[Path, Row]:
     return {
         path: {"Tag": usage.tag, "VR": usage.vr, "Presence": usage.presence, "Value": _value(usage)}
-        for path, usage in attributes_of(_all(kind)).items()
+        for path, usage in attributes_of(made).items()
     }
 
 
-def _content_rows(kind: ObjectKind) -> dict[Path, Row]:
+def _content_rows(name: str) -> dict[Path, Row]:
     def key(row: Row) -> str:
         return f"{row['Relationship']} | {row['Value type']} | {row['Content item'].lstrip('>')}"
 
-    rows = _nested(table(CONTENT[kind]), "Content item", key)
+    rows = _nested(table(name), "Content item", key)
     return {path: {"Value": row["Value or unit"], "Presence": row["Presence"]} for path, row in rows.items()}
 
 
-def _content_found(kind: ObjectKind) -> dict[Path, Row]:
-    found = content_of(_all(kind))
+def _content_found(made: Iterable[ResultObject]) -> dict[Path, Row]:
+    found = content_of(made)
     return {path: {"Value": _value(usage), "Presence": usage.presence} for path, usage in found.items()}
 
 
@@ -192,4 +235,5 @@ def _reports_of_every_outcome() -> list[ResultObject]:
 def test_the_richest_study_has_every_number_that_there_is() -> None:
     """Else a number would be in reports and in no table of the statement."""
     measured = {each.concept.name for each in study_of("rich").reading.finding.measurements}
-    assert measured == set(CONCEPTS)
+    of_x_rays = {each.concept.name for each in XRAY_FINDING.measurements}
+    assert measured | of_x_rays == set(CONCEPTS)

@@ -24,6 +24,7 @@ PICTURE, PICTURES = "1.2.840.10008.5.1.4.1.1.7", "1.2.840.10008.5.1.4.1.1.7.4"
 SEGMENTATION = "1.2.840.10008.5.1.4.1.1.66.4"
 REPORT, TEXT = "1.2.840.10008.5.1.4.1.1.88.34", "1.2.840.10008.5.1.4.1.1.88.11"
 KEY_OBJECTS = "1.2.840.10008.5.1.4.1.1.88.59"
+OUTLINES = "1.2.840.10008.5.1.4.1.1.11.1"
 
 
 @pytest.fixture(scope="module")
@@ -41,6 +42,7 @@ def results(tmp_path: Path) -> dict[str, Outgoing]:
         REPORT: a_report(tmp_path / "report.dcm", REPORT),
         TEXT: a_report(tmp_path / "text.dcm", TEXT),
         KEY_OBJECTS: a_report(tmp_path / "kos.dcm", KEY_OBJECTS),
+        OUTLINES: a_report(tmp_path / "outlines.dcm", OUTLINES),
     }
 
 
@@ -84,7 +86,7 @@ def a_segmentation(path: Path) -> Outgoing:
 
 
 def a_report(path: Path, sop_class_uid: str) -> Outgoing:
-    dataset = an_object(sop_class_uid, 30 + (REPORT, TEXT, KEY_OBJECTS).index(sop_class_uid))
+    dataset = an_object(sop_class_uid, 30 + (REPORT, TEXT, KEY_OBJECTS, OUTLINES).index(sop_class_uid))
     dataset.ValueType = "CONTAINER"
     item = pydicom.Dataset()
     item.ValueType, item.TextValue = "TEXT", "両肺"
@@ -222,6 +224,7 @@ def test_what_a_peer_accepts_is_found_out_without_sending_anything(sender: Dimse
             REPORT: (EXPLICIT,),
             TEXT: (),
             KEY_OBJECTS: (),
+            OUTLINES: (),
         }
     )
     assert not received

@@ -14,7 +14,15 @@ from numpy.typing import NDArray
 from pydicom import dcmread
 
 from tests.results.ct_study import encoded
-from tests.wire.cases import REASONS, STUDIES, objects_of, reason_objects_of
+from tests.wire.cases import (
+    REASONS,
+    STUDIES,
+    XRAYS,
+    objects_of,
+    reason_objects_of,
+    xray_objects_of,
+    xray_reason_objects_of,
+)
 from tests.wire.judges import (
     DEFLATED,
     clean,
@@ -44,8 +52,23 @@ def test_dciodvfy_finds_no_error_in_what_a_study_without_score_gets(kind: str, t
     assert complaints(reason_objects_of(kind), tmp_path) == []
 
 
+@needs_dciodvfy
+@needs_dcmtk
+@pytest.mark.parametrize("kind", XRAYS)
+def test_dciodvfy_finds_no_error_in_what_a_chest_x_ray_gets(kind: str, tmp_path: Path) -> None:
+    assert complaints(xray_objects_of(kind), tmp_path) == []
+
+
+@needs_dciodvfy
+@needs_dcmtk
+@pytest.mark.parametrize("kind", REASONS)
+def test_dciodvfy_finds_no_error_in_what_an_x_ray_without_score_gets(kind: str, tmp_path: Path) -> None:
+    assert complaints(xray_reason_objects_of(kind), tmp_path) == []
+
+
 def test_the_matrix_holds_every_kind_of_object() -> None:
-    assert {one.kind for one in objects_of("HFS")} == set(KINDS.values())
+    both = (*objects_of("HFS"), *xray_objects_of("upright"))
+    assert {one.kind for one in both} == set(KINDS.values())
     assert {one.kind for one in reason_objects_of("HFS")} >= {ObjectKind.SC, ObjectKind.TEXT}
 
 
@@ -53,7 +76,8 @@ def test_the_matrix_holds_every_kind_of_object() -> None:
 @needs_dcmtk
 @pytest.mark.parametrize("kind", KINDS.values(), ids=str)
 def test_the_judge_would_have_complained(kind: ObjectKind, tmp_path: Path) -> None:
-    broken = dcmread(BytesIO(next(one for one in objects_of("HFS") if one.kind is kind).part10))
+    both = (*objects_of("HFS"), *xray_objects_of("upright"))
+    broken = dcmread(BytesIO(next(one for one in both if one.kind is kind).part10))
     del broken.StudyInstanceUID
     (tmp_path / "broken.dcm").write_bytes(encoded(broken))
     assert verdict(tmp_path / "broken.dcm")

@@ -9,6 +9,7 @@ import pytest
 from pydicom.datadict import dictionary_description
 
 from tests.results.ct_study import provenance
+from tests.results.explained import explained_study
 from tests.statement import literals, table
 from tests.wire.cases import STUDIES, study_of
 from tests.wire.inventory import attributes_of, content_of
@@ -49,6 +50,16 @@ def _all() -> list[ResultObject]:
 @pytest.mark.parametrize("name", STUDIES)
 def test_dciodvfy_finds_no_error(name: str, tmp_path: Path) -> None:
     assert complaints(reports(name), tmp_path) == []
+
+
+@needs_dciodvfy
+@needs_dcmtk
+def test_dciodvfy_finds_no_error_where_features_explain_the_probability(tmp_path: Path) -> None:
+    study = explained_study()
+    made = (study.report(), study.second_report(AGREES))
+    for folder, one in zip(("first", "second"), made, strict=True):
+        (tmp_path / folder).mkdir()
+        assert complaints([one], tmp_path / folder) == []
 
 
 @needs_dcmtk

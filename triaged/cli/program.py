@@ -26,6 +26,7 @@ from triaged.cli.users import app as user_app
 from triaged.errors import ConfigError, TriagedError, UnknownDestination
 from triaged.lab.commands import app as model_app
 from triaged.lab.phantom.command import phantom
+from triaged.lab.radiographs.command import radiograph
 
 if TYPE_CHECKING:
     from triaged.config.settings import Config
@@ -42,6 +43,7 @@ app.add_typer(model_app)
 app.add_typer(user_app)
 app.add_typer(config_app)
 app.command()(phantom)
+app.command()(radiograph)
 app.command()(health)
 app.command()(fsck)
 out = Console(highlight=False, width=None if sys.stdout.isatty() else 160)
@@ -234,6 +236,13 @@ def simulate(
     prevalence: Annotated[float, typer.Option(min=0.001, max=0.999)] = 0.10,
     sensitivity: Annotated[float, typer.Option(min=0, max=1, help="Assumed without --evaluation.")] = 0.90,
     specificity: Annotated[float, typer.Option(min=0, max=1, help="Assumed without --evaluation.")] = 0.90,
+    xrays: Annotated[
+        float, typer.Option(min=0, max=0.99, help="Share of X-rays, assumed as the options below say.")
+    ] = 0.0,
+    xray_prevalence: Annotated[float, typer.Option(min=0.001, max=0.999)] = 0.10,
+    xray_sensitivity: Annotated[float, typer.Option(min=0, max=1, help="A missed X-ray shows nothing.")] = 0.90,
+    xray_specificity: Annotated[float, typer.Option(min=0, max=1, help="A false flag is mild.")] = 0.90,
+    xray_reading: Annotated[float, typer.Option(min=0.1, max=120, help="Median minutes; a CT has 10.")] = 3.0,
     discipline: Annotated[list[str] | None, typer.Option(help="An order to compare with fifo; else all.")] = None,
     interruption: Annotated[Literal["never", "emergencies", "tiers"], typer.Option(help="Who interrupts.")] = "never",
     days: Annotated[float, typer.Option(min=0.1, help="Measured in each replication.")] = 14.0,
@@ -243,7 +252,7 @@ def simulate(
 ) -> None:
     """Simulate how long studies wait for a reader under several orders of reading."""
     options = _load(config).triage.options()
-    from triaged.lab.simulation.assumed import Accuracy
+    from triaged.lab.simulation.assumed import Accuracy, Xrays
     from triaged.lab.simulation.command import Job
     from triaged.lab.simulation.command import simulate as run
     from triaged.lab.simulation.comparison import Plan
@@ -251,11 +260,15 @@ def simulate(
     from triaged.lab.simulation.site import Readers
 
     accuracy = Accuracy(prevalence, sensitivity, specificity)
+    others = Xrays(xrays, Accuracy(xray_prevalence, xray_sensitivity, xray_specificity)) if xrays > 0 else None
     plan = Plan(replications=replications, measured_min=days * 24 * 60, seed=seed)
     chosen = tuple(discipline or ())
     staffed = Readers.parse(readers)
     interrupted = Interruption(interruption)
-    run(Job(arrivals, per_day, load, staffed, evaluation, accuracy, chosen, interrupted, plan, plot), options, out)
+    job = Job(
+        arrivals, per_day, load, staffed, evaluation, accuracy, chosen, interrupted, plan, plot, others, xray_reading
+    )
+    run(job, options, out)
 
 
 def _load(path: Path) -> Config:

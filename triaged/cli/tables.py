@@ -15,11 +15,13 @@ from triaged.web.overview import Overview
 
 def worklist_table(entries: Sequence[WorklistEntry], *, now: datetime, title: str | None = None) -> Table:
     """Return the rows in reading order, as they read at `now`."""
-    table = Table("#", "Class", "Why here", "Waiting", "Patient", "Right", "Left", "Grade", "State", title=title)
+    columns = ("#", "Class", "Why here", "Waiting", "Patient", "Modality", "Right", "Left", "Grade", "State")
+    table = Table(*columns, title=title)
     table.title_justify = "left"
     for entry in entries:
         row = as_row(entry, now=now)
-        cells = (row.triage_class, row.why, row.waiting, row.person, row.right, row.left, row.grade, row.state)
+        place = (row.triage_class, row.why, row.waiting, row.person, ", ".join(entry.modalities))
+        cells = (*place, row.right, row.left, row.grade, row.state)
         add_row(table, str(row.position), *cells)
     return table
 

@@ -104,7 +104,14 @@ class DestinationSection(PeerSection):
     """One peer that gets the result objects: the kinds it wants, how, and whether it has to promise to keep them."""
 
     name: Annotated[str, Field(min_length=1, max_length=64)]
-    objects: Annotated[tuple[ObjectName, ...], Field(strict=False, min_length=1)] = ("sc", "sr", "seg", "kos", "3d")
+    objects: Annotated[tuple[ObjectName, ...], Field(strict=False, min_length=1)] = (
+        "sc",
+        "sr",
+        "seg",
+        "kos",
+        "gsps",
+        "3d",
+    )
     multi_frame: Literal["auto", "never"] = "auto"
     transfer_syntaxes: Annotated[tuple[SyntaxName, ...], Field(strict=False)] = ()
     storage_commitment: bool = False
@@ -167,16 +174,16 @@ class WebSection(Section):
 
     def options(self, dicom: DicomSection, triage: TriageSection, access: AccessOptions) -> WebOptions:
         """Return what the pages need."""
-        worth = triage.worth()
         return WebOptions(
             address=f"{dicom.ae_title} on port {dicom.port}",
             scheme=triage.scheme.value,
             identification_threshold=triage.identification_threshold,
+            identification_threshold_cxr=triage.identification_threshold_cxr,
             refresh_s=self.refresh_s,
             access=access,
             viewer_url=self.viewer_url or "",
             discipline=triage.discipline,
-            worth="" if worth is None else worth.said(),
+            worth=tuple(each.said() for each in triage.worth().values()),
         )
 
 

@@ -17,6 +17,7 @@ from triaged.config.shipped import shipped
 from triaged.config.triage import TriageSection
 from triaged.config.values import Count, DatabaseUrl, ResolvedPath, Seconds, Section, Wait, wrong
 from triaged.exams.ct.options import Palette
+from triaged.exams.xray.options import NO_ENGINE
 from triaged.steps.options import AnalyseOptions
 from triaged.study.completeness import CompletionOptions
 
@@ -40,11 +41,20 @@ EngineName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
 
 
 class ModelsSection(Section):
-    """Which engines read a CT, each a package in `folder` or `threshold`: `ct` orders, those in `second` advise."""
+    """Which engines read, each a package in `folder`: `ct` and `cxr` order, those in `second` advise on CTs.
+
+    `threshold` reads a CT without a package; `none` reads no X-rays.
+    """
 
     ct: EngineName = "ct-open"
+    cxr: EngineName = NO_ENGINE
     second: Annotated[tuple[EngineName, ...], Field(strict=False, max_length=8)] = ()
     folder: ResolvedPath = Field(default_factory=lambda: shipped("onnx_models"))
+
+    @property
+    def reads_xrays(self) -> bool:
+        """Whether chest X-rays are read."""
+        return self.cxr != NO_ENGINE
 
     @model_validator(mode="after")
     def _each_reads_once(self) -> Self:

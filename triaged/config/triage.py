@@ -5,13 +5,16 @@ Must not know where settings come from, nor how the order is made.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
 from triaged.config.values import Minutes, Section, Share, refused, wrong
 from triaged.exams.ct.options import CtOptions
-from triaged.triage.guard import MINUTE, GuardOptions
+from triaged.study.modalities import Stratum
+from triaged.triage.estimate import SUGGESTED, demand_scores
+from triaged.triage.judging import MINUTE, GuardOptions, References
 from triaged.triage.prevalence import OperatingPoint, Worth, worth
 from triaged.triage.scheme import Discipline, HeadStarts, Scheme, TriageOptions
 
@@ -33,6 +36,32 @@ class CutOffsSection(Section):
         if not 0 < self.s1 < self.s2 < self.s3 < self.s4:
             raise wrong("rising shares, 0 < s1 < s2 < s3 < s4")
         return self
+
+
+class CxrSection(Section):
+    """Scores of a chest X-ray, affected zones of six, from which it is mild, moderate, severe and critical."""
+
+    mild: Annotated[int, Field(ge=1, le=6)] = SUGGESTED[0]
+    moderate: Annotated[int, Field(ge=1, le=6)] = SUGGESTED[1]
+    severe: Annotated[int, Field(ge=1, le=6)] = SUGGESTED[2]
+    critical: Annotated[int, Field(ge=1, le=6)] = SUGGESTED[3]
+
+    @model_validator(mode="after")
+    def _rise(self) -> Self:
+        try:
+            demand_scores(self.scores())
+        except ValueError as error:
+            raise refused(error) from None
+        return self
+
+    @staticmethod
+    def of(scores: tuple[int, int, int, int] | None) -> CxrSection | None:
+        """Return the section that says these scores; None where a policy has none."""
+        return None if scores is None else CxrSection(**dict(zip(CxrSection.model_fields, scores, strict=True)))
+
+    def scores(self) -> tuple[int, int, int, int]:
+        """Return them in their order."""
+        return self.mild, self.moderate, self.severe, self.critical
 
 
 class HeadStartsSection(Section):
@@ -66,18 +95,24 @@ class HeadStartsSection(Section):
 
 
 class GuardSection(Section):
-    """When the order is given up for that of arrival; `reference_share` is not judged where it is not known."""
+    """When the order is given up for that of arrival; a reference share is not judged where it is not known."""
 
     enabled: bool = True
     window: Annotated[int, Field(ge=10, le=10_000)] = _GUARD.window
     failures: BetweenShares = _GUARD.failures
     lag_min: Annotated[Minutes, Field(ge=1)] = _GUARD.lag // MINUTE
     reference_share: BetweenShares | None = None
+    reference_share_cxr: BetweenShares | None = None
 
     def options(self) -> GuardOptions:
         """Return what the guard needs; a short window is judged when it is full."""
         fewest, lag = min(_GUARD.fewest, self.window), self.lag_min * MINUTE
         return GuardOptions(window=self.window, fewest=fewest, failures=self.failures, lag=lag)
+
+    def references(self) -> References:
+        """Return the shares that are usually flagged, where they are known."""
+        shares = {Stratum.VOLUME: self.reference_share, Stratum.RADIOGRAPH: self.reference_share_cxr}
+        return {stratum: share for stratum, share in shares.items() if share is not None}
 
 
 class OperatingPointSection(Section):
@@ -96,15 +131,19 @@ class TriageSection(Section):
 
     scheme: Annotated[Scheme, Field(strict=False)] = _TRIAGE.scheme
     identification_threshold: BetweenShares | None = _TRIAGE.tau
+    identification_threshold_cxr: BetweenShares | None = _TRIAGE.tau_cxr
     cut_offs: CutOffsSection = CutOffsSection()
     grade_cut_offs: Annotated[tuple[Share, Share, Share, Share], Field(strict=False)] = CtOptions().grade_cut_offs
     head_start_min: HeadStartsSection = HeadStartsSection()
     discipline: Annotated[Discipline, Field(strict=False)] = _TRIAGE.discipline
     strict_cap_min: Annotated[Minutes, Field(ge=1)] = int(_TRIAGE.strict_cap_min)
     repeat_sd_points: Annotated[float, Field(ge=0, le=50, allow_inf_nan=False)] = _TRIAGE.repeat_sd_pp
+    cxr: CxrSection | None = CxrSection.of(_TRIAGE.cxr)
     guard: GuardSection = GuardSection()
     prevalence: Share | None = None
     operating_point: OperatingPointSection | None = None
+    prevalence_cxr: Share | None = None
+    operating_point_cxr: OperatingPointSection | None = None
 
     @model_validator(mode="after")
     def _grades_rise(self) -> Self:
@@ -112,20 +151,28 @@ class TriageSection(Section):
             raise wrong("four rising shares above 0", key="grade_cut_offs")
         return self
 
-    def worth(self) -> Worth | None:
-        """Return what a flag is worth at the site; None where the site does not say how often the disease is there."""
-        if self.prevalence is None:
-            return None
-        return worth(self.prevalence, None if self.operating_point is None else self.operating_point.value())
+    def worth(self) -> Mapping[Stratum, Worth]:
+        """Return what a flag is worth at the site, where it says how often there is what is flagged."""
+        said = {
+            Stratum.VOLUME: (self.prevalence, self.operating_point),
+            Stratum.RADIOGRAPH: (self.prevalence_cxr, self.operating_point_cxr),
+        }
+        return {
+            stratum: worth(prevalence, None if point is None else point.value(), stratum)
+            for stratum, (prevalence, point) in said.items()
+            if prevalence is not None
+        }
 
     def options(self) -> TriageOptions:
         """Return what the scheme needs."""
         return TriageOptions(
             scheme=self.scheme,
             tau=self.identification_threshold,
+            tau_cxr=self.identification_threshold_cxr,
             head_starts=self.head_start_min.options(),
             repeat_sd_pp=self.repeat_sd_points,
             discipline=self.discipline,
             strict_cap_min=float(self.strict_cap_min),
+            cxr=None if self.cxr is None else self.cxr.scores(),
             **self.cut_offs.model_dump(),
         )

@@ -16,6 +16,7 @@ from pathlib import Path
 from triaged.config.network import DestinationSection
 from triaged.config.notifying import PushSection
 from triaged.config.settings import Config
+from triaged.daemon.models import described_models
 from triaged.daemon.notifying import receiver_of
 from triaged.daemon.own_receiver import echoed, own_peer
 from triaged.daemon.rooms import clock
@@ -24,10 +25,6 @@ from triaged.dimse.options import Service
 from triaged.dimse.scu import DimseSender
 from triaged.dimse.syntaxes import named
 from triaged.errors import ConfigError, TriagedError, TryLater
-from triaged.exams.ct.engines import PIPELINES, pipeline_of
-from triaged.exams.ct.options import CtOptions
-from triaged.exams.ct.pipelines.threshold import THRESHOLD_ENGINE
-from triaged.inference.package import load_package
 from triaged.spool.files import Spool
 from triaged.steps.negotiate import Destination, Negotiator
 from triaged.steps.ports import Negotiation, Peer, Refused, Sent, Unreachable
@@ -38,6 +35,7 @@ from triaged.store.studies.spool_name import SpoolName
 from triaged.store.tables.database import Database, Schema, open_database, schema_of
 from triaged.study.commitment import STORAGE_COMMITMENT_PUSH_MODEL
 from triaged.study.kinds import ObjectKind, forms_of, kind_of
+from triaged.study.modalities import Stratum
 from triaged.study.people import AccessRole
 from triaged.study.records import Negotiated
 from triaged.web.identity import Mode
@@ -64,11 +62,10 @@ def check(config: Config) -> Iterator[Check]:
     yield _try("database", lambda: _database(config))
     yield _try("access", lambda: _access(config))
     yield _try("storage", lambda: _spool(config))
-    yield _try(f"models.ct {config.models.ct}", lambda: _model(config, config.models.ct))
-    for name in config.models.second:
-        yield _try(f"models.second {name}", partial(_model, config, name))
+    for place, describe in described_models(config):
+        yield _try(place, describe)
     yield Check("triage.discipline", True, _order(config))
-    if (worth := config.triage.worth()) is not None:
+    for worth in config.triage.worth().values():
         yield Check("triage.prevalence", True, worth.said())
     for destination in config.destinations:
         yield from _destination(config, destination)
@@ -81,10 +78,12 @@ def _order(config: Config) -> str:
     guard = config.triage.guard
     if not guard.enabled:
         return f"{config.triage.discipline}; nothing guards the order"
-    flagged = (
-        "" if guard.reference_share is not None else "; the flagged share is not judged, its usual value is not set"
-    )
-    return f"{config.triage.discipline}, guarded{flagged}"
+    read = list(Stratum) if config.models.reads_xrays else [Stratum.VOLUME]
+    unknown = [each for each in read if each not in guard.references()]
+    if not unknown:
+        return f"{config.triage.discipline}, guarded"
+    of = "" if unknown == read else f" of {unknown[0]}s"
+    return f"{config.triage.discipline}, guarded; the flagged share{of} is not judged, its usual value is not set"
 
 
 def demand_free_addresses(config: Config) -> None:
@@ -197,15 +196,6 @@ def _spool(config: Config) -> str:
     with spool.incoming() as probe:
         probe.write(b"\0")
     return f"{config.storage.path}, {spool.free_mb()} MiB free, {config.storage.reserve_mb} in reserve"
-
-
-def _model(config: Config, name: str) -> str:
-    if name == THRESHOLD_ENGINE:
-        return "built in: needs no model package"
-    folder, running = config.models.folder / name, config.inference
-    networks = load_package(folder, running.device, running.threads, among=PIPELINES)
-    pipeline_of(networks, CtOptions())  # a worker refuses what no pipeline reads
-    return f"{networks.manifest.name} {networks.manifest.version} matches its manifest, runs on {networks.device}"
 
 
 def _destination(config: Config, section: DestinationSection) -> Iterator[Check]:

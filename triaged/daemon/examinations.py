@@ -17,23 +17,29 @@ if TYPE_CHECKING:
     from triaged.inference.identity import Engine
 
 
-def is_whole(series: Sequence[Series]) -> bool:
+def is_whole(config: Config, series: Sequence[Series]) -> bool:
     """Tell whether an examination has all that it needs."""
+    from triaged.exams.ct.choice import aim
     from triaged.exams.ct.choice import is_whole as is_whole_ct
+    from triaged.exams.xray.choice import is_whole as is_whole_xray
 
-    return is_whole_ct(series)
+    if aim(series) is not None:  # a CT of which slices are missing is waited for, with an X-ray beside it or not
+        return is_whole_ct(series)
+    return config.models.reads_xrays and is_whole_xray(series)
 
 
 def viewers() -> tuple[Viewer, ...]:
     """Return what opens the images of each examination for a browser."""
     from triaged.exams.ct.viewing import view as view_ct
+    from triaged.exams.xray.viewing import view as view_xray
 
-    return (view_ct,)
+    return view_ct, view_xray
 
 
 def examinations(config: Config) -> tuple[Examination, ...]:
     """Return what is examined here, as the first engines read it; `ModelRefused` where an engine cannot be used."""
-    return (_chest_ct(config, config.models.ct),)
+    ct = _chest_ct(config, config.models.ct)
+    return (ct, _chest_xray(config)) if config.models.reads_xrays else (ct,)
 
 
 def second_examination(config: Config, name: str) -> Examination:
@@ -43,8 +49,9 @@ def second_examination(config: Config, name: str) -> Examination:
 
 def engine_and_pipeline(config: Config, name: str = "") -> tuple[Engine, Pipeline]:
     """Load the engine of a name, by default the one that `models.ct` names; `ModelRefused` as `load_engine`."""
-    from triaged.exams.ct.engines import load_engine, settings_digest
+    from triaged.exams.ct.engines import load_engine
     from triaged.exams.ct.options import CtOptions
+    from triaged.exams.identity import settings_digest
 
     options = CtOptions(grade_cut_offs=config.triage.grade_cut_offs)
     settings = settings_digest(config.triage.options(), options, config.pictures)
@@ -58,3 +65,13 @@ def _chest_ct(config: Config, name: str) -> Examination:
     from triaged.exams.ct.options import Palette
 
     return ChestCt(*engine_and_pipeline(config, name), palette=Palette(config.pictures.palette))
+
+
+def _chest_xray(config: Config) -> Examination:
+    from triaged.exams.identity import settings_digest
+    from triaged.exams.xray.engines import load_engine
+    from triaged.exams.xray.examination import ChestXray
+
+    models, running = config.models, config.inference
+    settings = settings_digest(config.triage.options(), config.pictures)
+    return ChestXray(*load_engine(models.cxr, models.folder, settings, device=running.device, threads=running.threads))

@@ -6,12 +6,13 @@ Only a configuration that never ran is given up for it, before anybody relies on
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 
 import structlog
@@ -137,15 +138,30 @@ class Supervisor:
 
 @contextmanager
 def stopping_on_signals() -> Iterator[threading.Event]:
-    """Give an event that SIGINT and SIGTERM set, and put the earlier handlers back afterwards."""
+    """Give an event that SIGINT and SIGTERM set, and put the earlier handlers back afterwards.
+
+    A handler only writes to a pipe: `Event.set` takes a lock, which the code that a second signal interrupts may hold.
+    """
     stop = threading.Event()
+    heard, told = os.pipe()
+    os.set_blocking(told, False)
 
     def ask(_number: int, _frame: FrameType | None) -> None:
-        stop.set()
+        with suppress(BlockingIOError):
+            os.write(told, b"!")
 
+    def listen() -> None:
+        if os.read(heard, 1):
+            stop.set()
+
+    listener = threading.Thread(target=listen, name="signals", daemon=True)
+    listener.start()
     earlier = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield stop
     finally:
         for number, handler in earlier.items():
             signal.signal(number, handler)
+        os.close(told)
+        listener.join()
+        os.close(heard)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 
 import structlog
 
@@ -61,7 +62,8 @@ def tick(rooms: Rooms, stop: threading.Event, progress: Progress) -> None:
 
 def _jobs(rooms: Rooms, stop: threading.Event) -> list[Job]:
     ledgers, options = (Completion(rooms.database), Claims(rooms.database)), rooms.config.completion.options()
-    assembler = Assembler(*ledgers, is_whole=is_whole, options=options, ranking_policy=policy(rooms.config))
+    whole, ranking = partial(is_whole, rooms.config), policy(rooms.config)
+    assembler = Assembler(*ledgers, is_whole=whole, options=options, ranking_policy=ranking)
     keeping, recovery, watch = _keeping(rooms), _recovery(rooms), _watch(rooms)
     jobs = [
         _job("completing studies", _TICK_S, lambda: assembler.tick(now=clock())),
@@ -124,7 +126,7 @@ def _keeping(rooms: Rooms) -> PolicyKeeping:
         Rankings(rooms.database),
         triage=section.options(),
         guard=section.guard.options() if section.guard.enabled else None,
-        reference=section.guard.reference_share,
+        references=section.guard.references(),
     )
 
 

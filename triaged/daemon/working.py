@@ -74,6 +74,10 @@ def _draw(drawer: Drawer, stop: threading.Event, getting_on: Mark) -> bool:
             drawer.draw(drawing, clock=clock)
         except TryLater:
             raise
+        except MemoryError as error:
+            log.error("no memory for a drawing, ending the worker", study_instance_uid=drawing.study_uid)
+            drawer.count_and_put_back(drawing, described(error), clock=clock)
+            raise SystemExit(NO_MEMORY_EXIT_CODE) from None
         except Exception as error:  # as with a study: a bug must end a drawing, not the worker
             log.exception("drawing failed", study_instance_uid=drawing.study_uid)
             drawer.count_and_put_back(drawing, described(error), clock=clock)

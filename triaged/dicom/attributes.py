@@ -103,6 +103,12 @@ def integer(value: object) -> int | None:
     return int(found) if found is not None and found == int(found) else None
 
 
+def texts(value: object) -> tuple[str, ...]:
+    """Return each of a value's parts as text without padding; empty where there is none."""
+    parts = value if isinstance(value, Sequence) and not isinstance(value, str) else (value,)
+    return tuple(str(part).strip(" \0") for part in parts if part is not None)
+
+
 def text(value: object) -> str | None:
     """Return a value as text without padding, the first one of several, or None where nothing is left."""
     first = next(iter(value), None) if isinstance(value, Sequence) and not isinstance(value, str) else value

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import errno
 import warnings
+from collections.abc import Collection
 from contextlib import closing
 from pathlib import Path
 from typing import BinaryIO
 
 from pydicom import Dataset, dcmread
 from pydicom.dataelem import RawDataElement
+from pydicom.filereader import _read_file_meta_info, read_preamble
 
 from triaged.dicom.attributes import DAMAGED, attribute, element_of, integer, numbers, text
+from triaged.dicom.header import LONGEST_HEADER as LONGEST_BEGINNING
+from triaged.dicom.header import read_header
 from triaged.dicom.identity import derived_instance
 from triaged.dicom.streams import Bounded, TooMuch, opened
-from triaged.errors import TryLater, UnreadableStudy
+from triaged.errors import TryLater, UnreadableInstance, UnreadableStudy
 from triaged.study.assessment import ReasonCode
+from triaged.study.records import InstanceHeader
 
 _PIXELS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
 _LONG = 64 * 1024
@@ -28,8 +33,10 @@ LONGEST_SEQUENCE = 16 * 1024 * 1024
 _ABOUT_THE_FILE = (errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EACCES, errno.EPERM, errno.ELOOP, errno.EIO)
 
 
-def read_header_only(path: Path) -> Dataset:
+def read_header_only(path: Path, *, long_ones: Collection[int] = ()) -> Dataset:
     """Return a data set without pixels, its class and identity completed from the file meta information.
+
+    Values of more than 64 KiB are left out, but those of functional groups and of the tags in `long_ones`.
 
     Raises:
         UnreadableStudy: it is no DICOM file, or the file is gone or cannot be read.
@@ -38,9 +45,37 @@ def read_header_only(path: Path) -> Dataset:
     try:
         with warnings.catch_warnings(), closing(opened(path)) as stream:
             warnings.simplefilter("ignore")
-            return _with_identity(_lightened(_header(stream)))
+            return _with_identity(_lightened(_header(stream), long_ones))
     except TooMuch as error:
         raise UnreadableStudy(ReasonCode.TOO_LARGE, f"{error} in {path.name}") from None
+    except DAMAGED as error:
+        blame(path, error)
+        raise UnreadableStudy(
+            ReasonCode.CORRUPT, f"expected a DICOM file, found {type(error).__name__} in {path.name}"
+        ) from error
+
+
+def read_image_header(path: Path) -> InstanceHeader:
+    """Return of a file what is kept of an instance when it arrives.
+
+    Raises:
+        UnreadableStudy, TryLater: as `read_header_only`.
+    """
+    try:
+        with closing(opened(path)) as stream:
+            read_preamble(stream, force=False)
+            meta = _read_file_meta_info(stream)
+            content = stream.read(LONGEST_BEGINNING)
+        sop_class_uid, sop_instance_uid = (
+            text(attribute(meta, f"MediaStorage{keyword}")) or "" for keyword in ("SOPClassUID", "SOPInstanceUID")
+        )
+        return read_header(
+            content, transfer_syntax_uid="", sop_class_uid=sop_class_uid, sop_instance_uid=sop_instance_uid
+        ).image
+    except TooMuch as error:
+        raise UnreadableStudy(ReasonCode.TOO_LARGE, f"{error} in {path.name}") from None
+    except UnreadableInstance as error:
+        raise UnreadableStudy(ReasonCode.CORRUPT, f"{error} in {path.name}") from None
     except DAMAGED as error:
         blame(path, error)
         raise UnreadableStudy(
@@ -91,11 +126,13 @@ def _derived_instance(header: Dataset) -> str | None:
     return derived_instance(study, series, integer(attribute(header, "InstanceNumber")), place)
 
 
-def _lightened(header: Dataset) -> Dataset:
+def _lightened(header: Dataset, long_ones: Collection[int]) -> Dataset:
     """Drop long values that nobody looks at, and refuse sequences that would not fit once they are unfolded."""
     for tag, element in list(header._dict.items()):
         value = element.value
         if not isinstance(element, RawDataElement) or not isinstance(value, bytes) or len(value) <= _LONG:
+            continue
+        if element.tag in long_ones and len(value) <= LONGEST_SEQUENCE:
             continue
         if element.tag not in _LONG_ONES:
             del header[tag]

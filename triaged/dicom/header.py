@@ -13,6 +13,7 @@ from typing import TypeVar, cast
 from triaged.dicom.elements import Elements, read_elements, sniff_encoding
 from triaged.dicom.identity import derived_instance
 from triaged.dicom.quiet import without_warnings
+from triaged.dicom.radiography import radiography_of
 from triaged.errors import UnreadableInstance
 from triaged.study.kinds import DEFLATED
 from triaged.study.ranking import URGENCY, RequestPriority
@@ -140,9 +141,11 @@ def _image(elements: Elements, sop_class_uid: str) -> InstanceHeader:
     orientation = groups.first("PlaneOrientationSequence", lambda e: e.numbers("ImageOrientationPatient", 6))
     spacing = groups.first("PixelMeasuresSequence", lambda e: e.numbers("PixelSpacing", 2))
     transformation = "PixelValueTransformationSequence"
+    sop_class_uid = elements.text("SOPClassUID") or sop_class_uid.strip(" \0")
+    modality = elements.text("Modality") or ""
     return InstanceHeader(
-        sop_class_uid=elements.text("SOPClassUID") or sop_class_uid.strip(" \0"),
-        modality=elements.text("Modality") or "",
+        sop_class_uid=sop_class_uid,
+        modality=modality,
         series_number=elements.integer("SeriesNumber"),
         series_description=elements.text("SeriesDescription"),
         instance_number=elements.integer("InstanceNumber"),
@@ -164,6 +167,7 @@ def _image(elements: Elements, sop_class_uid: str) -> InstanceHeader:
         images_in_acquisition=elements.integer("ImagesInAcquisition"),
         contrast_agent=elements.text("ContrastBolusAgent"),
         device=_device(elements),
+        radiography=radiography_of(elements, sop_class_uid, modality),
     )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import Any, BinaryIO, Final
+from typing import Any, BinaryIO, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,8 +34,18 @@ _WORKING_COPIES = 12
 _WORKING_SPACE = 16 * 1024 * 1024
 
 
-def stored_frames(path: Path, header: Dataset, indices: Sequence[int] | None = None) -> Iterator[NDArray[np.generic]]:
+def stored_frames(
+    path: Path,
+    header: Dataset,
+    indices: Sequence[int] | None = None,
+    *,
+    most_pixels: int = MOST_PIXELS,
+    every_bit: bool = False,
+) -> Iterator[NDArray[np.generic]]:
     """Yield the stored values of frames, of all unless `indices` are given; one frame at a time is in memory.
+
+    A frame has `most_pixels` at most. With `every_bit`, bits of pixels that are not compressed are left as they are,
+    also those beyond Bits Stored.
 
     Raises:
         MemoryError: there is too little memory to begin.
@@ -43,9 +53,10 @@ def stored_frames(path: Path, header: Dataset, indices: Sequence[int] | None = N
         TryLater: the disk fails.
     """
     try:
-        _judge(path, header, indices)
+        _judge(path, header, indices, most_pixels)
+        options = _unsaid(header) | ({"correct_unused_bits": False} if every_bit else {})
         with closing(opened(path)) as stream:
-            yield from iter_pixels(stream, raw=True, indices=indices, **_unsaid(header))
+            yield from iter_pixels(stream, raw=True, indices=indices, **options)
     except TooMuch as error:
         raise UnreadableStudy(ReasonCode.TOO_LARGE, f"{error} in {path.name}") from None
     except BaseException as error:
@@ -73,14 +84,36 @@ def undecodable(path: Path, expected: str, found: str) -> UnreadableStudy:
     return UnreadableStudy(ReasonCode.UNDECODABLE, f"expected {expected}, found {found} in {path.name}")
 
 
-def _judge(path: Path, header: Dataset, indices: Sequence[int] | None) -> None:
+def native_length(path: Path) -> int | None:
+    """Return how many bytes of pixels a file announces; None where they are compressed, or there are none.
+
+    Raises:
+        UnreadableStudy, TryLater: as `stored_frames`.
+    """
+    try:
+        with closing(opened(path)) as stream:
+            header = dcmread(stream, stop_before_pixels=True, specific_tags=["Rows"])
+            start = stream.read(_PIXEL_DATA_HEADER)
+        syntax = UID(str(header.file_meta.get("TransferSyntaxUID", "")))
+        if syntax.is_encapsulated or len(start) < _PIXEL_DATA_HEADER:
+            return None
+        order: Literal["little", "big"] = "little" if syntax.is_little_endian else "big"
+        return int.from_bytes(start[4:8] if syntax.is_implicit_VR else start[8:12], order)
+    except TooMuch as error:
+        raise UnreadableStudy(ReasonCode.TOO_LARGE, f"{error} in {path.name}") from None
+    except DAMAGED as error:
+        blame(path, error)
+        raise undecodable(path, "pixels after a header", type(error).__name__) from error
+
+
+def _judge(path: Path, header: Dataset, indices: Sequence[int] | None, most_pixels: int) -> None:
     rows, columns, samples, bits = (
         integer(attribute(header, keyword)) or 0 for keyword in ("Rows", "Columns", "SamplesPerPixel", "BitsAllocated")
     )
     size = rows, columns, max(samples, 1)
     pixels = rows * columns * size[2]
-    if pixels > MOST_PIXELS:
-        raise TooMuch(f"expected frames of at most {MOST_PIXELS} pixels, found {size}")
+    if pixels > most_pixels:
+        raise TooMuch(f"expected frames of at most {most_pixels} pixels, found {size}")
     if bits > 64:
         raise undecodable(path, "at most 64 bits allocated", str(bits))
     syntax = UID(str(header.file_meta.get("TransferSyntaxUID", "")))

@@ -17,7 +17,7 @@ from pydicom.dataelem import DataElement
 
 from triaged.dicom.attributes import Value, dataset_of, element_of
 from triaged.dicom.matching import Known
-from triaged.study.concepts import SERVICE_SECTION
+from triaged.study.concepts import SERVICE
 from triaged.study.lifecycle import State
 from triaged.study.ranking import TriageClass
 from triaged.study.read_state import ReadState
@@ -28,7 +28,7 @@ UPS_PUSH = "1.2.840.10008.5.1.4.34.6.1"
 """SOP class of every step, whichever class a peer asks with (PS3.4 section CC.3.1)."""
 
 CHARACTER_SET = "ISO_IR 192"
-WORKLIST_LABEL = f"{SERVICE_SECTION} triage"
+WORKLIST_LABEL = f"{SERVICE.section} triage"
 
 PRIORITIES: Mapping[TriageClass, str] = MappingProxyType(
     {
@@ -114,7 +114,8 @@ def _comment(entry: WorklistEntry) -> str:
 
 
 def _label(entry: WorklistEntry) -> str:
-    return f"Interpret {SERVICE_SECTION}: {entry.reason.partition(' — ')[0]}"[:_LONGEST_LABEL]
+    service = SERVICE if entry.finding is None else entry.finding.service
+    return f"Interpret {service.modality}: {entry.reason.partition(' — ')[0]}"[:_LONGEST_LABEL]
 
 
 def _readiness(entry: WorklistEntry) -> str:

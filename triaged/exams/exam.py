@@ -7,8 +7,8 @@ the order of the list, or when anything happens.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -20,7 +20,7 @@ from triaged.study.assessment import Reason
 from triaged.study.finding import Finding
 from triaged.study.ranking import Ranking
 from triaged.study.records import Prior, Series
-from triaged.study.uids import SeriesUID
+from triaged.study.uids import SeriesUID, SOPInstanceUID
 
 if TYPE_CHECKING:  # the clock and the pages import this and write no objects
     from pydicom.dataset import Dataset
@@ -28,6 +28,9 @@ if TYPE_CHECKING:  # the clock and the pages import this and write no objects
     from triaged.inference.identity import Engine
     from triaged.results.instance import ResultObject
     from triaged.results.provenance import Provenance
+
+Refusals = Mapping[SOPInstanceUID, Reason]
+"""Images that were chosen and could not be read, each with its reason."""
 
 StillAlive = Callable[[], None]
 """To be called between the long parts of a reading, so that the study is not given to another worker."""
@@ -38,13 +41,17 @@ class Choice:
     """The series to score, with only those of its instances that are images of it; or the reason why there is none.
 
     `declined` names every other series of the study with a reason in words. `passed` counts the conditions that the
-    best series met: of several examinations, the one that came furthest says why a study is out of scope.
+    best series met: of several examinations, the one that came furthest says why a study is out of scope. `words` are
+    what the page says beside the chosen series: also of its other images, where they are more than a score needs.
+    `foreign` are series without any image of the kind that the examination reads.
     """
 
     chosen: Series | None
     declined: tuple[tuple[SeriesUID, str], ...]
     reason: Reason | None
     passed: int = 0
+    words: str = "chosen"
+    foreign: frozenset[SeriesUID] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +105,13 @@ class Examination(Protocol):
     def choose(self, series: Sequence[Series]) -> Choice:
         """Return the series to score, from headers alone, or why there is none."""
 
+    def choose_again(self, series: Sequence[Series], refused: Refusals) -> Choice | None:  # noqa: ARG002
+        """Return what to score instead of what could not be read as this examination; None where nothing is tried.
+
+        Equal arguments give an equal answer. An examination that inherits this tries nothing else.
+        """
+        return None
+
     def is_whole(self, series: Sequence[Series]) -> bool:
         """Tell whether the series to score has arrived in full, as far as headers say."""
 
@@ -136,12 +150,14 @@ class Slice(TypedDict):
     """One slice: what viewers call it, its table position, and how many pixels of it are lesion.
 
     `share` is the affected share of what was examined on this slice; None where none of that is on it, or not known.
+    `is_affected` tells whether there is enough lesion for the slice to count among the affected ones.
     """
 
     number: int | None
     position_mm: float
     lesion: int
     share: float | None
+    is_affected: bool
 
 
 class SliceList(TypedDict):
@@ -192,7 +208,40 @@ def open_view(viewers: Sequence[Viewer], instances: Sequence[Path], segmentation
 
 
 def first_that_accepts(examinations: Sequence[Examination], series: Sequence[Series]) -> tuple[Examination, Choice]:
-    """Return the first examination that has a series to score, else the one that came furthest, with its choice."""
-    choices = [(each, each.choose(series)) for each in examinations]
-    accepted = next((each for each in choices if each[1].chosen is not None), None)
-    return accepted or max(choices, key=lambda each: each[1].passed)
+    """Return the first examination that has a series to score, else the one that came furthest, with its choice.
+
+    Of a series that only another examination could score it says what that one made of it.
+    """
+    choices = [each.choose(series) for each in examinations]
+    accepted = [number for number, choice in enumerate(choices) if choice.chosen is not None]
+    number = accepted[0] if accepted else max(range(len(choices)), key=lambda each: choices[each].passed)
+    return examinations[number], _explained(choices[number], choices[:number] + choices[number + 1 :])
+
+
+def next_after(
+    examinations: Sequence[Examination], examination: Examination, series: Sequence[Series], refused: Refusals
+) -> Choice | None:
+    """Return what an examination reads instead of what was refused, None where it tries nothing else."""
+    choice = examination.choose_again(series, refused)
+    if choice is None or choice.chosen is None:
+        return None
+    return _explained(choice, [each.choose(series) for each in examinations if each is not examination])
+
+
+def _explained(choice: Choice, others: Sequence[Choice]) -> Choice:
+    """Return a choice that says of each foreign series why it is not read, as the examinations of its kind say it."""
+    return replace(choice, declined=tuple((uid, _why(uid, why, choice, others)) for uid, why in choice.declined))
+
+
+def _why(uid: SeriesUID, why: str, choice: Choice, others: Sequence[Choice]) -> str:
+    own = [each for each in others if uid not in each.foreign] if uid in choice.foreign else []
+    if not own:
+        return why
+    wanted = any(each.chosen is not None and each.chosen.series_uid == uid for each in own)
+    said = dict(own[0].declined).get(uid, why)
+    if choice.chosen is None:
+        return said
+    kind = choice.chosen.instances[0].image.modality or "another kind of image"
+    if wanted:
+        return f"the study is read as {kind}, which comes first where it can be read"
+    return f"{said}; the study is read as {kind}"

@@ -13,7 +13,7 @@ from typing import Final, Generic, Protocol, TypeAlias, TypeVar
 
 from triaged.errors import ModelRefused
 from triaged.inference.strict_mapping import StrictMapping
-from triaged.study.concepts import Code
+from triaged.study.coding import Code
 
 MANIFEST_NAME: Final = "manifest.yaml"
 SHA256: Final = re.compile(r"[0-9a-f]{64}")

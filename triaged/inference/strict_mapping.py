@@ -52,10 +52,14 @@ class StrictMapping:
 
     def pair(self, key: str) -> tuple[float, float]:
         """Return two finite numbers."""
-        values = self._list(key)
+        values = self.numbers(key)
         if len(values) != 2:
             raise self.refusal(key, f"expected two numbers, found {len(values)} items")
-        return self._number(key, values[0]), self._number(key, values[1])
+        return values[0], values[1]
+
+    def numbers(self, key: str) -> tuple[float, ...]:
+        """Return a list of finite numbers."""
+        return tuple(self._number(key, value) for value in self._list(key))
 
     def shape(self, key: str) -> tuple[int | str, ...]:
         """Return a list of positive sizes and names of free axes."""

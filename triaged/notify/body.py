@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any, assert_never
 
 from triaged.study.assessment import Assessed, Failed, OutOfScope
-from triaged.study.concepts import Output
+from triaged.study.coding import Output
 from triaged.study.notification import Notification, Scored
 from triaged.study.ranking import TriageClass
 from triaged.study.records import Patient
@@ -60,8 +60,9 @@ def _result(result: Scored) -> dict[str, Any]:
 def _assessment(result: Scored) -> Mapping[str, Any]:
     match result.assessment:
         case Assessed(finding=finding):
-            scores = {**dict.fromkeys(_ALWAYS), **finding.fields(Output.NOTIFICATION)}
+            scores: dict[str, Any] = {**dict.fromkeys(_ALWAYS), **finding.fields(Output.NOTIFICATION)}
             scores["grade"] = None if finding.grade is None else finding.grade.level
+            scores["modality"] = finding.service.modality
             return {"outcome": "scored", **scores, "quality": [flag.value for flag in finding.quality]}
         case OutOfScope(reason=reason):
             return {"outcome": "out of scope", "code": reason.code.value, "detail": reason.detail}

@@ -15,8 +15,9 @@ from datetime import UTC, datetime
 from typing import assert_never
 
 from triaged.study.assessment import Assessed, Failed, OutOfScope
-from triaged.study.concepts import PRIVATE_SCHEME as SCHEME
-from triaged.study.concepts import SERVICE, SERVICE_SECTION, Output
+from triaged.study.coding import PRIVATE_SCHEME as SCHEME
+from triaged.study.coding import Output
+from triaged.study.concepts import SERVICE
 from triaged.study.finding import Finding
 from triaged.study.notification import Change, Notification, Scored
 from triaged.study.ranking import RequestPriority, TriageClass
@@ -99,14 +100,16 @@ def _pid(patient: Patient | None) -> str:
 def _obr(change: Change, patient: Patient | None) -> str:
     """Return what was ordered: the accession number as the filler's order number (OBR-3), and in OBR-18."""
     accession = "" if patient is None else _plain(patient.accession_number.strip())
+    scored = None if change.result is None else change.result.assessment
+    service = scored.finding.service if isinstance(scored, Assessed) else SERVICE
     fields = {
         1: "1",
         3: accession,
-        4: f"{SERVICE.value}^{SERVICE.meaning}^{SERVICE.scheme}",
+        4: f"{service.code.value}^{service.code.meaning}^{service.code.scheme}",
         7: "" if patient is None else _study_moment(patient),
         18: accession,
         22: _moment(change.at),
-        24: SERVICE_SECTION,
+        24: service.section,
         25: "P",
     }
     return _segment("OBR", *(fields.get(number, "") for number in range(1, max(fields) + 1)))

@@ -47,6 +47,8 @@ def describe_making(what: str, provenance: Provenance, series: ResultSeries) -> 
 
 def derived_by(page: Page) -> Code:
     """Return how the picture came out of the source: images are shown as they are, everything else is a projection."""
+    if page.is_resampled:
+        return codes.RESAMPLED
     return codes.EXTRACTED_FRAMES if page.slices else codes.PIXEL_SUM
 
 

@@ -11,7 +11,7 @@ from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence as ItemSequence
 from pydicom.sr.coding import Code
 
-from triaged.study import concepts
+from triaged.study import coding
 
 PRIVATE_SCHEME_NAME = "triaged measurements and triage classes"
 
@@ -23,6 +23,7 @@ MORPHOLOGICAL_OPERATIONS = Code("123104", "DCM", "Morphological Operations")
 PROCESSING_EQUIPMENT = Code("109102", "DCM", "Processing Equipment")
 SEGMENTATION = Code("113076", "DCM", "Segmentation")
 EXTRACTED_FRAMES = Code("113091", "DCM", "Spatially-related frames extracted from the volume")
+RESAMPLED = Code("113085", "DCM", "Spatial resampling")
 PIXEL_SUM = Code("113042", "DCM", "Pixel by pixel addition")
 SOURCE = Code("260753009", "SCT", "Source")
 SOURCE_IMAGE = Code("121322", "DCM", "Source image for image processing operation")
@@ -37,14 +38,14 @@ NO_UNITS = Code("1", "UCUM", "no units")
 PERCENT = Code("%", "UCUM", "percent")
 
 
-def of(concept: concepts.Code) -> Code:
+def of(concept: coding.Code) -> Code:
     """Return a code of the vocabulary as pydicom has it."""
     return Code(concept.value, concept.scheme, concept.meaning)
 
 
 def private(value: str, meaning: str) -> Code:
-    """Return a code of the project's own scheme; see `concepts.private`."""
-    return of(concepts.private(value, meaning))
+    """Return a code of the project's own scheme; see `coding.private`."""
+    return of(coding.private(value, meaning))
 
 
 AGREEMENT = private("AGREEMENT", "Agreement with the first engine")

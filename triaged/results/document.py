@@ -14,7 +14,7 @@ from triaged.results import codes
 from triaged.results.instance import ResultObject
 from triaged.results.provenance import MANUFACTURER, Provenance, Referenced
 from triaged.results.source import SourceSeries, instance_item
-from triaged.study.concepts import PRIVATE_SCHEME
+from triaged.study.coding import PRIVATE_SCHEME
 
 
 def observation_context(provenance: Provenance) -> hd.sr.ObservationContext:

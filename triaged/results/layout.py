@@ -68,6 +68,14 @@ class Sheet:
         """Write one line in the size of captions, held by the point that Pillow's `anchor` names."""
         self.draw.text(at, words, font=_font(SMALL), fill=colour, anchor=anchor)
 
+    def label(self, at: tuple[float, float], words: str, anchor: str, size: int = SMALL) -> None:
+        """Write one line over a picture, readable on any grey, held by the point that Pillow's `anchor` names."""
+        self.draw.text(at, words, font=_font(size), fill=WHITE, anchor=anchor, stroke_width=2, stroke_fill=(0, 0, 0))
+
+    def paste(self, pixels: NDArray[np.uint8], at: tuple[int, int]) -> None:
+        """Set pixels without anything around them."""
+        self.image.paste(Pillow.fromarray(pixels), at)
+
     def picture(self, pixels: NDArray[np.uint8], at: tuple[int, int], caption: str, markers: Markers) -> None:
         """Set a picture with its caption above and the letters of its directions inside its border."""
         height, width = pixels.shape[:2]

@@ -20,7 +20,8 @@ class Page:
     `scale` says what the pixels were measured on.
 
     `slices` are the source images that it shows, as indices on the canonical volume; none for projections. `key` tells
-    apart pages of one name whose content differs although they were made from the same inputs.
+    apart pages of one name whose content differs although they were made from the same inputs. `is_resampled`: it shows
+    the source image itself in another size, and no projection of it.
     """
 
     name: str
@@ -31,3 +32,4 @@ class Page:
     key: str = ""
     slices: tuple[int, ...] = ()
     scale: str = ""
+    is_resampled: bool = False

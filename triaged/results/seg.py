@@ -10,12 +10,13 @@ and a peer that does not take that gets the same data set explicit or implicit.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
+from pydicom.sequence import Sequence as ItemSequence
 from pydicom.sr.coding import Code
 
 from triaged.imaging.geometry import Geometry, Reorientation
@@ -89,17 +90,75 @@ def segmentation(
         raise ValueError("segments: expected at least one with voxels, found none")
     frames = list(_frames(described, reorientation, _planes(geometry, spread)))
     dataset = begin(provenance.uid("seg"), source, series, provenance)
-    _describe_image(dataset, geometry, len(frames), series, provenance)
+    dataset.FrameOfReferenceUID = _frame_of_reference(geometry, provenance)
+    dataset.PositionReferenceIndicator = None
+    describe_bits(dataset, geometry.shape[1:], len(frames), series, provenance)
     describe_loss(dataset, source.header)
-    images = codes.items(instance_item(image) for image in source.instances)
-    referenced = codes.dataset(SeriesInstanceUID=source.series_uid.value, ReferencedInstanceSequence=images)
-    dataset.ReferencedSeriesSequence = codes.items([referenced])
-    dataset.SegmentSequence = codes.items(_segment_item(segment, provenance) for segment in described)
+    dataset.ReferencedSeriesSequence = referenced_series(source)
+    dataset.SegmentSequence = codes.items(
+        segment_item(each.number, each.region, each.tracking_uid, provenance) for each in described
+    )
     dataset.SharedFunctionalGroupsSequence = codes.items([_shared_groups(geometry, source.header, spread)])
     _describe_frames(dataset, source, frames, provenance)
-    dataset.PixelData = _packed(frames)
+    dataset.PixelData = packed([frame.bits for frame in frames])
     dataset["PixelData"].VR = "OB"
     return finish(dataset, series.kind)
+
+
+def referenced_series(source: SourceSeries) -> ItemSequence:
+    """Return the Referenced Series Sequence of the Common Instance Reference module (C.12.2) for one series."""
+    images = codes.items(instance_item(image) for image in source.instances)
+    return codes.items([codes.dataset(SeriesInstanceUID=source.series_uid.value, ReferencedInstanceSequence=images)])
+
+
+def packed(frames: Sequence[NDArray[np.bool_]]) -> bytes:
+    """Return frames of one size as one stream of bits without a gap, least significant bit first (PS3.5 8.1.1)."""
+    stream = bytearray()
+    for start in range(0, len(frames), 8):  # eight frames end on a whole byte, whatever the size of one
+        group = np.concatenate([frame.reshape(-1) for frame in frames[start : start + 8]])
+        stream += np.packbits(group, bitorder="little").tobytes()
+    if len(stream) % 2:
+        stream += b"\0"
+    return bytes(stream)
+
+
+def describe_bits(
+    dataset: Dataset, size: tuple[int, int], frames: int, series: ResultSeries, provenance: Provenance
+) -> None:
+    """Write what a Segmentation of single bits is, of frames of `size` (rows, columns) (C.8.20.2)."""
+    dataset.InstanceNumber = 1
+    dataset.ImageType = ["DERIVED", "PRIMARY"]
+    dataset.ContentLabel = series.label
+    dataset.ContentDescription = f"{series.title.capitalize()}, {provenance.algorithm}"[:64]
+    dataset.ContentCreatorName = None
+    dataset.SegmentationType = "BINARY"
+    dataset.SegmentsOverlap = "YES"
+    dataset.BurnedInAnnotation = "NO"
+    dataset.SamplesPerPixel = 1
+    dataset.PhotometricInterpretation = "MONOCHROME2"
+    dataset.NumberOfFrames = frames
+    dataset.Rows, dataset.Columns = size
+    dataset.BitsAllocated = dataset.BitsStored = 1
+    dataset.HighBit = dataset.PixelRepresentation = 0
+
+
+def segment_item(number: int, region: Region, tracking_uid: str, provenance: Provenance) -> Dataset:
+    """Return an item of the Segment Sequence (C.8.20.4)."""
+    item = Dataset()
+    item.SegmentNumber = number
+    item.SegmentLabel = region.label
+    item.SegmentDescription = region.description
+    item.SegmentAlgorithmType = "AUTOMATIC"
+    item.SegmentAlgorithmName = provenance.algorithm[:64]
+    item.SegmentationAlgorithmIdentificationSequence = codes.items([algorithm_identification(provenance)])
+    item.SegmentedPropertyCategoryCodeSequence = codes.sequence(region.category)
+    item.SegmentedPropertyTypeCodeSequence = codes.sequence(region.kind)
+    if region.site is not region.kind:
+        item.AnatomicRegionSequence = codes.sequence(region.site)
+    item.RecommendedDisplayCIELabValue = list(region.cielab)
+    item.TrackingID = region.label
+    item.TrackingUID = tracking_uid
+    return item
 
 
 def _planes(geometry: Geometry, spread: Spread | None) -> tuple[_Plane, ...]:
@@ -119,59 +178,9 @@ def _frames(
                 yield _Frame(segment, plane, bits)
 
 
-def _packed(frames: list[_Frame]) -> bytes:
-    """Return all frames as one stream of bits without a gap, least significant bit first (PS3.5 8.1.1)."""
-    stream = bytearray()
-    for start in range(0, len(frames), 8):  # eight frames end on a whole byte, whatever the size of one
-        group = np.concatenate([frame.bits.reshape(-1) for frame in frames[start : start + 8]])
-        stream += np.packbits(group, bitorder="little").tobytes()
-    if len(stream) % 2:
-        stream += b"\0"
-    return bytes(stream)
-
-
-def _describe_image(
-    dataset: Dataset, geometry: Geometry, frames: int, series: ResultSeries, provenance: Provenance
-) -> None:
-    dataset.FrameOfReferenceUID = _frame_of_reference(geometry, provenance)
-    dataset.PositionReferenceIndicator = None
-    dataset.InstanceNumber = 1
-    dataset.ImageType = ["DERIVED", "PRIMARY"]
-    dataset.ContentLabel = series.label
-    dataset.ContentDescription = f"{series.title.capitalize()}, {provenance.algorithm}"[:64]
-    dataset.ContentCreatorName = None
-    dataset.SegmentationType = "BINARY"
-    dataset.SegmentsOverlap = "YES"
-    dataset.BurnedInAnnotation = "NO"
-    dataset.SamplesPerPixel = 1
-    dataset.PhotometricInterpretation = "MONOCHROME2"
-    dataset.NumberOfFrames = frames
-    _, dataset.Rows, dataset.Columns = geometry.shape
-    dataset.BitsAllocated = dataset.BitsStored = 1
-    dataset.HighBit = dataset.PixelRepresentation = 0
-
-
 def _frame_of_reference(geometry: Geometry, provenance: Provenance) -> str:
     sent = geometry.frame_of_reference_uid
     return sent if is_valid_uid(sent) else provenance.uid("frame of reference", sent)
-
-
-def _segment_item(segment: Segment, provenance: Provenance) -> Dataset:
-    item = Dataset()
-    item.SegmentNumber = segment.number
-    item.SegmentLabel = segment.region.label
-    item.SegmentDescription = segment.region.description
-    item.SegmentAlgorithmType = "AUTOMATIC"
-    item.SegmentAlgorithmName = provenance.algorithm[:64]
-    item.SegmentationAlgorithmIdentificationSequence = codes.items([algorithm_identification(provenance)])
-    item.SegmentedPropertyCategoryCodeSequence = codes.sequence(segment.region.category)
-    item.SegmentedPropertyTypeCodeSequence = codes.sequence(segment.region.kind)
-    if segment.region.site is not segment.region.kind:
-        item.AnatomicRegionSequence = codes.sequence(segment.region.site)
-    item.RecommendedDisplayCIELabValue = list(segment.region.cielab)
-    item.TrackingID = segment.region.label
-    item.TrackingUID = segment.tracking_uid
-    return item
 
 
 def _describe_frames(dataset: Dataset, source: SourceSeries, frames: list[_Frame], provenance: Provenance) -> None:

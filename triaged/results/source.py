@@ -102,6 +102,7 @@ def _sop_class(source: Dataset) -> str:
 
 
 _LONGEST_REFERENCE_LIST = 3
+_DIRECTIONS = re.compile(r"[LRAPHF]{1,3}")
 _LOSS = {
     "LossyImageCompressionRatio": re.compile(r"[0-9. ]{1,16}(\\[0-9. ]{1,16})*"),
     "LossyImageCompressionMethod": re.compile(r"[A-Z0-9_ ]{1,16}(\\[A-Z0-9_ ]{1,16})*"),
@@ -137,6 +138,12 @@ def describe_loss(dataset: Dataset, header: Dataset) -> None:
         sent = sent_text(header, keyword)
         if lossy and values.fullmatch(sent):
             setattr(dataset, keyword, [value.strip() for value in sent.split("\\")])
+
+
+def patient_orientation(header: Dataset) -> list[str]:
+    """Return where rows and columns of an image run to (C.7.6.1.1.1); empty where it does not say, or wrongly."""
+    sent = [part.strip() for part in sent_text(header, "PatientOrientation").split("\\")]
+    return sent if len(sent) == 2 and all(_DIRECTIONS.fullmatch(part) for part in sent) else []
 
 
 def key_instances(source: SourceSeries) -> tuple[SourceFrame, ...]:

@@ -6,7 +6,7 @@ images it was read from. Nobody has verified it, and it says so.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import highdicom as hd
@@ -16,12 +16,13 @@ from pydicom.sr.coding import Code
 from triaged.results import codes
 from triaged.results.document import describe_document, evidence, observation_context, write_content
 from triaged.results.instance import ResultObject, ResultSeries, begin, finish
-from triaged.results.provenance import MANUFACTURER, Provenance
+from triaged.results.measured import Outlined, algorithm, measurement, number, outlined_group, tracking
+from triaged.results.provenance import Provenance
 from triaged.results.seg import Segment
 from triaged.results.source import SourceSeries
 from triaged.study.agreement import Agreement, Disagreement
-from triaged.study.concepts import Code as ConceptCode
-from triaged.study.concepts import Output, Site
+from triaged.study.coding import Code as ConceptCode
+from triaged.study.coding import Output, Site
 from triaged.study.finding import Finding, Measurement, QualityFlag
 from triaged.study.kinds import ObjectKind
 from triaged.study.ranking import Ranking, TriageClass
@@ -52,7 +53,11 @@ class Examined:
     label: str
 
 
-_Group = hd.sr.MeasurementsAndQualitativeEvaluations | hd.sr.VolumetricROIMeasurementsAndQualitativeEvaluations
+_Group = (
+    hd.sr.MeasurementsAndQualitativeEvaluations
+    | hd.sr.VolumetricROIMeasurementsAndQualitativeEvaluations
+    | hd.sr.PlanarROIMeasurementsAndQualitativeEvaluations
+)
 
 
 def report(
@@ -63,11 +68,19 @@ def report(
     segmentation: ResultObject | None,
     described: tuple[Segment, ...],
     provenance: Provenance,
+    outlined: Sequence[Outlined] = (),
 ) -> ResultObject:
-    """Return the report; `segmentation` and `described` are what its region groups point at."""
+    """Return the report; `segmentation` and `described` are what its region groups point at.
+
+    `outlined` are parts of the one image of `source`; a part that is outlined has its numbers in that group.
+    """
     groups: list[_Group] = [_study_group(finding, ranking, examined, provenance)]
+    regions = described if segmentation is not None else ()
     if segmentation is not None:
-        groups += [_region_group(one, finding, segmentation, source, provenance) for one in described]
+        groups += [_region_group(one, finding, segmentation, source, provenance) for one in regions]
+    groups += [outlined_group(one, finding, source, provenance) for one in outlined]
+    known = {one.region.kind for one in regions} | {codes.of(one.of.code) for one in outlined if one.is_part}
+    groups += _part_groups(finding, examined, known, provenance)
     content = hd.sr.MeasurementReport(
         observation_context=observation_context(provenance),
         procedure_reported=codes.of(examined.procedure),
@@ -92,10 +105,9 @@ def second_report(
 
     It has no triage class: the second engine orders nothing.
     """
-    parts = {each.site: None for each in finding.numbers(Output.REPORT) if each.site not in (None, examined.whole)}
     groups = [
         _second_group(finding, examined, provenance),
-        *(_part_group(site, finding, provenance) for site in parts if site is not None),
+        *_part_groups(finding, examined, frozenset(), provenance),
         _agreement_group(agreement, first, examined, provenance),
     ]
     content = hd.sr.MeasurementReport(
@@ -153,6 +165,18 @@ def _second_group(
     return _group(examined.label, "study", examined.whole, numbers, evaluations, provenance)
 
 
+def _part_groups(
+    finding: Finding, examined: Examined, outlined: Collection[Code], provenance: Provenance
+) -> list[hd.sr.MeasurementsAndQualitativeEvaluations]:
+    """Return a group for each part that was measured and is not among what is `outlined`."""
+    parts = {each.site: None for each in finding.numbers(Output.REPORT) if each.site not in (None, examined.whole)}
+    return [
+        _part_group(site, finding, provenance)
+        for site in parts
+        if site is not None and codes.of(site.code) not in outlined
+    ]
+
+
 def _part_group(site: Site, finding: Finding, provenance: Provenance) -> hd.sr.MeasurementsAndQualitativeEvaluations:
     """Return what was measured of one part of the body, without a segment of it (TID 1501)."""
     numbers = (each for each in finding.numbers(Output.REPORT) if each.site == site)
@@ -164,12 +188,12 @@ def _agreement_group(
 ) -> hd.sr.MeasurementsAndQualitativeEvaluations:
     """Return how a second engine compares with the first (TID 1501)."""
     values = [disagreement_code(each) for each in agreement.disagreements] or [codes.AGREES]
-    compared = [_number(codes.DIFFERENCE, agreement.points, codes.PERCENT, provenance)]
+    compared = [number(codes.DIFFERENCE, agreement.points, codes.PERCENT, provenance)]
     if agreement.overlap is not None:
-        compared.append(_number(codes.OVERLAP, agreement.overlap, codes.NO_UNITS, provenance))
+        compared.append(number(codes.OVERLAP, agreement.overlap, codes.NO_UNITS, provenance))
     return hd.sr.MeasurementsAndQualitativeEvaluations(
-        tracking_identifier=_tracking(f"Agreement with {first}", provenance.uid("tracking", "agreement")),
-        algorithm_id=_algorithm(provenance),
+        tracking_identifier=tracking(f"Agreement with {first}", provenance.uid("tracking", "agreement")),
+        algorithm_id=algorithm(provenance),
         finding_sites=[hd.sr.FindingSite(codes.of(examined.whole.code))],
         measurements=compared,
         qualitative_evaluations=[hd.sr.QualitativeEvaluation(codes.AGREEMENT, value) for value in values],
@@ -185,10 +209,10 @@ def _group(
     provenance: Provenance,
 ) -> hd.sr.MeasurementsAndQualitativeEvaluations:
     return hd.sr.MeasurementsAndQualitativeEvaluations(
-        tracking_identifier=_tracking(label, provenance.uid("tracking", role)),
-        algorithm_id=_algorithm(provenance),
+        tracking_identifier=tracking(label, provenance.uid("tracking", role)),
+        algorithm_id=algorithm(provenance),
         finding_sites=[hd.sr.FindingSite(codes.of(site.code))],
-        measurements=[_measurement(each, provenance) for each in numbers],
+        measurements=[measurement(each, provenance) for each in numbers],
         qualitative_evaluations=[hd.sr.QualitativeEvaluation(name, value) for name, value in evaluations],
     )
 
@@ -197,17 +221,17 @@ def _region_group(
     segment: Segment, finding: Finding, segmentation: ResultObject, source: SourceSeries, provenance: Provenance
 ) -> hd.sr.VolumetricROIMeasurementsAndQualitativeEvaluations:
     """Return what was measured of one segment (TID 1411): its volume, and the numbers of that part of the body."""
-    volume = _number(codes.VOLUME, segment.mask.volume_ml, codes.MILLILITRE, provenance)
+    volume = number(codes.VOLUME, segment.mask.volume_ml, codes.MILLILITRE, provenance)
     others = [
-        _measurement(each, provenance)
+        measurement(each, provenance)
         for each in finding.numbers(Output.REPORT)
         if each.site is not None
         and codes.of(each.site.code) == segment.region.kind
         and codes.of(each.concept.code) != codes.VOLUME
     ]
     return hd.sr.VolumetricROIMeasurementsAndQualitativeEvaluations(
-        tracking_identifier=_tracking(segment.region.label, segment.tracking_uid),
-        algorithm_id=_algorithm(provenance),
+        tracking_identifier=tracking(segment.region.label, segment.tracking_uid),
+        algorithm_id=algorithm(provenance),
         referenced_segment=hd.sr.ReferencedSegment(
             sop_class_uid=segmentation.sop_class_uid,
             sop_instance_uid=segmentation.sop_instance_uid,
@@ -218,30 +242,3 @@ def _region_group(
         finding_sites=[hd.sr.FindingSite(segment.region.site)],
         measurements=[volume, *others],
     )
-
-
-def _measurement(measured: Measurement, provenance: Provenance) -> hd.sr.Measurement:
-    concept = measured.concept
-    unit = concept.unit
-    return _number(codes.of(concept.code), measured.value * unit.scale, codes.of(unit.code), provenance)
-
-
-def _number(name: Code, value: float, unit: Code, provenance: Provenance) -> hd.sr.Measurement:
-    """Return one number with the algorithm's name and version; its group has the rest."""
-    algorithm = hd.sr.AlgorithmIdentification(name=provenance.engine, version=provenance.engine_version)
-    return hd.sr.Measurement(name=name, value=round(value, 4), unit=unit, algorithm_id=algorithm)
-
-
-def _algorithm(provenance: Provenance) -> hd.sr.AlgorithmIdentification:
-    """Return what made a group's numbers and evaluations (TID 4019)."""
-    return hd.sr.AlgorithmIdentification(
-        name=provenance.engine,
-        version=provenance.engine_version,
-        parameters=[f"sha256 {provenance.model_sha256}"],
-        family=provenance.family,
-        manufacturer=MANUFACTURER,
-    )
-
-
-def _tracking(label: str, uid: str) -> hd.sr.TrackingIdentifier:
-    return hd.sr.TrackingIdentifier(uid=hd.UID(uid), identifier=label)

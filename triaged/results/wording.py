@@ -31,8 +31,10 @@ class Lines:
         return INTENDED_USE, *self.findings, *self.verdict, *self.origin
 
 
-def reason_lines(header: Dataset, reason: Reason, ranking: Ranking, provenance: Provenance) -> Lines:
-    """Return the words of a study that has no score."""
+def reason_lines(
+    header: Dataset, reason: Reason, ranking: Ranking, provenance: Provenance, acquired: str | None = None
+) -> Lines:
+    """Return the words of a study that has no score; `acquired` is as for `origin_lines`."""
     outcome = "Not in scope of the AI" if reason.code in OUT_OF_SCOPE_CODES else "The AI could not read this study"
     return Lines(
         headline=f"No score: {reason.code.value}",
@@ -41,7 +43,7 @@ def reason_lines(header: Dataset, reason: Reason, ranking: Ranking, provenance: 
             to_ascii(reason.detail[:1].upper() + reason.detail[1:]),
         ),
         verdict=(f"Class {ranking.triage_class.value}: {to_ascii(ranking.reason)}",),
-        origin=origin_lines(header, provenance),
+        origin=origin_lines(header, provenance, acquired),
     )
 
 
@@ -59,15 +61,19 @@ def written_date(sent: str) -> str:
         return "date not stated"
 
 
-def origin_lines(header: Dataset, provenance: Provenance) -> tuple[str, ...]:
-    """Return from which series, by what, and when the result was made."""
+def origin_lines(header: Dataset, provenance: Provenance, acquired: str | None = None) -> tuple[str, ...]:
+    """Return from which series, by what, and when the result was made.
+
+    `acquired` says how the images were made; without it, that is said as of slices.
+    """
     series, thickness, kernel = (
         to_ascii(sent_text(header, keyword)) or "not stated"
         for keyword in ("SeriesNumber", "SliceThickness", "ConvolutionKernel")
     )
     moment = local_time(header, provenance.assessed_at)
+    made = f"slice {thickness} mm, kernel {kernel}" if acquired is None else to_ascii(acquired)
     return (
-        f"Series {series}, slice {thickness} mm, kernel {kernel}",
+        f"Series {series}, {made}",
         f"{provenance.algorithm}, model {provenance.model_sha256[:12]}",
         f"triaged {provenance.software_version}, {provenance.scheme} {provenance.scheme_version[:12]},"
         f" {moment:%Y-%m-%d %H:%M %Z}",

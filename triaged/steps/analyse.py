@@ -16,13 +16,14 @@ from pydicom.dataset import Dataset
 
 from triaged.dicom.files import read_header_only
 from triaged.errors import StaleClaim, TryLater, UnreadableStudy
-from triaged.exams.exam import Analysis, Choice, Earlier, Examination, first_that_accepts
+from triaged.exams.exam import Analysis, Choice, Examination, first_that_accepts, next_after
 from triaged.inference.identity import Engine
 from triaged.results.instance import ResultObject
 from triaged.results.provenance import Provenance
 from triaged.spool.files import Spool
+from triaged.steps.attempts import given_up, too_large
 from triaged.steps.errand import Clock
-from triaged.steps.following import Followed, followed
+from triaged.steps.following import compares, followed
 from triaged.steps.options import AnalyseOptions
 from triaged.steps.publish import Kept, Publisher, object_set
 from triaged.steps.ranking_policy import ranking_policy
@@ -33,8 +34,8 @@ from triaged.study.assessment import Assessed, Assessment, Failed, OutOfScope, R
 from triaged.study.kinds import ObjectKind
 from triaged.study.ranking import Ranking
 from triaged.study.ranking_input import Compared
-from triaged.study.records import Claim, Prior, Series, Strike
-from triaged.study.uids import SeriesUID
+from triaged.study.records import Claim, Series
+from triaged.study.uids import SeriesUID, SOPInstanceUID
 from triaged.triage.follow_up import FollowUp
 from triaged.triage.ordering import place
 from triaged.triage.scheme import TriageOptions
@@ -58,10 +59,11 @@ class _Outcome:
     view: bytes | None = None
     draft: bytes | None = None
     compared: Compared | None = None
+    seconds: Sequence[str] = ()
 
 
 class Analyst:
-    """Scores studies, one at a time."""
+    """Scores studies, one at a time; engines in `seconds` are to read again what the first examination scored."""
 
     def __init__(
         self,
@@ -167,44 +169,56 @@ class Analyst:
         if len(claim.strikes) >= self._options.max_attempts:
             return self._given_up(claim)
         examination, choice = first_that_accepts(self._examinations, claim.series)
-        if choice.chosen is None:
-            assert choice.reason is not None
-            return self._declined(claim, examination, choice, choice.reason)
+        refused: dict[SOPInstanceUID, Reason] = {}
+        while choice.chosen is not None:
+            found = self._read(claim, examination, choice, choice.chosen, clock)
+            if isinstance(found, _Outcome):
+                return found
+            refused |= {instance.sop_instance_uid: found for instance in choice.chosen.instances}
+            another = next_after(self._examinations, examination, claim.series, refused)
+            if another is None:
+                return self._declined(claim, examination, choice, found)
+            log.info("another image is read instead", study_instance_uid=claim.study_uid.value, why=found.detail)
+            choice = another
+        assert choice.reason is not None
+        return self._declined(claim, examination, choice, choice.reason)
+
+    def _read(
+        self, claim: Claim, examination: Examination, choice: Choice, chosen: Series, clock: Clock
+    ) -> _Outcome | Reason:
+        """Return what was found in the chosen instances, or why they could not be read."""
 
         def still_alive() -> None:
             self._claims.extend(claim, lease_s=self._options.lease_s, now=clock())
 
         try:
-            instances = [self._spool.absolute(instance.path) for instance in choice.chosen.instances]
-            analysis = examination.read(instances, still_alive)
-            return self._assessed(claim, examination, choice, analysis)
+            instances = [self._spool.absolute(instance.path) for instance in chosen.instances]
+            return self._assessed(claim, examination, choice, examination.read(instances, still_alive))
         except UnreadableStudy as error:
             self._spool.check_present()  # a file is lost only where the others are there
-            reason = Reason(ReasonCode(error.code), error.detail)
+            return Reason(ReasonCode(error.code), error.detail)
         except MemoryError:  # what it had taken is free again below this block
             if not claim.ran_out_of_memory:
                 raise  # its worker may be what is short of it: another tries once more
-            detail = f"expected a study that fits into a worker's memory, found {len(choice.chosen.instances)} images"
-            reason = Reason(ReasonCode.TOO_LARGE, f"{detail} that do not")
-        return self._declined(claim, examination, choice, reason)
+            return too_large(len(chosen.instances))
 
     def _assessed(self, claim: Claim, examination: Examination, choice: Choice, analysis: Analysis) -> _Outcome:
         assessment = Assessed(analysis.finding)
-        prior = self._publisher.prior(claim.study_uid)
+        prior = self._publisher.prior(claim.study_uid, analysis.finding)
         follows = followed(analysis.finding, prior, examination.engine.algorithm, self._triage)
         ranking = self._place(claim, assessment, None if follows is None else follows.follow_up)
         earlier = self._publisher.drawn(prior, claim.study_uid, examination.recall)
-        compares = _compares(prior, earlier, follows)
-        provenance = self._provenance(claim, examination.engine, choice.chosen, compares=compares)
+        compared_with = compares(prior, earlier, follows)
+        provenance = self._provenance(claim, examination.engine, choice.chosen, compares=compared_with)
         results = analysis.draw(ranking, provenance, earlier)
         compared = None if follows is None else follows.compared
         made = results.objects, results.view, results.draft
-        return _Outcome(assessment, choice, ranking, provenance, *made, compared)
+        seconds = self._seconds if examination is self._examinations[0] else ()
+        return _Outcome(assessment, choice, ranking, provenance, *made, compared, seconds)
 
     def _given_up(self, claim: Claim) -> _Outcome:
         """Return a failure without looking at the study again, whichever part of it broke every attempt."""
-        detail = f"gave up after {len(claim.strikes)} attempts: {_causes(claim.strikes)}"
-        reason = Reason(ReasonCode.GAVE_UP, detail)
+        reason = given_up(claim)
         assessment = Failed(reason)
         provenance = self._provenance(claim, self._examinations[0].engine, None, outcome=reason.code)
         return _Outcome(assessment, Choice(None, (), reason), self._place(claim, assessment), provenance)
@@ -266,6 +280,7 @@ class Analyst:
             ranking=self._placing,
             chosen=chosen,
             not_chosen=outcome.choice.declined,
+            chosen_words=outcome.choice.words,
             objects=kept.objects,
             object_set=object_set(outcome.provenance),
             coronal_path=kept.coronal_path,
@@ -274,22 +289,6 @@ class Analyst:
             model=outcome.provenance.algorithm,
             scheme=self._triage.scheme.value,
             compared=outcome.compared,
-            seconds=self._seconds,
+            seconds=outcome.seconds,
             now=now,
         )
-
-
-def _causes(strikes: Sequence[Strike]) -> str:
-    """Say why each attempt ended, those with one cause together."""
-    numbers: dict[str, list[str]] = {}
-    for strike in strikes:
-        numbers.setdefault(strike.cause, []).append(str(strike.attempt))
-    said = (f"attempt{'s' if len(of) > 1 else ''} {', '.join(of)}: {cause}" for cause, of in numbers.items())
-    return "; ".join(said)
-
-
-def _compares(prior: Prior | None, earlier: Earlier | None, follows: Followed | None) -> str:
-    """Return what of an earlier study alters the objects: its pictures, or its scores alone where they are lost."""
-    if prior is None or (earlier is None and follows is None):
-        return ""
-    return prior.object_set_uid if earlier is not None else f"{prior.object_set_uid} without its view"

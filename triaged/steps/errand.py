@@ -44,7 +44,12 @@ class Words:
 
 
 class Errand(ABC, Generic[Item]):
-    """What one courier does for one peer, or for any; a peer that is unreachable delays nobody but itself."""
+    """What one courier does for one peer, or for any; a peer that is unreachable delays nobody but itself.
+
+    It has one item at a time. What a peer answered while the store was away is recorded once the store is back, before
+    anything else; what may have been claimed when the store went away is made due again, instead of waiting for its
+    lease.
+    """
 
     words: ClassVar[Words]
 
@@ -53,17 +58,37 @@ class Errand(ABC, Generic[Item]):
         self._options = options
         self._courier = courier
         self._to = to
+        self._answered: tuple[Item, SendOutcome, datetime] | None = None
+        """What a peer said that is not recorded yet, and when."""
+        self._is_in_doubt = False
+        """Whether something may be claimed of which nothing is known here."""
 
     def run_next(self, *, clock: Clock) -> bool:
         """Do what has been due for longest; False when nothing is."""
+        self._catch_up()
+        self._is_in_doubt = True
         item = self._queue.claim_due(self._courier, to=self._to, lease_s=self._options.lease_s, now=clock())
-        if item is None:
-            return False
+        if item is not None:
+            self._answered = item, self._do(item, clock), clock()
+        self._is_in_doubt = False
+        self._record()
+        return item is not None
+
+    def _catch_up(self) -> None:
+        """Bring the store to what is known here, where it was away in the middle of an errand."""
+        self._record()
+        if self._is_in_doubt:
+            self._queue.release(self._courier, to=self._to)
+            self._is_in_doubt = False
+
+    def _record(self) -> None:
+        if self._answered is None:
+            return
         try:
-            self._settle(item, self._do(item, clock), clock())
+            self._settle(*self._answered)
         except StaleClaim as stale:
             self.words.late(str(stale), self._to)
-        return True
+        self._answered = None
 
     @abstractmethod
     def _do(self, item: Item, clock: Clock) -> SendOutcome:

@@ -8,10 +8,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from triaged.exams.exam import Earlier
 from triaged.study.finding import Finding
 from triaged.study.ranking import Trend
 from triaged.study.ranking_input import Compared, Comparison, EarlierFinding
 from triaged.study.records import Prior
+from triaged.triage.estimate import is_estimated
 from triaged.triage.follow_up import FollowUp, compare, latest
 from triaged.triage.scheme import TriageOptions
 
@@ -24,13 +26,15 @@ class Followed:
     compared: Compared
 
 
-def chosen(priors: Sequence[Prior]) -> Prior | None:
+def chosen(priors: Sequence[Prior], finding: Finding) -> Prior | None:
     """Return the earlier study that is shown beside a new one, of the patient's earlier ones, the last one first.
 
-    The last that counts as followed; where none does, the last of all, for the pictures only.
+    The last that counts as followed, one whose shares compare before any other; where none does, the last of all, for
+    the pictures only.
     """
-    fitting = (each for each in priors if each.interval and latest([_finding(each)], each.interval[0]))
-    return next(fitting, priors[0] if priors else None)
+    fitting = [each for each in priors if each.interval and latest([_finding(each)], each.interval[0])]
+    comparable = [each for each in fitting if is_estimated(each.finding) is is_estimated(finding)]
+    return next(iter((*comparable, *fitting, *priors)), None)
 
 
 def followed(finding: Finding, prior: Prior | None, algorithm: str, options: TriageOptions) -> Followed | None:
@@ -44,6 +48,13 @@ def followed(finding: Finding, prior: Prior | None, algorithm: str, options: Tri
     points = None if follow_up.trend is Trend.NOT_COMPARED else follow_up.delta_pp
     comparison = Comparison(at, algorithm, _finding(prior))
     return Followed(follow_up, Compared(prior.result_id, comparison, follow_up.trend, points))
+
+
+def compares(prior: Prior | None, earlier: Earlier | None, follows: Followed | None) -> str:
+    """Return what of an earlier study alters the objects: its pictures, or its scores alone where they are lost."""
+    if prior is None or (earlier is None and follows is None):
+        return ""
+    return prior.object_set_uid if earlier is not None else f"{prior.object_set_uid} without its view"
 
 
 def _finding(prior: Prior) -> EarlierFinding:

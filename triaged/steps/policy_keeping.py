@@ -13,7 +13,9 @@ import structlog
 from triaged.steps.ranking_policy import ranking_policy
 from triaged.store.listing.policies import Policies, PolicyInForce
 from triaged.store.listing.rankings import Rankings
-from triaged.triage.guard import Guarded, GuardOptions, Trust, observe, watch
+from triaged.triage.guard import Guarded, Trust, watch
+from triaged.triage.judging import GuardOptions, References
+from triaged.triage.observing import observe
 from triaged.triage.scheme import TriageOptions, described
 
 log = structlog.get_logger()
@@ -28,8 +30,7 @@ SETTLED = "came while the policy changed"
 class PolicyKeeping:
     """Re-ranks studies when something beside them changed, as often as the clock calls.
 
-    `guard` is None where the site has switched the guard off; `reference` is the share of scored studies that is
-    usually put forward, None where it is not known.
+    `guard` is None where the site has switched the guard off.
     """
 
     def __init__(
@@ -39,7 +40,7 @@ class PolicyKeeping:
         *,
         triage: TriageOptions,
         guard: GuardOptions | None,
-        reference: float | None,
+        references: References,
     ) -> None:
         self._policies = policies
         self._standings = rankings
@@ -47,7 +48,7 @@ class PolicyKeeping:
         self._settings = described(triage)
         self._placing = ranking_policy(triage)
         self._guard = guard
-        self._reference = reference
+        self._references = references
         self._adopted = False
         self._settling = False
 
@@ -78,19 +79,27 @@ class PolicyKeeping:
     def _watch(self, now: datetime) -> None:
         in_force = self._policies.in_force()
         guarded = self._guarded(in_force, now)
-        cause = f"the order by findings is not trusted: {'; '.join(guarded.reasons)}" if guarded.reasons else RESTORED
         aside = {each.source: each.words for each in guarded.set_aside}
         self._log_who_is_set_aside({} if in_force is None else in_force.set_aside, aside)
         moved = self._policies.trust(
-            self._settings, guarded.reasons, self._placing, set_aside=aside, cause=cause, now=now
+            self._settings,
+            guarded.reasons,
+            self._placing,
+            set_aside=aside,
+            distrusted=guarded.distrusted,
+            cause=_cause(guarded),
+            now=now,
         )
         if moved is None:
             return
         self._settling = True
-        if guarded.trust is Trust.ORDERED:
-            log.info("order trusted again", studies_placed_again=moved)
-        else:
+        if guarded.trust is Trust.FALLEN_BACK:
             log.warning("order given up for that of arrival", why=list(guarded.reasons), studies_placed_again=moved)
+        elif guarded.distrusted:
+            why = {f"{stratum}s": list(reasons) for stratum, reasons in guarded.distrusted.items()}
+            log.warning("order by findings given up for some studies", why=why, studies_placed_again=moved)
+        else:
+            log.info("order trusted again", studies_placed_again=moved)
 
     def _log_who_is_set_aside(self, before: Mapping[str, str], now: Mapping[str, str]) -> None:
         for source in now.keys() - before.keys():
@@ -107,7 +116,18 @@ class PolicyKeeping:
             self._policies.lag(now=now),
             self._triage,
             self._guard,
-            reference=self._reference,
+            references=self._references,
             before=() if in_force is None else in_force.set_aside.keys(),
         )
-        return watch(observed, self._reference, before, self._guard)
+        distrusted = () if in_force is None else in_force.distrusted.keys()
+        return watch(observed, self._references, before, self._guard, distrusted=distrusted)
+
+
+def _cause(guarded: Guarded) -> str:
+    """Return what the history says of studies that have another place for it."""
+    if guarded.reasons:
+        return f"the order by findings is not trusted: {'; '.join(guarded.reasons)}"
+    of_some = (
+        f"{stratum}s are not ordered by findings: {'; '.join(why)}" for stratum, why in guarded.distrusted.items()
+    )
+    return "; ".join(of_some) or RESTORED

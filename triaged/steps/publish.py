@@ -21,6 +21,7 @@ from triaged.results.provenance import Provenance, Referenced
 from triaged.spool.files import Spool
 from triaged.steps.following import chosen
 from triaged.store.studies.publications import Publications
+from triaged.study.finding import Finding
 from triaged.study.kinds import KINDS, ObjectKind
 from triaged.study.records import DerivedObject, ObjectSet, Prior
 from triaged.study.uids import StudyUID
@@ -57,9 +58,9 @@ class Publisher:
         replaces = self._replaced(published.reports)
         return replace(provenance, revision=before.revision + 1, follows=before.uid, replaces=replaces)
 
-    def prior(self, study_uid: StudyUID) -> Prior | None:
+    def prior(self, study_uid: StudyUID, finding: Finding) -> Prior | None:
         """Return the earlier study of the same patient that this one is compared with, or None."""
-        return chosen(self._publications.priors(study_uid.value))
+        return chosen(self._publications.priors(study_uid.value), finding)
 
     def drawn(self, prior: Prior | None, study_uid: StudyUID, recall: Callable[[bytes], Any]) -> Earlier | None:
         """Return an earlier study with its view, as `recall` makes it of its bytes; None where there is none to draw.
@@ -69,7 +70,7 @@ class Publisher:
         Raises:
             TryLater: the spool is away.
         """
-        if prior is None:
+        if prior is None or prior.coronal_path is None:
             return None
         try:
             return Earlier(prior, recall(self._spool.absolute(prior.coronal_path).read_bytes()))

@@ -5,6 +5,7 @@ Knows no storage: the store asks within its transactions.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 
 from triaged.study.assessment import Assessed, Assessment
@@ -14,6 +15,7 @@ from triaged.study.ranking_input import RankingInput, RankingPolicy
 from triaged.triage.disciplines import ORIGIN, TICK
 from triaged.triage.follow_up import FollowUp, compare
 from triaged.triage.guard import Trust, under_guard
+from triaged.triage.observing import stratum_of
 from triaged.triage.ordering import place
 from triaged.triage.scheme import Discipline, Outcome, TriageOptions, Waiting
 
@@ -23,7 +25,8 @@ _WAITING = {State.RECEIVING: Waiting.SLICES, State.READY: Waiting.ANALYSIS, Stat
 def ranking_policy(options: TriageOptions) -> RankingPolicy:
     """Return the site's policy; while the order is not trusted, the one that the guard puts in its place.
 
-    A study that is read again is ranked by its earlier result or by its having none, whichever is higher, so that
+    Of a stratum that is not trusted a study keeps its class, and has the place of one that has no score yet. A study
+    that is read again is ranked by its earlier result or by its having none, whichever is higher, so that
     nothing sinks before it is scored again (ordering specification, section 2.3.4).
     """
     fallen_back = under_guard(options, Trust.FALLEN_BACK)
@@ -31,7 +34,7 @@ def ranking_policy(options: TriageOptions) -> RankingPolicy:
     def decide(ranking_input: RankingInput) -> Ranking:
         policy = options if ranking_input.trusted else fallen_back
         outcomes = _outcomes(ranking_input.state, ranking_input.assessment)
-        return min((_place(ranking_input, outcome, policy) for outcome in outcomes), key=lambda each: each.sort_key)
+        return min((_ranking(ranking_input, outcome, policy) for outcome in outcomes), key=lambda each: each.sort_key)
 
     return decide
 
@@ -39,6 +42,14 @@ def ranking_policy(options: TriageOptions) -> RankingPolicy:
 def _outcomes(state: State, assessment: Assessment | None) -> list[Outcome]:
     waiting = _WAITING.get(state)
     return [outcome for outcome in (assessment, waiting) if outcome is not None]
+
+
+def _ranking(ranking_input: RankingInput, outcome: Outcome, options: TriageOptions) -> Ranking:
+    ranking = _place(ranking_input, outcome, options)
+    if not isinstance(outcome, Assessed) or stratum_of(outcome) not in ranking_input.distrusted:
+        return ranking
+    unscored = _place(ranking_input, Waiting.ANALYSIS, options)
+    return replace(unscored, triage_class=ranking.triage_class, reason=ranking.reason)
 
 
 def _place(ranking_input: RankingInput, outcome: Outcome, options: TriageOptions) -> Ranking:

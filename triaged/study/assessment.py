@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from triaged.study.finding import Finding
+from triaged.study.modalities import Stratum
 
 
 class ReasonCode(StrEnum):
@@ -29,6 +30,10 @@ class ReasonCode(StrEnum):
     TOO_LARGE = "too-large"
     NO_LUNGS = "no-lungs"
     LUNG_NOT_SEGMENTED = "lung-not-segmented"
+    NOT_A_RADIOGRAPH = "not-a-radiograph"
+    NO_FRONTAL_CHEST = "no-frontal-chest"
+    TOO_SMALL = "too-small"
+    LUNGS_CUT_OFF = "lungs-cut-off"
     FILE_LOST = "file-lost"
     GAVE_UP = "gave-up"
 
@@ -42,6 +47,9 @@ OUT_OF_SCOPE_CODES = frozenset(
         ReasonCode.NOT_CHEST,
         ReasonCode.NON_HU,
         ReasonCode.SPACING_TOO_WIDE,
+        ReasonCode.NOT_A_RADIOGRAPH,
+        ReasonCode.NO_FRONTAL_CHEST,
+        ReasonCode.TOO_SMALL,
     }
 )
 """Codes that mean "not what the models are for"; every other code is a failure to read what should be readable."""
@@ -86,8 +94,12 @@ def unreadable(reason: Reason) -> OutOfScope | Failed:
 
 @dataclass(frozen=True, slots=True)
 class SourcedAssessment:
-    """How the reading of one study ended, and where it came from: who sent it and what made it, empty where unknown."""
+    """How the reading of one study ended, and where it came from: who sent it and what made it, empty where unknown.
+
+    `stratum` is what was read, or was to be.
+    """
 
     assessment: Assessment
     sender: str = ""
     device: str = ""
+    stratum: Stratum = Stratum.VOLUME

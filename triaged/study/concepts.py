@@ -8,139 +8,43 @@ output says so in its row. A private code never changes its meaning: a new meani
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from enum import StrEnum
 from typing import Final
 
-PRIVATE_SCHEME: Final = "99TRIAGED"
-
-
-@dataclass(frozen=True, slots=True)
-class Code:
-    """A coded concept (PS3.3 8.8)."""
-
-    value: str
-    scheme: str
-    meaning: str
-
-
-@dataclass(frozen=True, slots=True)
-class Unit:
-    """In what people and reports read a number: stored value times `scale`, with so many `digits`; UCUM code.
-
-    `never` is a value that no number of this unit is shown as: no probability is certain.
-    """
-
-    code: Code
-    scale: float
-    digits: int
-    never: float | None = None
-
-    def text(self, value: float) -> str:
-        """Return a stored value as people read it, with the sign of the unit where it has one.
-
-        A zero stands only where nothing is: what is there and rounds to it is less than the smallest that is shown.
-        """
-        number = self._number(value)
-        return number if self.code.value == "1" else f"{number} {self.code.value}"
-
-    def _number(self, value: float) -> str:
-        number = f"{value * self.scale:.{self.digits}f}"
-        step = 10.0**-self.digits
-        if value > 0 and float(number) == 0:
-            return f"<{step:.{self.digits}f}"
-        if self.never is not None and float(number) >= self.never * self.scale:
-            return f">{self.never * self.scale - step:.{self.digits}f}"
-        return number
-
-
-class Output(StrEnum):
-    """Where the numbers of a finding go."""
-
-    LIST = "list"  # JSON of the worklist
-    NOTIFICATION = "notification"  # HL7 and webhook
-    REPORT = "report"  # SR
-    WORDS = "words"  # text report and summary page
-    PAGE = "page"  # study page
-    EVALUATION = "evaluation"
-
-
-EVERYWHERE: Final = frozenset(Output)
-
-
-@dataclass(frozen=True, slots=True)
-class Site:
-    """A part of the body that a number is of. `name` ends the number's name; `words` fit after "of"."""
-
-    name: str
-    code: Code
-    noun: str
-    words: str
-
-
-@dataclass(frozen=True, slots=True)
-class Concept:
-    """What a number means.
-
-    `name` is the store's, and never changes. `field` is its name in JSON, followed by that of the site where it is of
-    one; `hl7` the same in HL7. `words` is what readers call it.
-    """
-
-    name: str
-    code: Code
-    unit: Unit
-    words: str
-    field: str = ""
-    hl7: str = ""
-    outputs: frozenset[Output] = EVERYWHERE
-
-    def field_at(self, site: Site | None) -> str:
-        """Return the number's name in JSON."""
-        return "_".join(filter(None, (self.field or self.name, site.name if site else "")))
-
-    def hl7_at(self, site: Site | None) -> str:
-        """Return the number's identifier in HL7, without its text."""
-        own = self.hl7 or (self.field or self.name).upper().replace("_", "-")
-        return "-".join(filter(None, (own, site.name.upper() if site else "")))
-
-    def words_at(self, site: Site | None) -> str:
-        """Return what readers call the number."""
-        return f"{self.words} of {site.words}" if site else self.words
-
-
-@dataclass(frozen=True, slots=True)
-class Disease:
-    """What a probability is the probability of; `name` is the store's, and never changes."""
-
-    name: str
-    code: Code
-
-
-def private(value: str, meaning: str) -> Code:
-    """Return a code of the project's own scheme; `ValueError` above 16 characters of `value`, or 64 of `meaning`."""
-    if len(value) > 16 or len(meaning) > 64:
-        raise ValueError(f"private code: expected at most 16 and 64 characters, found {value!r}, {meaning!r}")
-    return Code(value, PRIVATE_SCHEME, meaning)
-
-
-SHARE: Final = Unit(Code("%", "UCUM", "percent"), 100.0, 1)
-PROBABILITY: Final = Unit(Code("1", "UCUM", "no units"), 1.0, 3, never=1.0)
-IN_SHORT: Final = replace(PROBABILITY, digits=2)
-"""A probability beside other words."""
-MILLILITRE: Final = Unit(Code("mL", "UCUM", "mL"), 1.0, 0)
+from triaged.study.coding import (
+    COUNT,
+    EVERYWHERE,
+    MILLILITRE,
+    PROBABILITY,
+    SHARE,
+    Code,
+    Concept,
+    Disease,
+    Output,
+    Service,
+    Site,
+    private,
+)
+from triaged.study.radiomics import RADIOMIC_CONCEPTS
 
 RIGHT_LUNG: Final = Site("right", Code("3341006", "SCT", "Right lung"), "right lung", "the right lung")
 LEFT_LUNG: Final = Site("left", Code("44029006", "SCT", "Left lung"), "left lung", "the left lung")
 LUNGS: Final = Site("total", Code("39607008", "SCT", "Lung"), "lungs", "both lungs")
-SITES: Final[Mapping[str, Site]] = {each.name: each for each in (RIGHT_LUNG, LEFT_LUNG, LUNGS)}
 
-SERVICE: Final = private("CT-TRIAGE", "Chest CT triage")
-"""What this program does for a study, as other systems list it."""
-SERVICE_SECTION: Final = "CT"
-"""The department that it is done in (HL7 table 0074)."""
 
-COVID_19: Final = Disease("covid-19", Code("840539006", "SCT", "COVID-19"))
-DISEASES: Final[Mapping[str, Disease]] = {COVID_19.name: COVID_19}
+def _zone(side: str, height: str) -> Site:
+    noun = f"{height} zone of the {side} lung"
+    code = private(f"{side[0].upper()}_{height.upper()}_ZONE", noun.capitalize())
+    return Site(f"{side}_{height}", code, noun, f"the {noun}")
+
+
+ZONES: Final = tuple(_zone(side, height) for side in ("right", "left") for height in ("upper", "middle", "lower"))
+"""Thirds of equal area of each lung on a frontal X-ray, as its score counts them (Danilov et al.)."""
+SITES: Final[Mapping[str, Site]] = {each.name: each for each in (RIGHT_LUNG, LEFT_LUNG, LUNGS, *ZONES)}
+
+SERVICE: Final = Service(private("CT-TRIAGE", "Chest CT triage"), "CT", "CT")
+"""What this program does for a study, as other systems list it; also where nothing was found yet."""
+XRAY_SERVICE: Final = Service(private("CXR-TRIAGE", "Chest X-ray triage"), "RX", "CR")
+"""The same for X-rays, CR and DX alike."""
 
 IDENTIFICATION: Final = Concept(
     "identification",
@@ -148,7 +52,7 @@ IDENTIFICATION: Final = Concept(
     PROBABILITY,
     "probability of COVID-19 (experimental)",
 )
-"""The probability of a `Suspicion`."""
+"""The probability of a `Suspicion` of COVID-19."""
 IDENTIFICATION_THRESHOLD: Final = Concept(
     "identification_threshold",
     private("IDENT_THRESHOLD", "Decision threshold of the probability"),
@@ -157,7 +61,29 @@ IDENTIFICATION_THRESHOLD: Final = Concept(
     hl7="THRESHOLD",
     outputs=EVERYWHERE - {Output.LIST},  # the list shows the site's threshold
 )
-"""The threshold of a `Suspicion`."""
+"""The threshold of a `Suspicion` of COVID-19."""
+OPACITY_PROBABILITY: Final = Concept(
+    "opacity_probability",
+    private("OPACITY_PROB", "Probability of any lung opacity on a chest X-ray"),
+    PROBABILITY,
+    "probability of any opacity (experimental)",
+)
+OPACITY_THRESHOLD: Final = Concept(
+    "opacity_threshold",
+    private("OPACITY_THRESH", "Decision threshold of the probability of opacity"),
+    PROBABILITY,
+    "probability from which the affected area counts",
+    outputs=EVERYWHERE - {Output.LIST},
+)
+COVID_19: Final = Disease("covid-19", Code("840539006", "SCT", "COVID-19"), IDENTIFICATION, IDENTIFICATION_THRESHOLD)
+OPACITY: Final = Disease(
+    "opacity",
+    private("LUNG_OPACITY", "Lung opacity of whatever cause"),
+    OPACITY_PROBABILITY,
+    OPACITY_THRESHOLD,
+)
+"""What an X-ray tells: that there is something, not what."""
+DISEASES: Final[Mapping[str, Disease]] = {each.name: each for each in (COVID_19, OPACITY)}
 
 SEVERITY: Final = Concept(
     "severity", private("SEVERITY", "Affected share of the worse lung"), SHARE, "affected share of the worse lung"
@@ -265,20 +191,90 @@ ENSEMBLE_SPREAD: Final = Concept(
     outputs=EVERYWHERE - {Output.LIST},  # says how much to trust the shares; the list has no room for it
 )
 
+ESTIMATED_SEVERITY: Final = Concept(
+    "estimated_severity",
+    private("SEVERITY_EST", "Affected share of the worse lung, estimated from an X-ray"),
+    SHARE,
+    "estimated affected share of the worse lung",
+)
+"""A share of a picture is none of a volume: what CT would show, by a map fitted on pictures made from CT."""
+ESTIMATED_LOW: Final = Concept(
+    "estimated_low",
+    private("SEVERITY_EST_LOW", "Lower end of the 80 % interval of the estimate"),
+    SHARE,
+    "low end of the estimate (80 % interval)",
+    outputs=EVERYWHERE - {Output.WORDS},  # said beside the estimate
+)
+ESTIMATED_HIGH: Final = Concept(
+    "estimated_high",
+    private("SEVERITY_EST_HI", "Upper end of the 80 % interval of the estimate"),
+    SHARE,
+    "high end of the estimate (80 % interval)",
+    outputs=EVERYWHERE - {Output.WORDS},
+)
+ZONE_SCORE: Final = Concept(
+    "zone_score",
+    private("ZONE_SCORE", "Affected zones of six on a chest X-ray"),
+    COUNT,
+    "affected zones of six",
+)
+ZONE_SHARE: Final = Concept(
+    "zone_share",
+    private("ZONE_SHARE", "Affected share of a lung zone on a chest X-ray"),
+    SHARE,
+    "affected share of the area",
+    field="zone",
+)
+EXTENT: Final = Concept(
+    "extent",
+    private("EXTENT", "Affected share of the area of a lung on a chest X-ray"),
+    SHARE,
+    "affected share of the area",
+)
+UNGATED_EXTENT: Final = Concept(
+    "ungated_extent",
+    private("UNGATED_EXTENT", "Affected share of the area before the gate"),
+    SHARE,
+    "affected share of the area before the gate",
+    outputs=_FOR_COMPARISON,
+)
+CONSOLIDATED_EXTENT: Final = Concept(
+    "consolidated_extent",
+    private("EXTENT_SOLID", "Consolidated share of the area of a lung on a chest X-ray"),
+    SHARE,
+    "consolidated share of the area",
+    outputs=_TISSUE,
+)
+REPEAT_SD: Final = Concept(
+    "repeat_sd",
+    private("REPEAT_SD", "Standard deviation of repeated pictures of one chest"),
+    SHARE,
+    "standard deviation of repeated pictures",
+    outputs=frozenset({Output.EVALUATION}),
+)
+"""By how much this engine's number scatters for one and the same chest; the list does not believe smaller changes."""
+PART_SHARES: Final = (AFFECTED_SHARE, EXTENT)
+"""What is compared between parts of the body and between studies: of CT shares of volume, of X-rays of the area."""
+
 CONCEPTS: dict[str, Concept] = {
     each.name: each
     for each in (
         *(SEVERITY, AFFECTED_SHARE, TOTAL_SHARE, LUNG_VOLUME, LUNGS_VOLUME, AFFECTED_VOLUME, DENSE_SHARE),
         *(CONSOLIDATION_VOLUME, GROUND_GLASS_VOLUME, CONSOLIDATION_SHARE, GROUND_GLASS_SHARE, WELL_AERATED_SHARE),
         *(SOLID_VOLUME, SOLID_SHARE, SLICES_SHARE, ENSEMBLE_SPREAD),
+        *(ESTIMATED_SEVERITY, ESTIMATED_LOW, ESTIMATED_HIGH, ZONE_SCORE, ZONE_SHARE),
+        *(EXTENT, UNGATED_EXTENT, CONSOLIDATED_EXTENT, REPEAT_SD),
     )
 }
-"""Every number that a finding can hold beside its suspicion, by the name that the store keeps it under."""
+"""Every number that a finding can hold beside its suspicion, by the name that the store keeps it under.
+
+Radiomic features and their influence have a table of their own, `triaged.study.radiomics`.
+"""
 
 
 def concept_named(name: str) -> Concept:
     """Return the concept that the store keeps under `name`; one that this version does not know keeps its name."""
-    known = CONCEPTS.get(name)
+    known = CONCEPTS.get(name) or RADIOMIC_CONCEPTS.get(name)
     return known or Concept(name, private(name.upper()[:16], name[:64]), PROBABILITY, name.replace("_", " "))
 
 

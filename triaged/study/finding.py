@@ -5,12 +5,14 @@ No order, no images and no DICOM. What a number means is in `triaged.study.conce
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from triaged.study.concepts import IDENTIFICATION, IDENTIFICATION_THRESHOLD, IN_SHORT, Concept, Disease, Output, Site
+from triaged.study.coding import IN_SHORT, Concept, Disease, Output, Service, Site
+from triaged.study.concepts import ESTIMATED_SEVERITY, PART_SHARES, SERVICE, XRAY_SERVICE
+from triaged.study.radiomics import feature_that_moved
 
 
 class QualityFlag(StrEnum):
@@ -38,6 +40,29 @@ class QualityFlag(StrEnum):
     SQUARE_PIXELS = "square-pixels-assumed"
     ONE_OF_SEVERAL = "one-of-several-stacks-in-series"
     COPIES_LEFT_OUT = "duplicate-slices-left-out"
+    AP_VIEW = "ap-view"
+    SUPINE = "supine"
+    VIEW_NOT_SAID = "view-not-said"
+    MIRRORED = "mirrored"
+    TURNED = "turned"
+    LOSSY = "lossy-compressed"
+    RAW = "raw-pixels"
+    WAS_INVERSE = "grey-was-inverse"
+    LOOKUP_SET_ASIDE = "lookup-table-set-aside"
+    LOW_CONTRAST = "low-contrast"
+    FIELD_CUT = "field-cut"
+    LUNG_IN_PARTS = "lung-in-parts"
+    LUNGS_UNEVEN = "lungs-uneven"
+    SHALLOW_BREATH = "shallow-breath"
+    OVER_PENETRATED = "over-penetrated"
+    UNDER_PENETRATED = "under-penetrated"
+    GATE_REMOVED = "gate-removed"
+    FEATURES_MISSING = "features-missing"
+
+    @property
+    def words(self) -> str:
+        """How the flag reads on a page."""
+        return "AP view" if self is QualityFlag.AP_VIEW else self.value.replace("-", " ")
 
 
 NO_ALL_CLEAR: Final = frozenset({QualityFlag.LUNGS_CUT_OFF, QualityFlag.SOLID_OR_FLUID})
@@ -133,6 +158,32 @@ class Finding:
         """Return a number of every part of which it was measured, in the order in which it was."""
         return {each.site: each.value for each in self.measurements if each.concept == concept and each.site}
 
+    def by_part(self) -> Mapping[Site, float]:
+        """Return the affected share of each part that was told apart, whichever share the examination measures."""
+        shares = (self.by_site(concept) for concept in PART_SHARES)
+        return next((parts for parts in shares if parts), {})
+
+    def listed(self, output: Output, elsewhere: Collection[Concept]) -> tuple[Measurement, ...]:
+        """Return the measurements that go to an output, but for those it shows `elsewhere` and those of `moved_by`."""
+        return tuple(
+            each
+            for each in self.measurements
+            if output in each.concept.outputs
+            and each.concept not in elsewhere
+            and feature_that_moved(each.concept) is None
+        )
+
+    @property
+    def moved_by(self) -> str:
+        """Which features moved the probability most, and how far, in words; empty where no engine tells it."""
+        moved = ((feature_that_moved(each.concept), each.text) for each in self.measurements)
+        return ", ".join(f"{feature.words} ({text})" for feature, text in moved if feature is not None)
+
+    @property
+    def service(self) -> Service:
+        """What was done: an estimate was made from an X-ray, everything else was measured on a CT."""
+        return SERVICE if self.value(ESTIMATED_SEVERITY) is None else XRAY_SERVICE
+
     def numbers(self, output: Output) -> tuple[Measurement, ...]:
         """Return what goes to an output: the suspicion as numbers, then the measurements, in their order."""
         return tuple(each for each in (*self._suspected(), *self.measurements) if output in each.concept.outputs)
@@ -144,7 +195,8 @@ class Finding:
     def _suspected(self) -> tuple[Measurement, ...]:
         if self.suspicion is None:
             return ()
-        probability = Measurement(IDENTIFICATION, self.suspicion.probability)
+        of = self.suspicion.of
+        probability = Measurement(of.probability, self.suspicion.probability)
         if self.suspicion.threshold is None:
             return (probability,)
-        return probability, Measurement(IDENTIFICATION_THRESHOLD, self.suspicion.threshold)
+        return probability, Measurement(of.threshold, self.suspicion.threshold)

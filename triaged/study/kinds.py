@@ -52,6 +52,7 @@ class ObjectKind:
     SEG: ClassVar[ObjectKind]
     TEXT: ClassVar[ObjectKind]
     KOS: ClassVar[ObjectKind]
+    GSPS: ClassVar[ObjectKind]
     SIDES: ClassVar[ObjectKind]
     TURNING: ClassVar[ObjectKind]
 
@@ -138,6 +139,18 @@ ObjectKind.KOS = ObjectKind(
     refused="Viewers there cannot jump to the most affected slices. The pictures show them, with their numbers.",
 )
 
+ObjectKind.GSPS = ObjectKind(
+    name="gsps",
+    sop_class_uid="1.2.840.10008.5.1.4.1.1.11.1",  # Grayscale Softcopy Presentation State Storage
+    modality="PR",
+    series_number=9005,
+    title="outlines",
+    words="outlines on the X-ray (GSPS)",
+    refused=(
+        "The outlines cannot be switched on and off on the X-ray there. Pictures still go and show the same outlines."
+    ),
+)
+
 ObjectKind.SIDES = ObjectKind(
     name="3d",
     sop_class_uid=ObjectKind.SC.sop_class_uid,
@@ -166,7 +179,7 @@ KINDS: Mapping[str, ObjectKind] = {
     kind.name: kind
     for kind in (
         *(ObjectKind.SC, ObjectKind.SC_MULTIFRAME, ObjectKind.SR, ObjectKind.SEG, ObjectKind.TEXT),
-        *(ObjectKind.KOS, ObjectKind.SIDES, ObjectKind.TURNING),
+        *(ObjectKind.KOS, ObjectKind.GSPS, ObjectKind.SIDES, ObjectKind.TURNING),
     )
 }
 """Every kind by its name, in the order in which people read them."""

@@ -9,6 +9,7 @@ from datetime import datetime
 from triaged.study.assessment import Assessment
 from triaged.study.finding import Finding
 from triaged.study.lifecycle import State
+from triaged.study.modalities import Stratum
 from triaged.study.ranking import Override, Ranking, RequestPriority, Trend
 from triaged.study.uids import StudyUID
 
@@ -55,7 +56,8 @@ class RankingInput:
     `since` is the time from which it counts as waiting: when it was ready first, before that its first instance.
     `assessment` is the current result, None before the first one; where `state` says that the study is received or
     analysed again, it is the one from before. `override` is what a reader decided. `comparison` is with the study that
-    the result was compared with when it was made. `trusted` is False while the guard has given up the order.
+    the result was compared with when it was made. `trusted` is False while the guard has given up the order;
+    `distrusted` are the strata whose studies alone have no places by their findings.
     """
 
     study_uid: StudyUID
@@ -67,6 +69,7 @@ class RankingInput:
     override: Override = Override.NONE
     comparison: Comparison | None = None
     trusted: bool = True
+    distrusted: frozenset[Stratum] = frozenset()
 
 
 RankingPolicy = Callable[[RankingInput], Ranking]

@@ -10,6 +10,7 @@ from enum import StrEnum
 from triaged.study.finding import Finding
 from triaged.study.kinds import ObjectKind
 from triaged.study.lifecycle import State
+from triaged.study.radiography import RadiographHeader
 from triaged.study.ranking import Lane, Override, RequestPriority, Trend, TriageClass
 from triaged.study.read_state import ReadState
 from triaged.study.uids import SeriesUID, SOPInstanceUID, StudyUID
@@ -21,7 +22,8 @@ class InstanceHeader:
 
     Lengths are millimetres; `image_orientation_patient` holds six direction cosines, `image_position_patient` LPS
     coordinates of the first voxel's centre. For a multi-frame instance `number_of_frames` > 1 and the per-frame
-    geometry stays in the file. `device` is what made it: manufacturer, model and station.
+    geometry stays in the file. `device` is what made it: manufacturer, model and station. `radiography` is None for all
+    but projection images, and for those that were received before it was kept.
     """
 
     sop_class_uid: str
@@ -47,6 +49,7 @@ class InstanceHeader:
     images_in_acquisition: int | None = None
     contrast_agent: str | None = None
     device: str | None = None
+    radiography: RadiographHeader | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,9 +201,9 @@ class Publication:
 class Prior:
     """The last scored study of the same patient before another one, for comparison.
 
-    `coronal_path` is the view of its images that the spool keeps for that; `algorithm` is name and version of the
-    engine. `interval` is when the other study was made and when this one was, by the clock of the site; None where
-    either does not say. `result_id` is the store's number of the result that the finding is of.
+    `coronal_path` is the view of its images that the spool keeps for that, None where it keeps none; `algorithm` is
+    name and version of the engine. `interval` is when the other study was made and when this one was, by the clock of
+    the site; None where either does not say. `result_id` is the store's number of the result that the finding is of.
     """
 
     study_uid: str
@@ -208,7 +211,7 @@ class Prior:
     object_set_uid: str
     algorithm: str
     finding: Finding
-    coronal_path: str
+    coronal_path: str | None
     interval: tuple[datetime, datetime] | None = None
     result_id: int = 0
 
@@ -264,7 +267,8 @@ class WorklistEntry:
     `position` counts the studies that are not done, from 1; it is 0 for one that is done. `read_by` reads it, or has
     read it, since `read_at`. `trend` and `change_points` are since the patient's earlier study, in percentage points of
     the part that changed most, None where there is nothing to compare. `engines_disagree` tells whether a second engine
-    disagrees with the current result, None where none has read the study.
+    disagrees with the current result, None where none has read the study. `modalities` are those of the images that
+    came, CT, CR and DX before others.
     """
 
     study_instance_uid: str
@@ -287,3 +291,4 @@ class WorklistEntry:
     trend: Trend = Trend.NO_PRIOR
     change_points: float | None = None
     engines_disagree: bool | None = None
+    modalities: tuple[str, ...] = ()

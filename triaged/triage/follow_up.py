@@ -12,10 +12,11 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from triaged.study.assessment import Assessed
-from triaged.study.concepts import AFFECTED_SHARE, LUNGS, LUNGS_VOLUME, TOTAL_SHARE
+from triaged.study.concepts import LUNGS, LUNGS_VOLUME, TOTAL_SHARE
 from triaged.study.finding import Finding
 from triaged.study.ranking import RequestPriority, Trend, TriageClass
 from triaged.study.ranking_input import EarlierFinding
+from triaged.triage.estimate import described, is_estimated, own_repeat_sd_pp
 from triaged.triage.scheme import Outcome, TriageOptions, head_start_minutes
 
 DAY: Final = timedelta(days=1)
@@ -78,12 +79,11 @@ def compare(
         return None
     days = (at - earlier.at) / DAY
     if algorithm != earlier.algorithm:
-        why = f"not compared with the study {since(days)} before, which {earlier.algorithm} read"
-        return FollowUp(Trend.NOT_COMPARED, LUNGS.noun, None, days, False, False, why)
+        return FollowUp(Trend.NOT_COMPARED, LUNGS.noun, None, days, False, False, _not_compared(finding, earlier, days))
     part, delta = max(changes(finding, earlier.finding), key=lambda change: (abs(change[1]), change[1]))
     limited = _limited(finding, earlier.finding, days)
     trend = trend_of(delta) if limited is None else Trend.NOT_COMPARED
-    within_noise = limited is None and STABLE_PP <= abs(delta) < noise_pp(options)
+    within_noise = limited is None and STABLE_PP <= abs(delta) < noise_pp(options, finding)
     crossed = trend is Trend.PROGRESSION and _grade(finding.urgency, options) > _grade(earlier.finding.urgency, options)
     return FollowUp(trend, part, delta, days, within_noise, crossed, limited)
 
@@ -100,14 +100,15 @@ def promoted(
     return max(reached, key=lambda each: (head_start_minutes(each, RequestPriority.ROUTINE, options), -_RANK[each]))
 
 
-def noise_pp(options: TriageOptions) -> float:
-    """Return the change from which one is believed, in percentage points."""
-    return max(STABLE_PP, 2 * options.repeat_sd_pp)
+def noise_pp(options: TriageOptions, finding: Finding | None = None) -> float:
+    """Return the change from which one is believed, in percentage points; of a CT where no finding is given."""
+    site = options.repeat_sd_pp
+    return max(STABLE_PP, 2 * (site if finding is None else own_repeat_sd_pp(finding, site)))
 
 
 def changes(now: Finding, then: Finding) -> list[tuple[str, float]]:
     """Return each part with its change in percentage points; the whole alone where parts were not told apart."""
-    parts, before = now.by_site(AFFECTED_SHARE), then.by_site(AFFECTED_SHARE)
+    parts, before = now.by_part(), then.by_part()
     if parts and parts.keys() == before.keys():
         return [(site.noun, _points(parts[site], before[site])) for site in parts]
     total, total_before = now.value(TOTAL_SHARE, LUNGS), then.value(TOTAL_SHARE, LUNGS)
@@ -137,6 +138,13 @@ def _reached(
         yield TriageClass.SEVERE if finding.urgency >= options.s2 else one_up
     if delta / follow_up.days >= RATE_PP_PER_DAY:
         yield one_up
+
+
+def _not_compared(finding: Finding, earlier: EarlierFinding, days: float) -> str:
+    """Return why nothing is compared with what another engine read; of a CT and an X-ray, what the earlier one was."""
+    if is_estimated(finding) is is_estimated(earlier.finding):
+        return f"not compared with the study {since(days)} before, which {earlier.algorithm} read"
+    return f"{since(days)} before, {described(earlier.finding)}"
 
 
 def _points(now: float, then: float) -> float:

@@ -15,6 +15,7 @@ from triaged.study.assessment import Assessed
 from triaged.study.ranking import Lane, Override, Ranking, RequestPriority, Trend, TriageClass
 from triaged.study.uids import StudyUID
 from triaged.triage.disciplines import Precedence, due_again, effective_at, key
+from triaged.triage.estimate import assured
 from triaged.triage.follow_up import FollowUp, promoted
 from triaged.triage.reason import explain
 from triaged.triage.scheme import Outcome, Scheme, TriageOptions, classify, head_start_minutes
@@ -99,7 +100,7 @@ def _score_ranks(outcome: Outcome, options: TriageOptions) -> tuple[int, int]:
     """Return the two ranks in which the scores decide, 0 first; an unknown score precedes any known one."""
     if not isinstance(outcome, Assessed):
         return 0, 0
-    severity = _rank(outcome.finding.urgency)
+    severity = _rank(assured(outcome.finding))
     identification = _rank(outcome.finding.probability)
     if options.scheme is Scheme.IDENTIFICATION:
         return identification, severity

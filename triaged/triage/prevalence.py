@@ -9,8 +9,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from triaged.study.modalities import Stratum
+
 WORTH_IT: Final = 0.20
 """The share of flagged studies that should have the disease (a proposal): below, four flags of five are false."""
+
+_SOUGHT: Final = {Stratum.VOLUME: "the disease", Stratum.RADIOGRAPH: "an opacity"}
+_MEASURED: Final = {
+    Stratum.VOLUME: "with `triaged model accept`",
+    Stratum.RADIOGRAPH: "on X-rays of the site, some with an opacity and some without",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,25 +39,30 @@ class OperatingPoint:
 
 @dataclass(frozen=True, slots=True)
 class Worth:
-    """What flags are worth at a prevalence; None where that cannot be known. `warning` and `action` may be empty."""
+    """What flags of a stratum are worth at a prevalence; None where that cannot be known.
+
+    `warning` and `action` may be empty.
+    """
 
     predictive_value: float | None
     flagged: float | None
     warning: str = ""
     action: str = ""
+    stratum: Stratum = Stratum.VOLUME
 
     def said(self) -> str:
         """Return all of it in one sentence."""
         if self.warning:
             return f"{self.warning}; {self.action}"
         if self.predictive_value is None or self.flagged is None:
-            return "nothing is ever flagged"
-        value, flagged = _percent(self.predictive_value), _percent(self.flagged)
-        return f"{value} of flagged studies have the disease, and {flagged} of the list is flagged"
+            return f"no {self.stratum} is ever flagged"
+        return _shares(self.predictive_value, self.flagged, self.stratum)
 
 
-def worth(prevalence: float, measured: OperatingPoint | None) -> Worth:
+def worth(prevalence: float, measured: OperatingPoint | None, stratum: Stratum = Stratum.VOLUME) -> Worth:
     """Return what a flag is worth at a site, with a warning and what to do where it is worth little or unknown.
+
+    Both numbers are of one stratum: other patients are sent for a CT than for an X-ray, and another thing is flagged.
 
     Raises:
         ValueError: the prevalence is no share.
@@ -60,19 +73,21 @@ def worth(prevalence: float, measured: OperatingPoint | None) -> Worth:
         return Worth(
             None,
             None,
-            "how often a flag is right is unknown: sensitivity and specificity were not measured on studies like these",
-            "measure them with `triaged model accept`; until then order by severity",
+            f"how often a flag is right among {stratum}s is unknown: sensitivity and specificity were not measured on "
+            "studies like these",
+            f"measure them {_MEASURED[stratum]}; until then order by severity",
+            stratum,
         )
     flagged = flagged_share(prevalence, measured)
     value = predictive_value(prevalence, measured)
     if value is None or value >= WORTH_IT:
-        return Worth(value, flagged)
+        return Worth(value, flagged, stratum=stratum)
     return Worth(
         value,
         flagged,
-        f"at a prevalence of {_percent(prevalence)} only {_percent(value)} of flagged studies have the disease, and "
-        f"{_percent(flagged)} of the list is flagged",
+        f"at a prevalence of {_percent(prevalence)} only {_shares(value, flagged, stratum)}",
         _action(prevalence, measured),
+        stratum,
     )
 
 
@@ -103,6 +118,11 @@ def _action(prevalence: float, measured: OperatingPoint) -> str:
         f"raise the threshold until the specificity is at least {needed:.3f} (now {measured.specificity:.3f}; some "
         "sensitivity is lost), or order by severity alone"
     )
+
+
+def _shares(value: float, flagged: float, stratum: Stratum) -> str:
+    rightly = f"{_percent(value)} of flagged {stratum}s have {_SOUGHT[stratum]}"
+    return f"{rightly}, and {_percent(flagged)} of all {stratum}s are flagged"
 
 
 def _percent(share: float) -> str:

@@ -10,9 +10,10 @@ from collections.abc import Iterable
 from typing import Final, assert_never
 
 from triaged.study.assessment import Assessed, Failed, OutOfScope, ReasonCode
-from triaged.study.concepts import AFFECTED_SHARE, SOLID_VOLUME, TOTAL_SHARE
+from triaged.study.concepts import ESTIMATED_HIGH, ESTIMATED_LOW, SOLID_VOLUME, TOTAL_SHARE
 from triaged.study.finding import NO_ALL_CLEAR, REPAIRS, Finding, QualityFlag
 from triaged.study.ranking import Override, RequestPriority, Trend, TriageClass
+from triaged.triage.estimate import is_estimated, score_words
 from triaged.triage.follow_up import PROGRESSION_PP, STABLE_PP, FollowUp, noise_pp, promoted, since
 from triaged.triage.scheme import (
     Outcome,
@@ -108,7 +109,7 @@ def _grounds(
             yield _share(finding, options)
             yield from _not_looked_for(finding)
             if follow_up is not None:
-                yield from _change(follow_up, _worst_part(finding), options)
+                yield from _change(follow_up, finding, options)
             yield from _probability(triage_class, finding, options)
         case _:
             assert_never(outcome)
@@ -124,7 +125,9 @@ def _shortened(detail: str) -> str:
 
 
 def _share(finding: Finding, options: TriageOptions) -> str:
-    bounds = [100 * share for share in (options.s1, options.s2, options.s3, options.s4)]
+    if is_estimated(finding):
+        return _estimate(finding)
+    bounds = [100 * share for share in options.cut_offs]
     about = "≈" if UNCERTAIN.intersection(finding.quality) else ""
     part = QualityFlag.LUNGS_CUT_OFF
     seen = f" of what was seen, {part.value.replace('-', ' ')}" if part in finding.quality else ""
@@ -132,6 +135,13 @@ def _share(finding: Finding, options: TriageOptions) -> str:
     if finding.urgency > 0 and share == "0":
         about, share = "", "<1"
     return f"{_worst_part(finding)} {about}{share} %{seen}"
+
+
+def _estimate(finding: Finding) -> str:
+    """Return what an X-ray shows and what a CT would, in words of both."""
+    low, high = (100 * (finding.value(end) or 0.0) for end in (ESTIMATED_LOW, ESTIMATED_HIGH))
+    share = "<1" if 0 < finding.urgency < 0.005 else f"≈{100 * finding.urgency:.0f}"
+    return f"X-ray: {score_words(finding)}, estimated {share} % ({low:.0f} to {high:.0f} %)"
 
 
 def _not_looked_for(finding: Finding) -> Iterable[str]:
@@ -143,14 +153,14 @@ def _not_looked_for(finding: Finding) -> Iterable[str]:
 
 def _worst_part(finding: Finding) -> str:
     """Return the part that is affected most; where no parts were told apart, what was measured of the whole."""
-    parts = finding.by_site(AFFECTED_SHARE)
+    parts = finding.by_part()
     if parts:
         return max(parts, key=parts.__getitem__).noun
     whole = next(iter(finding.by_site(TOTAL_SHARE)), None)
     return whole.noun if whole else next((each.concept.words for each in finding.measurements), "urgency")
 
 
-def _change(follow_up: FollowUp, worst_part: str, options: TriageOptions) -> Iterable[str]:
+def _change(follow_up: FollowUp, finding: Finding, options: TriageOptions) -> Iterable[str]:
     """Yield the change since the earlier study; the part is named where it is not the worst one."""
     if follow_up.limited is not None:
         yield follow_up.limited
@@ -158,8 +168,8 @@ def _change(follow_up: FollowUp, worst_part: str, options: TriageOptions) -> Ite
     if follow_up.delta_pp is None or follow_up.trend is Trend.STABLE:
         yield f"stable over {since(follow_up.days)}"
         return
-    part = "" if follow_up.part == worst_part else f"{follow_up.part} "
-    size = _rounded(abs(follow_up.delta_pp), [STABLE_PP, noise_pp(options), PROGRESSION_PP], digits=0)
+    part = "" if follow_up.part == _worst_part(finding) else f"{follow_up.part} "
+    size = _rounded(abs(follow_up.delta_pp), [STABLE_PP, noise_pp(options, finding), PROGRESSION_PP], digits=0)
     sign = "+" if follow_up.delta_pp > 0 else "−"
     unit = "point" if size == "1" else "points"
     yield f"{part}{sign}{size} {unit} in {since(follow_up.days)}"
@@ -182,7 +192,7 @@ def _probability(triage_class: TriageClass, finding: Finding, options: TriageOpt
     yield f"experimental P {shown} {sign} {threshold:.4g}"
     if triage_class in (TriageClass.UNSCORED, TriageClass.OPACITY_NOT_FLAGGED):
         others = (flag for flag in reserves(finding, options) if flag not in NO_ALL_CLEAR)
-        told = ", ".join(flag.value.replace("-", " ") for flag in others)
+        told = ", ".join(flag.words for flag in others)
         if told:
             yield f"not relied on ({told})"
 

@@ -14,8 +14,10 @@ from math import isfinite, nextafter
 from typing import Final, assert_never
 
 from triaged.study.assessment import Assessed, Assessment, Failed, OutOfScope, ReasonCode
+from triaged.study.concepts import ZONE_SCORE
 from triaged.study.finding import NO_ALL_CLEAR, Finding, QualityFlag
 from triaged.study.ranking import Override, RequestPriority, TriageClass
+from triaged.triage.estimate import bounds, decisive, demand_scores, is_estimated
 
 
 class Scheme(StrEnum):
@@ -93,14 +95,15 @@ class HeadStarts:
 class TriageOptions:
     """The site's policy.
 
-    `tau` is the probability from which a study is flagged; None takes the one that the model package was calibrated
-    for. `s1` to `s4` are shares of lung volume. `relied_on_with_reserve`: with one of these circumstances a probability
-    may still flag a study, but its being low no longer counts as knowledge. `repeat_sd_pp` is how far, as a standard
-    deviation in percentage points, the severity of one anatomy scatters when it is scanned again. `strict_cap_min` is
-    for the discipline of that name only.
+    `tau` is the probability from which a CT is flagged, `tau_cxr` that of an X-ray; None takes that of the model
+    package. `s1` to `s4` are shares of lung volume. `relied_on_with_reserve`: with one of these circumstances a
+    probability may still flag a study, but its being low no longer counts as knowledge. `repeat_sd_pp` is how far, as a
+    standard deviation in percentage points, the severity of one anatomy scatters when it is scanned again.
+    `strict_cap_min` is for that discipline. `cxr` are the scores, 1 to 6, from which an X-ray is mild, moderate, severe
+    and critical; None cuts its estimated share at `s1` to `s4`.
 
     Raises:
-        ValueError: `tau` is no probability, the shares do not rise, or a number that cannot be negative is.
+        ValueError: a threshold is no probability, shares or scores do not rise, or a number is negative.
     """
 
     scheme: Scheme = Scheme.SEVERITY
@@ -114,21 +117,37 @@ class TriageOptions:
     repeat_sd_pp: float = REPEAT_SD_PP
     discipline: Discipline = Discipline.HEAD_START
     strict_cap_min: float = 240.0
+    cxr: tuple[int, int, int, int] | None = None
+    tau_cxr: float | None = None
+
+    @property
+    def cut_offs(self) -> tuple[float, float, float, float]:
+        """The shares from which a study is mild, moderate, severe and critical."""
+        return self.s1, self.s2, self.s3, self.s4
 
     def __post_init__(self) -> None:
         for name, value in (("repeat_sd_pp", self.repeat_sd_pp), ("strict_cap_min", self.strict_cap_min)):
             if not (isfinite(value) and value >= 0):
                 raise ValueError(f"{name}: expected a number of at least 0, found {value}")
-        if self.tau is not None and not 0.0 < self.tau < 1.0:
-            raise ValueError(f"tau: expected a probability between 0 and 1, found {self.tau}")
+        for name, tau in (("tau", self.tau), ("tau_cxr", self.tau_cxr)):
+            if tau is not None and not 0.0 < tau < 1.0:
+                raise ValueError(f"{name}: expected a probability between 0 and 1, found {tau}")
         if not 0.0 < self.s1 < self.s2 < self.s3 < self.s4 <= 1.0:
             found = ", ".join(str(share) for share in (self.s1, self.s2, self.s3, self.s4))
             raise ValueError(f"s1 to s4: expected rising shares in (0, 1], found {found}")
+        if self.cxr is not None:
+            demand_scores(self.cxr)
 
 
 def described(options: TriageOptions) -> str:
-    """Return the policy as a text that is equal exactly where the policies are, in every process."""
+    """Return the policy as a text that is equal exactly where the policies are, in every process.
+
+    What came later and is not set is left out: the UIDs of results rest on the text.
+    """
     values = asdict(options) | {"relied_on_with_reserve": sorted(options.relied_on_with_reserve)}
+    for later in ("cxr", "tau_cxr"):
+        if values[later] is None:
+            del values[later]
     return json.dumps(values, sort_keys=True)
 
 
@@ -153,10 +172,11 @@ def classify(outcome: Outcome, order_priority: RequestPriority, options: TriageO
 
 
 def neighbours(finding: Finding, options: TriageOptions) -> frozenset[TriageClass]:
-    """Return the classes that the next scan of the same lungs could give: from twice its scatter below to above."""
-    scatter = 2 * options.repeat_sd_pp / 100
-    lowest, highest = finding.urgency - scatter, finding.urgency + scatter
-    cut_offs = (share for share in (options.s1, options.s2, options.s3, options.s4) if lowest < share <= highest)
+    """Return the classes that the next picture of the same lungs could give; one alone where a score decides."""
+    if options.cxr is not None and finding.value(ZONE_SCORE) is not None:
+        return frozenset({_scored(finding, options)})
+    lowest, highest = bounds(finding, options.repeat_sd_pp)
+    cut_offs = (share for share in options.cut_offs if lowest < share <= highest)
     urgencies = [finding.urgency, *(bound for share in cut_offs for bound in (share, nextafter(share, 0.0)))]
     return frozenset(_scored(replace(finding, urgency=urgency), options) for urgency in urgencies)
 
@@ -179,8 +199,9 @@ def reserves(finding: Finding, options: TriageOptions) -> tuple[QualityFlag, ...
 
 def flag_threshold(finding: Finding, options: TriageOptions) -> float | None:
     """Return the probability from which this study is flagged: the site's, else the model package's."""
-    if options.tau is not None:
-        return options.tau
+    tau = options.tau_cxr if is_estimated(finding) else options.tau
+    if tau is not None:
+        return tau
     return None if finding.suspicion is None else finding.suspicion.threshold
 
 
@@ -220,7 +241,7 @@ def _stands_higher(one: TriageClass, other: TriageClass, options: TriageOptions)
 
 
 def _by_numbers(finding: Finding, options: TriageOptions) -> TriageClass:
-    severity = finding.urgency
+    severity = decisive(finding, options.cut_offs, options.cxr)
     if severity >= options.s4:
         return TriageClass.CRITICAL
     if severity >= options.s3:

@@ -11,8 +11,9 @@ from fastapi.responses import StreamingResponse
 from starlette.exceptions import HTTPException
 from typing_extensions import TypedDict
 
-from triaged.store.listing.worklist import Worklist
+from triaged.store.listing.worklist import Part, Worklist
 from triaged.store.studies.second_results import SecondResults
+from triaged.study.modalities import ShownModality
 from triaged.web.entries import WorklistItem, as_json
 from triaged.web.identity import address_of
 from triaged.web.news import EVENTS, News
@@ -37,9 +38,13 @@ def router(worklist: Worklist, seconds: SecondResults, news: News, *, count: Cal
         response: Response,
         limit: Annotated[int, Query(ge=1, le=MOST_ROWS)] = MOST_ROWS,
         offset: Annotated[int, Query(ge=0, le=2**31)] = 0,
+        modality: ShownModality = ShownModality.ALL,
     ) -> list[WorklistItem]:
-        response.headers["X-Total-Count"] = str(worklist.total())
-        return [as_json(entry) for entry in worklist.entries(limit, offset)]
+        part = Part(modality=modality)
+        total = worklist.total(part)
+        response.headers["X-Total-Count"] = str(total)
+        response.headers["X-Left-Out-Count"] = str(worklist.total() - total)
+        return [as_json(entry) for entry in worklist.entries(limit, offset, part)]
 
     @routes.get("/api/worklist/{study_instance_uid}", summary="One study of the worklist")
     def one(study_instance_uid: str) -> WorklistItem:

@@ -14,7 +14,8 @@ from typing_extensions import TypedDict
 
 from triaged.store.tables.views import Ended
 from triaged.study.agreement import ENGINES_DISAGREE
-from triaged.study.concepts import AFFECTED_SHARE, LEFT_LUNG, LUNGS, RIGHT_LUNG, SEVERITY, Output
+from triaged.study.coding import Output
+from triaged.study.concepts import LEFT_LUNG, LUNGS, PART_SHARES, RIGHT_LUNG, SEVERITY, ZONE_SCORE, ZONE_SHARE
 from triaged.study.finding import Finding, Suspicion
 from triaged.study.lifecycle import State
 from triaged.study.ranking import Trend, TriageClass
@@ -22,6 +23,7 @@ from triaged.study.read_state import ReadState
 from triaged.study.records import Patient, WorklistEntry
 from triaged.triage.reason import UNCERTAIN
 from triaged.web.offers import OVERRIDE_WORDS, duration, reading_words
+from triaged.web.score import ESTIMATE, Cell, as_share, cells_of, estimate_of, score_of
 
 NOTHING = "–"
 STATE_WORDS = {
@@ -47,6 +49,12 @@ STYLES = {
     TriageClass.NOT_FLAGGED: "not-flagged",
 }
 
+_MODALITY_NAMES: Final = {
+    "CT": "computed tomography",
+    "CR": "X-ray, computed radiography",
+    "DX": "X-ray, digital radiography",
+    "MR": "magnetic resonance",
+}
 _TREND_SIGNS = {Trend.PROGRESSION: "▲", Trend.STABLE: "▬", Trend.REGRESSION: "▼"}
 
 WorklistItem = TypedDict(
@@ -68,6 +76,8 @@ WorklistItem = TypedDict(
         "trend": str,
         "change_points": float | None,
         "engines_disagree": bool | None,
+        "modality": str | None,
+        "modalities": list[str],
     },
 )
 """One row for programs: shares and probabilities in [0, 1], null where there is no score, no patient attribute.
@@ -76,6 +86,8 @@ Whatever else was measured stands beside it, by the names of `study.concepts`.
 
 `trend` is since the patient's earlier study, `change_points` in percentage points of the lung that changed more.
 `engines_disagree` tells whether a second engine disagrees with this result, null where none has read the study.
+`modality` is of what was scored: CT, or CR for any X-ray; null where there is no score. `modalities` are those of all
+images that came, scored or not.
 """
 
 
@@ -83,7 +95,7 @@ Whatever else was measured stands beside it, by the names of `study.concepts`.
 WorklistItem.__pydantic_config__ = ConfigDict(  # type: ignore[attr-defined]
     extra="allow", json_schema_extra=lambda schema: schema.pop("additionalProperties", None)
 )
-_DRAWN: Final = (SEVERITY, AFFECTED_SHARE)
+_DRAWN: Final = (SEVERITY, *PART_SHARES, ZONE_SCORE, ZONE_SHARE, *ESTIMATE)
 _NO_NUMBERS: Final = dict.fromkeys(("identification", "severity", "severity_left", "severity_right", "grade"))
 
 
@@ -92,8 +104,10 @@ class Row:
     """One row for people; every text is ready to be shown, and nothing in it is markup.
 
     `lungs` has name, share in words, and percent from 0 to 100 of each lung that has a number; `numbers` has names and
-    values of whatever else was measured. `result_revision` is 0 before the first result. `trend` is empty without an
-    earlier study, `override` and `reading` where no reader did anything.
+    values of whatever else was measured. `modalities` has the code and the name of each modality of the images that
+    came; `score` and `cells` are of X-rays alone.
+    `result_revision` is 0 before the first result. `trend` is empty without an earlier study, `override` and `reading`
+    where no reader did anything.
     """
 
     uid: str
@@ -112,6 +126,9 @@ class Row:
     right: str
     left: str
     lungs: tuple[tuple[str, str, int], ...]
+    modalities: tuple[tuple[str, str], ...]
+    score: str
+    cells: tuple[Cell, ...]
     numbers: tuple[tuple[str, str], ...]
     grade: str
     trend: str
@@ -152,6 +169,8 @@ def as_json(entry: WorklistEntry) -> WorklistItem:
         "trend": entry.trend.value,
         "change_points": entry.change_points,
         "engines_disagree": entry.engines_disagree,
+        "modality": None if finding is None else finding.service.modality,
+        "modalities": list(entry.modalities),
     }
     return cast("WorklistItem", item)
 
@@ -163,7 +182,7 @@ def as_row(entry: WorklistEntry, *, now: datetime, threshold: float | None = Non
     finding = entry.finding
     quality = () if finding is None else finding.quality
     about = "≈" if UNCERTAIN.intersection(quality) else ""
-    parts = {} if finding is None else {site.name: share for site, share in finding.by_site(AFFECTED_SHARE).items()}
+    parts = {} if finding is None else {site.name: share for site, share in finding.by_part().items()}
     one_share = finding is not None and not parts
     return Row(
         uid=entry.study_instance_uid,
@@ -184,10 +203,13 @@ def as_row(entry: WorklistEntry, *, now: datetime, threshold: float | None = Non
         right=_share(finding.urgency if finding and one_share else parts.get(RIGHT_LUNG.name), about),
         left=LUNGS.words if one_share else _share(parts.get(LEFT_LUNG.name), about),
         lungs=_lungs(finding, about),
+        modalities=tuple((code, _MODALITY_NAMES.get(code, code)) for code in entry.modalities),
+        score=score_of(finding),
+        cells=cells_of(finding),
         numbers=_numbers(finding),
         grade=NOTHING if finding is None or finding.grade is None else f"computed {finding.grade}",
         trend=_trend(entry),
-        quality=(*(flag.value.replace("-", " ") for flag in quality), *_second_flag(entry)),
+        quality=(*(flag.words for flag in quality), *_second_flag(entry)),
         state=STATE_WORDS[entry.state],
         override=OVERRIDE_WORDS[entry.override],
         reading=reading_words(entry, now=now),
@@ -215,11 +237,6 @@ def person_name(sent: str) -> str:
     family, given, middle, prefix, suffix = ([part.strip() for part in group.split("^")] + [""] * 5)[:5]
     first_names = " ".join(filter(None, (prefix, given, middle)))
     return ", ".join(filter(None, (family, first_names, suffix))) or "no name"
-
-
-def as_share(share: float, about: str = "") -> str:
-    """Return a share of a lung in percent; what is there is never rounded to nothing."""
-    return "<1 %" if 0 < share < 0.01 else f"{about}{100 * share:.0f} %"
 
 
 def _second_flag(entry: WorklistEntry) -> tuple[str, ...]:
@@ -250,7 +267,7 @@ def _share(share: float | None, about: str) -> str:
 def _lungs(finding: Finding | None, about: str) -> tuple[tuple[str, str, int], ...]:
     if finding is None:
         return ()
-    parts = {site.noun: share for site, share in finding.by_site(AFFECTED_SHARE).items()}
+    parts = {site.noun: share for site, share in finding.by_part().items()}
     named = parts or {LUNGS.words: finding.urgency}
     return tuple((name, as_share(share, about), round(100 * share)) for name, share in named.items())
 
@@ -259,10 +276,12 @@ def _numbers(finding: Finding | None) -> tuple[tuple[str, str], ...]:
     """Return the numbers for which the page has no place of their own."""
     if finding is None:
         return ()
-    others = (
-        each for each in finding.measurements if each.concept not in _DRAWN and Output.PAGE in each.concept.outputs
+    moved = (("probability most moved by", finding.moved_by),) if finding.moved_by else ()
+    return (
+        *estimate_of(finding),
+        *moved,
+        *((each.words, each.text) for each in finding.listed(Output.PAGE, _DRAWN)),
     )
-    return tuple((each.words, each.text) for each in others)
 
 
 def _moment(patient: Patient) -> str:

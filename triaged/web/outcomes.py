@@ -12,7 +12,8 @@ from shlex import quote
 
 from triaged.store.tables.views import Delivery, PushDelivery, ResultRecord
 from triaged.study.records import DeliveryState
-from triaged.web.entries import NOTHING, STYLES, as_share, class_and_why
+from triaged.web.entries import NOTHING, STYLES, class_and_why
+from triaged.web.score import as_share
 
 DELIVERY_WORDS = {
     DeliveryState.PENDING: "waiting",

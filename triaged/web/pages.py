@@ -42,7 +42,7 @@ from triaged.web.outcomes import as_line, as_lines, as_results, as_undelivered, 
 from triaged.web.pictures import Picture, Turning, as_png, described, turning
 from triaged.web.seconds import as_count_lines, as_second_lines
 from triaged.web.timeline import timeline
-from triaged.web.view import CLASS_WORDS, ORDER_WORDS, View, view_of
+from triaged.web.view import CLASS_WORDS, MODALITY_WORDS, ORDER_WORDS, View, view_of
 from triaged.web.visitor import Visitor, visitor
 
 _TEMPLATES = Path(__file__).parent / "templates"
@@ -96,7 +96,7 @@ class Pages:
         """Return one page of a part of the list."""
         version, rows_per_page = self._worklist.version(), self._options.rows_per_page
         of_list = self._worklist.total()
-        part = Part(view.shown, view.search, view.classes, view.states)
+        part = Part(view.shown, view.search, view.classes, view.states, view.modality)
         total = self._worklist.total(part)
         pages = max(1, -(-total // rows_per_page))
         number = min(view.number, pages)
@@ -107,6 +107,7 @@ class Pages:
             view=view,
             of_list=of_list,
             total=total,
+            left_out=self._worklist.total(Part(view.shown)) - total if view.is_filtered else 0,
             number=number,
             pages=pages,
             rows=[(self._row(entry), self._offers(entry)) for entry in entries],
@@ -115,6 +116,7 @@ class Pages:
             states=STATE_WORDS,
             orders=ListOrder,
             shown=Shown,
+            modalities=MODALITY_WORDS,
             scheme=self._options.scheme,
             threshold=self._options.identification_threshold,
             address=self._options.address,
@@ -233,7 +235,7 @@ class Pages:
             return None
 
     def _row(self, entry: WorklistEntry) -> Row:
-        return as_row(entry, now=self._clock(), threshold=self._options.identification_threshold)
+        return as_row(entry, now=self._clock(), threshold=self._options.threshold_for(entry.finding))
 
     def _offers(self, entry: WorklistEntry) -> tuple[Offer, ...]:
         known = self._visitor.person
@@ -256,11 +258,13 @@ def router(shown: Pages) -> APIRouter:
         page: Annotated[int, Query(ge=1, le=2**24)] = 1,
         show: str = "",
         order: str = "",
+        modality: str = "",
         q: str = "",
         chosen: Annotated[list[str] | None, Query(alias="class")] = None,
         state: Annotated[list[str] | None, Query()] = None,
     ) -> Response:
-        view = view_of(show=show, order=order, search=q, classes=chosen or [], states=state or [], number=page)
+        classes, states = chosen or [], state or []
+        view = view_of(show=show, order=order, modality=modality, search=q, classes=classes, states=states, number=page)
         return shown.seen_by(visitor(request)).worklist(view)
 
     @routes.get("/studies/{uid}")

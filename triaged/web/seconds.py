@@ -13,10 +13,11 @@ from typing import Final
 from typing_extensions import TypedDict
 
 from triaged.study.agreement import Agreement, Disagreement
-from triaged.study.concepts import Output
+from triaged.study.coding import Output
 from triaged.study.finding import Finding
 from triaged.study.second import SecondCount, SecondFailed, SecondRead, SecondRecord, SecondState
-from triaged.web.entries import NOTHING, as_share
+from triaged.web.entries import NOTHING
+from triaged.web.score import as_share
 
 _STATE_WORDS: Final = {
     SecondState.WAITING: "waiting until no study waits for its first result",
@@ -145,8 +146,8 @@ def _line(record: SecondRecord) -> SecondLine:
                 probability=NOTHING if finding.suspicion is None else finding.suspicion.text,
                 verdict=f"disagrees: {in_what}" if in_what else "agrees",
                 disagrees=agreement.disagrees,
-                why=_compared(agreement),
-                quality=tuple(flag.value.replace("-", " ") for flag in finding.quality),
+                why=", ".join(filter(None, (_compared(agreement), _moved(finding)))),
+                quality=tuple(flag.words for flag in finding.quality),
             )
         case SecondFailed(algorithm, reason):
             return _without(algorithm, record.at, "could not read it", reason.detail)
@@ -165,6 +166,10 @@ def _compared(agreement: Agreement) -> str:
     if agreement.overlap is not None:
         texts.append(f"outlines overlap by {agreement.overlap:.2f} (Dice)")
     return ", ".join(texts)
+
+
+def _moved(finding: Finding) -> str:
+    return f"probability most moved by {finding.moved_by}" if finding.moved_by else ""
 
 
 def _item(record: SecondRecord) -> SecondItem:

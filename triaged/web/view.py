@@ -13,6 +13,7 @@ from urllib.parse import urlencode
 
 from triaged.store.tables.views import ListOrder, Shown
 from triaged.study.lifecycle import State
+from triaged.study.modalities import ShownModality
 from triaged.study.ranking import TriageClass
 from triaged.triage.scheme import Discipline
 
@@ -27,6 +28,11 @@ CLASS_WORDS: Final[Mapping[TriageClass, str]] = {
     TriageClass.UNSCORED: "no score: still waiting, out of scope, or could not be read",
     TriageClass.OPACITY_NOT_FLAGGED: "a moderate share without suspicion of COVID-19",
     TriageClass.NOT_FLAGGED: "not flagged",
+}
+MODALITY_WORDS: Final[Mapping[ShownModality, str]] = {
+    ShownModality.ALL: "All",
+    ShownModality.CT: "CT",
+    ShownModality.XRAY: "X-ray",
 }
 ORDER_WORDS: Final[Mapping[Discipline, str]] = {
     Discipline.HEAD_START: "A study stands where its arrival, less the head start of its class, puts it: a more urgent "
@@ -49,21 +55,31 @@ class View:
     search: str = ""
     classes: frozenset[TriageClass] = frozenset()
     states: frozenset[State] = frozenset()
+    modality: ShownModality = ShownModality.ALL
     number: int = 1
+
+    @property
+    def is_filtered(self) -> bool:
+        """Tell whether studies may be left out by something that they are or are called."""
+        return bool(self.search or self.classes or self.states) or self.modality is not ShownModality.ALL
 
     @property
     def is_narrowed(self) -> bool:
         """Tell whether studies that are still to be read are left out."""
-        return bool(self.search or self.classes or self.states) or self.shown is Shown.DONE
+        return self.is_filtered or self.shown is Shown.DONE
 
-    def address(self, *, number: int | None = None, order: ListOrder | None = None) -> str:
-        """Return the address of this view, at another page or in another order where these are given."""
-        changed = replace(self, number=number or 1, order=order or self.order)
+    def address(
+        self, *, number: int | None = None, order: ListOrder | None = None, modality: ShownModality | None = None
+    ) -> str:
+        """Return the address of this view, at another page, in another order, of another modality where given."""
+        changed = replace(self, number=number or 1, order=order or self.order, modality=modality or self.modality)
         fields: list[tuple[str, str]] = []
         if changed.shown is not Shown.OPEN:
             fields.append(("show", changed.shown.value))
         if changed.order is not ListOrder.TRIAGE:
             fields.append(("order", changed.order.value))
+        if changed.modality is not ShownModality.ALL:
+            fields.append(("modality", changed.modality.value))
         if changed.search:
             fields.append(("q", changed.search))
         fields += [("class", each.value) for each in TriageClass if each in changed.classes]
@@ -73,11 +89,14 @@ class View:
         return f"/?{urlencode(fields, errors='replace')}" if fields else "/"
 
 
-def view_of(*, show: str, order: str, search: str, classes: list[str], states: list[str], number: int) -> View:
+def view_of(
+    *, show: str, order: str, modality: str, search: str, classes: list[str], states: list[str], number: int
+) -> View:
     """Return what an address asks for."""
     return View(
         shown=_one(Shown, show, Shown.OPEN),
         order=_one(ListOrder, order, ListOrder.TRIAGE),
+        modality=_one(ShownModality, modality, ShownModality.ALL),
         search=search.strip()[:MOST_SEARCH],
         classes=_several(TriageClass, classes),
         states=_several(State, states),

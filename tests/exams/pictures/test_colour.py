@@ -7,7 +7,8 @@ import pytest
 from numpy.typing import NDArray
 
 from triaged.exams.ct.options import Palette
-from triaged.exams.ct.pictures.colour import contours, covered, in_runs, opacity, runs, severity_colour
+from triaged.exams.ct.pictures.colour import contours, covered, opacity, severity_colour
+from triaged.results.greys import in_runs, runs
 
 VIRIDIS = ("#440154", "#3B528B", "#21908C", "#5DC863", "#FDE725")
 """What R's viridisLite documents as viridis(5)."""

@@ -48,7 +48,7 @@ def measured(
     lesion: Mask,
     method: SplitMethod = SplitMethod.COMPONENTS,
     acquisition: Acquisition = ADULT,
-    hu: int = -500,
+    hu: int = -800,
     options: CtOptions | None = None,
 ) -> Finding:
     single = method is SplitMethod.SINGLE
@@ -138,7 +138,7 @@ def test_a_split_that_was_not_plain_is_flagged(method: SplitMethod) -> None:
 
 
 def test_a_lung_volume_that_no_adult_has_is_flagged() -> None:
-    volume = Volume(np.full(SHAPE, -500, dtype=np.int16), GRID)
+    volume = Volume(np.full(SHAPE, -800, dtype=np.int16), GRID)
     everything = (slice(1, 9), slice(1, 19), slice(1, 10))
     lungs = Lungs(mask(everything), mask(LEFT), SplitMethod.COMPONENTS)
     found = measure(volume, lungs, mask(), VERDICT, ADULT, CtOptions()).finding
@@ -198,6 +198,12 @@ def test_of_a_part_of_the_chest_as_much_lung_is_expected_as_it_is_long() -> None
     voxels[:, 0, 5:] = False
     with pytest.raises(UnreadableStudy, match="expected at least 133 mL of lung in an adult, found 80 mL"):
         demand_lungs(Mask(voxels, short), body_ml=3000, acquisition=ADULT)
+
+
+def test_lung_that_holds_little_air_is_flagged_and_its_severity_stays() -> None:
+    found = measured(mask(part(LEFT, 3)), hu=-700)
+    assert found.quality == (QualityFlag.SHALLOW_BREATH,)
+    assert found.urgency == pytest.approx(0.3)
 
 
 def test_what_was_mended_to_read_the_series_is_told() -> None:

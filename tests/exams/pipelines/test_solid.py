@@ -12,7 +12,7 @@ from triaged.exams.ct.pipelines.solid import Solid, solid_in
 from triaged.imaging.geometry import Geometry
 from triaged.imaging.volume import Mask, Volume
 
-AIR, MUSCLE = -850, 40
+AIR, MUSCLE, FAT, BONE = -850, 40, -110, 400
 SHAPE = (60, 60, 100)
 GRID = Geometry(np.diag([3.0, 3.0, 3.0, 1.0])[:, (2, 1, 0, 3)], SHAPE, "1.2")
 
@@ -94,3 +94,46 @@ def test_consolidation_that_is_told_as_lesion_is_not_told_again(chest: Chest) ->
     chest.hu[body] = MUSCLE
     assert chest.found(body) is None
     assert chest.found(ball(30, 30, 22, 12)) is not None
+
+
+def with_back(chest: Chest, front: int, *, first: int = 5, last: int = 30) -> NDArray[np.bool_]:
+    """Put ribs behind both lungs, one slice in four, and take the right lung away behind row `front` on some slices."""
+    chest.hu[::4, 55:57] = BONE
+    gone = chest.right.copy()
+    gone[:first], gone[last:], gone[:, :front] = False, False, False
+    chest.right[gone] = False
+    chest.hu[gone] = MUSCLE
+    return gone
+
+
+def test_fluid_behind_a_lung_is_found_where_its_mask_ends_before_it(chest: Chest) -> None:
+    fluid = with_back(chest, 35)
+    found = chest.found()
+    assert found is not None
+    lateral = fluid & (np.arange(SHAPE[2]) < 50 - 40 / 3)  # nearer to the middle it is not looked for
+    assert found.ml == pytest.approx(ml(lateral), rel=0.1)
+    assert found.share == pytest.approx(ml(lateral) / ml(chest.right | chest.left | lateral), rel=0.1)
+
+
+def test_lungs_that_reach_the_ribs_have_nothing_behind_them(chest: Chest) -> None:
+    with_back(chest, 55)
+    assert chest.found() is None
+
+
+def test_muscle_behind_which_no_rib_lies_is_no_fluid(chest: Chest) -> None:
+    with_back(chest, 35)
+    chest.hu[:, 55:57] = MUSCLE
+    assert chest.found() is None
+
+
+def test_muscle_behind_fat_is_no_fluid(chest: Chest) -> None:
+    with_back(chest, 35)
+    chest.hu[:, 37:39, 3:41] = FAT
+    assert chest.found() is None
+
+
+def test_shoulders_behind_the_apex_and_the_mediastinum_behind_a_lung_in_front_of_it_are_none(chest: Chest) -> None:
+    with_back(chest, 30, first=45, last=55)
+    chest.right[5:55, 5:12, 41:52] = True
+    chest.hu[5:55, 5:12, 41:52] = AIR
+    assert chest.found() is None

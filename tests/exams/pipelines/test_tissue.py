@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from triaged.exams.ct.pipelines.tissue import Composition, consolidation
+from triaged.exams.ct.pipelines.tissue import Composition, consolidation, is_shallow
 from triaged.imaging.geometry import Geometry
 from triaged.imaging.volume import Mask, Volume
 
@@ -85,3 +85,24 @@ def test_shares_are_of_the_lung_and_volumes_in_millilitres() -> None:
     assert astuple(found.tissue(2.0)) == pytest.approx((6.0, 4.0, 0.3, 0.2, 0.2))
     assert astuple((found + Composition(10, 0, 0, 10)).tissue(1.0)) == pytest.approx((3.0, 2.0, 0.15, 0.1, 0.6))
     assert astuple(Composition(0, 0, 0, 0).tissue(1.0)) == (0, 0, 0, 0, 0)
+
+
+@pytest.mark.parametrize(("hu", "shallow"), [(-850, False), (-760, False), (-740, True), (-650, True)])
+def test_lung_that_is_denser_than_at_full_inspiration_is_shallow(hu: int, shallow: bool) -> None:
+    lung = all_of(block())
+    nothing = Mask(~lung.voxels, lung.geometry)
+    image = Volume(np.full(lung.geometry.shape, hu, np.int16), lung.geometry)
+    assert is_shallow(image, lung, nothing, nothing) is shallow
+    assert is_shallow(image, nothing, lung, nothing) is shallow
+
+
+def test_neither_lesion_nor_what_holds_no_air_makes_lung_shallow() -> None:
+    lung = all_of(block())
+    hu = np.full(lung.geometry.shape, -850, np.int16)
+    hu[:20], hu[20:45] = GLASS, SOLID
+    glass = np.zeros(lung.geometry.shape, np.bool_)
+    nothing = Mask(glass, lung.geometry)
+    assert is_shallow(Volume(hu, lung.geometry), lung, nothing, nothing)
+    found = glass.copy()
+    found[:20] = True
+    assert not is_shallow(Volume(hu, lung.geometry), lung, nothing, Mask(found, lung.geometry))

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from triaged.lab.evaluation.dynamics import changes, dynamics
+from triaged.lab.evaluation.dynamics import changes, dynamics, said
 from triaged.lab.evaluation.row import Outcome, Row
 
 
@@ -41,6 +41,15 @@ def test_the_lung_that_changed_most_gives_the_class_and_each_lung_an_error() -> 
     assert told["largest_error_pp"] == pytest.approx(5)
     assert told["test_retest_sd_pp"]["value"] == pytest.approx((2**2 / 4 / 2) ** 0.5)
     assert told["test_retest_sd_pp"]["pairs"] == 2
+
+
+def test_the_figures_are_said_in_one_line() -> None:
+    """An interval over four patients comes from resampling; what stands around it is counted by hand."""
+    line = said(dynamics(PAIRS))
+    assert line.startswith("change between scans: accuracy 0.75 of growing, stable, shrinking; kappa 0.6")
+    assert "; error by lung 1.1 points (" in line
+    assert line.endswith(", at most 5.0; test-retest deviation 0.7 points, n=2; n=4 pairs")
+    assert said(dynamics(PAIRS[:1])) == ""
 
 
 def test_lungs_that_were_not_told_apart_are_compared_as_one() -> None:

@@ -101,3 +101,15 @@ def test_what_is_no_evaluation_is_refused(tmp_path: Path, text: str) -> None:
     path.write_text(text, encoding="utf-8")
     with pytest.raises(ConfigError, match="the JSON file of an evaluation"):
         read_rows(path)
+
+
+def test_x_rays_stand_on_the_simulated_list_with_numbers_of_their_own(config: str) -> None:
+    told = ("--xrays", "0.7", "--xray-reading", "4", "--discipline", "head_start")
+    ended = run("simulate", "--config", config, *BRIEF, *told)
+    assert ended.code == 0, ended.err
+    assert "assumed cases and 70 % assumed X-rays, read for 4.7 min" in " ".join(ended.out.split())
+    assert "load 0.80" in ended.out
+    for group in ("all, CTs", "all, X-rays"):
+        assert group in " ".join(ended.out.split())
+    alone = run("simulate", "--config", config, *BRIEF, "--discipline", "head_start")
+    assert "X-rays" not in alone.out

@@ -35,7 +35,7 @@ from triaged.lab.packages.export import round_weights
 from triaged.lab.packages.packaging import CODES, Exported, TorchNetworks, difference, export, read_label, sample_slices
 from triaged.lab.training.checkpoints import CHECKPOINT
 from triaged.lab.training.trained import SETTLED, read_trained
-from triaged.study.concepts import Code
+from triaged.study.coding import Code
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*LeafSpec:FutureWarning")
 

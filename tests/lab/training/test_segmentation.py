@@ -12,6 +12,7 @@ import torch
 
 from tests.lab.training.chests import boxes, series
 from triaged.errors import ConfigError
+from triaged.lab.networks.efficient import EfficientLite
 from triaged.lab.networks.encoders import ENCODERS, DenseNet121, ResNet18
 from triaged.lab.networks.segmenters import DECODERS, Segmenter, split_architecture
 from triaged.lab.training.place import CPU
@@ -153,3 +154,19 @@ def test_every_segmentation_has_a_network_of_its_channels() -> None:
     for said in SEGMENTATIONS.values():
         split_architecture(said.architecture)
         assert (said.channels_in, said.classes) in {(1, 1), (1, 2), (4, 3)}
+
+
+def test_an_encoder_starts_from_photographs_with_grey_as_all_colours_and_further_channels_silent() -> None:
+    torch.manual_seed(2)
+    encoder = EfficientLite(0, 2)
+    deep = "stages.3.1.inner.0.weight"
+    before = encoder.state_dict()[deep].clone()
+    encoder.learn_from_photographs()
+    encoder.eval()
+    picture = torch.rand(1, 2, 64, 64)
+    other = torch.cat([picture[:, :1], 1 - picture[:, 1:]], dim=1)
+    with torch.no_grad():
+        assert torch.equal(encoder(picture)[-1], encoder(other)[-1])
+        assert not torch.equal(encoder(picture)[-1], encoder(1 - picture)[-1])
+    assert not torch.equal(before, encoder.state_dict()[deep])
+    assert all(torch.isfinite(each).all() for each in encoder.state_dict().values())

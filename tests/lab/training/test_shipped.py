@@ -33,6 +33,7 @@ from triaged.inference.manifest import Manifest
 from triaged.inference.package import load_of_kind, load_package, read_manifest
 from triaged.lab.phantom.generate import generate
 from triaged.lab.phantom.options import Disease, Phantom, PhantomOptions, Severity
+from triaged.study.finding import QualityFlag
 
 V = TypeVar("V", bound=np.generic)
 MODELS = Path(__file__).parents[3] / "onnx_models"
@@ -216,6 +217,17 @@ def test_a_second_opinion_finds_both_lungs_and_tells_much_disease_from_none(
         assert _dice(reading.left_lung.voxels, drawn[severity].left_lung) > 0.9
     assert found["none"].finding.urgency < 0.05
     assert found["severe"].finding.urgency > found["none"].finding.urgency + 0.1
+
+
+@pytest.mark.parametrize("package", [*MULTITASK, *CASCADES], ids=lambda path: path.name)
+def test_a_large_effusion_is_flagged_and_a_healthy_chest_is_not(package: Path, drawn: dict[str, Phantom]) -> None:
+    """The lungs of some packages take it in, those of others end before it."""
+    pipeline = pipeline_of(load_package(package, "cpu", 1), CtOptions())
+    fluid = generate(PhantomOptions(UNSEEN_SEED, disease="effusion", increment_mm=5.0))
+    assert fluid.other.sum() * np.prod(fluid.spacing_mm) / 1000 > 500
+    ill, healthy = (pipeline.read(_volume(each), ADULT).finding for each in (fluid, drawn["none"]))
+    assert QualityFlag.SOLID_OR_FLUID in ill.quality
+    assert QualityFlag.SOLID_OR_FLUID not in healthy.quality
 
 
 @pytest.mark.parametrize("package", LESIONS, ids=lambda path: path.name)

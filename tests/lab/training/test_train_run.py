@@ -17,11 +17,14 @@ import torch
 from rich.console import Console
 from typer.testing import CliRunner
 
+from tests.lab.films.drawn import film
 from tests.lab.training.chests import write_series
 from triaged.cli.program import app
 from triaged.errors import ConfigError
+from triaged.lab.films.film import save_film
 from triaged.lab.networks.multitask import LungNetwork, Multitask
 from triaged.lab.training.checkpoints import CHECKPOINT, network_state, take_over
+from triaged.lab.training.film_parts import ARCHITECTURES
 from triaged.lab.training.interruption import Interruption
 from triaged.lab.training.loop import train
 from triaged.lab.training.metrics import METRICS, PICTURE, read_metrics
@@ -45,6 +48,26 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     return learnt, held_out
 
 
+@pytest.fixture(scope="module")
+def labels(folders: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What is known of each series, as COVID-MTL learns it."""
+    path = tmp_path_factory.mktemp("labels") / "labels.csv"
+    names = [each.stem for folder in folders for each in sorted(folder.glob("*.npz"))]
+    lines = [f"{name},{int('viral' in name)},,{'control' if 'none' in name else 'mild'}" for name in names]
+    path.write_text("series,ct,nat,severity\n" + "\n".join(lines) + "\n", encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="module")
+def film_folders(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """Films to learn from and films of others to measure on."""
+    learnt, held_out = tmp_path_factory.mktemp("films"), tmp_path_factory.mktemp("other_films")
+    for folder, seed in product((learnt, held_out), (0, 1)):
+        number = seed + 10 * (folder is held_out)
+        save_film(film(number, is_sick=seed == 0), folder / f"{number}.npz")
+    return learnt, held_out
+
+
 def trained(out: Path, folders: tuple[Path, Path], subject: str, *more: str, exit_code: int = 0) -> str:
     """Run the command with a tiny network for two steps, and return what it printed."""
     learnt, held_out = folders
@@ -63,9 +86,15 @@ def refused(out: Path, folders: tuple[Path, Path], subject: str, *more: str) -> 
 
 @pytest.mark.parametrize(("subject", "preset"), list(PRESETS))
 def test_every_network_is_trained_by_either_recipe(
-    subject: Subject, preset: PresetName, folders: tuple[Path, Path], tmp_path: Path
+    subject: Subject,
+    preset: PresetName,
+    folders: tuple[Path, Path],
+    film_folders: tuple[Path, Path],
+    labels: Path,
+    tmp_path: Path,
 ) -> None:
-    trained(tmp_path, folders, subject.value, "--preset", preset.value)
+    seen = film_folders if subject in ARCHITECTURES else folders
+    trained(tmp_path, seen, subject.value, "--preset", preset.value, "--labels", str(labels))
     assert (tmp_path / PICTURE).read_bytes().startswith(PNG)
     figures = read_metrics(tmp_path / METRICS)
     assert figures["step"] == [2]
@@ -247,8 +276,11 @@ def test_cuda_is_demanded_only_where_it_is() -> None:
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device, and torch finds none")
 @pytest.mark.parametrize("subject", list(Subject))
-def test_every_network_is_trained_on_cuda(subject: Subject, folders: tuple[Path, Path], tmp_path: Path) -> None:
-    trained(tmp_path, folders, subject.value, "--device", "cuda")
+def test_every_network_is_trained_on_cuda(
+    subject: Subject, folders: tuple[Path, Path], film_folders: tuple[Path, Path], labels: Path, tmp_path: Path
+) -> None:
+    seen = film_folders if subject in ARCHITECTURES else folders
+    trained(tmp_path, seen, subject.value, "--device", "cuda", "--labels", str(labels))
     assert all(tensor.device.type == "cpu" for tensor in network_state(tmp_path / CHECKPOINT).values())
 
 

@@ -11,14 +11,19 @@ from sqlalchemy.exc import DBAPIError
 
 from tests.store.making import Studies, admit, at, claimed, commit, instance, make_ready, ranking, study_uid
 from tests.store.studies.test_outcomes import decline
+from tests.xray_findings import xray_finding
 from triaged.steps.ranking_policy import ranking_policy
 from triaged.store.listing.policies import Policies
 from triaged.store.listing.worklist import Worklist
 from triaged.store.tables.database import Database
 from triaged.study.assessment import Assessed, Failed, OutOfScope, Reason, ReasonCode
 from triaged.study.lifecycle import State
+from triaged.study.modalities import Stratum
+from triaged.study.ranking import TriageClass
+from triaged.study.records import Instance
 from triaged.triage.scheme import Discipline, Scheme, TriageOptions
 
+CR_IMAGE_STORAGE = "1.2.840.10008.5.1.4.1.1.1"
 BY_FINDINGS = ranking_policy(TriageOptions(scheme=Scheme.COMBINED))
 BY_ARRIVAL = ranking_policy(TriageOptions(scheme=Scheme.COMBINED, discipline=Discipline.FIFO))
 LATE = "the oldest study without a result has waited 16 minutes (at most 15)"
@@ -130,6 +135,75 @@ def test_each_result_comes_with_who_sent_the_study_last_and_what_made_it(policie
     ended = policies.last_ended(10)
     assert [each.sender for each in ended] == ["PACS? at 10.0.0.8", ""]
     assert [each.device for each in ended] == ["ACME Slicer 9 ?[31m", ""]
+
+
+def _xray(study: int, number: int = 1, *, series: int = 1) -> Instance:
+    sent = instance(study, number, series=series)
+    return replace(sent, image=replace(sent.image, sop_class_uid=CR_IMAGE_STORAGE, modality="CR"))
+
+
+def _ready(studies: Studies, *sent: Instance, minutes: float) -> None:
+    for each in sent:
+        admit(studies, each, minutes=minutes)
+    uid = sent[0].study_uid
+    studies.complete(uid, len(sent), ranking=ranking(minutes, uid), cause="whole", now=at(minutes))
+
+
+def test_many_studies_of_one_modality_do_not_crowd_out_those_of_the_other(policies: Policies, studies: Studies) -> None:
+    for number in range(1, 4):
+        scored(studies, number, severity=0.1 * number, minutes=number)
+    for number in range(4, 8):
+        _ready(studies, _xray(number), minutes=number)
+        decline(studies, claimed(studies, minutes=number), Failed(Reason(ReasonCode.NO_LUNGS, f"X-ray {number}")))
+    ended = policies.last_ended(2)
+    assert [each.stratum for each in ended] == [Stratum.VOLUME] * 2 + [Stratum.RADIOGRAPH] * 2
+    assert [each.assessment for each in ended[2:]] == [
+        Failed(Reason(ReasonCode.NO_LUNGS, f"X-ray {number}")) for number in (6, 7)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("chosen", "stratum"),
+    [(1, Stratum.VOLUME), (2, Stratum.RADIOGRAPH), (None, Stratum.VOLUME)],
+    ids=["the CT", "the X-ray", "none"],
+)
+def test_of_a_study_with_both_what_was_to_be_read_counts(
+    policies: Policies, studies: Studies, chosen: int | None, stratum: Stratum
+) -> None:
+    _ready(studies, instance(1, 1, series=1), _xray(1, 2, series=2), minutes=0)
+    claim = claimed(studies, minutes=0)
+    series = next((each.series_uid for each in claim.series if each.series_uid.value.endswith(f".{chosen}")), None)
+    assert (series is None) == (chosen is None)
+    decline(studies, claim, Failed(Reason(ReasonCode.CORRUPT, "expected pixels")), chosen=series)
+    (found,) = policies.last_ended(10)
+    assert found.stratum is stratum
+
+
+def test_where_only_x_rays_are_not_trusted_they_alone_lose_their_places(
+    policies: Policies, studies: Studies, database: Database
+) -> None:
+    scored(studies, 1, severity=0.6, minutes=0)
+    make_ready(studies, 2, minutes=10)
+    commit(studies, claimed(studies, minutes=10), assessment=Assessed(xray_finding(estimated=0.9)), minutes=10)
+    make_ready(studies, 3, minutes=20)
+    policies.adopt("A", BY_FINDINGS, cause="settings changed", now=at(30))
+    uids = [study_uid(number).value for number in (1, 2, 3)]
+    by_findings, apart = [uids[1], uids[0], uids[2]], [uids[0], uids[1], uids[2]]
+    assert Worklist(database).order() == by_findings
+    why = {Stratum.RADIOGRAPH: ["19 of the last 60 X-rays could not be read"]}
+    assert policies.trust("A", [], BY_FINDINGS, distrusted=why, cause="drift", now=at(31)) == 1
+    assert policies.trust("A", [], BY_FINDINGS, distrusted=why, cause="drift", now=at(32)) is None
+    assert Worklist(database).order() == apart
+    classes = [each.triage_class for each in Worklist(database).entries()]
+    assert classes == [TriageClass.SEVERE, TriageClass.CRITICAL, TriageClass.UNSCORED]
+    (warning,) = Worklist(database).banner()
+    assert warning.startswith("X-rays are not ordered by findings since 2026-03-01 ")
+    assert warning.endswith("Why: 19 of the last 60 X-rays could not be read.")
+    policies.adopt("B", BY_FINDINGS, cause="settings changed", now=at(33))
+    assert Worklist(database).order() == apart
+    assert policies.trust("B", [], BY_FINDINGS, cause="better", now=at(34)) == 1
+    assert Worklist(database).order() == by_findings
+    assert Worklist(database).banner() == []
 
 
 def test_who_is_set_aside_is_said_while_the_order_is_trusted_and_outlives_other_settings(

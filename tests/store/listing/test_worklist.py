@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from sqlalchemy import text
@@ -26,6 +27,7 @@ from triaged.store.tables.views import ListOrder, Shown
 from triaged.study.concepts import COVID_19
 from triaged.study.finding import Suspicion
 from triaged.study.lifecycle import State
+from triaged.study.modalities import ShownModality
 from triaged.study.ranking import Lane, Ranking, TriageClass
 from triaged.study.ranking_input import RankingInput
 from triaged.study.read_state import ActionKind
@@ -246,3 +248,32 @@ def test_what_is_done_costs_the_open_list_nothing(sqlite_url: str, query: str) -
 
 def _nowhere_else(_: RankingInput) -> Ranking:
     raise AssertionError("what is done gets no new place")
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ([{"modality": "DX", "sop_class_uid": "1.2.3"}, {}], ("CT", "DX")),
+        ([{"modality": "OT", "sop_class_uid": "1.2.840.10008.5.1.4.1.1.1.1"}], ("DX",)),
+        ([{"modality": "SR", "sop_class_uid": "1.2.3", "rows": None}], ()),
+        ([{"modality": " m\\r% ", "sop_class_uid": "1.2.3"}], ("M R%",)),
+        ([{"modality": "", "sop_class_uid": "1.2.3"}, {}, {}], ("CT",)),
+    ],
+    ids=["read ones first", "the class says it", "no image", "what no code may hold", "said once"],
+)
+def test_an_entry_says_the_modalities_of_the_images_that_came(
+    changes: list[dict[str, Any]], expected: tuple[str, ...], studies: Studies, worklist: Worklist
+) -> None:
+    for number, change in enumerate(changes, start=1):
+        sent = instance(1, number, series=number)
+        admit(studies, replace(sent, image=replace(sent.image, **change)))
+    (entry,) = worklist.entries()
+    assert entry.modalities == expected
+
+
+def test_only_whole_modalities_are_looked_for(studies: Studies, worklist: Worklist) -> None:
+    sent = instance(1, 1)
+    admit(studies, replace(sent, image=replace(sent.image, modality="XCT", sop_class_uid="1.2.3")))
+    admit(studies, instance(2, 1))
+    assert [entry.position for entry in worklist.entries(part=Part(modality=ShownModality.CT))] == [2]
+    assert worklist.total(Part(modality=ShownModality.XRAY)) == 0

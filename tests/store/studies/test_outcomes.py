@@ -55,13 +55,20 @@ def measurements(database: Database) -> list[tuple[int, str, str, float]]:
         return [(each.result_id, each.concept, each.site, each.value) for each in found]
 
 
-def decline(studies: Studies, claim: Claim, assessment: OutOfScope | Failed, *, minutes: float = 2.0) -> None:
+def decline(
+    studies: Studies,
+    claim: Claim,
+    assessment: OutOfScope | Failed,
+    *,
+    minutes: float = 2.0,
+    chosen: SeriesUID | None = None,
+) -> None:
     studies.commit(
         claim,
         assessment,
         ranking=ranking(-45, claim.study_uid, reason="unscored: no lungs"),
-        not_chosen=[(claim.series[0].series_uid, "no axial images")],
-        chosen=None,
+        not_chosen=[(each.series_uid, "no axial images") for each in claim.series if each.series_uid != chosen],
+        chosen=chosen,
         objects=(),
         destinations=PACS,
         model="ct-test",
@@ -207,6 +214,7 @@ def test_why_a_series_was_not_read_is_kept_for_every_series(studies: Studies) ->
         ranking=ranking(0, study_uid(1)),
         not_chosen=[(first, "localizer"), (SeriesUID.parse("9.9"), "dose report")],
         chosen=second,
+        chosen_words="chosen: image 2; image 1: lateral",
         objects=(),
         destinations={},
         model="ct-test",
@@ -218,7 +226,7 @@ def test_why_a_series_was_not_read_is_kept_for_every_series(studies: Studies) ->
     assert set(studies.series_decisions(study_uid(1).value)) == {
         SeriesDecision(first.value, False, "localizer"),
         SeriesDecision("9.9", False, "dose report"),
-        SeriesDecision(second.value, True, "chosen"),
+        SeriesDecision(second.value, True, "chosen: image 2; image 1: lateral"),
     }
 
 

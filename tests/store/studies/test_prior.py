@@ -132,9 +132,15 @@ def test_the_study_itself_is_never_its_prior(studies: Studies) -> None:
     assert prior_of(studies, 1) is None
 
 
-def test_a_study_without_a_score_or_a_view_is_no_prior(studies: Studies) -> None:
+def test_an_examination_without_views_has_priors_too(studies: Studies) -> None:
     score(studies, 1, patient(study_date="20250101"))
     score(studies, 2, patient(study_date="20250201"), view=None)
+    arrive(studies, 3, patient(study_date="20260301"))
+    assert prior_of(studies, 3) == study_uid(2).value
+
+
+def test_a_study_without_a_score_is_no_prior(studies: Studies) -> None:
+    score(studies, 1, patient(study_date="20250101"))
     arrive(studies, 3, patient(study_date="20250301"))
     decline(studies, claimed(studies), Failed(Reason(ReasonCode.NO_LUNGS, "expected lungs")))
     arrive(studies, 4, patient(study_date="20250401"))

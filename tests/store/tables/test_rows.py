@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from tests.store.making import image
 from triaged.store.tables.rows import header_of, header_text, parsed_uid, sent_text
+from triaged.study.radiography import RadiographHeader
 from triaged.study.records import InstanceHeader
 from triaged.study.uids import SeriesUID
 
@@ -39,11 +40,30 @@ FULL = InstanceHeader(
     images_in_acquisition=300,
     contrast_agent="ULTRAVIST",
     device="ACME Slicer 9 CT2",
+    radiography=RadiographHeader(
+        view_position="PA",
+        view_code="399348003",
+        view_meaning="antero-posterior",
+        posture="erect",
+        photometric_interpretation="MONOCHROME1",
+        intent="FOR PRESENTATION",
+        detector_spacing_mm=(0.139, 0.14),
+        spacing_calibration="GEOMETRY",
+        burned_in_annotation="NO",
+        patient_orientation=("L", "F"),
+        laterality="U",
+        anatomic_region="Chest",
+        acquired_at="20260105120000.000000",
+        descriptions=("Thorax p.a.", "bone \udce9\0 suppressed"),
+        ordered=("Thorax in 2 planes",),
+    ),
 )
 
 
 def test_a_header_with_every_attribute_comes_back_as_it_was() -> None:
-    assert {field.name for field in fields(FULL) if getattr(FULL, field.name) == field.default} == set()
+    for header in (FULL, FULL.radiography):
+        assert header is not None
+        assert {field.name for field in fields(header) if getattr(header, field.name) == field.default} == set()
     assert header_of(header_text(FULL)) == FULL
 
 
@@ -65,6 +85,20 @@ def test_a_header_is_plain_ascii_without_nul_so_that_any_database_can_hold_it() 
 def test_an_attribute_that_a_later_version_wrote_is_passed_over() -> None:
     text = json.dumps(json.loads(header_text(image())) | {"scan_options": ["HELICAL MODE"]})
     assert header_of(text) == image()
+
+
+def test_a_radiograph_that_says_nothing_is_still_told_from_an_image_of_another_kind() -> None:
+    silent = InstanceHeader("1.2", "CR", radiography=RadiographHeader())
+    assert header_of(header_text(silent)) == silent != InstanceHeader("1.2", "CR")
+
+
+def test_a_radiograph_that_an_earlier_version_kept_comes_back_without_what_it_did_not_keep() -> None:
+    assert header_of('{"sop_class_uid": "1.2", "modality": "CR"}') == InstanceHeader("1.2", "CR")
+
+
+def test_what_a_later_version_wrote_of_a_radiograph_is_passed_over() -> None:
+    text = '{"sop_class_uid": "1.2", "modality": "CR", "radiography": {"view_position": "PA", "kvp": 125}}'
+    assert header_of(text).radiography == RadiographHeader(view_position="PA")
 
 
 @example("\ud800")

@@ -82,6 +82,18 @@ ROWS = [
         for number, result, kind in [(1, 1, "sr"), (2, 1, "seg"), (3, 1, "sc"), (4, 2, "sr"), (5, 2, "seg")]
     ),
     *(
+        "INSERT INTO instance (id, study_id, series_uid, sop_instance_uid, transfer_syntax_uid, path, sha256,"
+        f" size_bytes, received_at, image) VALUES ({number}, {study}, '2.25.{series}', '2.25.9{number}', 't', 'p',"
+        f' \'ab\', 1, :then, \'{{"sop_class_uid": "1.2.3", "modality": "{modality}"{rows}}}\')'
+        for number, study, series, modality, rows in [
+            (1, 1, 1, "SR", ""),
+            (2, 1, 2, "DX", ', "rows": 512'),
+            (3, 1, 2, "MG", ', "rows": 512'),
+            (4, 1, 3, "CT", ', "rows": 512'),
+            (5, 2, 4, "MR", ', "rows": 512'),
+        ]
+    ),
+    *(
         "INSERT INTO outbox (id, derived_id, destination, state, attempts, created_at, next_attempt_at, courier,"
         f" lease_expires_at, sent_at, error) VALUES ({number}, {number}, 'pacs', '{state}', 1, :then, :then,"
         f" {courier}, {sent}, NULL)"
@@ -118,7 +130,7 @@ def old(database_url: str, tmp_path: Path) -> Iterator[Database]:
             connection.execute(text(row), {name: value for name, value in TIMES.items() if f":{name}" in row})
     if not is_sqlite:  # rows with numbers of their own do not advance the sequences
         with database.begin() as connection:
-            for table in ("study", "result", "derived", "outbox", "reorder"):
+            for table in ("study", "instance", "result", "derived", "outbox", "reorder"):
                 connection.execute(text(f"SELECT setval(pg_get_serial_sequence('{table}', 'id'), 100)"))
     assert schema_of(database) is Schema.OLDER
     yield database
@@ -187,6 +199,11 @@ def test_old_studies_are_unread_and_can_be_searched_and_acted_on(upgraded: Datab
     actions = Actions(upgraded)
     actions.act(STUDY, ActionKind.DONE, "ann", ranking_policy=lambda _: ranking(0, STUDY), now=at(0))
     assert [each.position for each in Worklist(upgraded).entries()] == [1]
+
+
+def test_old_studies_have_the_modality_of_each_series_of_images(upgraded: Database) -> None:
+    """All instances of a series have one modality (PS3.3 C.7.3.1), so that its first one says it."""
+    assert [entry.modalities for entry in Worklist(upgraded).entries()] == [("CT", "DX"), ("MR",)]
 
 
 def test_old_events_cannot_be_changed_any_more(upgraded: Database) -> None:

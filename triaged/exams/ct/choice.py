@@ -220,12 +220,14 @@ def _choose(series: Sequence[Series], options: ScopeOptions, preferences: Sequen
         else:
             refused.append((failed[0], found.series.series_uid, failed[1]))
     declined = [(uid, detail) for _, uid, detail in refused]
+    foreign = frozenset(uid for number, uid, _ in refused if number == 0)
     if not passed:
-        return Choice(None, tuple(declined), *_study_reason(refused))
+        return Choice(None, tuple(declined), *_study_reason(refused), foreign=foreign)
     passed.sort(key=lambda p: (*(rule.rank(p, options) for rule in preferences), p.series.series_uid.value))
     best, *others = passed
     declined += [(other.series.series_uid, _why(best, other, options, preferences)) for other in others]
-    return Choice(Series(best.series.series_uid, best.slices), tuple(declined), None, len(GATES))
+    chosen = Series(best.series.series_uid, best.slices)
+    return Choice(chosen, tuple(declined), None, len(GATES), foreign=foreign)
 
 
 def _study_reason(refused: Sequence[tuple[int, SeriesUID, str]]) -> tuple[Reason, int]:

@@ -6,7 +6,6 @@ Must not know the configuration: which kinds of network there are, and what read
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
@@ -16,20 +15,24 @@ from triaged.errors import ModelRefused
 from triaged.exams.ct.finding import Acquisition, LungAnalysis
 from triaged.exams.ct.options import CtOptions
 from triaged.exams.ct.pipelines.cascade import CascadePipeline
+from triaged.exams.ct.pipelines.classifier import ClassifierPipeline
 from triaged.exams.ct.pipelines.ensemble import EnsemblePipeline
 from triaged.exams.ct.pipelines.networks import CtPipeline
+from triaged.exams.ct.pipelines.segmenter import SegmenterPipeline
 from triaged.exams.ct.pipelines.threshold import THRESHOLD_ENGINE, ThresholdPipeline
+from triaged.exams.identity import engine_of
 from triaged.imaging.volume import Volume
 from triaged.inference.graphs import Device
-from triaged.inference.identity import Engine, model_sha256
+from triaged.inference.identity import Engine
 from triaged.inference.kinds.ct_cascade import CT_CASCADE
+from triaged.inference.kinds.ct_classifier import CT_CLASSIFIER
 from triaged.inference.kinds.ct_ensemble import CT_ENSEMBLE
 from triaged.inference.kinds.ct_multitask import CT_MULTITASK
+from triaged.inference.kinds.ct_segmenter import CT_SEGMENTER
 from triaged.inference.kinds.kind import Kinds, Networks
 from triaged.inference.kinds.table import KINDS
 from triaged.inference.package import load_package
 from triaged.study.uids import derived_uid
-from triaged.triage.scheme import Discipline, TriageOptions, described
 
 
 class Pipeline(Protocol):
@@ -44,6 +47,8 @@ PIPELINES: Final[Pipelines] = {
     CT_MULTITASK.name: CtPipeline,
     CT_ENSEMBLE.name: EnsemblePipeline,
     CT_CASCADE.name: CascadePipeline,
+    CT_SEGMENTER.name: SegmenterPipeline,
+    CT_CLASSIFIER.name: ClassifierPipeline,
 }
 """What reads a chest CT with each kind of network: one row each."""
 
@@ -70,9 +75,7 @@ def load_engine(
         engine = Engine(name, software, digest, derived_uid("engine", digest), software, settings)
         return engine, ThresholdPipeline(options)
     networks = load_package(folder / name, device, threads, kinds, pipelines)
-    manifest = networks.manifest
-    engine = Engine(manifest.name, manifest.version, model_sha256(manifest), manifest.device_uid, software, settings)
-    return engine, pipeline_of(networks, options, pipelines)
+    return engine_of(networks.manifest, settings), pipeline_of(networks, options, pipelines)
 
 
 def pipeline_of(networks: Networks, options: CtOptions, pipelines: Pipelines = PIPELINES) -> Pipeline:
@@ -82,12 +85,3 @@ def pipeline_of(networks: Networks, options: CtOptions, pipelines: Pipelines = P
         expected = f"expected networks that read a CT, of kind {' or '.join(pipelines)}"
         raise ModelRefused(f"{manifest.name}: {expected}, found {manifest.kind}")
     return pipelines[manifest.kind](networks, options)
-
-
-def settings_digest(triage: TriageOptions, options: CtOptions, pictures: object) -> str:
-    """Return one digest of what alters a result; in which order studies are read does not.
-
-    Derived UIDs rest on the `repr` of the values, of which `pictures` are the settings of the pictures.
-    """
-    policy = replace(triage, discipline=Discipline.HEAD_START, strict_cap_min=0)
-    return sha256(repr((described(policy), options, pictures)).encode()).hexdigest()[:12]

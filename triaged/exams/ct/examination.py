@@ -25,7 +25,7 @@ from triaged.exams.ct.overlap import overlap
 from triaged.exams.ct.pictures.coronal import decode_coronal
 from triaged.exams.ct.pictures.projection import Projection
 from triaged.exams.ct.pictures.sides import decode_draft
-from triaged.exams.exam import Choice, Earlier, Results, StillAlive
+from triaged.exams.exam import Choice, Earlier, Refusals, Results, StillAlive
 from triaged.inference.identity import Engine
 from triaged.results.instance import ResultObject
 from triaged.results.provenance import Provenance
@@ -81,6 +81,10 @@ class ChestCt:
     def choose(self, series: Sequence[Series]) -> Choice:
         """Return the series to score; see `Examination`."""
         return choose(series, self.scope)
+
+    def choose_again(self, series: Sequence[Series], refused: Refusals) -> Choice | None:  # noqa: ARG002
+        """Return None: a series that cannot be read is said, and no other one stands for it; see `Examination`."""
+        return None
 
     def is_whole(self, series: Sequence[Series]) -> bool:
         """Tell whether the series to score is one volume; see `Examination`."""

@@ -6,6 +6,7 @@ from dataclasses import KW_ONLY, astuple, dataclass
 from typing import Final
 
 from triaged.imaging.volume import Mask
+from triaged.study.coding import Concept, Site
 from triaged.study.concepts import (
     AFFECTED_SHARE,
     AFFECTED_VOLUME,
@@ -27,8 +28,6 @@ from triaged.study.concepts import (
     SOLID_VOLUME,
     TOTAL_SHARE,
     WELL_AERATED_SHARE,
-    Concept,
-    Site,
 )
 from triaged.study.finding import Finding, Grade, Measurement, QualityFlag, Suspicion
 
@@ -179,6 +178,11 @@ class LungAnalysis:
     _: KW_ONLY
     disputed: Mask | None = None
     slice_mm2: float = 0.0
+
+    @property
+    def lungs(self) -> Mask:
+        """Both lungs as one region."""
+        return Mask(self.right_lung.voxels | self.left_lung.voxels, self.right_lung.geometry)
 
 
 def ct_finding(

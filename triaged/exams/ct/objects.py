@@ -33,7 +33,8 @@ from triaged.results.sr import Examined, report
 from triaged.results.text import text_report
 from triaged.results.wording import Lines, reason_lines, revision_note
 from triaged.study.assessment import Reason
-from triaged.study.concepts import LEFT_LUNG, LUNGS, RIGHT_LUNG, Code
+from triaged.study.coding import Code
+from triaged.study.concepts import LEFT_LUNG, LUNGS, RIGHT_LUNG
 from triaged.study.kinds import ObjectKind
 from triaged.study.ranking import Ranking
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from triaged.exams.ct.affected import affected_slices
+from triaged.exams.ct.affected import AFFECTED_SLICE_MM2, affected_slices
 from triaged.exams.ct.decoding.slices import SliceStack, read_regions, read_slices
 from triaged.exams.ct.pictures.colour import edge
 from triaged.exams.ct.pictures.keyslices import LESION, LUNG_WINDOW_HU
@@ -42,7 +42,7 @@ class CtView:
         rows, columns = self.stack.shape
         row_mm, column_mm = self.stack.pixel_mm
         every = range(len(self.stack.slices))
-        affected = affected_slices([self._lesion.get(index, 0) * row_mm * column_mm for index in every])
+        affected = affected_slices([self._lesion_mm2(index) for index in every])
         return {
             "rows": rows,
             "columns": columns,
@@ -57,7 +57,17 @@ class CtView:
     def _slice(self, index: int) -> Slice:
         one, lesion, lungs = self.stack.slices[index], self._lesion.get(index, 0), self._lungs.get(index, 0)
         share = min(1.0, lesion / lungs) if lungs else None
-        return {"number": one.number, "position_mm": one.position_mm, "lesion": lesion, "share": share}
+        return {
+            "number": one.number,
+            "position_mm": one.position_mm,
+            "lesion": lesion,
+            "share": share,
+            "is_affected": self._lesion_mm2(index) >= AFFECTED_SLICE_MM2,
+        }
+
+    def _lesion_mm2(self, index: int) -> float:
+        row_mm, column_mm = self.stack.pixel_mm
+        return self._lesion.get(index, 0) * row_mm * column_mm
 
     def jpeg(self, index: int) -> bytes:
         """Return one slice in the lung window; see `View`."""

@@ -22,7 +22,10 @@ from triaged.daemon.examinations import engine_and_pipeline
 from triaged.errors import ConfigError
 from triaged.exams.ct.engines import Pipeline
 from triaged.exams.ct.pipelines.threshold import THRESHOLD_ENGINE
+from triaged.inference.kinds.cxr_two_stage import CXR_TWO_STAGE
+from triaged.inference.manifest import MANIFEST_NAME
 from triaged.inference.package import read_manifest
+from triaged.lab.evaluation import dynamics
 from triaged.lab.evaluation.cases import BadCase, Case, read_cases
 from triaged.lab.evaluation.pictures import Gallery
 from triaged.lab.evaluation.plots import bland_altman, reliability, severity_scatter
@@ -88,6 +91,11 @@ def evaluate(job: Job, console: Console) -> None:
         }
         _write(job.out / REPORT, page(told, found, lines, plots, gallery.worst))
     _print(told, lines, console)
+
+
+def reads_xrays(package: Path) -> bool:
+    """Tell whether a package is one for chest X-rays; one without a manifest is not."""
+    return (package / MANIFEST_NAME).exists() and read_manifest(package).kind == CXR_TWO_STAGE.name
 
 
 def prepare(job: Job) -> Measured:
@@ -174,6 +182,8 @@ def _print(told: dict[str, Any], lines: Sequence[Line], console: Console) -> Non
         else:
             ends = "" if figure["low"] is None else f" ({figure['low']:.3f} to {figure['high']:.3f})"
             console.print(f"{key}: {figure['value']:.3f}{ends}, n={figure['n']}")
+    if pairs := dynamics.said(told["dynamics"]):
+        console.print(pairs)
     table = Table("", "generated data", "own data", "paper", title=f"{told['engine']['name']} beside the paper")
     for line in lines:
         table.add_row(line.name, line.generated, line.own, line.paper)

@@ -7,7 +7,7 @@ less than one percentage point is stable.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -80,6 +80,20 @@ def dynamics(rows: Sequence[Row]) -> dict[str, Any]:
         "largest_error_pp": max((error for error, _ in errors), default=None),
         "test_retest_sd_pp": _test_retest([each for each in found if each.trends[1] is Trend.STABLE]),
     }
+
+
+def said(told: Mapping[str, Any]) -> str:
+    """Say in one line what `dynamics` returned; empty without a pair of scans."""
+    if not told["pairs"]:
+        return ""
+    error, again = told["error_pp_by_lung"], told["test_retest_sd_pp"]
+    parts = [f"accuracy {told['accuracy']:.2f} of growing, stable, shrinking"]
+    parts += [] if told["kappa"] is None else [f"kappa {told['kappa']:.2f}"]
+    ends = "" if error["low"] is None else f" ({error['low']:.1f} to {error['high']:.1f})"
+    parts += [f"error by lung {error['value']:.1f} points{ends}, at most {told['largest_error_pp']:.1f}"]
+    if again["value"] is not None:
+        parts += [f"test-retest deviation {again['value']:.1f} points, n={again['pairs']}"]
+    return f"change between scans: {'; '.join(parts)}; n={told['pairs']} pairs"
 
 
 def _change(before: Row, after: Row) -> Change | None:

@@ -91,14 +91,13 @@ def _from_nifti(path: Path) -> Images:
 
 def _from_dicom(path: Path) -> Images:
     paths = sorted(each for each in path.rglob("*") if each.is_file()) if path.is_dir() else [path]
+    every = [_instance(each) for each in paths]
+    strangers = every.count(None)
+    files = [found for found in every if found is not None]
+    instances = _one_study(files, path)
     series: dict[str, list[Instance]] = {}
-    strangers = 0
-    for each in paths:
-        found = _instance(each)
-        if found is None:
-            strangers += 1
-        else:
-            series.setdefault(found.series_uid.value, []).append(found)
+    for found in instances:
+        series.setdefault(found.series_uid.value, []).append(found)
     choice = choose([Series(found[0].series_uid, tuple(found)) for found in series.values()], ScopeOptions())
     if choice.chosen is None:
         assert choice.reason is not None
@@ -106,7 +105,23 @@ def _from_dicom(path: Path) -> Images:
     read = decode_series([Path(instance.path) for instance in choice.chosen.instances])
     notes = [f"{strangers} files are no DICOM instances"] if strangers else []
     notes += [f"chose one of {len(series)} series"] if len(series) > 1 else []
+    notes += ["left out other studies, which lie in folders below"] if len(instances) < len(files) else []
     return Images(read.volume, read.acquisition, read.reorientation, read.source_geometry, np.eye(4), tuple(notes))
+
+
+def _one_study(instances: list[Instance], path: Path) -> list[Instance]:
+    """Return the instances of the one study that is meant.
+
+    Where there are several, it is that of the files in the folder itself: a follow-up may lie in a folder below.
+    """
+    studies = {instance.study_uid.value for instance in instances}
+    if len(studies) < 2:
+        return instances
+    here = {instance.study_uid.value for instance in instances if Path(instance.path).parent == path}
+    if len(here) != 1:
+        detail = f"expected the images of one study, found those of {len(studies)} in {path.name}"
+        raise UnreadableStudy(ReasonCode.MIXED_FRAMES, detail)
+    return [instance for instance in instances if instance.study_uid.value in here]
 
 
 @without_warnings()

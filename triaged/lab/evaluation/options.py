@@ -1,6 +1,6 @@
-"""The options of `triaged model grades`, as the command line takes them.
+"""The options of `triaged model grades` and `features`, as the command line takes them.
 
-Must not know how cut-offs are fitted: the command imports what it needs when it runs.
+Must not know how cut-offs are fitted or features computed: each command imports what it needs when it runs.
 """
 
 from __future__ import annotations
@@ -35,3 +35,40 @@ def grades(
     in_force = (load(config) if config.exists() else Config()).triage.grade_cut_offs
     job = Job(cases, None, package, None, config, threads, None, None)
     fit(cases, lambda: prepare(job), in_force, Console(highlight=False, width=None if sys.stdout.isatty() else 160))
+
+
+def features(
+    out: Annotated[Path, typer.Option(metavar="FILE", help="Where the features are written (CSV), a line per case.")],
+    cases: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="The list of cases (CSV), as for evaluate.")
+    ] = None,
+    data: Annotated[
+        list[Path] | None, typer.Option(metavar="FOLDER", help="Training series (.npz); their disease is the group.")
+    ] = None,
+    package: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="The package that finds the lungs; left out: ct-open.")
+    ] = None,
+    pipeline: Annotated[
+        str | None, typer.Option(metavar="NAME", help="threshold: the engine without networks finds the lungs.")
+    ] = None,
+    threads: Annotated[
+        int | None, typer.Option(min=0, help="CPU threads of a network; 0: the runtime's choice.")
+    ] = None,
+    config: Annotated[
+        Path, typer.Option(envvar="TRIAGED_CONFIG", metavar="FILE", help="The configuration file.")
+    ] = Path("config.yaml"),
+) -> None:
+    """Compute radiomic features of the lungs of each case; the same command goes on with a file that is there."""
+    from rich.console import Console
+
+    from triaged.lab.evaluation.cases import read_cases
+    from triaged.lab.evaluation.command import Job, prepare
+    from triaged.lab.evaluation.features import write_features
+    from triaged.lab.evaluation.series import series_cases
+
+    if cases is None and not data:
+        raise typer.BadParameter("expected --cases or --data, found neither")
+    job = Job(cases or out, None, package, pipeline, config, threads, None, None)
+    listed = [*(read_cases(cases) if cases else ()), *(each for one in data or () for each in series_cases(one))]
+    missing = write_features(listed, prepare(job).pipeline, out, Console(highlight=False))
+    typer.echo(f"{out}: {len(listed)} cases" + (f", {missing} without features" if missing else ""))

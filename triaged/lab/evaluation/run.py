@@ -28,7 +28,7 @@ from triaged.lab.evaluation.reference import (
     worse_share,
 )
 from triaged.lab.evaluation.row import Outcome, Row, not_read
-from triaged.study.concepts import Output
+from triaged.study.coding import Output
 from triaged.study.finding import Finding, QualityFlag
 
 GradeCutOffs = tuple[float, float, float, float]

@@ -1,4 +1,4 @@
-"""Defines the encoders of segmentation networks, in one table: a small residual one, ResNet-18, DenseNet-121.
+"""Defines the encoders of segmentation networks, in one table: residual, ResNet-18, DenseNet-121, EfficientNet-Lite0.
 
 Must not know files, series, training or ONNX. Each returns the features of its resolutions, the finest first, and says
 how many `channels` each has. `width` is the number of channels at the finest: 64 in the published networks.
@@ -12,6 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from triaged.lab.networks.efficient import EfficientLite
+from triaged.lab.networks.encoder import Encoder
 from triaged.lab.networks.multitask import ResidualBlock
 
 RESIDUAL_LEVELS: Final = 5
@@ -19,20 +21,6 @@ RESNET18_BLOCKS: Final = (2, 2, 2, 2)
 DENSENET121_LAYERS: Final = (6, 12, 24, 16)
 BOTTLENECK: Final = 4
 """Channels inside a dense layer, over those that it adds."""
-
-
-class Encoder(nn.Module):
-    """What turns images into features of several resolutions.
-
-    Attributes:
-        channels: of each resolution, the finest first.
-    """
-
-    channels: tuple[int, ...]
-
-    def forward(self, images: Tensor) -> list[Tensor]:
-        """Return the features of (n, channel, row, column), the finest first."""
-        raise NotImplementedError
 
 
 class Residual(Encoder):
@@ -167,6 +155,7 @@ ENCODERS: Final[Mapping[str, MakeEncoder]] = MappingProxyType(
         "resnet18": ResNet18,
         "resnet18d": lambda width, channels_in: ResNet18(width, channels_in, dilated=True),
         "densenet121": DenseNet121,
+        "efficientlite0": EfficientLite,
     }
 )
 

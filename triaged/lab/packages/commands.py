@@ -24,6 +24,8 @@ from triaged.exams.ct.finding import Acquisition
 from triaged.exams.ct.options import CtOptions
 from triaged.imaging.geometry import Geometry
 from triaged.imaging.volume import Volume
+from triaged.inference.kinds.ct_segmenter import CT_SEGMENTER
+from triaged.inference.kinds.cxr_two_stage import CXR_TWO_STAGE
 from triaged.inference.package import load_package
 from triaged.lab.evaluation.images import UNSAID, read_images
 from triaged.lab.packages.export import Storage
@@ -47,9 +49,17 @@ def export_trained(checkpoints: Path, label: Path, package: Path, storage: Stora
 
     from triaged.lab.packages.members import KINDS, export_segmenters, kind_of_label
     from triaged.lab.packages.packaging import export
+    from triaged.lab.packages.two_stage import export_two_stage
+    from triaged.lab.packages.unets import export_unet
 
     torch.set_num_threads(threads)
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # it warns of a library that nothing here needs
+    if kind_of_label(label) == CXR_TWO_STAGE.name:
+        yield from _told_segmenters(package, export_two_stage(checkpoints, label, package, storage), storage)
+        return
+    if kind_of_label(label) == CT_SEGMENTER.name:
+        yield from _told_segmenters(package, export_unet(checkpoints, label, package, storage), storage)
+        return
     if kind_of_label(label) in KINDS:
         yield from _told_segmenters(package, export_segmenters(checkpoints, label, package, storage), storage)
         return

@@ -26,7 +26,7 @@ from triaged.lab.networks.multitask import (
     SegmentationBranch,
     pool_in_plane,
 )
-from triaged.study.concepts import Code
+from triaged.study.coding import Code
 
 SPACING_MM: Final = (2.0, 2.0)
 WINDOW_HU: Final = (-1000, 300)

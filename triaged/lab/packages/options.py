@@ -1,4 +1,4 @@
-"""The options of `triaged model export` and `triaged model drift`, as the command line takes them.
+"""The options of `triaged model export`, `ensemble`, `slice-area`, `fit-trees`, `fit-xray` and `drift` for typer.
 
 Must not know how packages are written or tried: each command imports what it needs when it runs.
 """
@@ -75,6 +75,42 @@ def slice_area(
     from triaged.lab.packages.slice_area import write_slice_area
 
     write_slice_area(package, tune, threads, typer.echo)
+
+
+def fit_trees(
+    features: Annotated[Path, typer.Option(metavar="FILE", help="Features to learn from, of triaged model features.")],
+    tune: Annotated[Path, typer.Option(metavar="FILE", help="Features of other people, to calibrate on.")],
+    label: Annotated[Path, typer.Option(metavar="FILE", help="What the package says about itself (YAML).")],
+    package: Annotated[Path, typer.Option(metavar="FOLDER", help="The package to write, beside that of the reader.")],
+    reader: Annotated[str, typer.Option(metavar="NAME", help="The package that finds the lungs.")] = "ct-open",
+    test: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Features of further people: measured on, never fitted to.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of halves, folds and trees.")] = 2021,
+) -> None:
+    """Fit trees to radiomic features and write them as a package that explains its probability."""
+    from triaged.lab.packages.trees import Fitting
+    from triaged.lab.packages.trees import fit_trees as fit
+
+    fit(Fitting(features, tune, test, label, package, reader, seed), typer.echo)
+
+
+def fit_xray(
+    package: Annotated[
+        Path, typer.Option(metavar="FOLDER", help="A package of kind cxr-two-stage; its manifest changes.")
+    ],
+    tune: Annotated[
+        list[Path], typer.Option(metavar="FOLDER", help="Films to fit on, of people that are not trained on.")
+    ],
+    scores: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Readers' scores of films (CSV image,score): fits the zones.")
+    ] = None,
+    threads: Annotated[int, typer.Option(min=1)] = 1,
+) -> None:
+    """Fit thresholds, gate, zones, the map from extent to volume and its scatter of a package for chest X-rays."""
+    from triaged.lab.packages.two_stage_fit import fit_two_stage
+
+    fit_two_stage(package, tune, scores, threads, typer.echo)
 
 
 def drift(

@@ -28,7 +28,7 @@ from triaged.lab.phantom.generate import generate
 from triaged.lab.phantom.options import PhantomOptions
 from triaged.lab.training.order import RECORD
 from triaged.lab.training.trained import read_trained
-from triaged.study.concepts import Code
+from triaged.study.coding import Code
 
 CODES: Final = {
     "lung": Code("39607008", "SCT", "Lung"),

@@ -58,14 +58,7 @@ def build_lungs(
     gy, gx = np.gradient(height, frame.spacing_mm[1], frame.spacing_mm[2])
     steep = np.sqrt(1 + np.minimum(gx * gx + gy * gy, 16))
     costal = np.maximum(cage.distance + 1.5, (height[None] - frame.z_mm[:, None, None]) / steep[None])
-    bend = float(rng.uniform(36, 54))
-    apex_y = float(rng.uniform(0.1, 0.3)) * anatomy.back
-    side = np.where(frame.x_mm < 0, -1.0, 1.0)
-    apex = np.where(frame.x_mm < 0, anatomy.apex_r, anatomy.apex_l)
-    dx, dy = (frame.x_mm - side * 0.36 * anatomy.half_width) / bend, (frame.y_mm - apex_y) / bend
-    cap = (apex - bend * (dx * dx + dy * dy) / 2).astype(np.float32)
-    slope = np.sqrt(1 + dx * dx + dy * dy).astype(np.float32)
-    np.maximum(costal, (frame.z_mm[:, None, None] - cap[None]) / slope[None], out=costal)
+    np.maximum(costal, cupola(rng, frame, anatomy), out=costal)
     costal += np.float32(0.7) * smooth_noise(rng, frame, 14)
     distance = np.maximum(costal, -exclusion)
     air = np.broadcast_to(np.float32(99), frame.shape)
@@ -74,6 +67,19 @@ def build_lungs(
     if anatomy.missing_side:
         distance[np.broadcast_to(side_of(frame, anatomy) == (anatomy.missing_side < 0), frame.shape)] = 99
     return Lungs(distance, costal, air)
+
+
+def cupola(rng: np.random.Generator, frame: Frame, anatomy: Anatomy) -> F32:
+    """Return the distance (slice, row, column) beyond the domes in which the lungs end at the top."""
+    bend = float(rng.uniform(36, 54))
+    apex_y = float(rng.uniform(0.1, 0.3)) * anatomy.back
+    side = np.where(frame.x_mm < 0, -1.0, 1.0)
+    apex = np.where(frame.x_mm < 0, anatomy.apex_r, anatomy.apex_l)
+    dx, dy = (frame.x_mm - side * 0.36 * anatomy.half_width) / bend, (frame.y_mm - apex_y) / bend
+    cap = (apex - bend * (dx * dx + dy * dy) / 2).astype(np.float32)
+    slope = np.sqrt(1 + dx * dx + dy * dy).astype(np.float32)
+    beyond: F32 = (frame.z_mm[:, None, None] - cap[None]) / slope[None]
+    return beyond
 
 
 def retract(frame: Frame, anatomy: Anatomy, distance: F32, costal: F32) -> F32:

@@ -1,17 +1,21 @@
 """Cases for a site that has evaluated none: made up from prevalence, sensitivity and specificity, and said to be so.
 
-Must not know orders of reading. Severity is taken to be measured without error.
+Must not know orders of reading. Severity of a CT is taken to be measured without error. An X-ray that is missed shows
+nothing, and one that is flagged wrongly a mild share: behind a gate both go together.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from triaged.exams.ct.finding import CtNumbers, ct_finding
+from triaged.exams.xray.finding import LungNumbers, XrayNumbers
 from triaged.lab.simulation.site import Case, Truth
 from triaged.study.assessment import Assessed
+from triaged.study.modalities import Stratum
 
 SEVERITIES: Final = {
     Truth.CRITICAL: (0.85, 0.01),
@@ -35,6 +39,24 @@ class Accuracy:
     specificity: float = 0.90
 
 
+XRAY_SCORES: Final = {Truth.CRITICAL: 6, Truth.SEVERE: 5, Truth.MODERATE: 3, Truth.MILD: 1}
+"""Affected zones, as the suggested cut-offs of the score have it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Xrays:
+    """X-rays on the list of a site: their share of all studies, and how often their flag is right."""
+
+    share: float
+    accuracy: Accuracy = field(default_factory=Accuracy)
+
+
+def with_xrays(cases: Sequence[Case], xrays: Xrays) -> tuple[Case, ...]:
+    """Return the cases with assumed X-rays among them, so that these are their share of all."""
+    others = tuple(_xray_cases(xrays.accuracy))
+    return (*_weighing(cases, 1 - xrays.share), *_weighing(others, xrays.share))
+
+
 def assumed_cases(accuracy: Accuracy) -> tuple[Case, ...]:
     """Return every kind of study once flagged and once not, weighted."""
     return tuple(_cases(accuracy))
@@ -51,6 +73,31 @@ def _cases(accuracy: Accuracy) -> Iterator[Case]:
 def _flagged_or_not(truth: Truth, severity: float, weight: float, flagged: float) -> Iterator[Case]:
     yield Case(truth, _outcome(severity, 0.9), weight * flagged)
     yield Case(truth, _outcome(severity, 0.1), weight * (1 - flagged))
+
+
+def _xray_cases(accuracy: Accuracy) -> Iterator[Case]:
+    for truth, (severity, share) in SEVERITIES.items():
+        weight = accuracy.prevalence * share
+        seen = _xray(severity, XRAY_SCORES[truth], 0.9)
+        yield Case(truth, seen, weight * accuracy.sensitivity, Stratum.RADIOGRAPH)
+        yield Case(truth, _xray(0.0, 0, 0.1), weight * (1 - accuracy.sensitivity), Stratum.RADIOGRAPH)
+    mild = SEVERITIES[Truth.MILD][0]
+    for truth, share in ((Truth.OTHER_URGENT, URGENT_SHARE), (Truth.NORMAL, 1 - URGENT_SHARE)):
+        weight = (1 - accuracy.prevalence) * share
+        seen = _xray(mild, XRAY_SCORES[Truth.MILD], 0.9)
+        yield Case(truth, seen, weight * (1 - accuracy.specificity), Stratum.RADIOGRAPH)
+        yield Case(truth, _xray(0.0, 0, 0.1), weight * accuracy.specificity, Stratum.RADIOGRAPH)
+
+
+def _weighing(cases: Sequence[Case], together: float) -> Iterator[Case]:
+    whole = math.fsum(case.weight for case in cases)
+    return (replace(case, weight=case.weight / whole * together) for case in cases)
+
+
+def _xray(severity: float, score: int, presence: float) -> Assessed:
+    lung = LungNumbers(severity, severity, (severity, severity, severity))
+    numbers = XrayNumbers(lung, lung, severity, severity, severity, score, presence, THRESHOLD, 0.0)
+    return Assessed(numbers.finding("assumed", ()))
 
 
 def _outcome(severity: float, identification: float) -> Assessed:

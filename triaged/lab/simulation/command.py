@@ -15,14 +15,14 @@ from rich.markup import escape
 
 from triaged.errors import ConfigError
 from triaged.lab.simulation.arrivals import poisson_day, read_trace
-from triaged.lab.simulation.assumed import Accuracy, assumed_cases
+from triaged.lab.simulation.assumed import Accuracy, Xrays, assumed_cases, with_xrays
 from triaged.lab.simulation.comparison import Comparison, Plan, compare, plan_over
 from triaged.lab.simulation.disciplines import DaemonOrder, all_disciplines
 from triaged.lab.simulation.evaluated import read_rows, simulated_cases
 from triaged.lab.simulation.gates import FEWEST_CASES, gates
 from triaged.lab.simulation.plots import waits_plot
 from triaged.lab.simulation.replay import Interruption
-from triaged.lab.simulation.site import MOSTLY_ROUTINE, Case, Readers, Site, busy_site
+from triaged.lab.simulation.site import MOSTLY_ROUTINE, READING_XRAY, Case, Readers, Site, busy_site
 from triaged.lab.simulation.tables import gates_table, harm_table, ranking_table, waits_table
 from triaged.lab.simulation.verdict import Criterion
 from triaged.triage.scheme import TriageOptions
@@ -35,6 +35,7 @@ class Job:
     """What the command line asks for.
 
     `arrivals` is "poisson" or the path of a trace; `per_day` None keeps the readers busy for the share `load`.
+    `xrays` are X-rays beside the CTs, which are read for a median of `reading_xray_min`.
     `evaluation` is the JSON file of an evaluation, None where `accuracy` is assumed. `disciplines` empty means all.
     """
 
@@ -48,6 +49,8 @@ class Job:
     interruption: Interruption
     plan: Plan
     plot: Path | None
+    xrays: Xrays | None = None
+    reading_xray_min: float = READING_XRAY.median_min
 
 
 def simulate(job: Job, options: TriageOptions, console: Console) -> None:
@@ -58,9 +61,9 @@ def simulate(job: Job, options: TriageOptions, console: Console) -> None:
     """
     chosen = _chosen(job.disciplines, options)
     cases = _cases(job, options)
-    site, plan = _site(job, cases)
+    site, plan = _site(job, cases if job.xrays is None else with_xrays(cases, job.xrays))
     comparison = compare(site, chosen, plan, job.interruption)
-    console.print(_title(comparison, site, job))
+    console.print(_title(comparison, site, job, len(cases)))
     for table in (waits_table, harm_table, ranking_table):
         console.print(table(comparison))
     criteria = _criteria(comparison, options, cases, job)
@@ -91,7 +94,8 @@ def _cases(job: Job, options: TriageOptions) -> tuple[Case, ...]:
 
 
 def _site(job: Job, cases: tuple[Case, ...]) -> tuple[Site, Plan]:
-    site = busy_site(cases, job.load, job.readers)
+    reading_xray = replace(READING_XRAY, median_min=job.reading_xray_min)
+    site = busy_site(cases, job.load, job.readers, reading_xray)
     if job.arrivals != CHANCE:
         trace = read_trace(Path(job.arrivals))
         return replace(site, arrivals=trace), plan_over(trace, job.plan)
@@ -100,8 +104,10 @@ def _site(job: Job, cases: tuple[Case, ...]) -> tuple[Site, Plan]:
     return site, job.plan
 
 
-def _title(comparison: Comparison, site: Site, job: Job) -> str:
-    kind = "assumed cases" if job.evaluation is None else f"{len(site.cases)} evaluated cases"
+def _title(comparison: Comparison, site: Site, job: Job, cases: int) -> str:
+    kind = "assumed cases" if job.evaluation is None else f"{cases} evaluated cases"
+    if job.xrays is not None:
+        kind += f" and {100 * job.xrays.share:g} % assumed X-rays, read for {site.reading_xray.mean_min:.1f} min"
     return (
         f"{comparison.plan.replications} replications of {comparison.plan.measured_min / 1440:g} days, {kind}, "
         f"{site.arrivals.per_day:.1f} studies a day, load {comparison.load:.2f}. Minutes, with 95 % intervals."

@@ -48,7 +48,8 @@ class GroupWaits:
     """How one group fared under one order, over the replications.
 
     `change_min` and the ratios are relative to first come first on the same studies; `max_min`, `studies` and `starved`
-    are over all replications together, `overtaken_span_min` is the greatest.
+    are over all replications together, `overtaken_span_min` is the greatest. In `weighted_ratio` a study counts by how
+    long its like is read.
     """
 
     studies: int
@@ -66,6 +67,7 @@ class GroupWaits:
     max_change_min: Replicated
     mean_ratio: Replicated
     p95_ratio: Replicated
+    weighted_ratio: Replicated
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,4 +169,5 @@ def _group(found: NDArray[np.float64], fifo: NDArray[np.float64]) -> GroupWaits:
         max_change_min=mean_of(here["max_min"] - base["max_min"]),
         mean_ratio=ratio_of(here["mean_min"], base["mean_min"]),
         p95_ratio=ratio_of(here["p95_min"], base["p95_min"]),
+        weighted_ratio=ratio_of(here["weighted_min"], base["weighted_min"]),
     )

@@ -79,8 +79,11 @@ def _p95(waits: Mapping[str, GroupWaits], cases: Mapping[str, int]) -> Iterator[
 
 
 def _conservation(everyone: GroupWaits) -> Criterion:
-    """Return the check of the simulation itself: reading in another order makes no reading time (Kleinrock)."""
-    ratio = everyone.mean_ratio
+    """Return the check of the simulation itself: reading in another order makes no reading time (Kleinrock).
+
+    What is conserved is the wait weighted by the time of reading: X-rays that go first let fewer wait longer.
+    """
+    ratio = everyone.weighted_ratio
     verdict = between(1 - CONSERVED, 1 + CONSERVED, ratio)
     return Criterion("all studies together wait as long as before (conservation law)", f"{ratio:.3f} of it", verdict)
 

@@ -5,8 +5,9 @@ Must not know any order of reading. Defaults are proposals (evaluation specifica
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import count
 from typing import Final
@@ -15,6 +16,7 @@ from triaged.errors import ConfigError
 from triaged.lab.simulation.arrivals import DAY_MIN, HOUR_MIN, Arrivals, OrderShares, poisson_day
 from triaged.lab.simulation.durations import Duration, Lognormal
 from triaged.study.assessment import Assessment
+from triaged.study.modalities import Stratum
 
 
 class Truth(StrEnum):
@@ -46,12 +48,13 @@ class Case:
     """One evaluated study to draw from: what it is, what the daemon made of it, and how often its like comes.
 
     `weight` is relative to the other cases. Whole cases are drawn, so that the scores keep their errors and their
-    correlation.
+    correlation. `stratum` says how long reading takes, whether or not there is a score.
     """
 
     truth: Truth
     outcome: Assessment
     weight: float = 1.0
+    stratum: Stratum = Stratum.VOLUME
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +105,8 @@ class Readers:
 DAY_AND_NIGHT: Final = Readers((1,) * 8 + (2,) * 10 + (1,) * 6)
 """One reader, two from 8 to 18 hours."""
 READING: Final = Lognormal.with_variation(median_min=10.0, coefficient=0.6)
+READING_XRAY: Final = Lognormal.with_variation(median_min=3.0, coefficient=0.6)
+"""A proposal, as that of CTs: nobody measured it here."""
 SCORING: Final = Lognormal.with_p95(median_min=20 / 60, p95_min=120 / 60)
 MOSTLY_ROUTINE: Final = OrderShares(stat=0.05, high=0.10)
 
@@ -110,8 +115,8 @@ MOSTLY_ROUTINE: Final = OrderShares(stat=0.05, high=0.10)
 class Site:
     """Everything that happens at a site whatever the order of reading.
 
-    `scoring` counts from the arrival of the whole study to its result; `failing` is the share of studies that end
-    without one.
+    `reading` is that of CTs, `reading_xray` that of X-rays. `scoring` counts from the arrival of the whole study to its
+    result; `failing` is the share of studies that end without one.
 
     Raises:
         ValueError: there are no cases, no weight is positive, or `failing` is no share.
@@ -123,6 +128,7 @@ class Site:
     readers: Readers = DAY_AND_NIGHT
     scoring: Duration = SCORING
     failing: float = 0.03
+    reading_xray: Duration = READING_XRAY
 
     def __post_init__(self) -> None:
         weights = [case.weight for case in self.cases]
@@ -132,15 +138,31 @@ class Site:
             raise ValueError(f"failing: expected a share between 0 and 1, found {self.failing}")
 
     @property
+    def xrays(self) -> float:
+        """The share of studies that are X-rays."""
+        weights = [case.weight for case in self.cases]
+        return math.fsum(case.weight for case in self.cases if case.stratum is Stratum.RADIOGRAPH) / math.fsum(weights)
+
+    @property
+    def mean_reading_min(self) -> float:
+        """How long a study is read on average."""
+        return (1 - self.xrays) * self.reading.mean_min + self.xrays * self.reading_xray.mean_min
+
+    @property
     def load(self) -> float:
         """Reading that comes in a day by reading that the readers offer; at 1 the list grows for ever."""
-        return self.arrivals.per_day * self.reading.mean_min / self.readers.minutes_per_day
+        return self.arrivals.per_day * self.mean_reading_min / self.readers.minutes_per_day
 
 
-def busy_site(cases: tuple[Case, ...], load: float = 0.8, readers: Readers = DAY_AND_NIGHT) -> Site:
+def busy_site(
+    cases: tuple[Case, ...],
+    load: float = 0.8,
+    readers: Readers = DAY_AND_NIGHT,
+    reading_xray: Duration = READING_XRAY,
+) -> Site:
     """Return a general hospital with chance arrivals that keep its readers busy for the share `load` of their time."""
-    per_day = load * readers.minutes_per_day / READING.mean_min
-    return Site(arrivals=poisson_day(per_day, MOSTLY_ROUTINE), cases=cases, readers=readers)
+    idle = Site(poisson_day(1.0, MOSTLY_ROUTINE), cases, readers=readers, reading_xray=reading_xray)
+    return replace(idle, arrivals=poisson_day(load / idle.load, MOSTLY_ROUTINE))
 
 
 def days(number: float) -> float:

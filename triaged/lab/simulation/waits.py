@@ -19,6 +19,7 @@ from triaged.lab.simulation.durations import Minutes
 from triaged.lab.simulation.replay import Timeline
 from triaged.lab.simulation.site import TARGETS_MIN, Truth
 from triaged.lab.simulation.stream import Stream
+from triaged.study.modalities import Stratum
 from triaged.study.ranking import RequestPriority, TriageClass
 from triaged.triage.scheme import TriageOptions, classify
 
@@ -32,7 +33,11 @@ GROUPS: Final[Mapping[str, frozenset[Truth]]] = MappingProxyType(
 MISSED: Final = "missed"
 """Studies with the disease that were scored and put forward by nothing: what waits longest where a list is ordered."""
 DISEASED: Final = frozenset({Truth.CRITICAL, Truth.SEVERE, Truth.MODERATE, Truth.MILD})
-TOLD_APART: Final = (*GROUPS, MISSED)
+MODALITIES: Final = {
+    f"{pooled}, {stratum}s": (stratum, GROUPS[pooled]) for stratum in Stratum for pooled in (SEVERE_AND_WORSE, ALL)
+}
+"""What is told of each modality where a site has both."""
+TOLD_APART: Final = (*GROUPS, MISSED, *MODALITIES)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -54,7 +59,10 @@ class Waits:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """Waits of one group in one replication, minutes; NaN where the group is empty."""
+    """Waits of one group in one replication, minutes; NaN where the group is empty.
+
+    `weighted_min` is the mean wait in which a study counts by how long its like is read.
+    """
 
     studies: float
     mean_min: float
@@ -66,6 +74,7 @@ class Summary:
     overtaken: float
     overtaken_span_min: float
     starved: float
+    weighted_min: float
 
 
 def waits_of(stream: Stream, timeline: Timeline) -> Waits:
@@ -95,18 +104,25 @@ def summaries(
     """
     targets = np.array([TARGETS_MIN[truth] for truth in stream.truths])
     inside = waits.wait_min <= targets
-    found = {}
-    for name, truths in GROUPS.items():
-        chosen = measured & np.array([truth in truths for truth in stream.truths], dtype=bool)
-        found[name] = _summary(waits, chosen, inside, longest_min)
-    found[MISSED] = _summary(waits, measured & missed(stream, options), inside, longest_min)
-    return found
+    chosen = {name: _are(stream, truths) for name, truths in GROUPS.items()} | {MISSED: missed(stream, options)}
+    is_mixed = len(set(stream.strata)) > 1
+    for name, (stratum, truths) in MODALITIES.items():
+        belongs = np.array([each is stratum for each in stream.strata], dtype=bool) if is_mixed else False
+        chosen[name] = _are(stream, truths) & belongs
+    weights = stream.expected_min if len(stream.expected_min) else np.ones(len(stream))
+    return {name: _summary(waits, measured & each, inside, longest_min, weights) for name, each in chosen.items()}
 
 
-def _summary(waits: Waits, chosen: NDArray[np.bool_], inside: NDArray[np.bool_], longest_min: float) -> Summary:
+def _are(stream: Stream, truths: frozenset[Truth]) -> NDArray[np.bool_]:
+    return np.array([truth in truths for truth in stream.truths], dtype=bool)
+
+
+def _summary(
+    waits: Waits, chosen: NDArray[np.bool_], inside: NDArray[np.bool_], longest_min: float, weights: Minutes
+) -> Summary:
     wait = waits.wait_min[chosen]
     if not len(wait):
-        return Summary(0.0, *[math.nan] * 9)
+        return Summary(0.0, *[math.nan] * 10)
     median, p95 = np.percentile(wait, [50, 95]).tolist()
     return Summary(
         studies=float(len(wait)),
@@ -119,6 +135,7 @@ def _summary(waits: Waits, chosen: NDArray[np.bool_], inside: NDArray[np.bool_],
         overtaken=float(waits.overtaken[chosen].mean()),
         overtaken_span_min=float(waits.overtaken_span_min[chosen].max()),
         starved=float((wait > longest_min).sum()),
+        weighted_min=float(np.average(wait, weights=weights[chosen])),
     )
 
 

@@ -25,8 +25,10 @@ UNREADABLE: Final = (OSError, RuntimeError, KeyError, ValueError, EOFError, BadZ
 GRAPH: Final = ".onnx"
 HALVED: Final = ".half"
 """How an exported graph calls a tensor that it keeps in half precision."""
-BODIES: Final = ("segmentation.body.", "body.")
-"""How the encoder and decoder are called in a multitask network and in a network of its own."""
+WITHIN: Final = "inner."
+"""How it calls what belongs to a network that computes on half of the side."""
+BODIES: Final = ("segmentation.body.", "segmenter.body.", "body.")
+"""How the encoder and decoder are called in the multitask networks and in a network of its own."""
 
 
 class Part(Protocol):
@@ -124,7 +126,10 @@ def _stored(path: Path) -> dict[str, Tensor]:
         graph = onnx.load(path).graph
     except (OSError, DecodeError) as error:
         raise ConfigError(f"{path}: expected a graph, found {error}") from error
-    values = {tensor.name.removesuffix(HALVED): numpy_helper.to_array(tensor) for tensor in graph.initializer}
+    values = {
+        tensor.name.removeprefix(WITHIN).removesuffix(HALVED): numpy_helper.to_array(tensor)
+        for tensor in graph.initializer
+    }
     return {name: torch.from_numpy(value.copy()).float() for name, value in values.items()}
 
 

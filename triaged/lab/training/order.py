@@ -5,7 +5,7 @@ Must not know torch, nor how anything is trained.
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final, Literal, TypeAlias
 
 from triaged.errors import ConfigError
 from triaged.lab.training.presets import Preset, PresetName, Subject
@@ -42,6 +42,27 @@ class Keeping:
     measure_every: int
 
 
+Shifting: TypeAlias = Literal["paper", "code", "none"]
+"""How COVID-MTL shifts features in training: as its paper says, as its code does, or not."""
+Weighing: TypeAlias = Literal["random", "equal"]
+"""How much each task counts in a batch: the mean of two draws of a Dirichlet distribution, or all the same."""
+
+
+@dataclass(frozen=True, slots=True)
+class MtlChoices:
+    """What a training of COVID-MTL is ordered with beside what all are.
+
+    Attributes:
+        labels: what is known of each series (CSV).
+        features: what `triaged model features` wrote of each, for a network with radiomic features.
+    """
+
+    labels: Path
+    features: Path | None = None
+    shift: Shifting = "paper"
+    weigh: Weighing = "random"
+
+
 @dataclass(frozen=True, slots=True)
 class Order:
     """One training, as asked for.
@@ -53,6 +74,7 @@ class Order:
         most: most series to keep in memory from each source.
         threads: of the CPU; 0 leaves their number to torch.
         leave_out: patients whose series must not teach.
+        mtl: of no meaning to others than COVID-MTL, which cannot do without.
     """
 
     subject: Subject
@@ -69,6 +91,7 @@ class Order:
     threads: int
     leave_out: tuple[str, ...] = ()
     architecture: str = ""
+    mtl: MtlChoices | None = None
 
 
 def source_of(text: str) -> Source:

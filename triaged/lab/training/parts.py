@@ -11,6 +11,7 @@ from triaged.lab.networks.comparators import ResNetBaseline, UNet2d, UNet3d
 from triaged.lab.networks.multitask import LungNetwork, Multitask
 from triaged.lab.networks.segmenters import Segmenter
 from triaged.lab.training import comparator_tasks as comparing
+from triaged.lab.training.film_parts import ARCHITECTURES
 from triaged.lab.training.loop import Task
 from triaged.lab.training.losses import cross_entropy, segmentation_loss
 from triaged.lab.training.order import Order
@@ -38,9 +39,10 @@ def build_network(order: Order) -> nn.Module:
 
 
 def architecture_of(order: Order) -> str | None:
-    """Return the architecture of a network that only segments, None of another."""
+    """Return the architecture of a network of the table of segmenters, None of another."""
     said = SEGMENTATIONS.get(order.subject)
-    return (order.architecture or said.architecture) if said else None
+    usual = said.architecture if said else ARCHITECTURES.get(order.subject)
+    return (order.architecture or usual) if usual else None
 
 
 def build_task(

@@ -35,6 +35,9 @@ class Subject(StrEnum):
     LUNGS3D_SAGITTAL = "lungs3d-sagittal"
     CASCADE_LUNGS = "cascade-lungs"
     CASCADE_LESIONS = "cascade-lesions"
+    CXR_LUNGS = "cxr-lungs"
+    CXR_DISEASE = "cxr-disease"
+    MTL = "mtl"
 
 
 class PresetName(StrEnum):
@@ -86,6 +89,9 @@ PRESETS: Final[Mapping[tuple[Subject, PresetName], Preset]] = MappingProxyType(
         (Subject.LUNGS3D_SAGITTAL, PresetName.DEFAULT): Preset(800, 12, 1e-3, 8),
         (Subject.CASCADE_LUNGS, PresetName.DEFAULT): Preset(600, 8, 1e-3, 16),
         (Subject.CASCADE_LESIONS, PresetName.DEFAULT): Preset(1500, 8, 1e-3, 16),
+        (Subject.CXR_LUNGS, PresetName.DEFAULT): Preset(1200, 8, 2e-3, 16),
+        (Subject.CXR_DISEASE, PresetName.DEFAULT): Preset(2000, 8, 1e-3, 16),
+        (Subject.MTL, PresetName.DEFAULT): Preset(1500, 8, 1e-3, 32),
     }
 )
 

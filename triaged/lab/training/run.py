@@ -13,13 +13,16 @@ from zipfile import BadZipFile, is_zipfile
 import torch
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from torch import nn
 from torch.nn.utils import convert_conv2d_weight_memory_format
 
 from triaged.errors import ConfigError
 from triaged.lab.training.checkpoints import CHECKPOINT, take_over
+from triaged.lab.training.film_parts import ARCHITECTURES, film_learner
 from triaged.lab.training.interruption import Interruption
 from triaged.lab.training.loop import Task, train
 from triaged.lab.training.metrics import METRICS, PICTURE, draw_metrics
+from triaged.lab.training.mtl_parts import mtl_learner
 from triaged.lab.training.order import RECORD, Order, Source
 from triaged.lab.training.parts import architecture_of, build_network, build_task, training_prior
 from triaged.lab.training.place import Place, choose_place
@@ -47,12 +50,8 @@ def run(order: Order, console: Console) -> int:
     if order.threads:
         torch.set_num_threads(order.threads)
     torch.manual_seed(order.seed)
-    series = read_sources(order.sources, order.leave_out, order.most)
-    held_out = _spread(read_folder(order.held_out, order.most), HELD_OUT)
-    _demand_other_patients(series, held_out)
-    network = build_network(order)
+    network, task = _learner(order, place, console)
     convert_conv2d_weight_memory_format(network, torch.channels_last)
-    task = build_task(order, network, series, held_out, place)
     _prepare_folder(order)
     is_new = not (order.keeping.folder / CHECKPOINT).exists()
     if is_new:
@@ -64,6 +63,24 @@ def run(order: Order, console: Console) -> int:
     if not is_new:
         _write_record(order)  # only now it is certain that the checkpoint was one of such a training
     return done
+
+
+def _learner(order: Order, place: Place, console: Console) -> tuple[nn.Module, Task]:
+    """Return the network of an order, and what it learns."""
+    if order.subject in ARCHITECTURES:
+        return film_learner(order, place)
+    if order.subject is Subject.MTL:
+        return mtl_learner(order, place, console)
+    return _series_learner(order, place)
+
+
+def _series_learner(order: Order, place: Place) -> tuple[nn.Module, Task]:
+    """Return the network of an order, and what it learns from CT series."""
+    series = read_sources(order.sources, order.leave_out, order.most)
+    held_out = _spread(read_folder(order.held_out, order.most), HELD_OUT)
+    _demand_other_patients(series, held_out)
+    network = build_network(order)
+    return network, build_task(order, network, series, held_out, place)
 
 
 def read_folder(folder: Path, most: int = MOST) -> list[GeneratedSeries]:

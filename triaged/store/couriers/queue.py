@@ -54,13 +54,13 @@ class Queue(Ledger, ABC, Generic[Item]):
 
         return claim(self._database, due, take, now=now)
 
-    def release(self, courier: str) -> int:
-        """Make due again what a courier of this name had when it died; return how many.
+    def release(self, courier: str, *, to: str | None = None) -> int:
+        """Make due again what a courier of this name had when it died, to one peer or to any; return how many.
 
         A courier that starts calls this: waiting for the lease to run out would only delay what it had.
         """
         with self._database.begin() as connection:
-            return self.leases.release(connection, courier)
+            return self.leases.release(connection, courier, *(() if to is None else (self.peer == to,)))
 
     def sent(self, item: Item, *, now: datetime) -> None:
         """Record that the peer has it."""

@@ -5,6 +5,7 @@ Knows no policy: who asks brings it along. It decides within the transaction, on
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -20,6 +21,7 @@ from triaged.store.tables.rows import known_study, more_urgent, record_event, st
 from triaged.study.assessment import Assessed, Assessment, Failed, OutOfScope, Reason, ReasonCode
 from triaged.study.finding import Finding
 from triaged.study.lifecycle import State
+from triaged.study.modalities import Stratum
 from triaged.study.ranking import Override, Ranking, RequestPriority
 from triaged.study.ranking_input import Comparison, EarlierFinding, RankingInput, RankingPolicy
 from triaged.study.read_state import ReadState
@@ -110,13 +112,16 @@ def ranking_input_of(
         result = result or connection.execute(_RESULT, {"result": study.result_id}).one()
         changed = {**_found(connection, study, result), **changed}
     if "trusted" not in changed:
-        changed["trusted"] = is_trusted(connection)
+        changed = {**trust_of(connection), **changed}
     return RankingInput(**{**values, **changed})
 
 
-def is_trusted(connection: Connection) -> bool:
-    """Tell whether studies are read in the order that the scores give, as the guard decided last."""
-    return connection.execute(_TRUSTED).scalar_one_or_none() is not False
+def trust_of(connection: Connection) -> dict[str, Any]:
+    """Return whether studies are read in the order that the scores give, and which are not, as the guard decided."""
+    found = connection.execute(_TRUSTED).one_or_none()
+    if found is None:
+        return {"trusted": True, "distrusted": frozenset()}
+    return {"trusted": found.trusted, "distrusted": frozenset(map(Stratum, json.loads(found.distrusted)))}
 
 
 def placed(connection: Connection, study: Row[Any], where: Where, *, now: datetime, **changed: Any) -> Ranking:
@@ -155,11 +160,9 @@ def _place_rows(
     connection: Connection, rows: Sequence[Row[Any]], ranking_policy: RankingPolicy, *, cause: str, now: datetime
 ) -> list[Row[Any]]:
     """Give the studies of these locked rows their places, as one change; return the rows of those that had another."""
-    trusted = is_trusted(connection)
+    trust = trust_of(connection)
     results = {row.id: row for row in connection.execute(_RESULTS_OF_OPEN)} if len(rows) > _FEW else {}
-    rankings = (
-        ranking_input_of(connection, row, now=now, result=results.get(row.result_id), trusted=trusted) for row in rows
-    )
+    rankings = (ranking_input_of(connection, row, now=now, result=results.get(row.result_id), **trust) for row in rows)
     placements = {row.id: ranking_policy(ranking_input) for row, ranking_input in zip(rows, rankings, strict=True)}
     changed = [row for row in rows if not _is_at(row, placements[row.id])]
     order.place_all(connection, {row.id: placements[row.id] for row in changed}, cause=cause, now=now)
@@ -178,7 +181,7 @@ _PRIOR = (
     .join(_study, _study.c.id == _result.c.study_id)
     .where(_result.c.id == bindparam("result"))
 )
-_TRUSTED = select(schema.policy.c.trusted).order_by(schema.policy.c.id.desc()).limit(1)
+_TRUSTED = select(schema.policy.c.trusted, schema.policy.c.distrusted).order_by(schema.policy.c.id.desc()).limit(1)
 _PRIORITISE = update(_study).where(_study.c.id == bindparam("study"))
 # In the order of their rows, as everybody locks who locks several.
 _ALL_OPEN = (

@@ -16,9 +16,11 @@ from triaged.store.listing.policies import warnings
 from triaged.store.tables import schema
 from triaged.store.tables.database import Ledger
 from triaged.store.tables.findings import from_text
+from triaged.store.tables.modalities import is_shown, modalities_of
 from triaged.store.tables.rows import patient_of, search_text
 from triaged.store.tables.views import Ended, ListOrder, Shown
 from triaged.study.lifecycle import State
+from triaged.study.modalities import ShownModality
 from triaged.study.ranking import Lane, Override, Trend, TriageClass
 from triaged.study.read_state import ReadState
 from triaged.study.records import WorklistEntry
@@ -34,13 +36,14 @@ class Part:
     """Which studies of the list are asked for.
 
     `search` finds every one of its words somewhere in the patient's name or ID or the accession number, whatever their
-    case and accents. No classes, no states: all of them.
+    case and accents. No classes, no states: all of them. `modality` asks for studies with such images, scored or not.
     """
 
     shown: Shown = Shown.OPEN
     search: str = ""
     classes: frozenset[TriageClass] = frozenset()
     states: frozenset[State] = frozenset()
+    modality: ShownModality = ShownModality.ALL
 
 
 _OPEN = Part()
@@ -130,6 +133,9 @@ def _narrowed(query: Select[Any], part: Part) -> Select[Any]:
         query = query.where(_study.c.triage_class.in_(sorted(part.classes)))
     if part.states:
         query = query.where(_study.c.state.in_(sorted(part.states)))
+    of_kind = is_shown(part.modality)
+    if of_kind is not None:
+        query = query.where(of_kind)
     for word in search_text(part.search).split():
         query = query.where(_study.c.search_text.contains(word, autoescape=True))
     return query
@@ -171,6 +177,7 @@ def _entry(row: Row[Any], position: int) -> WorklistEntry:
         trend=Trend(row.trend or Trend.NO_PRIOR),
         change_points=row.change_points,
         engines_disagree=None if row.disagree is None else bool(row.disagree),
+        modalities=modalities_of(row.modalities),
     )
 
 

@@ -125,6 +125,6 @@ class Leases:
         waits = update(self.table).where(self._waiting, at > wait_at_most).values({at: now})
         return connection.execute(leases).rowcount + connection.execute(waits).rowcount
 
-    def release(self, connection: Connection, holder: str) -> int:
-        """Make due again what a holder of this name has; return how many rows."""
-        return connection.execute(self._release, {"by": holder}).rowcount
+    def release(self, connection: Connection, holder: str, *of: ColumnElement[bool]) -> int:
+        """Make due again what a holder of this name has, of the rows for which `of` is true; return how many."""
+        return connection.execute(self._release.where(*of), {"by": holder}).rowcount

@@ -15,9 +15,10 @@ from sqlalchemy import Connection, Row, bindparam, exists, insert, select, updat
 from triaged.errors import TriagedError
 from triaged.store.listing import order
 from triaged.store.listing.actions import read_status_of, record_action, set_read_status
-from triaged.store.listing.rankings import Where, is_trusted, placed
+from triaged.store.listing.rankings import Where, placed, trust_of
 from triaged.store.tables import schema
 from triaged.store.tables.database import Ledger
+from triaged.store.tables.modalities import with_modality
 from triaged.store.tables.rows import (
     PATIENT_FIELDS,
     header_text,
@@ -90,8 +91,8 @@ def _first_of_study(
     connection: Connection, instance: Instance, header: ReceivedHeader, where: Where, now: datetime
 ) -> bool:
     """Insert the study of its first instance; False where another receiver was a moment faster."""
-    trusted = is_trusted(connection)
-    ranking_input = RankingInput(instance.study_uid, now, now, State.RECEIVING, header.order_priority, trusted=trusted)
+    trust = trust_of(connection)
+    ranking_input = RankingInput(instance.study_uid, now, now, State.RECEIVING, header.order_priority, **trust)
     ranking = where if isinstance(where, Ranking) else where(ranking_input)
     values = {
         "study_uid": instance.study_uid.value,
@@ -106,6 +107,7 @@ def _first_of_study(
         "attempts": 0,
         **{name: getattr(header.patient, name) for name in PATIENT_FIELDS},
         **_found_by(header.patient),
+        "modalities": with_modality("", header.image),
         **order.ranking_columns(ranking),
     }
     study_id = insert_unless_there(connection, schema.study, values, key=["study_uid"])
@@ -174,6 +176,7 @@ def _reopen(connection: Connection, study: Row[Any], instance: Instance, header:
         "worker": None,
         "lease_expires_at": None,
         "order_priority": more_urgent(RequestPriority(study.order_priority), header.order_priority),
+        "modalities": with_modality(study.modalities, header.image),
         **_blanks_filled(study, header),
     }
     connection.execute(_REOPEN, values)

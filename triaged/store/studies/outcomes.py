@@ -52,6 +52,7 @@ class Outcomes(Ledger):
         compared: Compared | None = None,
         seconds: Sequence[str] = (),
         draft_path: str | None = None,
+        chosen_words: str = "chosen",
     ) -> None:
         """Publish what became of a claimed study, with one delivery for each object and destination that wants it.
 
@@ -65,7 +66,7 @@ class Outcomes(Ledger):
         objects: nobody is to get a score that the list no longer shows. `coronal_path` is where the spool keeps the
         view with which a later study of the patient is compared, `compared` how this one follows an earlier one.
         `seconds` are the second engines that are to read a scored study too, `draft_path` what further objects
-        are made of later.
+        are made of later. `chosen_words` are said beside the chosen series, as reasons are beside the others.
 
         Raises:
             StaleClaim: the study changed or somebody else owns it; nothing was written.
@@ -85,7 +86,8 @@ class Outcomes(Ledger):
             values = {**found, **named, **published, **shown, "at": now}
             result_id = _write_result(connection, study, values)
             write_measurements(connection, result_id, finding)
-            _write_decisions(connection, result_id, chosen, not_chosen)
+            said = [*not_chosen, *([] if chosen is None else [(chosen, chosen_words)])]
+            _write_decisions(connection, result_id, {uid.value: words for uid, words in said})
             publish(connection, study.id, result_id, objects, destinations, now=now)
             queue_drawing(connection, study.id, result_id, draft_path)
             place = placed(connection, study, ranking, now=now, **known)
@@ -152,12 +154,7 @@ def _write_result(connection: Connection, study: Row[Any], values: Mapping[str, 
     return result_id
 
 
-def _write_decisions(
-    connection: Connection, result_id: int, chosen: SeriesUID | None, not_chosen: Sequence[tuple[SeriesUID, str]]
-) -> None:
-    reasons = {uid.value: reason for uid, reason in not_chosen}
-    if chosen is not None:
-        reasons[chosen.value] = "chosen"
+def _write_decisions(connection: Connection, result_id: int, reasons: Mapping[str, str]) -> None:
     rows = [{"result_id": result_id, "series_uid": uid, "reason": reason} for uid, reason in reasons.items()]
     if rows:
         connection.execute(insert(schema.series_decision), rows)

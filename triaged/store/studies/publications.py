@@ -45,11 +45,11 @@ class Publications(Ledger):
         )
 
     def prior(self, study_uid: str) -> Prior | None:
-        """Return the last scored study of the same patient before this one, of which a view is kept."""
+        """Return the last scored study of the same patient before this one."""
         return next(iter(self.priors(study_uid)), None)
 
     def priors(self, study_uid: str) -> list[Prior]:
-        """Return the scored studies of the same patient before this one, of which a view is kept, the last one first.
+        """Return the scored studies of the same patient before this one, the last one first.
 
         The same patient: the same Patient ID and birth date, neither of them empty. Before: by the study's date, and on
         one date by its time to the second; a study without a date has no prior, and is none. Only the last few.
@@ -164,7 +164,6 @@ _PRIORS = (
             & (_second(_study.c.study_time) < _second(_later.c.study_time)),
         ),
         _result.c.outcome == State.TRIAGED,
-        _result.c.coronal_path.is_not(None),
     )
     .order_by(_study.c.study_date.desc(), _second(_study.c.study_time).desc(), _study.c.id.desc())
     .limit(_PRIORS_SEEN)

@@ -70,6 +70,8 @@ policy = Table(
     Column("reasons", Text, nullable=False),
     Column("cause", PeerText, nullable=False),
     Column("set_aside", PeerText, nullable=False, server_default="{}"),
+    # Strata whose findings alone are not trusted, with the reasons of each, in JSON.
+    Column("distrusted", Text, nullable=False, server_default="{}"),
 )
 
 _REFUSE = (

@@ -16,6 +16,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from triaged.errors import UnknownStudy
 from triaged.store.tables import schema
 from triaged.study.lifecycle import State
+from triaged.study.radiography import RadiographHeader
 from triaged.study.ranking import URGENCY, RequestPriority
 from triaged.study.records import Instance, InstanceHeader, Patient, Series
 from triaged.study.uids import SeriesUID, SOPInstanceUID, StudyUID
@@ -24,7 +25,6 @@ UID = TypeVar("UID", StudyUID, SeriesUID, SOPInstanceUID)
 
 PATIENT_FIELDS = tuple(field.name for field in fields(Patient))
 _SEPARATORS = {ord("^"): " ", ord("="): " ", 0: " "}
-_HEADER_DEFAULTS = {field.name: field.default for field in fields(InstanceHeader)}
 
 
 def sent_text(uid: StudyUID | SeriesUID | SOPInstanceUID) -> str | None:
@@ -39,19 +39,29 @@ def parsed_uid(kind: type[UID], value: str, sent: str | None) -> UID:
 
 def header_text(image: InstanceHeader) -> str:
     """Return a header as JSON, without the values that are not there."""
-    values = ((name, getattr(image, name)) for name in _HEADER_DEFAULTS)
-    return json.dumps({name: value for name, value in values if value != _HEADER_DEFAULTS[name]})
+    values = _said(image)
+    if image.radiography is not None:
+        values["radiography"] = _said(image.radiography)
+    return json.dumps(values)
 
 
 def header_of(text: str) -> InstanceHeader:
-    """Return the header that `header_text` wrote, also where a later version wrote attributes unknown here."""
+    """Return the header that `header_text` wrote, also where an earlier or later version wrote less or more."""
     values = json.loads(text)
-    known: dict[str, Any] = {
-        name: tuple(value) if isinstance(value, list) else value
-        for name, value in values.items()
-        if name in _HEADER_DEFAULTS
-    }
-    return InstanceHeader(**known)
+    radiography = values.pop("radiography", None)
+    known = None if radiography is None else RadiographHeader(**_known(RadiographHeader, radiography))
+    return InstanceHeader(**_known(InstanceHeader, values), radiography=known)
+
+
+def _said(header: InstanceHeader | RadiographHeader) -> dict[str, Any]:
+    """Return the values of a header that are there."""
+    return {each.name: value for each in fields(header) if (value := getattr(header, each.name)) != each.default}
+
+
+def _known(kind: type[InstanceHeader | RadiographHeader], values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values that this version knows; lists were tuples."""
+    names = {each.name for each in fields(kind)}
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in values.items() if name in names}
 
 
 def patient_of(row: Row[Any]) -> Patient:

@@ -101,6 +101,8 @@ study = Table(
     Column("patient_key", Text, index=True),
     # Name, ID and accession number as `search_text` makes them, in which people look for a study.
     Column("search_text", PeerText, nullable=False, server_default=""),
+    # The modalities of its images as `store.tables.modalities` writes them; empty where no image has come.
+    Column("modalities", PeerText, nullable=False, server_default=""),
     # The read status of the study; `action` has how it came there.
     Column(
         "override",

@@ -39,7 +39,7 @@ function act(name) {
 }
 
 function key(event) {
-  const inField = event.target.closest?.("input:not([type=checkbox]), select, textarea, dialog");
+  const inField = event.target.closest?.("input:not([type=checkbox]), select, textarea, dialog[open]");
   if (event.ctrlKey || event.altKey || event.metaKey || event.defaultPrevented) return;
   if (inField) {
     if (event.key === "Escape" && inField.matches("input")) inField.blur();
@@ -51,7 +51,7 @@ function key(event) {
   else if (event.key === "j" || event.key === "ArrowDown") step(1);
   else if (event.key === "k" || event.key === "ArrowUp") step(-1);
   else if (event.key === "/") document.querySelector("#filters input[type=search]").focus();
-  else if (event.key === "o") document.querySelector("#filters .orders a:not([aria-current])").click();
+  else if (event.key === "o") document.querySelector("#by-triage:not([aria-current]), #by-arrival:not([aria-current])").click();
   else if (event.key === "?") help.showModal();
   else return;
   event.preventDefault();

@@ -35,7 +35,8 @@ class Pictures {
   }
 }
 
-/** A bar for each slice, as long as the share of the lungs on it that is affected; the slice that is shown is marked. */
+/** A bar for each slice, as long as the share of the lungs on it that is affected; the slice that is shown is marked.
+    Paler where there is too little lesion for the slice to count: at the apex a few pixels are all lung there is. */
 class Strip {
   constructor(element, slices, chosen) {
     this.element = element;
@@ -44,7 +45,7 @@ class Strip {
     this.canvas.height = slices.length;
     this.context = this.canvas.getContext("2d");
     element.setAttribute("aria-valuemax", String(slices.length));
-    element.hidden = !slices.some((slice) => slice.share !== null);
+    element.hidden = slices.length < 2 || !slices.some((slice) => slice.share !== null);
     this.canvas.addEventListener("pointerdown", (event) => {
       if (event.button !== 0) return;
       this.canvas.setPointerCapture(event.pointerId);
@@ -68,7 +69,7 @@ class Strip {
       if (slice.share === null) continue;
       this.context.fillStyle = colours.getPropertyValue("--lung");
       this.context.fillRect(0, row, width, 1);
-      this.context.fillStyle = colours.getPropertyValue("--affected");
+      this.context.fillStyle = colours.getPropertyValue(slice.is_affected ? "--affected" : "--little");
       this.context.fillRect(0, row, slice.share > 0 ? Math.max(1, Math.round(slice.share * width)) : 0, 1);
     }
     this.element.style.setProperty("--at", String((index + 0.5) / this.slices.length));
@@ -90,6 +91,7 @@ class Viewer {
     this.canvas.style.aspectRatio = String((list.columns * list.column_mm) / (list.rows * list.row_mm));
     this.slider.max = String(list.slices.length);
     this.contour.disabled = !list.has_contour;
+    this.isOne = element.dataset.kind === "radiograph";
     const lesions = list.slices.map((slice) => slice.lesion);
     const most = Math.max(...lesions);
     this.index = most > 0 ? lesions.indexOf(most) : Math.floor(list.slices.length / 2);
@@ -103,6 +105,10 @@ class Viewer {
   /** Say which slices are affected, where the study was segmented. */
   tell(words) {
     if (!this.list.has_contour) return;
+    if (this.isOne) {
+      words.textContent = this.list.affected === "" ? "Nothing is outlined as affected." : `Affected: ${this.list.affected}.`;
+      return;
+    }
     words.textContent = this.list.affected === "" ? "No slice is affected." : `Affected: ${this.list.affected}, from the head.`;
   }
 
@@ -110,6 +116,7 @@ class Viewer {
     this.slider.addEventListener("input", () => this.show(Number(this.slider.value) - 1));
     this.contour.addEventListener("change", () => this.show(this.index));
     this.canvas.addEventListener("wheel", (event) => {
+      if (this.list.slices.length < 2) return;
       event.preventDefault();
       this.wheeled += event.deltaMode === 0 ? event.deltaY / 40 : event.deltaY;
       const steps = Math.trunc(this.wheeled);
@@ -141,7 +148,7 @@ class Viewer {
     this.words.textContent = this.described(index);
     this.strip.show(index, this.described(index));
     try {
-      const drawn = this.contour.checked && this.list.slices[index].lesion > 0;
+      const drawn = this.contour.checked && (this.isOne ? this.list.has_contour : this.list.slices[index].lesion > 0);
       const [picture, contour] = await Promise.all([
         this.pictures.get(`${index}.jpg`),
         drawn ? this.pictures.get(`${index}/contour.png`) : null,
@@ -167,6 +174,7 @@ class Viewer {
 
   described(index) {
     const slice = this.list.slices[index];
+    if (this.isOne) return "The X-ray that was read";
     const image = slice.number === null ? "" : `, image ${slice.number}`;
     const share = slice.share === null ? "" : ` on ${percent(slice.share)} of the lung`;
     const lesion = slice.lesion > 0 ? `, lesion${share}` : "";

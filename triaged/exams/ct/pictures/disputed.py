@@ -15,7 +15,7 @@ from triaged.exams.ct.pictures.wording import slice_place
 from triaged.imaging.volume import Mask, Volume
 from triaged.results.layout import CAPTION, LARGE, MARGIN, PAGE_WIDTH, TOP, Heading, Markers, Sheet
 from triaged.results.page import Page, Picture
-from triaged.study.concepts import SHARE
+from triaged.study.coding import SHARE
 
 TITLE = "Where to look twice"
 DISPUTED = (235, 60, 200)

@@ -12,7 +12,7 @@ from scipy import ndimage
 
 from triaged.exams.ct.affected import AffectedSlices, affected_slices
 from triaged.exams.ct.finding import LungAnalysis
-from triaged.exams.ct.pictures.colour import OUTLINE, edge, in_runs
+from triaged.exams.ct.pictures.colour import OUTLINE, edge
 from triaged.exams.ct.pictures.display import lungs_outline, resampled
 from triaged.exams.ct.pictures.projection import Projection, Region, extent
 from triaged.exams.ct.pictures.zones import Counts
@@ -20,6 +20,7 @@ from triaged.exams.ct.window import to_unit
 from triaged.imaging.geometry import Geometry, Reorientation
 from triaged.imaging.stack import Spread
 from triaged.imaging.volume import Volume
+from triaged.results.greys import in_runs
 from triaged.results.identity import sent_text
 from triaged.results.page import Picture
 

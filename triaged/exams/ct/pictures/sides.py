@@ -119,7 +119,7 @@ def _drawn_page(draft: Draft, staged: Stage, degrees: int) -> Picture:
 def _drawn_view(draft: Draft, staged: Stage, degrees: int) -> Picture:
     sheet = Sheet(Heading("", draft.heading.notice, draft.heading.note), _FRAME)
     sheet.paragraph([draft.heading.headline], (MARGIN, 20), (_FRAME[0] - 2 * MARGIN, _HEADLINE))
-    sheet.picture(view(staged, degrees, draft.palette), (0, TOP - 20), _title(degrees), _markers(degrees))
+    sheet.picture(view(staged, degrees, draft.palette), (MARGIN, TOP - 20), _title(degrees), _markers(degrees))
     draw_bar(sheet, (_FRAME[0] - BAR_WIDTH, TOP), 240, draft.palette)
     sheet.text((MARGIN, _FRAME[1] - SMALL - 4), "Affected within 10 mm below the surface", SMALL, GREY)
     return sheet.pixels

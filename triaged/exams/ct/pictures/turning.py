@@ -15,9 +15,10 @@ from PIL import Image as Pillow
 from scipy import ndimage
 
 from triaged.exams.ct.options import Palette
-from triaged.exams.ct.pictures.colour import TRANSPARENT_BELOW, runs, severity_colour
+from triaged.exams.ct.pictures.colour import TRANSPARENT_BELOW, severity_colour
 from triaged.exams.ct.pictures.projection import Image
 from triaged.exams.ct.pictures.surface import Surface
+from triaged.results.greys import runs
 from triaged.results.page import Picture
 
 STEP_DEGREES: Final = 10

@@ -15,6 +15,7 @@ from triaged.exams.ct.slices import slice_areas
 from triaged.imaging.geometry import Geometry
 from triaged.results.provenance import Provenance
 from triaged.results.wording import INTENDED_USE, Lines, origin_lines, percent, to_ascii, written_date
+from triaged.study.coding import MILLILITRE, Output
 from triaged.study.concepts import (
     AFFECTED_SHARE,
     AFFECTED_VOLUME,
@@ -22,11 +23,9 @@ from triaged.study.concepts import (
     GROUND_GLASS_VOLUME,
     LUNG_VOLUME,
     LUNGS_VOLUME,
-    MILLILITRE,
     SEVERITY,
     TOTAL_SHARE,
     WELL_AERATED_SHARE,
-    Output,
 )
 from triaged.study.finding import Finding, QualityFlag, Suspicion
 from triaged.study.ranking import Ranking
@@ -57,6 +56,7 @@ def analysis_lines(
         headline=_headline(finding, numbers),
         findings=(
             _identification(finding),
+            *_moved(finding),
             f"{_shares(numbers)}{_seen(finding)}",
             f"Computed {finding.grade} (0 to 4), from the worse lung",
             _volumes(numbers),
@@ -155,6 +155,10 @@ def _identification(finding: Finding) -> str:
     return f"{probability} {sign} {suspicion.threshold:.2f}:{_verdict(finding, suspicion)}"
 
 
+def _moved(finding: Finding) -> tuple[str, ...]:
+    return (to_ascii(f"P most moved by: {finding.moved_by}"),) if finding.moved_by else ()
+
+
 def _shares(numbers: CtNumbers) -> str:
     total = f"total {percent(numbers.severity_total)}"
     if numbers.severity_right is None or numbers.severity_left is None:
@@ -196,7 +200,7 @@ def _by_slice(reading: LungAnalysis) -> tuple[str, ...]:
 
 def _others(finding: Finding) -> tuple[str, ...]:
     """Return a line for each number that has none of its own."""
-    others = (m for m in finding.measurements if m.concept not in _OWN_LINES and Output.WORDS in m.concept.outputs)
+    others = finding.listed(Output.WORDS, _OWN_LINES)
     return tuple(to_ascii(f"{each.words[:1].upper()}{each.words[1:]}: {each.text}") for each in others)
 
 

@@ -16,7 +16,7 @@ from triaged.exams.ct.finding import DENSE_HU, Acquisition, CtNumbers, LungAnaly
 from triaged.exams.ct.options import CtOptions
 from triaged.exams.ct.pipelines.solid import solid_in
 from triaged.exams.ct.pipelines.split import SplitMethod
-from triaged.exams.ct.pipelines.tissue import Composition, consolidation
+from triaged.exams.ct.pipelines.tissue import Composition, consolidation, is_shallow
 from triaged.exams.ct.slices import slice_areas
 from triaged.imaging.volume import Mask, Volume
 from triaged.study.assessment import ReasonCode
@@ -140,7 +140,7 @@ def measure(
         engine=verdict.engine,
         identification=verdict.identification,
         identification_threshold=verdict.identification_threshold,
-        quality=_quality(volume, lungs, numbers, acquisition),
+        quality=_quality(volume, lungs, lesion, numbers, acquisition),
     )
     return LungAnalysis(finding, lungs.right, lungs.left, lesion, dense, disputed=disputed, slice_mm2=verdict.slice_mm2)
 
@@ -154,7 +154,9 @@ def _dense_share(volume: Volume, lesion: Mask) -> float:
     return dense / whole if whole else 0.0
 
 
-def _quality(volume: Volume, lungs: Lungs, numbers: CtNumbers, acquisition: Acquisition) -> tuple[QualityFlag, ...]:
+def _quality(
+    volume: Volume, lungs: Lungs, lesion: Mask, numbers: CtNumbers, acquisition: Acquisition
+) -> tuple[QualityFlag, ...]:
     thickness_mm = acquisition.slice_thickness_mm or volume.geometry.spacing_mm[0]
     by_clustering = lungs.method in (SplitMethod.CLUSTERING, SplitMethod.WATERSHED)
     single = lungs.method is SplitMethod.SINGLE or not lungs.left.voxels.any()
@@ -168,6 +170,7 @@ def _quality(volume: Volume, lungs: Lungs, numbers: CtNumbers, acquisition: Acqu
         QualityFlag.ANISOTROPIC_SPLIT: by_clustering and not single,
         QualityFlag.LUNGS_CUT_OFF: are_cut_off(lungs.right, lungs.left),
         QualityFlag.SOLID_OR_FLUID: numbers.solid_ml is not None,
+        QualityFlag.SHALLOW_BREATH: is_shallow(volume, lungs.right, lungs.left, lesion),
     }
     noted = (*lungs.notes, *acquisition.repairs)
     return tuple(flag for flag in QualityFlag if raised.get(flag, False) or flag in noted)

@@ -27,6 +27,8 @@ MAJORITY: Final = 14
 """Of 27 neighbours: as many above a value mean that their median is."""
 WELL_AERATED_HU: Final = (-950, -700)
 """Lung that takes part in breathing (Colombi et al., Radiology 2020, doi 10.1148/radiol.2020201433)."""
+SHALLOW_HU: Final = -750
+"""Midway between the densest of four real chests at full inspiration (median of -800) and what is not well aerated."""
 
 Region = NDArray[np.bool_]
 
@@ -41,6 +43,20 @@ def consolidation(volume: Volume, lesion: Mask) -> Mask:
         if solid.any():
             found[box.slices] = solid & _near_thick_parts(solid, lesion.geometry.spacing_mm)
     return Mask(found, lesion.geometry)
+
+
+def is_shallow(volume: Volume, right: Mask, left: Mask, lesion: Mask) -> bool:
+    """Tell whether more than half of the aerated lung that is no lesion is denser than lung at full inspiration.
+
+    Either the breath was shallow, and healthy lung may have been called lesion, or there is haze that was not found.
+    """
+    aerated = dense = 0
+    masks = right.voxels, left.voxels, lesion.voxels
+    for hu, right_lung, left_lung, sick in zip(volume.voxels, *masks, strict=True):
+        rest = hu[(right_lung | left_lung) & ~sick]
+        aerated += int(np.count_nonzero(rest <= DENSE_HU))
+        dense += int(np.count_nonzero((rest > SHALLOW_HU) & (rest <= DENSE_HU)))
+    return 2 * dense > aerated
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,120 @@
+"""A classifier reads a generated chest: lungs are its reader's, probability and reasons follow from its trees."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pytest
+from structlog.testing import capture_logs
+
+pytest.importorskip("onnx", reason="writing graphs needs onnx: pip install triaged[lab]")
+
+from tests.exams.pipelines.bodies import ADULT, Ball, Chest, draw, grid
+from tests.inference.members import Stump, write_classifier, write_reader
+from triaged.exams.ct.engines import load_engine
+from triaged.exams.ct.finding import CtNumbers, LungAnalysis
+from triaged.exams.ct.options import CtOptions
+from triaged.exams.ct.pipelines import classifier
+from triaged.exams.ct.radiomics.features import NoFeatures, features_of_lungs
+from triaged.study.finding import QualityFlag
+from triaged.study.radiomics import MOVED_BY, RADIOMICS
+
+VOLUME = draw(Chest(balls=[Ball((72, 0, 0), 40)]), grid((4.0, 3.0, 3.0), (290.0, 240.0, 340.0)), noise_hu=20.0)
+ALWAYS, NEVER = -1e9, 1e9
+STUMPS = {
+    "firstorder_mean": Stump(ALWAYS, 0.3, -2e9),
+    "glcm_contrast": Stump(ALWAYS, -0.1, -2e9),
+    "coif1_HHL_glrlm_run_percentage": Stump(NEVER, -0.2, 2e9),
+    "glszm_zone_percentage": Stump(ALWAYS, 0.05, 0.0),
+}
+"""Three that move the probability by .3, -.1 and .2, and one whose middle lies on the same side of its cut."""
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("models")
+    write_reader(folder / "first")
+    write_classifier(folder / "trees", STUMPS, "first", base=0.4)
+    return folder
+
+
+def read(models: Path, name: str) -> LungAnalysis:
+    _, pipeline = load_engine(name, models, CtOptions(), "settings", device="cpu", threads=1)
+    return pipeline.read(VOLUME, ADULT)
+
+
+@pytest.fixture(scope="module")
+def reading(models: Path) -> LungAnalysis:
+    return read(models, "trees")
+
+
+def moved(reading: LungAnalysis) -> Mapping[str, float]:
+    names = {each.name: feature for feature, each in MOVED_BY.items()}
+    found = [each for each in reading.finding.measurements if each.concept.name in names]
+    return {names[each.concept.name]: each.value for each in found}
+
+
+def test_lungs_and_severity_are_the_readers_and_the_name_is_the_classifiers(
+    models: Path, reading: LungAnalysis
+) -> None:
+    alone = read(models, "first")
+    np.testing.assert_array_equal(reading.lungs.voxels, alone.lungs.voxels)
+    np.testing.assert_array_equal(reading.lesion.voxels, alone.lesion.voxels)
+    assert CtNumbers.of(reading.finding) == CtNumbers.of(alone.finding)
+    assert reading.finding.engine == "trees 1"
+    assert reading.finding.quality == alone.finding.quality
+
+
+def test_the_probability_is_that_of_the_trees(reading: LungAnalysis) -> None:
+    suspicion = reading.finding.suspicion
+    assert suspicion is not None
+    assert suspicion.of.name == "covid-19"
+    assert suspicion.probability == pytest.approx(0.4 + 0.3 - 0.1 + 0.05, abs=1e-6)
+    assert suspicion.threshold == 0.5
+
+
+def test_each_feature_that_the_trees_use_is_kept_as_it_was_measured(reading: LungAnalysis) -> None:
+    expected = features_of_lungs(VOLUME, reading.lungs)
+    assert not isinstance(expected, NoFeatures)
+    found = {each.concept.name: each.value for each in reading.finding.measurements if each.concept.name in RADIOMICS}
+    assert found == {name: expected[name] for name in STUMPS}
+
+
+def test_the_three_that_moved_the_probability_most_are_told_with_their_sign_and_no_fourth(
+    reading: LungAnalysis,
+) -> None:
+    """At its middle the first stands below its cut, where .3 less is added; the third would take .2 off there."""
+    found = moved(reading)
+    assert list(found) == ["firstorder_mean", "coif1_HHL_glrlm_run_percentage", "glcm_contrast"]
+    assert list(found.values()) == pytest.approx([0.3, 0.2, -0.1], abs=1e-6)
+    assert reading.finding.moved_by.startswith("mean of HU (+0.30), run percentage of grey-level runs in sub-band HHL")
+
+
+def test_the_share_of_positives_in_training_is_taken_off(models: Path) -> None:
+    write_classifier(models / "skewed", STUMPS, "first", base=0.4)
+    manifest = models / "skewed" / "manifest.yaml"
+    manifest.write_text(manifest.read_text().replace("training_prior: 0.5", "training_prior: 0.65"))
+    assert read(models, "skewed").finding.probability == pytest.approx(0.5, abs=1e-6)
+
+
+def test_other_middles_are_another_model(models: Path) -> None:
+    stumps = {**STUMPS, "glcm_contrast": Stump(ALWAYS, -0.1, -3e9)}
+    write_classifier(models / "middles", stumps, "first", base=0.4)
+    names = ("trees", "middles")
+    engines = [load_engine(each, models, CtOptions(), "s", device="cpu", threads=1)[0] for each in names]
+    assert engines[0].model_sha256 != engines[1].model_sha256
+
+
+def test_without_features_the_probability_is_the_readers_and_the_finding_says_so(
+    models: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(classifier, "features_of_lungs", lambda volume, lungs: NoFeatures("expected greys, found none"))
+    with capture_logs() as logs:
+        finding = read(models, "trees").finding
+    assert finding.probability == read(models, "first").finding.probability == pytest.approx(0.25)
+    assert finding.engine == "trees 1"
+    assert finding.quality == (QualityFlag.FEATURES_MISSING,)
+    assert not [each for each in finding.measurements if each.concept.name in RADIOMICS]
+    assert [(each["log_level"], each["reason"]) for each in logs] == [("warning", "expected greys, found none")]

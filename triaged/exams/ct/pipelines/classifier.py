@@ -1,0 +1,80 @@
+"""Reads a chest CT with a reader, and gives the probability of disease by trees on features of the lungs it found.
+
+Must not know what runs the networks. What moved the probability most is told by asking the trees again, each time with
+one feature at its middle.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Final
+
+import numpy as np
+import structlog
+
+from triaged.exams.ct.finding import Acquisition, LungAnalysis
+from triaged.exams.ct.options import CtOptions
+from triaged.exams.ct.pipelines.networks import CtPipeline
+from triaged.exams.ct.radiomics.features import Features, NoFeatures, features_of_lungs
+from triaged.imaging.volume import Volume
+from triaged.inference.kinds.ct_classifier import CtClassifier
+from triaged.study.concepts import COVID_19
+from triaged.study.finding import Finding, Measurement, QualityFlag, Suspicion
+from triaged.study.radiomics import MOVED_BY, RADIOMICS
+
+TOLD: Final = 3
+"""So many features are named as those that moved the probability most."""
+
+log = structlog.get_logger()
+
+
+class ClassifierPipeline:
+    """The `Pipeline` of a classifier.
+
+    Raises:
+        ModelRefused: the reader works on pixels that are not square.
+    """
+
+    def __init__(self, networks: CtClassifier, options: CtOptions) -> None:
+        self._reader = CtPipeline(networks.reader, options)
+        self._networks = networks
+
+    def read(self, volume: Volume, acquisition: Acquisition) -> LungAnalysis:
+        """Return scores and masks; see `Pipeline`."""
+        reading = self._reader.read(volume, acquisition)
+        manifest = self._networks.manifest
+        finding = replace(reading.finding, engine=f"{manifest.name} {manifest.version}")
+        found = features_of_lungs(volume, reading.lungs)
+        if isinstance(found, NoFeatures):
+            log.warning("no radiomic features: the probability is that of the reader alone", reason=found.reason)
+            finding = replace(finding, quality=(*finding.quality, QualityFlag.FEATURES_MISSING))
+        else:
+            finding = self._judged(finding, found)
+        return replace(reading, finding=finding)
+
+    def _judged(self, finding: Finding, found: Features) -> Finding:
+        """Return a finding with the trees' probability, the features that it rests on, and what moved it most."""
+        settings = self._networks.manifest.settings
+        used = {name: found[name] for name in settings.features}
+        probability, moved = influences(self._networks, used)
+        strongest = sorted(moved, key=lambda name: -abs(moved[name]))[:TOLD]
+        return replace(
+            finding,
+            suspicion=Suspicion(COVID_19, probability, settings.identification),
+            measurements=(
+                *finding.measurements,
+                *(Measurement(RADIOMICS[name], value) for name, value in used.items()),
+                *(Measurement(MOVED_BY[name], moved[name]) for name in strongest),
+            ),
+        )
+
+
+def influences(networks: CtClassifier, used: Features) -> tuple[float, dict[str, float]]:
+    """Return the probability of disease of these features, and how much higher it is than with each at its middle."""
+    middles = networks.manifest.settings.features
+    own = np.array([used[name] for name in middles], dtype=np.float32)
+    rows = np.tile(own, (len(own) + 1, 1))
+    for column, middle in enumerate(middles.values()):
+        rows[column + 1, column] = middle
+    probability, *others = (float(each) for each in networks.probabilities(rows))
+    return probability, {name: probability - other for name, other in zip(middles, others, strict=True)}
