@@ -1,7 +1,8 @@
 """Makes the C library give freed memory back to the system.
 
 With its defaults glibc keeps several arenas for threads and, once it has seen large blocks come and go, keeps those
-too: after twenty senders with long headers a receiver would stay as large as it was for a moment.
+too: after twenty senders with long headers a receiver would stay as large as it was for a moment. What lies free
+between blocks in use it returns only when asked.
 """
 
 from __future__ import annotations
@@ -12,10 +13,17 @@ _ARENA_MAX, _MMAP_THRESHOLD, _TRIM_THRESHOLD = -8, -3, -1
 _LARGE = 256 * 1024
 
 
-def give_memory_back() -> None:
+def keep_little_memory() -> None:
     """Use few arenas, and take large blocks from the system alone; does nothing where the C library is another one."""
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:
         mallopt(_ARENA_MAX, 2)
         mallopt(_MMAP_THRESHOLD, _LARGE)
         mallopt(_TRIM_THRESHOLD, 4 * _LARGE)
+
+
+def give_memory_back() -> None:
+    """Return the pages that are free now; takes milliseconds, and does nothing where the C library is another one."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(0)

@@ -9,7 +9,7 @@ from datetime import timedelta
 import structlog
 
 from triaged.daemon.comparing import is_same_image
-from triaged.daemon.heap import give_memory_back
+from triaged.daemon.heap import give_memory_back, keep_little_memory
 from triaged.daemon.progress import Progress
 from triaged.daemon.rooms import Rooms, clock, policy, skip_if_unreachable
 from triaged.daemon.security import warn_of_certificates
@@ -27,14 +27,15 @@ from triaged.store.studies.reception import Reception
 log = structlog.get_logger()
 
 _SWEEP_AFTER = timedelta(hours=1)
-_WARN_EVERY_S = 24 * 3600.0
+_WARN_EVERY = timedelta(days=1)
+_GIVE_BACK_EVERY_S = 10.0
 _ACCEPT_S = 30.0
 """How long the loop that accepts associations may take for a round; it waits for the store where that is slow."""
 
 
 def receive(rooms: Rooms, name: str, stop: threading.Event, progress: Progress) -> None:
     """Take in what senders store until `stop` is set."""
-    give_memory_back()
+    keep_little_memory()
     with skip_if_unreachable():  # who sends meanwhile is told to come again
         rooms.spool.sweep_parts(older_than=clock() - _SWEEP_AFTER)
     Reception(rooms.database).close_orphans(name, now=clock())
@@ -43,9 +44,13 @@ def receive(rooms: Rooms, name: str, stop: threading.Event, progress: Progress) 
     dicom = rooms.config.dicom
     progress.serving()
     log.info("receiving", ae_title=dicom.ae_title, host=dicom.host, port=port, ports=receiver.ports)
-    warn_of_certificates(rooms.config, now=clock())
-    while not stop.wait(_WARN_EVERY_S):
-        warn_of_certificates(rooms.config, now=clock())
+    warned = clock()
+    warn_of_certificates(rooms.config, now=warned)
+    while not stop.wait(_GIVE_BACK_EVERY_S):
+        give_memory_back()
+        if clock() - warned >= _WARN_EVERY:
+            warned = clock()
+            warn_of_certificates(rooms.config, now=warned)
     receiver.stop()
 
 
