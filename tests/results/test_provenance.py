@@ -10,7 +10,7 @@ from pydicom.dataset import Dataset
 
 from tests.results.ct_study import provenance, standard_study
 from tests.results.every_kind import every_kind
-from triaged.exams.ct.pipelines.threshold import THRESHOLD_ENGINE
+from triaged.exams.ct.pipelines.threshold import BUILT_IN
 from triaged.results.provenance import Provenance, add_equipment, algorithm_identification
 from triaged.study.kinds import ObjectKind
 
@@ -83,8 +83,9 @@ def test_what_follows_another_set_shares_no_object_and_no_series_with_it() -> No
     assert not first & second
 
 
-def test_an_engine_that_has_learnt_nothing_claims_no_intelligence() -> None:
-    for one in every_kind(standard_study().sources[0], engine=THRESHOLD_ENGINE):
+@pytest.mark.parametrize("engine", BUILT_IN)
+def test_an_engine_that_has_learnt_nothing_claims_no_intelligence(engine: str) -> None:
+    for one in every_kind(standard_study().sources[0], engine=engine):
         dataset = dcmread(BytesIO(one.part10), stop_before_pixels=True)
         assert not dataset.SeriesDescription.startswith("AI ")
         coded = [element.value for element in dataset.iterall() if element.keyword == "CodeValue"]

@@ -8,7 +8,7 @@ from functools import partial
 from triaged.config.settings import Config
 from triaged.exams.ct.engines import PIPELINES, pipeline_of
 from triaged.exams.ct.options import CtOptions
-from triaged.exams.ct.pipelines.threshold import THRESHOLD_ENGINE
+from triaged.exams.ct.pipelines.threshold import BUILT_IN
 from triaged.inference.kinds.cxr_two_stage import CXR_TWO_STAGE
 from triaged.inference.kinds.kind import Networks
 from triaged.inference.package import load_of_kind, load_package
@@ -25,7 +25,7 @@ def described_models(config: Config) -> Iterator[tuple[str, Callable[[], str]]]:
 
 
 def _of_ct(config: Config, name: str) -> str:
-    if name == THRESHOLD_ENGINE:
+    if name in BUILT_IN:
         return "built in: needs no model package"
     running = config.inference
     networks = load_package(config.models.folder / name, running.device, running.threads, among=PIPELINES)

@@ -14,8 +14,8 @@ from triaged.results import codes
 from triaged.study.uids import StudyUID, derived_uid
 
 MANUFACTURER = "triaged"
-THRESHOLDING = "threshold"
-"""The engine that has learnt nothing, by its name; no object of its may claim artificial intelligence."""
+THRESHOLDING = frozenset({"threshold", "threshold-contours"})
+"""The engines that have learnt nothing, by name; no object of theirs may claim artificial intelligence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +108,7 @@ class Provenance:
     @property
     def family(self) -> Code:
         """The family of the algorithm (CID 7162)."""
-        return codes.MORPHOLOGICAL_OPERATIONS if self.engine == THRESHOLDING else codes.ARTIFICIAL_INTELLIGENCE
+        return codes.MORPHOLOGICAL_OPERATIONS if self.engine in THRESHOLDING else codes.ARTIFICIAL_INTELLIGENCE
 
     @property
     def supersedes(self) -> str:

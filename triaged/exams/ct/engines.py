@@ -19,7 +19,7 @@ from triaged.exams.ct.pipelines.classifier import ClassifierPipeline
 from triaged.exams.ct.pipelines.ensemble import EnsemblePipeline
 from triaged.exams.ct.pipelines.networks import CtPipeline
 from triaged.exams.ct.pipelines.segmenter import SegmenterPipeline
-from triaged.exams.ct.pipelines.threshold import THRESHOLD_ENGINE, ThresholdPipeline
+from triaged.exams.ct.pipelines.threshold import BUILT_IN, ThresholdPipeline
 from triaged.exams.identity import engine_of
 from triaged.imaging.volume import Volume
 from triaged.inference.graphs import Device
@@ -64,16 +64,16 @@ def load_engine(
     kinds: Kinds[Networks] = KINDS,
     pipelines: Pipelines = PIPELINES,
 ) -> tuple[Engine, Pipeline]:
-    """Load the engine of a name: `threshold`, or that of a package in `folder`; `settings` is their digest.
+    """Load the engine of a name: one that is built in, or that of a package in `folder`; `settings` is their digest.
 
     Raises:
         ModelRefused: as `load_package` and `pipeline_of`.
     """
     software = version("triaged")
-    if name == THRESHOLD_ENGINE:
-        digest = sha256(f"threshold {software}".encode()).hexdigest()
+    if name in BUILT_IN:
+        digest = sha256(f"{name} {software}".encode()).hexdigest()
         engine = Engine(name, software, digest, derived_uid("engine", digest), software, settings)
-        return engine, ThresholdPipeline(options)
+        return engine, ThresholdPipeline(options, name)
     networks = load_package(folder / name, device, threads, kinds, pipelines)
     return engine_of(networks.manifest, settings), pipeline_of(networks, options, pipelines)
 

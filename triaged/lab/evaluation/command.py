@@ -21,7 +21,7 @@ from triaged.config.shipped import shipped
 from triaged.daemon.examinations import engine_and_pipeline
 from triaged.errors import ConfigError
 from triaged.exams.ct.engines import Pipeline
-from triaged.exams.ct.pipelines.threshold import THRESHOLD_ENGINE
+from triaged.exams.ct.pipelines.threshold import BUILT_IN
 from triaged.inference.kinds.cxr_two_stage import CXR_TWO_STAGE
 from triaged.inference.manifest import MANIFEST_NAME
 from triaged.inference.package import read_manifest
@@ -106,12 +106,12 @@ def prepare(job: Job) -> Measured:
     """
     if job.package is not None and job.pipeline is not None:
         raise ConfigError("expected one of --package and --pipeline, found both")
-    if job.pipeline not in (None, THRESHOLD_ENGINE):
-        raise ConfigError(f"--pipeline: expected {THRESHOLD_ENGINE}, found {job.pipeline}")
+    if job.pipeline is not None and job.pipeline not in BUILT_IN:
+        raise ConfigError(f"--pipeline: expected {' or '.join(BUILT_IN)}, found {job.pipeline}")
     config = load(job.config) if job.config.exists() else Config()
     models = config.models
     if job.pipeline is not None:
-        models = ModelsSection(ct=THRESHOLD_ENGINE)
+        models = ModelsSection(ct=job.pipeline)
     elif job.package is not None or not job.config.exists():
         package = (job.package or shipped("onnx_models") / DEFAULT_PACKAGE).resolve()
         models = ModelsSection.model_construct(ct=package.name, folder=package.parent)
@@ -125,7 +125,7 @@ def prepare(job: Job) -> Measured:
 
 
 def _method(models: ModelsSection) -> str:
-    return THRESHOLD_METHOD if models.ct == THRESHOLD_ENGINE else read_manifest(models.folder / models.ct).method
+    return THRESHOLD_METHOD if models.ct in BUILT_IN else read_manifest(models.folder / models.ct).method
 
 
 def _measured_rows(cases: Sequence[Case | BadCase], measured: Measured, name: str, look: Look) -> tuple[Row, ...]:

@@ -31,8 +31,8 @@ def classical_lungs(hu: Volume, airway: NDArray[np.bool_], within: NDArray[np.bo
     sides = split(Mask(aerated_lung(hu, airway, within), hu.geometry))
     labels = sides.labels.copy()
     for side in (RIGHT, LEFT):
-        closed = _closed(sides.labels == side, hu)
-        labels[closed & (labels == 0) & ~airway] = side
+        whole = _closed(sides.labels == side, hu)
+        labels[whole & (labels == 0) & ~airway] = side
     return Split(labels, sides.method)
 
 
@@ -56,19 +56,24 @@ def _closed(lung: NDArray[np.bool_], hu: Volume) -> NDArray[np.bool_]:
     """Return a lung with indentations narrower than twice `CLOSING_MM` filled, and holes."""
     _, row_mm, column_mm = hu.geometry.spacing_mm
     margin = (0, int(CLOSING_MM / row_mm) + 2, int(CLOSING_MM / column_mm) + 2)
-    closed = np.zeros_like(lung)
+    result = np.zeros_like(lung)
     box = bounding_box(lung)
     if box is None:
-        return closed
+        return result
     inner = box.grown(margin, lung.shape)
     for index, plane in enumerate(lung[inner.slices], start=inner.start[0]):
-        closed[(index, *inner.slices[1:])] = _closed_plane(plane, (row_mm, column_mm))
-    return fill_holes(closed | lung, row_mm * column_mm)
+        result[(index, *inner.slices[1:])] = closed(plane, (row_mm, column_mm), CLOSING_MM)
+    return fill_holes(result | lung, row_mm * column_mm)
 
 
-def _closed_plane(plane: NDArray[np.bool_], pixel_mm: tuple[float, float]) -> NDArray[np.bool_]:
+def closed(plane: NDArray[np.bool_], pixel_mm: tuple[float, float], radius_mm: float) -> NDArray[np.bool_]:
+    """Return a mask of one slice closed by a disk; the image's edge closes too."""
     if not plane.any():
         return plane
-    grown = ndimage.distance_transform_edt(~plane, sampling=pixel_mm) <= CLOSING_MM
-    closed: NDArray[np.bool_] = ndimage.distance_transform_edt(grown, sampling=pixel_mm) > CLOSING_MM
-    return closed
+    return within_mm(within_mm(~plane, pixel_mm) <= radius_mm, pixel_mm) > radius_mm
+
+
+def within_mm(plane: NDArray[np.bool_], pixel_mm: tuple[float, float]) -> NDArray[np.float64]:
+    """Return how far each pixel of a mask is from its outside, in millimetres; 0 outside."""
+    distance: NDArray[np.float64] = ndimage.distance_transform_edt(plane, sampling=pixel_mm)
+    return distance
