@@ -158,3 +158,15 @@ def test_severities_follow_the_wanted_mixture() -> None:
     worse = np.array([max(draw_shares(rng)) for _ in range(4000)])
     found = [(worse == 0).mean(), *np.histogram(worse[worse > 0], [0, 0.25, 0.5, 0.75, 1])[0] / worse.size]
     assert found == pytest.approx([0.25, 0.45, 0.15, 0.10, 0.05], abs=0.025)
+
+
+def test_negatives_show_no_viral_disease_but_most_another(tmp_path: Path) -> None:
+    paths = list(write_pasted([CHEST], tmp_path, 12, 5, negative=True))
+    diseases = []
+    for path in paths:
+        with np.load(path) as archive:
+            diseases.append(str(archive["disease"]))
+            assert not archive["lesion"].any()
+    assert "viral" not in diseases
+    assert sum(disease != "none" for disease in diseases) > 6
+    assert len(set(diseases)) > 3

@@ -72,11 +72,14 @@ def paste(
         Path | None,
         typer.Option(metavar="FILE", help="CSV slice_from_cranial,infected: slices with lesions of their own."),
     ] = None,
+    negative: Annotated[
+        bool, typer.Option("--negative", help="No viral lesions: other diseases, and in one of seven series none.")
+    ] = False,
 ) -> None:
     """Paste generated lesions into real scans without disease."""
     from triaged.lab.sources.normals import normals_in
     from triaged.lab.sources.paste import write_pasted
 
     scans = [scan for folder in normals for scan in normals_in(folder, infected)]
-    for done, path in enumerate(write_pasted(scans, out, count, seed), start=1):
+    for done, path in enumerate(write_pasted(scans, out, count, seed, negative=negative), start=1):
         typer.echo(f"{done}/{count} {path.name}")

@@ -24,38 +24,47 @@ from triaged.lab.sources.tissue import Tissue, measure_tissue, replace_air
 
 OTHER_SHARE = 0.5
 """How often a series without viral disease shows another one."""
+OTHER_SHARE_OF_NEGATIVES = 0.85
+"""The same where no series is to show viral disease."""
 DEPENDENT_SHARE = 0.3
 BREATH_SHARE = 0.4
 
 
-def write_pasted(normals: Sequence[Normal], folder: Path, count: int, seed: int) -> Iterator[Path]:
-    """Write `count` series, taking the scans in turn, and yield each path; a file that exists is kept."""
+def write_pasted(
+    normals: Sequence[Normal], folder: Path, count: int, seed: int, *, negative: bool = False
+) -> Iterator[Path]:
+    """Write `count` series, taking the scans in turn, and yield each path; a file that exists is kept.
+
+    `negative`: none of them shows viral disease.
+    """
     folder.mkdir(parents=True, exist_ok=True)
+    kind = "negative" if negative else "paste"
     for number in range(count):
         normal = normals[number % len(normals)]
-        path = folder / f"paste_{normal.patient}_{seed}_{number:05d}.npz"
+        path = folder / f"{kind}_{normal.patient}_{seed}_{number:05d}.npz"
         if not path.exists():
-            save_series(paste(normal, seed * 100_000 + number), path)
+            save_series(paste(normal, seed * 100_000 + number, negative=negative), path)
         yield path
 
 
-def paste(normal: Normal, seed: int) -> TrainingSeries:
+def paste(normal: Normal, seed: int, *, negative: bool = False) -> TrainingSeries:
     """Return one varied scan with the lesions of `seed`; the same seed gives the same voxels.
 
-    Slices that show lesions of their own have no known lesion mask.
+    About three of four show viral disease, or none if `negative`. Slices that show lesions of their own have no known
+    lesion mask.
     """
     style, what, where = (np.random.Generator(np.random.PCG64(s)) for s in np.random.SeedSequence(seed).spawn(3))
     scene = draw_scene(normal, style)
     tissue = measure_tissue(scene, style)
     changes = [make(style, tissue) for make in _healthy_variation(style)]
-    shares = draw_shares(what)
+    shares = (0.0, 0.0) if negative else draw_shares(what)
     empty = np.zeros(scene.labels.shape, dtype=np.bool_)
     lesion, other, disease = empty, empty, "none"
     if max(shares) > 0:
         disease = "viral"
         changes.append(viral_change(where, tissue, shares))
         lesion = _on_grid(scene, tissue, changes[-1])
-    elif what.random() < OTHER_SHARE:
+    elif what.random() < (OTHER_SHARE_OF_NEGATIVES if negative else OTHER_SHARE):
         disease = draw_disease(what)
         changes.append(other_change(where, tissue, disease))
         other = _on_grid(scene, tissue, changes[-1])
