@@ -47,6 +47,9 @@ FINDING = finding_of(
     tissue_total=Tissue(334.0, 1106.0, 0.0676, 0.2241, 0.498),
     solid_ml=43.0,
     solid_share=0.0087,
+    mild_probability=0.617,
+    severe_probability=0.219,
+    nat_probability=0.584,
 )
 
 
@@ -128,6 +131,20 @@ SHOWN = {
         ("Share of lung on which the members of the ensemble disagree: 5.3 %",),
         ("5.3 %",),
     ),
+    **{
+        f"{name}_probability": shown(
+            {f"{name}_probability": value},
+            {},
+            {(code, value)},
+            (f"Probability of {words} (experimental): {value}",),
+            (f"<dt>Probability of {words} (experimental)</dt><dd>{value}</dd>",),
+        )
+        for name, code, value, words in (
+            ("mild", "MILD_PROB", 0.617, "mild or regular disease"),
+            ("severe", "SEVERE_PROB", 0.219, "severe or critical disease"),
+            ("nat", "NAT_PROB", 0.584, "a positive nucleic acid test"),
+        )
+    },
 }
 """Every concept that there is, written down once more."""
 
@@ -135,6 +152,8 @@ ORDER, SITE = "the worse lung decides the order", "the list shows the threshold 
 EXPLAINS = "explains the shares to who reads the report; nobody else acts on it"
 SLICES = "small end slices weigh as much as large ones; nothing is ordered by it"
 NO_ROOM = "says how much to trust the shares; the list has no room for it"
+OPINION = "what a head of a network thinks orders nothing, and nobody is notified of it"
+HEADS = ("mild_probability", "severe_probability", "nat_probability")
 ACTING = (Output.LIST, Output.NOTIFICATION, Output.PAGE, Output.EVALUATION)
 VOLUMES = ("lung_volume", "lungs_volume", "affected_volume")
 TISSUE = ("consolidation_volume", "ground_glass_volume", "well_aerated_share")
@@ -147,6 +166,7 @@ LEFT_OUT: dict[tuple[str, Output], str] = {
     ("total_share", Output.PAGE): ORDER,
     ("ensemble_spread", Output.LIST): NO_ROOM,
     **{("slices_share", output): SLICES for output in (Output.LIST, Output.NOTIFICATION, Output.PAGE)},
+    **{(name, output): OPINION for name in HEADS for output in (Output.LIST, Output.NOTIFICATION)},
     **{(name, output): EXPLAINS for name in VOLUMES for output in ACTING},
     **{(name, output): EXPLAINS for name in TISSUE for output in ACTING if output is not Output.EVALUATION},
     **{(name, output): FOLLOWS for name in FIGURES for output in Output if output not in COMPARING},
@@ -236,6 +256,9 @@ def test_no_number_is_shown_where_its_concept_is_left_out(everybody: Callable[[F
         assert not {"lung_volume_right", "lungs_volume", "affected_volume", "dense_share"} & set(names)
     assert "identification_threshold" not in said.listed
     assert "severity_total" not in said.listed
+    assert not [
+        one for names in (said.listed, said.hook) for one in names if one.startswith(("mild", "severe", "nat_"))
+    ]
     assert not [one for one in ("32 %", "2611", "2327", "4938", "1213", "28 %") if one in said.page]
 
 

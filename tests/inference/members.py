@@ -140,6 +140,70 @@ def write_classifier(folder: Path, stumps: Mapping[str, Stump], reader: str = "r
     _write(folder, "ct-classifier", said, {"trees": trees(list(stumps.values()), base)})
 
 
+MTL_HEADS = {"ct": 2, "nat": 2, "severity": 3}
+MTL_BOX = (32, 40, 48)
+
+
+def write_mtl(
+    folder: Path, heads: Sequence[str] = ("ct", "severity"), features: Mapping[str, tuple[float, float]] | None = None
+) -> None:
+    """Write a multi-task network of every head; `heads` are those that the manifest asks, `reader` is beside it.
+
+    Each head says the softmax of `MTL_LOGITS` in an empty box; the mean of the box and the sum of the features are
+    added to the logit of its last class.
+    """
+    digest = model_sha256(read_manifest(folder.parent / "reader"))
+    said = f"heads: [{', '.join(heads)}]\ngrid_mm: 8.0\nbox: {list(MTL_BOX)}\n{WINDOW}"
+    if features:
+        said += "features:\n" + "".join(f"  {name}: {list(scaling)}\n" for name, scaling in features.items())
+    if "ct" in heads:
+        said += "thresholds: {identification: 0.5}\ntraining_prior: 0.5\n"
+    said += f"parts:\n  reader: {{package: reader, sha256: {digest}}}\n"
+    _write(folder, "ct-mtl", said, {"network": mtl_graph(len(features or {}))})
+
+
+def mtl_graph(features: int, heads: Mapping[str, int] = MTL_HEADS, *, masks: bool = True) -> onnx.ModelProto:
+    """Return the graph of `write_mtl`; without `masks` a head answers whether it is asked or not."""
+    nodes = [helper.make_node("ReduceMean", ["volume", "space"], ["mean"], keepdims=0)]
+    added = "mean"
+    if features:
+        nodes += [
+            helper.make_node("ReduceSum", ["features", "row"], ["sum"], keepdims=1),
+            helper.make_node("Add", ["mean", "sum"], ["both"]),
+        ]
+        added = "both"
+    nodes.append(helper.make_node("Split", ["heads"], list(_ASKED.values()), axis=1, num_outputs=3))
+    tensors = [
+        helper.make_tensor("space", TensorProto.INT64, [3], [2, 3, 4]),
+        helper.make_tensor("row", TensorProto.INT64, [1], [1]),
+    ]
+    for name, count in heads.items():
+        tensors += [
+            helper.make_tensor(f"{name}_last", TensorProto.FLOAT, [1, count], [0.0] * (count - 1) + [1.0]),
+            helper.make_tensor(f"{name}_own", TensorProto.FLOAT, [1, count], MTL_LOGITS[name][:count]),
+        ]
+        nodes += [
+            helper.make_node("Mul", [added, f"{name}_last"], [f"{name}_gain"]),
+            helper.make_node("Add", [f"{name}_gain", f"{name}_own"], [f"{name}_logits"]),
+            helper.make_node("Softmax", [f"{name}_logits"], [f"{name}_told" if masks else name], axis=1),
+        ]
+        if masks:
+            nodes.append(helper.make_node("Mul", [f"{name}_told", _ASKED[name]], [name]))
+    given: list[tuple[str, list[str | int | None]]] = [("volume", ["n", 1, *MTL_BOX]), ("heads", ["n", 3])]
+    if features:
+        given.append(("features", ["n", features]))
+    shapes: dict[str, list[str | int | None]] = {name: ["n", count] for name, count in heads.items()}
+    ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in given]
+    found = [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in shapes.items()]
+    graph = helper.make_graph(nodes, "mtl", ends, found, tensors)
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
+
+
+_ASKED = {"ct": "ask_ct", "nat": "ask_nat", "severity": "ask_severity"}
+MTL_LOGITS = {"ct": [0.0, 0.0], "nat": [0.0, -1.0], "severity": [0.0, 0.5, -0.5]}
+"""Logits of each head in an empty box."""
+
+
 def trees(stumps: Sequence[Stump], base: float) -> onnx.ModelProto:
     """Return a graph of one tree of two leaves for each feature."""
     count = len(stumps)

@@ -127,6 +127,9 @@ def with_every_number() -> CtStudy:
         solid_share=0.01,
         ensemble_spread=0.02,
         slices_share=0.03,
+        mild_probability=0.61,
+        severe_probability=0.07,
+        nat_probability=0.58,
     )
     return replace(study, reading=replace(study.reading, finding=finding))
 

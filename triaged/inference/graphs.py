@@ -36,11 +36,11 @@ Device: TypeAlias = Literal["auto", "cpu", "cuda"]
 
 
 class Graph:
-    """One ONNX graph of one input, opened and checked."""
+    """One ONNX graph, opened and checked."""
 
     def __init__(self, session: onnxruntime.InferenceSession) -> None:
         self._session = session
-        self._input = session.get_inputs()[0].name
+        self._first = session.get_inputs()[0].name
 
     @property
     def device(self) -> str:
@@ -48,14 +48,20 @@ class Graph:
         return "cuda" if CUDA in self._session.get_providers() else "cpu"
 
     def run(self, values: NDArray[np.float32]) -> list[NDArray[np.float32]]:
-        """Return the outputs for `values`, in the order of the graph; MemoryError where there is too little memory."""
-        feed = {self._input: np.ascontiguousarray(values, dtype=np.float32)}
+        """Return the outputs of a graph of one input, in its order; MemoryError where there is too little memory."""
+        return list(self.run_named({self._first: values}).values())
+
+    def run_named(self, values: Mapping[str, NDArray[np.float32]]) -> dict[str, NDArray[np.float32]]:
+        """Return the outputs by name, in the order of the graph, for its inputs by name; as `run` otherwise."""
+        feed = {name: np.ascontiguousarray(each, dtype=np.float32) for name, each in values.items()}
+        names = [output.name for output in self._session.get_outputs()]
         try:
-            return [np.asarray(output, dtype=np.float32) for output in self._session.run(None, feed)]
+            found = self._session.run(names, feed)
         except (Fail, RuntimeException) as error:
             if _NO_MEMORY.search(str(error)):  # the runtime has no error of its own for this
                 raise MemoryError(str(error)) from None
             raise
+        return {name: np.asarray(output, dtype=np.float32) for name, output in zip(names, found, strict=True)}
 
 
 def load_graphs(files: Mapping[str, NetworkFile], device: Device, threads: int) -> dict[str, Graph]:

@@ -18,7 +18,7 @@ from triaged.lab.films.options import film_lungs, films
 from triaged.lab.packages.options import drift, ensemble, export_package, fit_trees, fit_xray, slice_area
 from triaged.lab.radiographs.options import drr
 from triaged.lab.sources.options import label_maps, paste, slices
-from triaged.lab.training.options import finish, train
+from triaged.lab.training.options import ablate, finish, train, truth
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -47,6 +47,8 @@ data.command("drr")(drr)
 
 app.command("train")(train)
 app.command("finish")(finish)
+app.command("ablate")(ablate)
+data.command("truth")(truth)
 
 
 @app.command("evaluate")

@@ -190,6 +190,29 @@ ENSEMBLE_SPREAD: Final = Concept(
     "share of lung on which the members of the ensemble disagree",
     outputs=EVERYWHERE - {Output.LIST},  # says how much to trust the shares; the list has no room for it
 )
+_OPINION: Final = EVERYWHERE - {Output.LIST, Output.NOTIFICATION}
+"""What a head of a multi-task network thinks is shown to who reads the study; nothing is ordered or sent by it."""
+MILD_PROBABILITY: Final = Concept(
+    "mild_probability",
+    private("MILD_PROB", "Probability of mild or regular COVID-19, by a network"),
+    PROBABILITY,
+    "probability of mild or regular disease (experimental)",
+    outputs=_OPINION,
+)
+SEVERE_PROBABILITY: Final = Concept(
+    "severe_probability",
+    private("SEVERE_PROB", "Probability of severe or critical COVID-19, by a network"),
+    PROBABILITY,
+    "probability of severe or critical disease (experimental)",
+    outputs=_OPINION,
+)
+NAT_PROBABILITY: Final = Concept(
+    "nat_probability",
+    private("NAT_PROB", "Probability of a positive nucleic acid test, by a network"),
+    PROBABILITY,
+    "probability of a positive nucleic acid test (experimental)",
+    outputs=_OPINION,
+)
 
 ESTIMATED_SEVERITY: Final = Concept(
     "estimated_severity",
@@ -262,6 +285,7 @@ CONCEPTS: dict[str, Concept] = {
         *(SEVERITY, AFFECTED_SHARE, TOTAL_SHARE, LUNG_VOLUME, LUNGS_VOLUME, AFFECTED_VOLUME, DENSE_SHARE),
         *(CONSOLIDATION_VOLUME, GROUND_GLASS_VOLUME, CONSOLIDATION_SHARE, GROUND_GLASS_SHARE, WELL_AERATED_SHARE),
         *(SOLID_VOLUME, SOLID_SHARE, SLICES_SHARE, ENSEMBLE_SPREAD),
+        *(MILD_PROBABILITY, SEVERE_PROBABILITY, NAT_PROBABILITY),
         *(ESTIMATED_SEVERITY, ESTIMATED_LOW, ESTIMATED_HIGH, ZONE_SCORE, ZONE_SHARE),
         *(EXTENT, UNGATED_EXTENT, CONSOLIDATED_EXTENT, REPEAT_SD),
     )

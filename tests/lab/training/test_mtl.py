@@ -20,7 +20,7 @@ from triaged.lab.networks.mtl import CLASSES, Fire, MtlNetwork, Shift, Shift3D, 
 from triaged.lab.training.metrics import METRICS, read_metrics
 from triaged.lab.training.mtl_labels import UNKNOWN, read_features, read_labels
 from triaged.lab.training.mtl_parts import mtl_learner
-from triaged.lab.training.mtl_task import SHAPE, MtlCase, MtlTask, seen
+from triaged.lab.training.mtl_task import SIGHT, MtlCase, MtlTask, seen
 from triaged.lab.training.order import Keeping, MtlChoices, Order, Source
 from triaged.lab.training.place import CPU
 from triaged.lab.training.presets import PresetName, Subject, recipe_of
@@ -59,7 +59,7 @@ def order(folders: tuple[Path, Path], out: Path, mtl: MtlChoices | None) -> Orde
 def test_the_trunk_narrows_and_widens_as_the_paper_says() -> None:
     trunk = SqueezeNet3D(64)
     fires = [module for module in trunk.modules() if isinstance(module, Fire)]
-    shapes = [tuple(fire.wide.weight.shape[:2]) for fire in fires]
+    shapes = [tuple(fire.wide.get_submodule("0").get_parameter("weight").shape[:2]) for fire in fires]
     assert shapes == [(64, 32)] * 2 + [(128, 64)] * 2 + [(192, 96)] * 2 + [(256, 128)] * 2
     assert [fire.bypasses for fire in fires] == [False, True] * 4
     assert trunk.eval()(torch.zeros(1, 1, 33, 40, 64)).shape[1] == 512
@@ -170,13 +170,13 @@ def test_a_training_runs_to_its_figures(weigh: str, labels: Path, folders: tuple
 
 def test_the_network_sees_the_lungs_in_the_middle_and_nothing_else(tmp_path: Path) -> None:
     series = read_series(write_series(tmp_path / "a.npz", "none"))
-    volume = seen(series).astype(np.float32) * 200.0 + 100.0
-    assert volume.shape == SHAPE
+    volume = seen(series).astype(np.float32) * 2000.0
+    assert volume.shape == SIGHT.box
     inside = volume > 20.0
     assert volume[~inside].max() < 20.0
     assert np.median(volume[inside]) == pytest.approx(1024 - 850, abs=3)  # lungs at -850 HU
     middle = [float(np.flatnonzero(inside.any(axis=axes)).mean()) for axes in ((1, 2), (0, 2), (0, 1))]
-    assert middle == pytest.approx([(size - 1) / 2 for size in SHAPE], abs=1)
+    assert middle == pytest.approx([(size - 1) / 2 for size in SIGHT.box], abs=1)
 
 
 def test_a_third_head_learns_from_a_noisy_test_with_gaps() -> None:

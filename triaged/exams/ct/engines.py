@@ -17,6 +17,7 @@ from triaged.exams.ct.options import CtOptions
 from triaged.exams.ct.pipelines.cascade import CascadePipeline
 from triaged.exams.ct.pipelines.classifier import ClassifierPipeline
 from triaged.exams.ct.pipelines.ensemble import EnsemblePipeline
+from triaged.exams.ct.pipelines.mtl import MtlPipeline
 from triaged.exams.ct.pipelines.networks import CtPipeline
 from triaged.exams.ct.pipelines.segmenter import SegmenterPipeline
 from triaged.exams.ct.pipelines.threshold import BUILT_IN, ThresholdPipeline
@@ -27,6 +28,7 @@ from triaged.inference.identity import Engine
 from triaged.inference.kinds.ct_cascade import CT_CASCADE
 from triaged.inference.kinds.ct_classifier import CT_CLASSIFIER
 from triaged.inference.kinds.ct_ensemble import CT_ENSEMBLE
+from triaged.inference.kinds.ct_mtl import CT_MTL
 from triaged.inference.kinds.ct_multitask import CT_MULTITASK
 from triaged.inference.kinds.ct_segmenter import CT_SEGMENTER
 from triaged.inference.kinds.kind import Kinds, Networks
@@ -49,6 +51,7 @@ PIPELINES: Final[Pipelines] = {
     CT_CASCADE.name: CascadePipeline,
     CT_SEGMENTER.name: SegmenterPipeline,
     CT_CLASSIFIER.name: ClassifierPipeline,
+    CT_MTL.name: MtlPipeline,
 }
 """What reads a chest CT with each kind of network: one row each."""
 

@@ -21,7 +21,10 @@ from triaged.study.concepts import (
     LUNG_VOLUME,
     LUNGS,
     LUNGS_VOLUME,
+    MILD_PROBABILITY,
+    NAT_PROBABILITY,
     RIGHT_LUNG,
+    SEVERE_PROBABILITY,
     SEVERITY,
     SLICES_SHARE,
     SOLID_SHARE,
@@ -93,8 +96,9 @@ class CtNumbers:
     `severity` is the larger of the two lungs' shares (Goncharov et al., section 2.2). With `QualityFlag.SINGLE_LUNG`
     the per-lung values are None and `severity` is the total share. `dense_share` is the share of lesion volume above
     -300 HU, vessels included; `slices_share` the mean share of the slices with lung (Qiblawey et al.);
-    `ensemble_spread` the share of lung on which the members of an ensemble disagree. None is what old results do not
-    have, and the volume of solid bodies and fluid where there are none, with its share of the lungs and itself.
+    `ensemble_spread` the share of lung on which the members of an ensemble disagree. The three probabilities are those
+    of a multi-task network's other heads. None is what old results and other engines do not have, and the volume of
+    solid bodies and fluid where there are none, with its share of the lungs and itself.
     """
 
     severity: float
@@ -113,6 +117,9 @@ class CtNumbers:
     solid_share: float | None = None
     slices_share: float | None = None
     ensemble_spread: float | None = None
+    mild_probability: float | None = None
+    severe_probability: float | None = None
+    nat_probability: float | None = None
 
     @staticmethod
     def of(finding: Finding) -> CtNumbers:
@@ -135,6 +142,9 @@ class CtNumbers:
             solid_share=value(SOLID_SHARE),
             slices_share=value(SLICES_SHARE),
             ensemble_spread=value(ENSEMBLE_SPREAD),
+            mild_probability=value(MILD_PROBABILITY),
+            severe_probability=value(SEVERE_PROBABILITY),
+            nat_probability=value(NAT_PROBABILITY),
         )
 
     def measurements(self) -> tuple[Measurement, ...]:
@@ -155,9 +165,15 @@ class CtNumbers:
             (SOLID_SHARE, self.solid_share, None),
         )
         tissue = ((RIGHT_LUNG, self.tissue_right), (LEFT_LUNG, self.tissue_left), (LUNGS, self.tissue_total))
+        heads = (
+            (MILD_PROBABILITY, self.mild_probability),
+            (SEVERE_PROBABILITY, self.severe_probability),
+            (NAT_PROBABILITY, self.nat_probability),
+        )
         return (
             *(Measurement(concept, value, site) for concept, value, site in measured if value is not None),
             *(number for site, made_of in tissue if made_of for number in made_of.measurements(site)),
+            *(Measurement(concept, value) for concept, value in heads if value is not None),
         )
 
 

@@ -7,6 +7,7 @@ from triaged.inference.kinds.ct_classifier import CT_CLASSIFIER
 from triaged.inference.kinds.ct_ensemble import CT_ENSEMBLE
 from triaged.inference.kinds.ct_lesions import CT_LESIONS
 from triaged.inference.kinds.ct_lungs import CT_LUNGS
+from triaged.inference.kinds.ct_mtl import CT_MTL
 from triaged.inference.kinds.ct_multitask import CT_MULTITASK
 from triaged.inference.kinds.ct_segmenter import CT_SEGMENTER
 from triaged.inference.kinds.cxr_two_stage import CXR_TWO_STAGE
@@ -18,6 +19,7 @@ _ALL: Final[tuple[Kind[Any, Networks], ...]] = (
     CT_CASCADE,
     CT_SEGMENTER,
     CT_CLASSIFIER,
+    CT_MTL,
     CT_LESIONS,
     CT_LUNGS,
     CXR_TWO_STAGE,

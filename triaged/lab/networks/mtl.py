@@ -1,6 +1,7 @@
 """Defines the network of COVID-MTL (Bao et al.): a 3D SqueezeNet, joined by radiomic features, with a head per task.
 
-Must not know files, series, training or ONNX. Volumes are (n, 1, slice, row, column), the lungs alone, normalised.
+Must not know files, series, training or ONNX. Volumes are (n, 1, slice, row, column), the lungs alone, their window
+scaled to [0, 1].
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,6 +20,10 @@ FURTHEST: Final = 0.2
 PER_SAMPLE: Final = 0.25
 """How often the authors' code shifts a sample."""
 HIDDEN: Final = 32
+NORMAL: Final = (0.05, 0.1)
+"""Mean and spread that volumes are normalised by; what is no lung included."""
+FURTHEST_FEATURE: Final = 5.0
+"""Features beyond so many spreads from their mean are set there."""
 
 
 class Task(StrEnum):
@@ -88,16 +93,16 @@ class Fire(nn.Module):
 
     def __init__(self, channels_in: int, squeezed: int, expanded: int) -> None:
         super().__init__()
-        self.squeeze = nn.Conv3d(channels_in, squeezed, 1)
-        self.narrow = nn.Conv3d(squeezed, expanded, 1)
-        self.wide = nn.Conv3d(squeezed, expanded, 3, padding=1)
+        self.squeeze = _normalised(nn.Conv3d(channels_in, squeezed, 1, bias=False))
+        self.narrow = _normalised(nn.Conv3d(squeezed, expanded, 1, bias=False))
+        self.wide = _normalised(nn.Conv3d(squeezed, expanded, 3, padding=1, bias=False))
         self.bypasses = channels_in == 2 * expanded
 
     def forward(self, features: Tensor) -> Tensor:
         """Return 2 * expanded channels; where as many came in, they are added."""
         squeezed = functional.relu(self.squeeze(features))
-        found = torch.cat([functional.relu(self.narrow(squeezed)), functional.relu(self.wide(squeezed))], dim=1)
-        return found + features if self.bypasses else found
+        found = torch.cat([self.narrow(squeezed), self.wide(squeezed)], dim=1)
+        return functional.relu(found + features if self.bypasses else found)
 
 
 class SqueezeNet3D(nn.Module):
@@ -106,9 +111,7 @@ class SqueezeNet3D(nn.Module):
     def __init__(self, width: int = WIDTH, way: Shift = "paper") -> None:
         super().__init__()
         half = max(1, width // 2)
-        self.first = nn.Sequential(
-            nn.Conv3d(1, width, 3, stride=2, padding=1, bias=False), nn.BatchNorm3d(width), nn.ReLU()
-        )
+        self.first = nn.Sequential(_normalised(nn.Conv3d(1, width, 3, stride=2, padding=1, bias=False)), nn.ReLU())
         self.shift = Shift3D(way)
         stages = ((width, half), (2 * width, width), (3 * width, 3 * half), (4 * width, 2 * width))
         self.stages = nn.ModuleList()
@@ -130,7 +133,8 @@ class SqueezeNet3D(nn.Module):
 class MtlNetwork(nn.Module):
     """The trunk, a network of the radiomic features where there are some, and a head for each task.
 
-    `features` counts radiomic features, 0 for none. Their mean and spread are kept with the weights.
+    `features` counts radiomic features, 0 for none. Their mean and spread are kept with the weights, and so is `prior`,
+    the share of COVID-19 by CT among those who teach.
     """
 
     def __init__(self, tasks: Sequence[Task], features: int, width: int = WIDTH, way: Shift = "paper") -> None:
@@ -140,6 +144,7 @@ class MtlNetwork(nn.Module):
         self.trunk = SqueezeNet3D(width, way)
         self.register_buffer("middle", torch.zeros(features))
         self.register_buffer("spread", torch.ones(features))
+        self.register_buffer("prior", torch.tensor(0.5))
         self.radiomics = _dense((features, 256, 128, 64, HIDDEN)) if features else None
         self.heads = nn.ModuleDict({task.value: self._head() for task in self.tasks})
         joined = HIDDEN * (2 if features else 1)
@@ -147,8 +152,13 @@ class MtlNetwork(nn.Module):
 
     def forward(self, volumes: Tensor, features: Tensor) -> dict[Task, Tensor]:
         """Return the logits (n, class) of each task; `features` are (n, feature), as they are measured."""
-        seen = self.trunk(volumes)
-        told = self._told(features)
+        return self.judge(volumes, (features - self.middle) / self.spread)
+
+    def judge(self, volumes: Tensor, features: Tensor) -> dict[Task, Tensor]:
+        """Return what `forward` does for features less their mean, in spreads."""
+        mean, spread = NORMAL
+        seen = self.trunk((volumes - mean) / spread)
+        told = None if self.radiomics is None else self.radiomics(features.clamp(-FURTHEST_FEATURE, FURTHEST_FEATURE))
         found = {}
         for task in self.tasks:
             own = self.heads[task.value](seen).mean(dim=(2, 3, 4))
@@ -156,19 +166,21 @@ class MtlNetwork(nn.Module):
             found[task] = self.outputs[task.value](functional.relu(joined))
         return found
 
+    def know_prior(self, share: float) -> None:
+        """Keep the share of COVID-19 by CT among those who teach."""
+        self.prior = torch.tensor(share)
+
     def normalise(self, features: Tensor) -> None:
         """Keep mean and spread of the features of those who teach, (n, feature)."""
         self.middle = features.mean(0)
         self.spread = features.std(0).clamp_min(1e-6)
 
-    def _told(self, features: Tensor) -> Tensor | None:
-        if self.radiomics is None:
-            return None
-        told: Tensor = self.radiomics(((features - self.middle) / self.spread).clamp(-5, 5))
-        return told
-
     def _head(self) -> nn.Sequential:
         return nn.Sequential(nn.Dropout(0.3), nn.Conv3d(self.trunk.channels, HIDDEN, 1), nn.ReLU())
+
+
+def _normalised(convolution: nn.Conv3d) -> nn.Sequential:
+    return nn.Sequential(convolution, nn.BatchNorm3d(convolution.out_channels))
 
 
 def _dense(sizes: Sequence[int]) -> nn.Sequential:

@@ -24,6 +24,7 @@ from triaged.exams.ct.finding import Acquisition
 from triaged.exams.ct.options import CtOptions
 from triaged.imaging.geometry import Geometry
 from triaged.imaging.volume import Volume
+from triaged.inference.kinds.ct_mtl import CT_MTL
 from triaged.inference.kinds.ct_segmenter import CT_SEGMENTER
 from triaged.inference.kinds.cxr_two_stage import CXR_TWO_STAGE
 from triaged.inference.package import load_package
@@ -48,6 +49,7 @@ def export_trained(checkpoints: Path, label: Path, package: Path, storage: Stora
     import torch
 
     from triaged.lab.packages.members import KINDS, export_segmenters, kind_of_label
+    from triaged.lab.packages.mtl import export_mtl
     from triaged.lab.packages.packaging import export
     from triaged.lab.packages.two_stage import export_two_stage
     from triaged.lab.packages.unets import export_unet
@@ -55,13 +57,16 @@ def export_trained(checkpoints: Path, label: Path, package: Path, storage: Stora
     torch.set_num_threads(threads)
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # it warns of a library that nothing here needs
     if kind_of_label(label) == CXR_TWO_STAGE.name:
-        yield from _told_segmenters(package, export_two_stage(checkpoints, label, package, storage), storage)
+        yield from _told_graphs(package, export_two_stage(checkpoints, label, package, storage), storage)
         return
     if kind_of_label(label) == CT_SEGMENTER.name:
-        yield from _told_segmenters(package, export_unet(checkpoints, label, package, storage), storage)
+        yield from _told_graphs(package, export_unet(checkpoints, label, package, storage), storage)
+        return
+    if kind_of_label(label) == CT_MTL.name:
+        yield from _told_graphs(package, export_mtl(checkpoints, label, package, storage), storage)
         return
     if kind_of_label(label) in KINDS:
-        yield from _told_segmenters(package, export_segmenters(checkpoints, label, package, storage), storage)
+        yield from _told_graphs(package, export_segmenters(checkpoints, label, package, storage), storage)
         return
     done = export(checkpoints, label, package, storage)
     yield f"{package}: the graphs agree with the networks that they store within {done.parity.largest:.1e}"
@@ -73,7 +78,7 @@ def export_trained(checkpoints: Path, label: Path, package: Path, storage: Stora
     yield f"{package}: {_mebibytes(package):.1f} MiB; write its CARD.md before it is shipped"
 
 
-def _told_segmenters(package: Path, done: Exported, storage: Storage) -> Iterator[str]:
+def _told_graphs(package: Path, done: Exported, storage: Storage) -> Iterator[str]:
     for name in done.parity:
         yield f"{package}: {name} agrees with the network that it stores within {done.parity[name]:.1e}"
         if storage == "half":

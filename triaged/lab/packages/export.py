@@ -199,13 +199,28 @@ def _idle(graph: ModelProto) -> list[NodeProto]:
 
 def graph_of(network: nn.Module, name: str, example: Tensor, outputs: list[str], axes: Mapping[int, Any]) -> ModelProto:
     """Return the ONNX graph of a network of one input; `axes` are those that stay free."""
+    return _exported(network, {name: example}, outputs, (dict(axes),))
+
+
+def graph_of_many(network: nn.Module, examples: Mapping[str, Tensor], outputs: list[str]) -> ModelProto:
+    """Return the ONNX graph of a network of several inputs by name, whose common first axis, `n`, stays free."""
+    free = [
+        Dim("n", min=1),
+        *(Dim.DYNAMIC for _ in examples),
+    ]  # named once: the exporter warns of a name that is shared
+    return _exported(network, examples, outputs, tuple({0: axis} for axis, _ in zip(free, examples, strict=False)))
+
+
+def _exported(
+    network: nn.Module, examples: Mapping[str, Tensor], outputs: list[str], axes: tuple[dict[int, Any], ...]
+) -> ModelProto:
     program = torch.onnx.export(
         network,
-        (example,),
-        input_names=[name],
+        tuple(examples.values()),
+        input_names=list(examples),
         output_names=outputs,
         dynamo=True,
-        dynamic_shapes=(dict(axes),),
+        dynamic_shapes=axes,
         verbose=False,
         optimize=False,
     )

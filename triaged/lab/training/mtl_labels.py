@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final, TypeAlias
 
 from triaged.errors import ConfigError
+from triaged.lab.evaluation.features import ABOUT
 from triaged.lab.networks.mtl import CLASSES, Task
 
 UNKNOWN: Final = -1
@@ -72,7 +73,7 @@ def read_features(path: Path, series: Iterable[str]) -> tuple[tuple[str, ...], M
     values: dict[str, tuple[float, ...]] = {}
     names: tuple[str, ...] = ()
     for line, row in _rows(path, ("case", "reason")):
-        names = names or tuple(name for name in row if name not in ("case", "patient", "group", "reason"))
+        names = names or tuple(name for name in row if name not in ABOUT)
         if row["reason"]:
             continue
         for name in names:
@@ -82,6 +83,11 @@ def read_features(path: Path, series: Iterable[str]) -> tuple[tuple[str, ...], M
     if missing := sorted(set(series) - set(values)):
         raise ConfigError(f"{path}: expected features of every series, found none of {', '.join(missing[:5])}")
     return names, values
+
+
+def feature_names(path: Path) -> tuple[str, ...]:
+    """Return the names of the radiomic features in a file, in their order; ConfigError as `read_features`."""
+    return read_features(path, ())[0]
 
 
 def taught(labelled: Sequence[Labelled], path: Path) -> tuple[Task, ...]:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
+from triaged.exams.ct.pipelines.lung_box import Sight, lungs_in_box
 from triaged.lab.networks.mtl import CLASSES, MtlNetwork, Task
 from triaged.lab.training.losses import ranking_area
 from triaged.lab.training.mtl_labels import UNKNOWN, Labels
@@ -23,16 +24,12 @@ from triaged.lab.training.order import Weighing
 from triaged.lab.training.place import CPU, Place
 from triaged.lab.training.sampling import GRID_MM, LUNG, GeneratedSeries
 
-VOXEL_MM: Final = 4.0
-SHAPE: Final = (80, 72, 96)
-"""Slices, rows and columns of what the network sees: 320 x 288 x 384 mm around the middle of the lungs."""
-OFFSET_HU: Final = 1024.0
-BRIGHTEST: Final = 2000.0
-"""Values are HU + 1024 from 0 to this; 0 outside the lungs (Bao et al.)."""
-NORMAL: Final = (100.0, 200.0)
-"""Mean and spread that values are normalised by; background included."""
+SIGHT: Final = Sight((80, 72, 96), 4.0, (-1024.0, 976.0))
+"""What the network sees: 320 x 288 x 384 mm around the middle of the lungs; HU + 1024 from 0 to 2000 (Bao et al.)."""
 FURTHEST_VOXELS: Final = 4
 NOISE: Final = 0.2
+NOISE_SD: Final = 0.01
+"""How often, and how strongly, noise joins: 20 HU."""
 _MEASURED_AT_ONCE: Final = 4
 
 
@@ -46,15 +43,9 @@ class MtlCase:
 
 
 def seen(series: GeneratedSeries) -> NDArray[np.float16]:
-    """Return the lungs of a series on voxels of 4 mm, in the middle of `SHAPE`, normalised."""
-    top, bottom, left, right = series.box
-    inside = series.labels[:, top:bottom, left:right] & LUNG > 0
-    values = np.clip(series.voxels[:, top:bottom, left:right] + OFFSET_HU, 0.0, BRIGHTEST) * inside
-    spacing = (series.slice_spacing_mm, GRID_MM, GRID_MM)
-    size = [max(1, round(count * mm / VOXEL_MM)) for count, mm in zip(values.shape, spacing, strict=True)]
-    small = functional.interpolate(torch.from_numpy(values)[None, None].float(), size=size, mode="area")[0, 0]
-    low, spread = NORMAL
-    return ((_in_the_middle(small) - low) / spread).numpy().astype(np.float16)
+    """Return the lungs of a series as a package's reader shows them to its network."""
+    spacing_mm = (series.slice_spacing_mm, GRID_MM, GRID_MM)
+    return lungs_in_box(series.voxels, series.labels & LUNG > 0, spacing_mm, SIGHT).astype(np.float16)
 
 
 class MtlTask:
@@ -140,14 +131,5 @@ def _varied(volume: NDArray[np.float16], rng: Generator) -> NDArray[np.float16]:
     if rng.random() < 0.5:
         varied = varied[:, :, ::-1]
     if rng.random() < NOISE:
-        varied = varied + rng.normal(0, 0.1, varied.shape).astype(np.float16)
+        varied = varied + rng.normal(0, NOISE_SD, varied.shape).astype(np.float16)
     return np.ascontiguousarray(varied)
-
-
-def _in_the_middle(volume: Tensor) -> Tensor:
-    """Return a volume cut or extended by zeros to `SHAPE`, its middle in the middle."""
-    padded = []
-    for size, wanted in zip(reversed(volume.shape), reversed(SHAPE), strict=True):
-        before = (wanted - size) // 2
-        padded += [before, wanted - size - before]
-    return functional.pad(volume, padded)

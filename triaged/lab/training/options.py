@@ -109,3 +109,51 @@ def finish(
     settle(checkpoints, read_sources(map(source_of, data), without), options, typer.echo)
     series = [one for folder in identify_with for one in read_folder(folder) if one.patient not in without]
     fit_identification(checkpoints, series, read_folder(held_out), options, typer.echo)
+
+
+def truth(
+    data: Annotated[list[Path], typer.Option(metavar="FOLDER", help="Generated series (.npz); again for more.")],
+    out: Annotated[Path, typer.Option(metavar="FILE", help="The labels to write (CSV).")],
+) -> None:
+    """Write what is known of generated series as labels for `triaged model train mtl`."""
+    from triaged.lab.training.mtl_truth import write_truth
+
+    typer.echo(f"{out}: {write_truth(data, out)} series")
+
+
+def ablate(
+    data: _Data,
+    held_out: _HeldOut,
+    labels: Annotated[Path, typer.Option(metavar="FILE", help="What is known of each series (CSV).")],
+    out: Annotated[Path, typer.Option(metavar="FOLDER", help="Where each training is kept, in a folder of its own.")],
+    features: _Features = None,
+    shift: Annotated[Literal["paper", "code"], typer.Option(help="How features are shifted.")] = "paper",
+    seed: Annotated[list[int] | None, typer.Option(min=0, help="Of a training; again for more, at least two.")] = None,
+    steps: Annotated[int | None, typer.Option(min=1, help="Steps of each training.")] = None,
+    batch: Annotated[int | None, typer.Option(min=1, help="Series per step.")] = None,
+    rate: Annotated[float | None, typer.Option(min=0, help="Learning rate at its highest.")] = None,
+    width: Annotated[int | None, typer.Option(min=1, help="Channels after the first convolution.")] = None,
+    device: Annotated[Literal["auto", "cpu", "cuda"], typer.Option(help="Where to learn.")] = "auto",
+    threads: Annotated[int, typer.Option(min=0, help="CPU threads; 0: torch's choice.")] = 0,
+) -> None:
+    """Train COVID-MTL with and without Shift3D and random weights; the same command goes on where it was stopped."""
+    from rich.console import Console
+
+    from triaged.lab.training.mtl_ablation import FIGURES, arms, told
+    from triaged.lab.training.mtl_ablation import ablate as train_all
+
+    seeds = seed or [1, 2, 3]
+    if len(set(seeds)) < 2:
+        raise typer.BadParameter("--seed: expected at least two that differ, for a standard deviation")
+    recipe = recipe_of(Subject.MTL, PresetName.DEFAULT, steps=steps, batch=batch, rate=rate, width=width)
+    kept = Keeping(out, "resume", (), recipe.steps)
+    sources, runs = tuple(map(source_of, data)), (seeds[0], device, threads)
+    mtl = MtlChoices(labels, features)
+    order = Order(Subject.MTL, PresetName.DEFAULT, recipe, "", 7, sources, held_out, 2000, kept, *runs, mtl=mtl)
+    try:
+        found = train_all(order, arms(shift), seeds, Console(highlight=False))
+    except KeyboardInterrupt:
+        raise typer.Exit(INTERRUPTED_EXIT_CODE) from None
+    typer.echo(f"| | {' | '.join(name for name in FIGURES)} |\n|---|---|---|---|")
+    for line in told(found):
+        typer.echo(line)

@@ -91,7 +91,7 @@ PRESETS: Final[Mapping[tuple[Subject, PresetName], Preset]] = MappingProxyType(
         (Subject.CASCADE_LESIONS, PresetName.DEFAULT): Preset(1500, 8, 1e-3, 16),
         (Subject.CXR_LUNGS, PresetName.DEFAULT): Preset(1200, 8, 2e-3, 16),
         (Subject.CXR_DISEASE, PresetName.DEFAULT): Preset(2000, 8, 1e-3, 16),
-        (Subject.MTL, PresetName.DEFAULT): Preset(1500, 8, 1e-3, 32),
+        (Subject.MTL, PresetName.DEFAULT): Preset(1500, 8, 1e-3, 32, course=Cosine(rise=20)),
     }
 )
 

@@ -22,7 +22,7 @@ from triaged.lab.training.film_parts import ARCHITECTURES, film_learner
 from triaged.lab.training.interruption import Interruption
 from triaged.lab.training.loop import Task, train
 from triaged.lab.training.metrics import METRICS, PICTURE, draw_metrics
-from triaged.lab.training.mtl_parts import mtl_learner
+from triaged.lab.training.mtl_parts import features_of, mtl_learner
 from triaged.lab.training.order import RECORD, Order, Source
 from triaged.lab.training.parts import architecture_of, build_network, build_task, training_prior
 from triaged.lab.training.place import Place, choose_place
@@ -183,6 +183,7 @@ def _record(order: Order) -> dict[str, Any]:
         "seed": order.seed,
         "training_prior": training_prior(order),
         "left_out": list(order.leave_out),
+        "features": list(features_of(order)),
         "sources": [[source.folder.name, source.share] for source in order.sources],
     }
 
