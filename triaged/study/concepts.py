@@ -190,29 +190,17 @@ ENSEMBLE_SPREAD: Final = Concept(
     "share of lung on which the members of the ensemble disagree",
     outputs=EVERYWHERE - {Output.LIST},  # says how much to trust the shares; the list has no room for it
 )
-_OPINION: Final = EVERYWHERE - {Output.LIST, Output.NOTIFICATION}
-"""What a head of a multi-task network thinks is shown to who reads the study; nothing is ordered or sent by it."""
-MILD_PROBABILITY: Final = Concept(
-    "mild_probability",
-    private("MILD_PROB", "Probability of mild or regular COVID-19, by a network"),
-    PROBABILITY,
-    "probability of mild or regular disease (experimental)",
-    outputs=_OPINION,
-)
-SEVERE_PROBABILITY: Final = Concept(
-    "severe_probability",
-    private("SEVERE_PROB", "Probability of severe or critical COVID-19, by a network"),
-    PROBABILITY,
-    "probability of severe or critical disease (experimental)",
-    outputs=_OPINION,
-)
-NAT_PROBABILITY: Final = Concept(
-    "nat_probability",
-    private("NAT_PROB", "Probability of a positive nucleic acid test, by a network"),
-    PROBABILITY,
-    "probability of a positive nucleic acid test (experimental)",
-    outputs=_OPINION,
-)
+
+
+def _opinion(name: str, of: str) -> Concept:
+    code = private(f"{name.upper()}_PROB", f"Probability of {of}, by a network")
+    outputs = EVERYWHERE - {Output.LIST, Output.NOTIFICATION}  # told to who reads the study; nothing is ordered by it
+    return Concept(f"{name}_probability", code, PROBABILITY, f"probability of {of} (experimental)", outputs=outputs)
+
+
+MILD_PROBABILITY: Final = _opinion("mild", "mild or regular disease")
+SEVERE_PROBABILITY: Final = _opinion("severe", "severe or critical disease")
+NAT_PROBABILITY: Final = _opinion("nat", "a positive nucleic acid test")
 
 ESTIMATED_SEVERITY: Final = Concept(
     "estimated_severity",

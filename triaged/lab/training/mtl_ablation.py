@@ -41,17 +41,21 @@ def arms(shift: Literal["paper", "code"]) -> tuple[Arm, ...]:
 
 
 def ablate(order: Order, rows: Sequence[Arm], seeds: Sequence[int], console: Console) -> dict[str, Figures]:
-    """Train each row with each seed below the order's folder, and return the last figures of all that ended.
+    """Train each row with each seed below the order's folder, and return the last figures of all.
+
+    The rows take turns, so that an ablation that is stopped has as many trainings of each.
 
     Raises:
         ConfigError: as `run`.
         KeyboardInterrupt: the training was interrupted.
     """
-    found: dict[str, Figures] = {}
-    for arm in rows:
-        each = [_trained(replace(order, seed=seed), arm, console) for seed in seeds]
-        found[arm.name] = {name: [one[name] for one in each] for name in FIGURES if name in each[0]}
-        console.print(next(told({arm.name: found[arm.name]})), markup=False)
+    found: dict[str, Figures] = {arm.name: {} for arm in rows}
+    for seed in seeds:
+        for arm in rows:
+            reached = _trained(replace(order, seed=seed), arm, console)
+            for name in FIGURES:
+                if name in reached:
+                    found[arm.name].setdefault(name, []).append(reached[name])
     return found
 
 
