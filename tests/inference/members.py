@@ -204,6 +204,34 @@ MTL_LOGITS = {"ct": [0.0, 0.0], "nat": [0.0, -1.0], "severity": [0.0, 0.5, -0.5]
 """Logits of each head in an empty box."""
 
 
+def write_slice_classifier(folder: Path, slope: float = 10.0, offset: float = -5.0, reader: str = "reader") -> None:
+    """Write a network that gives the brightest and the darkest of each slice of x, and a head on the brightest of all.
+
+    The logit is `slope` times that plus `offset`; `reader` is a folder beside it.
+    """
+    nodes = [
+        helper.make_node("ReduceMax", ["slices", "plane"], ["brightest"], keepdims=0),
+        helper.make_node("ReduceMin", ["slices", "plane"], ["darkest"], keepdims=0),
+        helper.make_node("Concat", ["brightest", "darkest"], ["numbers"], axis=1),
+    ]
+    plane = [helper.make_tensor("plane", TensorProto.INT64, [2], [2, 3])]
+    head = [
+        helper.make_node("MatMul", ["pooled", "slope"], ["sloped"]),
+        helper.make_node("Add", ["sloped", "offset"], ["identification"]),
+    ]
+    weights = [
+        helper.make_tensor("slope", TensorProto.FLOAT, [30, 1], [slope] + [0.0] * 29),
+        helper.make_tensor("offset", TensorProto.FLOAT, [1], [offset]),
+    ]
+    graphs = {
+        "slices": _model(nodes, ("slices", ANY), ("numbers", ["n", 2]), tensors=plane),
+        "head": _model(head, ("pooled", ["n", 30]), ("identification", ["n", 1]), tensors=weights),
+    }
+    digest = model_sha256(read_manifest(folder.parent / reader))
+    said = f"{SPACING}{WINDOW}thresholds: {{identification: 0.6}}\ntraining_prior: 0.5\n"
+    _write(folder, "ct-classifier", said + f"parts:\n  reader: {{package: {reader}, sha256: {digest}}}\n", graphs)
+
+
 def trees(stumps: Sequence[Stump], base: float) -> onnx.ModelProto:
     """Return a graph of one tree of two leaves for each feature."""
     count = len(stumps)

@@ -19,13 +19,14 @@ from tests.inference.members import (
     write_lungs,
     write_reader,
     write_segmenter,
+    write_slice_classifier,
 )
 from triaged.errors import ModelRefused
 from triaged.exams.ct.engines import PIPELINES
 from triaged.inference.package import load_package
 
 VOTE = "  - {members: [reader, c], rule: mean, for: 0.6, against: 0.2}\n  - {members: [a], rule: all, for: 0.5}\n"
-WRITTEN = ("ensemble", "reader", "lungs", "axial", "coronal", "cascade", "unet", "unet3", "classifier")
+WRITTEN = ("ensemble", "reader", "lungs", "axial", "coronal", "cascade", "unet", "unet3", "classifier", "seen")
 STUMPS = {"firstorder_mean": Stump(-700.0, 0.2, -850.0), "glcm_contrast": Stump(3.0, 0.1, 2.0)}
 
 
@@ -43,6 +44,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_segmenter(folder / "unet", "reader")
     write_segmenter(folder / "unet3", "reader", 3)
     write_classifier(folder / "classifier", STUMPS)
+    write_slice_classifier(folder / "seen")
     parts = {"reader": "reader", "lungs": "lungs", "a": "axial", "c": "coronal"}
     write_ensemble(folder / "ensemble", VOTE, parts)
     return folder
@@ -158,13 +160,40 @@ WAYS = [
     ("classifier", "features:\n", "feature:\n", -10, "features: expected this key"),
     ("classifier", "features: [n, 2]", "features: [4, 2]", 0, "networks.trees.inputs: expected one tensor [n, 2]"),
     ("classifier", "[n, 1]", "[n, 2]", 0, "networks.trees.outputs: expected one tensor [n, 1], found [n, 2]"),
-    ("classifier", "parts:", "part:", -13, "parts: expected a part reader: a classifier without lungs has no features"),
+    (
+        "classifier",
+        "parts:",
+        "part:",
+        -13,
+        "parts: expected a part reader: a classifier without lungs has nothing to look",
+    ),
     ("classifier", "  reader: {", "  lungs: {", -1, "parts: expected a part reader: a classifier without lungs"),
     ("classifier", "package: reader", "package: lungs", 0, "parts.reader: expected the model"),
     ("classifier", "identification: 0.5", "identification: 1.0", 0, "thresholds.identification: expected a number"),
     ("classifier", "identification: 0.5", "identification: 0.5, lung: 0.5", 0, "thresholds.lung: unknown key"),
     ("classifier", "training_prior: 0.5", "training_prior: 0", 0, "training_prior: expected a number between 0 and 1"),
     ("classifier", "  trees:\n", "  forest:\n", 0, "networks.trees: expected this key"),
+    # a classifier that sees slices
+    ("seen", "parts:", "part:", -12, "parts: expected a part reader: a classifier without lungs has nothing to look"),
+    ("seen", "  reader: {", "  lungs: {", -1, "parts: expected a part reader: a classifier without lungs"),
+    ("seen", "package: reader", "package: axial", 0, "parts.reader: expected the model"),
+    ("seen", "[-1000, 300]", "[-1350, 150]", None, "expected window_hu of the reader, [-1000.0, 300.0], found"),
+    ("seen", "[2.0, 2.0]", "[1.0, 1.0]", None, "expected spacing_mm of the reader, [2.0, 2.0], found [1.0, 1.0]"),
+    ("seen", "window_hu: [-1000, 300]\n", "", -9, "features: expected this key"),
+    ("seen", "training_prior: 0.5", "training_prior: 0.5\nfeatures: {}", 1, "features: unknown key"),
+    ("seen", "identification: 0.6", "identification: 0", 0, "thresholds.identification: expected a number"),
+    ("seen", "numbers: [n, 2]", "numbers: [n, m]", 0, "networks.slices.outputs: expected [n, a number], found m"),
+    ("seen", "numbers: [n, 2]", "numbers: [n, 2, 1]", 0, "networks.slices.outputs: expected one tensor of 2 axes"),
+    ("seen", "numbers: [n, 2]", "numbers: [n, 3]", 4, "networks.head.inputs: expected [n, 45], found [n, 30]"),
+    (
+        "seen",
+        "pooled: [n, 30]",
+        "pooled: [30, 30]",
+        0,
+        "networks.head.inputs: expected one tensor of 2 axes, the first",
+    ),
+    ("seen", "identification: [n, 1]", "identification: [n, 2]", 0, "networks.head.outputs: expected [n, 1]"),
+    ("seen", "  head:\n", "  heads:\n", -5, "networks.head: expected this key"),
     # an ensemble
     ("ensemble", "vote:", "votes:", -8, "vote: expected this key"),
     ("ensemble", "members: [a]", "members: [b]", 0, "vote[1].members: expected names out of reader, a, c, found 'b'"),

@@ -13,7 +13,6 @@ from triaged.inference.manifest import (
     DEVICE_UID,
     MANIFEST_NAME,
     Manifest,
-    NetworkFile,
     Part,
     S,
     read_codes,
@@ -67,6 +66,8 @@ def read_manifest(folder: Path, kinds: Kinds[Networks] = KINDS) -> Manifest[Any]
 
 
 def _manifest(section: StrictMapping, folder: Path, kind: Kind[S, Networks]) -> Manifest[S]:
+    settings = kind.read_settings(section)
+    graphs = kind.graphs(settings) if callable(kind.graphs) else kind.graphs
     return Manifest(
         name=section.text("name"),
         version=section.text("version"),
@@ -76,15 +77,11 @@ def _manifest(section: StrictMapping, folder: Path, kind: Kind[S, Networks]) -> 
         terms=section.text("terms"),
         trained_on=section.text("trained_on"),
         device_uid=section.matching("device_uid", DEVICE_UID, "a UID of the form 2.25.<integer>"),
-        settings=kind.read_settings(section),
+        settings=settings,
         codes=read_codes(section.section("codes")),
-        graphs=_graphs(section, folder, kind) if kind.graphs else {},
+        graphs=read_graphs(section.section("networks"), folder, graphs, kind.tensors) if graphs else {},
         parts=_parts(section, folder, kind) if kind.parts else {},
     )
-
-
-def _graphs(section: StrictMapping, folder: Path, kind: Kind[Any, Networks]) -> Mapping[str, NetworkFile]:
-    return read_graphs(section.section("networks"), folder, kind.graphs, kind.tensors)
 
 
 def _parts(section: StrictMapping, folder: Path, kind: Kind[Any, Networks]) -> Mapping[str, Part]:

@@ -1,7 +1,7 @@
-"""Pools in-plane pyramid cells over the slices of a series: the second half of a separable 3-D maximum.
+"""Pools what networks say of each slice over the slices of a series.
 
-Must not know which runtime produced the cells. `triaged.lab.networks.multitask` holds the first half and the direct
-form.
+Must not know which runtime produced it. In-plane pyramid cells are the first half of a separable 3-D maximum, which
+`triaged.lab.networks.multitask` holds with the direct form.
 """
 
 from typing import Final
@@ -31,8 +31,17 @@ def pool_over_slices(cells: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.concatenate(pooled)
 
 
+def pool_along_slices(outputs: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the 15 * output pyramid maxima of a series from the outputs of its slices, (slice, output).
+
+    Windows are those of `pool_over_slices`. The order is level, output, cell.
+    """
+    extended = _at_least_eight(outputs)
+    return np.concatenate([_windows(extended, count).ravel() for count in LEVELS])
+
+
 def _windows(level: NDArray[np.float32], count: int) -> NDArray[np.float32]:
-    """Return (channel, in-plane cell, slice cell) maxima."""
+    """Return the maxima of (slice, ...) in `count` windows of slices, along a new last axis."""
     stride = level.shape[0] // count
     window = level.shape[0] - (count - 1) * stride
     starts = range(0, count * stride, stride)
@@ -41,4 +50,4 @@ def _windows(level: NDArray[np.float32], count: int) -> NDArray[np.float32]:
 
 def _at_least_eight(cells: NDArray[np.float32]) -> NDArray[np.float32]:
     missing = max(0, SMALLEST_AXIS - cells.shape[0])
-    return np.pad(cells, ((0, missing), (0, 0), (0, 0)), mode="edge")
+    return np.pad(cells, ((0, missing), *((0, 0),) * (cells.ndim - 1)), mode="edge")

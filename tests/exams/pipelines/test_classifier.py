@@ -12,12 +12,13 @@ from structlog.testing import capture_logs
 pytest.importorskip("onnx", reason="writing graphs needs onnx: pip install triaged[lab]")
 
 from tests.exams.pipelines.bodies import ADULT, Ball, Chest, draw, grid
-from tests.inference.members import Stump, write_classifier, write_reader
+from tests.inference.members import Stump, write_classifier, write_reader, write_slice_classifier
 from triaged.exams.ct.engines import load_engine
 from triaged.exams.ct.finding import CtNumbers, LungAnalysis
 from triaged.exams.ct.options import CtOptions
 from triaged.exams.ct.pipelines import classifier
 from triaged.exams.ct.radiomics.features import NoFeatures, features_of_lungs
+from triaged.imaging.volume import Volume
 from triaged.study.finding import QualityFlag
 from triaged.study.radiomics import MOVED_BY, RADIOMICS
 
@@ -32,11 +33,15 @@ STUMPS = {
 """Three that move the probability by .3, -.1 and .2, and one whose middle lies on the same side of its cut."""
 
 
+SLOPE, OFFSET = 4.0, -1.0
+
+
 @pytest.fixture(scope="module")
 def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("models")
     write_reader(folder / "first")
     write_classifier(folder / "trees", STUMPS, "first", base=0.4)
+    write_slice_classifier(folder / "seen", SLOPE, OFFSET, "first")
     return folder
 
 
@@ -118,3 +123,40 @@ def test_without_features_the_probability_is_the_readers_and_the_finding_says_so
     assert finding.quality == (QualityFlag.FEATURES_MISSING,)
     assert not [each for each in finding.measurements if each.concept.name in RADIOMICS]
     assert [(each["log_level"], each["reason"]) for each in logs] == [("warning", "expected greys, found none")]
+
+
+def test_a_network_that_sees_slices_sees_the_box_around_the_lungs_alone(models: Path) -> None:
+    """Metal beside the patient is brighter than all that lies in the box."""
+    voxels = VOLUME.voxels.copy()
+    voxels[:, -3:, :3] = 3000
+    _, pipeline = load_engine("seen", models, CtOptions(), "settings", device="cpu", threads=1)
+    reading = pipeline.read(Volume(voxels, VOLUME.geometry), ADULT)
+    rows = np.flatnonzero(reading.lungs.voxels.any(axis=(0, 2)))
+    columns = np.flatnonzero(reading.lungs.voxels.any(axis=(0, 1)))
+    slices = np.flatnonzero(reading.lungs.voxels.any(axis=(1, 2)))
+    inside = VOLUME.voxels[slices[0] : slices[-1] + 1, rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    assert inside.max() < 200
+    brightest = (float(inside.max()) + 1000.0) / 1300.0
+    probability = reading.finding.probability
+    assert probability is not None
+    assert np.log(probability / (1 - probability)) == pytest.approx(SLOPE * brightest + OFFSET, abs=0.15)
+
+
+def test_lungs_and_lesions_beside_it_are_the_readers(models: Path) -> None:
+    alone, reading = read(models, "first"), read(models, "seen")
+    np.testing.assert_array_equal(reading.lungs.voxels, alone.lungs.voxels)
+    np.testing.assert_array_equal(reading.lesion.voxels, alone.lesion.voxels)
+    assert reading.finding.engine == "seen 1"
+    assert reading.finding.suspicion is not None
+    assert reading.finding.suspicion.threshold == 0.6
+
+
+def test_the_share_of_positives_that_the_network_saw_is_taken_off(models: Path) -> None:
+    write_slice_classifier(models / "skewed-slices", SLOPE, OFFSET, "first")
+    manifest = models / "skewed-slices" / "manifest.yaml"
+    manifest.write_text(manifest.read_text().replace("training_prior: 0.5", "training_prior: 0.75"))
+    usual, shifted = (read(models, name).finding.probability for name in ("seen", "skewed-slices"))
+    assert usual is not None
+    assert shifted is not None
+    odds = usual / (1 - usual) / 3
+    assert shifted == pytest.approx(odds / (1 + odds), abs=1e-6)

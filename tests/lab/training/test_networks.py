@@ -11,8 +11,8 @@ import torch
 
 pytest.importorskip("onnxscript", reason="the lab needs onnxscript: pip install triaged[lab]")
 
-from triaged.errors import ConfigError
-from triaged.inference.pyramid import pool_over_slices
+from triaged.inference.pyramid import pool_along_slices, pool_over_slices
+from triaged.lab.networks.comparators import pool_along
 from triaged.lab.networks.multitask import (
     EncoderDecoder,
     LungNetwork,
@@ -95,13 +95,30 @@ def test_weights_of_one_level_do_not_pass_for_those_of_another() -> None:
     MultitaskSpatial1(1, levels=3).load_state_dict(first.state_dict())
 
 
-@pytest.mark.parametrize("level", [2, 3])
-def test_a_variant_that_no_package_holds_is_refused_at_export(level: int, tmp_path: Path) -> None:
+@pytest.mark.parametrize("level", [1, 2, 3])
+def test_a_variant_is_read_as_it_was_trained(level: int, tmp_path: Path) -> None:
     for name, network in (("lungs", LungNetwork(1, 3)), ("multitask", Multitask(1, 3, level))):
         (tmp_path / name).mkdir()
         torch.save({"network": network.state_dict()}, tmp_path / name / CHECKPOINT)
-    with pytest.raises(ConfigError, match=f"expected Multitask-Spatial-1, found the variant of level {level}"):
-        read_trained(tmp_path)
+    assert read_trained(tmp_path)[1].level == level
+
+
+@pytest.mark.parametrize("shape", [(9, 1, 20, 30), (3, 1, 97, 133), (8, 1, 9, 300)])
+def test_cells_of_features_smaller_than_the_pyramid_are_those_of_the_series_pooled_at_once(
+    shape: tuple[int, int, int, int],
+) -> None:
+    network = Multitask(2, levels=5, level=5).eval()
+    with torch.no_grad():
+        _, features = network.segmentation(torch.rand(shape))
+        cells = network.segmentation.cells(features).numpy()
+    assert min(features.shape[2:]) < 8
+    np.testing.assert_array_equal(pool_over_slices(cells), pool_series(features)[0].numpy())
+
+
+@pytest.mark.parametrize("count", [1, 7, 8, 31])
+def test_outputs_of_slices_are_pooled_as_the_comparator_pools_them(count: int) -> None:
+    outputs = torch.rand(count, 5)
+    np.testing.assert_array_equal(pool_along_slices(outputs.numpy()), pool_along(outputs)[0].numpy())
 
 
 @pytest.mark.parametrize("level", [0, 4])

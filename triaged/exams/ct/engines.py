@@ -15,7 +15,7 @@ from triaged.errors import ModelRefused
 from triaged.exams.ct.finding import Acquisition, LungAnalysis
 from triaged.exams.ct.options import CtOptions
 from triaged.exams.ct.pipelines.cascade import CascadePipeline
-from triaged.exams.ct.pipelines.classifier import ClassifierPipeline
+from triaged.exams.ct.pipelines.classifier import classifier_pipeline
 from triaged.exams.ct.pipelines.ensemble import EnsemblePipeline
 from triaged.exams.ct.pipelines.mtl import MtlPipeline
 from triaged.exams.ct.pipelines.networks import CtPipeline
@@ -50,8 +50,8 @@ PIPELINES: Final[Pipelines] = {
     CT_ENSEMBLE.name: EnsemblePipeline,
     CT_CASCADE.name: CascadePipeline,
     CT_SEGMENTER.name: SegmenterPipeline,
-    CT_CLASSIFIER.name: ClassifierPipeline,
     CT_MTL.name: MtlPipeline,
+    CT_CLASSIFIER.name: classifier_pipeline,
 }
 """What reads a chest CT with each kind of network: one row each."""
 

@@ -1,13 +1,14 @@
-"""The kind `ct-classifier`: trees on radiomic features of the lungs that another package finds (after Bao et al.).
+"""The kind `ct-classifier`: says how probable the disease is in lungs that another package finds.
 
-`reader`, a `ct-multitask` package, finds lungs and lesions; the graph `trees` takes features in the order of the
-manifest and gives the probability of disease. Must not know how features are computed.
+`reader`, a `ct-multitask` package, finds lungs and lesions. Where the manifest names features, the graph `trees` takes
+them in its order and gives the probability (after Bao et al.); else a network sees the slices, as
+`triaged.inference.kinds.slice_classifier` says. Must not know how features are computed.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,7 @@ from triaged.errors import ModelRefused
 from triaged.inference.graphs import Graph
 from triaged.inference.kinds.ct_multitask import CT_MULTITASK, CtMultitask
 from triaged.inference.kinds.kind import Kind
+from triaged.inference.kinds.slice_classifier import GRAPHS, CtSliceClassifier, SliceSettings, read_slice_settings
 from triaged.inference.kinds.slicewise import read_thresholds
 from triaged.inference.manifest import Manifest
 from triaged.inference.strict_mapping import StrictMapping
@@ -30,8 +32,8 @@ _CERTAIN: Final = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
-class ClassifierSettings:
-    """How the trees are fed and read.
+class TreeSettings:
+    """How trees are fed and read.
 
     `features` are names with their middles, the medians of the training series, in the order of the graph's input.
     `identification` is the probability from which a study is identified, in (0, 1); `training_prior` the share of
@@ -56,16 +58,14 @@ class CtClassifier:
         ModelRefused: the trees give no probability for the middles of the features.
     """
 
-    def __init__(
-        self, manifest: Manifest[ClassifierSettings], graphs: Mapping[str, Graph], parts: Mapping[str, Any]
-    ) -> None:
+    def __init__(self, manifest: Manifest[TreeSettings], graphs: Mapping[str, Graph], reader: CtMultitask) -> None:
         self._manifest = manifest
         self._trees = graphs[TREES]
-        self.reader: CtMultitask = parts[READER]
+        self.reader = reader
         self._demand_probability()
 
     @property
-    def manifest(self) -> Manifest[ClassifierSettings]:
+    def manifest(self) -> Manifest[TreeSettings]:
         """The package that names the features."""
         return self._manifest
 
@@ -95,9 +95,29 @@ class CtClassifier:
             raise ModelRefused(f"{where}: expected the probability of a series of middle features, found {told}")
 
 
+ClassifierSettings: TypeAlias = TreeSettings | SliceSettings
+
+
 def _settings(section: StrictMapping) -> ClassifierSettings:
     if "parts" not in section.names() or READER not in section.section("parts").names():
-        raise section.refusal("parts", f"expected a part {READER}: a classifier without lungs has no features")
+        raise section.refusal("parts", f"expected a part {READER}: a classifier without lungs has nothing to look at")
+    return read_slice_settings(section) if "window_hu" in section.names() else _tree_settings(section)
+
+
+def _graphs(settings: ClassifierSettings) -> tuple[str, ...]:
+    return GRAPHS if isinstance(settings, SliceSettings) else (TREES,)
+
+
+def _load(
+    manifest: Manifest[Any], graphs: Mapping[str, Graph], parts: Mapping[str, Any]
+) -> CtClassifier | CtSliceClassifier:
+    reader: CtMultitask = parts[READER]
+    if isinstance(manifest.settings, SliceSettings):
+        return CtSliceClassifier(manifest, graphs, reader)
+    return CtClassifier(manifest, graphs, reader)
+
+
+def _tree_settings(section: StrictMapping) -> TreeSettings:
     features = section.section("features")
     for name in features.names():
         if name not in RADIOMICS:
@@ -107,7 +127,7 @@ def _settings(section: StrictMapping) -> ClassifierSettings:
         raise section.refusal("features", f"expected 1 to {MOST} features, found {len(middles)}")
     _demand_tensors(section, len(middles))
     (identification,) = read_thresholds(section, "identification")
-    return ClassifierSettings(MappingProxyType(middles), identification, section.share("training_prior"))
+    return TreeSettings(MappingProxyType(middles), identification, section.share("training_prior"))
 
 
 def _demand_tensors(section: StrictMapping, features: int) -> None:
@@ -123,19 +143,21 @@ def _demand_tensors(section: StrictMapping, features: int) -> None:
 
 
 def _demand_parts(manifest: Manifest[ClassifierSettings], parts: Mapping[str, Manifest[Any]]) -> None:
-    """Refuse a reader of another kind than `ct-multitask`."""
+    """Refuse a reader of another kind than `ct-multitask`, and one of other pixels or greys where slices are seen."""
     reader = parts[READER]
     if reader.kind != CT_MULTITASK.name:
         expected = f"expected a package of kind {CT_MULTITASK.name}, found {reader.name} of kind {reader.kind}"
         raise ModelRefused(f"{manifest.parts[READER].where}: {expected}")
+    if isinstance(manifest.settings, SliceSettings):
+        manifest.settings.demand_like(reader.settings, manifest.parts[READER].where)
 
 
 CT_CLASSIFIER: Final = Kind(
     "ct-classifier",
     "Trees on radiomic features",
-    (TREES,),
+    _graphs,
     _settings,
-    CtClassifier,
+    _load,
     parts=(READER,),
     demand_parts=_demand_parts,
 )

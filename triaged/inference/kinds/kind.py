@@ -28,15 +28,15 @@ N_co = TypeVar("N_co", bound=Networks, covariant=True)
 class Kind(Generic[S, N_co]):
     """One kind of network: one row of the table of kinds.
 
-    `method` is the paper's name for it where a package gives none; `read_settings` reads the kind's own keys from the
-    top of the manifest; `load` gets graphs and loaded parts by name. `any` parts: one or more, named by the manifest;
-    `demand_parts` refuses parts that do not fit, by their manifests, before anything is loaded. Graphs in `tensors`
-    have one input and one output, of these shapes.
+    `method` is the paper's name for it where a package gives none; `graphs` may depend on the settings; `read_settings`
+    reads the kind's own keys from the top of the manifest; `load` gets graphs and loaded parts by name. `any` parts:
+    one or more, named by the manifest; `demand_parts` refuses parts that do not fit, by their manifests, before
+    anything is loaded. Graphs in `tensors` have one input and one output, of these shapes.
     """
 
     name: str
     method: str
-    graphs: tuple[str, ...]
+    graphs: tuple[str, ...] | Callable[[S], tuple[str, ...]]
     read_settings: Callable[[StrictMapping], S]
     load: Callable[[Manifest[S], Mapping[str, Graph], Mapping[str, Any]], N_co]
     parts: tuple[str, ...] | Literal["any"] = ()

@@ -1,7 +1,7 @@
 """Defines the networks that the paper compares its own with: 2D U-Net, 3D U-Net and the ResNet-50 baseline.
 
 Must not know files, series, training or ONNX. Images are scaled to [0, 1] as in
-`triaged.lab.networks.multitask`. None of them fits into a model package: they are measured, not shipped.
+`triaged.lab.networks.multitask`. They are measured, not shipped.
 """
 
 from collections.abc import Sequence

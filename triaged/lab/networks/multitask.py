@@ -131,6 +131,13 @@ class SegmentationBranch(nn.Module):
         maps = self.body.maps(slices)
         return self.head(maps[0]), maps[self.level - 1]
 
+    def cells(self, features: Tensor) -> Tensor:
+        """Return the in-plane pyramid maxima of the level's features; see `pool_in_plane`.
+
+        Those of a lower level are smaller than the slices, and are extended as `pool_series` does.
+        """
+        return pool_in_plane(features if self.level == 1 else _eight_in_plane(features))
+
 
 class IdentificationHead(nn.Module):
     """Turns pooled features of a whole series, (n, 585 * channel), into one logit per series."""
@@ -227,6 +234,15 @@ def _windows(features: Tensor, axis: int, cells: int) -> list[Tensor]:
 def _up_and_add(features: Tensor, skip: Tensor) -> Tensor:
     size = (skip.shape[2], skip.shape[3])
     return functional.interpolate(features, size=size, mode="bilinear", align_corners=False) + skip
+
+
+def _eight_in_plane(features: Tensor) -> Tensor:
+    """Extend rows and columns to 8 by repetition, so that an exporter need not know whether there are fewer."""
+    for axis in (2, 3):
+        size = features.shape[axis]
+        wanted = torch.arange(torch.sym_max(size, SMALLEST_AXIS), device=features.device)  # type: ignore[no-untyped-call]
+        features = features.index_select(axis, wanted.clamp(max=size - 1))
+    return features
 
 
 def _at_least_eight(volume: Tensor) -> Tensor:

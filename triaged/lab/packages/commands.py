@@ -24,6 +24,7 @@ from triaged.exams.ct.finding import Acquisition
 from triaged.exams.ct.options import CtOptions
 from triaged.imaging.geometry import Geometry
 from triaged.imaging.volume import Volume
+from triaged.inference.kinds.ct_classifier import CT_CLASSIFIER
 from triaged.inference.kinds.ct_mtl import CT_MTL
 from triaged.inference.kinds.ct_segmenter import CT_SEGMENTER
 from triaged.inference.kinds.cxr_two_stage import CXR_TWO_STAGE
@@ -51,6 +52,7 @@ def export_trained(checkpoints: Path, label: Path, package: Path, storage: Stora
     from triaged.lab.packages.members import KINDS, export_segmenters, kind_of_label
     from triaged.lab.packages.mtl import export_mtl
     from triaged.lab.packages.packaging import export
+    from triaged.lab.packages.slice_classifiers import export_slice_classifier
     from triaged.lab.packages.two_stage import export_two_stage
     from triaged.lab.packages.unets import export_unet
 
@@ -64,6 +66,9 @@ def export_trained(checkpoints: Path, label: Path, package: Path, storage: Stora
         return
     if kind_of_label(label) == CT_MTL.name:
         yield from _told_graphs(package, export_mtl(checkpoints, label, package, storage), storage)
+        return
+    if kind_of_label(label) == CT_CLASSIFIER.name:
+        yield from _told_graphs(package, export_slice_classifier(checkpoints, label, package, storage), storage)
         return
     if kind_of_label(label) in KINDS:
         yield from _told_graphs(package, export_segmenters(checkpoints, label, package, storage), storage)

@@ -22,9 +22,8 @@ from triaged.inference.manifest import MANIFEST_NAME
 from triaged.lab.networks.multitask import (
     SMALLEST_AXIS,
     LungNetwork,
-    MultitaskSpatial1,
+    Multitask,
     SegmentationBranch,
-    pool_in_plane,
 )
 from triaged.study.coding import Code
 
@@ -63,11 +62,11 @@ class Backbone(nn.Module):
     def forward(self, slices: Tensor) -> tuple[Tensor, Tensor]:
         """Return lesion logits (n, 1, row, column) and pyramid cells (n, channel, 85)."""
         lesion, features = self.segmentation(slices)
-        return lesion, pool_in_plane(features)
+        return lesion, self.segmentation.cells(features)
 
 
 def write_package(
-    folder: Path, lungs: LungNetwork, multitask: MultitaskSpatial1, label: Label, storage: Storage = "half"
+    folder: Path, lungs: LungNetwork, multitask: Multitask, label: Label, storage: Storage = "half"
 ) -> None:
     """Write `lungs.onnx`, `backbone.onnx`, `head.onnx` and `manifest.yaml` into `folder`.
 

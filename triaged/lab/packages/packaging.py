@@ -22,7 +22,7 @@ from triaged.exams.ct.window import to_unit
 from triaged.inference.kinds.ct_multitask import CT_MULTITASK, CtNetworks, Thresholds
 from triaged.inference.manifest import MANIFEST_NAME
 from triaged.inference.package import load_of_kind
-from triaged.lab.networks.multitask import LungNetwork, MultitaskSpatial1
+from triaged.lab.networks.multitask import LungNetwork, Multitask
 from triaged.lab.packages.export import Label, Storage, write_package
 from triaged.lab.phantom.generate import generate
 from triaged.lab.phantom.options import PhantomOptions
@@ -74,6 +74,7 @@ def export(checkpoints: Path, label: Path, folder: Path, storage: Storage = "hal
     said = read_label(label)
     demand_prior(checkpoints, said)
     lungs, multitask = read_trained(checkpoints)
+    _demand_method(multitask, said)
     slices = sample_slices()
     trained = TorchNetworks(deepcopy(lungs), deepcopy(multitask), said.training_prior)
     write_package(folder, lungs, multitask, said, storage)
@@ -101,6 +102,19 @@ def demand_prior(checkpoints: Path, said: Label) -> None:
     trained = json.loads(record.read_text(encoding="utf-8"))["training_prior"] if record.exists() else None
     if trained is not None and trained != said.training_prior:
         raise ConfigError(f"label: training_prior: expected {trained}, as in {record}, found {said.training_prior}")
+
+
+def _demand_method(network: Multitask, said: Label) -> None:
+    """Demand that a variant goes by a name of its own.
+
+    Raises:
+        ConfigError: the label calls it what Spatial-1 is called.
+    """
+    if network.level > 1 and said.method == CT_MULTITASK.method:
+        raise ConfigError(
+            f"label: method: expected the name of a network that identifies by level {network.level}, "
+            f"found {said.method}"
+        )
 
 
 def read_label(path: Path) -> Label:
@@ -135,7 +149,7 @@ class Answers:
 class TorchNetworks:
     """Trained networks, asked in torch as a package is asked by the daemon."""
 
-    def __init__(self, lungs: LungNetwork, multitask: MultitaskSpatial1, training_prior: float) -> None:
+    def __init__(self, lungs: LungNetwork, multitask: Multitask, training_prior: float) -> None:
         self._lungs = lungs.eval()
         self._multitask = multitask.eval()
         self._shift = float(np.log(training_prior / (1 - training_prior)))

@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from triaged.inference.pyramid import pool_over_slices
-from triaged.lab.networks.multitask import MultitaskSpatial1, SegmentationBranch, pool_in_plane
+from triaged.lab.networks.multitask import Multitask, SegmentationBranch
 from triaged.lab.training.sampling import GeneratedSeries, around_lungs, draw_slices
 from triaged.lab.training.tasks import POSITIVE_SHARE
 
@@ -48,7 +48,7 @@ def pooled_series(
     return pooled
 
 
-def fit_head(network: MultitaskSpatial1, pooled: Sequence[PooledSeries], steps: int, rng: Generator) -> None:
+def fit_head(network: Multitask, pooled: Sequence[PooledSeries], steps: int, rng: Generator) -> None:
     """Train the head, in place, on random contiguous or thinned parts of the series.
 
     Positives have the share `POSITIVE_SHARE` of the paper's batches.
@@ -67,7 +67,7 @@ def fit_head(network: MultitaskSpatial1, pooled: Sequence[PooledSeries], steps: 
     head.eval()
 
 
-def ranking(network: MultitaskSpatial1, pooled: Sequence[PooledSeries], report: Callable[[str], None]) -> float:
+def ranking(network: Multitask, pooled: Sequence[PooledSeries], report: Callable[[str], None]) -> float:
     """Return the area under the ROC curve over series, and report it with its numbers."""
     with torch.no_grad():
         features = torch.from_numpy(np.stack([pool_over_slices(one.cells) for one in pooled]))
@@ -85,7 +85,7 @@ def _cells(segmentation: SegmentationBranch, images: Tensor) -> NDArray[np.float
         for batch in torch.split(images, SLICES_AT_ONCE):
             with torch.autocast("cpu", dtype=torch.bfloat16):
                 _, features = segmentation(batch)
-            parts.append(pool_in_plane(features.float()).numpy())
+            parts.append(segmentation.cells(features.float()).numpy())
     return np.concatenate(parts)
 
 

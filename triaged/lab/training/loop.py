@@ -118,7 +118,7 @@ class _Learner:
 def _optimiser(schedule: Schedule, network: nn.Module) -> torch.optim.Optimizer:
     if schedule.optimiser == "sgd":
         return torch.optim.SGD(network.parameters(), lr=schedule.learning_rate)
-    return torch.optim.Adam(network.parameters(), lr=schedule.learning_rate)
+    return torch.optim.Adam(network.parameters(), lr=schedule.learning_rate, fused=True)
 
 
 def _measured(task: Task) -> dict[str, float]:

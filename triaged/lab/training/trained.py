@@ -11,36 +11,43 @@ from typing import Final
 from torch import Tensor, nn
 
 from triaged.errors import ConfigError
-from triaged.lab.networks.multitask import LEVEL_MARK, LungNetwork, MultitaskSpatial1
+from triaged.lab.networks.multitask import LEVEL_MARK, LungNetwork, Multitask
 from triaged.lab.training.checkpoints import CHECKPOINT, network_state
 
 SETTLED: Final = "settled.pt"
 """A checkpoint whose normalisation was settled, taken in place of the training's own where it is there."""
 
 
-def read_trained(checkpoints: Path) -> tuple[LungNetwork, MultitaskSpatial1]:
-    """Return the networks of a folder of checkpoints, of whatever width and number of resolutions they are.
+def read_trained(checkpoints: Path) -> tuple[LungNetwork, Multitask]:
+    """Return the networks of a folder of checkpoints, of whatever width, number of resolutions and variant.
 
     The folder holds `lungs`, `multitask` and, where the head was fitted by itself, `identification`.
 
     Raises:
-        ConfigError: a checkpoint is missing, is none, or is of other networks, or of a variant that no package holds.
+        ConfigError: a checkpoint is missing, is none, or is of other networks.
     """
     lungs, multitask = (latest(checkpoints / part) for part in ("lungs", "multitask"))
-    first, second = network_state(lungs), network_state(multitask)
+    first = network_state(lungs)
     lung_network = LungNetwork(*_size(first, "body.", lungs))
-    if LEVEL_MARK in second:
-        raise ConfigError(
-            f"{multitask}: expected Multitask-Spatial-1, found the variant of level {int(second[LEVEL_MARK])}; "
-            f"its features are smaller than the slices and can have fewer than the 8 rows of the package's pyramid"
-        )
-    multitask_network = MultitaskSpatial1(*_size(second, "segmentation.body.", multitask))
+    multitask_network = read_multitask(multitask)
     _load(lung_network, first, lungs)
-    _load(multitask_network, second, multitask)
     head = checkpoints / "identification" / CHECKPOINT
     if head.exists():
         _load(multitask_network.identification, network_state(head), head)
     return lung_network.eval(), multitask_network.eval()
+
+
+def read_multitask(path: Path) -> Multitask:
+    """Return the network of a checkpoint of Multitask-Latent or Multitask-Spatial-N.
+
+    Raises:
+        ConfigError: the checkpoint is missing, is none, or is of another network.
+    """
+    state = network_state(path)
+    level = int(state[LEVEL_MARK]) if LEVEL_MARK in state else 1
+    network = Multitask(*_size(state, "segmentation.body.", path), level)
+    _load(network, state, path)
+    return network.eval()
 
 
 def latest(folder: Path) -> Path:

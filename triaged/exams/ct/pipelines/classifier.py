@@ -1,7 +1,7 @@
-"""Reads a chest CT with a reader, and gives the probability of disease by trees on features of the lungs it found.
+"""Reads a chest CT with a reader, and gives the probability of disease by a classifier of the lungs that it found.
 
-Must not know what runs the networks. What moved the probability most is told by asking the trees again, each time with
-one feature at its middle.
+Must not know what runs the networks. What moved the probability of trees most is told by asking them again, each time
+with one feature at its middle. A network that sees slices takes the place of the reader's own identification.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from triaged.exams.ct.pipelines.networks import CtPipeline
 from triaged.exams.ct.radiomics.features import Features, NoFeatures, features_of_lungs
 from triaged.imaging.volume import Volume
 from triaged.inference.kinds.ct_classifier import CtClassifier
+from triaged.inference.kinds.slice_classifier import CtSliceClassifier
 from triaged.study.concepts import COVID_19
 from triaged.study.finding import Finding, Measurement, QualityFlag, Suspicion
 from triaged.study.radiomics import MOVED_BY, RADIOMICS
@@ -28,8 +29,17 @@ TOLD: Final = 3
 log = structlog.get_logger()
 
 
+def classifier_pipeline(
+    networks: CtClassifier | CtSliceClassifier, options: CtOptions
+) -> CtPipeline | ClassifierPipeline:
+    """Return what reads a CT with a classifier, by what that sees; raise ModelRefused as both do."""
+    if isinstance(networks, CtSliceClassifier):
+        return CtPipeline(networks, options)
+    return ClassifierPipeline(networks, options)
+
+
 class ClassifierPipeline:
-    """The `Pipeline` of a classifier.
+    """The `Pipeline` of trees on features.
 
     Raises:
         ModelRefused: the reader works on pixels that are not square.
