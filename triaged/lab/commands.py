@@ -18,6 +18,7 @@ from triaged.lab.films.options import film_lungs, films
 from triaged.lab.packages.options import drift, ensemble, export_package, fit_trees, fit_xray, slice_area
 from triaged.lab.radiographs.options import drr
 from triaged.lab.sources.options import label_maps, paste, slices
+from triaged.lab.table.options import table
 from triaged.lab.training.options import ablate, finish, train, truth
 
 if TYPE_CHECKING:
@@ -161,6 +162,7 @@ data.command("film-lungs")(film_lungs)
 app.command("drift")(drift)
 app.command("grades")(grades)
 app.command("features")(features)
+app.command("table")(table)
 
 
 def _console() -> Console:

@@ -28,7 +28,7 @@ from triaged.inference.package import read_manifest
 from triaged.lab.evaluation import dynamics
 from triaged.lab.evaluation.cases import BadCase, Case, read_cases
 from triaged.lab.evaluation.pictures import Gallery
-from triaged.lab.evaluation.plots import bland_altman, reliability, severity_scatter
+from triaged.lab.evaluation.plots import bland_altman, ranked_bars, reliability, severity_by_grade, severity_scatter
 from triaged.lab.evaluation.report import page
 from triaged.lab.evaluation.row import Outcome, Row
 from triaged.lab.evaluation.run import Compared, GradeCutOffs, Look, rows
@@ -85,6 +85,8 @@ def evaluate(job: Job, console: Console) -> None:
         _write(job.json, json.dumps(told, indent=1, allow_nan=False) + "\n")
     if job.out is not None:
         plots = {
+            "every case by its score, in the colour of its true group": ranked_bars(found),
+            "severity by grade of the reference": severity_by_grade(found),
             "severity": severity_scatter(found),
             "agreement (Bland–Altman)": bland_altman(found),
             "reliability": reliability(told["calibration"]),

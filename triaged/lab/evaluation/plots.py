@@ -1,4 +1,7 @@
-"""Draws what figures do not say: agreement, calibration and the scatter of severities, as PNG; draws to no screen."""
+"""Draws what figures do not say: the order of all cases, agreement, calibration, the scatter of severities.
+
+As PNG; draws to no screen.
+"""
 
 from __future__ import annotations
 
@@ -6,16 +9,61 @@ import io
 from collections.abc import Sequence
 from typing import Any, Final
 
+import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.patches import Patch
 
-from triaged.lab.evaluation.agreement import limits
+from triaged.lab.evaluation.agreement import GRADES, limits
 from triaged.lab.evaluation.row import Row
 from triaged.lab.evaluation.severity import pairs
 
 INK: Final = "#1f3a5f"
 OTHER: Final = "#b0682a"
 FAINT: Final = "#888888"
+GROUPS: Final = ("#b0682a", "#4f8a5b", "#8b6bb1", "#c2a13a", "#5f9ea0", "#a05f6f")
+"""Colours of the groups without the disease, in the order of their names; those beyond share `FAINT`."""
+
+
+def ranked_bars(rows: Sequence[Row]) -> bytes | None:
+    """Return every scored case as a bar, the highest score first, in the colour of its true group, as PNG.
+
+    Scores are the engine's own, severity where it has none (Goncharov et al., figure 5). None without cases.
+    """
+    name = "identification" if any(row.identification is not None for row in rows) else "severity"
+    scored = [(score, row) for row in rows if (score := getattr(row, name)) is not None]
+    if not scored:
+        return None
+    scored.sort(key=lambda pair: -pair[0])
+    colours = _colours([row for _, row in scored])
+    figure, axes = _figure("cases, the most suspicious first", f"{name} score", 9.2)
+    bars = axes.bar(range(len(scored)), [score for score, _ in scored], width=1.0)
+    for bar, (_, row) in zip(bars, scored, strict=True):
+        bar.set_facecolor(colours[row.group])
+    axes.set_xlim(-0.5, len(scored) - 0.5)
+    axes.legend(handles=[Patch(color=colour, label=group) for group, colour in colours.items()], frameon=False)
+    return _png(figure)
+
+
+def severity_by_grade(rows: Sequence[Row]) -> bytes | None:
+    """Return the severity found in the cases of each grade of the reference as PNG (Goncharov et al., figure 6).
+
+    A point is a case, a bar the median; None where no case has both.
+    """
+    graded: list[list[float]] = [[] for _ in range(GRADES)]
+    for found, _, row in pairs(rows):
+        if row.grade_reference is not None:
+            graded[row.grade_reference].append(100 * found)
+    if not any(graded):
+        return None
+    figure, axes = _figure("grade of the reference", "found severity, %")
+    for grade, found in enumerate(graded):
+        places = np.linspace(-0.25, 0.25, len(found) + 2)[1:-1]
+        axes.scatter(grade + places, sorted(found), s=18, color=INK, alpha=0.8)
+        if found:
+            axes.hlines(float(np.median(found)), grade - 0.3, grade + 0.3, color=OTHER, linewidth=2)
+    axes.set_xticks(range(GRADES), [f"CT-{grade}\nn={len(found)}" for grade, found in enumerate(graded)])
+    return _png(figure)
 
 
 def severity_scatter(rows: Sequence[Row]) -> bytes | None:
@@ -69,8 +117,15 @@ def reliability(calibration: dict[str, Any]) -> bytes | None:
     return _png(figure)
 
 
-def _figure(x_label: str, y_label: str) -> tuple[Figure, Any]:
-    figure = Figure(figsize=(4.6, 4.0), dpi=110, layout="constrained")
+def _colours(rows: Sequence[Row]) -> dict[str, str]:
+    """Return the colour of each group of the rows, that of the disease first."""
+    positive = sorted({row.group for row in rows if row.is_positive})
+    others = sorted({row.group for row in rows if not row.is_positive})
+    return dict.fromkeys(positive, INK) | dict(zip(others, (*GROUPS, *(FAINT,) * len(others)), strict=False))
+
+
+def _figure(x_label: str, y_label: str, wide: float = 4.6) -> tuple[Figure, Any]:
+    figure = Figure(figsize=(wide, 4.0), dpi=110, layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
     axes.set_xlabel(x_label)

@@ -34,7 +34,7 @@ figure { margin: 0 0 1.5rem; } figcaption { color: #4a5563; } .plots { display: 
 <p>Generated images, own images and the paper's are different patients: the columns say nothing about each other.
 In the paper ± is the spread over training runs.</p>$comparison
 <h3>The paper's table</h3>$paper
-<h2>Severity and calibration</h2><div class="plots">$plots</div>
+<h2>Order, severity and calibration</h2><div class="plots">$plots</div>
 <h2>The worst cases</h2>
 <p>Left the slice, right with outlines: <b class="found">found</b> and <b class="reference">reference</b>,
 lungs darker than lesions.</p>$pictures

@@ -44,16 +44,16 @@ class Line:
 
 def comparison(own: Sequence[Row], generated: Sequence[Row], method: str) -> tuple[Line, ...]:
     """Return the paper's six figures of a method, from each source; the paper may not know the method."""
-    here, made = figures(own, method), figures(generated, method)
+    here, made = figures(own), figures(generated)
     return tuple(
         Line(name, told(made[name]), told(here[name]), paper)
         for name, paper in zip(COLUMNS, PAPER.get(method, (NOT_MEASURED,) * len(COLUMNS)), strict=True)
     )
 
 
-def figures(rows: Sequence[Row], method: str) -> dict[str, Estimate]:
-    """Return the six figures of the table; thresholding is ranked by its severity, as in the paper."""
-    score = "severity" if method == THRESHOLD_METHOD else "identification"
+def figures(rows: Sequence[Row]) -> dict[str, Estimate]:
+    """Return the six figures of the table; what gives no probability is ranked by its severity, as in the paper."""
+    score = "identification" if any(row.identification is not None for row in rows) else "severity"
     by_group = separation_by_group(rows, score)
     found = {"vs all": separation(rows, score)}
     for name, beginnings in GROUPS.items():
