@@ -9,7 +9,7 @@ pytest.importorskip("torch", reason="the lab needs torch: pip install triaged[la
 
 import torch
 
-from triaged.lab.networks.multitask import LungNetwork, MultitaskSpatial1
+from triaged.lab.networks.multitask import LungNetwork, Multitask, MultitaskSpatial1
 from triaged.lab.training.appearance import vary_appearance
 from triaged.lab.training.checkpoints import CHECKPOINT
 from triaged.lab.training.identification import PooledSeries, fit_head, pooled_series, ranking
@@ -165,6 +165,20 @@ def test_both_parts_of_the_multitask_training_run(viral: GeneratedSeries, bacter
     task.network.eval()
     with torch.no_grad():
         assert set(task.measure()) == {"lesion_dice", "severity_error", "auc"}
+
+
+def test_variants_learn_to_segment_alike_until_they_identify(
+    viral: GeneratedSeries, bacterial: GeneratedSeries, tmp_path: Path
+) -> None:
+    found = []
+    for level in (1, 3):
+        torch.manual_seed(1)
+        task = MultitaskTask(Multitask(1, 3, level), [viral, bacterial], [viral, bacterial])
+        schedule = Schedule(steps=10, batch=2, learning_rate=1e-3, measure_every=10, seed=3)
+        train(task, schedule, tmp_path / str(level), lambda: 0.0, ignore, stop=lambda done: done == 7)
+        state = torch.load(tmp_path / str(level) / CHECKPOINT, weights_only=True)["network"]
+        found.append({name: value for name, value in state.items() if name.startswith("segmentation.")})
+    torch.testing.assert_close(found[0], found[1], rtol=0, atol=0)
 
 
 def test_the_head_learns_from_whole_series_what_tells_them_apart() -> None:

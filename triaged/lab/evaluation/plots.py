@@ -57,12 +57,12 @@ def severity_by_grade(rows: Sequence[Row]) -> bytes | None:
     if not any(graded):
         return None
     figure, axes = _figure("grade of the reference", "found severity, %")
-    for grade, found in enumerate(graded):
-        places = np.linspace(-0.25, 0.25, len(found) + 2)[1:-1]
-        axes.scatter(grade + places, sorted(found), s=18, color=INK, alpha=0.8)
-        if found:
-            axes.hlines(float(np.median(found)), grade - 0.3, grade + 0.3, color=OTHER, linewidth=2)
-    axes.set_xticks(range(GRADES), [f"CT-{grade}\nn={len(found)}" for grade, found in enumerate(graded)])
+    for grade, shares in enumerate(graded):
+        places = np.linspace(-0.25, 0.25, len(shares) + 2)[1:-1]
+        axes.scatter(grade + places, sorted(shares), s=18, color=INK, alpha=0.8)
+        if shares:
+            axes.hlines(float(np.median(shares)), grade - 0.3, grade + 0.3, color=OTHER, linewidth=2)
+    axes.set_xticks(range(GRADES), [f"CT-{grade}\nn={len(shares)}" for grade, shares in enumerate(graded)])
     return _png(figure)
 
 

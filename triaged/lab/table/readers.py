@@ -25,7 +25,6 @@ from triaged.lab.packages.unets import read_unet
 from triaged.lab.table.blocks import Block
 from triaged.lab.table.methods import Method
 from triaged.lab.training.comparator_tasks import MOST_SLICES
-from triaged.lab.training.measures import LESION_THRESHOLD
 from triaged.lab.training.presets import Subject
 from triaged.lab.training.tasks import POSITIVE_SHARE
 from triaged.lab.training.trained import latest, read_multitask
@@ -130,6 +129,9 @@ def _images(block: Block) -> torch.Tensor:
 
 
 def _is_lesion(logits: torch.Tensor) -> NDArray[np.bool_]:
-    """Return where lesion is likelier than the threshold of the paper's code."""
-    found: NDArray[np.bool_] = (logits > math.log(LESION_THRESHOLD / (1 - LESION_THRESHOLD))).numpy()
+    """Return where lesion is likelier than not.
+
+    The paper's code takes .2; networks that have learnt for a few hundred steps are not so sure of what is no lesion.
+    """
+    found: NDArray[np.bool_] = (logits > 0).numpy()
     return found
