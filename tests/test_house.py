@@ -55,6 +55,7 @@ ROOMS_OF_LIBRARIES = {
         "lab/radiographs/command.py",
         "lab/radiographs/options.py",
         "lab/sources/options.py",
+        "lab/table/options.py",
         "lab/training/options.py",
     },
     "hl7": {"notify"},

@@ -23,8 +23,8 @@ class Method:
         folder: of its runs.
         subject: what is trained, as for `triaged model train`; likewise `variant`, `levels` and `width`, None being
             the usual.
-        share: its steps over those of a network of slices, so that all see about as much: a step of ResNet-50 takes 64
-            slices, one of the 3D U-Net two cubes of 64 voxels.
+        share: its steps over those of a network of slices: a step of ResNet-50 takes 64 slices in place of 12, one of
+            the 3D U-Net two cubes of 64 voxels, 2.4 times as many as those slices have.
         is_warm: whether it starts from the lung network.
     """
 
@@ -43,7 +43,7 @@ class Method:
 
 METHODS: Final[Mapping[str, Method]] = MappingProxyType(
     {
-        "3D U-Net": Method("unet3d", Subject.UNET3D, share=0.4, is_warm=False),
+        "3D U-Net": Method("unet3d", Subject.UNET3D, share=0.2, is_warm=False),
         "2D U-Net": Method("unet2d", Subject.UNET2D),
         "2D U-Net+": Method("unet2d+", Subject.UNET2D_PLUS),
         "ResNet-50": Method("resnet50", Subject.RESNET50, width=32, share=0.25, is_warm=False),

@@ -1,6 +1,6 @@
 """Asks each row of the table about a block: networks as they were trained, a package, or Hounsfield units alone.
 
-Must not know files of images, truth or figures. Networks answer in single precision, slice by slice or in whole series.
+Must not know files of images, truth or figures. Networks compute in the short format in which they were trained.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from triaged.lab.packages.unets import read_unet
 from triaged.lab.table.blocks import Block
 from triaged.lab.table.methods import Method
 from triaged.lab.training.comparator_tasks import MOST_SLICES
+from triaged.lab.training.place import CPU
 from triaged.lab.training.presets import Subject
 from triaged.lab.training.tasks import POSITIVE_SHARE
 from triaged.lab.training.trained import latest, read_multitask
@@ -76,8 +77,8 @@ def by_thresholds(block: Block) -> Reading:
 
 def _unet2d(network: UNet2d) -> Read:
     def read(block: Block) -> Reading:
-        with torch.no_grad():
-            parts = [network(part)[0] for part in torch.split(_images(block), AT_ONCE)]
+        with torch.no_grad(), CPU.autocast():
+            parts = [network(part)[0].float() for part in torch.split(_images(block), AT_ONCE)]
         return Reading(_is_lesion(torch.cat(parts)[:, 0]), None)
 
     return read
@@ -85,8 +86,9 @@ def _unet2d(network: UNet2d) -> Read:
 
 def _unet3d(network: UNet3d) -> Read:
     def read(block: Block) -> Reading:
-        with torch.no_grad():
-            parts = [network(part.transpose(0, 1)[None])[0, 0] for part in torch.split(_images(block), MOST_SLICES)]
+        with torch.no_grad(), CPU.autocast():
+            volumes = (part.transpose(0, 1)[None] for part in torch.split(_images(block), MOST_SLICES))
+            parts = [network(volume)[0, 0].float() for volume in volumes]
         return Reading(_is_lesion(torch.cat(parts)), None)
 
     return read
@@ -99,9 +101,10 @@ def _multitask(network: Multitask) -> Read:
         lesions, cells = [], []
         with torch.no_grad():
             for part in torch.split(_images(block), AT_ONCE):
-                lesion, features = branch(part)
-                lesions.append(lesion[:, 0])
-                cells.append(branch.cells(features))
+                with CPU.autocast():
+                    lesion, features = branch(part)
+                lesions.append(lesion[:, 0].float())
+                cells.append(branch.cells(features.float()))
             pooled = torch.from_numpy(pool_over_slices(torch.cat(cells).numpy()))
             logit = float(network.identification(pooled[None]))
         return Reading(_is_lesion(torch.cat(lesions)), _balanced(logit, POSITIVE_SHARE))
@@ -112,8 +115,9 @@ def _multitask(network: Multitask) -> Read:
 def _resnet(network: ResNetBaseline, prior: float) -> Read:
     def read(block: Block) -> Reading:
         with torch.no_grad():
-            outputs = [network.slices(part) for part in torch.split(_images(block), AT_ONCE)]
-            logit = float(network.identify([torch.cat(outputs)]))
+            with CPU.autocast():
+                outputs = [network.slices(part) for part in torch.split(_images(block), AT_ONCE)]
+            logit = float(network.identify([torch.cat(outputs).float()]))
         return Reading(None, _balanced(logit, prior))
 
     return read
