@@ -31,6 +31,7 @@ from triaged.lab.table.training import steps_done, train_missing
 from triaged.lab.training.checkpoints import CHECKPOINT
 from triaged.lab.training.order import Source
 from triaged.lab.training.presets import Subject
+from triaged.lab.training.trained import head_of
 
 TINY = {
     "2D U-Net": Method("unet2d", Subject.UNET2D, width=1, levels=3, is_warm=False),
@@ -78,6 +79,7 @@ def test_every_method_is_trained_and_has_its_line_under_every_figure(order: Tabl
     assert "### vs all (generated n = 1 against 2)" in page
     assert steps_done(order.runs / "resnet50" / "seed-1") == 1
     assert steps_done(order.runs / "latent" / "seed-1") == 2
+    assert head_of(order.runs / "latent" / "seed-1").exists()
 
 
 @pytest.mark.slow
@@ -99,6 +101,22 @@ def test_more_steps_train_on_and_measure_anew(order: TableOrder) -> None:
     assert train_missing(only, quiet())
     assert train_missing(replace(only, steps=3), quiet())
     assert steps_done(order.runs / "unet2d" / "seed-1") == 3
+
+
+@pytest.mark.slow
+def test_the_head_that_was_fitted_on_whole_series_is_the_one_that_identifies(order: TableOrder) -> None:
+    """It is gone once the rest is trained on, and fitted anew."""
+    method = TINY["Multitask-Latent"]
+    only = replace(order, methods={"Multitask-Latent": method})
+    assert train_missing(only, quiet())
+    folder, block = order.runs / "latent" / "seed-1", block_of(order)
+    fitted = trained_reader(method, folder)(block).probability
+    head_of(folder).rename(folder / "kept.pt")
+    assert trained_reader(method, folder)(block).probability != fitted
+    (folder / "kept.pt").rename(head_of(folder))
+    before = head_of(folder).stat().st_mtime_ns
+    assert train_missing(replace(only, steps=3), quiet())
+    assert head_of(folder).stat().st_mtime_ns != before
 
 
 def test_somebody_who_is_trained_on_is_not_measured_on(order: TableOrder) -> None:

@@ -25,7 +25,7 @@ from triaged.lab.table.order import TableOrder
 from triaged.lab.table.page import put_between_marks, table_page
 from triaged.lab.table.readers import Read, by_thresholds, package_reader, trained_reader
 from triaged.lab.table.training import folder_of, train_missing
-from triaged.lab.training.trained import latest
+from triaged.lab.training.trained import head_of, latest
 
 MEASURED: Final = "measured.json"
 Cases: TypeAlias = Mapping[str, Sequence[Block]]
@@ -72,7 +72,12 @@ def _readers(order: TableOrder, networks: CtMultitask) -> Iterator[tuple[str, Re
     for name, method in order.methods.items():
         for seed in order.seeds:
             folder = folder_of(order, method, seed)
-            yield name, trained_reader(method, folder), digest(latest(folder)), folder / MEASURED
+            yield (
+                name,
+                trained_reader(method, folder),
+                digest(*filter(Path.exists, (latest(folder), head_of(folder)))),
+                folder / MEASURED,
+            )
     said = networks.manifest
     yield f"{said.name} {said.version}", package_reader(networks), model_sha256(said), order.runs / said.name / MEASURED
 

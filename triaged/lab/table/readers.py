@@ -28,7 +28,7 @@ from triaged.lab.training.comparator_tasks import MOST_SLICES
 from triaged.lab.training.place import CPU
 from triaged.lab.training.presets import Subject
 from triaged.lab.training.tasks import POSITIVE_SHARE
-from triaged.lab.training.trained import latest, read_multitask
+from triaged.lab.training.trained import latest, read_multitask, take_fitted_head
 
 AT_ONCE: Final = 16
 Probability: TypeAlias = NDArray[np.float32]
@@ -52,11 +52,13 @@ def trained_reader(method: Method, folder: Path) -> Read:
         ConfigError: the training is missing, or another.
     """
     if method.subject is Subject.LESIONS:
-        return _multitask(read_multitask(latest(folder)))
+        network = read_multitask(latest(folder))
+        take_fitted_head(network, folder)
+        return _multitask(network)
     if method.subject is Subject.RESNET50:
         return _resnet(*read_slice_classifier(folder))
-    network = read_unet(folder)
-    return _unet3d(network) if isinstance(network, UNet3d) else _unet2d(network)
+    unet = read_unet(folder)
+    return _unet3d(unet) if isinstance(unet, UNet3d) else _unet2d(unet)
 
 
 def package_reader(networks: CtMultitask) -> Read:

@@ -54,7 +54,7 @@ def fit_head(network: Multitask, pooled: Sequence[PooledSeries], steps: int, rng
     Positives have the share `POSITIVE_SHARE` of the paper's batches.
     """
     head = network.identification.train()
-    optimiser = torch.optim.Adam(head.parameters(), lr=1e-4, weight_decay=1e-4)
+    optimiser = torch.optim.Adam(head.parameters(), lr=1e-4, weight_decay=1e-4, fused=True)
     groups = [[one for one in pooled if one.positive], [one for one in pooled if not one.positive]]
     for _ in range(steps):
         chosen = [_pick(groups[int(rng.random() >= POSITIVE_SHARE)], rng) for _ in range(BATCH)]

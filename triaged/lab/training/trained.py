@@ -31,9 +31,7 @@ def read_trained(checkpoints: Path) -> tuple[LungNetwork, Multitask]:
     lung_network = LungNetwork(*_size(first, "body.", lungs))
     multitask_network = read_multitask(multitask)
     _load(lung_network, first, lungs)
-    head = checkpoints / "identification" / CHECKPOINT
-    if head.exists():
-        _load(multitask_network.identification, network_state(head), head)
+    take_fitted_head(multitask_network, checkpoints)
     return lung_network.eval(), multitask_network.eval()
 
 
@@ -48,6 +46,22 @@ def read_multitask(path: Path) -> Multitask:
     network = Multitask(*_size(state, "segmentation.body.", path), level)
     _load(network, state, path)
     return network.eval()
+
+
+def take_fitted_head(network: Multitask, folder: Path) -> None:
+    """Give a network the head that was fitted by itself, where `folder` has one.
+
+    Raises:
+        ConfigError: it is the head of another network.
+    """
+    head = head_of(folder)
+    if head.exists():
+        _load(network.identification, network_state(head), head)
+
+
+def head_of(folder: Path) -> Path:
+    """Return where the head that was fitted by itself is kept."""
+    return folder / "identification" / CHECKPOINT
 
 
 def latest(folder: Path) -> Path:
