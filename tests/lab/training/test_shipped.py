@@ -140,6 +140,12 @@ def test_the_manifest_asks_for_what_the_networks_were_made_for(
     assert {"lung", "lesion", "identification"} <= set(manifest.codes)
 
 
+def test_no_package_tells_of_a_nucleic_acid_test(manifests: dict[Path, Manifest[Any]]) -> None:
+    """No result of a patient was in reach: such a head could not be measured on anybody."""
+    heads = {path.name: manifests[path].settings.heads for path in PACKAGES if KIND_OF[path] == "ct-mtl"}
+    assert heads == {"ct-mtl": ("ct", "severity")}
+
+
 def test_no_two_packages_pass_for_the_same_device(manifests: dict[Path, Manifest[Any]]) -> None:
     uids = [manifest.device_uid for manifest in manifests.values()]
     assert len(set(uids)) == len(uids)
