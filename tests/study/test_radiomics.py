@@ -11,7 +11,7 @@ from tests.findings import finding_of
 from triaged.study.coding import CHANGE_OF_PROBABILITY, PRIVATE_SCHEME, RATIO, Output
 from triaged.study.concepts import CONCEPTS, concept_named
 from triaged.study.finding import Measurement
-from triaged.study.radiomics import BANDS, IBSI, MOVED_BY, RADIOMIC_CONCEPTS, RADIOMICS, feature_that_moved
+from triaged.study.radiomics import BANDS, FEATURES, IBSI, MOVED_BY, RADIOMIC_CONCEPTS, RADIOMICS, feature_that_moved
 
 STATISTICS = {
     "mean": "Q4LE",
@@ -84,7 +84,7 @@ def test_a_filtered_feature_never_has_the_code_of_the_plain_one() -> None:
 def test_no_two_concepts_share_a_code_and_all_fit_into_a_code_sequence() -> None:
     coded = [(each.code.value, each.code.scheme) for each in (*RADIOMIC_CONCEPTS.values(), *CONCEPTS.values())]
     own = coded[: len(RADIOMIC_CONCEPTS)]
-    assert len(set(own)) == len(own) == 2 * 394
+    assert len(set(own)) == len(own) == 2 * (394 + 24)
     assert not set(own) & set(coded[len(own) :])
     assert all(len(each.code.value) <= 16 and len(each.code.meaning) <= 64 for each in RADIOMIC_CONCEPTS.values())
 
@@ -99,6 +99,9 @@ def test_no_two_concepts_share_a_code_and_all_fit_into_a_code_sequence() -> None
         ("coif1_HHH_glrlm_run_entropy", "RADIOMIC_394"),
         ("moved_by_firstorder_energy", "MOVED_BY_001"),
         ("moved_by_coif1_HHH_glrlm_run_entropy", "MOVED_BY_394"),
+        ("lesions_share_of_worse_lung", "LESIONS_01"),
+        ("lesions_rest_glass", "LESIONS_24"),
+        ("moved_by_lesions_rest_glass", "MOVED_BY_418"),
     ],
 )
 def test_a_stored_number_is_found_by_its_name_with_the_code_that_it_had(name: str, code: str) -> None:
@@ -107,7 +110,7 @@ def test_a_stored_number_is_found_by_its_name_with_the_code_that_it_had(name: st
 
 
 def test_features_go_into_reports_alone_and_never_to_the_list_or_into_hl7() -> None:
-    assert {each.outputs for each in RADIOMICS.values()} == {frozenset({Output.REPORT})}
+    assert {each.outputs for each in FEATURES.values()} == {frozenset({Output.REPORT})}
     assert {each.outputs for each in MOVED_BY.values()} == {frozenset({Output.REPORT, Output.WORDS, Output.PAGE})}
 
 

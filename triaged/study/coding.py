@@ -155,6 +155,7 @@ PROBABILITY: Final = Unit(Code("1", "UCUM", "no units"), 1.0, 3, never=1.0)
 IN_SHORT: Final = replace(PROBABILITY, digits=2)
 """A probability beside other words."""
 MILLILITRE: Final = Unit(Code("mL", "UCUM", "mL"), 1.0, 0)
+MILLIMETRE: Final = Unit(Code("mm", "UCUM", "mm"), 1.0, 1)
 COUNT: Final = Unit(Code("1", "UCUM", "no units"), 1.0, 0)
 RATIO: Final = Unit(Code("1", "UCUM", "no units"), 1.0, 6, form="significant")
 HOUNSFIELD: Final = Unit(Code("[hnsf'U]", "UCUM", "Hounsfield unit"), 1.0, 6, form="significant")

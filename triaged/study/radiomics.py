@@ -1,4 +1,6 @@
-"""What radiomic features of the lungs mean: one table of 394 coded concepts, and how far each moved a probability.
+"""What features of lungs and lesions mean: tables of coded concepts, and how far each moved a probability.
+
+394 are radiomic features of the lungs, 24 tell what is affected of them.
 
 The names are the store's, and never change, nor does their order: private codes count along it. A feature of the CT
 itself has the code of the Image Biomarker Standardisation Initiative (IBSI) where there is one; one of a sub-band has a
@@ -13,10 +15,13 @@ from typing import Final
 
 from triaged.study.coding import (
     CHANGE_OF_PROBABILITY,
+    COUNT,
     HOUNSFIELD,
     HOUNSFIELD_SQUARED,
     HOUNSFIELD_VOLUME,
+    MILLIMETRE,
     RATIO,
+    SHARE,
     Code,
     Concept,
     Output,
@@ -116,6 +121,34 @@ GLSZM: Final[Mapping[str, str]] = {
 }
 """Features of grey level size zones (3.8)."""
 
+LESIONS: Final[Mapping[str, tuple[Unit, str]]] = {
+    "share_of_worse_lung": (SHARE, "share of the worse lung that is affected"),
+    "share_of_other_lung": (SHARE, "share of the other lung that is affected"),
+    "balance": (RATIO, "balance of both lungs"),
+    "patches": (COUNT, "number of patches"),
+    "spots": (COUNT, "number of spots"),
+    "largest_share": (SHARE, "share of the largest patch in all lesions"),
+    "effective_pieces": (RATIO, "effective number of pieces"),
+    "largest_dense": (SHARE, "dense share of the largest patch"),
+    "mean_hu": (HOUNSFIELD, "mean HU of lesions"),
+    "percentile_10_hu": (HOUNSFIELD, "10th percentile of HU of lesions"),
+    "deviation_hu": (HOUNSFIELD, "standard deviation of HU of lesions"),
+    "glass": (SHARE, "share of ground glass in lesions"),
+    "dense": (SHARE, "dense share of lesions"),
+    "contrast_hu": (HOUNSFIELD, "HU of lesions above their border"),
+    "depth_mm": (MILLIMETRE, "mean depth of lesions in the lung"),
+    "peripheral": (SHARE, "share of lesions near the surface of the lung"),
+    "core_dense": (SHARE, "dense share of lesions away from the surface"),
+    "height": (RATIO, "height of lesions in the lung"),
+    "posterior": (RATIO, "position of lesions to the back"),
+    "span": (SHARE, "share of the lungs' height that lesions span"),
+    "slices": (SHARE, "share of slices with lesions"),
+    "rest_mean_hu": (HOUNSFIELD, "mean HU of the unaffected lung"),
+    "rest_deviation_hu": (HOUNSFIELD, "standard deviation of HU of the unaffected lung"),
+    "rest_glass": (SHARE, "share of the unaffected lung as dense as ground glass"),
+}
+"""Features of what is affected, in their order, with unit and words; defined in docs/features.md."""
+
 _OF_LUNGS: Final = {"firstorder": FIRST_ORDER, "glcm": GLCM, "glrlm": GLRLM, "glszm": GLSZM}
 _OF_BANDS: Final = {"glcm": GLCM, "glrlm": GLRLM}
 _UNITS: Final[Mapping[str, Unit]] = {
@@ -163,6 +196,11 @@ def _features() -> tuple[Concept, ...]:
     )
 
 
+def _of_lesions(number: int, name: str, unit: Unit, words: str) -> Concept:
+    meaning = words[0].upper() + words[1:]
+    return Concept(f"lesions_{name}", private(f"LESIONS_{number:02d}", meaning), unit, words, outputs=_IN_REPORTS)
+
+
 def _change(number: int, feature: Concept) -> Concept:
     return Concept(
         f"{_MOVED}{feature.name}",
@@ -174,15 +212,21 @@ def _change(number: int, feature: Concept) -> Concept:
 
 
 RADIOMICS: Final[Mapping[str, Concept]] = {each.name: each for each in _features()}
-"""The features by name, in their order; a report has those that the engine's probability rests on."""
+"""The radiomic features by name, in their order; a report has those that the engine's probability rests on."""
+LESION_FEATURES: Final[Mapping[str, Concept]] = {
+    each.name: each for each in (_of_lesions(n, name, *of) for n, (name, of) in enumerate(LESIONS.items(), start=1))
+}
+"""The features of what is affected, in their order."""
+FEATURES: Final[Mapping[str, Concept]] = {**RADIOMICS, **LESION_FEATURES}
+"""All that a classifier may use."""
 MOVED_BY: Final[Mapping[str, Concept]] = {
-    name: _change(number, feature) for number, (name, feature) in enumerate(RADIOMICS.items(), start=1)
+    name: _change(number, feature) for number, (name, feature) in enumerate(FEATURES.items(), start=1)
 }
 """By name of a feature: how much higher the probability is than it were if this feature alone had a usual value."""
-RADIOMIC_CONCEPTS: Final[Mapping[str, Concept]] = {**RADIOMICS, **{each.name: each for each in MOVED_BY.values()}}
+RADIOMIC_CONCEPTS: Final[Mapping[str, Concept]] = {**FEATURES, **{each.name: each for each in MOVED_BY.values()}}
 """All of these by the names that the store keeps them under."""
 
 
 def feature_that_moved(concept: Concept) -> Concept | None:
     """Return the feature whose influence a concept is; None where it is none."""
-    return RADIOMICS.get(concept.name.removeprefix(_MOVED)) if concept.name.startswith(_MOVED) else None
+    return FEATURES.get(concept.name.removeprefix(_MOVED)) if concept.name.startswith(_MOVED) else None

@@ -20,7 +20,7 @@ from triaged.exams.ct.pipelines import classifier
 from triaged.exams.ct.radiomics.features import NoFeatures, features_of_lungs
 from triaged.imaging.volume import Volume
 from triaged.study.finding import QualityFlag
-from triaged.study.radiomics import MOVED_BY, RADIOMICS
+from triaged.study.radiomics import LESION_FEATURES, MOVED_BY, RADIOMICS
 
 VOLUME = draw(Chest(balls=[Ball((72, 0, 0), 40)]), grid((4.0, 3.0, 3.0), (290.0, 240.0, 340.0)), noise_hu=20.0)
 ALWAYS, NEVER = -1e9, 1e9
@@ -160,3 +160,24 @@ def test_the_share_of_positives_that_the_network_saw_is_taken_off(models: Path) 
     assert shifted is not None
     odds = usual / (1 - usual) / 3
     assert shifted == pytest.approx(odds / (1 + odds), abs=1e-6)
+
+
+def test_features_of_lesions_need_no_texture_and_those_of_no_lesion_move_nothing(
+    models: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stumps = {
+        "lesions_share_of_worse_lung": Stump(-1.0, 0.3, -2.0),
+        "lesions_mean_hu": Stump(ALWAYS, 0.2, -2e9),
+    }
+    write_classifier(models / "lesions", stumps, "first", base=0.2)
+    monkeypatch.setattr(classifier, "features_of_lungs", lambda volume, lungs: NoFeatures("never asked"))
+    reading = read(models, "lesions")
+    both = {each.concept.name for each in reading.finding.measurements if each.concept.name in LESION_FEATURES}
+    assert both == {"lesions_share_of_worse_lung", "lesions_mean_hu"}
+    assert reading.finding.probability == pytest.approx(0.7, abs=1e-6)
+    monkeypatch.setattr(classifier, "lesion_features", lambda *_: {"lesions_share_of_worse_lung": 0.0})
+    bare = read(models, "lesions").finding
+    assert bare.probability == pytest.approx(0.5, abs=1e-6)
+    assert {each.concept.name for each in bare.measurements if each.concept.name in LESION_FEATURES} == {
+        "lesions_share_of_worse_lung"
+    }

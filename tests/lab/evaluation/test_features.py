@@ -17,7 +17,8 @@ from triaged.exams.ct.pipelines.networks import CtPipeline
 from triaged.exams.ct.radiomics.features import NAMES, NoFeatures, features_of_lungs
 from triaged.imaging.volume import Mask, Volume
 from triaged.lab.evaluation.cases import BadCase, Case
-from triaged.lab.evaluation.features import Listed, write_features
+from triaged.lab.evaluation.families import Family
+from triaged.lab.evaluation.features import ABOUT, Listed, write_features
 from triaged.lab.evaluation.series import series_cases
 
 pytestmark = pytest.mark.slow
@@ -50,6 +51,22 @@ def test_each_case_is_a_line_with_its_features_or_its_reason(good: Case, tmp_pat
     assert np.isfinite([float(first[name]) for name in NAMES]).all()
     assert second["reason"] == BAD.reason
     assert not any(second[name] for name in NAMES)
+
+
+@pytest.mark.parametrize("family", Family)
+def test_a_file_has_the_columns_of_its_family_and_no_other_is_appended(
+    good: Case, tmp_path: Path, family: Family
+) -> None:
+    out = tmp_path / "features.csv"
+    pipeline = CtPipeline(AnswersAtOnce(), CtOptions())
+    assert write_features([good], pipeline, out, CONSOLE, family) == 0
+    (line,) = written(out)
+    assert tuple(line)[len(ABOUT) :] == family.names
+    assert (line.get("firstorder_mean", "") == "") == (family is Family.LESIONS)
+    assert (line.get("lesions_share_of_worse_lung", "") == "") == (family is Family.LUNGS)
+    other = Family.LUNGS if family is not Family.LUNGS else Family.LESIONS
+    with pytest.raises(ConfigError, match="found other columns"):
+        write_features([good], pipeline, out, CONSOLE, other)
 
 
 def saved(folder: Path, name: str, disease: str, *, lesion: bool) -> None:

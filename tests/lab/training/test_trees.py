@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 pytest.importorskip("sklearn", reason="fitting trees needs scikit-learn: pip install triaged[lab]")
 pytest.importorskip("skl2onnx", reason="exporting trees needs skl2onnx: pip install triaged[lab]")
@@ -17,6 +18,7 @@ from triaged.errors import ConfigError
 from triaged.exams.ct.pipelines.classifier import influences
 from triaged.inference.kinds.ct_classifier import CtClassifier
 from triaged.inference.package import load_package
+from triaged.lab.evaluation.families import Family
 from triaged.lab.evaluation.features import ABOUT
 from triaged.lab.packages import trees_choice
 from triaged.lab.packages.trees import Fitting, fit_trees
@@ -101,16 +103,20 @@ def test_the_feature_that_tells_is_first_and_one_that_counts_voxels_is_no_candid
     assert "glrlm_normalised_run_length_non_uniformity" in candidates(NAMES)
 
 
+def middles_of(features: Mapping[str, float]) -> tuple[list[str], NDArray[np.float64]]:
+    return list(features), np.array(list(features.values()))
+
+
 def test_unseen_cases_are_parted_and_the_middle_is_the_median_of_the_training_cases(
     folder: Path, networks: CtClassifier
 ) -> None:
     settings = networks.manifest.settings
     table = read_table(folder / "test.csv")
-    reached = areas(table, networks.probabilities(table.columns(list(settings.features))))
+    reached = areas(table, networks.probabilities(table.columns(*middles_of(settings.features))))
     assert reached["all"].n == 50
     assert (reached["all"].value or 0) > 0.9
     train = read_table(folder / "train.csv")
-    assert settings.features[TELLING] == pytest.approx(np.median(train.columns([TELLING])), rel=1e-5)
+    assert settings.features[TELLING] == pytest.approx(train.middles([TELLING])[0], rel=1e-5)
     assert settings.training_prior == pytest.approx(0.4)
 
 
@@ -183,3 +189,40 @@ def test_a_label_of_another_kind_is_refused(order: Fitting, tmp_path: Path) -> N
     label.write_text(LABEL.replace("ct-classifier", "ct-ensemble"))
     with pytest.raises(ConfigError, match="expected kind: ct-classifier"):
         fit_trees(Fitting(order.features, order.tune, None, label, order.package, order.reader, 1), lambda _: None)
+
+
+def test_features_of_lesions_may_be_missing_and_count_as_usual(tmp_path: Path) -> None:
+    rng = np.random.default_rng(5)
+    names = Family.LESIONS.names
+    for name, cases in (("train", 60), ("tune", 40)):
+        with (tmp_path / f"{name}.csv").open("w", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file, lineterminator="\n")
+            writer.writerow([*ABOUT, *names])
+            for number in range(cases):
+                values: list[str] = [repr(float(each)) for each in rng.normal(3.0 * (number % 2), 1, len(names))]
+                if number % 5 == 0:
+                    values[names.index("lesions_mean_hu")] = ""
+                writer.writerow([f"{name}-{number}", "", ("healthy", "covid")[number % 2], "", "", *values])
+    (tmp_path / "label.yaml").write_text(LABEL)
+    write_reader(tmp_path / "first")
+    train, tune = (tmp_path / f"{name}.csv" for name in ("train", "tune"))
+    fit_trees(Fitting(train, tune, None, tmp_path / "label.yaml", tmp_path / "toy", "first", 7), print)
+    networks = load_package(tmp_path / "toy", "cpu", 1)
+    assert isinstance(networks, CtClassifier)
+    assert set(networks.manifest.settings.features) <= set(names)
+    table = read_table(tune)
+    assert np.isnan(table.values[:, names.index("lesions_mean_hu")]).sum() == 8
+    reached = areas(table, networks.probabilities(table.columns(*middles_of(networks.manifest.settings.features))))
+    assert (reached["all"].value or 0) > 0.95
+
+
+def test_files_with_other_features_are_refused(folder: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other.csv"
+    with other.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow([*ABOUT, *Family.LESIONS.names])
+        writer.writerow(["a", "", "covid", "", "", *["1.0"] * len(Family.LESIONS.names)])
+        writer.writerow(["b", "", "healthy", "", "", *["2.0"] * len(Family.LESIONS.names)])
+    order = Fitting(folder / "train.csv", other, None, folder / "label.yaml", tmp_path / "toy", "first", 7)
+    with pytest.raises(ConfigError, match="expected the same features in all files, found 394 and 24"):
+        fit_trees(order, print)

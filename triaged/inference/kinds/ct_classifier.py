@@ -21,7 +21,7 @@ from triaged.inference.kinds.slice_classifier import GRAPHS, CtSliceClassifier, 
 from triaged.inference.kinds.slicewise import read_thresholds
 from triaged.inference.manifest import Manifest
 from triaged.inference.strict_mapping import StrictMapping
-from triaged.study.radiomics import RADIOMICS
+from triaged.study.radiomics import FEATURES
 
 READER: Final = "reader"
 TREES: Final = "trees"
@@ -120,8 +120,8 @@ def _load(
 def _tree_settings(section: StrictMapping) -> TreeSettings:
     features = section.section("features")
     for name in features.names():
-        if name not in RADIOMICS:
-            raise features.refusal(name, f"unknown feature, expected one of the {len(RADIOMICS)} of triaged")
+        if name not in FEATURES:
+            raise features.refusal(name, f"unknown feature, expected one of the {len(FEATURES)} of triaged")
     middles = {name: features.number(name) for name in features.names()}
     if not 1 <= len(middles) <= MOST:
         raise section.refusal("features", f"expected 1 to {MOST} features, found {len(middles)}")
@@ -154,7 +154,7 @@ def _demand_parts(manifest: Manifest[ClassifierSettings], parts: Mapping[str, Ma
 
 CT_CLASSIFIER: Final = Kind(
     "ct-classifier",
-    "Trees on radiomic features",
+    "Trees on features",
     _graphs,
     _settings,
     _load,

@@ -11,6 +11,8 @@ from typing import Annotated
 
 import typer
 
+from triaged.lab.evaluation.families import Family
+
 
 def grades(
     cases: Annotated[Path, typer.Option(metavar="FILE", help="Cases with readers' grades (CSV): docs/evaluation.md.")],
@@ -51,6 +53,9 @@ def features(
     pipeline: Annotated[
         str | None, typer.Option(metavar="NAME", help="threshold: the engine without networks finds the lungs.")
     ] = None,
+    family: Annotated[
+        Family, typer.Option(help="lungs: 394 radiomic features; lesions: 24 of what is affected; all of them.")
+    ] = Family.ALL,
     threads: Annotated[
         int | None, typer.Option(min=0, help="CPU threads of a network; 0: the runtime's choice.")
     ] = None,
@@ -58,7 +63,7 @@ def features(
         Path, typer.Option(envvar="TRIAGED_CONFIG", metavar="FILE", help="The configuration file.")
     ] = Path("config.yaml"),
 ) -> None:
-    """Compute radiomic features of the lungs of each case; the same command goes on with a file that is there."""
+    """Compute features of the lungs and lesions of each case; the same command goes on with a file that is there."""
     from rich.console import Console
 
     from triaged.lab.evaluation.cases import read_cases
@@ -70,5 +75,5 @@ def features(
         raise typer.BadParameter("expected --cases or --data, found neither")
     job = Job(cases or out, None, package, pipeline, config, threads, None, None)
     listed = [*(read_cases(cases) if cases else ()), *(each for one in data or () for each in series_cases(one))]
-    missing = write_features(listed, prepare(job).pipeline, out, Console(highlight=False))
+    missing = write_features(listed, prepare(job).pipeline, out, Console(highlight=False), family)
     typer.echo(f"{out}: {len(listed)} cases" + (f", {missing} without features" if missing else ""))

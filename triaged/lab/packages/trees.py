@@ -1,4 +1,4 @@
-"""Fits trees to radiomic features and writes them as a package of kind `ct-classifier`; see `triaged model fit-trees`.
+"""Fits trees to features and writes them as a package of kind `ct-classifier`; see `triaged model fit-trees`.
 
 Features, their number and the trees are chosen on the training cases; the line that makes scores probabilities is
 fitted to the tuning cases. Must not know how features are computed.
@@ -68,17 +68,21 @@ def fit_trees(order: Fitting, report: Callable[[str], None]) -> None:
         left_out = f"; {len(table.without)} without features are left out" if table.without else ""
         report(f"{path.name}: {int(table.positive.sum())} cases with the disease of {len(table.groups)}{left_out}")
     names = candidates(train.names)
-    choice = choose(names, train.columns(names).astype(np.float64), train.positive, order.seed)
+    if unlike := [table.names for table in tables if table.names != train.names]:
+        raise ConfigError(f"expected the same features in all files, found {len(train.names)} and {len(unlike[0])}")
+    known = train.columns(names, train.middles(names)).astype(np.float64)
+    choice = choose(names, known, train.positive, order.seed)
     report(f"chosen: {choice.trees} on {len(choice.features)} features; AUC by folds {choice.area:.3f}")
-    model = fitted(choice.trees, train.columns(choice.features).astype(np.float64), train.positive, order.seed)
-    line = fit_platt(_scores(model, tune, choice.features), tune.positive) or Line(1.0, 0.0)
-    middles = dict(zip(choice.features, np.median(train.columns(choice.features), axis=0).tolist(), strict=True))
+    usual = [float(f"{middle:.6g}") for middle in train.middles(choice.features)]
+    middles = dict(zip(choice.features, usual, strict=True))
+    model = fitted(choice.trees, _values(train, middles).astype(np.float64), train.positive, order.seed)
+    line = fit_platt(_scores(model, tune, middles), tune.positive) or Line(1.0, 0.0)
     _write(order, said, middles, calibrated(model, len(middles), line), float(tune.positive.mean()))
     networks = load_package(order.package, "cpu", 1)
     assert isinstance(networks, CtClassifier)
     _demand_parity(order.package, networks, model, line, (train, tune))
     for path, table in zip(paths[1:], tables[1:], strict=True):
-        for told in _told(path.stem, table, networks, list(middles)):
+        for told in _told(path.stem, table, networks, middles):
             report(told)
     for name, middle in middles.items():
         report(f"feature {name}, middle {middle:.6g}")
@@ -118,8 +122,12 @@ def calibrated(model: Any, features: int, line: Line) -> onnx.ModelProto:
     return told
 
 
-def _scores(model: Any, table: FeatureTable, names: Sequence[str]) -> NDArray[np.float64]:
-    scores: NDArray[np.float64] = np.clip(model.predict_proba(table.columns(names))[:, 1], CERTAIN, 1 - CERTAIN)
+def _values(table: FeatureTable, middles: Mapping[str, float]) -> NDArray[np.float32]:
+    return table.columns(list(middles), np.array(list(middles.values())))
+
+
+def _scores(model: Any, table: FeatureTable, middles: Mapping[str, float]) -> NDArray[np.float64]:
+    scores: NDArray[np.float64] = np.clip(model.predict_proba(_values(table, middles))[:, 1], CERTAIN, 1 - CERTAIN)
     return scores
 
 
@@ -141,7 +149,7 @@ def _write(
     manifest = {
         **{name: said[name] for name in (*COMMON, "method", "thresholds")},
         "training_prior": round(prior, 4),
-        "features": {name: float(f"{middle:.6g}") for name, middle in middles.items()},
+        "features": dict(middles),
         "codes": {
             name: {"value": code.value, "scheme": code.scheme, "meaning": code.meaning} for name, code in CODES.items()
         },
@@ -164,11 +172,11 @@ def _demand_parity(
 ) -> None:
     """Refuse a package whose graph does not compute what was fitted; without its manifest nobody can load it."""
     prior = networks.manifest.settings.training_prior
-    names = list(networks.manifest.settings.features)
+    middles = networks.manifest.settings.features
     for table in tables:
-        told = mapped(_scores(model, table, names), line)
+        told = mapped(_scores(model, table, middles), line)
         odds = told / (1 - told) * (1 - prior) / prior
-        apart = float(np.abs(networks.probabilities(table.columns(names)) - odds / (1 + odds)).max())
+        apart = float(np.abs(networks.probabilities(_values(table, middles)) - odds / (1 + odds)).max())
         if not apart <= PARITY:
             (package / MANIFEST_NAME).unlink()
             raise ModelRefused(
@@ -176,9 +184,9 @@ def _demand_parity(
             )
 
 
-def _told(name: str, table: FeatureTable, networks: CtClassifier, names: Sequence[str]) -> list[str]:
+def _told(name: str, table: FeatureTable, networks: CtClassifier, middles: Mapping[str, float]) -> list[str]:
     """Return a line for each group: the area of the trees, and that of the reader on the same cases."""
-    trees = areas(table, networks.probabilities(table.columns(names)))
+    trees = areas(table, networks.probabilities(_values(table, middles)))
     known = bool(np.isfinite(table.probability).all())
     readers = areas(table, table.probability) if known else dict.fromkeys(trees)
     lines = []

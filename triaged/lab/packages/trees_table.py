@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 from triaged.errors import ConfigError
 from triaged.lab.evaluation.cases import is_positive
 from triaged.lab.evaluation.estimate import Estimate
+from triaged.lab.evaluation.families import Family
 from triaged.lab.evaluation.features import ABOUT
 from triaged.lab.evaluation.ranking import auc_estimate
-from triaged.study.radiomics import RADIOMICS
+from triaged.study.radiomics import LESION_FEATURES
 
 AGAINST: Final[Mapping[str, tuple[str, ...]]] = {
     "all": (),
@@ -30,7 +31,7 @@ AGAINST: Final[Mapping[str, tuple[str, ...]]] = {
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FeatureTable:
-    """Cases with their features: `values` is (case, feature) in the order of `names`.
+    """Cases with their features: `values` is (case, feature) in the order of `names`; NaN where one is not there.
 
     `probability` is what the engine that found the lungs says of each; NaN where it says nothing. `without` are the
     cases that have no features.
@@ -48,9 +49,15 @@ class FeatureTable:
         """Which cases have the disease: those of the group covid."""
         return np.array([is_positive(group) for group in self.groups], dtype=np.bool_)
 
-    def columns(self, names: Sequence[str]) -> NDArray[np.float32]:
-        """Return the values of some features, as graphs take them."""
-        return self.values[:, [self.names.index(name) for name in names]].astype(np.float32)
+    def middles(self, names: Sequence[str]) -> NDArray[np.float64]:
+        """Return the median of each of some features, over the cases that have it; 0 where none has."""
+        chosen = self.values[:, [self.names.index(name) for name in names]]
+        return np.array([np.median(have) if (have := each[np.isfinite(each)]).size else 0.0 for each in chosen.T])
+
+    def columns(self, names: Sequence[str], middles: NDArray[np.float64]) -> NDArray[np.float32]:
+        """Return the values of some features, as graphs take them: one that is not there has its middle."""
+        chosen = self.values[:, [self.names.index(name) for name in names]]
+        return np.where(np.isfinite(chosen), chosen, middles).astype(np.float32)
 
 
 def read_table(path: Path) -> FeatureTable:
@@ -65,12 +72,12 @@ def read_table(path: Path) -> FeatureTable:
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: expected features as triaged model features writes them, found {error}") from error
     reader = csv.DictReader(text.splitlines())
-    names = tuple(RADIOMICS)
-    if tuple(reader.fieldnames or ()) != (*ABOUT, *names):
+    names = tuple(reader.fieldnames or ())[len(ABOUT) :]
+    if tuple(reader.fieldnames or ()) not in [(*ABOUT, *family.names) for family in Family]:
         raise ConfigError(f"{path}: expected features as triaged model features writes them, found other columns")
     rows = list(enumerate(reader, start=2))
     kept = [(line, row) for line, row in rows if not row["reason"]]
-    values = [[_number(path, line, row, name) for name in names] for line, row in kept]
+    values = [[_feature(path, line, row, name) for name in names] for line, row in kept]
     told = [_number(path, line, row, "probability") if row["probability"] else math.nan for line, row in kept]
     table = FeatureTable(
         names,
@@ -110,6 +117,11 @@ def areas(
         patients = [table.patients[index] for index in counted]
         found[name] = auc_estimate([float(scores[index]) for index in counted], labels, patients)
     return found
+
+
+def _feature(path: Path, line: int, row: Mapping[str, str | None], name: str) -> float:
+    """Return a feature; NaN where an empty cell says that there is no lesion to have it."""
+    return math.nan if name in LESION_FEATURES and not row[name] else _number(path, line, row, name)
 
 
 def _number(path: Path, line: int, row: Mapping[str, str | None], name: str) -> float:

@@ -1,4 +1,4 @@
-"""Reads a chest CT with a reader, and gives the probability of disease by a classifier of the lungs that it found.
+"""Reads a chest CT with a reader, and gives the probability of disease by a classifier of what it found.
 
 Must not know what runs the networks. What moved the probability of trees most is told by asking them again, each time
 with one feature at its middle. A network that sees slices takes the place of the reader's own identification.
@@ -16,12 +16,13 @@ from triaged.exams.ct.finding import Acquisition, LungAnalysis
 from triaged.exams.ct.options import CtOptions
 from triaged.exams.ct.pipelines.networks import CtPipeline
 from triaged.exams.ct.radiomics.features import Features, NoFeatures, features_of_lungs
+from triaged.exams.ct.radiomics.lesions import lesion_features
 from triaged.imaging.volume import Volume
 from triaged.inference.kinds.ct_classifier import CtClassifier
 from triaged.inference.kinds.slice_classifier import CtSliceClassifier
 from triaged.study.concepts import COVID_19
 from triaged.study.finding import Finding, Measurement, QualityFlag, Suspicion
-from triaged.study.radiomics import MOVED_BY, RADIOMICS
+from triaged.study.radiomics import FEATURES, LESION_FEATURES, MOVED_BY, RADIOMICS
 
 TOLD: Final = 3
 """So many features are named as those that moved the probability most."""
@@ -54,7 +55,7 @@ class ClassifierPipeline:
         reading = self._reader.read(volume, acquisition)
         manifest = self._networks.manifest
         finding = replace(reading.finding, engine=f"{manifest.name} {manifest.version}")
-        found = features_of_lungs(volume, reading.lungs)
+        found = self._features(volume, reading)
         if isinstance(found, NoFeatures):
             log.warning("no radiomic features: the probability is that of the reader alone", reason=found.reason)
             finding = replace(finding, quality=(*finding.quality, QualityFlag.FEATURES_MISSING))
@@ -62,10 +63,22 @@ class ClassifierPipeline:
             finding = self._judged(finding, found)
         return replace(reading, finding=finding)
 
-    def _judged(self, finding: Finding, found: Features) -> Finding:
+    def _features(self, volume: Volume, reading: LungAnalysis) -> Features | NoFeatures:
+        """Return the features of the families that the trees use; those of lesions that are not there are left out."""
+        wanted = self._networks.manifest.settings.features
+        found: dict[str, float] = {}
+        if any(name in RADIOMICS for name in wanted):
+            of_lungs = features_of_lungs(volume, reading.lungs)
+            if isinstance(of_lungs, NoFeatures):
+                return of_lungs
+            found |= of_lungs
+        if any(name in LESION_FEATURES for name in wanted):
+            found |= lesion_features(volume, reading.right_lung, reading.left_lung, reading.lesion)
+        return {name: found[name] for name in wanted if name in found}
+
+    def _judged(self, finding: Finding, used: Features) -> Finding:
         """Return a finding with the trees' probability, the features that it rests on, and what moved it most."""
         settings = self._networks.manifest.settings
-        used = {name: found[name] for name in settings.features}
         probability, moved = influences(self._networks, used)
         strongest = sorted(moved, key=lambda name: -abs(moved[name]))[:TOLD]
         return replace(
@@ -73,18 +86,22 @@ class ClassifierPipeline:
             suspicion=Suspicion(COVID_19, probability, settings.identification),
             measurements=(
                 *finding.measurements,
-                *(Measurement(RADIOMICS[name], value) for name, value in used.items()),
+                *(Measurement(FEATURES[name], value) for name, value in used.items()),
                 *(Measurement(MOVED_BY[name], moved[name]) for name in strongest),
             ),
         )
 
 
 def influences(networks: CtClassifier, used: Features) -> tuple[float, dict[str, float]]:
-    """Return the probability of disease of these features, and how much higher it is than with each at its middle."""
+    """Return the probability of disease of these features, and how much higher it is than with each at its middle.
+
+    A feature that is not there has its middle, and moves nothing.
+    """
     middles = networks.manifest.settings.features
-    own = np.array([used[name] for name in middles], dtype=np.float32)
+    own = np.array([used.get(name, middle) for name, middle in middles.items()], dtype=np.float32)
     rows = np.tile(own, (len(own) + 1, 1))
     for column, middle in enumerate(middles.values()):
         rows[column + 1, column] = middle
     probability, *others = (float(each) for each in networks.probabilities(rows))
-    return probability, {name: probability - other for name, other in zip(middles, others, strict=True)}
+    moved = zip(middles, others, strict=True)
+    return probability, {name: probability - other for name, other in moved if name in used}
