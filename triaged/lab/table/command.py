@@ -72,12 +72,8 @@ def _readers(order: TableOrder, networks: CtMultitask) -> Iterator[tuple[str, Re
     for name, method in order.methods.items():
         for seed in order.seeds:
             folder = folder_of(order, method, seed)
-            yield (
-                name,
-                trained_reader(method, folder),
-                digest(*filter(Path.exists, (latest(folder), head_of(folder)))),
-                folder / MEASURED,
-            )
+            by = digest(*filter(Path.exists, (latest(folder), head_of(folder))))
+            yield name, trained_reader(method, folder), by, folder / MEASURED
     said = networks.manifest
     yield f"{said.name} {said.version}", package_reader(networks), model_sha256(said), order.runs / said.name / MEASURED
 
