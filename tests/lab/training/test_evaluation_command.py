@@ -33,7 +33,7 @@ def test_a_list_becomes_figures_and_a_page(tmp_path: Path) -> None:
     page = (tmp_path / "report" / "report.html").read_text()
     assert "&lt;b&gt;one" in page
     assert "<b>one" not in page
-    assert page.count("data:image/png;base64,") == 3  # the scatter and the pictures of two cases
+    assert page.count("data:image/png;base64,") == 5  # three plots and the pictures of two cases
     assert "http" not in page
 
 
