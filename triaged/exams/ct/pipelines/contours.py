@@ -11,9 +11,6 @@ from typing import Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from skimage.draw import polygon2mask
-from skimage.measure import find_contours
-from skimage.segmentation import active_contour
 
 from triaged.exams.ct.pipelines.classical import aerated_lung, closed, within_mm
 from triaged.exams.ct.pipelines.split import LEFT, RIGHT, Split, split
@@ -56,6 +53,11 @@ def _refined(plane: NDArray[np.uint8], pixel_mm: PixelMm) -> NDArray[np.uint8]:
 
 
 def _contoured(lung: Bool, pixel_mm: PixelMm) -> Bool:
+    # Imported at its start they would take 17 MiB of every worker, whatever its engine is.
+    from skimage.draw import polygon2mask
+    from skimage.measure import find_contours
+    from skimage.segmentation import active_contour
+
     filled = closed(lung, pixel_mm, CLOSING_MM)
     inside = np.zeros_like(filled)
     image = filled.astype(np.float64)
