@@ -12,6 +12,7 @@ from functools import partial
 import structlog
 
 from triaged.daemon.examinations import examinations
+from triaged.daemon.linear_algebra import take_buffers
 from triaged.daemon.progress import Mark, Progress
 from triaged.daemon.rooms import IDLE_S, Rooms, clock, or_wait, skip_if_unreachable
 from triaged.daemon.tracebacks import described
@@ -49,6 +50,7 @@ def work(rooms: Rooms, name: str, stop: threading.Event, progress: Progress) -> 
     drawer = _drawer(rooms, name, analyst)
     released = Claims(rooms.database).release(name, now=clock())
     Drawings(rooms.database).release(name)
+    take_buffers()
     log.info("working", engine=", ".join(analyst.engines), released=released)
     getting_on = progress.watch("looking for a study", _LOOK_S)
     progress.serving()
