@@ -366,6 +366,18 @@ def test_a_hostile_number_of_empty_items_takes_no_more_memory_than_a_long_header
         tracemalloc.stop()
 
 
+@pytest.mark.parametrize(("fillers", "is_seen"), [(100, True), (elements._MOST_ELEMENTS, False)])
+def test_a_hostile_number_of_empty_elements_is_given_up(fillers: int, is_seen: bool) -> None:
+    """What stands after more elements than any real header has is not looked for."""
+    content = raw(0x00080018, b"UI", b"1.2.3.4.5\0") + raw(0x00090010, b"LO", b"") * fillers
+    found = elements.read_elements(
+        content + raw(0x00200013, b"IS", b"7 "), elements.Encoding(explicit=True, little_endian=True), last="PixelData"
+    )
+    assert found.text("SOPInstanceUID") == "1.2.3.4.5"
+    assert found.integer("InstanceNumber") == (7 if is_seen else None)
+    assert found.complete is not is_seen
+
+
 def test_a_long_header_of_many_frames_is_read_to_its_end() -> None:
     dataset = made(NumberOfFrames=1000)
     frames = [

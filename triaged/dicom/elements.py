@@ -33,6 +33,8 @@ _MOST_READS = 200_000
 """A read takes an element's header or its value. A header of 1000 frames needs half of it; a hostile one made of empty
 items would take a hundred times its length in memory."""
 
+_MOST_ELEMENTS = 20_000
+"""Beside each other, items not counted: real headers have hundreds, and empty ones would keep a reader busy."""
 _OUT_OF_ORDER_WITHIN = 4 * 1024 * 1024
 
 DAMAGED = (*attributes.DAMAGED, AssertionError)
@@ -79,10 +81,14 @@ def read_elements(content: bytes, encoding: Encoding, *, last: str, needed: Sequ
 
     stream = _Limited(content)
     try:
-        for element in data_element_generator(
+        elements = data_element_generator(
             stream, not encoding.explicit, encoding.little_endian, stop_when=is_past_the_last
-        ):
+        )
+        for count, element in enumerate(elements, start=1):
             found.setdefault(int(element.tag), element)
+            if count == _MOST_ELEMENTS:
+                complete = True
+                break
     except DAMAGED:
         complete = False
     return Elements(found, [default_encoding], complete=complete or stream.is_exhausted)
