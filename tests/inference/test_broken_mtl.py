@@ -11,6 +11,7 @@ import pytest
 
 pytest.importorskip("onnx", reason="writing graphs needs onnx: pip install triaged[lab]")
 
+from tests.inference.breaking import broken, demand_refusal
 from tests.inference.members import mtl_graph, write_cascade, write_lesions, write_mtl, write_reader
 from triaged.errors import ModelRefused
 from triaged.inference.identity import model_sha256
@@ -36,16 +37,6 @@ def models(written: Path, tmp_path: Path) -> Path:
     """Return a copy to break."""
     shutil.copytree(written, tmp_path, dirs_exist_ok=True)
     return tmp_path
-
-
-def broken(folder: Path, found: str, replacement: str) -> int:
-    """Replace what is found first in a manifest; return the line where it was."""
-    path = folder / "manifest.yaml"
-    text = path.read_text()
-    before, _, after = text.partition(found)
-    assert after, f"{found} is not in {path}"
-    path.write_text(before + replacement + after)
-    return before.count("\n") + 1
 
 
 WAYS = [
@@ -178,11 +169,7 @@ WAYS = [
 def test_a_broken_manifest_is_refused_with_its_file_and_line(
     models: Path, package: str, found: str, replacement: str, lines_on: int | None, told: str
 ) -> None:
-    line = broken(models / package, found, replacement)
-    with pytest.raises(ModelRefused) as refused:
-        load_package(models / package, "cpu", 1)
-    where = "" if lines_on is None else f"{models / package / 'manifest.yaml'}:{line + lines_on}: "
-    assert f"{where}{told}" in str(refused.value)
+    demand_refusal(models / package, found, replacement, lines_on, told)
 
 
 def test_what_is_broken_is_whole_before(models: Path) -> None:
@@ -195,7 +182,8 @@ def test_what_is_broken_is_whole_before(models: Path) -> None:
 def test_a_reader_of_another_kind_is_refused(models: Path, reader: str) -> None:
     own, other = (model_sha256(read_manifest(models / name)) for name in ("reader", reader))
     line = broken(models / "mtl", f"package: reader, sha256: {own}", f"package: {reader}, sha256: {other}")
-    expected = f"mtl/manifest.yaml:{line}: parts.reader: expected a package of kind ct-multitask, found {reader} of"
+    named = f"mtl/manifest.yaml:{line}: parts.reader: "
+    expected = f"{named}expected a package of kind ct-multitask, which finds the lungs, found {reader} of"
     with pytest.raises(ModelRefused, match=re.escape(expected)):
         load_package(models / "mtl", "cpu", 1)
 

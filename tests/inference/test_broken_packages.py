@@ -10,6 +10,7 @@ import pytest
 
 pytest.importorskip("onnx", reason="writing graphs needs onnx: pip install triaged[lab]")
 
+from tests.inference.breaking import broken, demand_refusal
 from tests.inference.members import (
     Stump,
     write_cascade,
@@ -55,16 +56,6 @@ def models(written: Path, tmp_path: Path) -> Path:
     """Return a copy to break."""
     shutil.copytree(written, tmp_path, dirs_exist_ok=True)
     return tmp_path
-
-
-def broken(folder: Path, found: str, replacement: str) -> int:
-    """Replace what is found first in a manifest; return the line where it was."""
-    path = folder / "manifest.yaml"
-    text = path.read_text()
-    before, _, after = text.partition(found)
-    assert after, f"{found} is not in {path}"
-    path.write_text(before + replacement + after)
-    return before.count("\n") + 1
 
 
 GROUP = "  - {members: [a], rule: all, for: 0.5}"
@@ -220,11 +211,7 @@ WAYS = [
 def test_a_broken_manifest_is_refused_with_its_file_and_line(
     models: Path, package: str, found: str, replacement: str, lines_on: int | None, told: str
 ) -> None:
-    line = broken(models / package, found, replacement)
-    with pytest.raises(ModelRefused) as refused:
-        load_package(models / package, "cpu", 1)
-    where = "" if lines_on is None else f"{models / package / 'manifest.yaml'}:{line + lines_on}: "
-    assert f"{where}{told}" in str(refused.value)
+    demand_refusal(models / package, found, replacement, lines_on, told)
 
 
 def test_what_is_broken_is_whole_before(models: Path) -> None:
@@ -267,7 +254,8 @@ def test_a_part_in_the_wrong_place_is_refused_with_the_line_that_names_it(
 def test_a_classifier_whose_reader_is_of_another_kind_is_refused(models: Path, reader: str) -> None:
     write_classifier(models / "other", STUMPS, reader)
     line = broken(models / "other", "  reader: {", "  reader: {")
-    expected = f"other/manifest.yaml:{line}: parts.reader: expected a package of kind ct-multitask, found {reader} of"
+    named = f"other/manifest.yaml:{line}: parts.reader: "
+    expected = f"{named}expected a package of kind ct-multitask, which finds the lungs, found {reader} of"
     with pytest.raises(ModelRefused, match=re.escape(expected)):
         load_package(models / "other", "cpu", 1)
 

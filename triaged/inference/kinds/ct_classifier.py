@@ -15,20 +15,18 @@ from numpy.typing import NDArray
 
 from triaged.errors import ModelRefused
 from triaged.inference.graphs import Graph
-from triaged.inference.kinds.ct_multitask import CT_MULTITASK, CtMultitask
+from triaged.inference.kinds.ct_multitask import CtMultitask
 from triaged.inference.kinds.kind import Kind
+from triaged.inference.kinds.reader import READER, balanced, demand_reader, demand_seen_alike
 from triaged.inference.kinds.slice_classifier import GRAPHS, CtSliceClassifier, SliceSettings, read_slice_settings
 from triaged.inference.kinds.slicewise import read_thresholds
 from triaged.inference.manifest import Manifest
 from triaged.inference.strict_mapping import StrictMapping
 from triaged.study.radiomics import FEATURES
 
-READER: Final = "reader"
 TREES: Final = "trees"
 MOST: Final = 64
 """Features at most: each is explained, and written into the report."""
-_CERTAIN: Final = 1e-6
-"""So near to 0 and 1 a probability of the trees counts as such; nothing is certain."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,11 +78,7 @@ class CtClassifier:
         -ln 3 is added to the log-odds at 75 % positives in training.
         """
         (found,) = self._trees.run(rows)
-        told = np.clip(found[:, 0].astype(np.float64), _CERTAIN, 1 - _CERTAIN)
-        prior = self._manifest.settings.training_prior
-        odds = told / (1 - told) * (1 - prior) / prior
-        result: NDArray[np.float64] = odds / (1 + odds)
-        return result
+        return balanced(found[:, 0], self._manifest.settings.training_prior)
 
     def _demand_probability(self) -> None:
         middles = np.array([list(self._manifest.settings.features.values())], dtype=np.float32)
@@ -143,13 +137,10 @@ def _demand_tensors(section: StrictMapping, features: int) -> None:
 
 
 def _demand_parts(manifest: Manifest[ClassifierSettings], parts: Mapping[str, Manifest[Any]]) -> None:
-    """Refuse a reader of another kind than `ct-multitask`, and one of other pixels or greys where slices are seen."""
-    reader = parts[READER]
-    if reader.kind != CT_MULTITASK.name:
-        expected = f"expected a package of kind {CT_MULTITASK.name}, found {reader.name} of kind {reader.kind}"
-        raise ModelRefused(f"{manifest.parts[READER].where}: {expected}")
+    """Refuse a reader of another kind, and one that sees other slices than a network of this package."""
+    demand_reader(manifest, parts)
     if isinstance(manifest.settings, SliceSettings):
-        manifest.settings.demand_like(reader.settings, manifest.parts[READER].where)
+        demand_seen_alike(manifest.settings, parts[READER].settings, manifest.parts[READER].where)
 
 
 CT_CLASSIFIER: Final = Kind(

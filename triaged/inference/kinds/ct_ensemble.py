@@ -15,11 +15,11 @@ from triaged.inference.kinds.ct_lesions import CT_LESIONS, CtLesions
 from triaged.inference.kinds.ct_lungs import CT_LUNGS, CtLungs
 from triaged.inference.kinds.ct_multitask import CT_MULTITASK, CtMultitask
 from triaged.inference.kinds.kind import Kind
+from triaged.inference.kinds.reader import READER
 from triaged.inference.manifest import Manifest
 from triaged.inference.strict_mapping import StrictMapping
 from triaged.inference.vote import Group, Rule
 
-READER: Final = "reader"
 LUNGS: Final = "lungs"
 PLACES: Final = {READER: CT_MULTITASK.name, LUNGS: CT_LUNGS.name}
 """The kind of the part of a name; all others are `ct-lesions`."""

@@ -15,14 +15,14 @@ from numpy.typing import NDArray
 
 from triaged.errors import ModelRefused
 from triaged.inference.graphs import Graph
-from triaged.inference.kinds.ct_multitask import CT_MULTITASK, CtMultitask
+from triaged.inference.kinds.ct_multitask import CtMultitask
 from triaged.inference.kinds.kind import Kind
+from triaged.inference.kinds.reader import READER, balanced, demand_reader
 from triaged.inference.kinds.slicewise import read_thresholds, read_window
 from triaged.inference.manifest import Manifest, Shape
 from triaged.inference.strict_mapping import StrictMapping
 from triaged.study.radiomics import RADIOMICS
 
-READER: Final = "reader"
 NETWORK: Final = "network"
 VOLUME, FEATURES, ASKED = "volume", "features", "heads"
 """The inputs of the graph, by name."""
@@ -34,8 +34,6 @@ LARGEST: Final = 256
 """Voxels of the box along each axis: the network halves them five times, and memory is bounded."""
 _WHOLE: Final = 1e-3
 """So near to 1 the probabilities of a head add up."""
-_CERTAIN: Final = 1e-6
-"""So near to 0 and 1 a probability counts as such; nothing is certain."""
 
 Told: TypeAlias = Mapping[str, NDArray[np.float32]]
 """The probabilities of the classes of each head, in their order."""
@@ -119,7 +117,8 @@ class CtMtl:
         found = self._run(volume[np.newaxis], features, np.array([[name in settings.heads for name in CLASSES]]))
         told = {name: found[name][0] for name in settings.heads}
         if settings.identifying is not None:
-            told[CT] = _balanced(told[CT], settings.identifying.training_prior)
+            positive = balanced(told[CT][1:], settings.identifying.training_prior)
+            told[CT] = np.concatenate([1 - positive, positive]).astype(np.float32)
         return told
 
     def _run(
@@ -146,13 +145,6 @@ class CtMtl:
                     f"{self._manifest.graphs[NETWORK].path}: expected probabilities of {name} that add up to {whole:g} "
                     f"and, where it is not asked, to 0, found sums of {told}"
                 )
-
-
-def _balanced(told: NDArray[np.float32], prior: float) -> NDArray[np.float32]:
-    """Return the probabilities of a head of two classes with the odds of its training taken off."""
-    positive = min(max(float(told[1]), _CERTAIN), 1 - _CERTAIN)
-    odds = positive / (1 - positive) * (1 - prior) / prior
-    return np.array([1 / (1 + odds), odds / (1 + odds)], dtype=np.float32)
 
 
 def _settings(section: StrictMapping) -> MtlSettings:
@@ -222,14 +214,6 @@ def _listed(shape: Shape) -> str:
     return f"[{', '.join(map(str, shape))}]"
 
 
-def _demand_parts(manifest: Manifest[MtlSettings], parts: Mapping[str, Manifest[Any]]) -> None:
-    """Refuse a reader of another kind than `ct-multitask`."""
-    reader = parts[READER]
-    if reader.kind != CT_MULTITASK.name:
-        expected = f"expected a package of kind {CT_MULTITASK.name}, found {reader.name} of kind {reader.kind}"
-        raise ModelRefused(f"{manifest.parts[READER].where}: {expected}")
-
-
 CT_MTL: Final = Kind(
     "ct-mtl",
     "COVID-MTL",
@@ -237,5 +221,5 @@ CT_MTL: Final = Kind(
     _settings,
     CtMtl,
     parts=(READER,),
-    demand_parts=_demand_parts,
+    demand_parts=demand_reader,
 )

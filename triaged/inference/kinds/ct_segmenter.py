@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 
 from triaged.errors import ModelRefused
 from triaged.inference.graphs import Graph
-from triaged.inference.kinds.ct_multitask import CT_MULTITASK, CtMultitask
+from triaged.inference.kinds.ct_multitask import CtMultitask
 from triaged.inference.kinds.kind import Kind
+from triaged.inference.kinds.reader import READER, demand_reader, demand_seen_alike
 from triaged.inference.kinds.slicewise import logits_of, read_spacing, read_thresholds, read_window, sigmoid
 from triaged.inference.manifest import Manifest
 from triaged.inference.strict_mapping import StrictMapping
 
-READER: Final = "reader"
 MULTIPLE: Final = 8
 """Blocks are extended by zeros to multiples of this along each axis: a 3D U-Net halves them three times."""
 AT_ONCE: Final = 24
@@ -93,15 +93,9 @@ def _settings(section: StrictMapping) -> SegmenterSettings:
 
 def _demand_parts(manifest: Manifest[SegmenterSettings], parts: Mapping[str, Manifest[Any]]) -> None:
     """Refuse another reader than one of the lungs of the same pixels, and a graph of other dimensions."""
-    reader, settings = parts[READER], manifest.settings
-    where = manifest.parts[READER].where
-    if reader.kind != CT_MULTITASK.name:
-        expected = f"expected a package of kind {CT_MULTITASK.name}, which finds the lungs"
-        raise ModelRefused(f"{where}: {expected}, found {reader.name} of kind {reader.kind}")
-    for key in ("spacing_mm", "window_hu"):
-        wanted, found = getattr(reader.settings, key), getattr(settings, key)
-        if wanted != found:
-            raise ModelRefused(f"{where}: expected {key} of the reader, {list(wanted)}, found {list(found)}")
+    settings = manifest.settings
+    demand_reader(manifest, parts)
+    demand_seen_alike(settings, parts[READER].settings, manifest.parts[READER].where)
     graph = manifest.graphs[_GRAPHS[0]]
     for side, tensors in (("input", graph.inputs), ("output", graph.outputs)):
         shapes = list(tensors.values())

@@ -12,7 +12,6 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from triaged.errors import ModelRefused
 from triaged.inference.graphs import Graph
 from triaged.inference.kinds.ct_multitask import CtMultitask, CtSettings, LesionMaps
 from triaged.inference.kinds.slicewise import logits_of, read_spacing, read_thresholds, read_window, sigmoid
@@ -43,13 +42,6 @@ class SliceSettings:
         """What of it makes another model; see `Settings`."""
         texts = repr(self.spacing_mm), repr(self.window_hu)
         return *texts, f"identification {self.identification}", f"prior {self.training_prior}"
-
-    def demand_like(self, reader: CtSettings, where: str) -> None:
-        """Refuse a reader that sees other pixels or other greys; `where` names it."""
-        for key in ("spacing_mm", "window_hu"):
-            wanted, found = getattr(reader, key), getattr(self, key)
-            if wanted != found:
-                raise ModelRefused(f"{where}: expected {key} of the reader, {list(wanted)}, found {list(found)}")
 
 
 class CtSliceClassifier:

@@ -14,9 +14,10 @@ from ruamel.yaml import YAML
 
 from triaged.errors import ConfigError
 from triaged.inference.identity import model_sha256
-from triaged.inference.kinds.ct_ensemble import CT_ENSEMBLE, LUNGS, READER
+from triaged.inference.kinds.ct_ensemble import CT_ENSEMBLE, LUNGS
 from triaged.inference.kinds.ct_lesions import CT_LESIONS
 from triaged.inference.kinds.ct_multitask import CT_MULTITASK
+from triaged.inference.kinds.reader import READER
 from triaged.inference.manifest import MANIFEST_NAME
 from triaged.inference.package import load_of_kind, load_package, read_manifest
 from triaged.inference.vote import Group, Rule

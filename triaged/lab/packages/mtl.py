@@ -6,7 +6,6 @@ lungs, and from which folder of checkpoints the graph comes. Must not know how a
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from copy import deepcopy
 from pathlib import Path
@@ -15,17 +14,17 @@ from typing import Any, Final
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from ruamel.yaml import YAML
 from torch import Tensor, nn
 
 from triaged.errors import ConfigError, ModelRefused
 from triaged.exams.ct.pipelines.lung_box import lungs_in_box
 from triaged.inference.graphs import load_graphs
-from triaged.inference.identity import model_sha256
-from triaged.inference.kinds.ct_mtl import ASKED, CLASSES, CT, CT_MTL, FEATURES, NETWORK, READER, VOLUME
+from triaged.inference.kinds.ct_mtl import ASKED, CLASSES, CT, CT_MTL, FEATURES, NETWORK, VOLUME
+from triaged.inference.kinds.reader import READER
 from triaged.inference.manifest import MANIFEST_NAME, NetworkFile
-from triaged.inference.package import load_package, read_manifest
+from triaged.inference.package import load_package
 from triaged.lab.networks.mtl import MtlNetwork, Task
+from triaged.lab.packages.beside import read_checkpoint, read_label, reader_beside, write_manifest
 from triaged.lab.packages.export import (
     Storage,
     graph_of_many,
@@ -36,14 +35,11 @@ from triaged.lab.packages.export import (
     write_graph,
 )
 from triaged.lab.packages.members import COMMON, Exported, read_said
-from triaged.lab.packages.packaging import CODES, PARITY, SAMPLE_SEED
+from triaged.lab.packages.packaging import PARITY, SAMPLE_SEED
 from triaged.lab.phantom.generate import generate
 from triaged.lab.phantom.options import PhantomOptions
-from triaged.lab.training.checkpoints import network_state
 from triaged.lab.training.mtl_task import SIGHT
-from triaged.lab.training.order import RECORD
 from triaged.lab.training.presets import Subject
-from triaged.lab.training.trained import latest
 
 IDENTIFYING: Final = "thresholds"
 """Key of a label that asks the head `ct`, and of no other."""
@@ -80,7 +76,7 @@ def export_mtl(checkpoints: Path, label: Path, folder: Path, storage: Storage = 
     known = [task.value for task in network.tasks]
     if unknown := [name for name in said["heads"] if name not in known]:
         raise ConfigError(f"{label}: heads: expected some of {', '.join(known)}, which were trained, found {unknown}")
-    reader = model_sha256(read_manifest(folder.absolute().parent / str(said["parts"][READER])))
+    reader = reader_beside(folder, str(said["parts"][READER]))
     trained = Asked(deepcopy(network)).eval()
     if storage == "half":
         round_weights(network)
@@ -97,7 +93,7 @@ def export_mtl(checkpoints: Path, label: Path, folder: Path, storage: Storage = 
         raise ModelRefused(
             f"{folder}: expected the trained network's probabilities within {PARITY}, found {parity:.1e}"
         )
-    _write_manifest(folder, said, entry, reader, network, features)
+    write_manifest(folder, _own(said, network, features), {NETWORK: entry}, reader)
     load_package(folder, "cpu", 1)
     return Exported({NETWORK: parity}, {NETWORK: float(np.abs(own - before).max())})
 
@@ -108,22 +104,13 @@ def read_mtl(folder: Path) -> tuple[MtlNetwork, tuple[str, ...]]:
     Raises:
         ConfigError: what the training was is not known, or the checkpoint is missing or another's.
     """
-    record, checkpoint = folder / RECORD, latest(folder)
-    try:
-        told = json.loads(record.read_text(encoding="utf-8"))
-        subject, width, features = Subject(told["subject"]), int(told["width"]), tuple(map(str, told["features"]))
-    except (OSError, ValueError, KeyError) as error:
-        raise ConfigError(f"{record}: expected what COVID-MTL was trained as: {error}") from error
-    if subject is not Subject.MTL:
-        raise ConfigError(f"{record}: expected {Subject.MTL}, found {subject}")
-    state = network_state(checkpoint)
-    tasks = [task for task in Task if f"outputs.{task.value}.weight" in state]
-    network = MtlNetwork(tasks, len(features), width)
-    try:
-        network.load_state_dict(state)
-    except RuntimeError as error:
-        raise ConfigError(f"{checkpoint}: expected the tensors of {subject}, found others") from error
-    return network.eval(), features
+
+    def build(told: Mapping[str, Any], state: Mapping[str, Any]) -> MtlNetwork:
+        tasks = [task for task in Task if f"outputs.{task.value}.weight" in state]
+        return MtlNetwork(tasks, len(told["features"]), int(told["width"]))
+
+    network, told = read_checkpoint(folder, (Subject.MTL,), build, "COVID-MTL")
+    return network, tuple(map(str, told["features"]))
 
 
 def _sample(features: int) -> dict[str, Tensor]:
@@ -148,44 +135,25 @@ def _run(folder: Path, entry: Mapping[str, Any], inputs: Mapping[str, Tensor]) -
     return np.concatenate(list(graph.run_named({name: each.numpy() for name, each in inputs.items()}).values()), axis=1)
 
 
-def _write_manifest(
-    folder: Path,
-    said: Mapping[str, Any],
-    entry: Mapping[str, Any],
-    reader: str,
-    network: MtlNetwork,
-    features: tuple[str, ...],
-) -> None:
+def _own(said: Mapping[str, Any], network: MtlNetwork, features: tuple[str, ...]) -> dict[str, Any]:
+    """Return what the manifest says of the network, beside what all manifests say."""
     heads = list(said["heads"])
     scaling = zip(features, network.middle.tolist(), network.spread.tolist(), strict=True)
-    manifest = {
+    return {
         **{name: said[name] for name in (*COMMON, "method", "heads")},
         "grid_mm": SIGHT.grid_mm,
         "box": list(SIGHT.box),
         "window_hu": list(SIGHT.window_hu),
         **({FEATURES: {name: [mean, spread] for name, mean, spread in scaling}} if features else {}),
         **({IDENTIFYING: said[IDENTIFYING], "training_prior": round(float(network.prior), 4)} if CT in heads else {}),
-        "codes": {
-            name: {"value": code.value, "scheme": code.scheme, "meaning": code.meaning} for name, code in CODES.items()
-        },
-        "networks": {NETWORK: entry},
-        "parts": {READER: {"package": said["parts"][READER], "sha256": reader}},
     }
-    with (folder / MANIFEST_NAME).open("w", encoding="utf-8") as file:
-        YAML().dump(manifest, file)
 
 
 def _read_label(label: Path) -> Mapping[str, Any]:
-    said = read_said(label)
-    asked = said.get("heads")
-    wanted = {*COMMON, "method", "heads", "networks", "parts"}
-    if isinstance(asked, list) and CT in asked:
-        wanted.add(IDENTIFYING)
-    if set(said) != wanted or said["kind"] != CT_MTL.name:
-        raise ConfigError(f"{label}: expected kind: {CT_MTL.name} and {', '.join(sorted(wanted))}")
+    asked = read_said(label).get("heads")
+    is_identifying = isinstance(asked, list) and CT in asked
+    settings = ("method", "heads", *((IDENTIFYING,) if is_identifying else ()))
+    said = read_label(label, CT_MTL.name, settings, NETWORK)
     if not isinstance(asked, list) or not asked:
         raise ConfigError(f"{label}: heads: expected a list of some of {', '.join(CLASSES)}, found {asked}")
-    for key, name in (("networks", NETWORK), ("parts", READER)):
-        if not isinstance(said[key], dict) or set(said[key]) != {name}:
-            raise ConfigError(f"{label}: {key}: expected {name} alone, found {said[key]}")
     return said

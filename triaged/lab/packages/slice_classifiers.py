@@ -6,7 +6,6 @@ folder of checkpoints the graphs come. Must not know how a network learns.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from copy import deepcopy
 from pathlib import Path
@@ -14,18 +13,18 @@ from typing import Any, Final
 
 import numpy as np
 import torch
-from ruamel.yaml import YAML
 from torch import Tensor, nn
 from torch.export import Dim
 
 from triaged.errors import ConfigError, ModelRefused
-from triaged.inference.identity import model_sha256
-from triaged.inference.kinds.ct_classifier import CT_CLASSIFIER, READER
+from triaged.inference.kinds.ct_classifier import CT_CLASSIFIER
+from triaged.inference.kinds.reader import READER
 from triaged.inference.kinds.slice_classifier import CtSliceClassifier
 from triaged.inference.manifest import MANIFEST_NAME
-from triaged.inference.package import load_package, read_manifest
+from triaged.inference.package import load_package
 from triaged.inference.pyramid import SMALLEST_AXIS
 from triaged.lab.networks.comparators import ResNetBaseline
+from triaged.lab.packages.beside import read_checkpoint, read_label, reader_beside, write_manifest
 from triaged.lab.packages.export import (
     Storage,
     graph_of,
@@ -36,12 +35,9 @@ from triaged.lab.packages.export import (
     without_traces,
     write_graph,
 )
-from triaged.lab.packages.members import COMMON, Exported, read_said
-from triaged.lab.packages.packaging import CODES, PARITY, sample_slices
-from triaged.lab.training.checkpoints import network_state
-from triaged.lab.training.order import RECORD
+from triaged.lab.packages.members import COMMON, Exported
+from triaged.lab.packages.packaging import PARITY, sample_slices
 from triaged.lab.training.presets import Subject
-from triaged.lab.training.trained import latest
 
 SETTINGS: Final = ("method", "spacing_mm", "window_hu", "thresholds", "training_prior")
 SERIES: Final = "series"
@@ -68,11 +64,11 @@ def export_slice_classifier(checkpoints: Path, label: Path, folder: Path, storag
         ConfigError: the label or the checkpoint is missing, or is not what it must be.
         ModelRefused: the graphs do not compute what the network does, or the reader does not fit it.
     """
-    said = _read_label(label)
+    said = read_label(label, CT_CLASSIFIER.name, SETTINGS, SERIES)
     network, prior = read_slice_classifier(checkpoints / str(said["networks"][SERIES]))
     if said["training_prior"] != prior:
         raise ConfigError(f"{label}: training_prior: expected {prior}, as trained, found {said['training_prior']}")
-    reader = model_sha256(read_manifest(folder.absolute().parent / str(said["parts"][READER])))
+    reader = reader_beside(folder, str(said["parts"][READER]))
     trained = deepcopy(network)
     if storage == "half":
         round_weights(network)
@@ -87,7 +83,7 @@ def export_slice_classifier(checkpoints: Path, label: Path, folder: Path, storag
     for name, graph in graphs.items():
         plain = without_idle_biases(without_traces(graph))
         entries[name] = write_graph(halved(plain) if storage == "half" else plain, folder / f"{name}.onnx")
-    _write_manifest(folder, said, entries, reader)
+    write_manifest(folder, {name: said[name] for name in (*COMMON, *SETTINGS)}, entries, reader)
     slices = sample_slices()
     stored, before = (_probability(each, slices, prior) for each in (network, trained))
     loaded = load_package(folder, "cpu", 1)
@@ -105,47 +101,16 @@ def read_slice_classifier(folder: Path) -> tuple[ResNetBaseline, float]:
     Raises:
         ConfigError: what the training was is not known, or the checkpoint is missing or another's.
     """
-    record, checkpoint = folder / RECORD, latest(folder)
-    try:
-        told = json.loads(record.read_text(encoding="utf-8"))
-        subject, width, prior = Subject(told["subject"]), int(told["width"]), float(told["training_prior"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ConfigError(f"{record}: expected what a ResNet-50 was trained as: {error}") from error
-    if subject is not Subject.RESNET50:
-        raise ConfigError(f"{record}: expected {Subject.RESNET50}, found {subject}")
-    network = ResNetBaseline(width)
-    try:
-        network.load_state_dict(network_state(checkpoint))
-    except RuntimeError as error:
-        raise ConfigError(f"{checkpoint}: expected the tensors of {subject}, found others") from error
-    return network.eval(), prior
+
+    def build(told: Mapping[str, Any], _: Mapping[str, Any]) -> ResNetBaseline:
+        float(told["training_prior"])
+        return ResNetBaseline(int(told["width"]))
+
+    network, told = read_checkpoint(folder, (Subject.RESNET50,), build, "a ResNet-50")
+    return network, float(told["training_prior"])
 
 
 def _probability(network: ResNetBaseline, slices: np.ndarray[Any, np.dtype[np.float32]], prior: float) -> float:
     with torch.no_grad():
         logit = float(network(torch.from_numpy(slices)[:, None]))
     return float(1 / (1 + np.exp(-logit) * prior / (1 - prior)))
-
-
-def _write_manifest(folder: Path, said: Mapping[str, Any], entries: Mapping[str, Any], reader: str) -> None:
-    manifest = {
-        **{name: said[name] for name in (*COMMON, *SETTINGS)},
-        "codes": {
-            name: {"value": code.value, "scheme": code.scheme, "meaning": code.meaning} for name, code in CODES.items()
-        },
-        "networks": entries,
-        "parts": {READER: {"package": said["parts"][READER], "sha256": reader}},
-    }
-    with (folder / MANIFEST_NAME).open("w", encoding="utf-8") as file:
-        YAML().dump(manifest, file)
-
-
-def _read_label(label: Path) -> Mapping[str, Any]:
-    said = read_said(label)
-    wanted = {*COMMON, *SETTINGS, "networks", "parts"}
-    if set(said) != wanted or said["kind"] != CT_CLASSIFIER.name:
-        raise ConfigError(f"{label}: expected kind: {CT_CLASSIFIER.name} and {', '.join(sorted(wanted))}")
-    for key, name in (("networks", SERIES), ("parts", READER)):
-        if not isinstance(said[key], dict) or set(said[key]) != {name}:
-            raise ConfigError(f"{label}: {key}: expected {name} alone, found {said[key]}")
-    return said

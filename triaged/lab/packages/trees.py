@@ -17,17 +17,15 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper
-from ruamel.yaml import YAML
 
 from triaged.errors import ConfigError, ModelRefused
-from triaged.inference.identity import model_sha256
-from triaged.inference.kinds.ct_classifier import CT_CLASSIFIER, READER, TREES, CtClassifier
+from triaged.inference.kinds.ct_classifier import CT_CLASSIFIER, TREES, CtClassifier
 from triaged.inference.manifest import MANIFEST_NAME
-from triaged.inference.package import load_package, read_manifest
+from triaged.inference.package import load_package
 from triaged.lab.evaluation.calibration import Line, fit_platt, mapped
 from triaged.lab.evaluation.estimate import Estimate
-from triaged.lab.packages.members import COMMON, read_said
-from triaged.lab.packages.packaging import CODES
+from triaged.lab.packages.beside import read_label, reader_beside, write_manifest
+from triaged.lab.packages.members import COMMON
 from triaged.lab.packages.trees_choice import candidates, choose, fitted
 from triaged.lab.packages.trees_table import FeatureTable, areas, demand_other_patients, read_table
 
@@ -35,6 +33,7 @@ PARITY: Final = 1e-4
 """Most that a probability of the package may differ from that of the trees as they were fitted."""
 CERTAIN: Final = 0.01
 """Scores of trees are kept so far off 0 and 1: a leaf without one of the classes is no certainty."""
+SETTINGS: Final = ("method", "thresholds")
 OPSETS: Final = {"": 18, "ai.onnx.ml": 3}
 
 
@@ -58,7 +57,7 @@ def fit_trees(order: Fitting, report: Callable[[str], None]) -> None:
         ConfigError: a file is not what it must be, or two of them share a patient.
         ModelRefused: the package does not compute what was fitted, or its reader is not what it must be.
     """
-    said = _label(order.label)
+    said = read_label(order.label, CT_CLASSIFIER.name, SETTINGS)
     paths = [path for path in (order.features, order.tune, order.test) if path is not None]
     tables = [read_table(path) for path in paths]
     for (one, first), (other, second) in combinations(zip(paths, tables, strict=True), 2):
@@ -131,40 +130,25 @@ def _scores(model: Any, table: FeatureTable, middles: Mapping[str, float]) -> ND
     return scores
 
 
-def _label(path: Path) -> Mapping[str, Any]:
-    said = read_said(path)
-    wanted = {*COMMON, "method", "thresholds"}
-    if set(said) != wanted or said["kind"] != CT_CLASSIFIER.name:
-        raise ConfigError(f"{path}: expected kind: {CT_CLASSIFIER.name} and {', '.join(sorted(wanted))}")
-    return said
-
-
 def _write(
     order: Fitting, said: Mapping[str, Any], middles: Mapping[str, float], graph: onnx.ModelProto, prior: float
 ) -> None:
-    reader = read_manifest(order.package.absolute().parent / order.reader)
+    reader = reader_beside(order.package, order.reader)
     content = graph.SerializeToString()
     order.package.mkdir(parents=True, exist_ok=True)
     (order.package / f"{TREES}.onnx").write_bytes(content)
-    manifest = {
-        **{name: said[name] for name in (*COMMON, "method", "thresholds")},
+    own = {
+        **{name: said[name] for name in (*COMMON, *SETTINGS)},
         "training_prior": round(prior, 4),
         "features": dict(middles),
-        "codes": {
-            name: {"value": code.value, "scheme": code.scheme, "meaning": code.meaning} for name, code in CODES.items()
-        },
-        "parts": {READER: {"package": order.reader, "sha256": model_sha256(reader)}},
-        "networks": {
-            TREES: {
-                "file": f"{TREES}.onnx",
-                "sha256": hashlib.sha256(content).hexdigest(),
-                "inputs": {"features": ["n", len(middles)]},
-                "outputs": {"probability": ["n", 1]},
-            }
-        },
     }
-    with (order.package / MANIFEST_NAME).open("w", encoding="utf-8") as file:
-        YAML().dump(manifest, file)
+    entry = {
+        "file": f"{TREES}.onnx",
+        "sha256": hashlib.sha256(content).hexdigest(),
+        "inputs": {"features": ["n", len(middles)]},
+        "outputs": {"probability": ["n", 1]},
+    }
+    write_manifest(order.package, own, {TREES: entry}, reader)
 
 
 def _demand_parity(

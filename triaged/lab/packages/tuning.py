@@ -20,9 +20,9 @@ from triaged.exams.ct.pipelines.planes import answered
 from triaged.exams.ct.window import to_unit
 from triaged.imaging.geometry import Geometry
 from triaged.imaging.volume import Volume
-from triaged.inference.kinds.ct_ensemble import READER
 from triaged.inference.kinds.ct_lesions import CtLesions
 from triaged.inference.kinds.ct_multitask import CtMultitask
+from triaged.inference.kinds.reader import READER
 from triaged.lab.evaluation.images import UNSAID
 from triaged.lab.packages.voting import TuningCase
 from triaged.lab.training.run import read_folder

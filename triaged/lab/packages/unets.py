@@ -6,7 +6,6 @@ folder of checkpoints the graph comes. Must not know how a network learns.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from copy import deepcopy
 from pathlib import Path
@@ -15,18 +14,18 @@ from typing import Any, Final
 import numpy as np
 import torch
 from onnx import ModelProto
-from ruamel.yaml import YAML
 from torch import Tensor, nn
 from torch.export import Dim
 
 from triaged.errors import ConfigError, ModelRefused
 from triaged.inference.graphs import load_graphs
-from triaged.inference.identity import model_sha256
-from triaged.inference.kinds.ct_segmenter import CT_SEGMENTER, MULTIPLE, READER
+from triaged.inference.kinds.ct_segmenter import CT_SEGMENTER, MULTIPLE
+from triaged.inference.kinds.reader import READER
 from triaged.inference.manifest import MANIFEST_NAME, NetworkFile
-from triaged.inference.package import load_package, read_manifest
+from triaged.inference.package import load_package
 from triaged.inference.pyramid import SMALLEST_AXIS
 from triaged.lab.networks.comparators import UNet2d, UNet3d
+from triaged.lab.packages.beside import read_checkpoint, read_label, reader_beside, write_manifest
 from triaged.lab.packages.export import (
     Storage,
     graph_of,
@@ -37,12 +36,9 @@ from triaged.lab.packages.export import (
     without_traces,
     write_graph,
 )
-from triaged.lab.packages.members import COMMON, Exported, read_said
-from triaged.lab.packages.packaging import CODES, PARITY, sample_slices
-from triaged.lab.training.checkpoints import network_state
-from triaged.lab.training.order import RECORD
+from triaged.lab.packages.members import COMMON, Exported
+from triaged.lab.packages.packaging import PARITY, sample_slices
 from triaged.lab.training.presets import Subject
-from triaged.lab.training.trained import latest
 
 SETTINGS: Final = ("method", "dimensions", "spacing_mm", "window_hu", "thresholds")
 LESIONS: Final = "lesions"
@@ -70,12 +66,12 @@ def export_unet(checkpoints: Path, label: Path, folder: Path, storage: Storage =
         ConfigError: the label or the checkpoint is missing, or is not what it must be.
         ModelRefused: the graph does not compute what its network does, or the reader does not fit it.
     """
-    said = _read_label(label)
+    said = read_label(label, CT_SEGMENTER.name, SETTINGS, LESIONS)
     network = read_unet(checkpoints / str(said["networks"][LESIONS]))
     dimensions = 3 if isinstance(network, UNet3d) else 2
     if said["dimensions"] != dimensions:
         raise ConfigError(f"{label}: dimensions: expected {dimensions}, as the network has, found {said['dimensions']}")
-    reader = model_sha256(read_manifest(folder.absolute().parent / str(said["parts"][READER])))
+    reader = reader_beside(folder, str(said["parts"][READER]))
     trained = deepcopy(network)
     if storage == "half":
         round_weights(network)
@@ -90,7 +86,8 @@ def export_unet(checkpoints: Path, label: Path, folder: Path, storage: Storage =
         raise ModelRefused(
             f"{folder}: expected the trained network's probabilities within {PARITY}, found {parity:.1e}"
         )
-    _write_manifest(folder, said, entry, reader)
+    own = {name: said[name] for name in (*COMMON, *SETTINGS)}
+    write_manifest(folder, own, {LESIONS: entry}, reader, coded=("lung", "lesion"))
     load_package(folder, "cpu", 1)
     return Exported({LESIONS: parity}, {LESIONS: float((stored - before).abs().max())})
 
@@ -101,20 +98,13 @@ def read_unet(folder: Path) -> UNet2d | UNet3d:
     Raises:
         ConfigError: what the training was is not known, or the checkpoint is missing or another's.
     """
-    record, checkpoint = folder / RECORD, latest(folder)
-    try:
-        told = json.loads(record.read_text(encoding="utf-8"))
-        subject, width, levels = Subject(told["subject"]), int(told["width"]), int(told["levels"])
-    except (OSError, ValueError, KeyError) as error:
-        raise ConfigError(f"{record}: expected what a U-Net was trained as: {error}") from error
-    if subject not in UNETS:
-        raise ConfigError(f"{record}: expected one of {', '.join(UNETS)}, found {subject}")
-    network = UNet3d(width) if subject is Subject.UNET3D else UNet2d(width, levels)
-    try:
-        network.load_state_dict(network_state(checkpoint))
-    except RuntimeError as error:
-        raise ConfigError(f"{checkpoint}: expected the tensors of {subject}, found others") from error
-    return network.eval()
+
+    def build(told: Mapping[str, Any], _: Mapping[str, Any]) -> UNet2d | UNet3d:
+        width, levels = int(told["width"]), int(told["levels"])
+        return UNet3d(width) if told["subject"] == Subject.UNET3D else UNet2d(width, levels)
+
+    network, _ = read_checkpoint(folder, UNETS, build, "a U-Net")
+    return network
 
 
 def _graph(network: UNet2d | UNet3d) -> ModelProto:
@@ -149,26 +139,3 @@ def _run(folder: Path, entry: Mapping[str, Any], images: Tensor) -> np.ndarray[A
     file = NetworkFile(folder / entry["file"], entry["sha256"], *tensors)
     (logits,) = load_graphs({LESIONS: file}, "cpu", 1)[LESIONS].run(images.numpy())
     return torch.from_numpy(logits).sigmoid().numpy()
-
-
-def _write_manifest(folder: Path, said: Mapping[str, Any], entry: Mapping[str, Any], reader: str) -> None:
-    codes = {name: CODES[name] for name in ("lung", "lesion")}
-    manifest = {
-        **{name: said[name] for name in (*COMMON, *SETTINGS)},
-        "codes": {name: {"value": c.value, "scheme": c.scheme, "meaning": c.meaning} for name, c in codes.items()},
-        "networks": {LESIONS: entry},
-        "parts": {READER: {"package": said["parts"][READER], "sha256": reader}},
-    }
-    with (folder / MANIFEST_NAME).open("w", encoding="utf-8") as file:
-        YAML().dump(manifest, file)
-
-
-def _read_label(label: Path) -> Mapping[str, Any]:
-    said = read_said(label)
-    wanted = {*COMMON, *SETTINGS, "networks", "parts"}
-    if set(said) != wanted or said["kind"] != CT_SEGMENTER.name:
-        raise ConfigError(f"{label}: expected kind: {CT_SEGMENTER.name} and {', '.join(sorted(wanted))}")
-    for key, name in (("networks", LESIONS), ("parts", READER)):
-        if not isinstance(said[key], dict) or set(said[key]) != {name}:
-            raise ConfigError(f"{label}: {key}: expected {name} alone, found {said[key]}")
-    return said

@@ -21,8 +21,9 @@ from triaged.exams.ct.pipelines.sides import cube_of, dense_lung, disagree, name
 from triaged.exams.ct.pipelines.split import Split, split
 from triaged.exams.ct.window import to_unit
 from triaged.imaging.volume import Mask, Volume
-from triaged.inference.kinds.ct_ensemble import READER, CtEnsemble
+from triaged.inference.kinds.ct_ensemble import CtEnsemble
 from triaged.inference.kinds.ct_lungs import CUBE
+from triaged.inference.kinds.reader import READER
 from triaged.inference.vote import disputed, elected
 from triaged.study.finding import QualityFlag
 
