@@ -23,6 +23,12 @@ CODED = {
     ("RADIOMIC_124", "99TRIAGED", "1"): 2.5,
     ("MOVED_BY_003", "99TRIAGED", "1"): 0.1249,
     ("MOVED_BY_124", "99TRIAGED", "1"): -0.0304,
+    ("LESIONS_01", "99TRIAGED", "%"): 3.27,
+    ("LESIONS_03", "99TRIAGED", "1"): 0.366,
+    ("LESIONS_04", "99TRIAGED", "1"): 8.0,
+    ("LESIONS_09", "99TRIAGED", "[hnsf'U]"): -494.869,
+    ("LESIONS_15", "99TRIAGED", "mm"): 10.2389,
+    ("MOVED_BY_397", "99TRIAGED", "1"): 0.025,
 }
 
 

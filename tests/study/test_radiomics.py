@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 from pydicom.sr.codedict import codes
@@ -11,7 +12,16 @@ from tests.findings import finding_of
 from triaged.study.coding import CHANGE_OF_PROBABILITY, PRIVATE_SCHEME, RATIO, Output
 from triaged.study.concepts import CONCEPTS, concept_named
 from triaged.study.finding import Measurement
-from triaged.study.radiomics import BANDS, FEATURES, IBSI, MOVED_BY, RADIOMIC_CONCEPTS, RADIOMICS, feature_that_moved
+from triaged.study.radiomics import (
+    BANDS,
+    FEATURES,
+    IBSI,
+    LESION_FEATURES,
+    MOVED_BY,
+    RADIOMIC_CONCEPTS,
+    RADIOMICS,
+    feature_that_moved,
+)
 
 STATISTICS = {
     "mean": "Q4LE",
@@ -153,3 +163,9 @@ def test_a_feature_of_any_size_keeps_six_digits_in_a_report(value: float) -> Non
 def test_a_change_is_shown_with_its_sign() -> None:
     assert [CHANGE_OF_PROBABILITY.text(value) for value in (0.121, -0.121, 0.0)] == ["+0.12", "-0.12", "+0.00"]
     assert all(re.fullmatch(r"[A-Z0-9_]+", each.code.value) for each in RADIOMIC_CONCEPTS.values())
+
+
+def test_the_conformance_statement_names_every_range_of_private_codes() -> None:
+    told = (Path(__file__).parents[2] / "docs/conformance.md").read_text(encoding="utf-8")
+    for last in (f"LESIONS_{len(LESION_FEATURES):02d}", f"RADIOMIC_{len(RADIOMICS)}", f"MOVED_BY_{len(FEATURES)}"):
+        assert f"to `{last}`" in told

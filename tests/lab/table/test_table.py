@@ -16,8 +16,11 @@ from rich.console import Console
 
 pytest.importorskip("onnx", reason="writing graphs needs onnx: pip install triaged[lab]")
 
+from typer.testing import CliRunner
+
 from tests.inference.members import write_reader
 from tests.lab.training.test_training import write_phantom
+from triaged.cli.program import app
 from triaged.errors import ConfigError
 from triaged.imaging.volume import Volume
 from triaged.lab.networks.multitask import Multitask
@@ -200,3 +203,10 @@ def test_the_papers_methods_are_all_there_but_thresholding() -> None:
     assert len({method.folder for method in METHODS.values()}) == 7
     assert METHODS["Multitask-Latent"].variant == "latent"
     assert METHODS["ResNet-50"].steps(300) == 75
+
+
+def test_seeds_that_are_no_numbers_are_refused_before_anything_is_read(tmp_path: Path) -> None:
+    folders = [f"--{name}={tmp_path}" for name in ("runs", "data", "held-out", "test")]
+    run = CliRunner().invoke(app, ["model", "table", *folders, "--seeds", "1,two"])
+    assert run.exit_code == 2
+    assert "expected whole numbers with commas between them" in " ".join(run.output.split())

@@ -51,10 +51,17 @@ def table(
         test,
         tuple(real or ()),
         package or shipped("onnx_models") / DEFAULT_PACKAGE,
-        tuple(int(each) for each in seeds.split(",")),
+        _seeds(seeds),
         steps,
         threads,
         out,
     )
     if not make_table(order, Console(highlight=False, width=None if sys.stdout.isatty() else 160)):
         raise typer.Exit(INTERRUPTED_EXIT_CODE)
+
+
+def _seeds(text: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(each) for each in text.split(","))
+    except ValueError:
+        raise typer.BadParameter(f"--seeds: expected whole numbers with commas between them, found {text}") from None

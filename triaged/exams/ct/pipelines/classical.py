@@ -70,10 +70,10 @@ def closed(plane: NDArray[np.bool_], pixel_mm: tuple[float, float], radius_mm: f
     """Return a mask of one slice closed by a disk; the image's edge closes too."""
     if not plane.any():
         return plane
-    return within_mm(within_mm(~plane, pixel_mm) <= radius_mm, pixel_mm) > radius_mm
+    return depth_mm(depth_mm(~plane, pixel_mm) <= radius_mm, pixel_mm) > radius_mm
 
 
-def within_mm(plane: NDArray[np.bool_], pixel_mm: tuple[float, float]) -> NDArray[np.float64]:
+def depth_mm(plane: NDArray[np.bool_], pixel_mm: tuple[float, float]) -> NDArray[np.float64]:
     """Return how far each pixel of a mask is from its outside, in millimetres; 0 outside."""
     distance: NDArray[np.float64] = ndimage.distance_transform_edt(plane, sampling=pixel_mm)
     return distance

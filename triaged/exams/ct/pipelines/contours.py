@@ -12,7 +12,7 @@ from typing import Final, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from triaged.exams.ct.pipelines.classical import aerated_lung, closed, within_mm
+from triaged.exams.ct.pipelines.classical import aerated_lung, closed, depth_mm
 from triaged.exams.ct.pipelines.split import LEFT, RIGHT, Split, split
 from triaged.imaging.volume import Mask, Volume
 
@@ -64,5 +64,5 @@ def _contoured(lung: Bool, pixel_mm: PixelMm) -> Bool:
     for outline in find_contours(np.pad(image, 1), OUTLINE):  # type: ignore[no-untyped-call]
         snake = active_contour(image, outline - 1, alpha=TENSION, beta=RIGIDITY, max_num_iter=STEPS)  # type: ignore[no-untyped-call]
         inside |= polygon2mask(lung.shape, snake)  # type: ignore[no-untyped-call]
-    eroded = within_mm(inside, pixel_mm) > EROSION_MM
+    eroded = depth_mm(inside, pixel_mm) > EROSION_MM
     return closed(eroded, pixel_mm, CLOSING_MM)
