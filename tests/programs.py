@@ -133,9 +133,9 @@ class Daemon:
         """Return the end of the log, for the message of a failed test."""
         return self.log.read_text(errors="replace")[-4000:] if self.log.exists() else ""
 
-    def send(self, *paths: Path) -> None:
+    def send(self, *paths: Path, sender: str = "DCMSEND") -> None:
         """Send files by DCMTK's dcmsend, which negotiates the syntax that each file has."""
-        dcmsend("127.0.0.1", self.dicom_port, "TRIAGED", paths)
+        dcmsend("127.0.0.1", self.dicom_port, "TRIAGED", paths, sender)
 
 
 def _children(pid: int) -> list[int]:
@@ -169,9 +169,21 @@ def new_daemon(folder: Path, **settings: Any) -> Daemon:
     return Daemon(folder, dicom_port, web_port, base | settings)
 
 
-def dcmsend(host: str, port: int, ae_title: str, paths: Sequence[Path]) -> None:
+def dcmsend(host: str, port: int, ae_title: str, paths: Sequence[Path], sender: str = "DCMSEND") -> None:
     """Send files or folders by C-STORE; fail the test unless every one was accepted."""
-    command = ["dcmsend", "-aec", ae_title, "--no-halt", "--decompress-never", host, str(port), "+sd", "+r"]
+    command = [
+        "dcmsend",
+        "-aet",
+        sender,
+        "-aec",
+        ae_title,
+        "--no-halt",
+        "--decompress-never",
+        host,
+        str(port),
+        "+sd",
+        "+r",
+    ]
     run = subprocess.run(
         [*command, *map(str, paths)], env=os.environ | {"TCP_NODELAY": "1"}, capture_output=True, text=True, timeout=120
     )

@@ -51,6 +51,10 @@ class UnknownStudy(TriagedError):
     """Tell whoever asked: no study has this Study Instance UID."""
 
 
+class UnknownQuarantined(TriagedError):
+    """Tell whoever asked: nothing in quarantine has this number."""
+
+
 class UnknownDestination(TriagedError):
     """Tell whoever asked: no destination has this name."""
 

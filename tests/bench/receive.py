@@ -1,11 +1,13 @@
-"""How fast instances are received, against DCMTK's storescp in the same run: `-m tests.bench.receive [INSTANCES]`.
+"""How fast instances are received, against Orthanc and DCMTK's storescp: `python -m tests.bench.receive 400 --runs 5`.
 
-Compare the ratios: absolute figures move with the load of the machine. storescp writes without fsync and without a
-ledger; ours acknowledges what is durable and in the store.
+Each run sends the same instances to all three, one after the other, from one client and from four. Compare the ratios:
+absolute figures move with the load of the machine; the CPU time that an instance takes moves least. Ours acknowledges
+what is durable and in the store. Orthanc syncs its files too, and its index at times; storescp syncs nothing.
 """
 
 from __future__ import annotations
 
+import argparse
 import os
 import socket
 import subprocess
@@ -14,28 +16,64 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
+from struct import pack
 
-from tests.wire.peers import CT_IMAGE, DCMTK_ENVIRONMENT, EXPLICIT, a_slice, receiver_process
+from pydicom import Dataset
+from pydicom.filebase import DicomBytesIO
+from pydicom.filewriter import write_dataset
+from pydicom.sequence import Sequence
+
+from tests.wire.peers import CT_IMAGE, DCMTK_ENVIRONMENT, EXPLICIT, orthanc_process, receiver_process
 from triaged.dicom.part10 import file_meta
 from triaged.store.tables.database import migrate, open_database
 
 _PIXELS = os.urandom(512 * 512 * 2)
+_TICKS_PER_S = os.sysconf("SC_CLK_TCK")
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """Instances per second, and the CPU time that one took, in milliseconds."""
+
+    rate: float
+    cpu_ms: float
 
 
 def main() -> None:
-    """Print instances per second of both, for one client and for four."""
-    instances = int(sys.argv[1]) if len(sys.argv) > 1 else 100
+    """Print the medians of all runs, for one client and for four."""
+    parser = argparse.ArgumentParser(prog="python -m tests.bench.receive")
+    parser.add_argument("instances", nargs="?", type=int, default=100, help="how many are sent in each run")
+    parser.add_argument("--runs", type=int, default=1, help="how often everything is sent")
+    options = parser.parse_args()
     for clients in (1, 4):
-        with tempfile.TemporaryDirectory() as folder:
-            shares = [_series(Path(folder) / f"series{k}", k, instances // clients) for k in range(clients)]
-            with _storescp(Path(folder) / "dcmtk") as port:
-                theirs = _rate(shares, port)
-            with _ours(Path(folder)) as port:
-                ours = _rate(shares, port)
-        sys.stdout.write(
-            f"storescu x{clients}: ours {ours:.0f}/s, storescp --fork -B {theirs:.0f}/s, ratio {ours / theirs:.2f}\n"
-        )
+        runs = [_run(clients, options.instances) for _ in range(options.runs)]
+        found = {name: [run[name] for run in runs] for name in runs[0]}
+        words = [
+            f"{name} {median(each.rate for each in figures):.0f}/s {median(each.cpu_ms for each in figures):.1f} ms CPU"
+            for name, figures in found.items()
+        ]
+        ratios = [
+            f"{median(run['ours'].rate / run[name].rate for run in runs):.2f} of {name}"
+            for name in ("Orthanc", "storescp")
+        ]
+        sys.stdout.write(f"storescu x{clients}: {', '.join(words)}; ours is {', '.join(ratios)}\n")
+        sys.stdout.flush()
+
+
+def _run(clients: int, instances: int) -> dict[str, Figure]:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        shares = [_series(folder / f"series{k}", k, instances // clients) for k in range(clients)]
+        with _ours(folder) as (port, process):
+            ours = _measured(shares, port, process)
+        with _orthanc(folder / "orthanc") as (port, process):
+            orthanc = _measured(shares, port, process)
+        with _storescp(folder / "dcmtk") as (port, process):
+            storescp = _measured(shares, port, process)
+    return {"ours": ours, "Orthanc": orthanc, "storescp": storescp}
 
 
 def _series(folder: Path, number: int, count: int) -> list[Path]:
@@ -49,18 +87,49 @@ def _series(folder: Path, number: int, count: int) -> list[Path]:
             source_ae_title="BENCH",
         )
         paths.append(folder / f"{k}.dcm")
-        paths[-1].write_bytes(meta + a_slice(k, study_uid=f"1.2.3.{number}", pixels=_PIXELS))
+        paths[-1].write_bytes(meta + _slice(k, f"1.2.3.{number}"))
     return paths
 
 
-def _rate(shares: list[list[Path]], port: int) -> float:
+def _slice(number: int, study_uid: str) -> bytes:
+    """Return a slice with a header as scanners write it: a hundred elements, and sequences of undefined length."""
+    dataset = Dataset()
+    dataset.SOPClassUID, dataset.SOPInstanceUID = CT_IMAGE, f"1.2.3.4.{number}"
+    dataset.StudyInstanceUID, dataset.SeriesInstanceUID = study_uid, f"{study_uid}.4"
+    dataset.PatientName, dataset.PatientID, dataset.Modality = "Roe^Jane", "P-1", "CT"
+    dataset.ImagePositionPatient = [-180, -170.5, 1.25 * (number % 1000)]
+    dataset.ImageOrientationPatient, dataset.PixelSpacing = [1, 0, 0, 0, 1, 0], [0.7, 0.7]
+    dataset.Rows, dataset.Columns, dataset.InstanceNumber, dataset.SliceThickness = 512, 512, number % 1000, 1.25
+    referenced = Dataset()
+    referenced.ReferencedSOPClassUID, referenced.ReferencedSOPInstanceUID = CT_IMAGE, "1.2.3.4.5"
+    referenced.is_undefined_length_sequence_item = True
+    for keyword in ("ReferencedImageSequence", "SourceImageSequence", "ReferencedStudySequence"):
+        setattr(dataset, keyword, Sequence([referenced, referenced]))
+        dataset[keyword].is_undefined_length = True
+    dataset.add_new(0x00190010, "LO", "PRIVATE")
+    for element in range(0x00191001, 0x00191001 + 80):
+        dataset.add_new(element, "DS", "1.25")
+    stream = DicomBytesIO()
+    stream.is_little_endian, stream.is_implicit_VR = True, False
+    write_dataset(stream, dataset)
+    return stream.getvalue() + pack("<HH2sHL", 0x7FE0, 0x0010, b"OW", 0, len(_PIXELS)) + _PIXELS
+
+
+def _measured(shares: list[list[Path]], port: int, process: int) -> Figure:
     """Send every share from a client of its own, all at once; the first instance warms the receiver up."""
     _client(shares[0][:1], port).wait()
-    started = time.perf_counter()
+    spent_s, started = _cpu_s(process), time.perf_counter()
     for client in [_client(share, port) for share in shares]:
         if client.wait() != 0:
             raise SystemExit("storescu failed")
-    return sum(map(len, shares)) / (time.perf_counter() - started)
+    took_s, count = time.perf_counter() - started, sum(map(len, shares))
+    return Figure(count / took_s, 1000 * (_cpu_s(process) - spent_s) / count)
+
+
+def _cpu_s(process: int) -> float:
+    """Return the CPU time of a process and of its children that have ended, user and system."""
+    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    return sum(map(int, fields[11:15])) / _TICKS_PER_S
 
 
 def _client(paths: list[Path], port: int) -> subprocess.Popen[bytes]:
@@ -69,17 +138,24 @@ def _client(paths: list[Path], port: int) -> subprocess.Popen[bytes]:
 
 
 @contextmanager
-def _ours(folder: Path) -> Iterator[int]:
+def _ours(folder: Path) -> Iterator[tuple[int, int]]:
     url = f"sqlite:///{folder}/triaged.db"
     database = open_database(url)
     migrate(database)
     database.close()
-    with receiver_process(folder, url) as (ours, _):
-        yield ours.port
+    with receiver_process(folder, url) as (ours, process):
+        yield ours.port, process.pid
 
 
 @contextmanager
-def _storescp(folder: Path) -> Iterator[int]:
+def _orthanc(folder: Path) -> Iterator[tuple[int, int]]:
+    folder.mkdir()
+    with orthanc_process(folder, {"DicomCheckCalledAet": False, "MaximumPduLength": 131072}) as there:
+        yield there.dicom_port, there.process_id
+
+
+@contextmanager
+def _storescp(folder: Path) -> Iterator[tuple[int, int]]:
     folder.mkdir()
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -89,7 +165,7 @@ def _storescp(folder: Path) -> Iterator[int]:
     try:
         while subprocess.run(["echoscu", "127.0.0.1", str(port)], env=DCMTK_ENVIRONMENT, check=False).returncode:
             time.sleep(0.05)
-        yield port
+        yield port, process.pid
     finally:
         process.terminate()
         process.wait()

@@ -23,7 +23,7 @@ SECRETS = ("Ivanova", "Muster", "García", "山田", "P-3", "A-3", "19560412", "
 """What the clinic's patients and senders are known by."""
 STUDY = "1.2.826.0.1.3"
 FOR_EVERYBODY = ("/health", "/health/live", "/health/ready", "/sign-in", "/static")
-FOR_ADMINISTRATORS = "/people"
+FOR_ADMINISTRATORS = ("/people", "/metrics", "/admin")
 
 
 @contextmanager
@@ -49,20 +49,26 @@ def routes_of(app: FastAPI) -> list[str]:
     values = {
         "uid": "1.2.826.0.1.3",
         "study_instance_uid": "1.2.826.0.1.3",
+        "study_uid": "1.2.826.0.1.3",
+        "series_uid": "1.2.826.0.2.1",
         "sop_instance_uid": "2.25.310",
+        "numbers": "1",
+        "path": "00420011",
         "index": "0",
         "number": "1",
+        "row": "0",
+        "column": "0",
     }
-    return sorted({path.format(**values) for path in paths(app.routes)})
+    return sorted({path.replace(":path}", "}").format(**values) for path in paths(app.routes)})
 
 
 def tables(scene: Scene) -> str:
-    """Return a digest of all that is kept, but sessions, sign-ins and when somebody was seen."""
+    """Return a digest of all that is kept, but sessions, sign-ins, when somebody was seen, and who looked at what."""
     path = Path(str(scene.database._engine.url.database))
     digest = sha256()
     with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as database:
         for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name").fetchall():
-            if name not in ("session", "sign_in_attempt", "account"):
+            if name not in ("session", "sign_in_attempt", "account", "audit"):
                 digest.update(
                     f"{name}{database.execute(f'SELECT * FROM {name}').fetchall()}".encode("utf-8", "replace")
                 )

@@ -23,6 +23,7 @@ from tests.store.making import at, instance, next_set, study_uid
 from tests.web.scene import OPTIONS, Scene
 from triaged.steps.ranking_policy import ranking_policy
 from triaged.store.listing.policies import Policies
+from triaged.store.studies.outcomes import Found, Made
 from triaged.store.tables.views import Quarantined
 from triaged.study.assessment import Failed, Reason, ReasonCode
 from triaged.study.kinds import ObjectKind
@@ -87,16 +88,16 @@ def _fail(scene: Scene, number: int, payload: str) -> None:
     failed = Failed(Reason(ReasonCode.CORRUPT, payload))
     scene.studies.commit(
         claim,
-        failed,
-        ranking=place(claim.study_uid, claim.ready_at, failed, claim.order_priority, OPTIONS),
-        chosen=None,
-        not_chosen=((SeriesUID.parse("1.2.3.99"), payload),),
-        objects=[],
-        destinations={"pacs": frozenset({ObjectKind.SC})},
-        model=payload,
-        scheme="combined",
-        object_set=next_set(scene.studies, claim, f"revision {claim.revision}"),
-        coronal_path=None,
+        Found(
+            failed,
+            ranking=place(claim.study_uid, claim.ready_at, failed, claim.order_priority, OPTIONS),
+            chosen=None,
+            not_chosen=((SeriesUID.parse("1.2.3.99"), payload),),
+            model=payload,
+            scheme="combined",
+            object_set=next_set(scene.studies, claim, f"revision {claim.revision}"),
+        ),
+        Made(objects=[], destinations={"pacs": frozenset({ObjectKind.SC})}),
         now=at(number + 0.5),
     )
 

@@ -144,7 +144,7 @@ def _score(trial: Trial, house: House) -> None:
         for series in claim.series:
             try:
                 shown = view([house.root / instance.path for instance in series.instances], None)
-                shown.described(), shown.jpeg(0)
+                shown.described(), shown.jpeg(0), shown.tile(0)
             except (UnreadableStudy, TryLater):
                 trial.count("series not shown, with a reason")
             except Exception as error:  # noqa: BLE001

@@ -27,7 +27,7 @@ from tests.breaking.trial import Trial, run_alone
 
 STEPS: Mapping[str, Sequence[tuple[str, int]]] = {
     "migration": (
-        ("triaged.daemon.rooms:migrate", 1),
+        ("triaged.daemon.upgrading:migrate", 1),
         ("alembic.runtime.migration:HeadMaintainer.update_to_step", 1),
         ("alembic.runtime.migration:HeadMaintainer.update_to_step", 5),
     ),
@@ -51,7 +51,7 @@ STEPS: Mapping[str, Sequence[tuple[str, int]]] = {
         ("triaged.store.studies.arrivals:Arrivals.admit", 1),
         ("triaged.store.studies.arrivals:Arrivals.admit", 6),
         ("triaged.store.studies.arrivals:Arrivals.admit", 13),
-        ("triaged.store.studies.arrivals:record_event", 1),
+        ("triaged.store.studies.admitting:record_event", 1),
         ("triaged.store.studies.reception:Reception.quarantine", 1),
         ("triaged.store.studies.reception:Reception.close_association", 1),
     ),
@@ -72,8 +72,11 @@ STEPS: Mapping[str, Sequence[tuple[str, int]]] = {
         ("triaged.store.studies.outcomes:publish", 2),
         ("triaged.store.studies.outcomes:withdraw_superseded", 2),
         ("triaged.store.studies.outcomes:record_event", 1),
-        ("triaged.store.studies.outcomes:Outcomes.commit", 1),
-        ("triaged.store.studies.outcomes:Outcomes.commit", 2),
+        ("triaged.store.studies.outcomes:record_event", 2),
+        ("triaged.store.studies.outcomes:Outcomes.place", 1),
+        ("triaged.store.studies.outcomes:Outcomes.place", 2),
+        ("triaged.store.studies.outcomes:Outcomes.publish", 1),
+        ("triaged.store.studies.outcomes:Outcomes.publish", 2),
     ),
     "second engines": (
         ("triaged.store.studies.outcomes:queue_seconds", 1),

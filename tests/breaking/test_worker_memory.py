@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 import resource
 import sys
 from pathlib import Path
@@ -15,8 +16,8 @@ from tests.programs import Daemon, new_daemon
 from tests.wire.peers import CT_IMAGE, RawPeer
 
 DEFLATED = "1.2.840.10008.1.2.1.99"
-LIMIT_MIB = 480
-"""A hundred more than what a worker holds after its start; the study wants 105 for its volume alone."""
+MORE_MIB = 160
+"""So much more than a worker holds after its start: the small study fits from 130 on, the large not with 250."""
 
 
 def test_a_study_that_does_not_fit_into_a_worker_fails_with_that_reason_and_no_other_does(tmp_path: Path) -> None:
@@ -44,6 +45,9 @@ def test_a_study_that_does_not_fit_into_a_worker_fails_with_that_reason_and_no_o
 def limit_workers(daemon: Daemon) -> None:
     """Give the present worker, and by way of the supervisor all later ones, less memory than they would take."""
     assert daemon.process is not None
-    for pid in (daemon.process.pid, daemon.role_pid("worker")):
+    worker = daemon.role_pid("worker")
+    (held,) = re.findall(r"VmData:\s+(\d+) kB", Path(f"/proc/{worker}/status").read_text())
+    most = int(held) * 1024 + MORE_MIB * 2**20
+    for pid in (daemon.process.pid, worker):
         _, hard = resource.prlimit(pid, resource.RLIMIT_DATA)
-        resource.prlimit(pid, resource.RLIMIT_DATA, (LIMIT_MIB * 1024 * 1024, hard))
+        resource.prlimit(pid, resource.RLIMIT_DATA, (most, hard))

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from typing import Literal
 
 import pytest
-from playwright.sync_api import Page, expect
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.serving import served
+from tests.ports import free_port
+from tests.web.provider import CLIENT, SECRET, provider
 from tests.web.scene import Scene
 from tests.web.visiting import ACCOUNTS, PASSWORD, READER
+from triaged.study.people import AccessRole
+from triaged.web.identity import AccessOptions, Mode
+from triaged.web.oidc.options import OidcOptions
 
 STUDY = "/studies/1.2.826.0.1.3"
 
@@ -76,3 +83,29 @@ def test_a_list_is_left_when_its_session_has_ended(page: Page, filled: Scene) ->
     filled.arrive(20, minutes=121)
     page.wait_for_url("**/sign-in")
     assert "Ivanova" not in page.content()
+
+
+@pytest.mark.parametrize("colours", ["light", "dark"])
+def test_a_person_goes_to_the_provider_comes_back_and_leaves_both(
+    chromium: Browser, filled: Scene, colours: Literal["light", "dark"]
+) -> None:
+    """The policy of the pages lets no form lead elsewhere, and cookies are of sites: only a browser shows both."""
+    port = free_port()
+    filled.now = datetime.now(UTC)
+    with provider() as there:
+        roles = {"radiology": AccessRole.READER}
+        oidc = OidcOptions(there.issuer, CLIENT, "groups", roles, SECRET, lambda: True, label="Clinic ID")
+        options = AccessOptions(mode=Mode.ACCOUNTS, origin=f"http://127.0.0.1:{port}", oidc=oidc)
+        with served(filled.app(access=options), port=port) as where:
+            page = chromium.new_page(base_url=where, color_scheme=colours)
+            page.goto("/status")
+            assert Axe().run(page).response["violations"] == []
+            page.get_by_role("link", name="Sign in with Clinic ID").click()
+            page.wait_for_url("**/status")
+            expect(page.locator("header")).to_contain_text("Okafor reader")
+            page.get_by_role("button", name="Sign out").click()
+            page.wait_for_url("**/sign-in")
+            assert any(path.startswith("/logout?") for path in there.asked)
+            page.goto("/")
+            expect(page.get_by_role("link", name="Sign in with Clinic ID")).to_be_visible()
+            page.context.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +22,41 @@ def _lesions() -> list[int]:
 
 def _opened(scene: Scene, page: Page, folder: Path) -> None:
     page.goto(f"/studies/{sliced(scene, 1, folder / 'files')}")
-    expect(page.locator(".viewer canvas[data-shown]")).to_be_visible()
+    expect(page.locator("[data-pane=axial] canvas[data-shown]")).to_be_visible()
+
+
+def test_pictures_wait_for_the_first_slice_which_is_asked_for_before_the_scripts(
+    scene: Scene, page: Page, tmp_path: Path
+) -> None:
+    def slowly(route: Route) -> None:
+        time.sleep(0.5)
+        route.continue_()
+
+    page.route("**/first/tile", slowly)
+    _opened(scene, page, tmp_path)
+    expect(page.locator(".pictures img").first).to_have_js_property("complete", True)
+    page.wait_for_function("() => document.querySelector('.pictures img').naturalWidth > 0")
+    asked = "pattern => performance.getEntriesByType('resource').filter(one => one.name.match(pattern))"
+    [tile] = page.evaluate(
+        f"({asked})('/tile$').filter(one => one.name.endsWith('first/tile')).map(one => one.toJSON())"
+    )
+    pictures = page.evaluate(f"({asked})('/pictures/').map(one => one.startTime)")
+    scripts = page.evaluate(f"({asked})('js$').map(one => one.startTime)")
+    assert max(tile["startTime"] - each for each in scripts) <= 0
+    assert pictures
+    assert min(pictures) >= tile["responseEnd"]
+
+
+def test_where_the_images_cannot_be_opened_the_pictures_come_all_the_same(
+    scene: Scene, page: Page, tmp_path: Path
+) -> None:
+    uid = sliced(scene, 1, tmp_path / "files")
+    for one in scene.studies.instances(uid):
+        scene.spool.absolute(one.path).unlink()
+    page.goto(f"/studies/{uid}")
+    expect(page.locator(".viewer output")).to_contain_text("The images cannot be shown")
+    page.locator(".pictures img").first.scroll_into_view_if_needed()
+    page.wait_for_function("() => document.querySelector('.pictures img').naturalWidth > 0")
 
 
 def test_a_click_on_the_strip_opens_that_slice(scene: Scene, page: Page, tmp_path: Path) -> None:
@@ -59,7 +94,8 @@ def test_bars_are_where_the_lesion_is(scene: Scene, page: Page, tmp_path: Path) 
 
 def test_bars_are_pale_where_too_little_is_affected_to_count(scene: Scene, page: Page, tmp_path: Path) -> None:
     """At the apex a few pixels are all the lung that a slice has: a long bar of full colour would lead there."""
-    slices: dict[str, object] = {"lesion": 0, "share": 0.0, "position_mm": 0.0, "number": None, "is_affected": False}
+    slices: dict[str, object] = {"lesion": 0, "share": 0.0, "position_mm": 0.0, "number": None}
+    slices |= {"is_affected": False, "is_key": False}
 
     def little_at_the_apex(route: Route) -> None:
         said = route.fetch().json()
@@ -78,19 +114,14 @@ def test_bars_are_pale_where_too_little_is_affected_to_count(scene: Scene, page:
     assert abs(none[0] - none[2]) < 20
 
 
-def test_a_single_image_has_no_strip_and_lets_the_page_scroll(scene: Scene, page: Page, tmp_path: Path) -> None:
+def test_a_single_image_has_no_strip(scene: Scene, page: Page, tmp_path: Path) -> None:
     def only_one(route: Route) -> None:
         said = route.fetch().json()
         route.fulfill(json=said | {"slices": said["slices"][:1]})
 
     page.route("**/slices", only_one)
-    page.set_viewport_size({"width": 1000, "height": 500})
     _opened(scene, page, tmp_path)
     expect(page.locator(".strip")).to_be_hidden()
-    page.locator(".viewer canvas[data-shown]").hover()
-    before: float = page.evaluate("window.scrollY")
-    page.mouse.wheel(0, 200)
-    page.wait_for_function("before => window.scrollY > before", arg=before)
 
 
 def test_the_page_says_which_slices_are_affected(scene: Scene, page: Page, tmp_path: Path) -> None:

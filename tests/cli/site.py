@@ -111,7 +111,7 @@ def run_apart(*arguments: str, **environment: str) -> Ended:
     return Ended(ended.returncode, ended.stdout, ended.stderr)
 
 
-def _log_to_the_current_standard_error(level: str, style: str, role: str) -> None:
+def _log_to_the_current_standard_error(level: str, style: str, role: str, **_: object) -> None:
     """Log as the daemon does, but let no logger keep the stream of this test."""
     structlog.configure(
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),

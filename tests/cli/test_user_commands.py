@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 
 from tests.cli.site import Ended, Site
+from tests.store.hashing import CHEAP
 from tests.store.making import NOON
 from triaged.store.people.accounts import Accounts, SignedIn, Wrong
-from triaged.store.people.passwords import Cost
+from triaged.store.people.sign_ons import SignOns
+from triaged.study.people import AccessRole, Person
 
 PASSWORD = "four quiet lungs"
 
@@ -18,7 +20,7 @@ PASSWORD = "four quiet lungs"
 @pytest.fixture
 def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
     """A site whose list asks who one is, and where a password is hashed in no time."""
-    monkeypatch.setattr("triaged.store.people.accounts.Cost", lambda: Cost(ln=4, r=1, p=1))
+    monkeypatch.setattr("triaged.store.people.accounts.PasswordHasher", lambda: CHEAP)
     made = Site(tmp_path)
     made.configure(access={"mode": "accounts"})
     return made
@@ -113,3 +115,16 @@ def test_check_says_who_can_see_the_list(site: Site, monkeypatch: pytest.MonkeyP
 
 def _line(table: str) -> str:
     return next(line for line in table.splitlines() if " access " in line)
+
+
+def test_who_comes_by_single_sign_on_is_listed_so_and_gets_no_password(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "Nobody has an account" in _run(site, monkeypatch, "list").out
+    with site.scene() as scene:
+        SignOns(scene.database).sign_in("s-1", Person("Okafor", AccessRole.READER), browser="b", now=NOON)
+    assert _run(site, monkeypatch, "list").out.strip().endswith(", by single sign-on")
+    refused = _run(site, monkeypatch, "password", "okafor", typed=f"{PASSWORD}\n")
+    assert refused.code != 0
+    assert "expected an account with a password, found okafor, who comes by single sign-on" in refused.err
+    assert _run(site, monkeypatch, "remove", "okafor").code == 0

@@ -13,6 +13,7 @@ from ruamel.yaml import YAML
 
 from triaged.config.network import DeliverySection, DicomSection, OrderPrioritySection
 from triaged.config.notifying import PushSection
+from triaged.config.retention import RetentionSection
 from triaged.config.settings import CompletionSection, Config, WorkerSection
 from triaged.config.triage import GuardSection, HeadStartsSection, TriageSection
 from triaged.dimse.options import ScpOptions
@@ -20,7 +21,7 @@ from triaged.exams.ct.options import CtOptions
 from triaged.notify.oru import Ends
 from triaged.steps.commitment import CommitmentOptions
 from triaged.steps.errand import DeliveryOptions
-from triaged.steps.options import AnalyseOptions
+from triaged.steps.options import AnalyseOptions, RetentionOptions
 from triaged.steps.priorities import LookUpOptions
 from triaged.study.completeness import CompletionOptions
 from triaged.triage.judging import GuardOptions
@@ -56,6 +57,7 @@ OPTIONS = re.compile(r"\w+Options|HeadStarts|Ends|ProxyWord|Lasting")
         (DicomSection().options(), ScpOptions("TRIAGED", "0.0.0.0", 11112)),
         (OrderPrioritySection().options(), LookUpOptions("header")),
         (PushSection(name="ris", kind="hl7", host="h", port=1).options(), Ends()),
+        (RetentionSection().options(frozenset()), RetentionOptions()),
         (TriageSection().options(), TriageOptions()),
         (GuardSection().options(), GuardOptions()),
         (HeadStartsSection().options(), HeadStarts()),

@@ -236,7 +236,7 @@ def test_what_is_not_yaml_is_named_with_its_line(tmp_path: Path, text: str, line
 
 def test_a_file_that_is_not_text_is_refused(tmp_path: Path) -> None:
     (mistake,) = _mistakes(tmp_path, b"dicom: \xff")
-    assert mistake == ": expected UTF-8 text, found another byte at offset 7"
+    assert mistake == ":1: expected UTF-8 text, found the byte 0xFF"
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:

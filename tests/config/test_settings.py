@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
-from ruamel.yaml import YAML
 
 from triaged.config.loading import load
 from triaged.config.network import DestinationSection, DicomSection, OrderPrioritySection, WebSection
@@ -18,6 +17,7 @@ from triaged.study.kinds import ObjectKind
 from triaged.study.ranking import RequestPriority, TriageClass
 from triaged.triage.judging import GuardOptions
 from triaged.triage.scheme import Discipline, Scheme, TriageOptions, head_start_minutes
+from triaged.web.options import ViewerKind
 
 
 def test_the_configuration_is_frozen() -> None:
@@ -111,16 +111,6 @@ def test_the_address_of_a_sender_is_found_by_its_ae_title() -> None:
     assert dicom.peer("CT2") is None
 
 
-def test_the_configuration_of_the_containers_is_valid(tmp_path: Path) -> None:
-    composition = YAML(typ="safe").load(Path(__file__).parents[2] / "deploy/compose.yaml")
-    path = tmp_path / "config.yaml"
-    path.write_text(composition["configs"]["triaged"]["content"], encoding="utf-8")
-    config = load(path)
-    assert config.storage.path == Path("/var/lib/triaged/spool")
-    assert config.database.url == "sqlite:////var/lib/triaged/triaged.db"
-    assert [destination.host for destination in config.destinations] == ["orthanc"]
-
-
 @pytest.mark.parametrize(
     "url",
     [
@@ -130,6 +120,14 @@ def test_the_configuration_of_the_containers_is_valid(tmp_path: Path) -> None:
 )
 def test_the_viewer_is_reached_by_an_address_with_names_in_braces(url: str) -> None:
     assert WebSection.model_validate({"viewer_url": url}).viewer_url == url
+
+
+def test_the_viewer_is_one_of_three() -> None:
+    assert [WebSection.model_validate({"viewer": kind}).viewer for kind in ("url", "ohif", "weasis")] == list(
+        ViewerKind
+    )
+    with pytest.raises(ValidationError, match="ohif"):
+        WebSection.model_validate({"viewer": "radiant"})
 
 
 @pytest.mark.parametrize(
@@ -159,3 +157,18 @@ def test_another_list_is_asked_how_urgent_orders_are_only_where_it_is_named() ->
     assert asked == Peer("order priority", "RIS", "10.0.0.9", 104)
     with pytest.raises(ValidationError, match="ae_title, host and port"):
         OrderPrioritySection.model_validate({"source": "ups", "host": "10.0.0.9"})
+
+
+def test_groups_have_names_and_members_that_can_be_names_of_people() -> None:
+    groups = {"Chest": ["anna", "Dr. Mu"], "Night": []}
+    assert WebSection.model_validate({"groups": groups}).groups == {"Chest": ("anna", "Dr. Mu"), "Night": ()}
+    mistakes: tuple[object, ...] = (
+        {"": ["anna"]},
+        {"<b>": []},
+        {"Chest": ["\u202eanna"]},
+        {"Chest": "anna"},
+        ["Chest"],
+    )
+    for wrong in mistakes:
+        with pytest.raises(ValidationError):
+            WebSection.model_validate({"groups": wrong})

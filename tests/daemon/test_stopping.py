@@ -7,7 +7,7 @@ import sys
 
 _PROGRAM = """
 import signal
-from triaged.daemon.supervisor import stopping_on_signals
+from triaged.daemon.signals import stopping_on_signals
 
 with stopping_on_signals() as stop:
     with stop._cond:  # what code of `Event` holds that a signal may interrupt

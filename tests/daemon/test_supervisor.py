@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -16,6 +17,7 @@ from typing import Any
 import pytest
 
 from triaged.daemon import member
+from triaged.daemon.doors import Doors
 from triaged.daemon.handover import notices
 from triaged.daemon.roles import Role
 from triaged.daemon.supervisor import Supervisor
@@ -201,3 +203,98 @@ def test_every_role_ends_with_its_supervisor_also_one_that_is_stopped(
     os.kill(pids[1], signal.SIGSTOP)
     supervisor.stop()
     assert not [pid for pid in pids if Path(f"/proc/{pid}").exists()]
+
+
+FINISHES = """
+import os, signal, sys, time
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+finish = []
+signal.signal(signal.SIGUSR1, lambda *_: finish.append(1))
+pipe = int(os.environ["TRIAGED_BEAT_FD"])
+left = 20
+while left:
+    os.write(pipe, b"serving\\n")
+    time.sleep(0.05)
+    left -= bool(finish)
+"""
+OTHER = version_from("workers: 1", Path("/etc/triaged/config.yaml"))
+
+
+def _doors(monkeypatch: pytest.MonkeyPatch) -> Doors:
+    opened = Doors()
+    monkeypatch.setattr("triaged.daemon.doors.listening_on", lambda host, port: socket.create_server(("127.0.0.1", 0)))
+    opened.open(OTHER.config.dicom)
+    return opened
+
+
+def test_another_version_starts_the_roles_anew_that_it_concerns_and_no_other(start: Start) -> None:
+    supervisor = start()
+    _until(supervisor, lambda: supervisor.all_serve)
+    receiver, worker = _pid(supervisor, 0), _pid(supervisor, 1)
+    supervisor.take(OTHER, [RECEIVER, WORKER], {Role.WORKER})
+    assert not supervisor.is_tried
+    _until(supervisor, lambda: supervisor.is_tried)
+    assert _pid(supervisor, 0) == receiver
+    assert _pid(supervisor, 1) != worker
+    assert not any("replaced" in each for each in supervisor.notices)
+
+
+def test_a_receiver_leaves_only_when_another_serves_and_finishes_what_it_is_at(
+    start: Start, programs: dict[Role, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    programs[Role.RECEIVER] = FINISHES
+    doors = _doors(monkeypatch)
+    supervisor = start(doors=doors)
+    _until(supervisor, lambda: supervisor.all_serve)
+    old = supervisor._members[0].process
+    assert old is not None
+    supervisor.take(OTHER, [RECEIVER, WORKER], {Role.RECEIVER})
+    _until(supervisor, lambda: supervisor.is_tried)
+    assert old.poll() is None  # it is at its last second
+    assert [each.name for each in supervisor._leaving] == ["receiver"]
+    _until(supervisor, lambda: not supervisor._leaving)
+    assert old.returncode == 0
+    assert supervisor.waiting_for() == []
+    doors.close()
+
+
+def test_a_receiver_stays_where_no_other_can_run(
+    start: Start, programs: dict[Role, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    doors = _doors(monkeypatch)
+    supervisor = start(doors=doors)
+    _until(supervisor, lambda: supervisor.all_serve)
+    receiver = _pid(supervisor, 0)
+    programs[Role.RECEIVER] = REFUSES
+    supervisor.take(OTHER, [RECEIVER, WORKER], {Role.RECEIVER})
+    with pytest.raises(ConfigError, match="cannot run with this configuration"):
+        _until(supervisor, lambda: False)
+    supervisor.give_back()
+    supervisor.take(OTHER, [RECEIVER, WORKER], set())
+    supervisor.believe()
+    _until(supervisor, lambda: supervisor.all_serve)
+    assert _pid(supervisor, 0) == receiver
+    doors.close()
+
+
+def test_workers_are_added_and_leave_with_the_study_they_are_at(start: Start, programs: dict[Role, str]) -> None:
+    programs[Role.WORKER] = FINISHES
+    second = (Role.WORKER, "worker-2")
+    supervisor = start()
+    supervisor.take(OTHER, [RECEIVER, WORKER, second], set())
+    _until(supervisor, lambda: supervisor.all_serve)
+    leaving = supervisor._members[2].process
+    assert leaving is not None
+    supervisor.take(OTHER, [RECEIVER, WORKER], set())
+    assert supervisor.is_tried
+    _until(supervisor, lambda: not supervisor._leaving)
+    assert leaving.returncode == 0
+
+
+def test_a_role_that_keeps_dying_with_another_version_is_a_problem(start: Start, programs: dict[Role, str]) -> None:
+    supervisor = start()
+    _until(supervisor, lambda: supervisor.all_serve)
+    programs[Role.WORKER] = "import sys; sys.exit(7)"
+    supervisor.take(OTHER, [RECEIVER, WORKER], {Role.WORKER})
+    _until(supervisor, supervisor.problem)
+    assert supervisor.problem() == "worker-1 ended 3 times"

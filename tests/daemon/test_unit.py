@@ -8,17 +8,30 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
-UNIT = Path(__file__).parents[2] / "deploy" / "systemd" / "triaged.service"
+from triaged.cli.program import app
+from triaged.daemon.roles import Role
+
+SYSTEMD = Path(__file__).parents[2] / "deploy" / "systemd"
+UNIT = SYSTEMD / "triaged.service"
+UNITS = sorted(SYSTEMD.glob("*.service"))
 MOST_EXPOSED = 2.0
+OWN = {"Description", "Documentation", "ExecStart", "ExecReload", "PartOf", "WantedBy", "MemoryMax", "TasksMax"}
+"""What each unit says in its own words."""
+
+each_unit = pytest.mark.parametrize("unit", UNITS, ids=lambda path: path.stem)
 
 
-def test_the_unit_is_hardly_exposed() -> None:
+@each_unit
+def test_the_unit_is_hardly_exposed(unit: Path, tmp_path: Path) -> None:
     if shutil.which("systemd-analyze") is None:
         pytest.skip("systemd-analyze is not installed")
-    command = ["systemd-analyze", "security", "--offline=true", "--no-pager", str(UNIT)]
+    instance = tmp_path / unit.name.replace("@.", "@1.")
+    shutil.copyfile(unit, instance)
+    command = ["systemd-analyze", "security", "--offline=true", "--no-pager", str(instance)]
     run = subprocess.run(command, capture_output=True, text=True, timeout=60)
-    found = re.search(r"exposure level for triaged.service: ([\d.]+)", run.stdout)
+    found = re.search(r"exposure level for \S+: ([\d.]+)", run.stdout)
     if found is None:
         pytest.skip(f"this systemd-analyze judges no file: {run.stderr.strip()[:200]}")
     assert float(found[1]) <= MOST_EXPOSED
@@ -33,3 +46,29 @@ def test_the_unit_says_what_the_daemon_relies_on() -> None:
     assert int(settings["TimeoutStopSec"]) > 5
     assert settings["CapabilityBoundingSet"] == ""
     assert {"LimitNOFILE", "MemoryMax", "TasksMax", "SystemCallFilter", "StateDirectory"} <= set(settings)
+
+
+@each_unit
+def test_a_role_alone_may_reach_no_more_than_the_whole_daemon(unit: Path) -> None:
+    assert _shared(unit) == _shared(UNIT)
+
+
+@each_unit
+def test_what_a_unit_starts_is_a_command_that_there_is(unit: Path) -> None:
+    (line,) = re.findall(r"(?m)^ExecStart=(.*)$", unit.read_text())
+    words = line.replace("%i", "1" if "worker" in unit.name else Role.COURIER.value).split()
+    program, command, *options = words
+    assert program.endswith("/triaged")
+    ran = CliRunner().invoke(app, [command, *options, "--help"])
+    assert ran.exit_code == 0, ran.output
+
+
+def test_the_target_has_a_service_for_each_role() -> None:
+    enabled = (SYSTEMD / "triaged.target").read_text()
+    started = {Role(name) for name in re.findall(r"triaged@(\w+)", enabled)}
+    assert started | {Role.WORKER} == set(Role)
+    assert "triaged-worker@1" in enabled
+
+
+def _shared(unit: Path) -> set[tuple[str, str]]:
+    return {pair for pair in re.findall(r"(?m)^(\w+)=(.*)$", unit.read_text()) if pair[0] not in OWN}

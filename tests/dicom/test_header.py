@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import tracemalloc
 import zlib
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from pydicom.sequence import Sequence
 from triaged.dicom import elements
 from triaged.dicom.header import holds_header, read_header
 from triaged.errors import UnreadableInstance
+from triaged.study.facts import StudyFacts
 from triaged.study.ranking import RequestPriority
 from triaged.study.records import ReceivedHeader
 
@@ -420,3 +422,45 @@ def test_no_odd_value_makes_a_noise(character_set: bytes, caplog: pytest.LogCapt
 def test_what_made_an_image_is_named_as_far_as_it_says(attributes: dict[str, str], device: str | None) -> None:
     header = read_header(encoded(made(**attributes)), transfer_syntax_uid=EXPLICIT, sop_class_uid=CT_IMAGE)
     assert header.image.device == device
+
+
+def test_facts_for_rules_are_read_from_the_header_and_its_request() -> None:
+    request = item(
+        RequestingService="Emergency", RequestedProcedureCodeSequence=item(CodeValue="R-1", CodeMeaning="chest")
+    )
+    dataset = made(
+        BodyPartExamined="CHEST",
+        StudyDescription="Thorax",
+        InstitutionName="Site A",
+        StationName="CT2",
+        InstitutionalDepartmentName="Radiology",
+        PatientAge="009Y",
+        PatientSex="F",
+        StudyDate="20260301",
+        AccessionNumber="T-1",
+        ProcedureCodeSequence=item(CodeValue="P-1", CodeMeaning="CT"),
+        RequestAttributesSequence=request,
+    )
+    facts = read_header(encoded(dataset), transfer_syntax_uid=EXPLICIT).facts
+    assert facts == StudyFacts(
+        modality="CT",
+        body_part="CHEST",
+        study_description="Thorax",
+        institution="Site A",
+        station="CT2",
+        department="Emergency",
+        age_years=9.0,
+        sex="F",
+        study_date=date(2026, 3, 1),
+        procedure_codes=("P-1", "R-1"),
+        accession_number="T-1",
+    )
+
+
+def test_facts_that_a_sender_does_not_say_or_gets_wrong_are_absent() -> None:
+    content = encoded(made(StudyDate="20260301")).replace(b"20260301", b"2026ab01")
+    facts = read_header(content, transfer_syntax_uid=EXPLICIT).facts
+    assert facts == StudyFacts(modality="CT")
+    dated = made(PatientBirthDate="20200301", StudyDate="20260301", InstitutionalDepartmentName="ICU")
+    facts = read_header(encoded(dated), transfer_syntax_uid=EXPLICIT).facts
+    assert (facts.age_years, facts.department) == (6.0, "ICU")

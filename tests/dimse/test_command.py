@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydicom.uid import UID
+from pynetdicom import dsutils
 from pynetdicom.dimse_messages import (
     C_ECHO_RQ,
     C_STORE_RQ,
@@ -20,7 +21,9 @@ from pynetdicom.dimse_messages import (
 )
 from pynetdicom.dimse_primitives import C_ECHO, C_STORE, N_ACTION, N_EVENT_REPORT
 from pynetdicom.pdu import P_DATA_TF
+from pynetdicom.pdu_items import PresentationDataValueItem
 
+from triaged.dicom.attributes import dataset_of
 from triaged.dimse.command import (
     CommandField,
     Request,
@@ -185,6 +188,31 @@ def test_a_response_is_understood_by_the_other_side(status: Status) -> None:
     assert (response.AffectedSOPClassUID, response.AffectedSOPInstanceUID) == (CT_IMAGE, "1.2.3.4.5")
     assert message.command_set.ErrorComment == "x" * 64
     assert message.command_set.CommandGroupLength == len(encoded(message)) - 12
+
+
+@given(
+    st.sampled_from(["", CT_IMAGE, "1.2", "1.2.3", "not a UID", "1.02", "1.2\\1.3"]),
+    st.sampled_from(["", "1.2.3.4.56", "1.2.3.4.5", "../..", "1.2 "]),
+    st.integers(0, 0xFFFF),
+    st.sampled_from(list(Status)),
+    st.sampled_from(["", "why"]),
+)
+def test_a_response_is_what_pydicom_and_pynetdicom_would_write(
+    sop_class_uid: str, sop_instance_uid: str, message_id: int, status: Status, comment: str
+) -> None:
+    request = Request(CommandField.C_STORE_RQ, message_id, True, sop_class_uid, sop_instance_uid)
+    found = encode_response(request, 5, status, comment=comment)
+    values = {"AffectedSOPClassUID": sop_class_uid, "ErrorComment": comment, "AffectedSOPInstanceUID": sop_instance_uid}
+    named = {keyword: value for keyword, value in values.items() if value}
+    numbers = {"CommandField": 0x8001, "MessageIDBeingRespondedTo": message_id, "CommandDataSetType": 0x0101}
+    elements = dsutils.encode(dataset_of(**named, **numbers, Status=status), True, True)
+    assert elements is not None
+    value = PresentationDataValueItem()
+    value.presentation_context_id = 5
+    value.presentation_data_value = b"\x03\0\0\0\0\x04\0\0\0" + len(elements).to_bytes(4, "little") + elements
+    pdu = P_DATA_TF()
+    pdu.presentation_data_value_items = [value]
+    assert found == pdu.encode()
 
 
 @pytest.mark.parametrize("content", [b"", b"\0" * 8, b"\xff" * 100, a_store_request()[:30]])

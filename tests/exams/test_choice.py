@@ -243,3 +243,24 @@ def test_a_study_without_series_has_no_ct() -> None:
 
 def test_the_class_of_a_series_is_its_sop_class_not_its_modality_text() -> None:
     assert choose([ct_series(modality="OT", sop_class_uid=CT)]).chosen is not None
+
+
+@pytest.mark.parametrize(
+    ("headers", "is_chest"),
+    [
+        ({"body_part_examined": "CHEST"}, True),
+        ({"body_part_examined": "THORAX"}, True),
+        ({"body_part_examined": None, "series_description": "Low dose LUNG 1.0"}, True),
+        ({"body_part_examined": None, "series_description": "Tórax s/c"}, True),
+        ({"body_part_examined": None, "series_description": "Abdomen 5.0"}, False),
+        ({"body_part_examined": "KNEE", "series_description": "chest protocol"}, False),
+        ({"body_part_examined": "CHEST", "modality": "MR", "sop_class_uid": "1.2.840.10008.5.1.4.1.1.4"}, False),
+        ({"body_part_examined": "CHEST", "image_type": ("ORIGINAL", "PRIMARY", "LOCALIZER")}, False),
+    ],
+)
+def test_of_what_is_out_of_scope_a_ct_that_calls_itself_a_chest_is_told_apart(
+    headers: dict[str, Any], is_chest: bool
+) -> None:
+    choice = choose([ct_series(count=5, **headers)])
+    assert choice.chosen is None
+    assert choice.calls_itself_one is is_chest

@@ -10,9 +10,9 @@ import pytest
 
 from tests.exams.ct_headers import ENHANCED_CT, HEADER, NOON, ct_series, dose_report, localizer, series_of
 from triaged.exams.ct.choice import is_whole
-from triaged.study.completeness import Cause, Complete, CompletionOptions, Verdict, Wait, decide
+from triaged.study.completeness import Candidate, Cause, Complete, CompletionOptions, Verdict, Wait, decide
 from triaged.study.ranking import RequestPriority
-from triaged.study.records import Candidate, InstanceHeader, Series
+from triaged.study.records import InstanceHeader, Series
 from triaged.study.uids import StudyUID
 
 OPTIONS = CompletionOptions(settle_s=2.0, quiet_s=30.0, max_wait_s=600.0)

@@ -34,13 +34,13 @@ def test_the_lesion_lies_on_the_slices_on_which_it_was_drawn(position: str, tmp_
     study = ct_study(position)
     stack = read_slices(written_study(study, tmp_path))
     (tmp_path / "seg").write_bytes(study.segmentation().part10)
-    regions = read_regions(tmp_path / "seg", "Lung opacity").regions
+    regions = read_regions(tmp_path / "seg")["Lung opacity"]
     expected = _lesion(study)
     for one, wanted in zip(stack.slices, expected, strict=True):
         found = regions.get(one.key)
         assert (found is None) == (not wanted.any())
         if found is not None:
-            np.testing.assert_array_equal(stack.turned(found), wanted)
+            np.testing.assert_array_equal(stack.turned(found.mask()), wanted)
 
 
 def test_a_frame_of_a_multi_frame_image_is_a_slice_too(tmp_path: Path) -> None:
@@ -49,21 +49,21 @@ def test_a_frame_of_a_multi_frame_image_is_a_slice_too(tmp_path: Path) -> None:
     assert [one.number for one in stack.slices] == list(range(1, SHAPE[0] + 1))  # stored from head to foot
     np.testing.assert_array_equal(stack.hounsfield(3), study.volume.voxels[::-1][3])
     (tmp_path / "seg").write_bytes(study.segmentation().part10)
-    regions = read_regions(tmp_path / "seg", "Lung opacity").regions
+    regions = read_regions(tmp_path / "seg")["Lung opacity"]
     expected = _lesion(study)
     assert [one.key in regions for one in stack.slices] == [bool(wanted.any()) for wanted in expected]
 
 
 def test_an_unknown_segment_is_nowhere(tmp_path: Path) -> None:
     (tmp_path / "seg").write_bytes(ct_study().segmentation().part10)
-    assert read_regions(tmp_path / "seg", "Spleen").regions == {}
+    assert "Spleen" not in read_regions(tmp_path / "seg")
 
 
 @pytest.mark.parametrize("content", [b"", b"no DICOM", b"\0" * 128 + b"DICM"])
 def test_a_file_that_is_no_segmentation_is_refused_with_the_reason(content: bytes, tmp_path: Path) -> None:
     (tmp_path / "seg").write_bytes(content)
     with pytest.raises(UnreadableStudy, match="expected a segmentation"):
-        read_regions(tmp_path / "seg", "Lung opacity")
+        read_regions(tmp_path / "seg")
 
 
 def test_a_slice_that_lost_its_pixels_is_refused_and_the_others_are_not(tmp_path: Path) -> None:

@@ -25,6 +25,7 @@ from triaged.exams.ct.finding import Acquisition, LungAnalysis
 from triaged.exams.exam import Examination
 from triaged.imaging.volume import Mask, Volume
 from triaged.inference.identity import Engine
+from triaged.rules.matching import NO_RULES, Rules
 from triaged.spool.files import Spool
 from triaged.steps.acting import Readers
 from triaged.steps.advise import Advice, Adviser, advise
@@ -39,14 +40,16 @@ from triaged.steps.options import AnalyseOptions
 from triaged.steps.policy_keeping import PolicyKeeping
 from triaged.steps.ports import Negotiation, Outgoing, Peer, Prober, Sender, SendOutcome, Sent, Unreachable
 from triaged.steps.ranking_policy import ranking_policy
+from triaged.steps.reading_ahead import ReadingAhead
 from triaged.store.couriers.outbox import Outbox
 from triaged.store.couriers.peers import Peers
 from triaged.store.listing.actions import Actions
 from triaged.store.listing.policies import Policies
 from triaged.store.listing.rankings import Rankings
-from triaged.store.listing.worklist import Worklist
+from triaged.store.listing.worklist import Part, Worklist
 from triaged.store.studies.seconds import Seconds
 from triaged.store.tables.database import Database
+from triaged.store.tables.views import Shown
 from triaged.study.completeness import CompletionOptions
 from triaged.study.kinds import KINDS, ObjectKind
 from triaged.study.records import Admission, Claim, Series, WorklistEntry
@@ -129,7 +132,9 @@ class Wire(Sender, Prober, Protocol):
 class House:
     """All rooms on one store."""
 
-    def __init__(self, database: Database, folder: Path, triage: TriageOptions = TRIAGE) -> None:
+    def __init__(
+        self, database: Database, folder: Path, triage: TriageOptions = TRIAGE, rules: Rules = NO_RULES
+    ) -> None:
         self.database, self.triage_options, self.placing = database, triage, ranking_policy(triage)
         self.now = START
         self.folder = folder
@@ -140,16 +145,24 @@ class House:
         """Second engines, by the names that the settings give them."""
         self.pacs = FakePacs()
         self.wanted = EVERY_KIND
+        self.rules = rules
+        self.by_model: dict[str, tuple[Examination, ...]] = {}
+        """What reads studies under a rule that names a model."""
+        self.others: tuple[str, ...] = ()
+        """Destinations beside the PACS."""
         self.studies, self.outbox, self.worklist = Studies(database), Outbox(database), Worklist(database)
         self.peers = Peers(database)
         self.spool = Spool(folder / "spool", reserve_mb=0)
-        self.intake = Intake(self.studies, self.studies, self.spool, ranking_policy=self.placing, receiver="receiver")
+        self.intake = Intake(
+            self.studies, self.studies, self.spool, ranking_policy=self.placing, receiver="receiver", rules=rules
+        )
         self._assembler = Assembler(
             self.studies,
             self.studies,
             is_whole=self.is_whole,
             options=CompletionOptions(),
             ranking_policy=self.placing,
+            rules=rules,
         )
         self._courier = self.courier(self.pacs)
 
@@ -179,7 +192,7 @@ class House:
         """Let time pass."""
         self.now += timedelta(seconds=seconds)
 
-    def series(self, study: int, *, count: int = 10, patient_id: str = "") -> list[bytes]:
+    def series(self, study: int, *, count: int = 10, patient_id: str = "", **attributes: str) -> list[bytes]:
         """Return the encoded data sets of a study's only series, lowest slice first; every study has its own patient.
 
         A study is a day later than the study of the number before it.
@@ -192,12 +205,14 @@ class House:
             image.SOPInstanceUID = f"1.2.{study}.1.{number + 1}"
             image.PatientName, image.PatientID = "Test^Person", patient_id or f"T{study}"
             image.PatientBirthDate, image.StudyDate = "19600101", f"202601{study:02}"
+            for keyword, value in attributes.items():
+                setattr(image, keyword, value)
 
         return [encoded(path) for path in sorted(write_series(folder, count=count, change=change))]
 
-    def send(self, slices: Sequence[bytes]) -> list[Admission]:
+    def send(self, slices: Sequence[bytes], sender: str = "CT1") -> list[Admission]:
         """Deliver slices on one association."""
-        peer = self.intake.open_association(peer="127.0.0.1", calling_ae_title="CT1", now=self.now)
+        peer = self.intake.open_association(peer="127.0.0.1", calling_ae_title=sender, now=self.now)
         admissions = [self._receive(content, peer) for content in slices]
         self.intake.close_association(peer, now=self.now)
         return admissions
@@ -215,7 +230,7 @@ class House:
         """Take back what silent workers hold."""
         return self._assembler.reap(now=self.now)
 
-    def analyst(self, worker: str = "worker-1") -> Analyst:
+    def analyst(self, worker: str = "worker-1", *, ahead: ReadingAhead | None = None) -> Analyst:
         """Return a worker."""
         return Analyst(
             *(self.studies,) * 3,
@@ -224,8 +239,11 @@ class House:
             worker=worker,
             triage=self.triage_options,
             options=AnalyseOptions(),
-            destinations={"pacs": self.wanted},
+            destinations=dict.fromkeys(("pacs", *self.others), self.wanted),
             seconds=tuple(self.seconds),
+            rules=self.rules,
+            by_model=self.by_model,
+            ahead=ahead,
         )
 
     def adviser(self, worker: str = "adviser") -> Adviser:
@@ -298,6 +316,10 @@ class House:
         self.later(2)
         assert self.assemble() == 1
         self.score(severity)
+
+    def part(self, shown: Shown) -> Part:
+        """Return a part of the list."""
+        return Part(shown=shown)
 
     def entry(self, study: int) -> WorklistEntry:
         """Return a study that is on the list."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from pydicom import dcmread
 
 from tests.findings import urgency_of
 from tests.flow.house import House, encoded
@@ -46,6 +47,22 @@ def test_a_study_without_a_score_stands_above_one_that_is_not_flagged(house: Hou
     assert house.entry(2).finding is None
     assert "at least 8" in house.entry(2).reason
     assert house.order() == [2, 1]
+
+
+@pytest.mark.parametrize(("part", "kinds"), [("CHEST", {"sc", "text"}), ("KNEE", set()), ("", set())])
+def test_of_studies_out_of_scope_a_ct_of_a_chest_alone_gets_a_page_with_the_reason(
+    house: House, part: str, kinds: set[str]
+) -> None:
+    house.send(house.series(1, count=4, BodyPartExamined=part))
+    house.later(30)
+    house.assemble()
+    house.score()
+    assert house.entry(1).state is State.OUT_OF_SCOPE
+    made = house.studies.derived("1.2.1")
+    assert {each.kind.name for each in made} == kinds
+    if made:
+        (page,) = (dcmread(house.spool.absolute(each.path)) for each in made if each.kind.name == "sc")
+        assert page.ImageComments.endswith("Not scored.")
 
 
 def test_a_whole_series_is_complete_two_seconds_after_its_sender_hung_up(house: House) -> None:

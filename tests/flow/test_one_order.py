@@ -17,6 +17,7 @@ from triaged.store.listing.actions import Actions
 from triaged.store.listing.policies import Policies
 from triaged.store.listing.rankings import Rankings
 from triaged.store.listing.worklist import Worklist
+from triaged.store.studies.outcomes import Found, Made
 from triaged.store.tables.database import Database
 from triaged.study.assessment import Assessed, Assessment, Failed, Reason, ReasonCode
 from triaged.study.ranking import Override, RequestPriority
@@ -74,20 +75,16 @@ def store(database: Database, studies: list[Drawn]) -> None:
         kept.complete(uid, 1, ranking=policy, cause="whole", now=now)
         claim = kept.claim_next("worker", lease_s=60, now=now)
         assert claim is not None
-        kept.commit(
-            claim,
+        found = Found(
             each.assessment,
             ranking=policy,
             not_chosen=(),
             chosen=None,
-            objects=(),
-            destinations={},
             model="ct-test 1",
             scheme="combined",
             object_set=next_set(kept, claim, "A"),
-            coronal_path=None,
-            now=now,
         )
+        kept.commit(claim, found, Made((), {}), now=now)
         if each.override is not Override.NONE:
             Actions(database).act(uid.value, ACTIONS[each.override], "ann", ranking_policy=policy, now=now)
 

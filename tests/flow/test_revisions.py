@@ -137,7 +137,7 @@ def test_a_worker_that_is_killed_before_it_publishes_leaves_nothing_that_a_secon
     house.later(2)
     house.assemble()
     with monkeypatch.context() as patched:
-        patched.setattr(house.studies, "commit", killed)
+        patched.setattr(house.studies, "publish", killed)
         with pytest.raises(KeyboardInterrupt):
             house.score(0.5)
     left = _files(house)

@@ -73,7 +73,7 @@ def test_a_change_within_the_noise_is_told_and_moves_nothing(database: Database,
     grown(house)
     assert house.order() == [9, 1, 2]
     assert "within noise" in house.entry(2).reason
-    assert house.entry(2).trend is Trend.PROGRESSION
+    assert (house.entry(2).trend, house.entry(2).change_points) == (Trend.STABLE, 12.5)
 
 
 def test_what_shrank_never_sinks_below_the_class_of_what_is_seen(house: House) -> None:

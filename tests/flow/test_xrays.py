@@ -94,7 +94,7 @@ def test_an_x_ray_is_read_two_seconds_after_its_association_ended(house: House) 
 def test_a_clear_x_ray_is_not_flagged_and_stays_on_the_list(house: House) -> None:
     entry = scored(house, xray(house, 1))
     assert entry.triage_class is TriageClass.NOT_FLAGGED
-    assert "0 of 6 zones, estimated ≈0 % (0 to 5 %)" in entry.reason
+    assert "0 of 6 zones, estimated ≈0 % (up to 5 %)" in entry.reason
 
 
 def test_x_rays_and_cts_stand_on_one_list_in_one_unit(house: House) -> None:
@@ -119,7 +119,7 @@ def test_where_a_study_has_a_ct_too_that_one_is_read(house: House) -> None:
     ("writing", "said"),
     [
         (Writing(view="LL"), "no frontal chest"),
-        (Writing(body_part="HAND", view=""), "not chest"),
+        (Writing(body_part="HAND", view=""), "other part of body: expected a chest, found Body Part Examined HAND"),
     ],
 )
 def test_what_is_no_frontal_chest_is_out_of_scope_with_its_reason(house: House, writing: Writing, said: str) -> None:

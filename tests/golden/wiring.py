@@ -28,6 +28,7 @@ from typer.testing import CliRunner
 import triaged.cli.program
 import triaged.daemon.logs
 import triaged.exams.ct.engines
+from tests.store.hashing import CHEAP
 from tests.store.making import Studies
 from triaged.config.loading import load
 from triaged.config.settings import Config, ModelsSection
@@ -69,7 +70,6 @@ from triaged.store.listing.policies import Policies
 from triaged.store.listing.rankings import Rankings
 from triaged.store.listing.worklist import Worklist
 from triaged.store.people.accounts import Accounts
-from triaged.store.people.passwords import Cost
 from triaged.store.tables.views import ResultRecord
 from triaged.study.commitment import CommitmentReport, CommitmentRequest, Reference
 from triaged.study.completeness import CompletionOptions
@@ -399,7 +399,7 @@ class Clinic:
         options = WebOptions(
             "TRIAGED at 127.0.0.1:11112", "combined", access=AccessOptions(hosts=LOCAL_HOSTS | {"testserver"})
         )
-        accounts = Accounts(self.database, cost=Cost(ln=4, r=1, p=1))
+        accounts = Accounts(self.database, hasher=CHEAP)
         rooms = (self.database, self.spool, accounts, self._readers)
         return create_app(*rooms, viewers=viewers(), options=options, clock=self.clock)
 

@@ -66,7 +66,7 @@ def told(finding: Finding, scene: Scene, folder: Path) -> Told:
         hl7=_observations(oru_r01(change, PATIENT, Ends("A", "B", "C", "D"), now=NOW)),
         report=_numbers(dcmread(BytesIO(replace(study, reading=reading).report().part10))),
         words="\n".join(lines.findings),
-        page=page[page.index('<dl class="facts">') : page.index("</dl>")],
+        page=page[page.index('<dl class="facts">') :].partition("</dl>")[0],
         evaluated=_evaluated(finding, folder),
         stored=_stored(scene),
     )

@@ -65,7 +65,7 @@ SHOWN = {
         {"identification_threshold": 0.627},
         {"THRESHOLD": "0.627"},
         {("IDENT_THRESHOLD", 0.627)},
-        (">= 0.63: flagged",),
+        (">= 0.627: flagged",),
         ("≥ 0.627",),
     ),
     "severity": shown(
@@ -98,13 +98,13 @@ SHOWN = {
     "consolidation_share": shown(
         {"consolidation_share_right": 0.0061, "consolidation_share_left": 0.1362, "consolidation_share_total": 0.0676},
         {},
-        {("CONSOLIDATION", 0.61), ("CONSOLIDATION", 13.62), ("CONSOLIDATION", 6.76)},
+        {("CONSOLIDATION", 0.6), ("CONSOLIDATION", 13.6), ("CONSOLIDATION", 6.8)},
         (),
     ),
     "ground_glass_share": shown(
         {"ground_glass_share_right": 0.0617, "ground_glass_share_left": 0.4018, "ground_glass_share_total": 0.2241},
         {},
-        {("GROUND_GLASS", 6.17), ("GROUND_GLASS", 40.18), ("GROUND_GLASS", 22.41)},
+        {("GROUND_GLASS", 6.2), ("GROUND_GLASS", 40.2), ("GROUND_GLASS", 22.4)},
         (),
     ),
     "well_aerated_share": shown(
@@ -120,24 +120,24 @@ SHOWN = {
         ("Solid or fluid within the lungs: 43 mL",),
         ("<dt>Solid or fluid within the lungs</dt><dd>43 mL</dd>",),
     ),
-    "solid_share": shown({"solid_share": 0.0087}, {}, {("SOLID_SHARE", 0.87)}, ()),
+    "solid_share": shown({"solid_share": 0.0087}, {}, {("SOLID_SHARE", 0.9)}, ()),
     "slices_share": shown(
-        {"slices_share": 0.297}, {}, {("SLICES_SHARE", 29.7)}, ("Mean affected share of the slices: 29.7 %",)
+        {"slices_share": 0.297}, {}, {("SLICES_SHARE", 29.7)}, ("Mean affected share of the slices: 30 %",)
     ),
     "ensemble_spread": shown(
         {"ensemble_spread": 0.053},
         {"ENSEMBLE-SPREAD": "5.3"},
         {("ENSEMBLE_SPREAD", 5.3)},
-        ("Share of lung on which the members of the ensemble disagree: 5.3 %",),
-        ("5.3 %",),
+        ("Share of lung on which the members of the ensemble disagree: 5 %",),
+        ("5 %",),
     ),
     **{
         f"{name}_probability": shown(
             {f"{name}_probability": value},
             {},
             {(code, value)},
-            (f"Probability of {words} (experimental): {value}",),
-            (f"<dt>Probability of {words} (experimental)</dt><dd>{value}</dd>",),
+            (f"Probability of {words} (experimental): {value:.2f}",),
+            (f"<dt>Probability of {words} (experimental)</dt><dd>{value:.2f}</dd>",),
         )
         for name, code, value, words in (
             ("mild", "MILD_PROB", 0.617, "mild or regular disease"),
@@ -280,9 +280,9 @@ def test_a_new_concept_reaches_everybody_without_a_change_of_the_product(
     expected = shown(
         {name: 0.1374},
         {name.upper().replace("_", "-"): "13.7"},
-        {("CRAZY_PAVING", 13.74)},
-        (f"Crazy paving {words}".strip() + ": 13.7 %",),
-        (f"<dt>Crazy paving {words}".strip() + "</dt><dd>13.7 %</dd>",),
+        {("CRAZY_PAVING", 13.7)},
+        (f"Crazy paving {words}".strip() + ": 14 %",),
+        (f"<dt>Crazy paving {words}".strip() + "</dt><dd>14 %</dd>",),
     )
     assert {output: missing(said, expected, output) for output in Output} == {output: [] for output in Output}
     assert set(said.stored) == {finding}

@@ -119,7 +119,7 @@ def test_it_is_on_the_list_with_its_number_and_on_the_page(scored: House) -> Non
     with TestClient(create_app(*rooms, viewers=viewers(), options=options, clock=scored.clock)) as browser:
         (item,) = browser.get("/api/worklist").json()
         assert (item["brightness"], item["severity"]) == (pytest.approx(0.2), None)
-        assert "<dt>Mean brightness</dt><dd>20.0 %</dd>" in browser.get(f"/studies/{STUDY}").text
+        assert "<dt>Mean brightness</dt><dd>20 %</dd>" in browser.get(f"/studies/{STUDY}").text
 
 
 def test_its_report_and_its_pictures_reach_the_destination(scored: House) -> None:

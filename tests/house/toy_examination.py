@@ -20,6 +20,7 @@ from triaged.results.provenance import Provenance
 from triaged.results.sc import pictures, reason_pictures
 from triaged.results.source import single_frames
 from triaged.results.sr import Examined, report, second_report
+from triaged.results.wording import Lines
 from triaged.study import records
 from triaged.study.agreement import Agreement
 from triaged.study.assessment import Reason, ReasonCode
@@ -31,7 +32,9 @@ from triaged.study.ranking import Ranking
 BRIGHTNESS = Concept("brightness", private("BRIGHTNESS", "Mean brightness"), SHARE, "mean brightness")
 CHEST = Site("chest", Code("51185008", "SCT", "Thorax"), "chest", "the chest")
 EXAMINED = Examined(Code("399208008", "SCT", "Plain chest X-ray"), CHEST, "Chest")
+SAID = Lines("Toy", ("Looked for: brightness.", "Not looked for: anything else."))
 ENGINE = Engine("toy", "1", "cd" * 32, "2.25.7", "0", "settings")
+Objects = tuple[ResultObject, ...]
 PICTURES = ResultSeries(ObjectKind.SC, "Radiograph", body_part="CHEST", of="a radiograph")
 
 
@@ -52,28 +55,25 @@ class Toy(Examination):
         mean = float(next(stored_frames(instances[0], header)).mean()) / (2**header.BitsStored - 1)
         return ToyAnalysis(header, Finding(mean, None, (Measurement(BRIGHTNESS, mean),), None, self.engine.algorithm))
 
-    def explain(
-        self, header: Dataset, reason: Reason, ranking: Ranking, provenance: Provenance
-    ) -> tuple[ResultObject, ...]:
+    def explain(self, header: Dataset, reason: Reason, ranking: Ranking, provenance: Provenance) -> Objects:
         return reason_pictures(single_frames([header]), [_page(reason.detail)], provenance, PICTURES)
 
 
 @dataclass(frozen=True)
 class ToyAnalysis:
-    header: Dataset
+    image: Dataset
     finding: Finding
 
     def draw(self, ranking: Ranking, provenance: Provenance, earlier: Earlier | None) -> Results:
-        source = single_frames([self.header])
-        words = report(source, self.finding, ranking, EXAMINED, None, (), provenance)
-        page = _page(self.finding.measurements[0].text)
-        return Results((words, *pictures(source, None, [page], provenance, PICTURES)), None)
+        source, page = single_frames([self.image]), _page(self.finding.measurements[0].text)
+        shown = pictures(source, None, [page], provenance, PICTURES)
+        return Results((report(source, self.finding, ranking, EXAMINED, SAID, None, (), provenance), *shown), None)
 
     def overlap(self, segmentation: Path | None) -> float | None:
         return None
 
-    def draw_second(self, agreement: Agreement, first: str, provenance: Provenance) -> tuple[ResultObject, ...]:
-        return (second_report(single_frames([self.header]), self.finding, agreement, first, EXAMINED, provenance),)
+    def draw_second(self, agreement: Agreement, first: str, provenance: Provenance) -> Objects:
+        return (second_report(single_frames([self.image]), self.finding, agreement, first, EXAMINED, SAID, provenance),)
 
 
 def _page(words: str) -> Page:

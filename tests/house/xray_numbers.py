@@ -33,7 +33,7 @@ XRAY_SHOWN = {
         {"estimated_severity": 0.347},
         {"ESTIMATED-SEVERITY": "34.7"},
         {("SEVERITY_EST", 34.7)},
-        ("Estimated affected share of the worse lung: 34.7 %",),
+        ("Estimated affected share of the worse lung: 35 %",),
         ("of the worse lung</dt><dd>≈35 % (",),
     ),
     "estimated_low": shown(
@@ -57,14 +57,14 @@ XRAY_SHOWN = {
         {"zone_right_upper": 0.113, "zone_left_lower": 0.417},
         {"ZONE-RIGHT_UPPER": "11.3", "ZONE-LEFT_LOWER": "41.7"},
         {("ZONE_SHARE", 11.3), ("ZONE_SHARE", 51.9), ("ZONE_SHARE", 92.7), ("ZONE_SHARE", 41.7)},
-        ("Affected share of the area of the upper zone of the right lung: 11.3 %",),
+        ("Affected share of the area of the upper zone of the right lung: 11 %",),
         ("<title>upper zone of the right lung: 11 %</title>", "<title>lower zone of the left lung: 42 %</title>"),
     ),
     "extent": shown(
         {"extent_right": 0.521, "extent_left": 0.213},
         {"EXTENT-RIGHT": "52.1", "EXTENT-LEFT": "21.3"},
         {("EXTENT", 52.1), ("EXTENT", 21.3)},
-        ("Affected share of the area of the right lung: 52.1 %",),
+        ("Affected share of the area of the right lung: 52 %",),
         ("right lung 52 %, left lung 21 %",),
     ),
     "ungated_extent": shown(
@@ -74,7 +74,7 @@ XRAY_SHOWN = {
         {"consolidated_extent_right": 0.151, "consolidated_extent_left": 0.047},
         {},
         {("EXTENT_SOLID", 15.1), ("EXTENT_SOLID", 4.7)},
-        ("Consolidated share of the area of the right lung: 15.1 %",),
+        ("Consolidated share of the area of the right lung: 15 %",),
     ),
     "repeat_sd": shown({"repeat_sd": 0.041}, {}, set(), ()),
 }

@@ -26,6 +26,7 @@ from tests.findings import finding_of
 from triaged.exams.ct.decoding.series import DecodedSeries
 from triaged.exams.ct.finding import DENSE_HU, Acquisition, LungAnalysis
 from triaged.exams.ct.objects import EXAMINED, SEGMENTATION, result_objects, segments
+from triaged.exams.ct.pictures.wording import analysis_lines, found_lines
 from triaged.exams.exam import Results
 from triaged.imaging.geometry import Geometry, Reorientation, canonical_reorientation
 from triaged.imaging.volume import Mask, Volume
@@ -34,6 +35,7 @@ from triaged.results.provenance import Provenance
 from triaged.results.seg import segmentation
 from triaged.results.source import source_series
 from triaged.results.sr import report, second_report
+from triaged.results.wording import Lines
 from triaged.study.agreement import Agreement
 from triaged.study.finding import Finding
 from triaged.study.ranking import Lane, Ranking, TriageClass
@@ -94,13 +96,19 @@ class CtStudy:
         source = source_series(self.sources, self.geometry)
         described = segments(self.reading, made_by)
         finding = self.reading.finding
-        return report(source, finding, ranking(), EXAMINED, self.segmentation(), described, made_by)
+        lines = self.lines(**changes)
+        return report(source, finding, ranking(), EXAMINED, lines, self.segmentation(), described, made_by)
+
+    def lines(self, **changes: Any) -> Lines:
+        """Return the words of the study, made by a provenance with these changes."""
+        return analysis_lines(self.sources[0], self.reading, ranking(), provenance(self.sources, **changes))
 
     def second_report(self, agreement: Agreement, **changes: Any) -> ResultObject:
         """Return the report as of a second engine, made by a provenance with these changes."""
         made_by = provenance(self.sources, **{"advises": f"{ROOT}.88"} | changes)
         source = source_series(self.sources, self.geometry)
-        return second_report(source, self.reading.finding, agreement, "ct-first 1.0", EXAMINED, made_by)
+        lines = found_lines(self.sources[0], self.reading, made_by)
+        return second_report(source, self.reading.finding, agreement, "ct-first 1.0", EXAMINED, lines, made_by)
 
 
 def ct_study(

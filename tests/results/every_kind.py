@@ -59,7 +59,7 @@ def every_kind(header: Dataset, **changes: object) -> tuple[ResultObject, ...]:
     page = Page("small", "Small", np.zeros((8, 8, 3), np.uint8), None, None)
     return (
         masks,
-        report(source, study.reading.finding, ranking(), EXAMINED, masks, described, made_by),
+        report(source, study.reading.finding, ranking(), EXAMINED, lines, masks, described, made_by),
         text_report(source, lines, made_by),
         key_object_selection(source, source.frames[:1], "The first one", made_by),
         presentation_state(

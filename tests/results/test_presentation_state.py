@@ -90,7 +90,7 @@ def test_each_zone_has_its_share_in_words_beside_it_and_the_score_is_said_with_w
     assert max(box[0] for box in boxes[:3]) < 23 + 1, "left of the right lung"
     assert min(box[0] for box in boxes[3:]) > 160, "right of the left lung"
     (words,) = state.GraphicAnnotationSequence[4].TextObjectSequence
-    assert words.UnformattedTextValue.startswith("1 of 6 zones affected, estimated 20 % (10 % to 34 %)")
+    assert words.UnformattedTextValue.startswith("1 of 6 zones affected, estimated 20 % (10 to 34 %)")
     assert words.UnformattedTextValue.endswith("not for diagnosis, first reading only")
 
 

@@ -43,6 +43,10 @@ def codes(group: Dataset, name: str) -> list[str]:
     return [item.ConceptCodeSequence[0].CodeValue for item in found]
 
 
+def texts(group: Dataset, name: str) -> list[str]:
+    return [str(item.TextValue) for item in group.ContentSequence if _name(item) == name]
+
+
 def _name(item: Dataset) -> str:
     return str(item.ConceptNameCodeSequence[0].CodeValue)
 
@@ -55,10 +59,11 @@ def test_every_number_is_there_by_the_part_it_is_of_with_the_engine_that_measure
     found = groups(report())
     known = CtNumbers.of(standard_study().reading.finding)
     assert known.severity_right is not None
+    assert known.right_lung_ml is not None
     assert set(found) == {"Both lungs", "Right lung", "Left lung", "Agreement with ct-first 1.0"}
-    assert numbers(found["Both lungs"])["SEVERITY"] == pytest.approx(known.severity * 100, abs=1e-3)
-    assert numbers(found["Right lung"]) == pytest.approx(
-        {"SHARE": known.severity_right * 100, "118565006": known.right_lung_ml}, abs=1e-3
+    assert numbers(found["Both lungs"])["SEVERITY"] == round(known.severity * 100, 1)
+    assert numbers(found["Right lung"]) == (
+        {"SHARE": round(known.severity_right * 100, 1), "118565006": round(known.right_lung_ml)}
     )
     assert {_text(group, "111001") for group in found.values()} == {"multitask-spatial-1"}
     assert {_text(group, "111003") for group in found.values()} == {"1.2"}
@@ -69,6 +74,17 @@ def test_it_says_that_it_orders_nothing_and_has_no_triage_class() -> None:
     assert codes(whole, "ENGINE_ROLE") == ["SECOND_ENGINE"]
     assert codes(whole, "TRIAGE_CLASS") == codes(whole, "ACTIONABLE") == []
     assert codes(whole, "GRADE") == [str(standard_study().reading.finding.grade)]
+
+
+def test_it_says_in_words_what_it_found_as_the_first_one_does_without_a_class() -> None:
+    study = standard_study()
+    first, second = (
+        groups(dcmread(BytesIO(one.part10)))["Both lungs"] for one in (study.report(), study.second_report(AGREES))
+    )
+    for name in ("INTENDED_USE", "SOUGHT", "NOT_SOUGHT", "IN_WORDS"):
+        assert texts(second, name) == texts(first, name) != []
+    assert texts(first, "WHY") != []
+    assert texts(second, "WHY") == []
 
 
 @pytest.mark.parametrize(

@@ -60,16 +60,16 @@ def test_every_number_of_the_finding_is_there() -> None:
         {
             "IDENTIFICATION": 0.91,
             "IDENT_THRESHOLD": 0.62,
-            "SEVERITY": finding.urgency * 100,
-            "SHARE": CtNumbers.of(finding).severity_total * 100,
-            "LUNGS_VOLUME": CtNumbers.of(finding).lungs_ml,
-            "AFFECTED_VOLUME": CtNumbers.of(finding).lesion_ml,
+            "SEVERITY": round(finding.urgency * 100, 1),
+            "SHARE": round(CtNumbers.of(finding).severity_total * 100, 1),
+            "LUNGS_VOLUME": round(CtNumbers.of(finding).lungs_ml),
+            "AFFECTED_VOLUME": round(CtNumbers.of(finding).lesion_ml),
             "DENSE_SHARE": 25.0,
         },
         abs=1e-3,
     )
     assert numbers(report, 1) == pytest.approx(
-        {"118565006": CtNumbers.of(finding).right_lung_ml, "SHARE": finding.urgency * 100}, abs=1e-3
+        {"118565006": CtNumbers.of(finding).right_lung_ml, "SHARE": round(finding.urgency * 100, 1)}, abs=1e-3
     )
     assert numbers(report, 2) == pytest.approx(
         {"118565006": CtNumbers.of(finding).left_lung_ml, "SHARE": 0.0}, abs=1e-3
@@ -117,7 +117,7 @@ def test_a_category_is_suggested_where_something_was_found_and_nothing_is_ever_c
     study = standard_study()
     placed = replace(ranking(), triage_class=TriageClass(triage_class))
     made_by, source = provenance(study.sources), source_series(study.sources, study.geometry)
-    made = parsed(report(source, study.reading.finding, placed, EXAMINED, None, (), made_by))
+    made = parsed(report(source, study.reading.finding, placed, EXAMINED, study.lines(), None, (), made_by))
     codes = [item.ConceptCodeSequence[0] for item in _tree(made) if item.ValueType == "CODE"]
     assert [code.CodeValue for code in codes if code.CodingSchemeDesignator == "RADLEX"] == category
     assert f"CLASS-{triage_class}" in [code.CodeValue for code in codes]
@@ -125,7 +125,7 @@ def test_a_category_is_suggested_where_something_was_found_and_nothing_is_ever_c
 
 def test_every_group_names_the_algorithm_in_full_and_every_number_by_name_and_version() -> None:
     (measurements,) = (item for item in parsed(standard_report()).ContentSequence if _name(item) == "126010")
-    assert len(measurements.ContentSequence) == 4
+    assert len(measurements.ContentSequence) == 6, "both lungs, three regions, and the lesion on two slices"
     for group in measurements.ContentSequence:
         assert _algorithm(group) == {
             "111001": "multitask-spatial-1",

@@ -18,6 +18,7 @@ from triaged.results.source import source_series
 from triaged.results.text import text_report
 from triaged.results.wording import INTENDED_USE, Lines, reason_lines
 from triaged.study.assessment import Reason, ReasonCode
+from triaged.study.concepts import SERVICE
 from triaged.study.kinds import ObjectKind
 
 REPORT_3D, REPORT_TEXT = "1.2.840.10008.5.1.4.1.1.88.34", "1.2.840.10008.5.1.4.1.1.88.11"
@@ -39,7 +40,7 @@ def standard_lines() -> Lines:
 def why_not(reason: Reason = REASON) -> ResultObject:
     study = standard_study()
     made_by = provenance(study.sources)
-    lines = reason_lines(study.sources[0], reason, ranking(), made_by)
+    lines = reason_lines(study.sources[0], reason, ranking(), made_by, SERVICE)
     return text_report(source_series(study.sources, study.geometry), lines, made_by, reason_key=reason.detail)
 
 
@@ -66,7 +67,9 @@ def test_it_is_a_basic_text_report_in_a_series_of_its_own() -> None:
 def test_it_says_what_the_page_says_in_the_order_of_the_page() -> None:
     lines, said = standard_lines(), sections(parsed(made()))
     assert list(said) == ["55112-7", "59776-5", "19005-8", "55111-9"], "Summary, Findings, Impressions, Procedure"
-    assert said["55112-7"] == [lines.headline, INTENDED_USE]
+    assert said["55112-7"] == [lines.headline, INTENDED_USE, *lines.purpose]
+    assert "COVID-19" in lines.purpose[0]
+    assert "pneumothorax" in lines.purpose[1]
     in_order = [text for texts in list(said.values())[1:] for text in texts]
     assert (INTENDED_USE, *in_order) == lines.body
     assert any("Right 10 %" in text for text in said["59776-5"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from pydicom import Dataset, dcmread
 
 from tests.dicom.written import written_study
 from tests.results.ct_study import CtStudy, ct_study
+from tests.results.test_outlined_slices import drawn, planar
 from triaged.exams.ct.decoding.series import DecodedSeries, decode_series
 from triaged.exams.ct.decoding.slices import read_regions
 from triaged.exams.ct.finding import LungAnalysis
@@ -58,9 +60,9 @@ def test_the_segmentation_lies_on_the_slices_that_there_are(tmp_path: Path, posi
     written: Dataset = dcmread(tmp_path / "seg")
     expected = lesion_by_place(study)
     names = {header.SOPInstanceUID: header for header in read.headers}
-    regions = read_regions(tmp_path / "seg", "Lung opacity").regions
+    regions = read_regions(tmp_path / "seg")["Lung opacity"]
     for (uid, _), region in regions.items():
-        np.testing.assert_array_equal(region, expected[float(names[uid].ImagePositionPatient[2])])
+        np.testing.assert_array_equal(region.mask(), expected[float(names[uid].ImagePositionPatient[2])])
     assert len(regions) == sum(mask.any() for mask in expected.values())
     for frame in written.PerFrameFunctionalGroupsSequence:
         referenced = frame.DerivationImageSequence[0].SourceImageSequence[0].ReferencedSOPInstanceUID
@@ -94,6 +96,24 @@ def test_slices_are_counted_as_a_viewer_counts_them(tmp_path: Path) -> None:
     assert {place.count for place in places} == {len(study.sources)}
     assert sum(place.is_own for place in places) == len(study.sources)
     assert [place.number for place in places] == sorted((place.number for place in places), reverse=True)
+
+
+@pytest.mark.parametrize("position", ["HFS", "FFS"])
+def test_outlines_lie_on_the_images_that_the_key_objects_name(tmp_path: Path, position: str) -> None:
+    study, read, reading = uneven(tmp_path, position)
+    objects = study.objects(read=read, reading=reading)
+    (selected,) = (dcmread(BytesIO(one.part10)) for one in objects if one.kind is ObjectKind.KOS)
+    named = [
+        one.ReferencedSOPSequence[0].ReferencedSOPInstanceUID
+        for one in selected.ContentSequence
+        if one.ValueType == "IMAGE"
+    ]
+    outlined = [drawn(group, study) for group in planar(objects)]
+    assert len(outlined) >= len(named) == 2
+    assert {study.sources[index].SOPInstanceUID for index, _ in outlined} == set(named)
+    for index, inside in outlined:
+        wanted = study.source_masks["lesion"][index]
+        assert 2 * np.count_nonzero(inside & wanted) / (np.count_nonzero(inside) + np.count_nonzero(wanted)) > 0.9
 
 
 def _written(objects: tuple[ResultObject, ...], folder: Path) -> list[Path]:

@@ -61,10 +61,10 @@ def xray_study(
 ) -> XrayStudy:
     """Return a study; `change` edits the header as its sender might have, `shown` is as for `reading_of`."""
     upright = masks()
-    image = _image(turned_back(_values(upright), turn), turn, photometric)
+    image = _image(turned_back(xray_values(upright), turn), turn, photometric)
     change(image)
     header = dcmread(BytesIO(encoded(image)))
-    grey = turned_back(_values(upright).astype(np.float32) / np.float32(4095), turn)
+    grey = turned_back(xray_values(upright).astype(np.float32) / np.float32(4095), turn)
     radiograph = Radiograph(
         grey,
         np.ones(grey.shape, np.bool_),
@@ -141,7 +141,7 @@ def of_every_flag() -> XrayStudy:
     return replace(study, reading=replace(study.reading, finding=finding))
 
 
-def _values(upright: dict[str, Mask]) -> NDArray[np.uint16]:
+def xray_values(upright: dict[str, Mask]) -> NDArray[np.uint16]:
     """Return stored values that are another on each pixel's row, dense tissue high."""
     rows, columns = np.indices(UPRIGHT)
     values = 2200 + 5 * rows + columns

@@ -52,6 +52,18 @@ def test_all_long_headers_together_are_bounded_and_short_ones_always_fit() -> No
     assert beginnings.read(pieces(long), EXPLICIT).content
 
 
+def test_memory_is_given_back_after_each_long_look_and_after_no_short_one() -> None:
+    told: list[str] = []
+    beginnings = Beginnings(after_long_look=lambda: told.append("given back"))
+    for content, times in ((a_slice(), 0), (a_slice(pixels=b"")[:-12] + private(MIB), 1)):
+        beginning = beginnings.read(pieces(content), EXPLICIT)
+        told.clear()
+        with beginnings.looking(beginning):
+            assert not told
+        assert len(told) == times
+        beginning.release()
+
+
 def test_whoever_fails_gives_its_share_back() -> None:
     beginnings = Beginnings(BeginningLimits(shared_bytes=3 * MIB, wait_s=0.0))
 

@@ -68,3 +68,11 @@ def test_what_another_version_read_is_told_and_not_compared() -> None:
     found = followed(finding(0.35), prior(4 * DAY, algorithm="ct 0"), "ct 1", OPTIONS)
     assert found is not None
     assert (found.compared.trend, found.compared.change_points) == (Trend.NOT_COMPARED, None)
+
+
+def test_a_change_within_the_noise_is_kept_as_stable_with_its_size() -> None:
+    found = followed(finding(0.415), prior(4 * DAY, severity=0.40), "ct 1", OPTIONS)
+    assert found is not None
+    assert found.follow_up.within_noise
+    assert found.compared.trend is Trend.STABLE
+    assert found.compared.change_points == pytest.approx(1.5)

@@ -38,7 +38,7 @@ def ranking_input(
 @pytest.mark.parametrize(
     ("state", "words"),
     [
-        (State.RECEIVING, "waiting for slices"),
+        (State.RECEIVING, "waiting for images"),
         (State.READY, "waiting for analysis"),
         (State.ANALYSING, "waiting for analysis"),
     ],

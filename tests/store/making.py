@@ -11,7 +11,7 @@ from triaged.store.studies.arrivals import Arrivals
 from triaged.store.studies.claims import Claims
 from triaged.store.studies.completion import Completion
 from triaged.store.studies.history import History
-from triaged.store.studies.outcomes import Outcomes
+from triaged.store.studies.outcomes import Found, Made, Outcomes
 from triaged.store.studies.publications import Publications
 from triaged.store.studies.reception import Reception
 from triaged.study.assessment import Assessed, Assessment
@@ -197,16 +197,15 @@ def commit(
     )
     studies.commit(
         claim,
-        assessment or Assessed(finding(severity)),
-        ranking=place,
-        not_chosen=(),
-        chosen=claim.series[0].series_uid,
-        objects=objects,
-        destinations=destinations or {},
-        model="ct-test",
-        scheme="combined",
-        object_set=next_set(studies, claim, basis or f"slices and requeues {claim.revision}"),
-        coronal_path=coronal_path,
-        seconds=seconds,
+        Found(
+            assessment or Assessed(finding(severity)),
+            ranking=place,
+            not_chosen=(),
+            chosen=claim.series[0].series_uid,
+            model="ct-test",
+            scheme="combined",
+            object_set=next_set(studies, claim, basis or f"slices and requeues {claim.revision}"),
+        ),
+        Made(objects=objects, destinations=destinations or {}, coronal_path=coronal_path, seconds=seconds),
         now=at(minutes),
     )

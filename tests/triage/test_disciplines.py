@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.triage.cases import NOON, scored, uid
-from tests.triage.test_ordering import URGENCY, Arrival, keys_of, lists
+from tests.triage.test_ordering import URGENCY, Arrival, is_below, keys_of, lists
 from triaged.study.ranking import Override, Ranking, RequestPriority
 from triaged.triage.disciplines import due_again
 from triaged.triage.ordering import place, precedence_of
@@ -41,6 +41,8 @@ def rule(discipline: str, study: Arrival, options: TriageOptions, now: datetime)
     letter = place(*study, options).triage_class.value
     if letter == "E0":
         return 0, ready_at, study_uid.value
+    if is_below(study[2]):
+        return 2, ready_at, study_uid.value
     wait = max(timedelta(0), now - ready_at)
     first: Any = {
         "fifo": 0,

@@ -110,7 +110,7 @@ def test_a_ct_after_an_x_ray_is_told_of_it_in_words_alone() -> None:
     measured = replace(earlier, algorithm="ct 1", finding=ct(0.12))
     back = compare(xray_finding(estimated=0.6), NOW, "cxr 1", measured, TriageOptions())
     assert back is not None
-    assert back.limited == "2 days before, CT: 12.0 % of the worse lung"
+    assert back.limited == "2 days before, CT: 12 % of the worse lung"
 
 
 def test_x_rays_are_compared_by_their_areas_and_their_own_scatter() -> None:

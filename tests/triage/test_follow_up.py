@@ -196,7 +196,7 @@ def test_a_stat_order_and_a_pin_outweigh_any_change() -> None:
         (
             0.30,
             earlier(0.285, 0.5),
-            "C suspected, moderate — left lung 30 %, +1.5 points in 12 hours, within noise, experimental P 0.91 ≥ 0.62",
+            "C suspected, moderate — left lung 30 %, +2 points in 12 hours, within noise, experimental P 0.91 ≥ 0.62",
         ),
         (
             0.30,

@@ -30,7 +30,7 @@ def reason(
         (scored(0.3, None), "C' opacity, not flagged — left lung 30 %, no P"),
         (scored(0.04, 0.2), "N not flagged — left lung 4 %, experimental P 0.20 < 0.62"),
         (scored(0.04, None), "U unscored — left lung 4 %, no P"),
-        (Waiting.SLICES, "U unscored — waiting for slices"),
+        (Waiting.SLICES, "U unscored — waiting for images"),
         (Waiting.ANALYSIS, "U unscored — waiting for analysis"),
         (
             unread(ReasonCode.MISSING_SLICES, "expected 12 mm steps,\nfound 24 mm"),
@@ -51,12 +51,15 @@ def test_the_order_s_own_urgency_is_named_first() -> None:
         reason(scored(0.54, 0.91), RequestPriority.HIGH)
         == "B severe — HIGH order, left lung 54 %, experimental P 0.91 ≥ 0.62"
     )
-    assert reason(Waiting.SLICES, RequestPriority.STAT) == "E0 emergency — STAT order, waiting for slices"
+    assert reason(Waiting.SLICES, RequestPriority.STAT) == "E0 emergency — STAT order, waiting for images"
 
 
 def test_by_severity_alone_nothing_is_called_suspected() -> None:
     assert reason(scored(0.3, 0.1), scheme=Scheme.SEVERITY) == "C moderate — left lung 30 %, experimental P 0.10"
-    assert reason(scored(0.03, 0.1), scheme=Scheme.SEVERITY) == "D mild, near N — left lung 3 %, experimental P 0.10"
+    assert (
+        reason(scored(0.03, 0.1), scheme=Scheme.SEVERITY)
+        == "D mild, near N — left lung 3 % (<1 to 5 %), experimental P 0.10"
+    )
 
 
 def test_the_worse_lung_is_named() -> None:
@@ -79,10 +82,26 @@ def test_an_uncertain_share_is_marked_and_an_unvalidated_probability_said_so() -
 
 
 def test_rounding_never_contradicts_the_class() -> None:
-    assert reason(scored(0.4996, 0.6199)) == (
-        "C' opacity, not flagged, near B — left lung 49.96 %, experimental P 0.6199 < 0.62"
+    exact = TriageOptions(scheme=Scheme.COMBINED, repeat_sd_pp=0)
+    assert place(uid(1), NOON, scored(0.4996, 0.6199), RequestPriority.ROUTINE, exact).reason == (
+        "C' opacity, not flagged — left lung 49.96 %, experimental P 0.6199 < 0.62"
     )
-    assert reason(scored(0.7449, 0.621)) == "B severe, near A — left lung 74 %, experimental P 0.62 ≥ 0.62"
+
+
+def test_near_a_cut_off_the_range_and_the_class_beside_it_are_told() -> None:
+    assert reason(scored(0.4996, 0.6199)) == (
+        "C' opacity, not flagged, near B — left lung 50 % (48 to 52 %), experimental P 0.6199 < 0.62"
+    )
+    assert reason(scored(0.7449, 0.621)) == (
+        "B severe, near A — left lung 74 % (72 to 77 %), experimental P 0.62 ≥ 0.62"
+    )
+    assert reason(scored(0.76, 0.9)).startswith("A critical, near B — left lung 76 % (74 to 78 %),")
+
+
+def test_less_than_one_percent_reads_the_same_on_both_sides_of_its_rounding() -> None:
+    for severity in (0.0004, 0.0049, 0.006, 0.0099):
+        assert "left lung <1 % (" in reason(scored(severity, 0.9), scheme=Scheme.SEVERITY)
+    assert "lung 0 %, " in reason(scored(0.0, 0.9))
 
 
 @pytest.mark.parametrize(

@@ -8,11 +8,16 @@ from fastapi.testclient import TestClient
 
 
 class Page(HTMLParser):
-    """The rows of tables as texts, and every element with its attributes."""
+    """The rows of tables as texts, and every element with its attributes.
+
+    `cells` has those rows that name their columns (`c-lungs`), as texts by the names of these.
+    """
 
     def __init__(self, html: str) -> None:
         super().__init__()
         self.rows: list[list[str]] = []
+        self.cells: list[dict[str, str]] = []
+        self._column = ""
         self.elements: list[tuple[str, dict[str, str | None]]] = []
         self.text = ""
         self._in_cell = False
@@ -22,13 +27,18 @@ class Page(HTMLParser):
         self.elements.append((tag, dict(attrs)))
         if tag == "tr":
             self.rows.append([])
+            self.cells.append({})
         if tag in ("td", "th"):
             self.rows[-1].append("")
             self._in_cell = True
+            names = (dict(attrs).get("class") or "").split()
+            self._column = next((name[2:] for name in names if name.startswith("c-")), "")
 
     def handle_endtag(self, tag: str) -> None:
         if tag in ("td", "th"):
             self._in_cell = False
+            if self._column:
+                self.cells[-1][self._column] = self.rows[-1][-1]
 
     def handle_data(self, data: str) -> None:
         self.text += data
@@ -48,3 +58,8 @@ def csrf(client: TestClient) -> str:
     """Return the token that pages give to their scripts and forms."""
     (body,) = (attributes for tag, attributes in opened(client, "/").elements if tag == "body")
     return body["data-csrf"] or ""
+
+
+def listed(client: TestClient, path: str = "/") -> list[dict[str, str]]:
+    """Return the studies on a page of the list, each as texts by column."""
+    return [row for row in opened(client, path).cells if row and row["place"] != "#"]

@@ -12,19 +12,24 @@ import numpy as np
 from fastapi import FastAPI
 from pydicom import Dataset, FileMetaDataset, dcmwrite
 from pydicom.uid import UID, Comprehensive3DSRStorage, ExplicitVRLittleEndian, SecondaryCaptureImageStorage
+from sqlalchemy import select, update
 
 from tests.findings import finding_of
+from tests.store.hashing import CHEAP
 from tests.store.making import CT_IMAGE_STORAGE, NOON, Studies, at, instance, next_set, study_uid
-from triaged.daemon.examinations import viewers
+from tests.web.administered import administered
+from triaged.daemon.examinations import thumbnails, viewers
 from triaged.spool.files import Spool
 from triaged.steps.acting import Readers
+from triaged.steps.intake import Intake
 from triaged.steps.ranking_policy import ranking_policy
 from triaged.store.couriers.outbox import Outbox
 from triaged.store.couriers.peers import Peers
 from triaged.store.listing.actions import Actions
 from triaged.store.listing.worklist import Worklist
 from triaged.store.people.accounts import Accounts
-from triaged.store.people.passwords import Cost
+from triaged.store.studies.outcomes import Found, Made
+from triaged.store.tables import schema
 from triaged.store.tables.database import Database
 from triaged.store.tables.views import Quarantined
 from triaged.study.assessment import Assessed, Assessment, Failed, OutOfScope, Reason, ReasonCode
@@ -66,7 +71,9 @@ class Scene:
         self.worklist = Worklist(self.database)
         self.peers = Peers(self.database)
         self.readers = Readers(Actions(self.database), ranking_policy=ranking_policy(OPTIONS))
-        self.accounts = Accounts(self.database, cost=Cost(ln=4, r=1, p=1))
+        placing = ranking_policy(OPTIONS)
+        self.intake = Intake(self.studies, self.studies, self.spool, ranking_policy=placing, receiver="web")
+        self.accounts = Accounts(self.database, hasher=CHEAP)
 
     def app(
         self,
@@ -80,7 +87,16 @@ class Scene:
         address = "TRIAGED at 127.0.0.1:11112"
         options = WebOptions(address, "combined", rows_per_page=rows_per_page, access=access, **says)
         rooms = (self.database, self.spool, self.accounts, self.readers)
-        return create_app(*rooms, viewers=viewers(), options=options, clock=lambda: self.now, surroundings=surroundings)
+        return create_app(
+            *rooms,
+            viewers=viewers(),
+            thumbnails=thumbnails(),
+            options=options,
+            clock=lambda: self.now,
+            surroundings=surroundings,
+            intake=self.intake,
+            administered=administered(self),
+        )
 
     def arrive(
         self,
@@ -91,6 +107,7 @@ class Scene:
         priority: RequestPriority = RequestPriority.ROUTINE,
         modality: str = "CT",
         serial: int = 1,
+        association: int | None = None,
     ) -> None:
         """Let one image of a study arrive, so many minutes after noon: a slice, or of another modality."""
         what = instance(number, serial, series=serial)
@@ -101,7 +118,7 @@ class Scene:
             what.study_uid, what.series_uid, what.sop_instance_uid, priority, patient, what.image, False
         )
         pending = place(what.study_uid, at(minutes), Waiting.SLICES, priority, OPTIONS)
-        self.studies.admit(what, header, None, ranking=pending, now=at(minutes))
+        self.studies.admit(what, header, association, ranking=pending, now=at(minutes))
 
     def complete(self, number: int, *, minutes: float) -> None:
         """Make a study ready."""
@@ -124,17 +141,16 @@ class Scene:
         assert claim.study_uid == study_uid(number)
         self.studies.commit(
             claim,
-            assessment,
-            ranking=place(claim.study_uid, claim.ready_at, assessment, claim.order_priority, OPTIONS),
-            chosen=claim.series[0].series_uid if isinstance(assessment, Assessed) else None,
-            not_chosen=((SeriesUID.parse("1.2.3.99"), "localizer"),),
-            objects=self._objects(claim) if picture else [],
-            destinations=DESTINATIONS,
-            model="ct-test",
-            scheme="combined",
-            object_set=next_set(self.studies, claim, f"revision {claim.revision}"),
-            coronal_path=None,
-            seconds=seconds,
+            Found(
+                assessment,
+                ranking=place(claim.study_uid, claim.ready_at, assessment, claim.order_priority, OPTIONS),
+                chosen=claim.series[0].series_uid if isinstance(assessment, Assessed) else None,
+                not_chosen=((SeriesUID.parse("1.2.3.99"), "localizer"),),
+                model="ct-test",
+                scheme="combined",
+                object_set=next_set(self.studies, claim, f"revision {claim.revision}"),
+            ),
+            Made(objects=self._objects(claim) if picture else [], destinations=DESTINATIONS, seconds=seconds),
             now=at(minutes + 0.5),
         )
 
@@ -160,6 +176,15 @@ class Scene:
         pending = place(study_uid(number), at(minutes), Waiting.ANALYSIS, RequestPriority.ROUTINE, OPTIONS)
         self.studies.requeue(study_uid(number).value, ranking=pending, now=at(minutes))
         self.end(number, Assessed(found(right, left, p)), minutes=minutes, picture=True)
+
+    def keep_view(self, number: int, view: bytes) -> str:
+        """Have the spool keep a view of the images of a study that was scored; return where."""
+        kept = self.spool.keep_derived(study_uid(number).value, "coronal.npz", view)
+        result = select(schema.study.c.result_id).where(schema.study.c.study_uid == study_uid(number).value)
+        where = schema.result.c.id == result.scalar_subquery()
+        with self.database.begin() as connection:
+            connection.execute(update(schema.result).where(where).values(coronal_path=kept.path))
+        return kept.path
 
     def settle(self, kind: ObjectKind, outcome: Callable[[OutboxItem], None]) -> None:
         """Let a courier come to this end with every due object of a kind; the others stay as they are."""

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from tests.web.reading import opened
+from tests.web.reading import listed, opened
 from tests.web.scene import OPEN, Scene
 from triaged.study.ranking import Override
 from triaged.study.read_state import ActionKind, ReadState
@@ -40,8 +40,8 @@ def _order(browser: TestClient, path: str = "/") -> list[str]:
 def test_a_study_that_is_read_shows_who_reads_it(browser: TestClient, filled: Scene) -> None:
     done = _act(browser, SEVERE, "READING")
     assert (done.status_code, done.json()["person"], done.json()["kind"]) == (200, "local", "READING")
-    row = next(row for row in opened(browser, "/").rows if "B severe" in row[1])
-    assert row[9] == "scored being read by local for 0 min"
+    row = next(row for row in listed(browser) if row["class"] == "B severe")
+    assert row["reader"] == "being read by local for 0 min"
     entry = filled.worklist.entry(SEVERE)
     assert entry is not None
     assert entry.read_state is ReadState.READING
@@ -131,10 +131,8 @@ def test_of_a_study_that_somebody_else_reads_only_taking_over_is_offered(filled:
 def test_filters_narrow_the_list_and_keep_the_positions(browser: TestClient) -> None:
     rows = opened(browser, "/?class=A&class=B").rows[1:]
     assert [(row[0], row[1]) for row in rows] == [("2", "A critical"), ("3", "B severe")]
-    rows = opened(browser, "/?state=FAILED").rows[1:]
-    assert [row[9] for row in rows] == ["could not be read"]
-    rows = opened(browser, "/?q=ivanova").rows[1:]
-    assert [row[4].split()[0] for row in rows] == ["Ivanova,"]
+    assert [row["notes"][:17] for row in listed(browser, "/?state=FAILED")] == ["could not be read"]
+    assert [row["patient"] for row in listed(browser, "/?q=ivanova")] == ["Ivanova, Maria"]
 
 
 def test_a_search_that_finds_nothing_says_so_and_shows_what_was_asked(browser: TestClient) -> None:
@@ -149,8 +147,8 @@ def test_the_order_of_arrival_is_one_click_away_and_says_that_it_is_not_triage(b
     links = [attributes for tag, attributes in opened(browser, "/").elements if attributes.get("id") == "by-arrival"]
     page = opened(browser, str(links[0]["href"]))
     assert "order of arrival, without triage" in page.text
-    numbers = [re.search(r"P-(\d+)", row[4]) for row in page.rows[1:]]
-    assert [int(number[1]) for number in numbers if number] == list(range(1, 11))
+    rows = [attributes for tag, attributes in page.elements if tag == "tr" and "data-uid" in attributes]
+    assert [str(row["data-uid"]).rpartition(".")[2] for row in rows] == [str(number) for number in range(1, 11)]
 
 
 @pytest.mark.parametrize("query", ["show=x&order=y&state=z&class=Q", "page=99999", "q=" + "x" * 5000])

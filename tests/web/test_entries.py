@@ -54,8 +54,10 @@ def test_a_wait_is_given_in_the_units_that_matter(minutes: float, shown: str) ->
     [
         (Trend.NO_PRIOR, None, ""),
         (Trend.PROGRESSION, 12.4, "▲ progression, +12 points"),
-        (Trend.REGRESSION, -7.6, "▼ regression, -8 points"),
-        (Trend.STABLE, -0.2, "▬ stable, +0 points"),
+        (Trend.REGRESSION, -7.6, "▼ regression, −8 points"),
+        (Trend.STABLE, 1.5, "▬ within noise, +2 points"),
+        (Trend.STABLE, -0.2, "▬ stable, −<1 point"),
+        (Trend.STABLE, 0.0, "▬ stable, 0 points"),
         (Trend.NOT_COMPARED, None, "earlier study, not compared"),
     ],
 )

@@ -61,6 +61,21 @@ def test_a_listener_gets_the_token_of_now_and_then_each_new_one() -> None:
     assert asyncio.run(listen()) == ["0", "1", "2"]
 
 
+def test_who_knows_of_a_change_has_it_told_at_once() -> None:
+    async def listen() -> str:
+        changing = _List()
+        news = News(changing.version, every_s=3600)
+        stream = news.stream("10.0.0.9")
+        await _next(stream, "event: version")
+        changing.changes += 1
+        news.look()
+        told = await _next(stream, "event: version")
+        await cast("AsyncIteratorWithClose", stream).aclose()
+        return str(json.loads(told.split("data: ")[1]))
+
+    assert asyncio.run(listen()) == "1"
+
+
 def test_many_listeners_cost_one_question_and_none_once_they_have_gone() -> None:
     async def listen() -> tuple[int, int, int]:
         changing = _List()

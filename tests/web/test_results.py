@@ -20,8 +20,8 @@ from triaged.study.assessment import Reason, ReasonCode
 from triaged.study.kinds import ObjectKind
 from triaged.study.records import DeliveryState, OutboxItem
 from triaged.web.outcomes import as_line, resend_commands
-from triaged.web.pages import viewer_address
 from triaged.web.pictures import described
+from triaged.web.viewing import site_address
 
 STUDY = "/studies/1.2.826.0.1.3"
 
@@ -112,7 +112,7 @@ def test_only_a_study_whose_result_was_superseded_has_a_revision_on_the_list_and
     revised: Scene,
 ) -> None:
     page = _page(revised, "/")
-    assert [row[9] for row in page.rows[1:] if "revision" in row[9]] == ["scored revision 2"]
+    assert [row["notes"] for row in page.cells if "revision" in row.get("notes", "")] == ["revision 2"]
     explained = [
         attributes["title"] for tag, attributes in page.elements if tag == "abbr" and attributes.get("class") == "whole"
     ]
@@ -179,9 +179,9 @@ def _delivery(kind: ObjectKind, state: DeliveryState, *, error: str, destination
 
 def test_a_study_is_linked_to_the_site_s_viewer_by_what_names_it() -> None:
     template = "https://pacs.example/v?s={study_instance_uid}&a={accession_number}"
-    assert viewer_address(template, "1.2.3", "A/1 &{study_instance_uid}") == (
+    assert site_address(template, "1.2.3", "A/1 &{study_instance_uid}") == (
         "https://pacs.example/v?s=1.2.3&a=A%2F1%20%26%7Bstudy_instance_uid%7D"
     )
-    assert viewer_address(template, "1.2.3", "\udcff") == "https://pacs.example/v?s=1.2.3&a=%3F"
-    assert viewer_address(template, "1.2.3", " ") == "", "the viewer is asked for what the study has not"
-    assert viewer_address("", "1.2.3", "A-1") == ""
+    assert site_address(template, "1.2.3", "\udcff") == "https://pacs.example/v?s=1.2.3&a=%3F"
+    assert site_address(template, "1.2.3", " ") == "", "the viewer is asked for what the study has not"
+    assert site_address("", "1.2.3", "A-1") == ""

@@ -61,8 +61,8 @@ def test_the_page_shows_each_second_engine_and_how_it_compares(scene: Scene) -> 
         "computed CT-1",
         "0.40",
     ]
-    assert rows["other 2.0"][4:6] == ["-19.0 points in the right lung, outlines overlap by 0.31 (Dice)", "contrast"]
-    assert rows["threshold 1"][4] == f"-1.0 points in the right lung, outlines overlap by 0.80 (Dice), {MOVED}"
+    assert rows["other 2.0"][4:6] == ["−19 points in the right lung, outlines overlap by 0.31 (Dice)", "contrast"]
+    assert rows["threshold 1"][4] == f"−1 point in the right lung, outlines overlap by 0.80 (Dice), {MOVED}"
     assert rows["threshold 1"][:2] == ["agrees", "30 %"]
     assert rows["late"][0] == "waiting until no study waits for its first result"
 

@@ -14,7 +14,8 @@ from tests.web.reading import Page, csrf
 from tests.web.scene import Scene
 from tests.web.visiting import ACCOUNTS, PASSWORD, fields, sign_in, visit
 from triaged.store.people.attempts import MOST_OF_AN_ACCOUNT, MOST_OF_AN_ADDRESS
-from triaged.web.signin import Turns, safe_path
+from triaged.web.paths import safe_path
+from triaged.web.signin import Turns
 
 HOSTILE = "\"><script>alert('x')</script>"
 

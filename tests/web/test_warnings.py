@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from fastapi.testclient import TestClient
 
 from tests.store.making import at, finding
-from tests.web.reading import opened
+from tests.web.reading import listed, opened
 from tests.web.scene import OPTIONS, Scene
 from tests.xray_findings import xray_finding
 from triaged.steps.ranking_policy import ranking_policy
@@ -26,10 +28,10 @@ def test_an_order_that_is_not_trusted_says_so_and_why_until_it_is_again(filled: 
     shown = opened(browser, "/")
     assert "Not ordered by findings since 2026-03-01 13:00 UTC" in shown.text
     assert f"Why: {WHY}." in shown.text
-    arrivals = opened(browser, "/?order=arrival").rows[1:]
-    emergencies = sum(row[1] == "E0 emergency" for row in arrivals)
-    ordered = [row[4] for row in shown.rows[1:]]
-    assert ordered[emergencies:] == [row[4] for row in arrivals if row[1] != "E0 emergency"]
+    arrivals = [row for row in listed(browser, "/?order=arrival") if row["class"] != "E0 emergency"]
+    ordered = [row for row in listed(browser) if row["class"] != "E0 emergency"]
+    assert len(arrivals) == 9
+    assert [row["place"] for row in ordered] == [row["place"] for row in arrivals]
     policies.trust(described(OPTIONS), [], policy, cause="trusted again", now=at(70))
     assert "Not ordered by findings" not in opened(browser, "/").text
 
@@ -57,7 +59,7 @@ def test_a_source_that_is_not_counted_is_named_on_the_list_and_the_status(
     ],
 )
 def test_the_legend_tells_the_order_that_is_in_force(filled: Scene, discipline: Discipline, said: str) -> None:
-    browser = TestClient(filled.app(discipline=discipline))
+    browser = TestClient(filled.app(policy=replace(OPTIONS, discipline=discipline)))
     assert said in opened(browser, "/").text
 
 

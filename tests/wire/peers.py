@@ -104,6 +104,8 @@ class Ours:
     database: Database
     spool: Spool
     root: Path
+    receiver: Receiver | None = None
+    """Where it is in this process."""
 
     def rows(self, table: str) -> list[dict[str, Any]]:
         with self.database.read() as connection:
@@ -166,6 +168,7 @@ def receiving(
     intake: Intake | None = None,
     commitments: FakeCommitments | None = None,
     worklist: WorklistProvider | None = None,
+    listening: Callable[[str, int], socket.socket] | None = None,
     **options: Any,
 ) -> Iterator[Ours]:
     """Our receiver in this process, on a port that the system chose."""
@@ -173,10 +176,15 @@ def receiving(
     spool = Spool(folder / "spool", reserve_mb)
     intake = intake or Intake(Studies(database), Studies(database), spool, ranking_policy=place, receiver="receiver-1")
     receiver = Receiver(
-        ScpOptions("TRIAGED", "127.0.0.1", 0, **options), intake, clock=clock, commitment=commitments, worklist=worklist
+        ScpOptions("TRIAGED", "127.0.0.1", 0, **options),
+        intake,
+        clock=clock,
+        commitment=commitments,
+        worklist=worklist,
+        listening=listening,
     )
     try:
-        yield Ours(receiver.start(), database, spool, folder / "spool")
+        yield Ours(receiver.start(), database, spool, folder / "spool", receiver)
     finally:
         receiver.stop()
         database.close()
@@ -229,6 +237,7 @@ class Orthanc:
 
     dicom_port: int
     url: str
+    process_id: int = 0
 
     @property
     def peer(self) -> Peer:
@@ -278,7 +287,7 @@ def orthanc_process(folder: Path, settings: dict[str, Any]) -> Iterator[Orthanc]
     (folder / "orthanc.json").write_text(json.dumps(common | settings))
     with (folder / "orthanc.log").open("wb") as log:
         process = subprocess.Popen([program, str(folder / "orthanc.json")], stdout=log, stderr=log)
-    there = Orthanc(dicom_port, f"http://127.0.0.1:{http_port}")
+    there = Orthanc(dicom_port, f"http://127.0.0.1:{http_port}", process.pid)
     try:
         eventually(lambda: process.poll() is not None or there.is_up(), "Orthanc to answer")
         assert process.poll() is None, (folder / "orthanc.log").read_text(errors="replace")[-2000:]

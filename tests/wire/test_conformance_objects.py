@@ -227,8 +227,15 @@ def _reports_of_every_outcome() -> list[ResultObject]:
     places = [replace(ranking(), triage_class=triage_class) for triage_class in TriageClass]
     agreements = Agreement(0.0, "lungs", 1.0), Agreement(9.0, "lungs", 0.1, tuple(Disagreement))
     return [
-        *(report(source, finding, place, EXAMINED, None, (), made_by) for finding in findings for place in places),
-        *(second_report(source, findings[0], each, "ct-first 1", EXAMINED, made_by) for each in agreements),
+        *(
+            report(source, finding, place, EXAMINED, study.lines(), None, (), made_by)
+            for finding in findings
+            for place in places
+        ),
+        *(
+            second_report(source, findings[0], each, "ct-first 1", EXAMINED, study.lines(), made_by)
+            for each in agreements
+        ),
     ]
 
 

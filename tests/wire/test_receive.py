@@ -213,6 +213,17 @@ def test_a_disk_below_its_reserve_refuses_and_still_answers_echoes(tmp_path: Pat
         assert (ours.rows("instance"), ours.rows("quarantine"), ours.parts()) == ([], [], [])
 
 
+def test_an_association_that_was_refused_instances_has_one_line_however_many(tmp_path: Path, sqlite_url: str) -> None:
+    with receiving(tmp_path, sqlite_url, reserve_mb=10**12) as ours, capture_logs() as logs:
+        with RawPeer(ours.port) as peer:
+            for number in range(1, 30):
+                assert peer.store(a_slice(number), sop_instance_uid=f"1.2.3.4.{number}") == 0xA700
+        eventually(lambda: any(line["event"] == "association ended" for line in logs), "the end")
+    (warning,) = [line for line in logs if line["log_level"] == "warning"]
+    assert (warning["event"], warning["kept"], warning["refused"]) == ("association ended", 0, 29)
+    assert "MiB" in warning["why"]
+
+
 def test_a_store_that_is_away_refuses_until_it_is_back(ours: Ours) -> None:
     with RawPeer(ours.port) as peer:
         assert peer.store(a_slice(1), sop_instance_uid="1.2.3.4.1") == 0x0000
@@ -513,3 +524,25 @@ def _as_file(content: bytes) -> pydicom.filebase.DicomBytesIO:
         sop_class_uid=CT_IMAGE, sop_instance_uid="1.2.3.4.1", transfer_syntax_uid=EXPLICIT, source_ae_title="X"
     )
     return pydicom.filebase.DicomBytesIO(meta + content)
+
+
+def test_a_receiver_that_drains_serves_its_associations_to_their_end_and_another_takes_the_next(
+    tmp_path: Path, sqlite_url: str
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as door:
+        door.setblocking(False)
+        with (
+            receiving(tmp_path / "old", sqlite_url, listening=lambda *_: door.dup()) as ours,
+            RawPeer(ours.port) as peer,
+        ):
+            old = ours.receiver
+            assert old is not None
+            old.drain()
+            eventually(lambda: not old.ports, "the old receiver to listen no more")
+            assert not old.is_drained
+            with receiving(tmp_path / "new", sqlite_url, listening=lambda *_: door.dup()):
+                assert dcmtk("echoscu", "127.0.0.1", ours.port).returncode == 0
+                assert peer.store(a_slice()) == 0
+                peer.socket.close()
+                eventually(lambda: old.is_drained, "the last association to end")
+        assert list(ours.kept()) == ["1.2.3.4.1"]

@@ -16,6 +16,7 @@ from tests.wire.inventory import attributes_of, content_of
 from tests.wire.judges import complaints, needs_dciodvfy, needs_dcmtk
 from tests.wire.peers import dcmtk
 from triaged.exams.ct.objects import EXAMINED
+from triaged.exams.ct.pictures.wording import found_lines
 from triaged.results.instance import ResultObject
 from triaged.results.provenance import Referenced
 from triaged.results.source import source_series
@@ -38,7 +39,12 @@ def reports(name: str) -> tuple[ResultObject, ...]:
     first = provenance(study.sources, **changes)
     later = provenance(study.sources, **changes, replaces=(BEFORE,), revision=2)
     pairs = ((AGREES, first), (DISAGREES, later))
-    return tuple(second_report(source, finding, agreement, "ct-first 1", EXAMINED, made) for agreement, made in pairs)
+    return tuple(
+        second_report(
+            source, finding, each, "ct-first 1", EXAMINED, found_lines(study.sources[0], study.reading, made), made
+        )
+        for each, made in pairs
+    )
 
 
 def _all() -> list[ResultObject]:

@@ -21,12 +21,12 @@ ConfigFile = Annotated[
 ]
 DEFAULT_CONFIG = Path("config.yaml")
 
-app = typer.Typer(name="config", help="Show what can be configured.", no_args_is_help=True)
+app = typer.Typer(name="config", help="Show what can be configured, and what was.", no_args_is_help=True)
 
 
 @app.callback()
 def config() -> None:
-    """Show what can be configured."""
+    """Show what can be configured, and what was."""
 
 
 @app.command()
@@ -37,14 +37,24 @@ def example() -> None:
     typer.echo(shipped("config.yaml").read_text(encoding="utf-8"), nl=False)
 
 
+def say_defaults(path: Path) -> None:
+    """Say that every setting has its default, where nobody named a file and there is none."""
+    from triaged.config.loading import is_absent_default
+
+    if is_absent_default(path):
+        words = f"No {path} here: every setting has its default (triaged config example prints them)."
+        typer.echo(words, err=True)
+
+
 @contextmanager
 def opened_database(settings: Config) -> Iterator[Database]:
-    """Open the store, brought to the newest schema."""
-    from triaged.store.tables.database import migrate, open_database
+    """Open the store; one of another schema is refused, since a daemon may be at work on it."""
+    from triaged.daemon.upgrading import demand_current
+    from triaged.store.tables.database import open_database
 
     database = open_database(settings.database.url)
     try:
-        migrate(database)
+        demand_current(database)
         yield database
     finally:
         database.close()

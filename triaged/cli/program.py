@@ -9,21 +9,29 @@ from __future__ import annotations
 import json
 import sys
 from datetime import UTC, datetime
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Column, Table
 
-from triaged.cli.configuration import DEFAULT_CONFIG, ConfigFile, opened_database
+from triaged.cli import administration
+from triaged.cli.audit import audit
+from triaged.cli.config_keys import keys, schema
+from triaged.cli.config_try import try_new
+from triaged.cli.config_versions import diff, log, rollback, show
+from triaged.cli.configuration import DEFAULT_CONFIG, ConfigFile, opened_database, say_defaults
 from triaged.cli.configuration import app as config_app
+from triaged.cli.feedback import app as feedback_app
 from triaged.cli.fsck import fsck
 from triaged.cli.health import health
+from triaged.cli.keeping import backup, migrate, restore, verify
+from triaged.cli.outbox import app as outbox_app
+from triaged.cli.retain import retain
+from triaged.cli.serving import serve
 from triaged.cli.users import app as user_app
-from triaged.errors import ConfigError, TriagedError, UnknownDestination
+from triaged.errors import ConfigError, TriagedError
 from triaged.lab.commands import app as model_app
 from triaged.lab.phantom.command import phantom
 from triaged.lab.radiographs.command import radiograph
@@ -42,25 +50,18 @@ app = typer.Typer(
 app.add_typer(model_app)
 app.add_typer(user_app)
 app.add_typer(config_app)
-app.command()(phantom)
-app.command()(radiograph)
-app.command()(health)
-app.command()(fsck)
+app.add_typer(feedback_app)
+app.add_typer(outbox_app)
+for each in (log, diff, show, rollback, schema, keys):
+    config_app.command()(each)
+config_app.command("try")(try_new)
+for command in (serve, phantom, radiograph, health, fsck, retain, audit, backup, restore, verify, migrate):
+    app.command()(command)
+administration.add_to(app)
 out = Console(highlight=False, width=None if sys.stdout.isatty() else 160)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 CONFIG_EXIT_CODE = 2
-
-
-class RoleName(StrEnum):
-    """The processes of a daemon, each of which can be started alone."""
-
-    RECEIVER = "receiver"
-    WORKER = "worker"
-    ADVISER = "adviser"
-    COURIER = "courier"
-    CLOCK = "clock"
-    WEB = "web"
 
 
 def main() -> None:
@@ -74,66 +75,26 @@ def main() -> None:
 
 
 @app.command()
-def serve(
-    config: ConfigFile = DEFAULT_CONFIG,
-    role: Annotated[RoleName | None, typer.Option(help="Run only this role, in this process.")] = None,
-) -> None:
-    """Run the daemon until Ctrl-C: every role as a process of its own, or one role alone."""
-    from triaged.daemon.logs import configure_logging
-
-    if role is not None:
-        _serve_role(config, role)
-        return
-    from triaged.daemon.serving import serve as serve_all
-    from triaged.daemon.versions import version_to_run
-
-    version = version_to_run(config)
-    _say_defaults(config)
-    configure_logging(version.config.logging.level, version.config.logging.style, "daemon")
-    serve_all(version)
-
-
-def _serve_role(config: Path, role: RoleName) -> None:
-    """Run one role with what its supervisor handed over, or with the file where a person starts it."""
-    from triaged.daemon.handover import handed_over
-
-    version = handed_over()
-    settings = _load(config) if version is None else version.config
-    from triaged.daemon.logs import configure_logging
-    from triaged.daemon.roles import Role, run_role
-    from triaged.daemon.supervisor import stopping_on_signals
-
-    configure_logging(settings.logging.level, settings.logging.style, role.value)
-    with stopping_on_signals() as stop:
-        run_role(settings, Role(role.value), stop)
-
-
-@app.command()
 def demo(config: ConfigFile = DEFAULT_CONFIG) -> None:
     """Run the daemon, send it three generated chest CT studies, and show how it orders them."""
     from triaged.cli.tables import worklist_table
     from triaged.daemon.versions import version_of
     from triaged.lab.demo import run
 
-    _say_defaults(config)
+    say_defaults(config)
     run(version_of(config), out, worklist_table)
 
 
 @app.command()
-def check(config: ConfigFile = DEFAULT_CONFIG) -> None:
+def check(
+    config: ConfigFile = DEFAULT_CONFIG,
+    as_json: AsJson = False,
+    only: Annotated[list[str] | None, typer.Option(metavar="SECTION", help="Only what this section names.")] = None,
+) -> None:
     """Check the configuration and everything that it names, without changing anything."""
-    settings = _load(config)
-    from triaged.daemon.checks import check as check_all
+    from triaged.cli.checking import check as check_all
 
-    table = Table(
-        "", "What", Column("Found", overflow="fold"), title=f"triaged check --config {config}", title_justify="left"
-    )
-    failed = 0
-    for result in check_all(settings):
-        failed += not result.passed
-        table.add_row("[green]ok[/]" if result.passed else "[red]FAILED[/]", result.what, escape(result.found))
-    out.print(table)
-    if failed:
+    if not check_all(config, out, as_json=as_json, only=only or ()):
         raise typer.Exit(1)
 
 
@@ -166,61 +127,23 @@ def worklist(
     config: ConfigFile = DEFAULT_CONFIG,
     as_json: AsJson = False,
     limit: Annotated[int, typer.Option(min=1, max=1_000_000, help="How many rows from the top.")] = 1000,
+    ignored: Annotated[bool, typer.Option("--ignored", help="What rules keep off the list.")] = False,
 ) -> None:
     """Print the worklist in reading order."""
     from triaged.cli.tables import worklist_table
-    from triaged.store.listing.worklist import Worklist
+    from triaged.store.listing.worklist import Part, Worklist
+    from triaged.store.tables.views import Shown
     from triaged.web.entries import as_json as row_for_programs
 
     with opened_database(_load(config)) as database:
-        entries, warnings = Worklist(database).entries(limit), Worklist(database).banner()
+        part = Part(Shown.IGNORED if ignored else Shown.OPEN)
+        entries, warnings = Worklist(database).entries(limit, part=part), Worklist(database).banner()
     if as_json:
         print(json.dumps([row_for_programs(entry) for entry in entries], indent=2))
     else:
         for warning in warnings:
             out.print(escape(warning))
         out.print(worklist_table(entries, now=datetime.now(UTC)))
-
-
-@app.command()
-def requeue(study_instance_uid: str, config: ConfigFile = DEFAULT_CONFIG) -> None:
-    """Have a study read again; it keeps its place until the new result is there."""
-    settings = _load(config)
-    from triaged.steps.ranking_policy import ranking_policy
-    from triaged.store.studies.completion import Completion
-
-    with opened_database(settings) as database:
-        place = ranking_policy(settings.triage.options())
-        Completion(database).requeue(study_instance_uid, ranking=place, now=datetime.now(UTC))
-    out.print(f"{study_instance_uid} waits for analysis again.")
-
-
-@app.command()
-def resend(
-    config: ConfigFile = DEFAULT_CONFIG,
-    study: Annotated[str | None, typer.Option(metavar="UID", help="Only what is of this study.")] = None,
-    destination: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Only to this destination or receiver.")
-    ] = None,
-) -> None:
-    """Try again to deliver the result objects, and to tell the changes, that were refused or given up."""
-    settings = _load(config)
-    from triaged.store.couriers.notifications import Notifications
-    from triaged.store.couriers.outbox import Outbox
-    from triaged.store.listing.rankings import Rankings
-
-    with opened_database(settings) as database:
-        now, outbox, pushes = datetime.now(UTC), Outbox(database), Notifications(database)
-        known = {each.name for each in settings.destinations} | {each.name for each in settings.pushes}
-        known |= {*outbox.counts(), *pushes.counts()}
-        if destination is not None and destination not in known:
-            names = ", ".join(sorted(known)) or "none at all"
-            raise UnknownDestination(f"expected a destination (there is: {names}), found {destination}")
-        if study is not None:
-            Rankings(database).ranking_input(study, now=now)  # refuses a study that is not known
-        number, changes = outbox.resend(study, destination, now=now), pushes.resend(study, destination, now=now)
-    renotified = f" {changes} change{'' if changes == 1 else 's'} will be told again." if changes else ""
-    out.print(f"{number} object{'' if number == 1 else 's'} will be sent again.{renotified}")
 
 
 @app.command()
@@ -276,16 +199,9 @@ def _load(path: Path) -> Config:
     from triaged.daemon.logs import configure_logging
 
     settings = load(path)
-    _say_defaults(path)
-    configure_logging(settings.logging.level, settings.logging.style, role="command")
+    say_defaults(path)
+    configure_logging(settings.logging.level, settings.logging.style, role="command", hide=settings.secrets.hide)
     return settings
-
-
-def _say_defaults(path: Path) -> None:
-    from triaged.config.loading import is_absent_default
-
-    if is_absent_default(path):
-        print(f"No {path} here: every setting has its default (triaged config example prints them).", file=sys.stderr)
 
 
 def _said(error: TriagedError | OSError, *, code: int) -> int:

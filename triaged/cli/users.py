@@ -63,8 +63,11 @@ def remove(name: Name, config: ConfigFile = DEFAULT_CONFIG) -> None:
 def password(name: Name, config: ConfigFile = DEFAULT_CONFIG) -> None:
     """Give an account a new password; who is signed in with it has to do so again."""
     with _accounts(config) as accounts, _refusal_is_an_error():
-        if name_key(name) not in {name_key(account.person.name) for account in accounts.all()}:
+        found = next((each for each in accounts.all() if name_key(each.person.name) == name_key(name)), None)
+        if found is None:
             raise _unknown(name)
+        if not found.has_password:
+            raise ConfigError(f"expected an account with a password, found {name}, who comes by single sign-on")
         if not accounts.set_password(name, fit_password(_asked_password(), name), now=datetime.now(UTC)):
             raise _unknown(name)
     typer.echo(f"{name} has a new password.")
@@ -82,6 +85,7 @@ def _table(accounts: list[Account]) -> list[str]:
     width = max(len(account.person.name) for account in accounts)
     return [
         f"{account.person.name:<{width}}  {account.person.role:<13}  last seen {_moment(account.seen_at)}"
+        f"{'' if account.has_password else ', by single sign-on'}"
         for account in accounts
     ]
 

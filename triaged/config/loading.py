@@ -7,8 +7,7 @@ together. Must not know what the settings mean.
 from __future__ import annotations
 
 import difflib
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
@@ -19,8 +18,12 @@ from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.constructor import DuplicateKeyError
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.reader import ReaderError
 
+from triaged.config.access import SECRET
 from triaged.config.bounds import MOST_BYTES, TooMuch, demand_small
+from triaged.config.hiding import without_passwords
+from triaged.config.references import NoValue, Place, Secrets, passwords_in, resolved
 from triaged.config.settings import Config
 from triaged.errors import ConfigError
 
@@ -64,25 +67,50 @@ def read_text(path: Path) -> str:
     try:
         return content.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise ConfigError(f"{path}: expected UTF-8 text, found another byte at offset {error.start}") from None
+        line = content.count(b"\n", 0, error.start) + 1
+        raise ConfigError(f"{path}:{line}: expected UTF-8 text, found the byte 0x{content[error.start]:02X}") from None
 
 
-def parse(text: str, path: Path) -> Config:
-    """Return what the text of the file at `path` means; raises `ConfigError` as `load`."""
+def parse(text: str, path: Path, known: Mapping[str, str] | None = None) -> Config:
+    """Return what the text of the file at `path` means; raises `ConfigError` as `load`.
+
+    References are looked up, or are `known` where somebody did so before.
+    """
     tree = _tree(text, path)
+    folder = path.resolve().parent
+    try:
+        given, places, values = resolved(_plain(tree or {}), folder, known)
+    except NoValue as error:
+        raise ConfigError(f"{path}:{_line(tree, error.place)}: {_key(error.place)}: {error}") from None
     # Sections that are left out are validated too, so that their paths become relative to the file.
     plain: dict[str, Any] = {
         name: {} for name, field in Config.model_fields.items() if list(_models(field.annotation)) == [field.annotation]
     }
-    plain |= {key: value for key, value in _plain(tree or {}).items() if value is not None}
+    plain |= {key: value for key, value in given.items() if value is not None}
     try:
-        return Config.model_validate(plain, context={"folder": path.resolve().parent})
+        config = Config.model_validate(plain, context={"folder": folder, "references": frozenset(places)})
     except ValidationError as error:
+        hide = Secrets(values, tuple(_passwords(given))).hide
         found = error.errors()
-        problems = sorted((_problem(tree, each) for each in found[:_MOST_PROBLEMS]), key=lambda problem: problem.line)
-        lines = [f"{path}:{problem.line}: {problem.text}" for problem in problems]
+        problems = sorted(
+            (_problem(tree, each, places) for each in found[:_MOST_PROBLEMS]), key=lambda problem: problem.line
+        )
+        lines = [hide(f"{path}:{problem.line}: {problem.text}") for problem in problems]
         more = [f"{path}: {len(found) - len(lines)} more mistakes"] if len(found) > len(lines) else []
         raise ConfigError("\n".join([*lines, *more])) from None
+    return config.keeping(Secrets(values, tuple(_passwords(given))))
+
+
+def _passwords(node: object) -> Iterator[str]:
+    """Yield the passwords that stand in addresses of the file itself."""
+    if isinstance(node, str):
+        yield from passwords_in(node)
+    elif isinstance(node, Mapping):
+        for value in node.values():
+            yield from _passwords(value)
+    elif isinstance(node, Sequence):
+        for value in node:
+            yield from _passwords(value)
 
 
 def is_absent_default(path: Path) -> bool:
@@ -90,17 +118,24 @@ def is_absent_default(path: Path) -> bool:
     return path == DEFAULT_FILE and not path.exists()
 
 
+def line_finder(text: str) -> Callable[[Sequence[str | int]], int]:
+    """Return what finds the line of a key in a text that is YAML: that of the deepest part that is there."""
+    tree = _tree(text, Path())
+    return lambda place: _line(tree, place)
+
+
 def _tree(text: str, path: Path) -> CommentedMap | None:
     try:
         demand_small(text)
         tree = YAML(typ="rt").load(text)
     except MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        line = mark.line + 1 if mark is not None else 1
-        expected = "each key once" if isinstance(error, DuplicateKeyError) else "YAML"
-        raise ConfigError(f"{path}:{line}: expected {expected}, {_first_line(error.problem)}") from None
+        raise ConfigError(_not_yaml(error, path)) from None
     except TooMuch as error:
         raise ConfigError(f"{path}:{error.line}: {error}") from None
+    except ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        found = f"found the control character U+{ord(text[error.position]):04X}"
+        raise ConfigError(f"{path}:{line}: expected YAML, {found}") from None
     except (YAMLError, TypeError, ValueError, RecursionError) as error:  # TypeError: a mapping as a key
         raise ConfigError(f"{path}:1: expected YAML, {_first_line(str(error))}") from None
     if tree is not None and not isinstance(tree, CommentedMap):
@@ -108,9 +143,20 @@ def _tree(text: str, path: Path) -> CommentedMap | None:
     return tree
 
 
+def _not_yaml(error: MarkedYAMLError, path: Path) -> str:
+    """Say what is no YAML and where; where that began earlier, such as a bracket that is not closed, that too."""
+    mark, began = error.problem_mark or error.context_mark, error.context_mark
+    line = mark.line + 1 if mark is not None else 1
+    expected = "each key once" if isinstance(error, DuplicateKeyError) else "YAML"
+    problem = _first_line(error.problem)
+    found = problem if problem.startswith("found") else f"found: {problem}"
+    where = f" (in what begins in line {began.line + 1})" if began is not None and began.line + 1 < line else ""
+    return f"{path}:{line}: expected {expected}, {found}{where}"
+
+
 def _first_line(text: str | None) -> str:
     line = (text or "found something else").strip().splitlines()[0]
-    return _without_password(line)
+    return without_passwords(line)
 
 
 def _plain(node: object) -> Any:
@@ -125,20 +171,27 @@ def _plain(node: object) -> Any:
     return node
 
 
-def _problem(tree: CommentedMap | None, details: ErrorDetails) -> _Problem:
+def _problem(tree: CommentedMap | None, details: ErrorDetails, places: Mapping[Place, str]) -> _Problem:
     context = details.get("ctx", {})
     relation = details["type"] == "expected" and isinstance(details["input"], dict)
-    place = (*details["loc"], *([context["key"]] if context.get("key") else []))
-    key = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in place).lstrip(".")
-    line = _line(tree, place)
+    place = (*details["loc"], *context.get("place", ()))
+    key, line = _key(place), _line(tree, place)
     if details["type"] == "extra_forbidden":
         return _Problem(line, f"{key}: unknown key; {_known_keys(place)}")
     if details["type"] == "missing":
         return _Problem(line, f"{key}: expected this key, found none")
     if details["type"] == "refused":
         return _Problem(line, f"{key}.{details['msg']}")
-    found = "" if relation else f", found {_shown(details['input'])}"
+    shown = f"the value of {places[place]}" if place in places else _shown(details["input"])
+    if place == SECRET:
+        shown = "another value"
+    found = "" if relation else f", found {shown}"
     return _Problem(line, f"{key}: expected {_expected(details)}{found}")
+
+
+def _key(place: Sequence[str | int]) -> str:
+    """Return a key as people write it."""
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in place).lstrip(".")
 
 
 def _line(tree: object, place: Sequence[str | int]) -> int:
@@ -215,9 +268,5 @@ def _shown(value: object) -> str:
         return "a section of keys"
     if isinstance(value, Sequence) and not isinstance(value, str):
         return "a list"
-    text = _without_password(repr(value))
+    text = without_passwords(repr(value))
     return text if len(text) <= 60 else f"{text[:57]}..."
-
-
-def _without_password(text: str) -> str:
-    return re.sub(r"://[^@/\s]*@", "://...@", text)

@@ -11,7 +11,20 @@ from pydantic import Field, model_validator
 
 from triaged.config.security import ServiceAccessSection, TlsClientSection, TlsServerSection
 from triaged.config.triage import TriageSection
-from triaged.config.values import AETitle, Count, Host, ObjectName, Port, Seconds, Section, ViewerUrl, Wait, wrong
+from triaged.config.values import (
+    AETitle,
+    Count,
+    Host,
+    ObjectName,
+    PersonName,
+    Port,
+    ResolvedPath,
+    Seconds,
+    Section,
+    ViewerUrl,
+    Wait,
+    wrong,
+)
 from triaged.dimse.options import ScpOptions
 from triaged.dimse.syntaxes import NAMES
 from triaged.steps.commitment import CommitmentOptions
@@ -21,7 +34,7 @@ from triaged.steps.ports import Peer, TlsSetup
 from triaged.steps.priorities import LookUpOptions
 from triaged.study.kinds import ObjectKind, forms_of, kind_of
 from triaged.web.identity import AccessOptions
-from triaged.web.options import WebOptions
+from triaged.web.options import ViewerKind, WebOptions
 
 SyntaxName = Literal["explicit", "implicit", "deflated", "rle"]
 
@@ -165,12 +178,16 @@ class OrderPrioritySection(TlsClientSection):
 
 
 class WebSection(Section):
-    """Where the worklist page is served, how often a page without events asks for news, and where the viewer is."""
+    """Where the worklist page is served, how often a page asks for news, where the viewer is, and who is a group."""
 
     host: Host = "127.0.0.1"
     port: Port = 8080
     refresh_s: Annotated[float, Field(ge=1, le=3600)] = _WEB.refresh_s
+    viewer: Annotated[ViewerKind, Field(strict=False)] = _WEB.viewer
+    wall_names: bool = _WEB.wall_names
     viewer_url: ViewerUrl | None = _WEB.viewer_url or None
+    groups: dict[PersonName, Annotated[tuple[PersonName, ...], Field(strict=False)]] = Field(default_factory=dict)
+    viewer_path: ResolvedPath = _WEB.viewer_path
 
     def options(self, dicom: DicomSection, triage: TriageSection, access: AccessOptions) -> WebOptions:
         """Return what the pages need."""
@@ -180,9 +197,13 @@ class WebSection(Section):
             identification_threshold=triage.identification_threshold,
             identification_threshold_cxr=triage.identification_threshold_cxr,
             refresh_s=self.refresh_s,
+            wall_names=self.wall_names,
             access=access,
+            viewer=self.viewer,
             viewer_url=self.viewer_url or "",
-            discipline=triage.discipline,
+            viewer_path=self.viewer_path,
+            groups=self.groups,
+            policy=triage.options(),
             worth=tuple(each.said() for each in triage.worth().values()),
         )
 

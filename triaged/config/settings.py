@@ -8,17 +8,22 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, PrivateAttr, model_validator
 
 from triaged.config.access import AccessSection
+from triaged.config.monitoring import AuditSection, MetricsSection
 from triaged.config.network import DeliverySection, DestinationSection, DicomSection, OrderPrioritySection, WebSection
 from triaged.config.notifying import PushSection
+from triaged.config.references import NO_SECRETS, Secrets
+from triaged.config.retention import RetentionSection
+from triaged.config.rules import RuleSection, SeriesRuleSection, demand_rules, rules_of
 from triaged.config.shipped import shipped
 from triaged.config.triage import TriageSection
 from triaged.config.values import Count, DatabaseUrl, ResolvedPath, Seconds, Section, Wait, wrong
 from triaged.exams.ct.options import Palette
 from triaged.exams.xray.options import NO_ENGINE
-from triaged.steps.options import AnalyseOptions
+from triaged.rules.matching import Rules
+from triaged.steps.options import AnalyseOptions, RetentionOptions
 from triaged.study.completeness import CompletionOptions
 
 _COMPLETION, _ANALYSE = CompletionOptions(), AnalyseOptions()
@@ -119,14 +124,22 @@ class Config(Section):
 
     dicom: DicomSection = DicomSection()
     storage: StorageSection = StorageSection()
+    retention: RetentionSection = RetentionSection()
     database: DatabaseSection = DatabaseSection()
     destinations: Annotated[tuple[DestinationSection, ...], Field(strict=False)] = ()
     pushes: Annotated[tuple[PushSection, ...], Field(strict=False)] = ()
+    retired: dict[Annotated[str, Field(min_length=1, max_length=64)], Literal["drop", "hold"]] = Field(
+        default_factory=dict
+    )
     order_priority: OrderPrioritySection = OrderPrioritySection()
     web: WebSection = WebSection()
     access: AccessSection = AccessSection()
+    metrics: MetricsSection = MetricsSection()
+    audit: AuditSection = AuditSection()
     triage: TriageSection = TriageSection()
     models: ModelsSection = ModelsSection()
+    rules: Annotated[tuple[RuleSection, ...], Field(strict=False, max_length=200)] = ()
+    series: Annotated[tuple[SeriesRuleSection, ...], Field(strict=False, max_length=200)] = ()
     inference: InferenceSection = InferenceSection()
     pictures: PicturesSection = PicturesSection()
     completion: CompletionSection = CompletionSection()
@@ -134,6 +147,7 @@ class Config(Section):
     worker: WorkerSection = WorkerSection()
     delivery: DeliverySection = DeliverySection()
     logging: LoggingSection = LoggingSection()
+    _secrets: Secrets = PrivateAttr(default=NO_SECRETS)
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
@@ -143,7 +157,39 @@ class Config(Section):
         names += [push.name for push in self.pushes]
         if len(set(names)) != len(names):
             raise wrong("names that differ from each other and from those of destinations", key="pushes")
+        if back := next((name for name in self.retired if name in names), None):
+            raise wrong(f"names that are gone; {back} is a destination or push", key="retired")
         if self.dicom.port == self.web.port:
             raise wrong("another port than dicom.port", key="web")
+        if self.metrics.port in (self.dicom.port, self.web.port):
+            raise wrong("another port than dicom.port and web.port", key="metrics")
+        start = self.retention.start_at_free_mb
+        if start is not None and start <= self.storage.reserve_mb:
+            raise wrong(f"start_at_free_mb above storage.reserve_mb ({self.storage.reserve_mb})", key="retention")
         self.access.fits(self.web)
+        known = [destination.name for destination in self.destinations]
+        demand_rules(self.rules, self.series, destinations=known, models=self.models.folder)
         return self
+
+    def models_of_rules(self) -> tuple[str, ...]:
+        """Return the packages that rules name, each once."""
+        return tuple(dict.fromkeys(rule.treatment.model for rule in self.ruled().studies if rule.treatment.model))
+
+    def keeping(self, secrets: Secrets) -> Config:
+        """Return the same settings, which know what is not to be shown."""
+        kept = self.model_copy()
+        kept._secrets = secrets
+        return kept
+
+    @property
+    def secrets(self) -> Secrets:
+        """What of these settings is not to be shown."""
+        return self._secrets
+
+    def ruled(self) -> Rules:
+        """Return the rules for studies and for series."""
+        return rules_of(self.rules, self.series)
+
+    def retention_options(self) -> RetentionOptions:
+        """Return what decides which files are deleted."""
+        return self.retention.options(frozenset(each.name for each in self.destinations if each.storage_commitment))

@@ -13,6 +13,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic_core import PydanticCustomError, PydanticKnownError
 
 from triaged.study.kinds import KINDS
+from triaged.study.people import person_name
 
 VIEWER_NAMES = ("study_instance_uid", "accession_number")
 """What the address of a study in the site's viewer can be made of."""
@@ -24,9 +25,13 @@ class Section(BaseModel):
     model_config = ConfigDict(strict=True, frozen=True, extra="forbid", validate_default=True)
 
 
-def wrong(expected: str, *, key: str = "") -> PydanticCustomError:
-    """Return an error that says what was expected, at `key` below the validated value where a relation is broken."""
-    return PydanticCustomError("expected", "{expected}", {"expected": expected, "key": key})
+def wrong(expected: str, *, key: str = "", place: tuple[str | int, ...] = ()) -> PydanticCustomError:
+    """Return an error that says what was expected, where a relation is broken.
+
+    That is at `key` below the validated value, or deeper, at `place`.
+    """
+    where = place or ((key,) if key else ())
+    return PydanticCustomError("expected", "{expected}", {"expected": expected, "place": list(where)})
 
 
 def refused(error: ValueError) -> PydanticCustomError:
@@ -53,6 +58,8 @@ def _host(text: str) -> str:
 
 def _database_url(url: str, info: ValidationInfo) -> str:
     scheme, separator, rest = url.partition("://")
+    if separator and "@" in rest.rpartition("@")[0]:
+        raise wrong("a password in which @ is written %40, / %2F, : %3A and % %25")
     if separator and scheme in ("postgresql", "postgresql+psycopg") and rest:
         return f"postgresql+psycopg://{rest}"
     if separator and scheme == "sqlite" and rest.startswith("/") and len(rest) > 1 and rest != "/:memory:":
@@ -74,6 +81,13 @@ def _viewer_url(url: str) -> str:
     return url
 
 
+def _person_name(text: str) -> str:
+    try:
+        return person_name(text)
+    except ValueError as error:
+        raise wrong(str(error).removeprefix("expected ")) from None
+
+
 def _object_name(value: object) -> object:
     names = [repr(kind.name) for kind in KINDS.values() if not kind.combines]
     if repr(value) not in names:
@@ -84,6 +98,7 @@ def _object_name(value: object) -> object:
 AETitle = Annotated[str, AfterValidator(_ae_title)]
 Host = Annotated[str, AfterValidator(_host)]
 ViewerUrl = Annotated[str, AfterValidator(_viewer_url)]
+PersonName = Annotated[str, AfterValidator(_person_name)]
 ObjectName = Annotated[str, BeforeValidator(_object_name)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 Count = Annotated[int, Field(ge=1)]

@@ -127,7 +127,7 @@ class _Reading:
 
 def run_child(rooms: Rooms, engine: str, claim: SecondClaim | None, look: Look) -> Advice | Broken | None:
     """Start a child and return what it found; without a claim it tries whether the engine can be used: None if so."""
-    with _written((rooms.config, claim)) as request, _started(engine, request) as child:
+    with _written((rooms.config, claim)) as request, _started(engine, request, rooms.configuration) as child:
         try:
             while True:
                 try:
@@ -153,9 +153,9 @@ def _written(request: object) -> BinaryIO:
     return file
 
 
-def _started(engine: str, request: BinaryIO) -> subprocess.Popen[bytes]:
+def _started(engine: str, request: BinaryIO, configuration: str) -> subprocess.Popen[bytes]:
     """Start a child in a process group of its own: the kernel ends it there where it is stopped and we are gone."""
-    command = [sys.executable, "-m", _MODULE, str(os.getpid()), engine]
+    command = [sys.executable, "-m", _MODULE, str(os.getpid()), engine, configuration]
     return subprocess.Popen(command, stdin=request, stdout=subprocess.PIPE, process_group=0)
 
 

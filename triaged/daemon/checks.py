@@ -1,76 +1,104 @@
 """Tries everything that the configuration names, so that a mistake shows before a study does.
 
 Each check says what it found, whether it passed or not: the list is for the person who has to put it right. Nothing is
-changed, but what a destination says it accepts is remembered where there is a store to remember it.
+changed and nothing made, but what a destination says it accepts is remembered where there is a store to remember it.
 """
 
 from __future__ import annotations
 
-import socket
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
-from dataclasses import dataclass
-from functools import partial
+import ipaddress
+import os
+import shutil
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
+from typing import Final
 
-from triaged.config.network import DestinationSection
-from triaged.config.notifying import PushSection
-from triaged.config.settings import Config
+from triaged.config.loading import line_finder
+from triaged.config.settings import Config, StorageSection
+from triaged.daemon.addresses import dicom_address, web_address
+from triaged.daemon.checking import Check, database_file, missing_file, parts_of, store, tried
+from triaged.daemon.checks_of_peers import peers
+from triaged.daemon.checks_of_sign_on import sign_on
 from triaged.daemon.models import described_models
-from triaged.daemon.notifying import receiver_of
-from triaged.daemon.own_receiver import echoed, own_peer
 from triaged.daemon.rooms import clock
 from triaged.daemon.security import certificates, demand_credentials, who_may
+from triaged.daemon.stranded import stranded
 from triaged.dimse.options import Service
-from triaged.dimse.scu import DimseSender
-from triaged.dimse.syntaxes import named
-from triaged.errors import ConfigError, TriagedError, TryLater
+from triaged.errors import ConfigError
 from triaged.spool.files import Spool
-from triaged.steps.negotiate import Destination, Negotiator
-from triaged.steps.ports import Negotiation, Peer, Refused, Sent, Unreachable
-from triaged.store.couriers.outbox import Outbox
-from triaged.store.couriers.peers import Peers
 from triaged.store.people.accounts import Accounts
 from triaged.store.studies.spool_name import SpoolName
-from triaged.store.tables.database import Database, Schema, open_database, schema_of
-from triaged.study.commitment import STORAGE_COMMITMENT_PUSH_MODEL
-from triaged.study.kinds import ObjectKind, forms_of, kind_of
+from triaged.store.tables.database import Schema, open_database, schema_of
 from triaged.study.modalities import Stratum
 from triaged.study.people import AccessRole
-from triaged.study.records import Negotiated
 from triaged.web.identity import Mode
 
-_CONNECT_S = 5.0
+__all__ = ["CHECKED", "Check", "check", "demand_usable_database", "located"]
+
+CHECKED: Final = (
+    "dicom",
+    "web",
+    "database",
+    "access",
+    "storage",
+    "models",
+    "inference",
+    "triage",
+    "workers",
+    "destinations",
+    "pushes",
+    "retired",
+)
+"""The sections that name something that can be tried."""
+_GIB_A_WORKER: Final = 2
+_NAMES: Final = frozenset({"destinations", "pushes", "retired"})
 
 
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One thing that was tried, and what was found."""
-
-    what: str
-    passed: bool
-    found: str
-
-
-def check(config: Config) -> Iterator[Check]:
-    """Try the addresses, the store, the model and every destination, one after the other."""
+def check(config: Config, only: Collection[str] = CHECKED) -> Iterator[Check]:
+    """Try what the sections in `only` name, one after the other: addresses, the store, models and every destination."""
     yield Check("configuration", True, f"scheme {config.triage.scheme.value}, {config.workers} worker(s)")
-    yield _try("dicom", lambda: _dicom(config))
-    yield Check("dicom.access", True, "; ".join(who_may(config.dicom, service) for service in Service))
-    yield _try("dicom.tls", lambda: _certificates(config))
-    yield _try("web", lambda: _address("web", config.web.host, config.web.port))
-    yield _try("database", lambda: _database(config))
-    yield _try("access", lambda: _access(config))
-    yield _try("storage", lambda: _spool(config))
-    for place, describe in described_models(config):
-        yield _try(place, describe)
-    yield Check("triage.discipline", True, _order(config))
-    for worth in config.triage.worth().values():
-        yield Check("triage.prevalence", True, worth.said())
-    for destination in config.destinations:
-        yield from _destination(config, destination)
-    for push in config.pushes:
-        yield _try(f"push {push.name}", partial(_push, config, push))
+    if "dicom" in only:
+        yield tried("dicom", lambda: dicom_address(config), about="dicom.port")
+        yield _open_to(config)
+        yield tried("dicom.tls", lambda: _certificates(config))
+    if "web" in only:
+        yield tried("web", lambda: web_address(config), about="web.port")
+    if "database" in only:
+        yield tried("database", lambda: _database(config), about="database.url")
+    if "access" in only:
+        yield tried("access", lambda: _access(config), about="access.mode")
+        if config.access.oidc is not None:
+            yield sign_on(config.access.oidc.options())
+    if "storage" in only:
+        yield tried("storage", lambda: _spool(config), about="storage.path")
+    if {"models", "inference"} & set(only):
+        for place, describe in described_models(config):
+            yield tried(place, describe, about=place.split(" ")[0])
+    if "workers" in only:
+        yield _memory(config)
+    if "triage" in only:
+        yield Check("triage.discipline", True, _order(config), "triage.discipline")
+        for worth in config.triage.worth().values():
+            yield Check("triage.prevalence", True, worth.said(), "triage.prevalence")
+    if _NAMES & set(only):
+        yield from stranded(config)
+    yield from peers(config, only)
+
+
+def located(rows: Iterator[Check], text: str, path: Path, *, hide: Callable[[str], str] = str) -> Iterator[Check]:
+    """Add to each row where in the file its key stands, or the section that would hold it; `hide` hides secrets."""
+    line_of = line_finder(text)
+    return (
+        replace(row, found=hide(row.found), at=f"{path}:{line_of(parts_of(row.about))}" if row.about else str(path))
+        for row in rows
+    )
+
+
+def demand_usable_database(config: Config) -> None:
+    """Find out that the database cannot be one before any role has started: `ConfigError` as `open_database`."""
+    open_database(config.database.url).close()
 
 
 def _order(config: Config) -> str:
@@ -86,42 +114,22 @@ def _order(config: Config) -> str:
     return f"{config.triage.discipline}, guarded; the flagged share{of} is not judged, its usual value is not set"
 
 
-def demand_free_addresses(config: Config) -> None:
-    """Find out that a port is taken before any role has started: `ConfigError`, with key and port."""
-    for section, host, port in _addresses(config):
-        if (problem := _why_taken(host, port)) is not None:
-            expected = f"{section}.host, {section}.port: expected a free address of this machine"
-            raise ConfigError(f"{expected}, found {host}:{port}: {problem}")
+def _open_to(config: Config) -> Check:
+    """Say who may use what; that anybody in the network may store is to be looked at."""
+    dicom = config.dicom
+    words = "; ".join(who_may(dicom, service) for service in Service)
+    store_rules = dicom.access.rules().get(Service.STORE)
+    tls = dicom.tls
+    asks_certificates = tls.certificate is not None and tls.mutual and not tls.plain
+    is_open = not (dicom.allowed_calling_ae_titles or store_rules or asks_certificates or _is_loopback(dicom.host))
+    return Check("dicom.access", True, words, "dicom.access", warns=is_open)
 
 
-def demand_usable_database(config: Config) -> None:
-    """Find out that the database cannot be one before any role has started: `ConfigError` as `open_database`."""
-    open_database(config.database.url).close()
-
-
-def _try(what: str, work: Callable[[], str]) -> Check:
+def _is_loopback(host: str) -> bool:
     try:
-        return Check(what, True, work())
-    except TriagedError as error:
-        return Check(what, False, str(error))
-
-
-def _addresses(config: Config) -> list[tuple[str, str, int]]:
-    dicom, web = config.dicom, config.web
-    plain = [("dicom", dicom.host, dicom.port)] if dicom.tls.certificate is None or dicom.tls.plain else []
-    secured = [] if dicom.tls.certificate is None else [("dicom.tls", dicom.host, dicom.tls.port)]
-    return [*plain, *secured, ("web", web.host, web.port)]
-
-
-def _dicom(config: Config) -> str:
-    dicom, own = config.dicom, own_peer(config.dicom)
-    if _why_taken(dicom.host, own.port) is None:
-        return f"{dicom.ae_title} can listen on {dicom.host}:{own.port}"
-    match echoed(dicom, _CONNECT_S):
-        case Sent() | Refused():
-            return f"{dicom.host}:{own.port} is served already"
-        case Unreachable(reason=reason):
-            raise ConfigError(f"expected a free port or this daemon on it, found {dicom.host}:{own.port}: {reason}")
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _certificates(config: Config) -> str:
@@ -138,30 +146,11 @@ def _certificates(config: Config) -> str:
     return f"{here}{''.join(f'; {each.what}: {each.path.name} until {each.expires:%Y-%m-%d}' for each in found)}"
 
 
-def _address(section: str, host: str, port: int) -> str:
-    problem = _why_taken(host, port)
-    if problem is None:
-        return f"can listen on {host}:{port}"
-    try:
-        socket.create_connection((host, port), _CONNECT_S).close()
-    except OSError:
-        raise ConfigError(f"{section}.host, {section}.port: cannot listen on {host}:{port}: {problem}") from None
-    return f"{host}:{port} is served already"
-
-
-def _why_taken(host: str, port: int) -> str | None:
-    try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-        with socket.socket(*found[0][:3]) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind(found[0][4])
-    except OSError as error:
-        return error.strerror or str(error)
-    return None
-
-
 def _database(config: Config) -> str:
-    if (missing := _missing_file(config)) is not None:
+    file = database_file(config)
+    if file is not None:
+        _demand_writable(file, "database.url")
+    if (missing := missing_file(config)) is not None:
         return f"{missing} will be made when the daemon starts"
     with closing(open_database(config.database.url)) as database:
         match schema_of(database):
@@ -173,6 +162,18 @@ def _database(config: Config) -> str:
                 raise ConfigError("expected a schema that this version knows, found one from another version")
 
 
+def _demand_writable(file: Path, key: str) -> None:
+    """Find out that a file, or the folder that is to hold it, cannot be written to; its log is made beside it."""
+    there = next(each for each in (file, *file.parents) if each.exists())
+    if there == file and not file.is_file():
+        raise ConfigError(f"{key}: expected a file, found something else: {file}")
+    if there != file and not there.is_dir():
+        raise ConfigError(f"{key}: expected a folder, found a file: {there}")
+    for each in [there] if there != file else [file, file.parent]:
+        if not os.access(each, os.W_OK if each == file else os.W_OK | os.X_OK):
+            raise ConfigError(f"{key}: expected to be able to write to {each}, found that this user may not")
+
+
 def _access(config: Config) -> str:
     """Say who can see the list; an administrator has to be among those who sign in."""
     access = config.access
@@ -180,17 +181,22 @@ def _access(config: Config) -> str:
         return f"open to everybody at this machine, by http://{config.web.host}:{config.web.port}"
     if access.mode is Mode.PROXY:
         return f"whom {', '.join(access.proxies)} names in the header {access.person_header}"
-    with _store(config) as database:
+    with store(config) as database:
         accounts = [] if database is None else Accounts(database).all()
     administrators = sum(account.person.role is AccessRole.ADMINISTRATOR for account in accounts)
-    if not administrators:
+    oidc = config.access.oidc
+    if not administrators and (oidc is None or AccessRole.ADMINISTRATOR not in oidc.roles.values()):
         raise ConfigError("expected an account to sign in with: triaged user add NAME --role administrator; found none")
     return f"{len(accounts)} account(s), {administrators} of an administrator"
 
 
 def _spool(config: Config) -> str:
-    with _store(config) as database:
+    with store(config) as database:
         identity = None if database is None else SpoolName(database).known()
+    if identity is None and not config.storage.path.exists():
+        _demand_writable(config.storage.path, "storage.path")
+        _demand_room(config.storage)
+        return f"{config.storage.path} will be made when the daemon starts"
     spool = Spool(config.storage.path, config.storage.reserve_mb, identity)
     spool.check_reserve()
     with spool.incoming() as probe:
@@ -198,92 +204,36 @@ def _spool(config: Config) -> str:
     return f"{config.storage.path}, {spool.free_mb()} MiB free, {config.storage.reserve_mb} in reserve"
 
 
-def _destination(config: Config, section: DestinationSection) -> Iterator[Check]:
-    """Ask whether a destination is there, then what it accepts: one row for each object that it is to get."""
-    name = f"destination {section.name}"
-    sender = DimseSender(config.dicom.ae_title, timeout_s=config.delivery.timeout_s, connect_timeout_s=_CONNECT_S)
-    echo = _try(name, partial(_echo, sender, section.peer()))
-    yield echo
-    if not echo.passed:
-        return
-    try:
-        accepted = _accepted(config, sender, section.destination())
-    except TriagedError as error:
-        yield Check(name, False, str(error))
-        return
-    for wish in section.objects:
-        yield _object(f"{name}: {wish}", section, kind_of(wish), accepted)
-    if section.storage_commitment:
-        yield _commitment(f"{name}: storage commitment", config, section, accepted)
+def _demand_room(storage: StorageSection) -> None:
+    """Find out that there is less room where the spool is to be made than is to stay free."""
+    there = next(each for each in storage.path.parents if each.exists())
+    free_mb = shutil.disk_usage(there).free // 2**20
+    if free_mb < storage.reserve_mb:
+        raise ConfigError(f"expected at least {storage.reserve_mb} MiB free for the spool, found {free_mb} MiB")
 
 
-def _push(config: Config, section: PushSection) -> str:
-    host, port = section.where()
-    match receiver_of(section, config).reach():
-        case Sent():
-            told = "is told who the patient is" if section.names_patient() else "is not told who the patient is"
-            tls = ", its certificate is valid" if section.is_encrypted() else ", not encrypted"
-            return f"{host}:{port} can be reached{tls}; it {told}"
-        case Unreachable(reason=reason):
-            raise TryLater(f"expected somebody at {host}:{port}, found: {reason}")
+def _memory(config: Config) -> Check:
+    """Say whether there is memory for every worker at once; a machine that swaps is slow and not broken."""
+    has_gib, needs_gib = _memory_gib(), config.workers * _GIB_A_WORKER
+    words = f"{config.workers} x {_GIB_A_WORKER} GiB of {has_gib:.1f} GiB of memory"
+    return Check("workers", True, words, "workers", warns=needs_gib > has_gib)
 
 
-def _echo(sender: DimseSender, peer: Peer) -> str:
-    match sender.echo(peer):
-        case Sent():
-            return f"{peer.ae_title} at {peer.host}:{peer.port} answers C-ECHO"
-        case Refused(reason=reason) | Unreachable(reason=reason):
-            raise TryLater(f"expected {peer.ae_title} at {peer.host}:{peer.port} to answer C-ECHO, found: {reason}")
+def _memory_gib() -> float:
+    """Return the memory of this machine, or of the control group that this process is in (cgroups(7))."""
+    has = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    for file in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
+        try:
+            said = Path(file).read_text(encoding="ascii").strip()
+        except OSError:
+            continue
+        has = min(has, int(said)) if said.isdecimal() else has
+    return has / 2**30
 
 
-def _accepted(config: Config, sender: DimseSender, destination: Destination) -> Mapping[str, Sequence[str]]:
-    """Return what a destination accepts; remembered as the courier does, where the store is there and of this version.
-
-    Raises:
-        TryLater: it did not answer, or the store is unreachable.
-    """
-    with _store(config) as database:
-        if database is None:
-            answer: Negotiated | Negotiation | Unreachable = sender.negotiate(destination.wanted, destination.peer)
-        else:
-            negotiator = Negotiator(Peers(database), Outbox(database), sender, destination=destination)
-            answer = negotiator.ask(now=clock())
-    if isinstance(answer, Unreachable):
-        raise TryLater(f"expected {destination.peer.ae_title} to say what it accepts, found: {answer.reason}")
-    return answer.accepted
-
-
-@contextmanager
-def _store(config: Config) -> Iterator[Database | None]:
-    """Open the database where it is there and of this version; None elsewhere."""
-    if _missing_file(config) is not None:
-        yield None
-        return
-    with closing(open_database(config.database.url)) as database:
-        yield database if schema_of(database) is Schema.CURRENT else None
-
-
-def _missing_file(config: Config) -> str | None:
-    kind, _, place = config.database.url.partition(":///")
-    return place if kind == "sqlite" and not Path(place).exists() else None
-
-
-def _commitment(what: str, config: Config, section: DestinationSection, accepted: Mapping[str, Sequence[str]]) -> Check:
-    """Say whether a destination can be asked what it keeps, and whether it may call us with its answer."""
-    allowed = config.dicom.allowed_calling_ae_titles
-    if not accepted.get(STORAGE_COMMITMENT_PUSH_MODEL):
-        return Check(what, False, "is refused: nothing will confirm that the objects are kept")
-    if allowed and section.ae_title not in allowed:
-        missing = f"expected {section.ae_title} among dicom.allowed_calling_ae_titles"
-        return Check(what, False, f"{missing}, or it cannot call with its answer; found {', '.join(allowed)}")
-    return Check(what, True, "is accepted; the answer may come here as a call of its own")
-
-
-def _object(what: str, section: DestinationSection, wish: ObjectKind, accepted: Mapping[str, Sequence[str]]) -> Check:
-    """Say as what an object goes; pictures may go in either of two forms."""
-    classes = [form.sop_class_uid for form in forms_of(wish) if form in section.kinds()]
-    taken = [f"{named([uid])} in {named(accepted[uid][:1])}" for uid in classes if accepted.get(uid)]
-    refused = named([uid for uid in classes if not accepted.get(uid)])
-    if not taken:
-        return Check(what, False, f"{refused} is refused: it will stay here, and only the rest goes")
-    return Check(what, True, taken[0] + (f"; {refused} is refused" if refused else ""))
+def only_known(names: Sequence[str]) -> Sequence[str]:
+    """Return the sections that were asked for, or all; raises `ConfigError` where one is none of those."""
+    for name in names:
+        if name not in CHECKED:
+            raise ConfigError(f"--only: expected one of {', '.join(CHECKED)}, found {name}")
+    return names or CHECKED

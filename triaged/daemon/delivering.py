@@ -9,6 +9,7 @@ from collections.abc import Callable
 import structlog
 
 from triaged.config.network import DestinationSection
+from triaged.daemon.auditing import audit_errands
 from triaged.daemon.notifying import push_errands
 from triaged.daemon.progress import Mark, Progress
 from triaged.daemon.rooms import IDLE_S, Rooms, clock, or_wait
@@ -17,10 +18,13 @@ from triaged.steps.commitment import Committer, Reporter
 from triaged.steps.deliver import Courier
 from triaged.steps.errand import DeliveryOptions
 from triaged.steps.negotiate import Negotiator
+from triaged.steps.pausing import Gate
 from triaged.store.couriers.answers import Answers
 from triaged.store.couriers.commitments import Commitments
+from triaged.store.couriers.notifications import Notifications
 from triaged.store.couriers.outbox import Outbox
 from triaged.store.couriers.peers import Peers
+from triaged.store.roles.pauses import Pauses
 
 log = structlog.get_logger()
 
@@ -44,7 +48,8 @@ def deliver(rooms: Rooms, name: str, stop: threading.Event, progress: Progress) 
     """
     errands = _errands(rooms, name)
     released = Outbox(rooms.database).release(name) + Answers(rooms.database).release(name)
-    log.info("delivering", destinations=len(rooms.config.destinations), released=released)
+    dropped = _drop_retired(rooms)
+    log.info("delivering", destinations=len(rooms.config.destinations), released=released, dropped=dropped)
     threads = [_thread(number, errand, stop, progress) for number, errand in enumerate(errands, 1)]
     for thread in threads:
         thread.start()
@@ -55,6 +60,13 @@ def deliver(rooms: Rooms, name: str, stop: threading.Event, progress: Progress) 
     deadline = time.monotonic() + _PATIENCE_S
     for thread in threads:
         thread.join(timeout=max(0.0, deadline - time.monotonic()))
+
+
+def _drop_retired(rooms: Rooms) -> int:
+    """Withdraw what waits for names that are gone, where that is what the configuration says; return how much."""
+    queues, why = (Outbox(rooms.database), Notifications(rooms.database)), "its destination is gone (retired: drop)"
+    names = [name for name, then in rooms.config.retired.items() if then == "drop"]
+    return sum(queue.drop(name, why=why, now=clock()) for queue in queues for name in names)
 
 
 def _thread(number: int, errand: Work, stop: threading.Event, progress: Progress) -> threading.Thread:
@@ -78,7 +90,17 @@ def _errands(rooms: Rooms, name: str) -> list[Work]:
         Answers(rooms.database), sender, find_peer=rooms.config.dicom.peer, options=options, courier=name
     )
     couriers = [_errand(rooms, section, sender, options, name) for section in rooms.config.destinations]
-    return [*couriers, *push_errands(rooms, name, options), lambda: reporter.run_next(clock=clock)]
+    gate = Gate(Pauses(rooms.database))
+    names = [*(each.name for each in rooms.config.destinations), *(each.name for each in rooms.config.pushes)]
+    leaving = zip(names, [*couriers, *push_errands(rooms, name, options)], strict=True)
+    open_only = [_unless_paused(gate, to, errand) for to, errand in leaving]
+    telling = audit_errands(rooms, options)
+    return [*open_only, *telling, lambda: reporter.run_next(clock=clock)]
+
+
+def _unless_paused(gate: Gate, to: str, errand: Work) -> Work:
+    """Return work that rests while an administrator has stopped sending to this name."""
+    return lambda: gate.sends_to(to) and errand()
 
 
 def _errand(

@@ -5,15 +5,19 @@ A role imports only what it needs of them: the clock and the pages load no engin
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from triaged.config.settings import Config
+from triaged.errors import ModelRefused
+from triaged.study.concepts import SERVICE, XRAY_SERVICE
 from triaged.study.records import Series
 
 if TYPE_CHECKING:
     from triaged.exams.ct.engines import Pipeline
-    from triaged.exams.exam import Examination, Viewer
+    from triaged.exams.exam import Examination, Thumbnail, Viewer
     from triaged.inference.identity import Engine
 
 
@@ -25,7 +29,24 @@ def is_whole(config: Config, series: Sequence[Series]) -> bool:
 
     if aim(series) is not None:  # a CT of which slices are missing is waited for, with an X-ray beside it or not
         return is_whole_ct(series)
-    return config.models.reads_xrays and is_whole_xray(series)
+    return reads_xrays(config) and is_whole_xray(series)
+
+
+def reads_xrays(config: Config) -> bool:
+    """Tell whether X-rays are read, by the engine of the settings or by one that a rule names; loads no engine."""
+    return config.models.reads_xrays or any(is_of_xrays(config, name) for name in config.models_of_rules())
+
+
+def is_of_xrays(config: Config, name: str) -> bool:
+    """Tell by its manifest whether a package reads X-rays; one that cannot be read does not."""
+    from triaged.exams.xray.options import KIND
+    from triaged.inference.manifest import MANIFEST_NAME
+    from triaged.inference.strict_mapping import read_mapping
+
+    try:
+        return read_mapping(config.models.folder / name / MANIFEST_NAME).text("kind") == KIND
+    except ModelRefused:
+        return False
 
 
 def viewers() -> tuple[Viewer, ...]:
@@ -36,10 +57,40 @@ def viewers() -> tuple[Viewer, ...]:
     return view_ct, view_xray
 
 
+def purposes(config: Config) -> tuple[str, ...]:
+    """Return what is looked for and what is not, by which engine in which version; loads no engine."""
+    models = config.models
+    said = SERVICE.purpose.said(_algorithm(models.folder / models.ct))
+    return (said, XRAY_SERVICE.purpose.said(_algorithm(models.folder / models.cxr))) if models.reads_xrays else (said,)
+
+
+def thumbnails() -> tuple[Thumbnail, ...]:
+    """Return what draws the kept view of each examination that has a picture for the list."""
+    from triaged.exams.ct.pictures.thumbnail import thumbnail as thumbnail_of_ct
+    from triaged.exams.xray.pictures.thumbnail import thumbnail as thumbnail_of_xray
+
+    return thumbnail_of_ct, thumbnail_of_xray
+
+
 def examinations(config: Config) -> tuple[Examination, ...]:
     """Return what is examined here, as the first engines read it; `ModelRefused` where an engine cannot be used."""
     ct = _chest_ct(config, config.models.ct)
-    return (ct, _chest_xray(config)) if config.models.reads_xrays else (ct,)
+    return (ct, _chest_xray(config, config.models.cxr)) if config.models.reads_xrays else (ct,)
+
+
+def examinations_of_rules(config: Config, of_all: Sequence[Examination]) -> Mapping[str, Sequence[Examination]]:
+    """Return the examinations for each model that a rule names, which takes the place of the one for all studies.
+
+    Raises:
+        ModelRefused: one of the engines cannot be used.
+    """
+    found: dict[str, Sequence[Examination]] = {}
+    for name in config.models_of_rules():
+        if is_of_xrays(config, name):
+            found[name] = (of_all[0], _chest_xray(config, name))
+        else:
+            found[name] = (_chest_ct(config, name), *of_all[1:])
+    return found
 
 
 def second_examination(config: Config, name: str) -> Examination:
@@ -67,11 +118,26 @@ def _chest_ct(config: Config, name: str) -> Examination:
     return ChestCt(*engine_and_pipeline(config, name), palette=Palette(config.pictures.palette))
 
 
-def _chest_xray(config: Config) -> Examination:
+def _chest_xray(config: Config, name: str) -> Examination:
     from triaged.exams.identity import settings_digest
     from triaged.exams.xray.engines import load_engine
     from triaged.exams.xray.examination import ChestXray
 
     models, running = config.models, config.inference
     settings = settings_digest(config.triage.options(), config.pictures)
-    return ChestXray(*load_engine(models.cxr, models.folder, settings, device=running.device, threads=running.threads))
+    return ChestXray(*load_engine(name, models.folder, settings, device=running.device, threads=running.threads))
+
+
+def _algorithm(folder: Path) -> str:
+    """Return name and version of an engine as its results have them; its name alone where its package is not here."""
+    from triaged.inference.manifest import MANIFEST_NAME
+    from triaged.inference.strict_mapping import read_mapping
+    from triaged.results.provenance import THRESHOLDING
+
+    if folder.name in THRESHOLDING:
+        return f"{folder.name} {version('triaged')}"
+    try:
+        manifest = read_mapping(folder / MANIFEST_NAME)
+        return f"{manifest.text('name')} {manifest.text('version')}"
+    except ModelRefused:
+        return folder.name

@@ -12,10 +12,11 @@ import fcntl
 import json
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Final
 
-from triaged.daemon.versions import Version, version_from
+from triaged.daemon.versions import Pinned, Version, version_from
 from triaged.errors import ConfigError
 
 CONFIG_VARIABLE: Final = "TRIAGED_CONFIG_FD"
@@ -25,16 +26,22 @@ _SEALS = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_S
 
 
 class Handover:
-    """What one supervisor hands to each of its roles."""
+    """What one supervisor hands to each of its roles.
+
+    A role has the version that was in force when it was started; what it reads of the notices is always the newest.
+    """
 
     def __init__(self, version: Version) -> None:
-        self._config = os.memfd_create("triaged-config", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
-        os.pwrite(self._config, json.dumps([str(version.path), version.text]).encode(), 0)
-        fcntl.fcntl(self._config, fcntl.F_ADD_SEALS, _SEALS)
+        self._config = _sealed(version)
         self._notices = os.memfd_create("triaged-notices", os.MFD_CLOEXEC)
         self._said: Sequence[str] | None = None
         self._is_closed = False
         self.notice([])
+
+    def replace(self, version: Version) -> None:
+        """Hand this version to every role that is started from now on; those that run keep theirs."""
+        config, self._config = self._config, _sealed(version)
+        os.close(config)
 
     @property
     def descriptors(self) -> tuple[int, int]:
@@ -61,6 +68,15 @@ class Handover:
             os.close(self._notices)
 
 
+def _sealed(version: Version) -> int:
+    descriptor = os.memfd_create("triaged-config", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+    pinned = None if version.pinned is None else asdict(version.pinned)
+    said = [str(version.path), version.text, pinned, dict(version.config.secrets.values)]
+    os.pwrite(descriptor, json.dumps(said).encode(), 0)
+    fcntl.fcntl(descriptor, fcntl.F_ADD_SEALS, _SEALS)
+    return descriptor
+
+
 def handed_over() -> Version | None:
     """Return the configuration that a supervisor handed to this process, or None where nobody did.
 
@@ -71,10 +87,11 @@ def handed_over() -> Version | None:
     if said is None:
         return None
     try:
-        path, text = json.loads(os.pread(int(said), os.fstat(int(said)).st_size, 0))
-    except (OSError, ValueError):
+        path, text, pinned, values = json.loads(os.pread(int(said), os.fstat(int(said)).st_size, 0))
+        kept = None if pinned is None else Pinned(**pinned)
+    except (OSError, ValueError, TypeError):
         raise ConfigError(f"{CONFIG_VARIABLE}: expected the configuration of a supervisor, found none") from None
-    return version_from(str(text), Path(path))
+    return version_from(str(text), Path(path), kept, values)
 
 
 def notices() -> Sequence[str]:

@@ -6,13 +6,14 @@ Knows how a role is started and ended; when, is the supervisor's decision.
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 import structlog
 
@@ -34,7 +35,26 @@ _STABLE_AFTER_S = 30.0
 _LONGEST_PAUSE_S = 15.0
 _LONGEST_PAUSE_REFUSED_S = 60.0
 _REMEMBERED_S = 3600.0
+_PATIENCE_S = 15.0
+"""How long a role may take to end that is to be started with another version; whatever is cut off is done again."""
+_FINISHES: Final = {Role.WORKER: 60.0, Role.RECEIVER: float("inf")}
+"""Roles that finish what they are at when asked by SIGUSR1, and how long they may take: associations have limits of
+their own."""
 _TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
+
+
+class Inheritance(Protocol):
+    """What a process inherits beside the configuration."""
+
+    @property
+    def descriptors(self) -> Sequence[int]:
+        """Return the descriptors."""
+        ...
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """Return what says which they are."""
+        ...
 
 
 def command_of(role: Role) -> Sequence[str]:
@@ -59,17 +79,47 @@ class Member:
         self._has_spoken = False
         self._hung = ""
         self._cpu_s: float | None = None
+        self._leaves_by: float | None = None
+
+    @property
+    def is_leaving(self) -> bool:
+        """Tell whether the process was asked to end, so that its end is no death."""
+        return self._leaves_by is not None
+
+    @property
+    def deaths(self) -> int:
+        """Return how often in a row the process died soon after its start."""
+        return self._deaths
+
+    def forgive(self) -> None:
+        """Forget how often the process died: it is started with something else."""
+        self._deaths, self._not_before = 0, 0.0
+
+    def leave(self, now: float) -> None:
+        """Ask the process to end: what can finish what it is at does so first, for as long as it may take."""
+        if self.process is None:
+            return
+        patience_s = _FINISHES.get(self.role, _PATIENCE_S)
+        if self._leaves_by is None:
+            self._leaves_by = now + patience_s
+            self._deaths = 0
+            self.process.send_signal(signal.SIGUSR1 if self.role in _FINISHES and self.serves else signal.SIGTERM)
+
+    def stays_too_long(self, now: float) -> bool:
+        """Tell whether the process was asked to end, and has not for as long as it may take."""
+        return self._leaves_by is not None and now > self._leaves_by
 
     def is_due(self, now: float) -> bool:
         """Tell whether a role that does not run is to be started."""
         return now >= self._not_before
 
-    def spawn(self, handover: Handover) -> None:
-        """Start the process."""
+    def spawn(self, handover: Handover, *more: Inheritance) -> None:
+        """Start the process, which inherits what is handed over and `more`."""
         beats = BeatPipe()
         environment = {
             **os.environ,
             **handover.environment,
+            **{name: value for each in more for name, value in each.environment.items()},
             SUPERVISOR_VARIABLE: str(os.getpid()),
             NAME_VARIABLE: self.name,
             BEAT_VARIABLE: str(beats.write_end),
@@ -80,13 +130,14 @@ class Member:
             env=environment,
             stdin=subprocess.DEVNULL,
             start_new_session=True,
-            pass_fds=(*handover.descriptors, beats.write_end),
+            pass_fds=(*handover.descriptors, beats.write_end, *(fd for each in more for fd in each.descriptors)),
         )
         beats.started()
         self._forget_beats()
         self._beats = beats
         self._started = self._heard_at = time.monotonic()
         self.serves, self._has_spoken, self._hung, self._cpu_s = False, False, "", None
+        self._leaves_by = None
         log.info("role started", role=self.name, pid=self.process.pid)
 
     def listen(self, now: float) -> None:
@@ -121,7 +172,7 @@ class Member:
 
     def died(self, cause: str, now: float, *, refused: bool = False) -> float:
         """Take in that the process is gone; return the pause before the next, which grows while deaths follow close."""
-        self.process = None
+        self.process, self._leaves_by = None, None
         self._forget_beats()
         self._causes.append((now, cause))
         self._deaths = 1 if now - self._started > _STABLE_AFTER_S else self._deaths + 1
@@ -138,7 +189,7 @@ class Member:
 
     def ended(self) -> None:
         """Take in that the process has ended as it was asked to."""
-        self.process = None
+        self.process, self._leaves_by = None, None
         self._forget_beats()
 
     def notice(self, now: float) -> str:

@@ -8,50 +8,69 @@ from datetime import timedelta
 
 import structlog
 
+from triaged.config.settings import Config
 from triaged.daemon.comparing import is_same_image
+from triaged.daemon.doors import inherited_or_new
+from triaged.daemon.draining import finishing, others_draining, successors_of
 from triaged.daemon.heap import give_memory_back, keep_little_memory
 from triaged.daemon.progress import Progress
+from triaged.daemon.roles import Role
 from triaged.daemon.rooms import Rooms, clock, policy, skip_if_unreachable
 from triaged.daemon.security import warn_of_certificates
 from triaged.dimse.scp import Receiver
 from triaged.dimse.slots import SlotLimits
+from triaged.steps.beginnings import Beginnings
 from triaged.steps.commitment import CommitmentService
 from triaged.steps.intake import Intake
+from triaged.steps.pausing import Gate
+from triaged.steps.trail import Trail
 from triaged.steps.worklist_query import WorklistQuery
 from triaged.store.couriers.answers import Answers
 from triaged.store.couriers.commitments import Commitments
 from triaged.store.listing.worklist import Worklist
+from triaged.store.roles.pauses import Pauses
 from triaged.store.studies.arrivals import Arrivals
 from triaged.store.studies.reception import Reception
+from triaged.store.trail.audits import Audits
 
 log = structlog.get_logger()
 
 _SWEEP_AFTER = timedelta(hours=1)
 _WARN_EVERY = timedelta(days=1)
-_GIVE_BACK_EVERY_S = 10.0
+_GIVE_BACK_EVERY = timedelta(seconds=10)
+_LOOK_S = 1.0
 _ACCEPT_S = 30.0
 """How long the loop that accepts associations may take for a round; it waits for the store where that is slow."""
 
 
 def receive(rooms: Rooms, name: str, stop: threading.Event, progress: Progress) -> None:
-    """Take in what senders store until `stop` is set."""
+    """Take in what senders store until `stop` is set, or until the last association has ended after SIGUSR1."""
     keep_little_memory()
     with skip_if_unreachable():  # who sends meanwhile is told to come again
         rooms.spool.sweep_parts(older_than=clock() - _SWEEP_AFTER)
-    Reception(rooms.database).close_orphans(name, now=clock())
+    pattern, alive = successors_of(Role.RECEIVER.value), others_draining()
+    Reception(rooms.database).close_orphans(name, successors=pattern, alive=alive, now=clock())
     receiver = _receiver(rooms, name, progress, _known_senders(rooms))
     port = receiver.start()
     dicom = rooms.config.dicom
-    progress.serving()
-    log.info("receiving", ae_title=dicom.ae_title, host=dicom.host, port=port, ports=receiver.ports)
-    warned = clock()
-    warn_of_certificates(rooms.config, now=warned)
-    while not stop.wait(_GIVE_BACK_EVERY_S):
-        give_memory_back()
-        if clock() - warned >= _WARN_EVERY:
-            warned = clock()
-            warn_of_certificates(rooms.config, now=warned)
-    receiver.stop()
+    with finishing(receiver.drain):
+        progress.serving()
+        log.info("receiving", ae_title=dicom.ae_title, host=dicom.host, port=port, ports=receiver.ports)
+        _wait(rooms.config, receiver, stop)
+        receiver.stop()
+
+
+def _wait(config: Config, receiver: Receiver, stop: threading.Event) -> None:
+    warned = given_back = clock()
+    warn_of_certificates(config, now=warned)
+    while not stop.wait(_LOOK_S) and not receiver.is_drained:
+        now = clock()
+        if now - given_back >= _GIVE_BACK_EVERY:
+            given_back = now
+            give_memory_back()
+        if now - warned >= _WARN_EVERY:
+            warned = now
+            warn_of_certificates(config, now=warned)
 
 
 def _known_senders(rooms: Rooms) -> frozenset[tuple[str, str]]:
@@ -73,10 +92,22 @@ def _receiver(rooms: Rooms, name: str, progress: Progress, known: frozenset[tupl
         receiver=name,
         is_same_image=is_same_image,
         hindered=progress.hindered,
+        rules=rooms.config.ruled(),
+        gate=Gate(Pauses(rooms.database)).receives,
+        beginnings=Beginnings(after_long_look=give_memory_back),
     )
     asking = rooms.config.delivery.commitment_options()
     answering = Commitments(rooms.database), Answers(rooms.database)
     provider = CommitmentService(*answering, rooms.spool, find_peer=dicom.peer, options=asking)
     worklist = WorklistQuery(Worklist(rooms.database))
     accepting = progress.watch("accepting associations", _ACCEPT_S)
-    return Receiver(options, intake, clock=clock, commitment=provider, worklist=worklist, getting_on=accepting)
+    return Receiver(
+        options,
+        intake,
+        clock=clock,
+        commitment=provider,
+        worklist=worklist,
+        trail=Trail(Audits(rooms.database), name, clock),
+        getting_on=accepting,
+        listening=inherited_or_new,
+    )

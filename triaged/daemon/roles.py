@@ -7,10 +7,12 @@ import signal
 import socket
 import threading
 from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, assert_never
 
 from triaged.config.settings import Config
 from triaged.daemon.beats import begin_beats
+from triaged.daemon.own_watchdog import begin_notifying
 from triaged.daemon.progress import Progress
 
 if TYPE_CHECKING:
@@ -33,8 +35,12 @@ class Role(StrEnum):
     WEB = "web"
 
 
-def run_role(config: Config, role: Role, stop: threading.Event) -> None:
+def run_role(
+    config: Config, role: Role, stop: threading.Event, *, configuration: str = "", file: Path | None = None
+) -> None:
     """Run one role until `stop` is set, or until the supervisor that started it is gone.
+
+    `configuration` is the SHA-256 of the text that the settings come from, `file` where it stands.
 
     It tells the supervisor every second that it lives, from before its first work until it has ended.
 
@@ -47,18 +53,20 @@ def run_role(config: Config, role: Role, stop: threading.Event) -> None:
     progress = Progress()
     _follow_supervisor(stop)
     begin_beats(progress)
+    begin_notifying(progress)
     from triaged.daemon.memory import limit_memory
 
     limit_memory(role)
     from triaged.daemon.rooms import open_rooms, or_wait
 
-    while (rooms := or_wait(lambda: open_rooms(config), stop)) is None:
+    while (rooms := or_wait(lambda: open_rooms(config, configuration, file), stop)) is None:
         if stop.is_set():
             return
+    from triaged.daemon.auditing import audited
     from triaged.daemon.pulsing import pulsing
 
     try:
-        with pulsing(rooms, role_name(role), role.value, progress):
+        with pulsing(rooms, role_name(role), role.value, progress), audited(rooms, role_name(role), role.value):
             _run(rooms, role, stop, progress)
     finally:
         rooms.database.close()
@@ -89,7 +97,7 @@ def _run(rooms: Rooms, role: Role, stop: threading.Event, progress: Progress) ->
         case Role.WEB:
             from triaged.daemon.showing import show
 
-            show(rooms, stop, progress)
+            show(rooms, role_name(role), stop, progress)
         case _:
             assert_never(role)
 

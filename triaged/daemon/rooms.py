@@ -8,18 +8,20 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TypeVar
 
 import structlog
 
 from triaged.config.settings import Config
 from triaged.daemon.repeated import AWAY_S, Repeated, cause
+from triaged.daemon.upgrading import upgrade_where_needed
 from triaged.errors import TriagedError, TryLater
 from triaged.spool.files import Spool
 from triaged.steps.find_spool import spool_identity
 from triaged.steps.ranking_policy import ranking_policy
 from triaged.store.studies.spool_name import SpoolName
-from triaged.store.tables.database import Database, migrate, open_database
+from triaged.store.tables.database import Database, open_database
 from triaged.study.ranking_input import RankingPolicy
 
 log = structlog.get_logger()
@@ -34,28 +36,35 @@ _away = Repeated(1, AWAY_S)
 
 @dataclass(frozen=True, slots=True)
 class Rooms:
-    """The settings, the database that every ledger is opened on, and the files; every role has its own."""
+    """The settings, the database that every ledger is opened on, and the files; every role has its own.
+
+    `configuration` is the SHA-256 of the text that the settings come from, `file` where it stands; empty and None where
+    that is not known.
+    """
 
     config: Config
     database: Database
     spool: Spool
+    configuration: str = ""
+    file: Path | None = None
 
 
-def open_rooms(config: Config) -> Rooms:
-    """Open the store, creating or migrating it where needed; the spool may be away, once it has a name.
+def open_rooms(config: Config, configuration: str = "", file: Path | None = None) -> Rooms:
+    """Open the store, creating or upgrading it where needed; the spool may be away, once it has a name.
 
     Raises:
         TryLater: the database is unreachable, or the spool has no name yet and cannot be found or made.
-        ConfigError: the database's address cannot be used, or what is there is no database of ours.
+        ConfigError: the database's address cannot be used, what is there is no database of ours or is newer, or another
+            version works on it.
     """
+    upgrade_where_needed(config, clock=clock)
     database = open_database(config.database.url)
     try:
-        migrate(database)
         identity = spool_identity(SpoolName(database), config.storage.path, now=clock())
     except TriagedError:
         database.close()
         raise
-    return Rooms(config, database, Spool(config.storage.path, config.storage.reserve_mb, identity))
+    return Rooms(config, database, Spool(config.storage.path, config.storage.reserve_mb, identity), configuration, file)
 
 
 def clock() -> datetime:

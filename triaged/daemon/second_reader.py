@@ -22,8 +22,8 @@ _PR_SET_PDEATHSIG = 1
 _LOWEST_PRIORITY = 19
 
 
-def main(parent: int, engine: str) -> None:
-    """Answer one request."""
+def main(parent: int, engine: str, configuration: str) -> None:
+    """Answer one request; `configuration` is the SHA-256 that stands in every line of the log."""
     end_with(parent)
     answer = os.dup(1)
     os.dup2(2, 1)  # what libraries print is no answer
@@ -35,7 +35,8 @@ def main(parent: int, engine: str) -> None:
     config, claim = pickle.load(sys.stdin.buffer)
     if claim is not None:
         os.nice(_LOWEST_PRIORITY)
-    configure_logging(config.logging.level, config.logging.style, Role.ADVISER.value)
+    logging, hide = config.logging, config.secrets.hide
+    configure_logging(logging.level, logging.style, Role.ADVISER.value, configuration=configuration, hide=hide)
     found = read(config, engine, claim)
     with os.fdopen(answer, "wb") as stream:
         pickle.dump(found, stream)
@@ -75,4 +76,4 @@ def end_with(parent: int) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), sys.argv[2])
+    main(int(sys.argv[1]), sys.argv[2], sys.argv[3])

@@ -7,12 +7,19 @@ import threading
 import structlog
 
 from triaged.config.settings import Config
-from triaged.daemon.checks import demand_free_addresses, demand_usable_database
+from triaged.daemon.addresses import demand_free_addresses
+from triaged.daemon.checks import demand_usable_database
+from triaged.daemon.doors import Doors
+from triaged.daemon.life import Life
+from triaged.daemon.recording import Recorder
+from triaged.daemon.rooms import clock
 from triaged.daemon.security import demand_credentials
-from triaged.daemon.supervisor import Supervisor, members_of, stopping_on_signals
+from triaged.daemon.signals import stopping_on_signals
+from triaged.daemon.supervisor import Supervisor, members_of
 from triaged.daemon.systemd import Systemd
-from triaged.daemon.versions import Version, keep, last_good
-from triaged.errors import ConfigError
+from triaged.daemon.upgrading import upgrade_where_needed
+from triaged.daemon.versions import REJECTED, Version, keep, last_good
+from triaged.errors import ConfigError, TryLater
 
 log = structlog.get_logger()
 
@@ -21,61 +28,83 @@ _MORE_TIME_S = 60
 
 
 def serve(version: Version) -> None:
-    """Run every role until SIGINT or SIGTERM.
+    """Run every role until SIGINT or SIGTERM; SIGHUP, or a change of the file, has the configuration read again.
 
     Where roles cannot run with a version that never ran, the last one that did takes its place.
 
     Raises:
         ConfigError: they cannot, and none ever ran.
     """
-    systemd = Systemd.of_this_process()
-    with stopping_on_signals() as stop:
+    systemd, reload = Systemd.of_this_process(), threading.Event()
+    with stopping_on_signals(reload) as stop:
         try:
-            _run(version, stop, systemd)
+            _run(version, stop, reload, systemd)
         except ConfigError as error:
             kept = None if version.rejected else last_good(version.path, f"{version.path}: {error}")
             if kept is None or kept.text == version.text:
                 raise
-            _run(kept, stop, systemd)
+            _run(kept, stop, reload, systemd)
     log.info("all roles ended")
 
 
-def _run(version: Version, stop: threading.Event, systemd: Systemd) -> None:
+def _run(version: Version, stop: threading.Event, reload: threading.Event, systemd: Systemd) -> None:
     config, notices = version.config, []
     if version.rejected:
         log.error("configuration rejected, running with the last good one", why=version.rejected)
-        notices = [f"configuration rejected, running with the last good one: {version.rejected}"]
+        notices = [f"{REJECTED}, running with the last good one: {version.rejected}"]
     demand_free_addresses(config)
     demand_credentials(config)
     demand_usable_database(config)
+    _upgrade(config)
     was_kept = last_good(version.path, "")
     on_trial = was_kept is None or was_kept.text != version.text
-    supervisor = Supervisor(version, members_of(config), on_trial=on_trial, notices=notices)
+    doors, recorder = Doors(), Recorder(config.database.url)
+    doors.open(config.dicom)
+    supervisor = Supervisor(version, members_of(config), on_trial=on_trial, notices=notices, doors=doors)
+    ended = threading.Event()
     try:
         supervisor.start()
-        _supervise(supervisor, version, stop, systemd)
+        life = Life(version, supervisor, doors, recorder, reload=reload, stop=ended)
+        _supervise(supervisor, life, stop, systemd)
     finally:
+        ended.set()
         if stop.is_set():
             systemd.stopping()
         supervisor.stop()
+        doors.close()
+        recorder.close()
 
 
-def _supervise(supervisor: Supervisor, version: Version, stop: threading.Event, systemd: Systemd) -> None:
+def _upgrade(config: Config) -> None:
+    """Bring the database to this version's schema before any role looks at it; where it is away, roles wait for it."""
+    try:
+        upgrade_where_needed(config, clock=clock)
+    except TryLater as later:
+        log.warning("the database cannot be looked at yet", why=str(later))
+
+
+def _supervise(supervisor: Supervisor, life: Life, stop: threading.Event, systemd: Systemd) -> None:
     is_ready = False
     while not stop.wait(_LOOK_S):
-        supervisor.check()
+        try:
+            supervisor.check()
+        except ConfigError as error:
+            if not life.failed(str(error)):
+                raise
+        life.step()
         systemd.alive()
         if supervisor.all_serve and not is_ready:
             is_ready = True
             log.info("all roles serve")
-            keep(version)
+            if not life.version.rejected:
+                keep(life.version)
             systemd.ready()
         elif not is_ready:
             systemd.starting(_MORE_TIME_S)
-        systemd.status(_status(supervisor, version.config, version.rejected))
+        systemd.status(_status(supervisor, life))
 
 
-def _status(supervisor: Supervisor, config: Config, rejected: str) -> str:
+def _status(supervisor: Supervisor, life: Life) -> str:
     waiting = supervisor.waiting_for()
-    words = f"waiting for {', '.join(waiting)}" if waiting else f"receiving as {config.dicom.ae_title}"
-    return f"{words}; configuration rejected: {rejected}" if rejected else words
+    words = f"waiting for {', '.join(waiting)}" if waiting else f"receiving as {life.version.config.dicom.ae_title}"
+    return "; ".join([words, *supervisor.notices])

@@ -6,18 +6,15 @@ Only a configuration that never ran is given up for it, before anybody relies on
 
 from __future__ import annotations
 
-import os
-import signal
 import subprocess
-import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
-from types import FrameType
+from collections.abc import Callable, Collection, Sequence
 
 import structlog
 
 from triaged.config.settings import Config
+from triaged.daemon.doors import Doors
+from triaged.daemon.draining import SUCCESSOR, Draining
 from triaged.daemon.handover import Handover
 from triaged.daemon.member import Member
 from triaged.daemon.roles import Role
@@ -30,6 +27,8 @@ CONFIG_EXIT_CODE = 2
 """A role that ends with this code found something that a person has to change."""
 _PATIENCE_S = 5.0
 """How long a role may take to end. Whatever is cut off is done again at the next start: nothing hangs on it."""
+_DEATHS = 3
+"""A role that ended so often in a row, soon after its start, cannot run with the configuration."""
 _LATE_S = 3.0
 """After a pause of this length between two looks it was the supervisor that was stopped, and no role is to blame."""
 
@@ -43,10 +42,10 @@ def members_of(config: Config) -> list[tuple[Role, str]]:
 
 
 class Supervisor:
-    """The processes of one daemon. `start`, then `check` every now and then, then `stop`.
+    """The processes of one daemon. `start`, then `check` every now and then, then `stop`; `take` another version.
 
     `on_trial`: the configuration never ran, so it is given up where a role cannot run with it. `notices` are what an
-    operator should know from the start.
+    operator should know, and `doors` what the receiver listens on where that is to outlive it.
     """
 
     def __init__(
@@ -56,29 +55,80 @@ class Supervisor:
         *,
         on_trial: bool = True,
         notices: Sequence[str] = (),
+        doors: Doors | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._handover = Handover(version)
         self._members = [Member(role, name) for role, name in members]
         self._on_trial = on_trial
-        self._notices = notices
+        self._doors = doors
         self._monotonic = monotonic
         self._checked_at = 0.0
+        self._replacing: list[tuple[Member, Member]] = []
+        """Receivers that are to leave once another serves in their place, each with that one."""
+        self._leaving: list[Member] = []
+        self._tried: set[str] = {name for _, name in members}
+        """Names of the roles that were started for the version that was taken last."""
+        self._receivers = 1
+        self.notices = notices
 
     @property
     def all_serve(self) -> bool:
-        """Tell whether every role does its work."""
-        return all(member.process is not None and member.serves for member in self._members)
+        """Tell whether every role does its work, with the configuration that was taken last."""
+        return not self.waiting_for()
 
     def waiting_for(self) -> list[str]:
-        """Return the names of the roles that do not serve."""
-        return [member.name for member in self._members if member.process is None or not member.serves]
+        """Return the names of the roles that do not serve, or are to be started anew."""
+        return [each.name for each in self._members if each.process is None or not each.serves or each.is_leaving]
 
     def start(self) -> None:
         """Start every role."""
         self._checked_at = self._monotonic()
         for member in self._members:
-            member.spawn(self._handover)
+            self._spawn(member)
+
+    def take(self, version: Version, members: Sequence[tuple[Role, str]], roles: Collection[Role]) -> None:
+        """Go on with another version: `roles` are started anew, roles that are not among `members` end.
+
+        What a role is at comes to its end first: a worker's study, and every association. Another receiver takes over
+        from the one that serves, so that nobody is refused meanwhile.
+        """
+        now = self._monotonic()
+        self._handover.replace(version)
+        wanted = {name: role for role, name in members if role is not Role.RECEIVER}
+        gone = [each for each in self._members if each.role is not Role.RECEIVER and each.name not in wanted]
+        for member in gone:
+            self._members.remove(member)
+            self._leave(member, now)
+        there = {member.name for member in self._members}
+        for member in list(self._members):
+            if member.role is Role.RECEIVER and member.role in roles:
+                self._replace(member, now)
+            elif member.role in roles and member.process is None:
+                member.forgive()
+            elif member.role in roles:
+                member.leave(now)
+        for name, role in wanted.items():
+            if name not in there:
+                self._members.append(Member(role, name))
+                self._spawn(self._members[-1])
+        self._on_trial, self._tried = True, {each.name for each in self._members if each.role in roles}
+        self._tried |= wanted.keys() - there
+
+    def believe(self) -> None:
+        """Take it for granted that every role can run with the version that was taken last: it did before."""
+        self._on_trial = False
+
+    @property
+    def is_tried(self) -> bool:
+        """Tell whether every role that was started for the version that was taken last serves."""
+        return not self._tried.intersection(self.waiting_for())
+
+    def problem(self) -> str:
+        """Return why a role cannot run with the version that was taken last, or nothing."""
+        tried = [each for each in self._members if each.name in self._tried]
+        failed = [each for each in tried if not each.serves and not each.is_leaving and each.deaths >= _DEATHS]
+        return ", ".join(f"{each.name} ended {each.deaths} times" for each in failed)
 
     def check(self) -> None:
         """Replace what has died or hangs, with a growing pause for a role that keeps doing so.
@@ -87,28 +137,27 @@ class Supervisor:
             ConfigError: a role cannot run with a configuration that never ran; its own message is above in the log.
         """
         now = self._monotonic()
+        everybody = [*self._members, *self._leaving, *(old for old, _ in self._replacing)]
         if now - self._checked_at > _LATE_S:
-            for member in self._members:
+            for member in everybody:
                 member.excuse(now)
         self._checked_at = now
-        for member in self._members:
+        for member in everybody:
             member.listen(now)
-            if member.process is None:
-                if member.is_due(now):
-                    member.spawn(self._handover)
-            elif (code := member.process.poll()) is not None:
-                self._died(member, code, now)
-            elif cause := member.hangs(now):
-                log.error("role hangs, replacing it", role=member.name, pid=member.process.pid, why=cause)
-                member.kill()
-                member.died(f"hung ({cause})", now)
-        if self.all_serve:
+        self._hand_over(now)
+        for member in self._leaving[:]:
+            self._see_off(member, now)
+        for member in list(self._members):
+            self._look_after(member, now)
+        if self.is_tried:
             self._on_trial = False
-        self._handover.notice([*self._notices, *filter(None, (member.notice(now) for member in self._members))])
+        told = filter(None, (member.notice(now) for member in [*self._members, *self._leaving]))
+        self._handover.notice([*self.notices, *told])
 
     def stop(self) -> None:
         """Ask every role to end, receiver first, and kill those that do not within a few seconds."""
-        running = [member.process for member in self._members if member.process is not None]
+        everybody = [*(old for old, _ in self._replacing), *self._leaving, *self._members]
+        running = [member.process for member in everybody if member.process is not None]
         for process in running:
             process.terminate()
         deadline = self._monotonic() + _PATIENCE_S
@@ -121,11 +170,82 @@ class Supervisor:
                 )
                 process.kill()
                 process.wait()
-        for member in self._members:
+        for member in everybody:
             member.ended()
         self._handover.close()
 
+    def _spawn(self, member: Member) -> None:
+        if member.role is not Role.RECEIVER:
+            member.spawn(self._handover)
+            return
+        leaving = [each.name for each in self._leaving if each.role is Role.RECEIVER]
+        draining = Draining([*leaving, *(old.name for old, new in self._replacing if new is member)])
+        member.spawn(self._handover, draining, *([] if self._doors is None else [self._doors]))
+
+    def _replace(self, member: Member, now: float) -> None:
+        """Start another receiver; where nothing serves, or no socket outlives it, the old one ends first."""
+        if self._doors is None or not member.serves:
+            member.forgive()
+            member.leave(now)
+            return
+        self._receivers += 1
+        successor = Member(Role.RECEIVER, f"{Role.RECEIVER.value}{SUCCESSOR}{self._receivers}")
+        self._members[self._members.index(member)] = successor
+        self._replacing.append((member, successor))
+        self._spawn(successor)
+
+    def _hand_over(self, now: float) -> None:
+        """Let receivers leave in whose place another serves."""
+        for old, new in self._replacing[:]:
+            if new.process is not None and new.serves:
+                self._replacing.remove((old, new))
+                self._leave(old, now)
+
+    def give_back(self) -> None:
+        """Let receivers go on that were to leave, in the place of those that do not serve yet."""
+        for old, new in self._replacing:
+            new.kill()
+            new.ended()
+            if new in self._members:
+                self._members[self._members.index(new)] = old
+        self._replacing = []
+
+    def _leave(self, member: Member, now: float) -> None:
+        member.leave(now)
+        if member.process is not None:
+            self._leaving.append(member)
+
+    def _see_off(self, member: Member, now: float) -> None:
+        """Look after a process that ends, in whose place none is started."""
+        if member.process is not None and member.process.poll() is None:
+            if not member.stays_too_long(now) and not member.hangs(now):
+                return
+            log.warning("role did not end in time, killed; its work is done again", role=member.name)
+            member.kill()
+        log.info("role ended", role=member.name)
+        member.ended()
+        self._leaving.remove(member)
+
+    def _look_after(self, member: Member, now: float) -> None:
+        if member.process is None:
+            if member.is_due(now):
+                self._spawn(member)
+        elif (code := member.process.poll()) is not None:
+            self._died(member, code, now)
+        elif member.stays_too_long(now):
+            log.warning("role did not end in time, killed; its work is done again", role=member.name)
+            member.kill()
+            self._died(member, 0, now)
+        elif cause := member.hangs(now):
+            log.error("role hangs, replacing it", role=member.name, pid=member.process.pid, why=cause)
+            member.kill()
+            member.died(f"hung ({cause})", now)
+
     def _died(self, member: Member, code: int, now: float) -> None:
+        if member.is_leaving:
+            member.ended()
+            self._spawn(member)
+            return
         if code != CONFIG_EXIT_CODE:
             pause_s = member.died(f"ended with {code}", now)
             log.error("role died, starting it again", role=member.name, exit_code=code, pause_s=pause_s)
@@ -134,34 +254,3 @@ class Supervisor:
             raise ConfigError(f"{member.name} cannot run with this configuration; its message stands above")
         pause_s = member.died("cannot run with the configuration: its message is in the log", now, refused=True)
         log.error("role cannot run with the configuration, trying again", role=member.name, pause_s=pause_s)
-
-
-@contextmanager
-def stopping_on_signals() -> Iterator[threading.Event]:
-    """Give an event that SIGINT and SIGTERM set, and put the earlier handlers back afterwards.
-
-    A handler only writes to a pipe: `Event.set` takes a lock, which the code that a second signal interrupts may hold.
-    """
-    stop = threading.Event()
-    heard, told = os.pipe()
-    os.set_blocking(told, False)
-
-    def ask(_number: int, _frame: FrameType | None) -> None:
-        with suppress(BlockingIOError):
-            os.write(told, b"!")
-
-    def listen() -> None:
-        if os.read(heard, 1):
-            stop.set()
-
-    listener = threading.Thread(target=listen, name="signals", daemon=True)
-    listener.start()
-    earlier = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield stop
-    finally:
-        for number, handler in earlier.items():
-            signal.signal(number, handler)
-        os.close(told)
-        listener.join()
-        os.close(heard)

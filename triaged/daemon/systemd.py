@@ -19,6 +19,11 @@ class Systemd:
         """Return the one that the environment names; the roles do not inherit it: they have nothing to say."""
         return cls(os.environ.pop("NOTIFY_SOCKET", ""))
 
+    @property
+    def listens(self) -> bool:
+        """Tell whether somebody wants to know."""
+        return bool(self._address)
+
     def ready(self) -> None:
         """Say that every role serves."""
         self._tell("READY=1")

@@ -24,6 +24,7 @@ from triaged.steps.inspect_spool import Inspection, Watch
 from triaged.steps.policy_keeping import PolicyKeeping
 from triaged.steps.priorities import RequestPriorityLookUp
 from triaged.steps.recover import Recovery
+from triaged.steps.retain import Retaining
 from triaged.store.couriers.clock_steps import ClockSteps, Longest
 from triaged.store.listing.policies import Policies
 from triaged.store.listing.priorities import Priorities
@@ -35,6 +36,7 @@ from triaged.store.studies.failures import Failures
 from triaged.store.studies.history import History
 from triaged.store.studies.inventory import Inventory
 from triaged.store.studies.reception import Reception
+from triaged.store.studies.retention import Retention
 from triaged.store.studies.seconds import Seconds
 
 log = structlog.get_logger()
@@ -46,6 +48,7 @@ _LOOK_S = 60.0
 _ASK_S = 1.0
 _RECOVER_S = 20.0
 _INSPECT_S = 60.0
+_RETAIN_S = 10.0
 _ASKED_AT_ONCE = 20
 _MOST_S = 300.0
 """How long a job may take for a round, the slowest one being a new order for a whole list."""
@@ -63,8 +66,10 @@ def tick(rooms: Rooms, stop: threading.Event, progress: Progress) -> None:
 def _jobs(rooms: Rooms, stop: threading.Event) -> list[Job]:
     ledgers, options = (Completion(rooms.database), Claims(rooms.database)), rooms.config.completion.options()
     whole, ranking = partial(is_whole, rooms.config), policy(rooms.config)
-    assembler = Assembler(*ledgers, is_whole=whole, options=options, ranking_policy=ranking)
+    rules = rooms.config.ruled()
+    assembler = Assembler(*ledgers, is_whole=whole, options=options, ranking_policy=ranking, rules=rules)
     keeping, recovery, watch = _keeping(rooms), _recovery(rooms), _watch(rooms)
+    retaining = _retaining(rooms)
     jobs = [
         _job("completing studies", _TICK_S, lambda: assembler.tick(now=clock())),
         _job("taking back expired leases", _REAP_S, lambda: assembler.reap(now=clock())),
@@ -74,6 +79,7 @@ def _jobs(rooms: Rooms, stop: threading.Event) -> list[Job]:
         _job("inspecting the spool", _INSPECT_S, lambda: watch.look_on(now=clock())),
         _job("queueing again after outages", _RECOVER_S, lambda: recovery.tick(now=clock())),
     ]
+    jobs.append(_job("deleting what may go", _RETAIN_S, lambda: retaining.tick(now=clock())))
     jobs.append(_job("forgetting roles that are gone", _LOOK_S, forgetting(rooms)))
     jobs.append(_job("second engines", _REAP_S, lambda: _look_after_seconds(rooms)))
     look_up = _look_up(rooms)
@@ -147,6 +153,11 @@ def _put_times_right(rooms: Rooms) -> None:
     if steps.is_any_ahead(longest, now=clock()):
         found = steps.put_right(longest, ranking=policy(rooms.config), now=clock())
         log.warning("times were ahead of the clock, put right: was it set back?", rows=found)
+
+
+def _retaining(rooms: Rooms) -> Retaining:
+    options = rooms.config.retention_options()
+    return Retaining(Retention(rooms.database), rooms.spool, options, monotonic=time.monotonic)
 
 
 def _recovery(rooms: Rooms) -> Recovery:

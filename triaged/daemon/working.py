@@ -5,24 +5,29 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 
 import structlog
 
-from triaged.daemon.examinations import examinations
+from triaged.daemon.draining import finishing
+from triaged.daemon.examinations import examinations, examinations_of_rules, is_whole
 from triaged.daemon.linear_algebra import take_buffers
 from triaged.daemon.progress import Mark, Progress
 from triaged.daemon.rooms import IDLE_S, Rooms, clock, or_wait, skip_if_unreachable
 from triaged.daemon.tracebacks import described
 from triaged.errors import StaleClaim, TryLater
 from triaged.steps.analyse import Analyst
+from triaged.steps.choosing import considered
 from triaged.steps.draw import Drawer
+from triaged.steps.reading_ahead import ReadingAhead
 from triaged.store.studies.claims import Claims
+from triaged.store.studies.completion import Completion
 from triaged.store.studies.drawings import Drawings
 from triaged.store.studies.outcomes import Outcomes
 from triaged.store.studies.publications import Publications
+from triaged.study.completeness import Candidate
 from triaged.study.records import Claim
 
 log = structlog.get_logger()
@@ -35,6 +40,8 @@ _BEGIN_S = 10.0
 """How long it may take to start what watches over one study; without memory for a thread, Python waits for ever."""
 _GIVE_UP_S = 60.0
 """How long it may take to put a study back that took too long, before the supervisor ends the process."""
+_AHEAD_S = 600.0
+"""How long it may take to read a study that settles; the largest ones take minutes."""
 _DRAW_S = 120.0
 """How long it may take to draw what a result left to be drawn, which takes seconds."""
 _LAST_MOMENT_S = 2.0
@@ -45,16 +52,35 @@ _PutBack = Callable[[], bool]
 
 
 def work(rooms: Rooms, name: str, stop: threading.Event, progress: Progress) -> None:
-    """Score studies until `stop` is set; `ModelRefused` where the engine cannot be used."""
-    analyst = _analyst(rooms, name)
+    """Score studies until `stop` is set, or until the one at hand is done after SIGUSR1.
+
+    Raises:
+        ModelRefused: the engine cannot be used.
+    """
+    finish = [False]
+    ahead = _ahead(rooms)
+    analyst = _analyst(rooms, name, ahead)
     drawer = _drawer(rooms, name, analyst)
     released = Claims(rooms.database).release(name, now=clock())
     Drawings(rooms.database).release(name)
     take_buffers()
     log.info("working", engine=", ".join(analyst.engines), released=released)
     getting_on = progress.watch("looking for a study", _LOOK_S)
-    progress.serving()
-    while not stop.is_set():
+    with finishing(lambda: finish.__setitem__(0, True)):
+        progress.serving()
+        _work_on(rooms, analyst, drawer, stop, getting_on, finish, partial(_read_ahead, ahead, analyst, getting_on))
+
+
+def _work_on(
+    rooms: Rooms,
+    analyst: Analyst,
+    drawer: Drawer,
+    stop: threading.Event,
+    getting_on: Mark,
+    finish: Sequence[bool],
+    look_ahead: Callable[[], bool],
+) -> None:
+    while not stop.is_set() and not finish[0]:
         getting_on()
         claim = or_wait(lambda: analyst.claim(clock=clock), stop)
         if claim is not None:
@@ -62,8 +88,25 @@ def work(rooms: Rooms, name: str, stop: threading.Event, progress: Progress) -> 
                 put_back = _analyse(rooms, analyst, claim, stop, getting_on)
             while not or_wait(put_back, stop) and not stop.is_set():
                 getting_on()
-        elif not _draw(drawer, stop, getting_on):
+        elif not (look_ahead() or _draw(drawer, stop, getting_on)):
             stop.wait(IDLE_S)
+
+
+def _read_ahead(ahead: ReadingAhead | None, analyst: Analyst, getting_on: Mark) -> bool:
+    """Read a study that settles, which is done while none waits; False where there is none, or it could not be done.
+
+    Whatever goes wrong goes wrong again when the study is claimed, and counts against it only then.
+    """
+    with getting_on.during("reading ahead", _AHEAD_S), skip_if_unreachable():
+        try:
+            return ahead is not None and ahead.look(analyst.would_read, now=clock())
+        except TryLater:
+            raise
+        except MemoryError:
+            log.warning("no memory to read ahead")
+        except Exception:
+            log.exception("reading ahead failed")
+    return False
 
 
 def _draw(drawer: Drawer, stop: threading.Event, getting_on: Mark) -> bool:
@@ -186,19 +229,36 @@ def _given_up_after(longest_s: float, analyst: Analyst, claim: Claim) -> Iterato
         done.set()
 
 
-def _analyst(rooms: Rooms, name: str) -> Analyst:
+def _analyst(rooms: Rooms, name: str, ahead: ReadingAhead | None) -> Analyst:
+    of_all = examinations(rooms.config)
     return Analyst(
         Claims(rooms.database),
         Outcomes(rooms.database),
         Publications(rooms.database),
         rooms.spool,
-        examinations(rooms.config),
+        of_all,
         worker=name,
         triage=rooms.config.triage.options(),
         options=rooms.config.worker.options(),
         destinations={each.name: each.kinds() for each in rooms.config.destinations},
         seconds=rooms.config.models.second,
+        configuration=rooms.configuration,
+        rules=rooms.config.ruled(),
+        by_model=examinations_of_rules(rooms.config, of_all),
+        ahead=ahead,
     )
+
+
+def _ahead(rooms: Rooms) -> ReadingAhead | None:
+    """Return what reads ahead; None where several workers would read the same study ahead of each other."""
+    if rooms.config.workers > 1:
+        return None
+    config, rules = rooms.config, rooms.config.ruled()
+
+    def is_there(study: Candidate) -> bool:
+        return is_whole(config, considered(rules, study.facts, study.series))
+
+    return ReadingAhead(Completion(rooms.database), is_there)
 
 
 def _drawer(rooms: Rooms, name: str, analyst: Analyst) -> Drawer:

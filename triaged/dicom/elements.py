@@ -13,6 +13,7 @@ import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache, lru_cache
 from io import BytesIO
 
 from pydicom import Dataset
@@ -22,11 +23,11 @@ from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.filereader import data_element_generator, read_sequence_item
 from pydicom.tag import BaseTag
 from pydicom.valuerep import PN_DELIMS
+from pydicom.values import convert_string
 
 from triaged.dicom import attributes
+from triaged.dicom.flat import CHARACTER_SET, UNDEFINED_LENGTH, flat_elements
 
-_SPECIFIC_CHARACTER_SET = 0x00080005
-_UNDEFINED_LENGTH = 0xFFFFFFFF
 _LEFT_OVER = re.compile(r"\x1b(\$\)A)?")
 """pydicom leaves an unknown escape in the text, and that of ISO 2022 IR 58."""
 _MOST_READS = 200_000
@@ -69,8 +70,24 @@ def read_elements(content: bytes, encoding: Encoding, *, last: str, needed: Sequ
 
     Some senders write elements out of order: what is `needed` is looked for beyond `last` too, within 4 MiB.
     """
-    found: dict[int, RawDataElement | DataElement] = {}
     last_tag, needed_tags = _tag(last), frozenset(map(_tag, needed))
+    flat = flat_elements(
+        content,
+        last_tag,
+        needed_tags,
+        explicit=encoding.explicit,
+        little_endian=encoding.little_endian,
+        within=_OUT_OF_ORDER_WITHIN,
+        at_most=_MOST_ELEMENTS,
+    )
+    if flat is not None and _is_read_by_pydicom(flat.character_set):
+        return Elements(flat, [default_encoding], complete=flat.is_complete)
+    return _walked(content, encoding, last_tag, needed_tags)
+
+
+def _walked(content: bytes, encoding: Encoding, last_tag: int, needed_tags: frozenset[int]) -> Elements:
+    """Read as `read_elements`, with pydicom."""
+    found: dict[int, RawDataElement | DataElement] = {}
     complete = False
 
     def is_past_the_last(tag: BaseTag, _vr: str | None, _length: int) -> bool:
@@ -106,13 +123,13 @@ class Elements:
     ) -> None:
         self._found = found
         self.complete = complete
-        character_set = self._bytes(_SPECIFIC_CHARACTER_SET)
+        character_set = self._bytes(CHARACTER_SET)
         self._text_encodings = text_encodings if character_set is None else _encodings_of(character_set)
 
     def is_cut(self) -> bool:
         """Tell whether a value is shorter than its length says: the content ended within it."""
         raw = (element for element in self._found.values() if isinstance(element, RawDataElement))
-        return any(len(element.value or b"") < element.length != _UNDEFINED_LENGTH for element in raw)
+        return any(len(element.value or b"") < element.length != UNDEFINED_LENGTH for element in raw)
 
     def has(self, keyword: str) -> bool:
         """Tell whether the element is there with a value."""
@@ -146,8 +163,8 @@ class Elements:
 
     def unsigned(self, keyword: str) -> int | None:
         """Return the first value of an unsigned short."""
-        element = self._found.get(_tag(keyword))
-        if not isinstance(element, RawDataElement) or len(element.value or b"") < 2:
+        element = self._valued(_tag(keyword))
+        if element is None or len(element.value or b"") < 2:
             return None
         return int.from_bytes((element.value or b"")[:2], "little" if element.is_little_endian else "big")
 
@@ -166,8 +183,15 @@ class Elements:
             yield Elements({int(found.tag): found for found in item.values()}, self._text_encodings)
 
     def _bytes(self, tag: int) -> bytes | None:
+        element = self._valued(tag)
+        return None if element is None else element.value
+
+    def _valued(self, tag: int) -> RawDataElement | None:
+        """Return an element that has a value of its own, which a sequence of undefined length has not."""
         element = self._found.get(tag)
-        return element.value if isinstance(element, RawDataElement) else None
+        if not isinstance(element, RawDataElement) or (element.VR == "SQ" and element.length == UNDEFINED_LENGTH):
+            return None
+        return element
 
 
 class _Limited(BytesIO):
@@ -185,6 +209,7 @@ class _Limited(BytesIO):
         return b"" if self.is_exhausted else super().read(size)
 
 
+@cache
 def _tag(keyword: str) -> int:
     tag = tag_for_keyword(keyword)
     if tag is None:
@@ -204,6 +229,16 @@ def _items_of(element: RawDataElement, text_encodings: list[str]) -> Iterator[Da
         if item is None:
             return
         yield item
+
+
+@lru_cache(maxsize=256)
+def _is_read_by_pydicom(specific_character_set: bytes) -> bool:
+    """Tell whether pydicom's walk goes on after a value of (0008,0005), which it converts on its way."""
+    try:
+        convert_encodings(convert_string(specific_character_set, is_little_endian=True))
+    except DAMAGED:
+        return False
+    return True
 
 
 def _encodings_of(specific_character_set: bytes) -> list[str]:

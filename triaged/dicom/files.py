@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import errno
 import warnings
-from collections.abc import Collection
-from contextlib import closing
+from collections.abc import Collection, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
@@ -23,10 +23,10 @@ from triaged.study.assessment import ReasonCode
 from triaged.study.records import InstanceHeader
 
 _PIXELS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
-_LONG = 64 * 1024
+LONG = 64 * 1024
 _LONG_ONES = frozenset({0x52009229, 0x52009230})
 """Shared and Per-frame Functional Groups Sequence."""
-_ITEM = b"\xfe\xff\x00\xe0"
+ITEM = b"\xfe\xff\x00\xe0"
 _MOST_ITEMS = 200_000
 LONGEST_SEQUENCE = 16 * 1024 * 1024
 
@@ -42,10 +42,17 @@ def read_header_only(path: Path, *, long_ones: Collection[int] = ()) -> Dataset:
         UnreadableStudy: it is no DICOM file, or the file is gone or cannot be read.
         TryLater: the operating system refuses for a reason that has nothing to do with this file.
     """
+    with blaming(path), closing(opened(path)) as stream:
+        return _with_identity(_lightened(whole_header(stream), long_ones))
+
+
+@contextmanager
+def blaming(path: Path) -> Iterator[None]:
+    """Read a file without warnings, and say of what it raises whom it is about."""
     try:
-        with warnings.catch_warnings(), closing(opened(path)) as stream:
+        with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return _with_identity(_lightened(_header(stream), long_ones))
+            yield
     except TooMuch as error:
         raise UnreadableStudy(ReasonCode.TOO_LARGE, f"{error} in {path.name}") from None
     except DAMAGED as error:
@@ -62,28 +69,23 @@ def read_image_header(path: Path) -> InstanceHeader:
         UnreadableStudy, TryLater: as `read_header_only`.
     """
     try:
-        with closing(opened(path)) as stream:
-            read_preamble(stream, force=False)
-            meta = _read_file_meta_info(stream)
-            content = stream.read(LONGEST_BEGINNING)
-        sop_class_uid, sop_instance_uid = (
-            text(attribute(meta, f"MediaStorage{keyword}")) or "" for keyword in ("SOPClassUID", "SOPInstanceUID")
-        )
-        return read_header(
-            content, transfer_syntax_uid="", sop_class_uid=sop_class_uid, sop_instance_uid=sop_instance_uid
-        ).image
-    except TooMuch as error:
-        raise UnreadableStudy(ReasonCode.TOO_LARGE, f"{error} in {path.name}") from None
+        with blaming(path):
+            with closing(opened(path)) as stream:
+                read_preamble(stream, force=False)
+                meta = _read_file_meta_info(stream)
+                content = stream.read(LONGEST_BEGINNING)
+            sop_class_uid, sop_instance_uid = (
+                text(attribute(meta, f"MediaStorage{keyword}")) or "" for keyword in ("SOPClassUID", "SOPInstanceUID")
+            )
+            return read_header(
+                content, transfer_syntax_uid="", sop_class_uid=sop_class_uid, sop_instance_uid=sop_instance_uid
+            ).image
     except UnreadableInstance as error:
         raise UnreadableStudy(ReasonCode.CORRUPT, f"{error} in {path.name}") from None
-    except DAMAGED as error:
-        blame(path, error)
-        raise UnreadableStudy(
-            ReasonCode.CORRUPT, f"expected a DICOM file, found {type(error).__name__} in {path.name}"
-        ) from error
 
 
-def _header(stream: BinaryIO) -> Dataset:
+def whole_header(stream: BinaryIO) -> Dataset:
+    """Return all that is before the pixels, which the stream stands at then; `TooMuch` where that has no end."""
     bounded = Bounded(stream)
     try:
         header = dcmread(bounded, stop_before_pixels=True)
@@ -130,15 +132,21 @@ def _lightened(header: Dataset, long_ones: Collection[int]) -> Dataset:
     """Drop long values that nobody looks at, and refuse sequences that would not fit once they are unfolded."""
     for tag, element in list(header._dict.items()):
         value = element.value
-        if not isinstance(element, RawDataElement) or not isinstance(value, bytes) or len(value) <= _LONG:
+        if not isinstance(element, RawDataElement) or not isinstance(value, bytes) or len(value) <= LONG:
             continue
         if element.tag in long_ones and len(value) <= LONGEST_SEQUENCE:
             continue
         if element.tag not in _LONG_ONES:
             del header[tag]
-        elif len(value) > LONGEST_SEQUENCE or value.count(_ITEM) > _MOST_ITEMS:
-            raise TooMuch(f"expected functional groups of at most {_MOST_ITEMS} items, found {len(value)} bytes")
+        else:
+            demand_few(value)
     return header
+
+
+def demand_few(value: bytes) -> None:
+    """Refuse a sequence that would not fit once it is unfolded."""
+    if len(value) > LONGEST_SEQUENCE or value.count(ITEM) > _MOST_ITEMS:
+        raise TooMuch(f"expected a sequence of at most {_MOST_ITEMS} items, found {len(value)} bytes")
 
 
 def blame(path: Path, error: BaseException) -> None:

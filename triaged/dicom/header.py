@@ -14,6 +14,7 @@ from triaged.dicom.elements import Elements, read_elements, sniff_encoding
 from triaged.dicom.identity import derived_instance
 from triaged.dicom.quiet import without_warnings
 from triaged.dicom.radiography import radiography_of
+from triaged.dicom.study_facts import study_facts
 from triaged.errors import UnreadableInstance
 from triaged.study.kinds import DEFLATED
 from triaged.study.ranking import URGENCY, RequestPriority
@@ -53,6 +54,12 @@ def read_header(
         UnreadableInstance: the bytes are no data set, or name no study, series or instance.
     """
     elements = _elements(_inflated(content, transfer_syntax_uid))
+    return header_in(elements, sop_class_uid=sop_class_uid, sop_instance_uid=sop_instance_uid)
+
+
+@without_warnings()
+def header_in(elements: Elements, *, sop_class_uid: str = "", sop_instance_uid: str = "") -> ReceivedHeader:
+    """Return what `read_header` does, of elements that were read already."""
     return ReceivedHeader(
         study_uid=_uid(StudyUID, elements, "StudyInstanceUID", ""),
         series_uid=_uid(SeriesUID, elements, "SeriesInstanceUID", ""),
@@ -61,20 +68,27 @@ def read_header(
         patient=_patient(elements),
         image=_image(elements, sop_class_uid),
         made_by_us=_made_by_us(elements),
+        facts=study_facts(elements),
     )
 
 
-@without_warnings()
 def holds_header(content: bytes, *, transfer_syntax_uid: str) -> bool:
     """Tell whether more would add nothing: all that `read_header` looks at is there, or the longest header is.
 
     Without pixels that may never be so.
     """
+    return whole_header(content, transfer_syntax_uid=transfer_syntax_uid) is not None
+
+
+@without_warnings()
+def whole_header(content: bytes, *, transfer_syntax_uid: str) -> Elements | None:
+    """Return the elements of a header to which more content would add nothing, as `holds_header`; else None."""
     try:
         encoded = _inflated(content, transfer_syntax_uid)
-        return len(encoded) >= LONGEST_HEADER or _elements(encoded).complete
+        elements = _elements(encoded)
     except UnreadableInstance:
-        return False
+        return None
+    return elements if elements.complete or len(encoded) >= LONGEST_HEADER else None
 
 
 def _inflated(content: bytes, transfer_syntax_uid: str) -> bytes:
@@ -127,6 +141,7 @@ def _patient(elements: Elements) -> Patient:
         study_date=text("StudyDate"),
         study_time=text("StudyTime"),
         study_description=text("StudyDescription"),
+        issuer_of_patient_id=text("IssuerOfPatientID"),
     )
 
 

@@ -20,7 +20,7 @@ from pydicom.sequence import Sequence
 from pydicom.tag import BaseTag
 
 from triaged.dicom.elements import DAMAGED
-from triaged.dicom.moments import NotUnderstood, covers, span_of, zone_of
+from triaged.dicom.moments import NotUnderstood, covers, dated, span_of, zone_of
 from triaged.dicom.quiet import without_warnings
 
 _SPECIFIC_CHARACTER_SET, _TIMEZONE_OFFSET = 0x00080005, 0x00080201
@@ -118,9 +118,11 @@ def _check(keys: Collection[Key], zone: tzinfo) -> None:
     """Refuse times that are none now, rather than with the first thing that is compared."""
     for key in keys:
         _check(key.item, zone)
-        if _vr(key.tag) in _MOMENTS:
+        vr = _vr(key.tag)
+        if vr in _MOMENTS or vr == "TM":
             for value in key.values:
-                span_of(value, zone)
+                if value != "*":
+                    span_of(value if vr in _MOMENTS else dated(value), zone)
 
 
 def _known(keys: Collection[Key], known: Known) -> Iterator[Key]:
@@ -147,6 +149,8 @@ def _matches(key: Key, element: DataElement | None, zone: tzinfo) -> bool:
 def _equal(wanted: str, found: str, vr: str, zone: tzinfo) -> bool:
     if vr in _MOMENTS:
         return covers(wanted, found, zone)
+    if vr == "TM":
+        return covers(dated(wanted), dated(found), zone)
     if vr == "PN":
         wanted = _name(wanted)
         return any(_like(wanted, _name(group)) for group in (found, *found.split("=")))

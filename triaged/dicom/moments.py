@@ -17,6 +17,7 @@ _PARTS = re.compile(
     r"(?P<year>\d{4})(?P<month>\d\d)?(?P<day>\d\d)?(?P<hour>\d\d)?(?P<minute>\d\d)?"
     r"(?:(?P<second>\d\d)(?:\.(?P<fraction>\d{1,6}))?)?(?P<offset>[+-]\d{4})?"
 )
+_SOME_DAY = "20000101"
 _LARGEST_OFFSET = timedelta(hours=14)
 
 
@@ -63,6 +64,12 @@ def covers(wanted: str, found: str, zone: tzinfo) -> bool:
         return begin <= _moment(found, UTC)[0] < end
     except ValueError:
         return False
+
+
+def dated(times: str) -> str:
+    """Return a time of day, or a range of them, on one and the same day, so that it can be compared as a date time."""
+    parts = times.replace(":", "").split("-")
+    return "-".join(f"{_SOME_DAY}{part}" if part else "" for part in parts)
 
 
 def _moment(text: str, zone: tzinfo) -> Span:

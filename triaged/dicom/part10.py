@@ -6,10 +6,12 @@ The data set itself is never touched.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from struct import pack, unpack_from
 
-from pydicom.dataset import FileMetaDataset
+from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.errors import InvalidDicomError
 from pydicom.filebase import DicomBytesIO
 from pydicom.filereader import read_file_meta_info
@@ -20,6 +22,9 @@ from triaged.dicom.attributes import DAMAGED
 from triaged.errors import UnreadableInstance
 from triaged.study.uids import derived_uid, is_valid_uid
 
+_PREAMBLE = b"\0" * 128 + b"DICM" + b"\x02\x00\x00\x00UL\x04\x00"
+_GROUP_LENGTH_BYTES = 12
+_INSTANCE_UID = b"\x02\x00\x03\x00UI"
 IMPLEMENTATION_CLASS_UID = derived_uid("triaged", "implementation class")
 """Identifies our implementation to peers and in the files that we write (PS3.7 D.3.3.2)."""
 
@@ -39,17 +44,33 @@ def file_meta(*, sop_class_uid: str, sop_instance_uid: str, transfer_syntax_uid:
 
     A UID that a reader could not take as one is replaced by one derived from it; the data set keeps what was sent.
     """
+    before, after = _around_instance_uid(_uid(sop_class_uid), _uid(transfer_syntax_uid), _ae_title(source_ae_title))
+    value = _uid(sop_instance_uid).encode("ascii")
+    value += b"\0" * (len(value) % 2)
+    group_length = len(before) + 2 + len(value) + len(after)
+    return b"".join((_PREAMBLE, pack("<L", group_length), before, pack("<H", len(value)), value, after))
+
+
+@lru_cache(maxsize=256)
+def _around_instance_uid(sop_class_uid: UID, transfer_syntax_uid: UID, source_ae_title: str) -> tuple[bytes, bytes]:
+    """Return what stands between the group length and the length of (0002,0003), and what follows its value.
+
+    Thousands of instances have the same, and pydicom takes longer for it than the disk for their bytes.
+    """
     meta = FileMetaDataset()
-    meta.MediaStorageSOPClassUID = _uid(sop_class_uid)
-    meta.MediaStorageSOPInstanceUID = _uid(sop_instance_uid)
-    meta.TransferSyntaxUID = _uid(transfer_syntax_uid)
+    meta.MediaStorageSOPClassUID = sop_class_uid
+    meta.MediaStorageSOPInstanceUID = UID(IMPLEMENTATION_CLASS_UID)
+    meta.TransferSyntaxUID = transfer_syntax_uid
     meta.ImplementationClassUID = UID(IMPLEMENTATION_CLASS_UID)
     meta.ImplementationVersionName = IMPLEMENTATION_VERSION_NAME
-    meta.SourceApplicationEntityTitle = _ae_title(source_ae_title)
+    meta.SourceApplicationEntityTitle = source_ae_title
     stream = DicomBytesIO()
     stream.is_little_endian, stream.is_implicit_VR = True, False
     write_file_meta_info(stream, meta)
-    return b"\0" * 128 + b"DICM" + stream.getvalue()
+    content = stream.getvalue()[_GROUP_LENGTH_BYTES:]
+    at = content.index(_INSTANCE_UID) + len(_INSTANCE_UID)
+    (length,) = unpack_from("<H", content, at)
+    return content[:at], content[at + 2 + length :]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +89,11 @@ def read_file_meta(path: Path) -> FileMeta:
         meta = read_file_meta_info(path)
     except (*DAMAGED, InvalidDicomError) as error:
         raise UnreadableInstance(f"expected file meta information, found {type(error).__name__}") from error
+    return meta_of(meta)
+
+
+def meta_of(meta: Dataset) -> FileMeta:
+    """Return the values of file meta information that was read."""
     keywords = ("MediaStorageSOPClassUID", "MediaStorageSOPInstanceUID", "TransferSyntaxUID")
     named = [str(meta.get(keyword, "")) for keyword in (*keywords, "SourceApplicationEntityTitle")]
     return FileMeta(*named)

@@ -70,9 +70,10 @@ class Bounded(io.RawIOBase):
 class Inflated(io.RawIOBase):
     """A deflated file as if it had been written plainly, inflated as it is read and forgotten behind the reader."""
 
-    def __init__(self, packed: BinaryIO, meta: bytes) -> None:
+    def __init__(self, packed: BinaryIO, meta: bytes, longest: int = LONGEST_READ) -> None:
         """Take what is packed from where the stream stands, after the file meta information `meta`."""
         super().__init__()
+        self._longest = longest
         self._packed = packed
         self._inflate = zlib.decompressobj(-zlib.MAX_WBITS)
         self._window = bytearray(meta)
@@ -80,8 +81,8 @@ class Inflated(io.RawIOBase):
 
     def read(self, size: int | None = -1, /) -> bytes:
         """Return the next bytes; ValueError where they were forgotten."""
-        if size is None or size < 0 or size > LONGEST_READ:
-            raise TooMuch(f"expected values of at most {LONGEST_READ} bytes, found a longer one")
+        if size is None or size < 0 or size > self._longest:
+            raise TooMuch(f"expected values of at most {self._longest} bytes, found a longer one")
         if self._at < self._start:
             raise ValueError(f"expected to read on from byte {self._start}, found a reader at byte {self._at}")
         while len(self._window) < self._at - self._start + size and self._unpack():
@@ -120,8 +121,11 @@ class Inflated(io.RawIOBase):
         return self._at
 
 
-def opened(path: Path) -> BinaryIO:
-    """Open a DICOM file, a deflated one as if it were explicit VR little endian; to be closed by the caller."""
+def opened(path: Path, longest: int = LONGEST_READ) -> BinaryIO:
+    """Open a DICOM file, a deflated one as if it were explicit VR little endian; to be closed by the caller.
+
+    `longest` is the longest value that is inflated.
+    """
     with ExitStack() as until_ready:
         stream = until_ready.enter_context(path.open("rb"))
         read_preamble(stream, force=False)
@@ -133,4 +137,4 @@ def opened(path: Path) -> BinaryIO:
         return stream
     meta = stream.read(end)
     plainly = EXPLICIT.encode().ljust(len(DEFLATED), b"\0")  # as long, so that every length in it stays true
-    return cast("BinaryIO", Inflated(stream, meta.replace(DEFLATED.encode(), plainly)))
+    return cast("BinaryIO", Inflated(stream, meta.replace(DEFLATED.encode(), plainly), longest))

@@ -28,6 +28,7 @@ from triaged.dimse.slots import Slot, Slots
 from triaged.errors import TryLater
 from triaged.steps.intake import Intake, Offer, Sender
 from triaged.steps.ports import CommitmentProvider, WorklistProvider
+from triaged.steps.trail import Trail
 from triaged.study.commitment import STORAGE_COMMITMENT_PUSH_MODEL
 
 log = structlog.get_logger()
@@ -51,6 +52,7 @@ class Acceptor:
         associations: AssociationLog,
         provider: CommitmentProvider | None = None,
         worklist: WorklistProvider | None = None,
+        trail: Trail | None = None,
         certificate_names: frozenset[str] = frozenset(),
     ) -> None:
         self._link = link
@@ -63,6 +65,7 @@ class Acceptor:
         self._provider = provider
         self._commitment: CommitmentScp | None = None
         self._worklist = worklist
+        self._trail = trail
         self._query: FindScp | None = None
         self._caller = Caller(slot.address, "", 0, certificate_names)
         self._contexts: dict[int, PresentationContextTuple] = {}
@@ -70,6 +73,7 @@ class Acceptor:
         """Set as soon as the peer has offered an instance; whoever runs this has to close it in the store."""
         self._kept = 0
         self._refused = 0
+        self._why_refused = ""
 
     def run(self) -> Ending:
         """Serve the peer until the end; never raises for what a peer does."""
@@ -94,7 +98,8 @@ class Acceptor:
                 self._commitment.end()
         if ending is Ending.STOPPED:
             self._say_goodbye(AbortReason.NOT_SPECIFIED)
-        self._log.ended(ending, detail, **self._caller.fields, kept=self._kept, refused=self._refused)
+        why = {"why": self._why_refused} if self._why_refused else {}
+        self._log.ended(ending, detail, **self._caller.fields, kept=self._kept, refused=self._refused, **why)
         return ending
 
     def _say_goodbye(self, reason: AbortReason) -> None:
@@ -108,7 +113,11 @@ class Acceptor:
         request = self._read_request()
         self._link.expect_within(float("inf"))
         self._caller = Caller(
-            self._slot.address, request.calling_ae_title, request.max_pdu, self._caller.certificate_names
+            self._slot.address,
+            request.calling_ae_title,
+            request.max_pdu,
+            self._caller.certificate_names,
+            request.called_ae_title,
         )
         rejection = rejection_of(request, self._caller, self._options)
         if rejection is None and not self._slots.associate(self._slot, request.calling_ae_title):
@@ -151,7 +160,7 @@ class Acceptor:
         if self._provider is not None:
             self._commitment = CommitmentScp(self._provider, self._caller, clock=self._clock)
         if self._worklist is not None:
-            self._query = FindScp(self._worklist, self._link, self._caller)
+            self._query = FindScp(self._worklist, self._link, self._caller, self._trail)
         self._link.write(negotiation.encode_accept(request, contexts, roles, max_pdu=self._options.max_pdu))
         self._log.opened(**self._caller.fields, contexts=len(self._contexts), declined=sorted(declined))
 
@@ -236,7 +245,7 @@ class Acceptor:
             self._intake.receive(offer, content, self._known_sender(), clock=self._clock)
         except TryLater as later:
             self._refused += 1
-            self._log.instance_refused(self._caller.peer, str(later))
+            self._why_refused = self._why_refused or str(later)
             return Status.OUT_OF_RESOURCES, "cannot be kept now, try again later"
         self._kept += 1
         self._slots.note_stored(self._slot)
@@ -246,6 +255,9 @@ class Acceptor:
         """Return the sender, made known to the store with the first instance: an echo needs no store."""
         if self.sender is None:
             self.sender = self._intake.open_association(
-                peer=self._caller.peer, calling_ae_title=self._caller.calling_ae_title, now=self._clock()
+                peer=self._caller.peer,
+                calling_ae_title=self._caller.calling_ae_title,
+                now=self._clock(),
+                called_ae_title=self._caller.called_ae_title,
             )
         return self.sender

@@ -70,11 +70,6 @@ class AssociationLog:
         if times := self._events.times("opened", peer):
             log.info("association opened", peer=peer, **fields, **_repeated(times))
 
-    def instance_refused(self, peer: str, why: str) -> None:
-        """An instance was not kept; the sender knows."""
-        if times := self._troubles.times("instance", peer):
-            log.warning("instance refused, the sender has to keep it", why=why, peer=peer, **_repeated(times))
-
     def ended(self, ending: Ending, detail: str, *, peer: str, kept: int, refused: int, **fields: object) -> None:
         """A connection ended. Of what never was an association only trouble is said: load balancers probe."""
         if ending in (Ending.PROBE, Ending.REJECTED):

@@ -8,16 +8,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
+from struct import pack
 
 from pydicom import Dataset
+from pydicom.datadict import tag_for_keyword
 from pydicom.uid import UID, ImplicitVRLittleEndian
 from pynetdicom import dsutils
-from pynetdicom.pdu import P_DATA_TF
-from pynetdicom.pdu_items import PresentationDataValueItem
 
 from triaged.dicom.attributes import Value, dataset_of
 from triaged.dicom.elements import IMPLICIT_LITTLE_ENDIAN, Elements, read_elements
 from triaged.dicom.quiet import without_warnings
+from triaged.dimse.negotiation import PduType
+from triaged.study.uids import is_valid_uid
 
 _NO_DATA_SET = 0x0101
 _SOME_DATA_SET = 0x0001
@@ -185,15 +187,20 @@ def _answering(request: Request, status: int, data_set_type: int) -> Values:
 
 def _command(context_id: int, values: Values) -> bytes:
     named = {keyword: value for keyword, value in values.items() if value != ""}
-    elements = encoded(dataset_of(**named), ImplicitVRLittleEndian)
-    length = encoded(dataset_of(CommandGroupLength=len(elements)), ImplicitVRLittleEndian)
-    return _p_data(context_id, _LAST_OF_COMMAND + length + elements)
+    plain = all(isinstance(value, int) or (isinstance(value, str) and is_valid_uid(value)) for value in named.values())
+    elements = _plain_elements(named) if plain else encoded(dataset_of(**named), ImplicitVRLittleEndian)
+    return _p_data(context_id, _LAST_OF_COMMAND + pack("<HHLL", 0, 0, 4, len(elements)) + elements)
+
+
+def _plain_elements(values: Values) -> bytes:
+    """Encode numbers (US) and valid identifiers (UI), which are all that most instances are answered with."""
+    by_tag = sorted((tag_for_keyword(keyword) or 0, value) for keyword, value in values.items())
+    encoded_values = ((tag, value.encode() if isinstance(value, str) else pack("<H", value)) for tag, value in by_tag)
+    padded = ((tag, value + b"\0" * (len(value) % 2)) for tag, value in encoded_values)
+    return b"".join(pack("<HHL", tag >> 16, tag & 0xFFFF, len(value)) + value for tag, value in padded)
 
 
 def _p_data(context_id: int, content: bytes) -> bytes:
-    value = PresentationDataValueItem()
-    value.presentation_context_id = context_id
-    value.presentation_data_value = content
-    pdu = P_DATA_TF()
-    pdu.presentation_data_value_items = [value]
-    return pdu.encode()
+    """Return one value in a PDU of its own (PS3.8 9.3.5): type, length; length of the value, its context; the value."""
+    length = len(content) + 1
+    return pack(">BxLLB", PduType.P_DATA, length + 4, length, context_id) + content

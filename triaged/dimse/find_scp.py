@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from io import BytesIO
 
 import structlog
+from pydicom.datadict import keyword_for_tag
 from pydicom.uid import UID
 from pynetdicom import dsutils
 from pynetdicom.presentation import PresentationContextTuple
@@ -35,6 +36,8 @@ from triaged.dimse.message import Message, ProtocolError, joined
 from triaged.dimse.negotiation import AbortReason, Caller
 from triaged.errors import TryLater
 from triaged.steps.ports import WorklistProvider
+from triaged.steps.trail import Trail
+from triaged.study.audit import AuditEvent
 
 log = structlog.get_logger()
 
@@ -45,7 +48,8 @@ _WRITE_AT_ONCE = 32 * 1024
 class FindScp:
     """Answers queries on one association, one after the other."""
 
-    def __init__(self, provider: WorklistProvider, link: Link, caller: Caller) -> None:
+    def __init__(self, provider: WorklistProvider, link: Link, caller: Caller, trail: Trail | None = None) -> None:
+        self._trail = trail
         self._provider = provider
         self._link = link
         self._caller = caller
@@ -66,12 +70,21 @@ class FindScp:
                 answered += number
                 if self._link.has_input() and self._is_cancelled(request):
                     log.info("query cancelled", answered=answered, **self._caller.fields)
+                    self._audit(query, answered)
                     return Status.CANCELLED, ""
         except TryLater as later:
             log.warning("query put off, the peer has to ask again", why=str(later), **self._caller.fields)
             return Status.OUT_OF_RESOURCES, "the worklist cannot be read now, try again later"
         log.info("query answered", answered=answered, **self._caller.fields)
+        self._audit(query, answered)
         return Status.SUCCESS, ""
+
+    def _audit(self, query: Query, answered: int) -> None:
+        """Write down who asked, by which attributes, and how many rows they got; values may name a patient."""
+        if self._trail is not None:
+            keys = ", ".join(keyword_for_tag(key.tag) or f"{key.tag:08X}" for key in query.keys if key.values)
+            who = {"person": self._caller.calling_ae_title, "address": self._caller.peer, "target": "C-FIND"}
+            self._trail.looked_at(AuditEvent.LIST_QUERIED, detail=f"rows: {answered}, asked by: {keys or '-'}", **who)
 
     def _responses(
         self, query: Query, request: Request, context: PresentationContextTuple

@@ -105,6 +105,7 @@ class Caller:
     max_pdu: int
     certificate_names: frozenset[str] = frozenset()
     """For whom its certificate was issued, where it showed one that we checked."""
+    called_ae_title: str = ""
 
     @property
     def fields(self) -> dict[str, str]:

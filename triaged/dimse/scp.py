@@ -29,6 +29,7 @@ from triaged.dimse.tls import Credentials, reason, server_context
 from triaged.errors import ConfigError, TryLater
 from triaged.steps.intake import Intake, Sender
 from triaged.steps.ports import CommitmentProvider, WorklistProvider
+from triaged.steps.trail import Trail
 
 log = structlog.get_logger()
 
@@ -56,7 +57,8 @@ class _Served:
 class Receiver:
     """Receives DICOM instances, and commitment and queries where provided; `stop` returns when no thread is left.
 
-    `getting_on` is called at every round of the loop that accepts, also while nobody comes.
+    `getting_on` is called at every round of the loop that accepts, also while nobody comes. `listening` gives the
+    socket of an address, which may be one that somebody else listens on too.
     """
 
     def __init__(
@@ -67,9 +69,13 @@ class Receiver:
         clock: Callable[[], datetime],
         commitment: CommitmentProvider | None = None,
         worklist: WorklistProvider | None = None,
+        trail: Trail | None = None,
         getting_on: Callable[[], None] = lambda: None,
+        listening: Callable[[str, int], socket.socket] | None = None,
     ) -> None:
         self._getting_on = getting_on
+        self._listening = listening or listening_on
+        self._drains = False
         self._options = options
         self._intake = intake
         self._clock = clock
@@ -83,6 +89,7 @@ class Receiver:
             associations=self._log,
             provider=commitment,
             worklist=worklist,
+            trail=trail,
         )
         self._turn_s = min(_TICK_S, options.idle_timeout_s)
         self._patience = Patience(options.idle_timeout_s, options.least_bytes_per_s, options.rate_window_s)
@@ -97,9 +104,9 @@ class Receiver:
         options = self._options
         self._listeners = []
         if options.has_plain_port or self._credentials is None:
-            self._listeners.append(_Listener(_listening(options.host, options.port), None))
+            self._listeners.append(_Listener(self._listening(options.host, options.port), None))
         if self._credentials is not None:
-            self._listeners.append(_Listener(_listening(options.host, options.tls_port), self._credentials))
+            self._listeners.append(_Listener(self._listening(options.host, options.tls_port), self._credentials))
         self._awake, self._wake = os.pipe()
         self._slots = Slots(limits_for(options), options.expected)
         self._accepting = threading.Thread(target=self._accept, name="receiver")
@@ -110,6 +117,18 @@ class Receiver:
     def ports(self) -> list[int]:
         """Return the ports that are listened on: the plain one, if there is one, before that of TLS."""
         return [int(listener.socket.getsockname()[1]) for listener in self._listeners]
+
+    def drain(self) -> None:
+        """Accept nobody any more from the next second on, and let every association end by itself.
+
+        Takes no lock and waits for nothing, so that a signal handler may call it.
+        """
+        self._drains = True
+
+    @property
+    def is_drained(self) -> bool:
+        """Tell whether nobody is accepted any more and the last association has ended."""
+        return self._drains and not self._listeners and not self._still_served() and not self._ended
 
     def stop(self) -> None:
         """Take no more requests, let instances on their way arrive for a moment, and end every association."""
@@ -140,10 +159,19 @@ class Receiver:
         while not self._stopping.is_set():
             self._getting_on()
             self._close_ended()
+            if self._drains and by_descriptor:
+                for descriptor in by_descriptor:
+                    poll.unregister(descriptor)
+                by_descriptor = {}
+                self._close_listeners()
             for descriptor, _ in poll.poll(_TICK_S * 1000):
                 if descriptor in by_descriptor and not self._stopping.is_set():
                     self._accept_one(by_descriptor[descriptor])
-        for listener in self._listeners:
+        self._close_listeners()
+
+    def _close_listeners(self) -> None:
+        listeners, self._listeners = self._listeners, []
+        for listener in listeners:
             listener.socket.close()
 
     def _accept_one(self, listener: _Listener) -> None:
@@ -224,7 +252,8 @@ class Receiver:
             self._close(sender)
 
 
-def _listening(host: str, port: int) -> socket.socket:
+def listening_on(host: str, port: int) -> socket.socket:
+    """Return a socket that listens; raises `ConfigError` where host and port cannot be listened on."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         listener = socket.create_server((host, port), family=family, backlog=_BACKLOG)

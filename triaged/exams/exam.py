@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from typing_extensions import TypedDict
 
@@ -43,7 +43,8 @@ class Choice:
     `declined` names every other series of the study with a reason in words. `passed` counts the conditions that the
     best series met: of several examinations, the one that came furthest says why a study is out of scope. `words` are
     what the page says beside the chosen series: also of its other images, where they are more than a score needs.
-    `foreign` are series without any image of the kind that the examination reads.
+    `foreign` are series without any image of the kind that the examination reads. `calls_itself_one`: a series that
+    was declined says in its headers that it is what the examination is for, so that the archive is told why not.
     """
 
     chosen: Series | None
@@ -52,6 +53,7 @@ class Choice:
     passed: int = 0
     words: str = "chosen"
     foreign: frozenset[SeriesUID] = frozenset()
+    calls_itself_one: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +125,10 @@ class Examination(Protocol):
             TryLater: a file could not be read from the disk.
         """
 
+    def prepare(self, instances: Sequence[Path]) -> None:  # noqa: ARG002
+        """Work on instances that `read` will be given; what it returns stays the same. Raises as `read` does."""
+        return
+
     def recall(self, view: bytes) -> Any:
         """Return a view that `draw` gave for an earlier study; raise ValueError where the bytes are something else.
 
@@ -150,7 +156,8 @@ class Slice(TypedDict):
     """One slice: what viewers call it, its table position, and how many pixels of it are lesion.
 
     `share` is the affected share of what was examined on this slice; None where none of that is on it, or not known.
-    `is_affected` tells whether there is enough lesion for the slice to count among the affected ones.
+    `is_affected` tells whether there is enough lesion for the slice to count among the affected ones, `is_key` whether
+    it is one of the few that show most.
     """
 
     number: int | None
@@ -158,20 +165,34 @@ class Slice(TypedDict):
     lesion: int
     share: float | None
     is_affected: bool
+    is_key: bool
+
+
+class Whole(TypedDict):
+    """The size of an image as it was sent, upright, and the `side` of the square parts in which it can be had."""
+
+    rows: int
+    columns: int
+    side: int
 
 
 class SliceList(TypedDict):
     """The slices from head to feet; sizes are of a picture in pixels and millimetres, the window in HU.
 
-    `affected` says in words which slices are affected, empty where none is.
+    `modality` is CT, or CR for any X-ray. `regions` names the bits of the labels that a tile has for each pixel, the
+    lowest first; none where tiles have no labels. `affected` says in words which slices are affected, empty where none
+    is. `whole` is there where images have more pixels than a tile has.
     """
 
+    modality: str
     rows: int
     columns: int
     row_mm: float
     column_mm: float
     window_hu: tuple[float, float]
     has_contour: bool
+    regions: list[str]
+    whole: Whole | None
     affected: str
     slices: list[Slice]
 
@@ -185,8 +206,26 @@ class View(Protocol):
     def jpeg(self, index: int) -> bytes:
         """Return one image, 0 being the first."""
 
+    def tile(self, index: int) -> bytes:
+        """Return the values of one image as little-endian int16, row by row, then a byte of labels for each pixel.
+
+        Values are HU of a CT, greys from 0 to 255 of an X-ray. A bit of a label says that the pixel belongs to the
+        region of that bit; without `regions` there are no labels.
+        """
+
     def contour(self, index: int) -> bytes | None:
         """Return the contour of what was found as a transparent PNG of the image's size; None where there is none."""
+
+    def part(self, index: int, row: int, column: int) -> bytes:
+        """Return a square part of an image as it was sent, a byte of grey for each pixel, row by row.
+
+        `row` and `column` count parts, from the upper left one; the last ones may be smaller. `IndexError` where there
+        is no such part, or where there is no `whole`.
+        """
+
+    @property
+    def held_bytes(self) -> int:
+        """Return about how much memory it takes to keep this open."""
 
 
 Viewer = Callable[[Sequence[Path], Path | None], View]
@@ -194,6 +233,10 @@ Viewer = Callable[[Sequence[Path], Path | None], View]
 
 Raises `UnreadableStudy` where they are not of its examination, or cannot be shown.
 """
+
+
+Thumbnail = Callable[[bytes], bytes]
+"""Draws the view that a result keeps of its images as a small PNG; `ValueError` where it is not of its examination."""
 
 
 def open_view(viewers: Sequence[Viewer], instances: Sequence[Path], segmentation: Path | None) -> View:
@@ -207,7 +250,17 @@ def open_view(viewers: Sequence[Viewer], instances: Sequence[Path], segmentation
     raise refusals[0]
 
 
-def first_that_accepts(examinations: Sequence[Examination], series: Sequence[Series]) -> tuple[Examination, Choice]:
+class Chooser(Protocol):
+    """The part of an examination that needs no engine."""
+
+    def choose(self, series: Sequence[Series]) -> Choice:
+        """Return the series to score, from headers alone, or why there is none."""
+
+
+Exam = TypeVar("Exam", bound=Chooser)
+
+
+def first_that_accepts(examinations: Sequence[Exam], series: Sequence[Series]) -> tuple[Exam, Choice]:
     """Return the first examination that has a series to score, else the one that came furthest, with its choice.
 
     Of a series that only another examination could score it says what that one made of it.

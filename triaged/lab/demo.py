@@ -25,10 +25,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from triaged.config.settings import Config
-from triaged.daemon.checks import demand_free_addresses
+from triaged.daemon.addresses import demand_free_addresses
 from triaged.daemon.logs import configure_logging
 from triaged.daemon.roles import Role
-from triaged.daemon.supervisor import Supervisor, members_of, stopping_on_signals
+from triaged.daemon.signals import stopping_on_signals
+from triaged.daemon.supervisor import Supervisor, members_of
 from triaged.daemon.versions import Version
 from triaged.dimse.scu import DimseSender
 from triaged.errors import ConfigError, TryLater

@@ -28,6 +28,18 @@ def verifying(ca_file: Path | None) -> ssl.SSLContext:
         raise ConfigError(f"ca_file: expected certificates in PEM, found {ca_file}: {said(error)}") from None
 
 
+def client_context(ca_file: Path | None, certificate: Path | None, key: Path | None) -> ssl.SSLContext:
+    """Return TLS as `verifying`, in which we show a certificate of our own where one is given."""
+    context = verifying(ca_file)
+    if certificate is not None:
+        try:
+            context.load_cert_chain(certificate, key)
+        except (OSError, ValueError) as error:
+            expected = "certificate, key: expected a certificate and its key in PEM"
+            raise ConfigError(f"{expected}, found {certificate}: {said(error)}") from None
+    return context
+
+
 def connect(address: Address, timeout_s: float) -> socket.socket:
     """Return a connection, no step of it longer than `timeout_s`; `OSError` where nobody is there, or somebody else."""
     plain = socket.create_connection((address.host, address.port), timeout_s)

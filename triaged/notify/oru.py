@@ -151,7 +151,7 @@ def _of_finding(finding: Finding) -> Iterator[_Observation]:
     for each in finding.numbers(Output.NOTIFICATION):
         unit = each.concept.unit
         identifier = f"{each.concept.hl7_at(each.site)}^{_plain(each.words[:1].upper() + each.words[1:])}^{SCHEME}"
-        value = f"{each.value * unit.scale:.{unit.digits}f}"
+        value = unit.document(each.value)
         yield _Observation("NM", identifier, value, f"{unit.code.value}^{unit.code.meaning}^{unit.code.scheme}")
     for number, flag in enumerate(finding.quality, start=1):
         words = f"{_plain(flag.value)}^{_plain(flag.value.replace('-', ' '))}^{SCHEME}"

@@ -16,10 +16,11 @@ from pydicom.sr.coding import Code
 from triaged.results import codes
 from triaged.results.document import describe_document, evidence, observation_context, write_content
 from triaged.results.instance import ResultObject, ResultSeries, begin, finish
-from triaged.results.measured import Outlined, algorithm, measurement, number, outlined_group, tracking
+from triaged.results.measured import Outlined, algorithm, measurement, number, outlined_group, tracking, worded
 from triaged.results.provenance import Provenance
 from triaged.results.seg import Segment
 from triaged.results.source import SourceSeries
+from triaged.results.wording import Lines
 from triaged.study.agreement import Agreement, Disagreement
 from triaged.study.coding import Code as ConceptCode
 from triaged.study.coding import Output, Site
@@ -65,16 +66,18 @@ def report(
     finding: Finding,
     ranking: Ranking,
     examined: Examined,
+    lines: Lines,
     segmentation: ResultObject | None,
     described: tuple[Segment, ...],
     provenance: Provenance,
     outlined: Sequence[Outlined] = (),
 ) -> ResultObject:
-    """Return the report; `segmentation` and `described` are what its region groups point at.
+    """Return the report; `lines` are the words of the summary page, `segmentation` and `described` what its region
+    groups point at.
 
     `outlined` are parts of the one image of `source`; a part that is outlined has its numbers in that group.
     """
-    groups: list[_Group] = [_study_group(finding, ranking, examined, provenance)]
+    groups: list[_Group] = [_study_group(finding, ranking, examined, lines, provenance)]
     regions = described if segmentation is not None else ()
     if segmentation is not None:
         groups += [_region_group(one, finding, segmentation, source, provenance) for one in regions]
@@ -99,14 +102,15 @@ def second_report(
     agreement: Agreement,
     first: str,
     examined: Examined,
+    lines: Lines,
     provenance: Provenance,
 ) -> ResultObject:
     """Return what a second engine measured, in groups of its own; `first` is the algorithm that it is compared with.
 
-    It has no triage class: the second engine orders nothing.
+    `lines` say in words what it found, without a verdict: it has no triage class, since it orders nothing.
     """
     groups = [
-        _second_group(finding, examined, provenance),
+        _second_group(finding, examined, lines, provenance),
         *_part_groups(finding, examined, frozenset(), provenance),
         _agreement_group(agreement, first, examined, provenance),
     ]
@@ -135,9 +139,9 @@ def flag_code(flag: QualityFlag) -> Code:
 
 
 def _study_group(
-    finding: Finding, ranking: Ranking, examined: Examined, provenance: Provenance
+    finding: Finding, ranking: Ranking, examined: Examined, lines: Lines, provenance: Provenance
 ) -> hd.sr.MeasurementsAndQualitativeEvaluations:
-    """Return what was measured of all that was examined (TID 1501)."""
+    """Return what was measured of all that was examined, and all of it in words (TID 1501)."""
     numbers = (each for each in finding.numbers(Output.REPORT) if each.site in (None, examined.whole))
     grade = finding.grade
     category = ACTIONABLE_CATEGORIES.get(ranking.triage_class)
@@ -148,13 +152,13 @@ def _study_group(
         *([(codes.ACTIONABLE, category)] if category else []),
         *((codes.QUALITY_ASSESSMENT, flag_code(flag)) for flag in finding.quality),
     ]
-    return _group(examined.label, "study", examined.whole, numbers, evaluations, provenance)
+    return worded(_group(examined.label, "study", examined.whole, numbers, evaluations, provenance), lines)
 
 
 def _second_group(
-    finding: Finding, examined: Examined, provenance: Provenance
+    finding: Finding, examined: Examined, lines: Lines, provenance: Provenance
 ) -> hd.sr.MeasurementsAndQualitativeEvaluations:
-    """Return what a second engine measured of all that was examined (TID 1501)."""
+    """Return what a second engine measured of all that was examined, and all of it in words (TID 1501)."""
     numbers = (each for each in finding.numbers(Output.REPORT) if each.site in (None, examined.whole))
     grade = finding.grade
     evaluations = [
@@ -162,7 +166,7 @@ def _second_group(
         *([(codes.GRADE, codes.private(str(grade), f"Computed {grade}"))] if grade else []),
         *((codes.QUALITY_ASSESSMENT, flag_code(flag)) for flag in finding.quality),
     ]
-    return _group(examined.label, "study", examined.whole, numbers, evaluations, provenance)
+    return worded(_group(examined.label, "study", examined.whole, numbers, evaluations, provenance), lines)
 
 
 def _part_groups(

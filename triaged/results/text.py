@@ -55,8 +55,9 @@ def _sections(lines: Lines, provenance: Provenance) -> tuple[_Section, ...]:
     """Return the words in the order of the page, each under a heading of CID 7001 as an element of CID 7002."""
     finding, impression, made = standard.DCM.Finding, standard.DCM.Impression, standard.DCM.ProcedureDescription
     revision = (provenance.supersedes,) if provenance.supersedes else ()
+    summary = ((standard.DCM.Conclusion, lines.headline), *((made, text) for text in (INTENDED_USE, *lines.purpose)))
     return (
-        (standard.LN.Summary, ((standard.DCM.Conclusion, lines.headline), (made, INTENDED_USE))),
+        (standard.LN.Summary, summary),
         (standard.LN.Findings, [(finding, text) for text in lines.findings]),
         (standard.LN.Impressions, [(impression, text) for text in lines.verdict]),
         (standard.LN.CurrentProcedureDescriptions, [(made, text) for text in (*lines.origin, *revision)]),

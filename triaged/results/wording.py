@@ -10,6 +10,7 @@ from pydicom.dataset import Dataset
 from triaged.results.identity import local_time, sent_text
 from triaged.results.provenance import Provenance
 from triaged.study.assessment import OUT_OF_SCOPE_CODES, Reason
+from triaged.study.coding import Service
 from triaged.study.ranking import Ranking
 
 INTENDED_USE = "AI triage - not for diagnosis, first reading only"
@@ -18,33 +19,59 @@ _SIMPLE = {"\u2265": ">=", "\u2264": "<=", "\u2248": "~", "\u2014": "-", "\u2013
 
 @dataclass(frozen=True, slots=True)
 class Lines:
-    """The text of a result: a headline to read in a glance, then what was found, what follows, and how it was made."""
+    """The text of a result: a headline to read in a glance, then what was looked for and what was not, what was found,
+    what follows, and how it was made.
+    """
 
     headline: str
-    findings: tuple[str, ...]
-    verdict: tuple[str, ...]
-    origin: tuple[str, ...]
+    purpose: tuple[str, str]
+    findings: tuple[str, ...] = ()
+    verdict: tuple[str, ...] = ()
+    origin: tuple[str, ...] = ()
+
+    @property
+    def aim(self) -> str:
+        """What was looked for and what was not, in one line."""
+        return " ".join(self.purpose)
 
     @property
     def body(self) -> tuple[str, ...]:
-        """The lines of a page below its headline, in their order."""
+        """The lines of a page below its heading, which says what was looked for, in their order."""
         return INTENDED_USE, *self.findings, *self.verdict, *self.origin
 
 
 def reason_lines(
-    header: Dataset, reason: Reason, ranking: Ranking, provenance: Provenance, acquired: str | None = None
+    header: Dataset,
+    reason: Reason,
+    ranking: Ranking,
+    provenance: Provenance,
+    service: Service,
+    acquired: str | None = None,
 ) -> Lines:
-    """Return the words of a study that has no score; `acquired` is as for `origin_lines`."""
+    """Return the words of a study that has no score, for which `service` was to be done; `acquired` is as for
+    `origin_lines`.
+    """
     outcome = "Not in scope of the AI" if reason.code in OUT_OF_SCOPE_CODES else "The AI could not read this study"
     return Lines(
         headline=f"No score: {reason.code.value}",
+        purpose=purpose_lines(service, provenance),
         findings=(
             f"{outcome}. This says nothing about the patient: read as without AI.",
             to_ascii(reason.detail[:1].upper() + reason.detail[1:]),
         ),
-        verdict=(f"Class {ranking.triage_class.value}: {to_ascii(ranking.reason)}",),
+        verdict=verdict_lines(ranking),
         origin=origin_lines(header, provenance, acquired),
     )
+
+
+def verdict_lines(ranking: Ranking) -> tuple[str, ...]:
+    """Return the class of a study, and why."""
+    return (f"Class {ranking.triage_class.value}: {to_ascii(ranking.reason)}",)
+
+
+def purpose_lines(service: Service, provenance: Provenance) -> tuple[str, str]:
+    """Return what was looked for, by which engine, and what was not."""
+    return service.purpose.looks_for(provenance.algorithm), service.purpose.passes_over
 
 
 def revision_note(provenance: Provenance) -> str:
@@ -78,13 +105,6 @@ def origin_lines(header: Dataset, provenance: Provenance, acquired: str | None =
         f"triaged {provenance.software_version}, {provenance.scheme} {provenance.scheme_version[:12]},"
         f" {moment:%Y-%m-%d %H:%M %Z}",
     )
-
-
-def percent(share: float) -> str:
-    """Return a share as whole percent; what is there and rounds to nothing is told apart from nothing."""
-    if 0.0 < share < 0.01:
-        return "<1 %"
-    return f"{share * 100.0:.0f} %"
 
 
 def to_ascii(text: str) -> str:

@@ -105,6 +105,16 @@ class Tree:
         with suppress(FileNotFoundError):
             os.unlink(name, dir_fd=self.descriptor)
 
+    def remove_empty(self, folder: str) -> None:
+        """Remove a folder if nothing is in it; it may be gone already."""
+        try:
+            os.rmdir(folder, dir_fd=self.descriptor)
+        except OSError as error:
+            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOENT):
+                raise
+        else:
+            self._synced.pop(folder, None)
+
     def _rename_onto_placeholder(self, source: str, target: str) -> bool:
         """Rename on a file system without hard links: reserve the name with an empty file first."""
         try:
@@ -121,7 +131,12 @@ def storage_errors() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise TryLater(f"the spool's file system refused: {error.strerror or error}") from error
+        raise refusal(error) from error
+
+
+def refusal(error: OSError) -> TryLater:
+    """Return what a refusal of the file system means to a sender."""
+    return TryLater(f"the spool's file system refused: {error.strerror or error}")
 
 
 def _parent(name: str) -> str:

@@ -22,7 +22,7 @@ from types import TracebackType
 from typing import Self
 
 from triaged.errors import TryLater
-from triaged.spool.durable import Tree, storage_errors
+from triaged.spool.durable import Tree, refusal
 from triaged.spool.root import Root
 from triaged.study.uids import SeriesUID, SOPInstanceUID, StudyUID
 
@@ -184,6 +184,7 @@ class PartFile:
         self._digest = hashlib.sha256()
         self._meta_bytes = 0
         self._size_bytes = 0
+        self._is_filed = False
 
     def __enter__(self) -> Self:
         with self._root.opened() as tree:
@@ -195,6 +196,8 @@ class PartFile:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._file.close()
+        if self._is_filed:
+            return
         with suppress(TryLater), self._root.opened() as tree:  # what cannot be removed now is swept later
             tree.unlink(self._name)
 
@@ -218,8 +221,10 @@ class PartFile:
 
     def sync(self) -> None:
         """Wait until what was written is on the disk."""
-        with storage_errors():
+        try:
             os.fsync(self._file.fileno())
+        except OSError as error:
+            raise refusal(error) from error
 
     def commit(self) -> KeptFile:
         """Make the file durable under the name it was begun for, and return where it is."""
@@ -232,15 +237,18 @@ class PartFile:
         return self._commit(f"{QUARANTINE}/{_checked(name)}")
 
     def _write(self, content: bytes | bytearray | memoryview) -> None:
-        with storage_errors():
-            view = memoryview(content)
-            while view:
-                view = view[self._file.write(view) :]
+        try:
+            written = self._file.write(content)
+            while written < len(content):
+                written += self._file.write(memoryview(content)[written:])
+        except OSError as error:
+            raise refusal(error) from error
 
     def _commit(self, target: str) -> KeptFile:
         self.sync()
         with self._root.opened() as tree:
             path = self._file_as(target, tree)
+        self._is_filed = True
         return KeptFile(path, self._digest.hexdigest(), self._size_bytes)
 
     def _file_as(self, target: str, tree: Tree) -> str:

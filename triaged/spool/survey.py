@@ -6,7 +6,7 @@ A file may be gone again when it is looked at. What is in the root and not ours,
 from __future__ import annotations
 
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -58,6 +58,34 @@ class Survey:
                 tree.unlink(found.path)
                 return True
         return False
+
+    def size(self, path: str) -> int:
+        """Return how many bytes a file has; 0 where there is none."""
+        with self._spool.opened() as tree, suppress(FileNotFoundError):
+            return tree.stat(path).st_size
+        return 0
+
+    def has_other_names(self, path: str) -> bool:
+        """Tell whether a file is also elsewhere, by a hard link, as in a back-up: removing it frees nothing."""
+        with self._spool.opened() as tree, suppress(FileNotFoundError):
+            return tree.stat(path).st_nlink > 1
+        return False
+
+    def remove_all(self, paths: Sequence[str]) -> None:
+        """Remove files, durably; some may be gone already."""
+        with self._spool.opened() as tree:
+            for path in paths:
+                tree.unlink(path)
+            for folder in {path.rpartition("/")[0] for path in paths}:
+                with suppress(FileNotFoundError):
+                    tree.sync(folder)
+
+    def remove_empty(self, paths: Sequence[str]) -> None:
+        """Remove the folders that such files were in, where nothing is left in them."""
+        folders = {path.rpartition("/")[0] for path in paths} - {QUARANTINE, ""}
+        with self._spool.opened() as tree:
+            for folder in sorted(folders | {each.partition("/")[0] for each in folders}, reverse=True):
+                tree.remove_empty(folder)
 
 
 def _files(tree: Tree, name: str) -> Iterator[Found]:

@@ -47,7 +47,14 @@ class Adoption:
         header = self._header(found, meta)
         _demand_name(found.path, header)
         instance = self._instance(found, meta, header)
-        admission = self._arrivals.admit(instance, header, None, ranking=self._placing, now=now)
+        admission = self._arrivals.admit(
+            instance,
+            header,
+            None,
+            ranking=self._placing,
+            now=now,
+            is_there=lambda path: self._spool.is_whole(path, instance.size_bytes),
+        )
         log.info(
             "file without a row admitted",
             path=found.path,

@@ -1,69 +1,60 @@
 """Turns one claimed study into an assessment, a place in the order and result objects; the only step that computes.
 
-Everything a study needs happens between `claim` and `commit`, and nothing is visible before `commit`: a worker may be
-killed at any line, and the study is claimed again.
+What was found places the study at once, and the objects that show it are drawn and published afterwards. A worker may
+be killed at any line: the study is claimed again, gets the same result, and no object is published twice.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Protocol, assert_never
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from types import MappingProxyType
+from typing import assert_never
 
 import structlog
-from pydicom.dataset import Dataset
 
-from triaged.dicom.files import read_header_only
 from triaged.errors import StaleClaim, TryLater, UnreadableStudy
-from triaged.exams.exam import Analysis, Choice, Examination, first_that_accepts, next_after
+from triaged.exams.exam import Analysis, Choice, Examination, next_after
 from triaged.inference.identity import Engine
 from triaged.results.instance import ResultObject
 from triaged.results.provenance import Provenance
+from triaged.rules.matching import NO_RULES, Rules, decide
 from triaged.spool.files import Spool
 from triaged.steps.attempts import given_up, too_large
+from triaged.steps.choosing import Chosen, choose_under
+from triaged.steps.ended import Ended, first_header, provenance_of
 from triaged.steps.errand import Clock
 from triaged.steps.following import compares, followed
 from triaged.steps.options import AnalyseOptions
 from triaged.steps.publish import Kept, Publisher, object_set
+from triaged.steps.putting_back import PuttingBack
 from triaged.steps.ranking_policy import ranking_policy
+from triaged.steps.reading_ahead import ReadingAhead, read_now
 from triaged.store.studies.claims import Claims
-from triaged.store.studies.outcomes import Outcomes
+from triaged.store.studies.outcomes import Found, Made, Outcomes
 from triaged.store.studies.publications import Publications
 from triaged.study.assessment import Assessed, Assessment, Failed, OutOfScope, Reason, ReasonCode, unreadable
+from triaged.study.completeness import Candidate
 from triaged.study.kinds import ObjectKind
 from triaged.study.ranking import Ranking
-from triaged.study.ranking_input import Compared
 from triaged.study.records import Claim, Series
-from triaged.study.uids import SeriesUID, SOPInstanceUID
+from triaged.study.treatment import BY_DEFAULT, Treatment
+from triaged.study.uids import SOPInstanceUID
 from triaged.triage.follow_up import FollowUp
-from triaged.triage.ordering import place
+from triaged.triage.ordering import place, under_rule
 from triaged.triage.scheme import TriageOptions
 
 log = structlog.get_logger()
 
 
-class _GiveBack(Protocol):
-    """How the store takes a claimed study back."""
+class Analyst(PuttingBack):
+    """Scores studies, one at a time; engines in `seconds` are to read again what the first examination scored.
 
-    def __call__(self, claim: Claim, *, not_before: datetime, why: str, now: datetime) -> None: ...
-
-
-@dataclass(frozen=True, slots=True)
-class _Outcome:
-    assessment: Assessment
-    choice: Choice
-    ranking: Ranking
-    provenance: Provenance
-    objects: Sequence[ResultObject] = ()
-    view: bytes | None = None
-    draft: bytes | None = None
-    compared: Compared | None = None
-    seconds: Sequence[str] = ()
-
-
-class Analyst:
-    """Scores studies, one at a time; engines in `seconds` are to read again what the first examination scored."""
+    `configuration` is the SHA-256 of the configuration that results are made under. `rules` are those of the site,
+    `by_model` the examinations of the models that they name.
+    """
 
     def __init__(
         self,
@@ -78,9 +69,17 @@ class Analyst:
         options: AnalyseOptions,
         destinations: Mapping[str, frozenset[ObjectKind]],
         seconds: Sequence[str] = (),
+        configuration: str = "",
+        rules: Rules = NO_RULES,
+        by_model: Mapping[str, Sequence[Examination]] = MappingProxyType({}),
+        ahead: ReadingAhead | None = None,
     ) -> None:
+        super().__init__(claims, options.retry_wait_s)
         self._seconds = seconds
-        self._claims = claims
+        self._configuration = configuration
+        self._rules = rules
+        self._by_model = by_model
+        self._images = read_now if ahead is None else ahead.read
         self._outcomes = outcomes
         self._spool = spool
         self._publisher = Publisher(publications, spool, wanted=frozenset().union(*destinations.values()))
@@ -127,6 +126,8 @@ class Analyst:
         fields = {"study_instance_uid": claim.study_uid.value, "revision": claim.revision, "attempt": claim.attempt}
         log.info("analysis started", **fields)
         try:
+            if self._is_left_bare(claim, clock):
+                return
             outcome = self._assess(claim, clock)
             kept = self._publisher.keep(outcome.provenance, outcome.objects, outcome.view, outcome.draft)
             self._commit(claim, outcome, kept, clock())
@@ -146,46 +147,46 @@ class Analyst:
             **fields,
         )
 
-    def put_back(self, claim: Claim, why: str, *, clock: Clock) -> None:
-        """Return a study to the queue that has nothing to do with why its analysis ended; this costs it no attempt."""
-        self._put_back(self._claims.retry_later, claim, why, waits=1, clock=clock)
+    def would_read(self, candidate: Candidate) -> tuple[Examination, Sequence[Path]] | None:
+        """Return which files would be read of a study by which examination; None where it would have no score."""
+        under = choose_under(self._rules, candidate.facts, candidate.series, self._examinations_of)
+        if (chosen := under.choice.chosen) is None:
+            return None
+        return under.examination, [self._spool.absolute(instance.path) for instance in chosen.instances]
 
-    def count_and_put_back(self, claim: Claim, why: str, *, clock: Clock) -> None:
-        """Return a study to the queue whose analysis failed by itself; after `max_attempts` of these it is given up.
+    def _is_left_bare(self, claim: Claim, clock: Clock) -> bool:
+        """Give up making objects of a study that has its place, where every attempt to make them ended by itself."""
+        if len(claim.strikes) < self._options.max_attempts:
+            return False
+        why = given_up(claim).detail
+        is_left = self._outcomes.leave_bare(claim, f"no result objects: {why}", now=clock())
+        if is_left:
+            log.error("objects given up, the study keeps its score", study_instance_uid=claim.study_uid.value, why=why)
+        return is_left
 
-        `why` is shown on the list in the end: no patient attribute.
-        """
-        self._put_back(self._claims.strike, claim, why, waits=len(claim.strikes) + 1, clock=clock)
-
-    def _put_back(self, give_back: _GiveBack, claim: Claim, why: str, *, waits: int, clock: Clock) -> None:
-        not_before = clock() + timedelta(seconds=self._options.retry_wait_s * waits)
-        log.warning("analysis put back", study_instance_uid=claim.study_uid.value, why=why, attempt=claim.attempt)
-        try:
-            give_back(claim, not_before=not_before, why=why, now=clock())
-        except StaleClaim as stale:
-            log.info("nothing to put back", study_instance_uid=claim.study_uid.value, why=str(stale))
-
-    def _assess(self, claim: Claim, clock: Clock) -> _Outcome:
+    def _assess(self, claim: Claim, clock: Clock) -> Ended:
         if len(claim.strikes) >= self._options.max_attempts:
             return self._given_up(claim)
-        examination, choice = first_that_accepts(self._examinations, claim.series)
+        under = choose_under(self._rules, claim.facts, claim.series, self._examinations_of)
+        choice = under.choice
         refused: dict[SOPInstanceUID, Reason] = {}
         while choice.chosen is not None:
-            found = self._read(claim, examination, choice, choice.chosen, clock)
-            if isinstance(found, _Outcome):
-                return found
+            found = self._read(claim, under, choice.chosen, clock)
+            if not isinstance(found, Reason):
+                return self._placed_and_drawn(claim, under, choice, found, clock)
             refused |= {instance.sop_instance_uid: found for instance in choice.chosen.instances}
-            another = next_after(self._examinations, examination, claim.series, refused)
+            another = next_after(under.examinations, under.examination, under.allowed, refused)
             if another is None:
-                return self._declined(claim, examination, choice, found)
+                return self._declined(claim, under, choice, found)
             log.info("another image is read instead", study_instance_uid=claim.study_uid.value, why=found.detail)
             choice = another
         assert choice.reason is not None
-        return self._declined(claim, examination, choice, choice.reason)
+        return self._declined(claim, under, choice, choice.reason)
 
-    def _read(
-        self, claim: Claim, examination: Examination, choice: Choice, chosen: Series, clock: Clock
-    ) -> _Outcome | Reason:
+    def _examinations_of(self, model: str) -> Sequence[Examination]:
+        return self._by_model[model] if model else self._examinations
+
+    def _read(self, claim: Claim, under: Chosen[Examination], chosen: Series, clock: Clock) -> Analysis | Reason:
         """Return what was found in the chosen instances, or why they could not be read."""
 
         def still_alive() -> None:
@@ -193,7 +194,7 @@ class Analyst:
 
         try:
             instances = [self._spool.absolute(instance.path) for instance in chosen.instances]
-            return self._assessed(claim, examination, choice, examination.read(instances, still_alive))
+            return self._images(under.examination, instances, still_alive)
         except UnreadableStudy as error:
             self._spool.check_present()  # a file is lost only where the others are there
             return Reason(ReasonCode(error.code), error.detail)
@@ -202,93 +203,91 @@ class Analyst:
                 raise  # its worker may be what is short of it: another tries once more
             return too_large(len(chosen.instances))
 
-    def _assessed(self, claim: Claim, examination: Examination, choice: Choice, analysis: Analysis) -> _Outcome:
-        assessment = Assessed(analysis.finding)
+    def _placed_and_drawn(
+        self, claim: Claim, under: Chosen[Examination], choice: Choice, analysis: Analysis, clock: Clock
+    ) -> Ended:
+        """Give the study its place by what was found, and draw that."""
+        assessment, examination, treatment = Assessed(analysis.finding), under.examination, under.treatment
         prior = self._publisher.prior(claim.study_uid, analysis.finding)
-        follows = followed(analysis.finding, prior, examination.engine.algorithm, self._triage)
-        ranking = self._place(claim, assessment, None if follows is None else follows.follow_up)
+        policy = under_rule(self._triage, treatment)
+        follows = followed(analysis.finding, prior, examination.engine.algorithm, policy)
+        ranking = self._place(claim, assessment, treatment, None if follows is None else follows.follow_up)
         earlier = self._publisher.drawn(prior, claim.study_uid, examination.recall)
         compared_with = compares(prior, earlier, follows)
-        provenance = self._provenance(claim, examination.engine, choice.chosen, compares=compared_with)
-        results = analysis.draw(ranking, provenance, earlier)
+        provenance = self._provenance(claim, examination.engine, choice.chosen, treatment, compares=compared_with)
         compared = None if follows is None else follows.compared
-        made = results.objects, results.view, results.draft
-        seconds = self._seconds if examination is self._examinations[0] else ()
-        return _Outcome(assessment, choice, ranking, provenance, *made, compared, seconds)
+        seconds = self._seconds if examination is under.examinations[0] else ()
+        others = tuple(each for each in seconds if each != treatment.model)
+        ended = Ended(assessment, choice, ranking, provenance, compared=compared, seconds=others, treatment=treatment)
+        self._outcomes.place(claim, self._found(ended), now=clock())
+        log.info("study placed, its objects follow", study_instance_uid=claim.study_uid.value, revision=claim.revision)
+        results = analysis.draw(ranking, provenance, earlier)
+        return replace(ended, objects=results.objects, view=results.view, draft=results.draft, is_placed=True)
 
-    def _given_up(self, claim: Claim) -> _Outcome:
+    def _given_up(self, claim: Claim) -> Ended:
         """Return a failure without looking at the study again, whichever part of it broke every attempt."""
         reason = given_up(claim)
         assessment = Failed(reason)
-        provenance = self._provenance(claim, self._examinations[0].engine, None, outcome=reason.code)
-        return _Outcome(assessment, Choice(None, (), reason), self._place(claim, assessment), provenance)
+        treatment = decide(self._rules.studies, claim.facts, None, is_final=True) or BY_DEFAULT
+        ranking = self._place(claim, assessment, treatment)
+        provenance = self._provenance(claim, self._examinations[0].engine, None, treatment, outcome=reason.code)
+        return Ended(assessment, Choice(None, (), reason), ranking, provenance, treatment=treatment)
 
-    def _declined(self, claim: Claim, examination: Examination, choice: Choice, reason: Reason) -> _Outcome:
-        """Return why a study has no score; one that could not be read gets a page in the PACS, others get none."""
-        assessment = unreadable(reason)
-        ranking = self._place(claim, assessment)
-        provenance = self._provenance(claim, examination.engine, choice.chosen, outcome=reason.code)
+    def _declined(self, claim: Claim, under: Chosen[Examination], choice: Choice, reason: Reason) -> Ended:
+        """Return why a study has no score; a page in the PACS says it of one that should, or might, have been read."""
+        assessment, examination, treatment = unreadable(reason), under.examination, under.treatment
+        ranking = self._place(claim, assessment, treatment)
+        provenance = self._provenance(claim, examination.engine, choice.chosen, treatment, outcome=reason.code)
         match assessment:
-            case OutOfScope():
+            case OutOfScope() if not choice.calls_itself_one:
                 objects: Sequence[ResultObject] = ()
-            case Failed(reason=reason):
-                header = self._first_header(choice.chosen or claim.series[0])
+            case OutOfScope(reason=reason) | Failed(reason=reason):
+                header = first_header(choice.chosen or claim.series[0], self._spool)
                 objects = () if header is None else examination.explain(header, reason, ranking, provenance)
             case _:
                 assert_never(assessment)
-        return _Outcome(assessment, choice, ranking, provenance, objects)
+        return Ended(assessment, choice, ranking, provenance, objects, treatment=treatment)
 
-    def _first_header(self, series: Series) -> Dataset | None:
-        """Return the header of the first instance that can be parsed at all; the page names the study with it."""
-        for instance in series.instances:
-            try:
-                return read_header_only(self._spool.absolute(instance.path))
-            except UnreadableStudy:
-                self._spool.check_present()
-        return None
-
-    def _place(self, claim: Claim, assessment: Assessment, follow_up: FollowUp | None = None) -> Ranking:
+    def _place(
+        self, claim: Claim, assessment: Assessment, treatment: Treatment, follow_up: FollowUp | None = None
+    ) -> Ranking:
         """Return the place that the images alone give, as the objects say it; `commit` decides the one on the list."""
-        priority = claim.order_priority
-        return place(claim.study_uid, claim.ready_at, assessment, priority, self._triage, follow_up=follow_up)
+        known = (claim.study_uid, claim.ready_at, assessment, claim.order_priority, self._triage)
+        return place(*known, follow_up=follow_up, treatment=treatment)
 
     def _provenance(
-        self, claim: Claim, engine: Engine, chosen: Series | None, *, outcome: str = "", compares: str = ""
+        self,
+        claim: Claim,
+        engine: Engine,
+        chosen: Series | None,
+        treatment: Treatment,
+        *,
+        outcome: str = "",
+        compares: str = "",
     ) -> Provenance:
-        instances = chosen.instances if chosen else claim.series[0].instances
-        provenance = Provenance(
-            study_uid=claim.study_uid,
-            input_sop_instance_uids=tuple(sorted(instance.sop_instance_uid.value for instance in instances)),
-            engine=engine.name,
-            engine_version=engine.version,
-            model_sha256=engine.model_sha256,
-            device_uid=engine.device_uid,
-            scheme=self._triage.scheme.value,
-            scheme_version=engine.settings_digest,
-            software_version=engine.software_version,
-            assessed_at=claim.ready_at,
-            compares=compares,
-            outcome=outcome,
-        )
-        return self._publisher.in_line(provenance)
+        scheme = treatment.scheme or self._triage.scheme.value
+        made = provenance_of(claim, engine, chosen, scheme=scheme, outcome=outcome, compares=compares)
+        return self._publisher.in_line(made)
 
-    def _commit(self, claim: Claim, outcome: _Outcome, kept: Kept, now: datetime) -> None:
-        chosen: SeriesUID | None = outcome.choice.chosen.series_uid if outcome.choice.chosen else None
-        self._outcomes.commit(
-            claim,
+    def _commit(self, claim: Claim, outcome: Ended, kept: Kept, now: datetime) -> None:
+        made = Made(kept.objects, self._destinations, kept.coronal_path, kept.draft_path, outcome.seconds)
+        if outcome.is_placed:
+            self._outcomes.publish(claim, made, now=now)
+        else:
+            self._outcomes.commit(claim, self._found(outcome), made, now=now)
+
+    def _found(self, outcome: Ended) -> Found:
+        choice, provenance = outcome.choice, outcome.provenance
+        return Found(
             outcome.assessment,
-            ranking=self._placing,
-            chosen=chosen,
-            not_chosen=outcome.choice.declined,
-            chosen_words=outcome.choice.words,
-            objects=kept.objects,
-            object_set=object_set(outcome.provenance),
-            coronal_path=kept.coronal_path,
-            draft_path=kept.draft_path,
-            destinations=self._destinations,
-            model=outcome.provenance.algorithm,
-            scheme=self._triage.scheme.value,
+            self._placing,
+            choice.chosen.series_uid if choice.chosen else None,
+            choice.declined,
+            provenance.algorithm,
+            provenance.scheme,
+            object_set(provenance),
+            chosen_words=choice.words,
             compared=outcome.compared,
-            seconds=outcome.seconds,
-            now=now,
+            configuration=self._configuration,
+            treatment=outcome.treatment,
         )

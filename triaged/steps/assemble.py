@@ -3,17 +3,28 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 import structlog
 
 from triaged.errors import StaleClaim
+from triaged.rules.matching import NO_RULES, Rules
+from triaged.steps.choosing import considered
 from triaged.store.studies.claims import Claims
 from triaged.store.studies.completion import Completion
-from triaged.study.completeness import Cause, Complete, CompletionOptions, IsWhole, Wait, as_first_seen, decide
+from triaged.study.completeness import (
+    Candidate,
+    Cause,
+    Complete,
+    CompletionOptions,
+    IsWhole,
+    Wait,
+    as_first_seen,
+    decide,
+)
 from triaged.study.ranking_input import RankingPolicy
-from triaged.study.records import Candidate
+from triaged.study.records import Series
 
 log = structlog.get_logger()
 
@@ -37,7 +48,10 @@ class Assembler:
         options: CompletionOptions,
         ranking_policy: RankingPolicy,
         monotonic: Callable[[], float] = time.monotonic,
+        rules: Rules = NO_RULES,
     ) -> None:
+        """`rules` are those of the site: what they exclude is not waited for."""
+        self._rules = rules
         self._completion = completion
         self._claims = claims
         self._is_whole = is_whole
@@ -69,7 +83,10 @@ class Assembler:
         return candidates
 
     def _complete(self, candidate: Candidate, now: datetime) -> bool:
-        match decide(candidate, self._is_whole, options=self._options, now=now):
+        def is_whole(series: Sequence[Series]) -> bool:
+            return self._is_whole(considered(self._rules, candidate.facts, series))
+
+        match decide(candidate, is_whole, options=self._options, now=now):
             case Wait():
                 return False
             case Complete(cause=cause):

@@ -12,8 +12,10 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
-from triaged.dicom.header import LONGEST_HEADER, holds_header
+from triaged.dicom.elements import Elements
+from triaged.dicom.header import LONGEST_HEADER, whole_header
 from triaged.errors import TryLater
+from triaged.study.kinds import DEFLATED
 
 _FIRST_LOOK = 64 * 1024
 """All but multi-frame headers are shorter."""
@@ -39,9 +41,15 @@ class Beginnings:
     """The beginnings of instances that are read at this moment; one is shared by all associations."""
 
     def __init__(
-        self, limits: BeginningLimits = BeginningLimits(), *, monotonic: Callable[[], float] = time.monotonic
+        self,
+        limits: BeginningLimits = BeginningLimits(),
+        *,
+        monotonic: Callable[[], float] = time.monotonic,
+        after_long_look: Callable[[], None] = lambda: None,
     ) -> None:
-        self._limits = limits
+        """`after_long_look` is called when a long header was decoded, before the next one: what it took is free then,
+        and an allocator that keeps free memory can be told to return it."""
+        self._limits, self._after_long_look = limits, after_long_look
         self._monotonic = monotonic
         self._held = 0
         self._changed = threading.Condition()
@@ -73,8 +81,13 @@ class Beginnings:
     @contextmanager
     def looking(self, beginning: Beginning) -> Iterator[bytes]:
         """Give the content to whoever decodes it; long ones one at a time, for that takes several times their size."""
-        with self._long_look if len(beginning.content) > _FREE else self._short_looks:
+        if len(beginning.content) <= _FREE:
+            with self._short_looks:
+                yield bytes(beginning.content)
+            return
+        with self._long_look:
             yield bytes(beginning.content)
+            self._after_long_look()
 
     def grow(self, size: int) -> None:
         """Take a share of the memory, waiting for it a moment; `TryLater` where there is none."""
@@ -93,7 +106,10 @@ class Beginnings:
         if len(beginning.content) >= LONGEST_HEADER:
             return True
         with self.looking(beginning) as content:
-            return holds_header(content, transfer_syntax_uid=transfer_syntax_uid)
+            found = whole_header(content, transfer_syntax_uid=transfer_syntax_uid)
+        if len(beginning.content) <= _FREE and transfer_syntax_uid != DEFLATED:
+            beginning.elements = found
+        return found is not None
 
 
 class Beginning:
@@ -103,6 +119,8 @@ class Beginning:
         self._shared = shared
         self._share = 0
         self.content = bytearray()
+        self.elements: Elements | None = None
+        """Those of a short header that is whole; they refer to what was read of it, and to no more."""
 
     def add(self, fragment: bytes) -> None:
         """Append the next bytes."""
@@ -114,7 +132,7 @@ class Beginning:
 
     def release(self) -> None:
         """Let the content go, and its share with it; once is enough, and again does no harm."""
-        self.content = bytearray()
+        self.content, self.elements = bytearray(), None
         if self._share:
             self._shared.shrink(self._share)
             self._share = 0

@@ -112,6 +112,7 @@ class CommitmentService:
 
     def requested(self, request: CommitmentRequest, calling_ae_title: str, *, now: datetime) -> CommitmentReport | None:
         """Return the report to send on this association, or None; see `CommitmentProvider`."""
+        self._commitments.promise(request.references, now=now)
         report = self._judge(request)
         known = self._find_peer(calling_ae_title) is not None
         if known:

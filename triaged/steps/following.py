@@ -46,8 +46,9 @@ def followed(finding: Finding, prior: Prior | None, algorithm: str, options: Tri
     if follow_up is None:
         return None
     points = None if follow_up.trend is Trend.NOT_COMPARED else follow_up.delta_pp
+    trend = Trend.STABLE if follow_up.within_noise else follow_up.trend
     comparison = Comparison(at, algorithm, _finding(prior))
-    return Followed(follow_up, Compared(prior.result_id, comparison, follow_up.trend, points))
+    return Followed(follow_up, Compared(prior.result_id, comparison, trend, points))
 
 
 def compares(prior: Prior | None, earlier: Earlier | None, follows: Followed | None) -> str:

@@ -35,12 +35,14 @@ class Fault(StrEnum):
     UNUSED_RESULT = "result that nobody refers to"
     UNFINISHED = "half-written file"
     UNKNOWN = "file of another name"
+    DELETED = "file that was deleted on purpose, and is there"
     MISSING = "file is missing or too short"
     DAMAGED = "content is not what was kept"
 
 
-_SURE = (Fault.UNFINISHED, Fault.INSTANCE_WITHOUT_ROW)
-"""What is removed unasked where it is old: nobody was told that it is kept, or the same is kept elsewhere."""
+_SURE = (Fault.UNFINISHED, Fault.INSTANCE_WITHOUT_ROW, Fault.DELETED)
+"""What is removed unasked where it is old: nobody was told that it is kept, or the same is kept elsewhere,
+or a power cut brought back what had been deleted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +74,9 @@ class Inspection:
         rows = self._rows(folder)
         old = (found for found in files if found.modified_at < older_than and found.path not in rows)
         without_row = [Disagreement(_fault(found.path), found.path, found) for found in old]
-        return without_row + self._broken(rows, digests)
+        back = (found for found in files if found.path in rows and rows[found.path].is_deleted)
+        deleted = [Disagreement(Fault.DELETED, each.path, each) for each in back if each.modified_at < older_than]
+        return without_row + deleted + self._broken(rows, digests)
 
     def repair(self, each: Disagreement, *, adopt: bool, remove: bool, now: datetime) -> str:
         """Do what may be done about a disagreement, and return what was done; empty where nothing was."""
@@ -84,7 +88,7 @@ class Inspection:
                 return self._repair_instance(each.found, adopt=adopt, remove=remove and is_old, now=now)
             case Fault.QUARANTINE_WITHOUT_ROW:
                 return self._adopted_aside(each.found, now) if adopt else ""
-            case Fault.UNUSED_RESULT:
+            case Fault.UNUSED_RESULT | Fault.DELETED:
                 return self._removed(each.found) if remove and is_old else ""
             case Fault.UNFINISHED:
                 return "removed" if remove and is_old and self._survey.remove(each.found) else ""
@@ -106,7 +110,7 @@ class Inspection:
 
     def _broken(self, rows: Mapping[str, Row], digests: bool) -> list[Disagreement]:
         broken = []
-        for row in rows.values():
+        for row in (each for each in rows.values() if not each.is_deleted):
             if not self._spool.is_whole(row.path, row.size_bytes):
                 broken.append(Disagreement(Fault.MISSING, row.path, None, row.kept.value))
             elif digests and row.sha256 is not None and self._digest(row) != row.sha256:

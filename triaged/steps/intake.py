@@ -6,25 +6,31 @@ acknowledged that a crash in the next instant could lose.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 import structlog
 
-from triaged.dicom.header import read_header
+from triaged.dicom.header import header_in, read_header
 from triaged.dicom.part10 import file_meta
 from triaged.dicom.sameness import same_image
-from triaged.errors import TryLater, UnreadableInstance
+from triaged.errors import TriagedError, TryLater, UnreadableInstance
+from triaged.rules.matching import NO_RULES, Rules, decide
 from triaged.spool.files import KeptFile, PartFile, Spool
 from triaged.steps.beginnings import Beginning, Beginnings
-from triaged.store.studies.arrivals import Arrivals, OtherSyntax
+from triaged.store.studies.admitting import OtherSyntax
+from triaged.store.studies.arrivals import Arrivals
 from triaged.store.studies.reception import Reception
 from triaged.store.tables.views import Quarantined
+from triaged.study.facts import StudyFacts
 from triaged.study.ranking_input import RankingPolicy
 from triaged.study.records import Admission, Instance, ReceivedHeader
+from triaged.study.treatment import BY_DEFAULT, Treatment
 from triaged.study.uids import derived_uid
 
 log = structlog.get_logger()
@@ -34,11 +40,12 @@ _CHECK_RESERVE_EVERY = 32 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """Who sends on one association; `association_id` is the store's."""
+    """Who sends on one association, and whom it called; `association_id` is the store's."""
 
     peer: str
     calling_ae_title: str
     association_id: int
+    called_ae_title: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +55,22 @@ class Offer:
     sop_class_uid: str
     sop_instance_uid: str
     transfer_syntax_uid: str
+    study_instance_uid: str = ""
+    """The only study that it may be of, where the sender names one beforehand."""
+
+
+class OtherStudy(TriagedError):
+    """Tell the sender: the instance is of another study than the one that was named."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What became of an instance, and the study it is of; none for what was put into quarantine."""
+
+    admission: Admission
+    study_uid: str
+    series_uid: str = ""
+    sop_instance_uid: str = ""
 
 
 class Intake:
@@ -69,24 +92,27 @@ class Intake:
         receiver: str,
         is_same_image: Callable[[Path, Path], bool] = same_image,
         hindered: Callable[[str], None] = lambda _: None,
+        rules: Rules = NO_RULES,
+        gate: Callable[[], None] = lambda: None,
+        beginnings: Beginnings | None = None,
     ) -> None:
-        """`hindered` is told why a row could not be kept, or nothing where one was."""
+        """`hindered` is told why a row could not be kept, or nothing where one was; `rules` are those of the site;
+        `gate` raises `TryLater` while receiving is paused."""
+        self._rules, self._gate = rules, gate
         self._is_same_image = is_same_image
-        self._reception = reception
-        self._arrivals = arrivals
-        self._spool = spool
-        self._placing = ranking_policy
+        self._reception, self._arrivals = reception, arrivals
+        self._spool, self._placing = spool, ranking_policy
         self._receiver = receiver
         self._hindered = hindered
-        self._beginnings = Beginnings()
+        self._beginnings = beginnings or Beginnings()
 
-    def open_association(self, *, peer: str, calling_ae_title: str, now: datetime) -> Sender:
+    def open_association(self, *, peer: str, calling_ae_title: str, now: datetime, called_ae_title: str = "") -> Sender:
         """Note that somebody begins to deliver; a study waits for the end of every association that delivered to it."""
         with self._noted():
             association_id = self._reception.open_association(
                 receiver=self._receiver, peer=peer, calling_ae_title=calling_ae_title, now=now
             )
-        return Sender(peer, calling_ae_title, association_id)
+        return Sender(peer, calling_ae_title, association_id, called_ae_title)
 
     def close_association(self, sender: Sender, *, now: datetime) -> None:
         """Note that the sender has ended, in whatever way."""
@@ -95,6 +121,10 @@ class Intake:
     def receive(
         self, offer: Offer, content: Iterable[bytes], sender: Sender, *, clock: Callable[[], datetime]
     ) -> Admission:
+        """Keep one instance, as `keep`, and return what became of it."""
+        return self.keep(offer, content, sender, clock=clock).admission
+
+    def keep(self, offer: Offer, content: Iterable[bytes], sender: Sender, *, clock: Callable[[], datetime]) -> Kept:
         """Keep one instance, durably; whatever the answer, the sender need not keep it any longer.
 
         `content` yields the encoded data set piece by piece, as slowly as the network is. If it raises, nothing is kept
@@ -103,7 +133,9 @@ class Intake:
         Raises:
             TryLater: the disk is below its reserve, the store is unreachable, or too many long headers are being read;
                 the sender has to keep the instance.
+            OtherStudy: it is not of the study that the offer names; nothing is kept.
         """
+        self._gate()
         self._spool.check_reserve()
         fragments = iter(content)
         beginning = self._beginnings.read(fragments, offer.transfer_syntax_uid)
@@ -120,27 +152,31 @@ class Intake:
         sender: Sender,
         *,
         clock: Callable[[], datetime],
-    ) -> Admission:
-        try:
-            header = self._header(offer, beginning)
-        except UnreadableInstance as unreadable:
-            kept = self._keep_aside(offer, beginning, fragments, sender)
-            return self._quarantine(offer, kept, sender, reason=str(unreadable), now=clock())
+    ) -> Kept:
+        header = self._header(offer, beginning)
+        if isinstance(header, str):
+            aside = self._keep_aside(offer, beginning, fragments, sender)
+            return Kept(self._quarantine(offer, aside, sender, reason=header, now=clock()), "")
+        uids = header.study_uid.value, header.series_uid.value, header.sop_instance_uid.value
+        if offer.study_instance_uid not in ("", uids[0]):
+            raise OtherStudy(f"expected an instance of the study {offer.study_instance_uid}, found one of {uids[0]}")
         if header.made_by_us:
-            _exhaust(fragments)
+            deque(fragments, maxlen=0)  # the rest is read, and not kept
             log.info("own object came back, ignored", study_instance_uid=header.study_uid.value)
-            return Admission.OWN
+            return Kept(Admission.OWN, *uids)
         kept = self._keep(offer, header, beginning, fragments, sender)
-        return self._admit(offer, header, kept, sender, now=clock())
+        return Kept(self._admit(offer, header, kept, sender, now=clock()), *uids)
 
-    def _header(self, offer: Offer, beginning: Beginning) -> ReceivedHeader:
+    def _header(self, offer: Offer, beginning: Beginning) -> ReceivedHeader | str:
+        """Return the header, or why there is none: an error would hold all elements that were read until it is gone."""
         with self._beginnings.looking(beginning) as content:
-            return read_header(
-                content,
-                transfer_syntax_uid=offer.transfer_syntax_uid,
-                sop_class_uid=offer.sop_class_uid,
-                sop_instance_uid=offer.sop_instance_uid,
-            )
+            sent = {"sop_class_uid": offer.sop_class_uid, "sop_instance_uid": offer.sop_instance_uid}
+            try:
+                if beginning.elements is not None:
+                    return header_in(beginning.elements, **sent)
+                return read_header(content, transfer_syntax_uid=offer.transfer_syntax_uid, **sent)
+            except UnreadableInstance as unreadable:
+                return str(unreadable)
 
     def _keep(
         self, offer: Offer, header: ReceivedHeader, beginning: Beginning, rest: Iterator[bytes], sender: Sender
@@ -200,16 +236,27 @@ class Intake:
 
     def _settled(self, instance: Instance, header: ReceivedHeader, kept: KeptFile, sender: Sender) -> Admission:
         """Admit an instance; where another syntax of it was kept, compare the two, outside of any transaction."""
-        association, now = sender.association_id, instance.received_at
+        admit = partial(
+            self._arrivals.admit,
+            *(instance, replace(header, facts=_sent_by(sender, header.facts)), sender.association_id),
+            ranking=self._placing,
+            now=instance.received_at,
+            is_there=lambda path: self._spool.is_whole(path, instance.size_bytes),
+            treat=self._treatment,
+        )
         try:
-            return self._arrivals.admit(instance, header, association, ranking=self._placing, now=now, judged={})
+            return admit(judged={})
         except OtherSyntax as other:
             is_same = self._is_same_image(self._spool.absolute(other.kept_path), self._spool.absolute(kept.path))
             judged = {other.kept_sha256: is_same}
-        admission = self._arrivals.admit(instance, header, association, ranking=self._placing, now=now, judged=judged)
+        admission = admit(judged=judged)
         if admission is Admission.DUPLICATE:
             log.info("same image in another transfer syntax, kept too", study_instance_uid=header.study_uid.value)
         return admission
+
+    def _treatment(self, facts: StudyFacts) -> Treatment:
+        """Return what a rule does with a study, as far as that is known before a series is chosen."""
+        return decide(self._rules.studies, facts, None, is_final=False) or BY_DEFAULT
 
     @contextmanager
     def _noted(self) -> Iterator[None]:
@@ -219,6 +266,10 @@ class Intake:
         except TryLater as later:
             self._hindered(f"instances are refused: {later}")
             raise
+
+    def note_delivery(self, study_uid: str, words: str, *, now: datetime) -> None:
+        """Write into a study's history what was delivered, and by whom, where an association does not say it."""
+        self._reception.note_delivery(study_uid, words, now=now)
 
     def _keep_aside(self, offer: Offer, beginning: Beginning, rest: Iterator[bytes], sender: Sender) -> KeptFile:
         with self._spool.incoming() as part:
@@ -238,11 +289,11 @@ class Intake:
             sha256=kept.sha256,
             size_bytes=kept.size_bytes,
         )
-        self._reception.quarantine(quarantined)
+        there = partial(self._spool.is_whole, size_bytes=kept.size_bytes)
+        self._reception.quarantine(quarantined, is_there=there)
         log.warning("instance cannot be filed, quarantined", reason=reason, path=kept.path, peer=sender.peer)
         return Admission.QUARANTINED
 
 
-def _exhaust(fragments: Iterator[bytes]) -> None:
-    for _ in fragments:
-        pass
+def _sent_by(sender: Sender, facts: StudyFacts) -> StudyFacts:
+    return replace(facts, sender=sender.calling_ae_title, called_title=sender.called_ae_title, peer=sender.peer)

@@ -52,7 +52,7 @@ class Publisher:
         if published is None:
             return provenance
         before = published.object_set
-        if before.basis == provenance.basis:
+        if before.basis == provenance.basis or not published.is_whole:
             replaces = self._replaced(published.followed_reports)
             return replace(provenance, revision=before.revision, follows=before.follows, replaces=replaces)
         replaces = self._replaced(published.reports)

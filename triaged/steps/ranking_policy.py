@@ -16,7 +16,7 @@ from triaged.triage.disciplines import ORIGIN, TICK
 from triaged.triage.follow_up import FollowUp, compare
 from triaged.triage.guard import Trust, under_guard
 from triaged.triage.observing import stratum_of
-from triaged.triage.ordering import place
+from triaged.triage.ordering import place, under_rule
 from triaged.triage.scheme import Discipline, Outcome, TriageOptions, Waiting
 
 _WAITING = {State.RECEIVING: Waiting.SLICES, State.READY: Waiting.ANALYSIS, State.ANALYSING: Waiting.ANALYSIS}
@@ -61,6 +61,7 @@ def _place(ranking_input: RankingInput, outcome: Outcome, options: TriageOptions
         options,
         override=ranking_input.override,
         follow_up=_follow_up(ranking_input, outcome, options),
+        treatment=ranking_input.treatment,
         now=_tick(ranking_input.now) if options.discipline is Discipline.ACCUMULATING else ranking_input.now,
     )
 
@@ -70,6 +71,7 @@ def _follow_up(ranking_input: RankingInput, outcome: Outcome, options: TriageOpt
     then = ranking_input.comparison
     if then is None or not isinstance(outcome, Assessed):
         return None
+    options = under_rule(options, ranking_input.treatment)
     return compare(outcome.finding, then.at, then.algorithm, then.earlier, options)
 
 

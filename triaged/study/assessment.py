@@ -17,6 +17,7 @@ class ReasonCode(StrEnum):
     LOCALIZER_ONLY = "localizer-only"
     TOO_FEW_SLICES = "too-few-slices"
     NOT_CHEST = "not-chest"
+    OTHER_PART = "other-part-of-body"
     NON_HU = "non-hu-pixels"
     SPACING_TOO_WIDE = "spacing-too-wide"
     MISSING_SLICES = "missing-slices"
@@ -36,6 +37,7 @@ class ReasonCode(StrEnum):
     LUNGS_CUT_OFF = "lungs-cut-off"
     FILE_LOST = "file-lost"
     GAVE_UP = "gave-up"
+    BY_RULE = "by-rule"
 
 
 OUT_OF_SCOPE_CODES = frozenset(
@@ -45,14 +47,18 @@ OUT_OF_SCOPE_CODES = frozenset(
         ReasonCode.LOCALIZER_ONLY,
         ReasonCode.TOO_FEW_SLICES,
         ReasonCode.NOT_CHEST,
+        ReasonCode.OTHER_PART,
         ReasonCode.NON_HU,
         ReasonCode.SPACING_TOO_WIDE,
         ReasonCode.NOT_A_RADIOGRAPH,
         ReasonCode.NO_FRONTAL_CHEST,
         ReasonCode.TOO_SMALL,
+        ReasonCode.BY_RULE,
     }
 )
-"""Codes that mean "not what the models are for"; every other code is a failure to read what should be readable."""
+"""Codes that mean "not what the models are for", or "not to be read, as a rule says".
+
+Every other code is a failure to read what should be readable."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,9 +5,13 @@ The numbers themselves are the table of `triaged.study.concepts`.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final, Literal
+
+from triaged.study.purpose import Purpose
+from triaged.study.rounding import documented, shown
 
 PRIVATE_SCHEME: Final = "99TRIAGED"
 
@@ -25,46 +29,47 @@ class Code:
 class Unit:
     """In what people and reports read a number: stored value times `scale`, with so many `digits`; UCUM code.
 
-    `never` is a value that no number of this unit is shown as: no probability is certain. `form` "significant" counts
-    digits from the first that is not 0, for numbers of any size; "signed" is a difference, with its sign.
+    Documents for programs have `exact` digits. `whole` is all that there can be, and `never` what no number of this
+    unit is shown as: no probability is certain. `form` "significant" counts digits from the first that is not 0, for
+    numbers of any size; "signed" is a difference, with its sign.
     """
 
     code: Code
     scale: float
     digits: int
+    exact: int
+    whole: float | None = None
     never: float | None = None
     form: Literal["decimals", "significant", "signed"] = "decimals"
 
-    def text(self, value: float) -> str:
+    def text(self, value: float, beside: Sequence[float] = ()) -> str:
         """Return a stored value as people read it, with the sign of the unit where it has one.
 
-        A zero stands only where nothing is: what is there and rounds to it is less than the smallest that is shown.
+        By the one rule of `study.rounding`; `beside` are stored values on whose own side it has to be shown.
         """
-        number = self._number(value)
+        number = self._number(value, [each * self.scale for each in beside])
         return number if self.code.value == "1" else f"{number} {self.code.value}"
 
-    def reported(self, value: float) -> float:
+    def document(self, value: float) -> str:
         """Return a stored value as documents for programs have it."""
         scaled = value * self.scale
-        return float(f"{scaled:.{self.digits}g}") if self.form == "significant" else round(scaled, 4)
+        if self.form == "significant":
+            return repr(float(f"{scaled:.{self.digits}g}"))
+        return documented(scaled, self.exact, never=self.never)
 
-    def _number(self, value: float) -> str:
+    def reported(self, value: float) -> float:
+        """Return the number that documents for programs have."""
+        return float(self.document(value))
+
+    def _number(self, value: float, beside: Sequence[float]) -> str:
         match self.form:
             case "significant":
                 return f"{value * self.scale:.{self.digits}g}"
             case "signed":
-                return f"{value * self.scale:+.{self.digits}f}"
+                sign = "-" if value < 0 else "+"
+                return f"{sign}{shown(abs(value) * self.scale, self.digits)}"
             case "decimals":
-                return self._decimals(value)
-
-    def _decimals(self, value: float) -> str:
-        number = f"{value * self.scale:.{self.digits}f}"
-        step = 10.0**-self.digits
-        if value > 0 and float(number) == 0:
-            return f"<{step:.{self.digits}f}"
-        if self.never is not None and float(number) >= self.never * self.scale:
-            return f">{self.never * self.scale - step:.{self.digits}f}"
-        return number
+                return shown(value * self.scale, self.digits, whole=self.whole, never=self.never, beside=beside)
 
 
 class Output(StrEnum):
@@ -123,11 +128,14 @@ class Concept:
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """What is done for a study: its code, the department that does it (HL7 table 0074), and the modality's code."""
+    """What is done for a study: its code, the department that does it (HL7 table 0074), the modality's code, and what
+    it is for.
+    """
 
     code: Code
     section: str
     modality: str
+    purpose: Purpose
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,15 +158,28 @@ def private(value: str, meaning: str) -> Code:
     return Code(value, PRIVATE_SCHEME, meaning)
 
 
-SHARE: Final = Unit(Code("%", "UCUM", "percent"), 100.0, 1)
-PROBABILITY: Final = Unit(Code("1", "UCUM", "no units"), 1.0, 3, never=1.0)
-IN_SHORT: Final = replace(PROBABILITY, digits=2)
-"""A probability beside other words."""
-MILLILITRE: Final = Unit(Code("mL", "UCUM", "mL"), 1.0, 0)
-MILLIMETRE: Final = Unit(Code("mm", "UCUM", "mm"), 1.0, 1)
-COUNT: Final = Unit(Code("1", "UCUM", "no units"), 1.0, 0)
-RATIO: Final = Unit(Code("1", "UCUM", "no units"), 1.0, 6, form="significant")
-HOUNSFIELD: Final = Unit(Code("[hnsf'U]", "UCUM", "Hounsfield unit"), 1.0, 6, form="significant")
-HOUNSFIELD_SQUARED: Final = Unit(Code("[hnsf'U]2", "UCUM", "square Hounsfield unit"), 1.0, 6, form="significant")
-HOUNSFIELD_VOLUME: Final = Unit(Code("[hnsf'U]2.mm3", "UCUM", "square Hounsfield unit mm3"), 1.0, 6, form="significant")
-CHANGE_OF_PROBABILITY: Final = Unit(Code("1", "UCUM", "no units"), 1.0, 2, form="signed")
+SHARE: Final = Unit(Code("%", "UCUM", "percent"), 100.0, 0, 1, whole=100.0)
+FEATURE_SHARE: Final = replace(SHARE, exact=4)
+"""A share that an engine reads as a feature: documents have it as it was read."""
+PROBABILITY: Final = Unit(Code("1", "UCUM", "no units"), 1.0, 2, 3, never=1.0)
+MILLILITRE: Final = Unit(Code("mL", "UCUM", "mL"), 1.0, 0, 0)
+MILLIMETRE: Final = Unit(Code("mm", "UCUM", "mm"), 1.0, 1, 4)
+COUNT: Final = Unit(Code("1", "UCUM", "no units"), 1.0, 0, 0)
+RATIO: Final = Unit(Code("1", "UCUM", "no units"), 1.0, 6, 6, form="significant")
+HOUNSFIELD: Final = Unit(Code("[hnsf'U]", "UCUM", "Hounsfield unit"), 1.0, 6, 6, form="significant")
+HOUNSFIELD_SQUARED: Final = Unit(Code("[hnsf'U]2", "UCUM", "square Hounsfield unit"), 1.0, 6, 6, form="significant")
+HOUNSFIELD_VOLUME: Final = Unit(
+    Code("[hnsf'U]2.mm3", "UCUM", "square Hounsfield unit mm3"), 1.0, 6, 6, form="significant"
+)
+CHANGE_OF_PROBABILITY: Final = Unit(Code("1", "UCUM", "no units"), 1.0, 2, 4, form="signed")
+
+
+def percent(share: float, beside: Sequence[float] = ()) -> str:
+    """Return a share in percent, as people read it everywhere."""
+    return SHARE.text(share, beside)
+
+
+def percent_range(low: float, high: float) -> str:
+    """Return between which shares something may lie, such as "72 to 80 %"."""
+    ends = percent(max(low, 0.0)), percent(min(high, 1.0))
+    return f"up to {ends[1]}" if low <= 0 else f"{ends[0].removesuffix(' %')} to {ends[1]}"

@@ -11,7 +11,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from triaged.study.records import Candidate, Series
+from triaged.study.facts import NOTHING_SAID, StudyFacts
+from triaged.study.ranking import RequestPriority
+from triaged.study.records import Series
+from triaged.study.uids import StudyUID
 
 
 class Cause(StrEnum):
@@ -20,6 +23,21 @@ class Cause(StrEnum):
     WHOLE = "whole"
     QUIET = "quiet"
     MAX_WAIT = "max-wait"
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A study that may be complete; `facts` are those that rules of series may ask for."""
+
+    study_uid: StudyUID
+    revision: int
+    first_instance_at: datetime
+    last_instance_at: datetime
+    open_associations: int
+    last_association_closed_at: datetime | None
+    order_priority: RequestPriority
+    series: tuple[Series, ...]
+    facts: StudyFacts = NOTHING_SAID
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,7 @@ from triaged.study.coding import (
     Site,
     private,
 )
+from triaged.study.purpose import CT_PURPOSE, XRAY_PURPOSE
 from triaged.study.radiomics import RADIOMIC_CONCEPTS
 
 RIGHT_LUNG: Final = Site("right", Code("3341006", "SCT", "Right lung"), "right lung", "the right lung")
@@ -41,9 +42,9 @@ ZONES: Final = tuple(_zone(side, height) for side in ("right", "left") for heigh
 """Thirds of equal area of each lung on a frontal X-ray, as its score counts them (Danilov et al.)."""
 SITES: Final[Mapping[str, Site]] = {each.name: each for each in (RIGHT_LUNG, LEFT_LUNG, LUNGS, *ZONES)}
 
-SERVICE: Final = Service(private("CT-TRIAGE", "Chest CT triage"), "CT", "CT")
+SERVICE: Final = Service(private("CT-TRIAGE", "Chest CT triage"), "CT", "CT", CT_PURPOSE)
 """What this program does for a study, as other systems list it; also where nothing was found yet."""
-XRAY_SERVICE: Final = Service(private("CXR-TRIAGE", "Chest X-ray triage"), "RX", "CR")
+XRAY_SERVICE: Final = Service(private("CXR-TRIAGE", "Chest X-ray triage"), "RX", "CR", XRAY_PURPOSE)
 """The same for X-rays, CR and DX alike."""
 
 IDENTIFICATION: Final = Concept(

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from triaged.study.coding import IN_SHORT, Concept, Disease, Output, Service, Site
+from triaged.study.coding import PROBABILITY, Concept, Disease, Output, Service, Site
 from triaged.study.concepts import ESTIMATED_SEVERITY, PART_SHARES, SERVICE, XRAY_SERVICE
 from triaged.study.radiomics import feature_that_moved
 
@@ -115,7 +115,11 @@ class Suspicion:
     @property
     def text(self) -> str:
         """The probability as people read it beside other words; never as certain."""
-        return IN_SHORT.text(self.probability)
+        return PROBABILITY.text(self.probability)
+
+    def text_beside(self, bound: float) -> str:
+        """Return the same where a bound is read beside it: never on the other side of it."""
+        return PROBABILITY.text(self.probability, (bound,))
 
 
 @dataclass(frozen=True, slots=True)

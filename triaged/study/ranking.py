@@ -8,10 +8,15 @@ from enum import IntEnum, StrEnum
 
 
 class Lane(IntEnum):
-    """The emergency lane is always read first; everything else shares the other lane."""
+    """The emergency lane is always read first, and everything else shares the ordered one.
+
+    BELOW is the block below the list, still on it: what says that it is of another part of the body, and what a rule of
+    the site leaves unscored there. Nothing with findings is ever in it.
+    """
 
     EMERGENCY = 0
     ORDERED = 1
+    BELOW = 2
 
 
 class TriageClass(StrEnum):
@@ -47,6 +52,11 @@ URGENCY = (
     RequestPriority.UNKNOWN,
 )
 """From the most urgent; where several things are said of one order, the most urgent counts."""
+
+
+def more_urgent(one: RequestPriority, other: RequestPriority) -> RequestPriority:
+    """Return the more urgent one of two that are said of one study."""
+    return min(one, other, key=URGENCY.index)
 
 
 class Override(StrEnum):

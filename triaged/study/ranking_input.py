@@ -11,6 +11,7 @@ from triaged.study.finding import Finding
 from triaged.study.lifecycle import State
 from triaged.study.modalities import Stratum
 from triaged.study.ranking import Override, Ranking, RequestPriority, Trend
+from triaged.study.treatment import BY_DEFAULT, Treatment
 from triaged.study.uids import StudyUID
 
 
@@ -57,7 +58,8 @@ class RankingInput:
     `assessment` is the current result, None before the first one; where `state` says that the study is received or
     analysed again, it is the one from before. `override` is what a reader decided. `comparison` is with the study that
     the result was compared with when it was made. `trusted` is False while the guard has given up the order;
-    `distrusted` are the strata whose studies alone have no places by their findings.
+    `distrusted` are the strata whose studies alone have no places by their findings. `treatment` is what a rule of the
+    site does with the study.
     """
 
     study_uid: StudyUID
@@ -70,6 +72,7 @@ class RankingInput:
     comparison: Comparison | None = None
     trusted: bool = True
     distrusted: frozenset[Stratum] = frozenset()
+    treatment: Treatment = BY_DEFAULT
 
 
 RankingPolicy = Callable[[RankingInput], Ranking]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from triaged.study.facts import NOTHING_SAID, StudyFacts
 from triaged.study.finding import Finding
 from triaged.study.kinds import ObjectKind
 from triaged.study.lifecycle import State
@@ -64,11 +65,15 @@ class Patient:
     study_date: str
     study_time: str
     study_description: str
+    issuer_of_patient_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class ReceivedHeader:
-    """Everything that is read of an instance when it arrives."""
+    """Everything that is read of an instance when it arrives.
+
+    `facts` are what rules may ask for; the header itself does not know by whom it was sent.
+    """
 
     study_uid: StudyUID
     series_uid: SeriesUID
@@ -77,6 +82,7 @@ class ReceivedHeader:
     patient: Patient
     image: InstanceHeader
     made_by_us: bool
+    facts: StudyFacts = NOTHING_SAID
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,20 +119,6 @@ class Admission(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
-    """A study that may be complete."""
-
-    study_uid: StudyUID
-    revision: int
-    first_instance_at: datetime
-    last_instance_at: datetime
-    open_associations: int
-    last_association_closed_at: datetime | None
-    order_priority: RequestPriority
-    series: tuple[Series, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class Strike:
     """An attempt to analyse a study that counts against it, and why it ended; no patient attribute."""
 
@@ -150,6 +142,7 @@ class Claim:
     order_priority: RequestPriority
     series: tuple[Series, ...]
     strikes: tuple[Strike, ...] = ()
+    facts: StudyFacts = NOTHING_SAID
 
     @property
     def ran_out_of_memory(self) -> bool:
@@ -189,12 +182,14 @@ class Publication:
     """The current set of a study, with its reports and those of the set before it.
 
     `reports` are those that a next set supersedes: of the current set, or where it has none, of the last set before it
-    that has. `followed_reports` are the same for the set that the current one follows.
+    that has. `followed_reports` are the same for the set that the current one follows. `is_whole`: its objects are
+    there; else the next result of the study takes its place, and follows what it would have followed.
     """
 
     object_set: ObjectSet
     reports: tuple[DerivedObject, ...]
     followed_reports: tuple[DerivedObject, ...]
+    is_whole: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,11 +228,8 @@ class Negotiated:
 
 
 class DeliveryState(StrEnum):
-    """Where an object is on its way to one destination.
-
-    REFUSED: the destination said that it does not want it; DEAD: given up after many attempts; WITHDRAWN: something
-    newer took its place before it was sent.
-    """
+    """Where an object is on its way to one destination: REFUSED is not wanted there, DEAD was given up after many
+    attempts, and something newer took the place of what is WITHDRAWN before it was sent."""
 
     PENDING = "PENDING"
     SENT = "SENT"
@@ -268,7 +260,10 @@ class WorklistEntry:
     read it, since `read_at`. `trend` and `change_points` are since the patient's earlier study, in percentage points of
     the part that changed most, None where there is nothing to compare. `engines_disagree` tells whether a second engine
     disagrees with the current result, None where none has read the study. `modalities` are those of the images that
-    came, CT, CR and DX before others.
+    came, CT, CR and DX before others. `assigned_to` is a person or a group, empty where it is nobody's. `effective_at`
+    is what the order counts as arrival; the sender with `calling_ae_title` sent last. `view_of` is the object set of
+    the result whose view the spool keeps, empty where it keeps none.
+    `rule` is the site's rule that the study is under, empty for none; `ignored` tells that it is on no list by that.
     """
 
     study_instance_uid: str
@@ -292,3 +287,10 @@ class WorklistEntry:
     change_points: float | None = None
     engines_disagree: bool | None = None
     modalities: tuple[str, ...] = ()
+    assigned_to: str = ""
+    order_priority: RequestPriority = RequestPriority.UNKNOWN
+    effective_at: datetime | None = None
+    calling_ae_title: str = ""
+    view_of: str = ""
+    rule: str = ""
+    ignored: bool = False

@@ -104,6 +104,27 @@ def due_again(precedence: Precedence, ready_at: datetime, options: TriageOptions
             assert_never(options.discipline)
 
 
+def due_at(lane: Lane, ready_at: datetime, effective_at: datetime, options: TriageOptions) -> datetime | None:
+    """Return from when on no study that comes later is put before this one, but emergencies; None: never or at once.
+
+    Before what is below the list every study comes.
+
+    In an order with head starts that is once the longest head start has passed since the effective arrival; within one
+    minute the class decides, so that one minute more has to pass.
+    """
+    if lane is not Lane.ORDERED:
+        return None
+    match options.discipline:
+        case Discipline.HEAD_START:
+            return effective_at + MINUTE * (options.head_starts.cap + 1)
+        case Discipline.STRICT_CAP:
+            return ready_at + MINUTE * options.strict_cap_min
+        case Discipline.FIFO | Discipline.STRICT | Discipline.ACCUMULATING:
+            return None
+        case _:
+            assert_never(options.discipline)
+
+
 def head_start(precedence: Precedence, ready_at: datetime, study_uid: StudyUID) -> str:
     """Return the key by the minute of effective arrival, then by class (ordering specification, section 2.3.3).
 

@@ -10,11 +10,14 @@ from collections.abc import Iterable
 from typing import Final, assert_never
 
 from triaged.study.assessment import Assessed, Failed, OutOfScope, ReasonCode
+from triaged.study.coding import percent, percent_range
 from triaged.study.concepts import ESTIMATED_HIGH, ESTIMATED_LOW, SOLID_VOLUME, TOTAL_SHARE
 from triaged.study.finding import NO_ALL_CLEAR, REPAIRS, Finding, QualityFlag
-from triaged.study.ranking import Override, RequestPriority, Trend, TriageClass
-from triaged.triage.estimate import is_estimated, score_words
-from triaged.triage.follow_up import PROGRESSION_PP, STABLE_PP, FollowUp, noise_pp, promoted, since
+from triaged.study.ranking import Override, RequestPriority, Trend, TriageClass, more_urgent
+from triaged.study.rounding import points
+from triaged.study.treatment import BY_DEFAULT, Treatment
+from triaged.triage.estimate import bounds, is_estimated, score_words
+from triaged.triage.follow_up import FollowUp, promoted, since
 from triaged.triage.scheme import (
     Outcome,
     Scheme,
@@ -51,15 +54,26 @@ def explain(
     options: TriageOptions,
     override: Override = Override.NONE,
     follow_up: FollowUp | None = None,
+    treatment: Treatment = BY_DEFAULT,
 ) -> str:
     """Return the reason, such as "B severe — left lung 54 %, +12 points in 4 days, experimental P 0.91 ≥ 0.62"."""
-    grounds = list(_grounds(triage_class, outcome, options, follow_up))
+    near = _near(triage_class, outcome, options)
+    grounds = list(_grounds(triage_class, outcome, options, follow_up, near))
+    if treatment.rule and not _is_by_rule(outcome):
+        grounds.append(f"rule {treatment.rule}")
     if override is not Override.NONE:
         grounds.insert(0, BY_HAND[override])
-    if order_priority in (RequestPriority.STAT, RequestPriority.HIGH):
+    urgent = (RequestPriority.STAT, RequestPriority.HIGH)
+    if order_priority in urgent:
         grounds.insert(0, f"{order_priority} order")
-    near = _near(triage_class, outcome, options)
+    if treatment.urgency in urgent and more_urgent(order_priority, treatment.urgency) is not order_priority:
+        grounds.insert(0, f"{treatment.urgency} by rule")
     return f"{triage_class} {_word(triage_class, outcome, options, follow_up)}{near} — {', '.join(grounds)}"
+
+
+def _is_by_rule(outcome: Outcome) -> bool:
+    """Tell whether the reason of a study without a score is the rule, so that it names that already."""
+    return isinstance(outcome, OutOfScope) and outcome.reason.code is ReasonCode.BY_RULE
 
 
 def _word(triage_class: TriageClass, outcome: Outcome, options: TriageOptions, follow_up: FollowUp | None) -> str:
@@ -98,7 +112,7 @@ def _moved_up(triage_class: TriageClass, outcome: Outcome, options: TriageOption
 
 
 def _grounds(
-    triage_class: TriageClass, outcome: Outcome, options: TriageOptions, follow_up: FollowUp | None
+    triage_class: TriageClass, outcome: Outcome, options: TriageOptions, follow_up: FollowUp | None, near: str
 ) -> Iterable[str]:
     match outcome:
         case Waiting():
@@ -106,10 +120,10 @@ def _grounds(
         case Failed(reason) | OutOfScope(reason):
             yield f"{_plain(reason.code)}: {_shortened(reason.detail)}"
         case Assessed(finding):
-            yield _share(finding, options)
+            yield _share(finding, options, near)
             yield from _not_looked_for(finding)
             if follow_up is not None:
-                yield from _change(follow_up, finding, options)
+                yield from _change(follow_up, finding)
             yield from _probability(triage_class, finding, options)
         case _:
             assert_never(outcome)
@@ -124,24 +138,24 @@ def _shortened(detail: str) -> str:
     return line if len(line) <= DETAIL_LENGTH else line[: DETAIL_LENGTH - 1] + "…"
 
 
-def _share(finding: Finding, options: TriageOptions) -> str:
+def _share(finding: Finding, options: TriageOptions, near: str) -> str:
+    """Return how much is affected; near a cut-off with the range in which another scan of the same lungs would lie."""
     if is_estimated(finding):
         return _estimate(finding)
-    bounds = [100 * share for share in options.cut_offs]
     about = "≈" if UNCERTAIN.intersection(finding.quality) else ""
     part = QualityFlag.LUNGS_CUT_OFF
     seen = f" of what was seen, {part.value.replace('-', ' ')}" if part in finding.quality else ""
-    share = _rounded(100 * finding.urgency, bounds, digits=0)
-    if finding.urgency > 0 and share == "0":
-        about, share = "", "<1"
-    return f"{_worst_part(finding)} {about}{share} %{seen}"
+    share = percent(finding.urgency, () if near else options.cut_offs)
+    reach = f" ({percent_range(*bounds(finding, options.repeat_sd_pp))})" if near else ""
+    return f"{_worst_part(finding)} {'' if share[0] in '<>' else about}{share}{reach}{seen}"
 
 
 def _estimate(finding: Finding) -> str:
     """Return what an X-ray shows and what a CT would, in words of both."""
-    low, high = (100 * (finding.value(end) or 0.0) for end in (ESTIMATED_LOW, ESTIMATED_HIGH))
-    share = "<1" if 0 < finding.urgency < 0.005 else f"≈{100 * finding.urgency:.0f}"
-    return f"X-ray: {score_words(finding)}, estimated {share} % ({low:.0f} to {high:.0f} %)"
+    low, high = (finding.value(end) or 0.0 for end in (ESTIMATED_LOW, ESTIMATED_HIGH))
+    share = percent(finding.urgency)
+    about = "" if share[0] in "<>" else "≈"
+    return f"X-ray: {score_words(finding)}, estimated {about}{share} ({percent_range(low, high)})"
 
 
 def _not_looked_for(finding: Finding) -> Iterable[str]:
@@ -160,7 +174,7 @@ def _worst_part(finding: Finding) -> str:
     return whole.noun if whole else next((each.concept.words for each in finding.measurements), "urgency")
 
 
-def _change(follow_up: FollowUp, finding: Finding, options: TriageOptions) -> Iterable[str]:
+def _change(follow_up: FollowUp, finding: Finding) -> Iterable[str]:
     """Yield the change since the earlier study; the part is named where it is not the worst one."""
     if follow_up.limited is not None:
         yield follow_up.limited
@@ -169,10 +183,7 @@ def _change(follow_up: FollowUp, finding: Finding, options: TriageOptions) -> It
         yield f"stable over {since(follow_up.days)}"
         return
     part = "" if follow_up.part == _worst_part(finding) else f"{follow_up.part} "
-    size = _rounded(abs(follow_up.delta_pp), [STABLE_PP, noise_pp(options, finding), PROGRESSION_PP], digits=0)
-    sign = "+" if follow_up.delta_pp > 0 else "−"
-    unit = "point" if size == "1" else "points"
-    yield f"{part}{sign}{size} {unit} in {since(follow_up.days)}"
+    yield f"{part}{points(follow_up.delta_pp)} in {since(follow_up.days)}"
     if follow_up.within_noise:
         yield "within noise"
 
@@ -181,26 +192,15 @@ def _probability(triage_class: TriageClass, finding: Finding, options: TriageOpt
     if finding.suspicion is None:
         yield "no P"
         return
-    probability, shown = finding.suspicion.probability, finding.suspicion.text
+    probability = finding.suspicion.probability
     threshold = flag_threshold(finding, options)
     if options.scheme is Scheme.SEVERITY or threshold is None:
-        yield f"experimental P {shown}"
+        yield f"experimental P {finding.suspicion.text}"
         return
     sign = "≥" if probability >= threshold else "<"
-    if shown[0] not in "<>":
-        shown = _rounded(probability, [threshold], digits=2)
-    yield f"experimental P {shown} {sign} {threshold:.4g}"
+    yield f"experimental P {finding.suspicion.text_beside(threshold)} {sign} {threshold:.4g}"
     if triage_class in (TriageClass.UNSCORED, TriageClass.OPACITY_NOT_FLAGGED):
         others = (flag for flag in reserves(finding, options) if flag not in NO_ALL_CLEAR)
         told = ", ".join(flag.words for flag in others)
         if told:
             yield f"not relied on ({told})"
-
-
-def _rounded(value: float, bounds: list[float], digits: int) -> str:
-    """Return the shortest text from `digits` decimals on that is on the same side of every bound as the value."""
-    for more in range(digits, digits + 6):
-        shown = round(value, more)
-        if all((shown >= bound) == (value >= bound) for bound in bounds):
-            return f"{shown:.{more}f}"
-    return repr(value)

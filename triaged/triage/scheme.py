@@ -41,7 +41,7 @@ class Discipline(StrEnum):
 class Waiting(StrEnum):
     """Why a study that has not been read yet has no score; the value is what the list says."""
 
-    SLICES = "waiting for slices"
+    SLICES = "waiting for images"
     ANALYSIS = "waiting for analysis"
     RETRY = "analysis will be tried again"
 

@@ -22,6 +22,7 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from triaged.errors import TryLater
 from triaged.store.people.accounts import Accounts
 from triaged.study.people import Person
+from triaged.web.dicomweb.paths import is_below, is_store
 from triaged.web.fairness import Fairness
 from triaged.web.identity import AccessOptions, Identity, Mode, Unknown, browser_cookie, is_secure, plain
 from triaged.web.limits import Limits
@@ -31,6 +32,9 @@ from triaged.web.visitor import Visitor, csrf_token, is_token
 Refuse = Callable[[Request, HTTPStatus, str], Response]
 
 SIGN_IN: Final = "/sign-in"
+SIGN_ON: Final = f"{SIGN_IN}/oidc"
+SIGNED_ON: Final = f"{SIGN_ON}/callback"
+"""Where the provider of single sign-on sends browsers back to; it has this address in its own settings."""
 UNATTENDED: Final = "Triaged-Unattended"
 """The header of requests that a page makes by itself: they do not keep a session open."""
 _FOR_EVERYBODY = frozenset({"/health", "/health/ready", "/health/live"})
@@ -65,6 +69,7 @@ class Access:
         self._identity = Identity(options, accounts, clock)
         self._refuse = refuse
         self._random = random
+        self._for_signing_in = _for_signing_in(options)
         fair = Fairness(self._ask, limits)
         self._behind_proxies = ProxyHeadersMiddleware(cast(Any, fair), list(options.proxies))
 
@@ -86,9 +91,7 @@ class Access:
             return
         request = Request(scope, receive)
         try:
-            found = await run_in_threadpool(
-                self._identity.of, request, scope["state"]["peer"], attended=_is_attended(request)
-            )
+            found = await self._known(request, scope["state"]["peer"])
         except TryLater as later:
             await self._refuse(request, HTTPStatus.SERVICE_UNAVAILABLE, str(later))(scope, receive, send)
             return
@@ -101,7 +104,7 @@ class Access:
         secret = self._identity.session(request) if signed_in else browser
         scope["state"]["visitor"] = Visitor(known, csrf_token(secret) if secret else "", signed_in)
         scope["state"]["browser"] = browser
-        if isinstance(found, Unknown) and not (path == SIGN_IN and self._options.mode is Mode.ACCOUNTS):
+        if isinstance(found, Unknown) and path not in self._for_signing_in:
             await self._turn_away(request, found)(scope, receive, send)
             return
         if request.method not in _SAFE:
@@ -110,6 +113,12 @@ class Access:
                 await self._refuse(request, forged, _FOREIGN)(scope, receive, send)
                 return
         await self._app(scope, receive, send)
+
+    async def _known(self, request: Request, peer: str) -> Person | Unknown:
+        """Return who asks; only accounts have to be looked up, in a thread."""
+        if self._options.mode is Mode.ACCOUNTS:
+            return await run_in_threadpool(self._identity.of, request, peer, attended=_is_attended(request))
+        return self._identity.of(request, peer, attended=_is_attended(request))
 
     def _turn_away(self, request: Request, unknown: Unknown) -> Response:
         """Lead a person to the form, and tell a program."""
@@ -125,6 +134,8 @@ class Access:
         """Return how to refuse a change that no page of ours asked for, and how its body is read from now on."""
         if _is_foreign(request, self._options.origin):
             return HTTPStatus.FORBIDDEN, receive
+        if _asks_first(request):
+            return None, receive
         sent = request.headers.get("X-CSRF-Token", "")
         if request.headers.get("Content-Type", "").partition(";")[0].strip().lower() == _FORM:
             body = await _body(receive)
@@ -158,6 +169,12 @@ class Access:
         return remembering
 
 
+def _for_signing_in(options: AccessOptions) -> frozenset[str]:
+    if options.mode is not Mode.ACCOUNTS:
+        return frozenset()
+    return frozenset({SIGN_IN} if options.oidc is None else {SIGN_IN, SIGN_ON, SIGNED_ON})
+
+
 def _is_attended(request: Request) -> bool:
     return request.scope["path"] not in _UNATTENDED_PATHS and UNATTENDED not in request.headers
 
@@ -165,7 +182,16 @@ def _is_attended(request: Request) -> bool:
 def is_for_programs(request: Request) -> bool:
     """Tell whether an answer is read by a program, also by a page's own script, which cannot show a form instead."""
     path = request.scope["path"]
-    return path.startswith("/api/") or path == EVENTS or UNATTENDED in request.headers
+    return path.startswith("/api/") or path == EVENTS or is_below(path) or UNATTENDED in request.headers
+
+
+def _asks_first(request: Request) -> bool:
+    """Tell whether a browser would not send this for another site: DICOM is no type of a form.
+
+    It would first ask whether that site may (CORS preflight), and is never told so. Programs know no token.
+    """
+    kind = request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+    return is_store(request.scope) and kind in ("application/dicom", "multipart/related")
 
 
 def _is_foreign(request: Request, origin: str | None) -> bool:

@@ -18,7 +18,7 @@ from typing_extensions import TypedDict
 from triaged.errors import ActionRefused, UnknownStudy
 from triaged.steps.acting import Readers
 from triaged.study.read_state import Action, ActionKind
-from triaged.web.signin import safe_path
+from triaged.web.paths import safe_path
 from triaged.web.visitor import form, person
 
 MOST_DETAIL = 200
@@ -33,8 +33,8 @@ class Acted(TypedDict):
     at: str
 
 
-def router(readers: Readers, clock: Callable[[], datetime]) -> APIRouter:
-    """Return `/studies/{uid}/actions` for forms and the same under `/api` for scripts."""
+def router(readers: Readers, clock: Callable[[], datetime], changed: Callable[[], None] = lambda: None) -> APIRouter:
+    """Return `/studies/{uid}/actions` for forms and the same under `/api` for scripts; each calls `changed`."""
     routes = APIRouter(tags=["actions"])
 
     def act(uid: str, name: str, fields: Mapping[str, str]) -> Action:
@@ -56,11 +56,13 @@ def router(readers: Readers, clock: Callable[[], datetime]) -> APIRouter:
     async def by_form(request: Request, uid: str) -> Response:
         fields = form(request)
         await run_in_threadpool(act, uid, person(request).name, fields)
+        changed()
         return RedirectResponse(safe_path(fields.get("next", "/")), HTTPStatus.SEE_OTHER)
 
     @routes.post("/api/studies/{study_instance_uid}/actions", summary="Take, finish, move a study, or take that back")
     async def by_script(request: Request, study_instance_uid: str) -> Acted:
         done = await run_in_threadpool(act, study_instance_uid, person(request).name, form(request))
+        changed()
         return {"action_id": done.action_id, "kind": done.kind.value, "person": done.person, "at": done.at.isoformat()}
 
     return routes

@@ -14,6 +14,7 @@ from typing_extensions import TypedDict
 from triaged.store.listing.worklist import Part, Worklist
 from triaged.store.studies.second_results import SecondResults
 from triaged.study.modalities import ShownModality
+from triaged.study.ranking import TriageClass
 from triaged.web.entries import WorklistItem, as_json
 from triaged.web.identity import address_of
 from triaged.web.news import EVENTS, News
@@ -39,8 +40,9 @@ def router(worklist: Worklist, seconds: SecondResults, news: News, *, count: Cal
         limit: Annotated[int, Query(ge=1, le=MOST_ROWS)] = MOST_ROWS,
         offset: Annotated[int, Query(ge=0, le=2**31)] = 0,
         modality: ShownModality = ShownModality.ALL,
+        classes: Annotated[list[TriageClass] | None, Query(alias="class")] = None,
     ) -> list[WorklistItem]:
-        part = Part(modality=modality)
+        part = Part(modality=modality, classes=frozenset(classes or ()))
         total = worklist.total(part)
         response.headers["X-Total-Count"] = str(total)
         response.headers["X-Left-Out-Count"] = str(worklist.total() - total)

@@ -5,7 +5,7 @@ Knows no DICOM network, no settings and no clock: all of that comes as arguments
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import partial
 from http import HTTPStatus
@@ -17,42 +17,67 @@ from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 
 from triaged.errors import TryLater
-from triaged.exams.exam import Viewer
+from triaged.exams.exam import Thumbnail, Viewer
 from triaged.spool.files import Spool
 from triaged.steps.acting import Readers
+from triaged.steps.feedback import Feedback
+from triaged.steps.figures import Figures
+from triaged.steps.intake import Intake
+from triaged.steps.trail import Trail
 from triaged.steps.worklist_query import WorklistQuery
 from triaged.store.couriers.notifications import Notifications
 from triaged.store.couriers.outbox import Outbox
 from triaged.store.couriers.peers import Peers
+from triaged.store.listing.assignments import Assignments
 from triaged.store.listing.policies import Policies
+from triaged.store.listing.readings import Readings
+from triaged.store.listing.verdicts import Verdicts
 from triaged.store.listing.worklist import Worklist
 from triaged.store.people.accounts import Accounts
+from triaged.store.people.preferences import Preferences
+from triaged.store.people.sign_ons import SignOns
+from triaged.store.roles.pauses import Pauses
 from triaged.store.studies.history import History
 from triaged.store.studies.inventory import Inventory
 from triaged.store.studies.publications import Publications
 from triaged.store.studies.second_results import SecondResults
 from triaged.store.tables.database import Database
-from triaged.web import actions, api, health, pages, signin, slices, workitems
+from triaged.store.trail.audits import Audits
+from triaged.study.pulse import Seen
+from triaged.web import (
+    actions,
+    admin,
+    api,
+    feedback,
+    figures,
+    health,
+    metrics,
+    pages,
+    routes,
+    signin,
+    slices,
+    viewing,
+    wall,
+    workitems,
+)
+from triaged.web import preferences as choosing
+from triaged.web import thumbnails as pictured
 from triaged.web.access import Access, Refuse, is_for_programs
+from triaged.web.admin_page import Administered, AdminPage
+from triaged.web.auditing import Auditing
+from triaged.web.dicomweb.service import service
+from triaged.web.headers import Headers
 from triaged.web.health import ALONE, Surroundings
 from triaged.web.identity import Mode
 from triaged.web.news import News
+from triaged.web.oidc.routes import SignOnRoutes
 from triaged.web.options import WebOptions
-from triaged.web.overview import overview, what_waits
+from triaged.web.overview import overview, what_is_paused, what_waits
+from triaged.web.sessions import BrowserSessions
+from triaged.web.templating import Templates
 
 _HERE = Path(__file__).parent
-_POLICY = (
-    "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; "
-    "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
-)
-_HEADERS = {
-    "Content-Security-Policy": _POLICY,
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-    "Referrer-Policy": "same-origin",  # without it browsers say `Origin: null` when they send our own forms
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
-}
+_RETRY_AFTER_S = "10"
 
 
 def create_app(
@@ -62,14 +87,19 @@ def create_app(
     readers: Readers,
     *,
     viewers: Sequence[Viewer],
+    thumbnails: Sequence[Thumbnail] = (),
     options: WebOptions,
     clock: Callable[[], datetime],
     session_clock: Callable[[], datetime] | None = None,
     surroundings: Surroundings = ALONE,
+    intake: Intake | None = None,
+    administered: Administered | None = None,
 ) -> FastAPI:
     """Return the application: pages for people, `/api` for programs, `/health` for whoever watches.
 
-    `session_clock` is what sessions and waits of people last by, if not `clock`: one that nobody can set.
+    `intake` takes what is stored by DICOMweb; without one nothing can be stored. `administered` is what administrators
+    act with; without it they have no page. `session_clock` is what sessions and
+    waits of people last by, if not `clock`: one that nobody can set.
     """
     lasting = session_clock or clock
     app = FastAPI(title="triaged", docs_url=None, redoc_url=None, openapi_url="/api/openapi.json")
@@ -82,25 +112,82 @@ def create_app(
     count = partial(overview, history, *leaving, peers, seconds)
     app.include_router(api.router(worklist, seconds, app.state.news, count=count))
     app.include_router(health.router(_health(database, spool, surroundings, clock)))
+    _add_metrics(app, database, spool, surroundings, clock)
     app.include_router(workitems.router(WorklistQuery(worklist)))
-    app.include_router(slices.router(slices.Slices(history, spool, viewers)))
-    app.include_router(actions.router(readers, clock))
-    rooms = (worklist, history, Publications(database), seconds, *leaving, spool, peers, readers)
+    app.include_router(service(database, spool, intake, clock, origin=options.access.origin))
+    opened = slices.Slices(history, spool, viewers)
+    app.include_router(slices.router(opened, partial(_open_following, opened, worklist)))
+    app.include_router(actions.router(readers, clock, app.state.news.look))
+    preferences = Preferences(database)
+    app.include_router(choosing.router(preferences))
+    app.include_router(pictured.router(pictured.Thumbnails(Publications(database), spool, thumbnails)))
+    templates = Templates(preferences, refresh_s=options.refresh_s, purposes=options.purposes)
+    said = _add_feedback(app, database, templates, clock)
+    rooms = (worklist, history, Publications(database), seconds, *leaving, spool, peers, readers, said, templates)
     shown = pages.Pages(*rooms, options=options, clock=clock, notices=surroundings.notices)
-    app.include_router(pages.router(shown))
-    access = options.access
-    if access.mode is Mode.ACCOUNTS:
-        app.include_router(signin.router(accounts, shown, options=access, clock=lasting))
-        app.include_router(signin.people_router(accounts, shown, clock=lasting))
-    refuse = partial(_problem, shown)
-    app.add_middleware(Access, options=access, accounts=accounts, clock=lasting, refuse=refuse, limits=options.limits)
-    _guard(app, refuse)
+    app.include_router(routes.router(shown, opened.open_ahead))
+    app.include_router(viewing.router(options, history, opened))
+    app.include_router(wall.router(worklist, templates, options, clock))
+    if administered is not None:
+        page = AdminPage(database, administered, clock)
+        app.include_router(admin.router(administered.administration, page, templates, administered.trial))
+    trail = Trail(Audits(database), surroundings.name, clock)
+    _close_the_door(app, accounts, SignOns(database), shown, trail, options=options, clock=clock, session_clock=lasting)
     return app
+
+
+def _close_the_door(
+    app: FastAPI,
+    accounts: Accounts,
+    sign_ons: SignOns,
+    shown: pages.Pages,
+    trail: Trail,
+    *,
+    options: WebOptions,
+    clock: Callable[[], datetime],
+    session_clock: Callable[[], datetime],
+) -> None:
+    """Add who is let in, how they sign in, and what is written down of them."""
+    access, refuse = options.access, partial(_problem, shown)
+    if access.mode is Mode.ACCOUNTS:
+        sessions = BrowserSessions(accounts, access, session_clock)
+        goodbye: Callable[[], str | None] = _nowhere
+        if access.oidc is not None:
+            clocks = {"clock": clock, "session_clock": session_clock}
+            origin = access.origin or ""
+            sign_on = SignOnRoutes(
+                sign_ons, shown, trail, options=access.oidc, origin=origin, sessions=sessions, **clocks
+            )
+            goodbye = sign_on.goodbye
+            app.include_router(sign_on.router())
+        app.include_router(signin.router(accounts, shown, trail, sessions=sessions, clock=session_clock))
+        app.include_router(signin.leaving_router(shown, trail, sessions=sessions, goodbye=goodbye))
+        app.include_router(signin.people_router(accounts, shown, trail, clock=session_clock))
+    app.add_middleware(Auditing, trail=trail)
+    limits = options.limits
+    app.add_middleware(Access, options=access, accounts=accounts, clock=session_clock, refuse=refuse, limits=limits)
+    _guard(app, refuse)
+
+
+def _nowhere() -> str | None:
+    """Leave nothing but this list."""
+    return None
+
+
+def _add_feedback(app: FastAPI, database: Database, templates: Templates, clock: Callable[[], datetime]) -> Feedback:
+    """Add what readers say, and the figures that come of it."""
+    verdicts = Verdicts(database)
+    said = Feedback(verdicts, Assignments(database))
+    answers = feedback.Answers(said, clock)
+    app.include_router(feedback.router(answers))
+    app.include_router(feedback.router_for_scripts(answers))
+    app.include_router(figures.router(Figures(verdicts, Readings(database)), templates, clock))
+    return said
 
 
 def _health(database: Database, spool: Spool, around: Surroundings, clock: Callable[[], datetime]) -> health.Health:
     worklist, policies, inventory = Worklist(database), Policies(database), Inventory(database)
-    leaving = Outbox(database), Notifications(database)
+    leaving, pauses = (Outbox(database), Notifications(database)), Pauses(database)
 
     def database_answers() -> list[str]:
         worklist.version()
@@ -112,25 +199,46 @@ def _health(database: Database, spool: Spool, around: Surroundings, clock: Calla
         return []
 
     def waiting() -> list[str]:
-        return what_waits(*leaving, policies, inventory, now=clock())
+        waits = what_waits(*leaving, policies, inventory, recipients=around.recipients, now=clock())
+        return [*what_is_paused(pauses), *waits]
 
     return health.Health(database=database_answers, spool=spool_takes, waiting=waiting, surroundings=around)
+
+
+def _add_metrics(
+    app: FastAPI, database: Database, spool: Spool, around: Surroundings, clock: Callable[[], datetime]
+) -> None:
+    """Add `/metrics`, and keep its registry for a port of its own."""
+    seen: Callable[[], Sequence[Seen]] = around.roles or (lambda: ())
+    measured = metrics.Measurements(
+        database,
+        spool,
+        clock=clock,
+        roles=seen,
+        config_accepted=around.config_accepted,
+        tells_of_audit=around.tells_of_audit,
+    )
+    app.state.metrics = metrics.registry_of(measured)
+    app.include_router(metrics.router(app.state.metrics))
+
+
+def _open_following(opened: slices.Slices, worklist: Worklist, study_uid: str) -> None:
+    """Get the first image ready of the study that a reader comes to after this one."""
+    entry = worklist.entry(study_uid)
+    for following in () if entry is None or not entry.position else worklist.entries(1, entry.position):
+        opened.open_ahead(following.study_instance_uid)
 
 
 def _guard(app: FastAPI, refuse: Refuse) -> None:
     """Add the headers that keep other sites and the browser's cache out, and pages for what goes wrong."""
 
-    @app.middleware("http")
-    async def add_headers(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
-        response = await call_next(request)
-        response.headers.update(_HEADERS)
-        if not request.url.path.startswith("/static/"):
-            response.headers["Cache-Control"] = "no-store"
-        return response
+    app.add_middleware(Headers)
 
     @app.exception_handler(TryLater)
     def store_away(request: Request, error: Exception) -> Response:
-        return refuse(request, HTTPStatus.SERVICE_UNAVAILABLE, str(error))
+        response = refuse(request, HTTPStatus.SERVICE_UNAVAILABLE, str(error))
+        response.headers["Retry-After"] = _RETRY_AFTER_S
+        return response
 
     @app.exception_handler(HTTPException)
     def refused(request: Request, error: Exception) -> Response:

@@ -17,6 +17,7 @@ import structlog
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from triaged.web.dicomweb.paths import is_store
 from triaged.web.identity import network_of
 from triaged.web.limits import Limits
 from triaged.web.news import EVENTS
@@ -39,6 +40,8 @@ class Connection(H11Protocol):
         self.address = ""
         self._connections = connections
         self._since = self.loop.time()
+        self._received = 0
+        self._came: tuple[float, int] | None = None
         self._unread: tuple[float, int] | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
@@ -56,6 +59,16 @@ class Connection(H11Protocol):
         """Wait for the next request, whose time begins now."""
         self._since = self.loop.time()
         super().on_response_complete()
+
+    def data_received(self, data: bytes) -> None:
+        """Count what comes, by which a long body is seen to come at all."""
+        self._received += len(data)
+        super().data_received(data)
+
+    @property
+    def is_upload(self) -> bool:
+        """Tell whether a body is on its way that may be long: instances to be stored."""
+        return self.cycle is not None and self.cycle.more_body and is_store(self.cycle.scope)
 
     @property
     def is_answered(self) -> bool:
@@ -77,11 +90,21 @@ class Connection(H11Protocol):
         unread = self.transport.get_write_buffer_size()
         if unread == 0:
             self._unread = None
+            if self.is_upload:
+                return self._comes_too_slowly(limits, now)
             return not self.is_answered and now - self._since > limits.request_s
         if self._unread is None or unread <= self._unread[1] - limits.least_bytes:
             self._unread = now, unread
         self._since = now  # no request is owed before our answer is read
         return now - self._unread[0] > limits.reading_s
+
+    def _comes_too_slowly(self, limits: Limits, now: float) -> bool:
+        """Tell whether too little of a long body came for a while, though we were ready to read it."""
+        is_waited_for = not self.flow.read_paused
+        if self._came is None or not is_waited_for or self._received >= self._came[1] + limits.least_bytes:
+            self._came = now, self._received
+        self._since = now  # the rest of the request is owed at this rate
+        return now - self._came[0] > limits.reading_s
 
     def end(self) -> None:
         """End at once, whatever has not been sent."""

@@ -16,16 +16,18 @@ from triaged.store.tables.views import Ended
 from triaged.study.agreement import ENGINES_DISAGREE
 from triaged.study.coding import Output
 from triaged.study.concepts import LEFT_LUNG, LUNGS, PART_SHARES, RIGHT_LUNG, SEVERITY, ZONE_SCORE, ZONE_SHARE
-from triaged.study.finding import Finding, Suspicion
+from triaged.study.finding import Finding
 from triaged.study.lifecycle import State
+from triaged.study.purpose import Purpose
 from triaged.study.ranking import Trend, TriageClass
 from triaged.study.read_state import ReadState
 from triaged.study.records import Patient, WorklistEntry
+from triaged.study.rounding import points
+from triaged.triage.follow_up import STABLE_PP
 from triaged.triage.reason import UNCERTAIN
 from triaged.web.offers import OVERRIDE_WORDS, duration, reading_words
-from triaged.web.score import ESTIMATE, Cell, as_share, cells_of, estimate_of, score_of
+from triaged.web.score import ESTIMATE, NOTHING, Cell, as_share, cells_of, estimate_of, score_of, suspected
 
-NOTHING = "–"
 STATE_WORDS = {
     State.RECEIVING: "receiving",
     State.READY: "waiting for analysis",
@@ -106,8 +108,8 @@ class Row:
     `lungs` has name, share in words, and percent from 0 to 100 of each lung that has a number; `numbers` has names and
     values of whatever else was measured. `modalities` has the code and the name of each modality of the images that
     came; `score` and `cells` are of X-rays alone.
-    `result_revision` is 0 before the first result. `trend` is empty without an earlier study, `override` and `reading`
-    where no reader did anything.
+    `purpose` is what was looked for, None before there is a score. `result_revision` is 0 before the first result.
+    `trend` is empty without an earlier study, `override` and `reading` where no reader did anything.
     """
 
     uid: str
@@ -121,6 +123,7 @@ class Row:
     identity: str
     study: str
     order: str
+    images: str
     identification: str
     threshold: str
     right: str
@@ -139,6 +142,7 @@ class Row:
     is_being_read: bool
     reading_since: datetime | None
     result_revision: int
+    purpose: Purpose | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,11 +183,13 @@ def as_row(entry: WorklistEntry, *, now: datetime, threshold: float | None = Non
     """Return a row for people, as it reads at `now`; `threshold` is the site's own, None for the model's."""
     triage_class, why = class_and_why(entry.reason, entry.triage_class)
     since = entry.ready_at or entry.first_instance_at
+    images = f"{entry.instances} instance{'' if entry.instances == 1 else 's'}"
     finding = entry.finding
     quality = () if finding is None else finding.quality
     about = "≈" if UNCERTAIN.intersection(quality) else ""
     parts = {} if finding is None else {site.name: share for site, share in finding.by_part().items()}
     one_share = finding is not None and not parts
+    identification, compared = suspected(finding, threshold)
     return Row(
         uid=entry.study_instance_uid,
         position=entry.position,
@@ -195,11 +201,10 @@ def as_row(entry: WorklistEntry, *, now: datetime, threshold: float | None = Non
         person=person_name(entry.patient.patient_name),
         identity=_joined(entry.patient.patient_id, _date(entry.patient.patient_birth_date), entry.patient.patient_sex),
         study=_joined(_moment(entry.patient), entry.patient.study_description),
-        order=_joined(
-            entry.patient.accession_number, f"{entry.instances} instance{'' if entry.instances == 1 else 's'}"
-        ),
-        identification=NOTHING if finding is None or finding.suspicion is None else finding.suspicion.text,
-        threshold="" if finding is None else _compared(finding.suspicion, threshold),
+        order=_joined(entry.patient.accession_number, images),
+        images=images,
+        identification=identification,
+        threshold=compared,
         right=_share(finding.urgency if finding and one_share else parts.get(RIGHT_LUNG.name), about),
         left=LUNGS.words if one_share else _share(parts.get(LEFT_LUNG.name), about),
         lungs=_lungs(finding, about),
@@ -216,6 +221,7 @@ def as_row(entry: WorklistEntry, *, now: datetime, threshold: float | None = Non
         is_being_read=entry.read_state is ReadState.READING,
         reading_since=entry.read_at,
         result_revision=entry.result_revision or 0,
+        purpose=None if finding is None else finding.service.purpose,
     )
 
 
@@ -249,15 +255,9 @@ def _trend(entry: WorklistEntry) -> str:
         return ""
     if entry.trend is Trend.NOT_COMPARED or entry.change_points is None:
         return "earlier study, not compared"
-    return f"{_TREND_SIGNS[entry.trend]} {entry.trend}, {round(entry.change_points) or 0:+d} points"
-
-
-def _compared(suspicion: Suspicion | None, threshold: float | None) -> str:
-    """Return on which side of the threshold a probability is: of the site's, else of the model's own."""
-    if suspicion is None:
-        return ""
-    bound = suspicion.threshold if threshold is None else threshold
-    return "" if bound is None else f"{'≥' if suspicion.probability >= bound else '<'} {bound:.4g}"
+    is_noise = entry.trend is Trend.STABLE and abs(entry.change_points) >= STABLE_PP
+    words = "within noise" if is_noise else entry.trend.value
+    return f"{_TREND_SIGNS[entry.trend]} {words}, {points(entry.change_points)}"
 
 
 def _share(share: float | None, about: str) -> str:

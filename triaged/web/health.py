@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -106,13 +106,19 @@ class Probe:
 class Surroundings:
     """What only the daemon knows: whether the receiver answers, who gets on, and what the supervisor has to say.
 
-    `host` is this machine's name, as it is in the names of processes.
+    `host` is this machine's name, as it is in the names of processes, `name` that of this process; `config_accepted`
+    tells whether the daemon runs with the configuration file as it is, `tells_of_audit` whether there is an audit
+    repository, and `recipients` are the names of destinations and subscribers, where they are known.
     """
 
     receiver: Work = field(default=lambda: ())
     roles: Callable[[], Sequence[Seen]] | None = None
     notices: Callable[[], Sequence[str]] = field(default=lambda: ())
     host: str = ""
+    name: str = "web"
+    config_accepted: Callable[[], bool] = field(default=lambda: True)
+    tells_of_audit: bool = False
+    recipients: Collection[str] | None = None
 
 
 ALONE = Surroundings()

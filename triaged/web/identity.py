@@ -16,8 +16,10 @@ from urllib.parse import urlsplit
 
 from starlette.requests import HTTPConnection
 
-from triaged.store.people.accounts import Accounts, Lasting
+from triaged.store.people.accounts import Accounts
+from triaged.store.people.sessions import Lasting
 from triaged.study.people import LOCAL, AccessRole, Person, person_name
+from triaged.web.oidc.options import OidcOptions
 
 LOCAL_HOSTS: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 ANYBODY: Final = "*"
@@ -53,7 +55,8 @@ class AccessOptions:
     """Who is let in. `proxies` are addresses or networks that are believed about who is behind them.
 
     `origin` is where browsers see the pages, where a proxy hides it. `hosts` are the names by which this machine is
-    called while the list is open. `cookies` begins the names of cookies: browsers tell them apart by host, not by port.
+    called while the list is open. `oidc` is a provider by which people sign in beside accounts. `cookies` begins the
+    names of cookies: browsers tell them apart by host, not by port.
     """
 
     mode: Mode = Mode.OPEN
@@ -63,6 +66,7 @@ class AccessOptions:
     word: ProxyWord = field(default_factory=ProxyWord)
     hosts: frozenset[str] = LOCAL_HOSTS
     cookies: str = "triaged"
+    oidc: OidcOptions | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ class Limits:
     """How many there may be, in all and of one address; streams are pages that listen for changes.
 
     A client owes a whole request `request_s` after it connected or got its last answer, and has to take `least_bytes`
-    of an answer every `reading_s`, or all that is left of it.
+    of an answer every `reading_s`, or all that is left of it; and send as much of instances that it stores.
     """
 
     connections: int = 512

@@ -7,6 +7,7 @@ coroutine, never a thread. Knows no rows: an event carries the token of the list
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
@@ -43,6 +44,7 @@ class News:
         self._watching: asyncio.Task[None] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._closed = False
+        self._asked = asyncio.Event()
 
     @property
     def listeners(self) -> int:
@@ -79,6 +81,11 @@ class News:
             self._addresses[address] -= 1
             self._addresses += Counter()  # without those that have none any more
 
+    def look(self) -> None:
+        """Ask for the token at once: somebody here knows that it changed. From anywhere, and without waiting."""
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._asked.set)
+
     def close(self) -> None:
         """End every stream, so that the server can stop."""
         self._closed = True
@@ -95,7 +102,9 @@ class News:
             if version is not None and version != self._version:
                 self._version = version
                 self._wake()
-            await asyncio.sleep(self._every_s)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._asked.wait(), self._every_s)
+            self._asked.clear()
         self._version = None
 
     def _wake(self) -> None:

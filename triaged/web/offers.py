@@ -37,6 +37,15 @@ class Offer:
     title: str
 
 
+@dataclass(frozen=True, slots=True)
+class TakenOver:
+    """That somebody reads a study `since` a moment at which somebody else was reading it."""
+
+    previous: str
+    reader: str
+    since: datetime
+
+
 _PLACES = (
     (Override.PIN, ActionKind.PINNED, "pin", "Pin", "Pin to the top, before everything but other emergencies (p)"),
     (Override.RAISE, ActionKind.RAISED, "raise", "Raise", "Raise by one class (+)"),
@@ -45,7 +54,9 @@ _PLACES = (
 
 
 def offers(entry: WorklistEntry, person: str) -> tuple[Offer, ...]:
-    """Return what a person can do with a study, the most usual first."""
+    """Return what a person can do with a study, the most usual first; nothing where nobody knows who it is."""
+    if not person:
+        return ()
     if entry.read_state is ReadState.DONE:
         return (Offer(ActionKind.REOPENED, "done", "Put back", "Put back onto the list (d)"), _UNDO)
     if entry.read_state is ReadState.READING and entry.read_by != person:
@@ -79,6 +90,20 @@ def duration(span: timedelta) -> str:
     return f"{minutes // 1440} d {minutes % 1440 // 60} h"
 
 
+def duration_of_minutes(minutes: float) -> str:
+    """Return a time that something took; below ten minutes to the tenth."""
+    return f"{minutes:.1f} min" if minutes < 10 else duration(timedelta(minutes=round(minutes)))
+
+
+def taken_over(actions: Sequence[Action]) -> TakenOver | None:
+    """Return who took a study over from whom; None where nobody did, or something was done about it since."""
+    standing = [one for one in actions if one.kind in _OF_READING and not one.undone]
+    if len(standing) < 2 or {one.kind for one in standing[-2:]} != {ActionKind.READING}:
+        return None
+    before, last = standing[-2:]
+    return None if before.person == last.person else TakenOver(before.person, last.person, last.at)
+
+
 def last_undoable(actions: Sequence[Action]) -> Action | None:
     """Return the action that the next undo takes back."""
     return next((one for one in reversed(actions) if one.undoes is None and not one.undone), None)
@@ -90,4 +115,5 @@ def _place(entry: WorklistEntry, override: Override, kind: ActionKind, act: str,
     return Offer(kind, act, label, title)
 
 
+_OF_READING = frozenset({ActionKind.READING, ActionKind.RELEASED, ActionKind.DONE, ActionKind.REOPENED})
 _UNDO = Offer(ActionKind.UNDONE, "undo", "Undo", "Take back what was done last (u)")

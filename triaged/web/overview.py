@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 
 from typing_extensions import TypedDict
@@ -11,6 +11,7 @@ from triaged.store.couriers.notifications import Notifications
 from triaged.store.couriers.outbox import Outbox
 from triaged.store.couriers.peers import Peers
 from triaged.store.listing.policies import Policies
+from triaged.store.roles.pauses import Pauses
 from triaged.store.studies.history import History
 from triaged.store.studies.inventory import Inventory
 from triaged.store.studies.second_results import SecondResults
@@ -65,14 +66,26 @@ def overview(history: History, outbox: Outbox, pushes: Notifications, peers: Pee
 
 
 def what_waits(
-    outbox: Outbox, pushes: Notifications, policies: Policies, inventory: Inventory, *, now: datetime
+    outbox: Outbox,
+    pushes: Notifications,
+    policies: Policies,
+    inventory: Inventory,
+    *,
+    recipients: Collection[str] | None = None,
+    now: datetime,
 ) -> list[str]:
-    """Return in words, without a patient, what does not arrive, waits for long or is lost; nothing if all is well."""
+    """Return in words, without a patient, what does not arrive, waits for long or is lost; nothing if all is well.
+
+    `recipients` are the names of destinations and subscribers, where they are known: what waits for others is stranded.
+    """
     found = []
     if lost := inventory.missing():
         found.append(f"files are missing in the spool: {lost}, named by `triaged fsck`")
     for name, number in sorted({**outbox.not_arriving(), **pushes.not_arriving()}.items()):
         found.append(f"{name} is unreachable or refuses for now: {number} wait for another attempt")
+    for name, number in sorted({**outbox.waiting(), **pushes.waiting()}.items()):
+        if recipients is not None and name not in recipients:
+            found.append(f"{number} wait for {name}, which is no destination or subscriber: see triaged outbox list")
     overall = [*outbox.counts().values(), *pushes.counts().values()]
     for state, words in ((DeliveryState.DEAD, "given up"), (DeliveryState.REFUSED, "refused")):
         if number := sum(states[state] for states in overall):
@@ -80,6 +93,11 @@ def what_waits(
     if (lag := policies.lag(now=now)) > _LONG_WAIT:
         found.append(f"the oldest complete study without a result has waited {lag // timedelta(minutes=1)} min")
     return [*found, *policies.warnings()]
+
+
+def what_is_paused(pauses: Pauses) -> list[str]:
+    """Return in words what an administrator has stopped; without the reason, which is for administrators."""
+    return [f"{each.what}{f' to {each.target}' if each.target else ''} is paused" for each in pauses.all()]
 
 
 def _by_name(counts: Mapping[str, Mapping[DeliveryState, int]]) -> dict[str, dict[str, int]]:

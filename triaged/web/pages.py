@@ -7,21 +7,19 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import datetime
 from http import HTTPStatus
-from pathlib import Path
-from typing import Annotated, Self
+from typing import Self
 from urllib.parse import quote
 
-from fastapi import APIRouter, Query, Request, Response
-from fastapi import Path as PathParameter
-from fastapi.responses import HTMLResponse
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from fastapi import Request, Response
 from starlette.exceptions import HTTPException
 
 from triaged.errors import TryLater
 from triaged.spool.files import Spool
 from triaged.steps.acting import Readers
+from triaged.steps.feedback import Feedback
 from triaged.store.couriers.notifications import Notifications
 from triaged.store.couriers.outbox import Outbox
 from triaged.store.couriers.peers import Peers
@@ -33,24 +31,40 @@ from triaged.store.studies.second_results import SecondResults
 from triaged.store.tables.views import ListOrder, Shown
 from triaged.study.kinds import ObjectKind
 from triaged.study.ranking import TriageClass
+from triaged.study.read_state import ReadState
 from triaged.study.records import DerivedObject, WorklistEntry
+from triaged.web.beside import earlier_study
+from triaged.web.brief import Brief, brief_of
+from triaged.web.columns import COLUMNS, shown
 from triaged.web.destinations import destinations, receivers
 from triaged.web.entries import REVISION_WORDS, STATE_WORDS, STYLES, Row, as_ended, as_row
-from triaged.web.offers import Offer, last_undoable, offers
+from triaged.web.flow import Step, next_study
+from triaged.web.offers import last_undoable, offers, taken_over
 from triaged.web.options import WebOptions
 from triaged.web.outcomes import as_line, as_lines, as_results, as_undelivered, resend_commands
 from triaged.web.pictures import Picture, Turning, as_png, described, turning
 from triaged.web.seconds import as_count_lines, as_second_lines
-from triaged.web.timeline import timeline
-from triaged.web.view import CLASS_WORDS, MODALITY_WORDS, ORDER_WORDS, View, view_of
+from triaged.web.templating import Templates
+from triaged.web.timeline import Done, folded, timeline
+from triaged.web.verdicts import verdict_form
+from triaged.web.view import (
+    CLASS_WORDS,
+    MODALITY_WORDS,
+    ORDER_WORDS,
+    SORTED_WORDS,
+    WHOLE,
+    View,
+    Whose,
+    kept_view,
+)
+from triaged.web.viewing import viewer_link
 from triaged.web.visitor import Visitor, visitor
 
-_TEMPLATES = Path(__file__).parent / "templates"
 _MOST_LINES = 200
 
 
 class Pages:
-    """Fills the templates from the store."""
+    """What the templates show, from the store."""
 
     def __init__(
         self,
@@ -63,6 +77,8 @@ class Pages:
         spool: Spool,
         peers: Peers,
         readers: Readers,
+        feedback: Feedback,
+        templates: Templates,
         *,
         options: WebOptions,
         clock: Callable[[], datetime],
@@ -78,13 +94,11 @@ class Pages:
         self._spool = spool
         self._peers = peers
         self._readers = readers
+        self._feedback = feedback
         self._clock = clock
         self._options = options
         self._visitor = Visitor()
-        self._templates = Environment(
-            loader=FileSystemLoader(_TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True
-        )
-        self._templates.filters["moment"] = _moment
+        self._templates = templates
 
     def seen_by(self, visitor: Visitor) -> Self:
         """Return the same pages as somebody sees them who is named on them."""
@@ -92,11 +106,19 @@ class Pages:
         seen._visitor = visitor
         return seen
 
+    def begun(self, view: View, *, asked: bool) -> View:
+        """Return the view that was asked for; where none was, the one that this person begins with."""
+        kept = self._templates.choices(self._visitor).view
+        if not kept:
+            return view
+        return replace(view, whole=WHOLE) if asked else kept_view(kept)
+
     def worklist(self, view: View) -> Response:
         """Return one page of a part of the list."""
+        chosen = self._templates.choices(self._visitor).columns
         version, rows_per_page = self._worklist.version(), self._options.rows_per_page
         of_list = self._worklist.total()
-        part = Part(view.shown, view.search, view.classes, view.states, view.modality)
+        part = self._part(view)
         total = self._worklist.total(part)
         pages = max(1, -(-total // rows_per_page))
         number = min(view.number, pages)
@@ -106,17 +128,24 @@ class Pages:
             version=version,
             view=view,
             of_list=of_list,
+            below=self._worklist.below(),
+            ignored=self._worklist.total(Part(Shown.IGNORED)),
             total=total,
             left_out=self._worklist.total(Part(view.shown)) - total if view.is_filtered else 0,
             number=number,
             pages=pages,
-            rows=[(self._row(entry), self._offers(entry)) for entry in entries],
+            rows=[(self._row(entry), self._brief(entry), offers(entry, self._visitor.name)) for entry in entries],
+            columns=shown(chosen),
+            chosen=chosen,
+            every=COLUMNS,
+            sorted_words=SORTED_WORDS,
             revision_words=REVISION_WORDS,
             classes=[(STYLES[member], member, CLASS_WORDS[member]) for member in TriageClass],
             states=STATE_WORDS,
             orders=ListOrder,
             shown=Shown,
             modalities=MODALITY_WORDS,
+            whose=Whose,
             scheme=self._options.scheme,
             threshold=self._options.identification_threshold,
             address=self._options.address,
@@ -125,37 +154,47 @@ class Pages:
             banner=self._worklist.banner(),
         )
 
+    def beside(self, view: View, uid: str, step: Step) -> str:
+        """Return the address of the next study of a view: after or before one, or the first that nobody else reads."""
+        found = next_study(self._worklist, self._part(view), view.order, uid, step, self._visitor.name)
+        return view.address() if found is None else f"/studies/{quote(found, safe='')}"
+
     def study(self, uid: str) -> Response:
         """Return what is known of one study, and how it came to its place."""
         version = self._worklist.version()
         entry = self._worklist.entry(uid)
         if entry is None:
             raise HTTPException(HTTPStatus.NOT_FOUND, "No study with this Study Instance UID is on the worklist.")
-        deliveries = self._outbox.deliveries(uid)
-        derived = self._history.derived(uid)
+        deliveries, derived = self._outbox.deliveries(uid), self._history.derived(uid)
         pictures, away = self._described([item for item in derived if item.kind.is_picture])
         decisions = self._history.series_decisions(uid)
-        actions = self._readers.actions(uid)
+        actions, said = self._readers.actions(uid), self._feedback.verdicts(uid)
+        done: list[Done] = [*actions, *said, *self._feedback.assignments(uid)]
         return self._page(
             "study",
             version=version,
             total=self._worklist.total(),
             row=self._row(entry),
-            offers=self._offers(entry),
+            offers=offers(entry, self._visitor.name),
             last=last_undoable(actions),
+            taken=taken_over(actions),
+            is_mine=entry.read_state is ReadState.READING and entry.read_by == self._visitor.name,
             pictures=[(uid, picture) for uid, picture in pictures if picture is not None],
             lost_pictures=sum(picture is None for _, picture in pictures),
             pictures_away=away,
             turning=self._turning(derived),
+            removed=self._history.removed(uid),
             results=as_results(self._publications.results(uid)),
             seconds=as_second_lines(self._seconds.of_study(uid)),
             decisions=decisions,
             deliveries=as_lines(deliveries),
             commands=resend_commands(deliveries, study_uid=uid),
             conflicts=[conflict for conflict in self._history.conflicts() if conflict.study_uid == uid],
-            history=timeline(self._history.events(uid), self._history.moves(uid), actions, _MOST_LINES),
-            can_scroll=any(decision.chosen for decision in decisions),
-            viewer_url=viewer_address(self._options.viewer_url, uid, entry.patient.accession_number),
+            verdict=verdict_form(entry, said, self._visitor.name, self._options.assignees(self._visitor.name)),
+            history=folded(timeline(self._history.events(uid), self._history.moves(uid), done, _MOST_LINES)),
+            earlier=earlier_study(self._publications.priors(uid), entry.finding),
+            contradicting=self._publications.contradicting(uid),
+            viewer_url=viewer_link(self._options, uid, entry.patient.accession_number),
         )
 
     def picture(self, uid: str, sop_instance_uid: str) -> Response:
@@ -199,7 +238,7 @@ class Pages:
         )
 
     def problem(self, request: Request, status: HTTPStatus, words: str) -> Response:
-        """Return a page that says what went wrong; it asks nothing of the store."""
+        """Return a page that says what went wrong, also while the store is unreachable."""
         seen = self.seen_by(visitor(request))
         return seen._page("problem", status=status, version="", title=status.phrase, words=words)
 
@@ -207,7 +246,13 @@ class Pages:
         self, request: Request, *, wanted: str, words: str = "", status: HTTPStatus = HTTPStatus.OK
     ) -> Response:
         """Return the form for signing in; `words` say why it is shown again, `wanted` where to go afterwards."""
-        return self.seen_by(visitor(request))._page("sign_in", status=status, wanted=wanted, words=words)
+        oidc = self._options.access.oidc
+        seen, sign_on = self.seen_by(visitor(request)), "" if oidc is None else oidc.label
+        return seen._page("sign_in", status=status, wanted=wanted, words=words, sign_on=sign_on)
+
+    def signed_out(self, request: Request, elsewhere: str) -> Response:
+        """Return the page that leads to where single sign-on is left, too."""
+        return self.seen_by(visitor(request))._page("signed_out", elsewhere=elsewhere)
 
     def people(self, request: Request, accounts: Sequence[Account]) -> Response:
         """Return the page of who may sign in."""
@@ -234,66 +279,15 @@ class Pages:
         except TryLater:
             return None
 
+    def _part(self, view: View) -> Part:
+        names = self._options.names_of(self._visitor.name) if view.whose is Whose.MINE else frozenset()
+        return Part(view.shown, view.search, view.classes, view.states, view.modality, names)
+
     def _row(self, entry: WorklistEntry) -> Row:
         return as_row(entry, now=self._clock(), threshold=self._options.threshold_for(entry.finding))
 
-    def _offers(self, entry: WorklistEntry) -> tuple[Offer, ...]:
-        known = self._visitor.person
-        return () if known is None else offers(entry, known.name)
+    def _brief(self, entry: WorklistEntry) -> Brief:
+        return brief_of(entry, now=self._clock(), options=self._options.policy)
 
     def _page(self, name: str, status: HTTPStatus = HTTPStatus.OK, **values: object) -> Response:
-        template = self._templates.get_template(f"{name}.html")
-        html = template.render(page=name, refresh_s=self._options.refresh_s, visitor=self._visitor, **values)
-        # A name can contain what no encoding can (lone surrogates); it must not cost the page.
-        return HTMLResponse(html.encode("utf-8", "replace"), status_code=status)
-
-
-def router(shown: Pages) -> APIRouter:
-    """Return the routes of the pages."""
-    routes = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
-
-    @routes.get("/")
-    def worklist(
-        request: Request,
-        page: Annotated[int, Query(ge=1, le=2**24)] = 1,
-        show: str = "",
-        order: str = "",
-        modality: str = "",
-        q: str = "",
-        chosen: Annotated[list[str] | None, Query(alias="class")] = None,
-        state: Annotated[list[str] | None, Query()] = None,
-    ) -> Response:
-        classes, states = chosen or [], state or []
-        view = view_of(show=show, order=order, modality=modality, search=q, classes=classes, states=states, number=page)
-        return shown.seen_by(visitor(request)).worklist(view)
-
-    @routes.get("/studies/{uid}")
-    def study(request: Request, uid: str) -> Response:
-        return shown.seen_by(visitor(request)).study(uid)
-
-    @routes.get("/studies/{uid}/pictures/{sop_instance_uid}.png")
-    def picture(uid: str, sop_instance_uid: str) -> Response:
-        return shown.picture(uid, sop_instance_uid)
-
-    @routes.get("/studies/{uid}/pictures/{sop_instance_uid}/{number}.png")
-    def view(uid: str, sop_instance_uid: str, number: Annotated[int, PathParameter(ge=1)]) -> Response:
-        return shown.view(uid, sop_instance_uid, number)
-
-    @routes.get("/status")
-    def status(request: Request) -> Response:
-        return shown.seen_by(visitor(request)).status()
-
-    return routes
-
-
-def viewer_address(template: str, study_uid: str, accession_number: str) -> str:
-    """Return where the site's viewer shows a study; empty where the template is, or asks for what the study lacks."""
-    accession_number = accession_number.strip()
-    if not template or ("{accession_number}" in template and not accession_number):
-        return ""
-    address = template.replace("{study_instance_uid}", quote(study_uid, safe=""))
-    return address.replace("{accession_number}", quote(accession_number, safe="", errors="replace"))
-
-
-def _moment(at: datetime) -> str:
-    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+        return self._templates.page(name, self._visitor, status=status, **values)

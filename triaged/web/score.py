@@ -1,4 +1,4 @@
-"""How the shares of lungs and the score of an X-ray read: in percent, and as six cells in the shape of the lungs.
+"""How a probability, the shares of lungs and the score of an X-ray read: that as six cells in the shape of the lungs.
 
 Knows values only: no server, no store, no markup.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from triaged.study.coding import percent, percent_range
 from triaged.study.concepts import (
     ESTIMATED_HIGH,
     ESTIMATED_LOW,
@@ -28,6 +29,7 @@ _CELL_SHAPES: Final = (
 )
 """The zones of both lungs, in the order of `ZONES`, in a box of 100 by 96; the heart takes a part of the left."""
 
+NOTHING: Final = "–"
 ESTIMATE: Final = frozenset({ESTIMATED_SEVERITY, ESTIMATED_LOW, ESTIMATED_HIGH})
 """What `estimate_of` says as one."""
 
@@ -40,6 +42,17 @@ class Cell:
     share: str
     is_counted: bool
     shape: str
+
+
+def suspected(finding: Finding | None, threshold: float | None) -> tuple[str, str]:
+    """Return a probability, and on which side of the threshold it is: of the site's, else of the model's own."""
+    suspicion = None if finding is None else finding.suspicion
+    if suspicion is None:
+        return NOTHING, ""
+    bound = suspicion.threshold if threshold is None else threshold
+    if bound is None:
+        return suspicion.text, ""
+    return suspicion.text_beside(bound), f"{'≥' if suspicion.probability >= bound else '<'} {bound:.4g}"
 
 
 def score_of(finding: Finding | None) -> str:
@@ -69,10 +82,11 @@ def estimate_of(finding: Finding) -> tuple[tuple[str, str], ...]:
     share, low, high = (finding.value(each) for each in (ESTIMATED_SEVERITY, ESTIMATED_LOW, ESTIMATED_HIGH))
     if share is None:
         return ()
-    interval = "" if low is None or high is None else f" ({100 * low:.0f} to {100 * high:.0f} %, 80 % interval)"
-    return ((ESTIMATED_SEVERITY.words, f"≈{as_share(share)}{interval}"),)
+    interval = "" if low is None or high is None else f" ({percent_range(low, high)}, 80 % interval)"
+    return ((ESTIMATED_SEVERITY.words, f"{as_share(share, '≈')}{interval}"),)
 
 
 def as_share(share: float, about: str = "") -> str:
-    """Return a share of a lung in percent; what is there is never rounded to nothing."""
-    return "<1 %" if 0 < share < 0.01 else f"{about}{100 * share:.0f} %"
+    """Return a share of a lung in percent, with a sign where it is uncertain: "less than" is uncertain enough."""
+    words = percent(share)
+    return words if words.startswith(("<", ">")) else f"{about}{words}"

@@ -13,11 +13,11 @@ from typing import Final
 from typing_extensions import TypedDict
 
 from triaged.study.agreement import Agreement, Disagreement
-from triaged.study.coding import Output
+from triaged.study.coding import Output, percent
 from triaged.study.finding import Finding
+from triaged.study.rounding import points, shown
 from triaged.study.second import SecondCount, SecondFailed, SecondRead, SecondRecord, SecondState
-from triaged.web.entries import NOTHING
-from triaged.web.score import as_share
+from triaged.web.score import NOTHING, as_share
 
 _STATE_WORDS: Final = {
     SecondState.WAITING: "waiting until no study waits for its first result",
@@ -113,7 +113,7 @@ def as_count_lines(counts: Sequence[SecondCount]) -> list[SecondCountLine]:
             device=each.device or "not known",
             read=each.read,
             disagreed=each.disagreed,
-            share=f"{100 * each.disagreed / each.read:.0f} %" if each.read else NOTHING,
+            share=percent(each.disagreed / each.read) if each.read else NOTHING,
             failed=each.failed,
         )
         for each in counts
@@ -162,9 +162,9 @@ def _without(read_by: str, at: datetime | None, verdict: str, why: str) -> Secon
 
 
 def _compared(agreement: Agreement) -> str:
-    texts = [f"{agreement.points:+.1f} points in the {agreement.part}"]
+    texts = [f"{points(agreement.points)} in the {agreement.part}"]
     if agreement.overlap is not None:
-        texts.append(f"outlines overlap by {agreement.overlap:.2f} (Dice)")
+        texts.append(f"outlines overlap by {shown(agreement.overlap, 2)} (Dice)")
     return ", ".join(texts)
 
 

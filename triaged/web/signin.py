@@ -7,12 +7,10 @@ from __future__ import annotations
 
 import asyncio
 import math
-import re
 from collections.abc import Callable
 from datetime import datetime
 from functools import partial
 from http import HTTPStatus
-from typing import Final
 
 import structlog
 from fastapi import APIRouter, Request, Response
@@ -20,35 +18,34 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
+from triaged.steps.trail import Trail
 from triaged.store.people.accounts import Accounts, SignedIn, TooMany, Wrong
+from triaged.study.audit import AuditEvent
 from triaged.web.access import SIGN_IN
-from triaged.web.identity import AccessOptions, address_of, is_secure, session_cookie
+from triaged.web.identity import address_of
 from triaged.web.pages import Pages
+from triaged.web.paths import SIGN_OUT, safe_path
 from triaged.web.seldom import Seldom
+from triaged.web.sessions import BrowserSessions
 from triaged.web.visitor import administrator, form, visitor
 
 log = structlog.get_logger()
 
-_SIGN_OUT: Final = "/sign-out"
 _MOST_AT_ONCE = 2
 """Each check of a password takes memory and a core on purpose; the list must stay readable meanwhile."""
 _MOST_WAITING = 20
-_MOST_TEXT = 1024
-_PATH = re.compile(r"/(?![/\\])[!-\[\]-~]*")
-"""Printable ASCII that begins with one slash and contains no backslash: browsers read both `//` and `/\\` as a host."""
+_MOST_TEXT, _MOST_NAME = 1024, 64
 
 
-def safe_path(wanted: str) -> str:
-    """Return a path of ours to go on with after signing in: what a link asks for, or the list.
-
-    A link may come from anywhere; it must not be able to send somebody who just signed in to another site.
-    """
-    ours = _PATH.fullmatch(wanted) and not wanted.startswith((SIGN_IN, _SIGN_OUT))
-    return wanted if ours else "/"
-
-
-def router(accounts: Accounts, shown: Pages, *, options: AccessOptions, clock: Callable[[], datetime]) -> APIRouter:
-    """Return the routes `/sign-in` and `/sign-out`."""
+def router(
+    accounts: Accounts,
+    shown: Pages,
+    trail: Trail,
+    *,
+    sessions: BrowserSessions,
+    clock: Callable[[], datetime],
+) -> APIRouter:
+    """Return the routes `/sign-in`."""
     routes = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
     turns, note = Turns(), partial(_note, Seldom(), clock)
 
@@ -69,32 +66,41 @@ def router(accounts: Accounts, shown: Pages, *, options: AccessOptions, clock: C
             )
         match outcome:
             case SignedIn(token=token, person=known):
-                await run_in_threadpool(leave, request)
+                await run_in_threadpool(sessions.leave, request)
                 log.info("signed in", account=known.name, address=address)
-                return _begun(request, options, token, wanted)
+                await run_in_threadpool(trail.record, AuditEvent.SIGNED_IN, person=known.name, address=address)
+                return sessions.begun(request, token, wanted)
             case Wrong():
                 note(address, wait_s=0)
+                await run_in_threadpool(_failed, trail, name, address)
                 words, status = "Name or password is wrong.", HTTPStatus.UNAUTHORIZED
                 return shown.sign_in(request, wanted=wanted, words=words, status=status)
             case TooMany(wait=wait):
                 note(address, wait_s=math.ceil(wait.total_seconds()))
+                await run_in_threadpool(_kept_out, trail, name, address)
                 return _told_to_wait(shown, request, wanted, math.ceil(wait.total_seconds()))
-
-    @routes.post(_SIGN_OUT)
-    def sign_out(request: Request) -> Response:
-        leave(request)
-        response = RedirectResponse(SIGN_IN, HTTPStatus.SEE_OTHER)
-        secure = is_secure(options, request)
-        response.delete_cookie(session_cookie(options, request), httponly=True, samesite="lax", secure=secure)
-        return response
-
-    def leave(request: Request) -> None:
-        accounts.sign_out(request.cookies.get(session_cookie(options, request), ""), now=clock())
 
     return routes
 
 
-def people_router(accounts: Accounts, shown: Pages, *, clock: Callable[[], datetime]) -> APIRouter:
+def leaving_router(
+    shown: Pages, trail: Trail, *, sessions: BrowserSessions, goodbye: Callable[[], str | None]
+) -> APIRouter:
+    """Return the route `/sign-out`; `goodbye` says where single sign-on is left, if anywhere."""
+    routes = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
+
+    @routes.post(SIGN_OUT)
+    def sign_out(request: Request) -> Response:
+        trail.record(AuditEvent.SIGNED_OUT, person=visitor(request).name, address=address_of(request))
+        elsewhere = goodbye() if sessions.leave(request) else None
+        if elsewhere is None:
+            return sessions.forget(request, RedirectResponse(SIGN_IN, HTTPStatus.SEE_OTHER))
+        return sessions.forget(request, shown.signed_out(request, elsewhere))
+
+    return routes
+
+
+def people_router(accounts: Accounts, shown: Pages, trail: Trail, *, clock: Callable[[], datetime]) -> APIRouter:
     """Return the routes under `/people`, for administrators alone."""
     routes = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 
@@ -109,6 +115,8 @@ def people_router(accounts: Accounts, shown: Pages, *, clock: Callable[[], datet
         if not accounts.end_sessions(name, now=clock()):
             raise HTTPException(HTTPStatus.NOT_FOUND, "Nobody has an account of this name.")
         log.info("sessions ended by an administrator", account=name, by=by.name)
+        what = {"person": by.name, "address": address_of(request), "target": name}
+        trail.record(AuditEvent.ADMINISTRATION, detail="ended the sessions of an account", **what)
         return RedirectResponse("/people", HTTPStatus.SEE_OTHER)
 
     return routes
@@ -135,11 +143,16 @@ class Turns:
         self._free.release()
 
 
-def _begun(request: Request, options: AccessOptions, token: str, wanted: str) -> Response:
-    response = RedirectResponse(wanted, HTTPStatus.SEE_OTHER)
-    secure = is_secure(options, request)
-    response.set_cookie(session_cookie(options, request), token, httponly=True, samesite="lax", secure=secure)
-    return response
+def _failed(trail: Trail, name: str, address: str) -> None:
+    """Write down with which name somebody tried to sign in; how often they may is limited."""
+    what = {"person": name[:_MOST_NAME], "address": address, "succeeded": False}
+    trail.record(AuditEvent.SIGNED_IN, detail="name or password is wrong", **what)
+
+
+def _kept_out(trail: Trail, name: str, address: str) -> None:
+    """Write down that an address has to wait, once in a while: strangers set the pace of this."""
+    detail = f"too many tries, the last as {name[:_MOST_NAME]}"
+    trail.looked_at(AuditEvent.SIGNED_IN, address=address, target="too many", detail=detail, succeeded=False)
 
 
 def _note(seldom: Seldom, clock: Callable[[], datetime], address: str, *, wait_s: int) -> None:

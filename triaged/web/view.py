@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final, TypeVar
-from urllib.parse import urlencode
+from urllib.parse import parse_qs, urlencode
 
 from triaged.store.tables.views import ListOrder, Shown
 from triaged.study.lifecycle import State
@@ -18,6 +18,8 @@ from triaged.study.ranking import TriageClass
 from triaged.triage.scheme import Discipline
 
 MOST_SEARCH = 100
+WHOLE: Final = "/?show=open"
+"""The address of the whole list for who begins with a part of it."""
 _Choice = TypeVar("_Choice", bound=StrEnum)
 CLASS_WORDS: Final[Mapping[TriageClass, str]] = {
     TriageClass.EMERGENCY: "emergency order (STAT): a lane of its own, before everything else",
@@ -46,9 +48,29 @@ ORDER_WORDS: Final[Mapping[Discipline, str]] = {
 }
 
 
+SORTED_WORDS: Final[Mapping[ListOrder, str]] = {
+    ListOrder.ARRIVAL: "order of arrival",
+    ListOrder.LATEST: "the latest first",
+    ListOrder.NAME: "sorted by name",
+    ListOrder.SHARE: "sorted by affected share",
+    ListOrder.PROBABILITY: "sorted by P",
+    ListOrder.CHANGE: "sorted by change",
+}
+
+
+class Whose(StrEnum):
+    """Studies of anybody, or those that are assigned to who asks, by name or by group."""
+
+    ANYBODY = "anybody"
+    MINE = "mine"
+
+
 @dataclass(frozen=True, slots=True)
 class View:
-    """A part of the list, in an order, at a page of it; the first page is 1."""
+    """A part of the list, in an order, at a page of it; the first page is 1.
+
+    `whole` is the address of the whole list in its order, `is_kept` whether a person begins with this view.
+    """
 
     shown: Shown = Shown.OPEN
     order: ListOrder = ListOrder.TRIAGE
@@ -56,23 +78,33 @@ class View:
     classes: frozenset[TriageClass] = frozenset()
     states: frozenset[State] = frozenset()
     modality: ShownModality = ShownModality.ALL
+    whose: Whose = Whose.ANYBODY
     number: int = 1
+    whole: str = "/"
+    is_kept: bool = False
 
     @property
     def is_filtered(self) -> bool:
         """Tell whether studies may be left out by something that they are or are called."""
-        return bool(self.search or self.classes or self.states) or self.modality is not ShownModality.ALL
+        narrows = self.modality is not ShownModality.ALL or self.whose is Whose.MINE
+        return narrows or bool(self.search or self.classes or self.states)
 
     @property
     def is_narrowed(self) -> bool:
         """Tell whether studies that are still to be read are left out."""
-        return self.is_filtered or self.shown is Shown.DONE
+        return self.is_filtered or self.shown in (Shown.DONE, Shown.IGNORED)
 
     def address(
-        self, *, number: int | None = None, order: ListOrder | None = None, modality: ShownModality | None = None
+        self,
+        *,
+        number: int | None = None,
+        order: ListOrder | None = None,
+        modality: ShownModality | None = None,
+        whose: Whose | None = None,
     ) -> str:
-        """Return the address of this view, at another page, in another order, of another modality where given."""
+        """Return the address of this view, at another page, in another order, of others' studies where given."""
         changed = replace(self, number=number or 1, order=order or self.order, modality=modality or self.modality)
+        changed = replace(changed, whose=whose or self.whose)
         fields: list[tuple[str, str]] = []
         if changed.shown is not Shown.OPEN:
             fields.append(("show", changed.shown.value))
@@ -80,17 +112,32 @@ class View:
             fields.append(("order", changed.order.value))
         if changed.modality is not ShownModality.ALL:
             fields.append(("modality", changed.modality.value))
+        if changed.whose is not Whose.ANYBODY:
+            fields.append(("whose", changed.whose.value))
         if changed.search:
             fields.append(("q", changed.search))
         fields += [("class", each.value) for each in TriageClass if each in changed.classes]
         fields += [("state", each.value) for each in State if each in changed.states]
         if changed.number > 1:
             fields.append(("page", str(changed.number)))
-        return f"/?{urlencode(fields, errors='replace')}" if fields else "/"
+        return f"/?{urlencode(fields, errors='replace')}" if fields else self.whole
+
+    @property
+    def query(self) -> str:
+        """The address without the path and the page, as a person keeps it."""
+        return self.address().partition("?")[2]
 
 
 def view_of(
-    *, show: str, order: str, modality: str, search: str, classes: list[str], states: list[str], number: int
+    *,
+    show: str,
+    order: str,
+    modality: str,
+    search: str,
+    classes: list[str],
+    states: list[str],
+    number: int,
+    whose: str = "",
 ) -> View:
     """Return what an address asks for."""
     return View(
@@ -100,6 +147,7 @@ def view_of(
         search=search.strip()[:MOST_SEARCH],
         classes=_several(TriageClass, classes),
         states=_several(State, states),
+        whose=_one(Whose, whose, Whose.ANYBODY),
         number=number,
     )
 
@@ -112,3 +160,23 @@ def _several(kind: type[_Choice], sent: list[str]) -> frozenset[_Choice]:
     """Return the choices that were made; all of them is as good as none."""
     chosen = frozenset(kind(each) for each in sent if each in set(kind))
     return frozenset() if len(chosen) == len(kind) else chosen
+
+
+def kept_view(query: str) -> View:
+    """Return the view that a person keeps, as `View.query` wrote it; what it says wrongly is left out."""
+    sent = parse_qs(query)
+
+    def one(name: str) -> str:
+        return sent.get(name, [""])[0]
+
+    kept = view_of(
+        show=one("show"),
+        order=one("order"),
+        modality=one("modality"),
+        search=one("q"),
+        classes=sent.get("class", []),
+        states=sent.get("state", []),
+        number=1,
+        whose=one("whose"),
+    )
+    return replace(kept, whole=WHOLE, is_kept=True)

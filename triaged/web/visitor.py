@@ -29,9 +29,19 @@ class Visitor:
     can_sign_out: bool = False
 
     @property
+    def name(self) -> str:
+        """Return the name of who asks, empty where it is not known."""
+        return "" if self.person is None else self.person.name
+
+    @property
+    def administers(self) -> bool:
+        """Tell whether this is an administrator."""
+        return self.person is not None and self.person.role is AccessRole.ADMINISTRATOR
+
+    @property
     def sees_people(self) -> bool:
         """Tell whether there are accounts, and this is somebody who may see them."""
-        return self.can_sign_out and self.person is not None and self.person.role is AccessRole.ADMINISTRATOR
+        return self.can_sign_out and self.administers
 
 
 def visitor(request: Request) -> Visitor:

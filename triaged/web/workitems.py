@@ -13,21 +13,17 @@ from typing import Any, Final
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import StreamingResponse
-from pydicom import Dataset, config
-from pydicom.datadict import dictionary_has_tag, dictionary_VR, tag_for_keyword
-from pydicom.dataelem import DataElement
-from pydicom.sequence import Sequence
+from pydicom import Dataset
 from starlette.exceptions import HTTPException
 
 from triaged.dicom.matching import Query, query_of
 from triaged.dicom.quiet import without_warnings
 from triaged.dicom.workitem import KNOWN
 from triaged.steps.worklist_query import WorklistQuery
+from triaged.web.parameters import add_key, demand_few, number, tags_of
 
 MEDIA_TYPE: Final = "application/dicom+json"
 _ACCEPTED = frozenset({MEDIA_TYPE, "application/json", "application/*", "*/*"})
-_MOST_PARAMETERS = 100
-_DEEPEST = 4
 _STEPS: dict[int | str, dict[str, Any]] = {
     200: {"content": {MEDIA_TYPE: {}}},
     406: {"description": f"Only {MEDIA_TYPE} can be had."},
@@ -42,7 +38,7 @@ def router(steps: WorklistQuery) -> APIRouter:
     def search(request: Request) -> Response:
         _demand_json(request)
         parameters = request.query_params.multi_items()
-        query, first, last = _query(parameters), _number(parameters, "offset"), _number(parameters, "limit")
+        query, first, last = _query(parameters), number(parameters, "offset"), number(parameters, "limit")
         found = islice(steps.search(query), first or 0, None if last is None else (first or 0) + last)
         headers = _warnings(query, parameters)
         begun = next(found, None)
@@ -79,8 +75,7 @@ def _array(steps: Iterable[Dataset]) -> Iterator[str]:
 @without_warnings()
 def _query(parameters: list[tuple[str, str]]) -> Query:
     """Return what is asked for; every attribute is returned, so that `includefield` has only to name attributes."""
-    if len(parameters) > _MOST_PARAMETERS:
-        raise HTTPException(HTTPStatus.BAD_REQUEST, f"expected at most {_MOST_PARAMETERS} parameters")
+    demand_few(parameters)
     identifier = Dataset()
     try:
         for name, value in parameters:
@@ -90,52 +85,12 @@ def _query(parameters: list[tuple[str, str]]) -> Query:
                 case "includefield":
                     for field in value.split(","):
                         if field != "all":
-                            _tags(field)
+                            tags_of(field)
                 case _:
-                    _add(identifier, _tags(name), value)
+                    add_key(identifier, tags_of(name), value)
         return query_of(identifier)
     except ValueError as error:
         raise HTTPException(HTTPStatus.BAD_REQUEST, str(error)) from None
-
-
-def _add(identifier: Dataset, path: list[int], value: str) -> None:
-    """Put a value where its path leads, into the items that are there already."""
-    *sequences, last = path
-    for tag in sequences:
-        if tag not in identifier:
-            identifier.add(DataElement(tag, "SQ", Sequence([Dataset()])))
-        identifier = identifier[tag].value[0]
-    vr = dictionary_VR(last)
-    if last in identifier or (vr == "SQ" and value):
-        raise ValueError("expected every attribute once, and a sequence by its attributes")
-    content: object = Sequence() if vr == "SQ" else value.split(",") if vr == "UI" else value
-    identifier.add(DataElement(last, vr, content, validation_mode=config.IGNORE))
-
-
-def _tags(path: str) -> list[int]:
-    """Return the tags of an attribute, named by keyword or by eight hexadecimal digits, within sequences by a path."""
-    tags = [_tag(name) for name in path.split(".")]
-    if len(tags) > _DEEPEST or any(dictionary_VR(tag) != "SQ" for tag in tags[:-1]):
-        raise ValueError("expected a path through sequences to an attribute")
-    return tags
-
-
-def _tag(name: str) -> int:
-    tag = tag_for_keyword(name)
-    if tag is None and len(name) == 8 and all(character in "0123456789abcdefABCDEF" for character in name):
-        tag = int(name, 16)
-    if tag is None or not dictionary_has_tag(tag):
-        raise ValueError("expected the keyword or the tag of an attribute, found something else")
-    return int(tag)
-
-
-def _number(parameters: list[tuple[str, str]], name: str) -> int | None:
-    texts = [value for each, value in parameters if each == name]
-    if not texts:
-        return None
-    if len(texts) > 1 or not texts[0].isascii() or not texts[0].isdigit() or len(texts[0]) > 9:
-        raise HTTPException(HTTPStatus.BAD_REQUEST, f"{name}: expected one whole number")
-    return int(texts[0])
 
 
 def _warnings(query: Query, parameters: list[tuple[str, str]]) -> dict[str, str]:

@@ -18,7 +18,18 @@ from triaged.exams.ct.pictures.keyslices import LESION
 from triaged.exams.ct.pictures.pages import reason_pages, result_pages
 from triaged.exams.ct.pictures.projection import projections
 from triaged.imaging.volume import Mask
-from triaged.results.layout import AMBER, MARGIN, PAGE_HEIGHT, PAGE_WIDTH, TOP, Heading, Sheet
+from triaged.results.layout import (
+    AMBER,
+    CORNER_HEIGHT,
+    CORNER_WIDTH,
+    FOOT,
+    MARGIN,
+    PAGE_HEIGHT,
+    PAGE_WIDTH,
+    TOP,
+    Heading,
+    Sheet,
+)
 from triaged.results.page import Page
 from triaged.study.assessment import Reason, ReasonCode
 from triaged.study.finding import QualityFlag
@@ -33,7 +44,7 @@ NAMES = [
     "key-slice-middle",
     "key-slice-lower",
 ]
-BESIDE_LEGEND = 900  # columns left of it hold views alone
+BESIDE_STRIP = 860  # columns left of it hold views alone
 
 
 def drawn(study: CtStudy, reading: LungAnalysis | None = None, palette: Palette = Palette.GREEN_RED) -> dict[str, Page]:
@@ -76,14 +87,43 @@ def test_the_notice_is_on_every_page_of_a_result_and_of_a_study_without_one() ->
         assert np.ptp(np.flatnonzero(notice.any(axis=0))) > 300
 
 
+def test_the_corners_of_every_page_are_left_to_the_viewer() -> None:
+    study = standard_study()
+    revised = replace(provenance(study.sources), revision=2, follows="1.2.3")
+    long = replace(ranking(), reason="affected 55 % of the right lung, flagged: head start 45 min, " * 6)
+    quality = (*QualityFlag,)
+    reading = replace(study.reading, finding=replace(study.reading.finding, quality=quality))
+    views = projections(study.volume, reading)
+    failed = reason_pages(study.sources[0], Reason(ReasonCode.GAVE_UP, "found none, " * 400), long, revised)
+    for page in (*result_pages(study.sources[0], study.volume, views, reading, long, revised), *failed):
+        for rows in (np.s_[:CORNER_HEIGHT], np.s_[-CORNER_HEIGHT:]):
+            for columns in (np.s_[:CORNER_WIDTH], np.s_[-CORNER_WIDTH:]):
+                assert not page.pixels[rows, columns].any(), page.name
+
+
+def test_a_headline_of_any_length_stays_between_the_corners() -> None:
+    for headline in ("Right 33 %   Left 10 % affected of what was seen   CT-1   " * 5, "x" * 300):
+        pixels = Sheet(Heading(headline, "notice")).pixels
+        assert not pixels[:CORNER_HEIGHT, :CORNER_WIDTH].any()
+        assert not pixels[:CORNER_HEIGHT, -CORNER_WIDTH:].any()
+        assert not pixels[CORNER_HEIGHT:].any(), "it does not reach into what was looked for"
+
+
+def test_views_fill_the_page() -> None:
+    """A view reaches across the page, or from its top to its foot."""
+    for name in ("coronal-plain", "coronal-severity", "sagittal-right-severity", "key-slice-middle"):
+        seen = inked(standard()[name].pixels[TOP:FOOT])
+        assert np.ptp(np.flatnonzero(seen.mean(axis=0) > 0.3)) > 0.7 * PAGE_WIDTH or seen[-30:].mean() > 0.2, name
+
+
 def test_a_revision_is_told_on_every_page() -> None:
     study = standard_study()
     revised = replace(provenance(study.sources), revision=2, follows="1.2.3")
     views = projections(study.volume, study.reading)
-    corner = np.s_[3:22, PAGE_WIDTH // 2 :]
+    beside = np.s_[3:22, PAGE_WIDTH * 5 // 8 :]
     for page in result_pages(study.sources[0], study.volume, views, study.reading, ranking(), revised):
-        assert is_colour(page.pixels[corner], AMBER).sum() > 100
-        assert not standard()[page.name].pixels[corner].any()
+        assert is_colour(page.pixels[beside], AMBER).sum() > 100
+        assert not standard()[page.name].pixels[beside].any()
 
 
 @pytest.mark.parametrize("position", ORIENTATIONS)
@@ -97,7 +137,7 @@ def test_a_lesion_low_at_the_back_of_the_right_lung_is_drawn_there_in_every_posi
     assert beside > 0.1, "the front is at the image's left"
     assert not coloured(pages["sagittal-left-severity"]).any()
     lower = pages["key-slice-lower"]
-    below, beside = from_lungs_middle(lower, is_colour(lower.pixels[TOP:, : PAGE_WIDTH // 2], LESION))
+    below, beside = from_lungs_middle(lower, is_colour(lower.pixels[TOP:FOOT, : PAGE_WIDTH // 2], LESION))
     assert below > 0.1, "the back is below"
     assert beside < -0.1
 
@@ -185,7 +225,7 @@ def inked(picture: NDArray[np.uint8]) -> NDArray[np.bool_]:
 
 
 def views_of(page: Page) -> NDArray[np.uint8]:
-    return page.pixels[TOP:, :BESIDE_LEGEND]
+    return page.pixels[TOP:FOOT, :BESIDE_STRIP]
 
 
 def coloured(page: Page) -> NDArray[np.bool_]:
@@ -196,7 +236,7 @@ def coloured(page: Page) -> NDArray[np.bool_]:
 
 def from_lungs_middle(page: Page, region: NDArray[np.bool_]) -> tuple[float, float]:
     """Return how far below and to the right of the lungs' middle a region lies, in parts of their height and width."""
-    lungs = np.nonzero(is_colour(page.pixels[TOP:, : region.shape[1]], OUTLINE))
+    lungs = np.nonzero(is_colour(page.pixels[TOP:FOOT, : region.shape[1]], OUTLINE))
     place = [float(axis.mean()) for axis in np.nonzero(region)]
     below, beside = (
         (at - (axis.min() + axis.max()) / 2.0) / np.ptp(axis) for at, axis in zip(place, lungs, strict=True)

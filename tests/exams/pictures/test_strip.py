@@ -50,6 +50,20 @@ def test_a_bar_is_as_long_as_the_share_in_the_colour_of_the_palette() -> None:
     assert (np.abs(bar - colour).max(axis=1) < 2).sum() == pytest.approx(shares[row] * STRIP_WIDTH, abs=1.0)
 
 
+def test_a_bar_is_pale_where_the_slice_has_too_little_lesion_to_count() -> None:
+    view = projections(study().volume, study().reading)[0]
+    view = replace(view, share=view.share * np.float32(0.3))
+    area_mm2 = 0.3 * study().source_masks["lesion"].sum(axis=(1, 2))[::-1] * SPACING_MM[1] * SPACING_MM[2]
+    sheet = Sheet(Heading("", ""))
+    draw_strip(sheet, view, (20, 100), SPACING_MM[0], Palette.VIRIDIS, ())
+    first = sheet.pixels[100 : 100 + len(area_mm2), 20].astype(int)
+    full = np.round(severity_colour(np.nan_to_num(slice_shares(view)), Palette.VIRIDIS))
+    is_full = np.abs(first - full).max(axis=1) < 2
+    with_lesion = area_mm2 > 0
+    assert np.count_nonzero(with_lesion & (area_mm2 < 200.0)) > 0, "there is a slice with little"
+    np.testing.assert_array_equal(is_full[with_lesion], area_mm2[with_lesion] >= 200.0)
+
+
 def _named(area: list[int]) -> tuple[Label, ...]:
     """Return the labels of slices with these areas, from the foot, at a millimetre a voxel; the view was cut by one."""
     counts = Counts(np.full(len(area), 1000), np.array(area))
@@ -88,6 +102,6 @@ def test_the_page_has_the_strip_at_the_height_of_the_view() -> None:
     pages = result_pages(made.sources[0], made.volume, views, made.reading, ranking(), provenance(made.sources))
     page = next(page for page in pages if page.name == "coronal-severity")
     assert whole(lung_thirds(made.reading)).affected.any()
-    strip = page.pixels[98:, 560:760]
+    strip = page.pixels[98:740, 810:]
     coloured = np.ptp(strip.astype(int), axis=-1) > 60
     assert coloured.any(), "the bars are beside the view"

@@ -13,9 +13,11 @@ from tests.findings import changed
 from tests.results.ct_study import provenance, put, ranking, standard_study
 from triaged.exams.ct.finding import Tissue
 from triaged.exams.ct.pictures.keyslices import KeySlice, SliceName
-from triaged.exams.ct.pictures.wording import analysis_lines, points, slice_line
+from triaged.exams.ct.pictures.wording import analysis_lines, slice_line
+from triaged.exams.ct.pictures.wording import changed as change_of
 from triaged.results.wording import Lines, reason_lines, revision_note, written_date
 from triaged.study.assessment import Reason, ReasonCode
+from triaged.study.concepts import SERVICE
 from triaged.study.finding import QualityFlag
 from triaged.study.records import Prior
 
@@ -45,9 +47,9 @@ def test_the_text_keeps_its_order_and_says_everything() -> None:
     assert found.headline == f"Right {severity} %   Left 0 % affected   CT-1   P 0.91 (experimental) flagged"
     starts = " ".join(line.split()[0] for line in found.body)
     measured = "AI P(COVID-19 Right Computed Right R L Thirds Affected,"
-    assert starts == f"{measured} Change Check: Class Series multitask-spatial-1 triaged"
+    assert starts == f"{measured} Change What Class Series multitask-spatial-1 triaged"
     assert found.body[1] == "P(COVID-19 pattern), experimental: 0.91 >= 0.62: flagged"
-    assert "Check: thick-slices, contrast" in found.body
+    assert "What limits trust: thick slices; contrast" in found.body
     assert "Class B: severity 20 % >= 15 %, flagged" in found.body
     assert "Series 2, slice 8.0 mm, kernel not stated" in found.body
 
@@ -62,7 +64,7 @@ def test_the_six_thirds_are_told_and_those_from_thirty_percent_on_counted() -> N
 
 def test_the_change_is_told_in_points_and_millilitres() -> None:
     found = lines(earlier=prior(), severity_right=0.14, severity_left=0.01, severity_total=0.08, lesion_ml=220.0)
-    assert "Change since 2026-02-01: right +12, left -3, total +5 points, affected +120 mL" in found.body
+    assert "Change since 2026-02-01: right +12 points, left -3 points, total +5 points, affected +120 mL" in found.body
     assert not any("with care" in line for line in found.body)
 
 
@@ -76,9 +78,12 @@ def test_lungs_that_were_not_told_apart_then_are_compared_as_one() -> None:
     assert any(re.match(r"Change since 2026-02-01: total \+2 points, affected", line) for line in found.body)
 
 
-@pytest.mark.parametrize(("now", "then", "said"), [(0.5, 0.5, "0"), (0.121, 0.1, "+2"), (0.1, 0.4, "-30")])
+@pytest.mark.parametrize(
+    ("now", "then", "said"),
+    [(0.5, 0.5, "0 points"), (0.121, 0.1, "+2 points"), (0.103, 0.1, "+<1 point"), (0.1, 0.4, "-30 points")],
+)
 def test_a_change_has_its_sign(now: float, then: float, said: str) -> None:
-    assert points(now, then) == said
+    assert change_of(now, then) == said
 
 
 @pytest.mark.parametrize(
@@ -106,7 +111,7 @@ def test_a_key_slice_says_where_to_jump_to_and_a_third_without_lesion_that_it_ha
 def test_no_patient_attribute_is_ever_drawn() -> None:
     study = standard_study()
     reason = Reason(ReasonCode.GAVE_UP, "expected an end, found none")
-    why_not = reason_lines(study.sources[0], reason, ranking(), provenance(study.sources))
+    why_not = reason_lines(study.sources[0], reason, ranking(), provenance(study.sources), SERVICE)
     for found in (lines(earlier=prior()), why_not):
         text = " ".join((found.headline, *found.body))
         for attribute in ("Doe", "Jane", "P-1", "1961", "ACC-1", "Roe"):

@@ -15,9 +15,9 @@ from tests.exams.xray.files import CR, RAW
 from tests.exams.xray.headers import HEADER, header, shot
 from triaged.exams.xray.choice import choose, choose_again, is_whole
 from triaged.study.assessment import OUT_OF_SCOPE_CODES, Reason, ReasonCode
-from triaged.study.completeness import Cause, Complete, CompletionOptions, Wait, decide
+from triaged.study.completeness import Candidate, Cause, Complete, CompletionOptions, Wait, decide
 from triaged.study.ranking import RequestPriority
-from triaged.study.records import Candidate, InstanceHeader, Series
+from triaged.study.records import InstanceHeader, Series
 from triaged.study.uids import SOPInstanceUID, StudyUID
 
 

@@ -74,9 +74,9 @@ def test_the_rows_say_then_now_and_the_change() -> None:
     rows = {name: values for name, *values in change_rows(clear(), now)}
     # 1,200 of some 8,040 pixels of the right lung: 15 %; its middle third is affected, of six zones one
     assert rows["Right lung"] == ["0 %", "15 %", "+15 points"]
-    assert rows["Left lung"] == ["0 %", "0 %", "+0 points"]
+    assert rows["Left lung"] == ["0 %", "0 %", "0 points"]
     assert rows["Affected zones"] == ["0 of 6", "1 of 6", "+1"]
-    assert rows["Estimated volume"][1] == "20 % (10 % to 34 %)"
+    assert rows["Estimated volume"][1] == "20 % (10 to 34 %)"
 
 
 def test_two_x_rays_of_one_size_are_drawn_at_one_scale() -> None:

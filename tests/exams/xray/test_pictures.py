@@ -120,11 +120,11 @@ def test_the_words_say_what_was_estimated_and_what_limits_trust_and_nothing_of_c
     study = standard_xray()
     lines = analysis_lines(study.radiograph, study.reading.finding, ranking(), provenance((study.image,)))
     text = "\n".join((lines.headline, *lines.body))
-    assert lines.headline == "X-ray: 1 of 6 zones affected, ~20 % (10 % to 34 %) of the worse lung estimated"
-    assert "Estimated from X-ray: 20 % (10 % to 34 %) of the worse lung's volume, 80 % interval" in text
+    assert lines.headline == "X-ray: 1 of 6 zones affected, ~20 % (10 to 34 %) of the worse lung estimated"
+    assert "Estimated from X-ray: 20 % (10 to 34 %) of the worse lung's volume, 80 % interval" in text
     assert "What limits trust: AP view" in text
     assert "Zones from upper to lower: right 0 %, 44 %, 0 %; left 0 %, 0 %, 0 %" in text
-    assert "P of any opacity 0.91 (experimental), at least 0.50: area counts" in text
+    assert "P of any opacity 0.91 (experimental), at least 0.5: area counts" in text
     assert "PA view, upright, pixel 1.5 mm" in text
     assert not {"slice", "kernel", "mL", "COVID"} & set(text.replace(",", " ").split())
     assert text.isascii()
@@ -134,6 +134,6 @@ def test_behind_a_closed_gate_the_words_say_what_was_set_aside() -> None:
     study = xray_study(presence=0.2, quality=(QualityFlag.GATE_REMOVED,))
     lines = analysis_lines(study.radiograph, study.reading.finding, ranking(), provenance((study.image,)))
     text = "\n".join(lines.body)
-    assert "P of any opacity 0.20 (experimental), below 0.50: no area counts" in text
+    assert "P of any opacity 0.20 (experimental), below 0.5: no area counts" in text
     assert "Before the gate: right lung 15 %, left lung 0 %" in text
     assert "more than 10 % of a lung set aside by the gate" in text

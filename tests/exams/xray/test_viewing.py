@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -10,10 +12,12 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+from tests.exams.xray.files import image_of, written
 from tests.results.ct_study import encoded
-from tests.results.xray_study import ORIENTATIONS, XrayStudy, masks, xray_study
+from tests.results.xray_study import ORIENTATIONS, XrayStudy, masks, xray_study, xray_values
 from triaged.errors import UnreadableStudy
 from triaged.exams.xray.decoding.turning import Turn
+from triaged.exams.xray.squares import resampled
 from triaged.exams.xray.viewing import XrayView, view
 from triaged.study.kinds import ObjectKind
 
@@ -83,3 +87,33 @@ def test_a_damaged_segmentation_is_said(tmp_path: Path) -> None:
     (tmp_path / "seg.dcm").write_bytes(b"nothing")
     with pytest.raises(UnreadableStudy, match="expected a segmentation"):
         view([tmp_path / "image.dcm"], tmp_path / "seg.dcm")
+
+
+def test_its_tile_has_the_greys_of_the_picture_and_no_labels(tmp_path: Path) -> None:
+    shown = opened(xray_study(), tmp_path)
+    described = shown.described()
+    assert (described["modality"], described["regions"], described["window_hu"]) == ("CR", [], (0.0, 255.0))
+    tile = np.frombuffer(shown.tile(0), "<i2").reshape(described["rows"], described["columns"])
+    assert np.abs(tile - pixels(shown.jpeg(0)).astype(int)).mean() < 2.0  # the picture is lossy
+    with pytest.raises(IndexError):
+        shown.tile(1)
+
+
+@pytest.mark.slow
+def test_an_x_ray_of_60_megapixels_opens_within_a_gibibyte_of_memory_and_keeps_a_byte_for_each_pixel(
+    tmp_path: Path,
+) -> None:
+    rows, columns = 9000, 6700
+    values = resampled(xray_values(masks()).astype(np.float32), (rows, columns)) * 12.0
+    image = image_of(values.astype(np.uint16), PatientOrientation=["L", "F"])
+    path = written(tmp_path, image)
+    program = (
+        "import resource, sys; from pathlib import Path; from triaged.exams.xray.viewing import view\n"
+        "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
+        "shown = view([Path(sys.argv[1])], None)\n"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before, shown.held_bytes)"
+    )
+    run = subprocess.run([sys.executable, "-c", program, str(path)], capture_output=True, text=True, check=True)
+    peak_kib, held = map(int, run.stdout.split())
+    assert peak_kib < 1024 * 1024
+    assert rows * columns < held < 1.1 * rows * columns

@@ -5,10 +5,10 @@ from __future__ import annotations
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
+from tests.store.hashing import CHEAP
 from tests.store.making import NOON
 from triaged.store.people.accounts import Accounts, TooMany, Wrong
 from triaged.store.people.attempts import MOST_OF_AN_ACCOUNT
-from triaged.store.people.passwords import Cost
 from triaged.store.tables.database import Database
 from triaged.study.people import AccessRole, Person
 
@@ -17,7 +17,7 @@ GUESSES = 3
 
 
 def test_no_more_guesses_are_looked_at_than_one_after_the_other(database: Database) -> None:
-    accounts = Accounts(database, cost=Cost(ln=4, r=1, p=1))
+    accounts = Accounts(database, hasher=CHEAP)
     accounts.add(Person("Roe", AccessRole.READER), "four quiet lungs", now=NOON)
     together = threading.Barrier(GUESSERS)
 

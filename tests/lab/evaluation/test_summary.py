@@ -58,6 +58,14 @@ def test_identification_is_judged_on_those_that_have_a_score() -> None:
     assert told["auc_by_group"]["bacterial"]["value"] == 1.0
 
 
+def test_a_case_of_which_nobody_knows_who_is_ill_is_measured_and_separates_nothing() -> None:
+    told, more = summary(ROWS), summary((*ROWS, row("i", "unknown", severity=0.9, identification=0.99, lung_dice=0.5)))
+    for name in ("auc", "auc_by_severity", "auc_by_group", "lesion_dice", "severity_mae", "calibration"):
+        assert more[name] == told[name], name
+    assert more["lung_dice"]["n"] == told["lung_dice"]["n"] + 1
+    assert more["counts"]["measured"] == told["counts"]["measured"] + 1
+
+
 def test_nothing_measured_is_null_with_a_reason_and_never_zero() -> None:
     told = summary([Row("f", "f", "covid", Outcome.NOT_READ, "line 7")])
     for name in HEADLINE:

@@ -57,13 +57,16 @@ thresholds: {lung: 0.5, lesion: 0.2, identification: 0.5}
 
 @pytest.fixture(scope="module")
 def trained() -> tuple[LungNetwork, MultitaskSpatial1]:
-    """Small networks that have learnt for seconds, so that their answers differ from place to place."""
+    """Small networks that have learnt for seconds, so that their answers differ from place to place.
+
+    They learn in double precision: of single, other processors' last bits grow within forty steps into other networks.
+    """
     drawn = draw(CHEST, COARSE, noise_hu=15)
     inner = slice(2, -2)
-    images = torch.from_numpy(to_unit(drawn.voxels)[inner, None])
+    images = torch.from_numpy(to_unit(drawn.voxels)[inner, None]).double()
     lung = np.any([ellipsoid(COARSE, centre, semi_axes) for centre, semi_axes in CHEST.lungs], axis=0)
     lesion = ellipsoid(COARSE, BALL.centre_mm, (BALL.radius_mm,) * 3)
-    torch.manual_seed(0)
+    torch.manual_seed(2)  # of these starts half learn well in forty steps
     lungs, multitask = LungNetwork(2, levels=3), MultitaskSpatial1(2, levels=3)
     learn(lungs, lambda: lungs(images), torch.from_numpy(lung[inner, None]))
     learn(multitask, lambda: multitask.segmentation(images)[0], torch.from_numpy(lesion[inner, None]))
@@ -71,14 +74,14 @@ def trained() -> tuple[LungNetwork, MultitaskSpatial1]:
 
 
 def learn(network: torch.nn.Module, logits: Callable[[], torch.Tensor], truth: torch.Tensor) -> None:
+    network.double().train()
     optimiser = torch.optim.Adam(network.parameters(), lr=2e-2)
-    network.train()
     for _ in range(40):
         optimiser.zero_grad()
-        loss = torch.nn.functional.binary_cross_entropy_with_logits(logits(), truth.float())
+        loss = torch.nn.functional.binary_cross_entropy_with_logits(logits(), truth.double())
         loss.backward()  # type: ignore[no-untyped-call]
         optimiser.step()
-    network.eval()
+    network.float().eval()
 
 
 @pytest.fixture(scope="module")

@@ -127,6 +127,7 @@ def test_sources_are_drawn_by_their_shares() -> None:
 
 
 def _learnt(task: LungFilmTask | DiseaseTask, steps: int, rate: float) -> dict[str, float]:
+    """Return what is learnt in small steps: in large ones processors' last bits lead to other networks."""
     optimiser = torch.optim.Adam(task.network.parameters(), rate)
     for step in range(steps):
         task.network.train()
@@ -140,10 +141,10 @@ def _learnt(task: LungFilmTask | DiseaseTask, steps: int, rate: float) -> dict[s
 
 
 def test_the_first_stage_learns_both_lungs_of_drawn_films() -> None:
-    torch.manual_seed(1)
+    torch.manual_seed(2)
     sources = [FilmSource([film(seed) for seed in range(4)], 1.0)]
     task = LungFilmTask(Segmenter(SMALL, 4, 1, 2), sources, [film(50), film(51)])
-    figures = _learnt(task, 60, 1e-2)
+    figures = _learnt(task, 80, 2e-3)
     assert figures["lung_dice"] > 0.8
     assert figures["wrong_side"] < 0.1
 
@@ -152,7 +153,7 @@ def test_the_second_stage_learns_where_drawn_lungs_are_affected() -> None:
     torch.manual_seed(1)
     sources = [FilmSource([film(seed, is_sick=seed % 2 == 0) for seed in range(6)], 1.0)]
     held_out = [film(seed, is_sick=seed % 2 == 0) for seed in range(60, 66)]
-    figures = _learnt(DiseaseTask(DiseaseNetwork(SMALL, 4), sources, held_out), 45, 5e-3)
+    figures = _learnt(DiseaseTask(DiseaseNetwork(SMALL, 4), sources, held_out), 90, 1e-3)
     assert figures["affected_dice"] > 0.5
     assert figures["presence_auc"] >= 0.8
 

@@ -45,6 +45,7 @@ MULTITASK, LESIONS, LUNGS, ENSEMBLES, CASCADES = (
 )
 MOST_MIB = 150
 UNSEEN_SEED = 7_000_000
+SEVERE_PATIENTS = 12
 ADULT = Acquisition(slice_thickness_mm=5.0, convolution_kernel=None, contrast=False, age_years=50.0)
 
 each_package = pytest.mark.parametrize("package", PACKAGES, ids=lambda path: path.name)
@@ -58,9 +59,9 @@ def drawn() -> dict[str, Phantom]:
     return {severity: _drawn(severity) for severity in severities}
 
 
-def _drawn(severity: Severity) -> Phantom:
+def _drawn(severity: Severity, seed: int = UNSEEN_SEED) -> Phantom:
     disease: Disease = "none" if severity == "none" else "viral"
-    return generate(PhantomOptions(UNSEEN_SEED, disease=disease, severity=severity, increment_mm=10.0))
+    return generate(PhantomOptions(seed, disease=disease, severity=severity, increment_mm=10.0))
 
 
 @pytest.fixture(scope="module")
@@ -191,24 +192,28 @@ def test_two_lungs_are_found_and_the_right_one_is_right(
     assert middle[0] < middle[1]
 
 
-LOW_ON_SEVERE = pytest.mark.xfail(reason="finds 0.29 of 0.56: it learnt from patients of 0.37 at most", strict=True)
-
-
 @each_multitask
 def test_a_healthy_chest_has_next_to_no_disease(package: Path, readings: dict[tuple[Path, str], LungAnalysis]) -> None:
     assert readings[package, "none"].finding.urgency < 0.05
 
 
-@pytest.mark.parametrize(
-    "package",
-    [pytest.param(one, marks=LOW_ON_SEVERE if one.name == "ct-research" else ()) for one in MULTITASK],
-    ids=lambda path: path.name,
-)
-def test_severe_disease_is_measured(
-    package: Path, readings: dict[tuple[Path, str], LungAnalysis], drawn: dict[str, Phantom]
-) -> None:
-    ill = readings[package, "severe"].finding.urgency
-    assert ill == pytest.approx(drawn["severe"].truth.severity, abs=0.2)
+@pytest.fixture(scope="module")
+def errors(networks: dict[Path, CtMultitask]) -> dict[Path, list[float]]:
+    """How far each package is off on a dozen unseen patients with severe disease."""
+    found: dict[Path, list[float]] = {package: [] for package in networks}
+    for seed in range(UNSEEN_SEED, UNSEEN_SEED + SEVERE_PATIENTS):
+        phantom = _drawn("severe", seed)
+        for package, one in networks.items():
+            reading = CtPipeline(one, CtOptions()).read(_volume(phantom), ADULT)
+            found[package].append(abs(reading.finding.urgency - phantom.truth.severity))
+    return found
+
+
+@each_multitask
+def test_severe_disease_is_measured(package: Path, errors: dict[Path, list[float]]) -> None:
+    """In most: faint haze that covers a lung is missed (cards, known failures; docs/evaluation.md has 24 patients)."""
+    assert len(errors[package]) == SEVERE_PATIENTS
+    assert np.median(errors[package]) < 0.2
 
 
 @pytest.mark.parametrize("package", [*ENSEMBLES, *CASCADES], ids=lambda path: path.name)

@@ -11,7 +11,8 @@ from tests.store.making import Studies, admit, at, claimed, commit, instance, ma
 from triaged.store.listing.worklist import Worklist
 from triaged.store.tables import schema
 from triaged.store.tables.database import Database, open_database
-from triaged.study.ranking import Lane, TriageClass
+from triaged.study.ranking import Lane, Ranking, TriageClass
+from triaged.study.uids import StudyUID
 
 
 @pytest.fixture
@@ -77,6 +78,11 @@ class _ByHand:
         return {uid: number for number, uid in enumerate(sorted(self.keys, key=self.keys.__getitem__), start=1)}
 
 
+def last(uid: StudyUID) -> Ranking:
+    """A place behind every other, which moves nothing that has one."""
+    return ranking(9999, uid, lane=Lane.BELOW)
+
+
 CHANGES = st.lists(
     st.tuples(st.integers(0, 6), st.integers(0, 12), st.sampled_from(list(Lane))), min_size=1, max_size=20
 )
@@ -91,7 +97,7 @@ def test_every_change_of_position_is_in_the_history(database: Database, changes:
         uid, slices[study] = study_uid(study), slices[study] + 1
         place = ranking(minutes, uid, lane=lane)
         # The first instance gives the study a place; completing it without a score gives it any other.
-        admit(studies, instance(study, slices[study]), where=place if slices[study] == 1 else ranking(9999, uid))
+        admit(studies, instance(study, slices[study]), where=place if slices[study] == 1 else last(uid))
         if slices[study] > 1:
             studies.complete(uid, slices[study], ranking=place, cause="whole", now=at(0))
         by_hand.place(uid.value, place.sort_key)

@@ -29,6 +29,7 @@ from triaged.store.listing.moves import folded
 from triaged.store.listing.order import steps_between
 from triaged.store.listing.rankings import Rankings
 from triaged.store.listing.worklist import Worklist
+from triaged.store.studies.outcomes import Found, Made
 from triaged.store.tables.database import Database
 from triaged.study.assessment import Assessed, Failed, OutOfScope, Reason, ReasonCode
 from triaged.study.lifecycle import State
@@ -78,16 +79,16 @@ def test_a_study_without_a_score_stands_with_its_reason(
     claim = claimed(studies)
     studies.commit(
         claim,
-        assessment,
-        ranking=ranking(0, study_uid(1)),
-        not_chosen=(),
-        chosen=None,
-        objects=(),
-        destinations={},
-        model="m",
-        scheme="severity",
-        object_set=next_set(studies, claim, "a"),
-        coronal_path=None,
+        Found(
+            assessment,
+            ranking=ranking(0, study_uid(1)),
+            not_chosen=(),
+            chosen=None,
+            model="m",
+            scheme="severity",
+            object_set=next_set(studies, claim, "a"),
+        ),
+        Made(objects=(), destinations={}),
         now=at(2),
     )
     assert rankings.ranking_input(STUDY, now=at(3)).assessment == assessment

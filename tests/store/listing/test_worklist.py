@@ -232,8 +232,8 @@ def test_of_the_studies_that_are_done_the_last_read_comes_first(
 @pytest.mark.parametrize(
     "query",
     [
-        "SELECT count(*) FROM study WHERE sort_key < 'x' AND study.read_state <> 'DONE'",
-        "SELECT * FROM study WHERE study.read_state <> 'DONE' ORDER BY sort_key LIMIT 100",
+        "SELECT count(*) FROM study WHERE sort_key < 'x' AND study.read_state <> 'DONE' AND study.ignored = 0",
+        "SELECT * FROM study WHERE study.read_state <> 'DONE' AND study.ignored = 0 ORDER BY sort_key LIMIT 100",
         "SELECT * FROM study WHERE study.read_state = 'DONE' ORDER BY read_at DESC LIMIT 100",
     ],
 )

@@ -5,12 +5,15 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from argon2 import PasswordHasher
 from sqlalchemy import text
 
+from tests.store.hashing import CHEAP, OLD
 from tests.store.making import NOON
 from triaged.store.people import attempts
-from triaged.store.people.accounts import KNOWN_BROWSER, Accounts, Lasting, SignedIn, TooMany, Wrong
-from triaged.store.people.passwords import Cost
+from triaged.store.people.accounts import Accounts, SignedIn, TooMany, Wrong
+from triaged.store.people.passwords import is_password
+from triaged.store.people.sessions import KNOWN_BROWSER, Lasting
 from triaged.store.tables.database import Database
 from triaged.study.people import AccessRole, Person
 
@@ -24,7 +27,7 @@ LASTING = Lasting(idle=timedelta(minutes=30), longest=timedelta(hours=8))
 @pytest.fixture
 def accounts(database: Database) -> Accounts:
     """One reader and one administrator."""
-    opened = Accounts(database, cost=Cost(ln=4, r=1, p=1))
+    opened = Accounts(database, hasher=CHEAP)
     assert opened.add(ROE, PASSWORD, now=NOON)
     assert opened.add(DOE, "another secret", now=NOON)
     return opened
@@ -71,19 +74,77 @@ def test_any_name_can_be_tried(accounts: Accounts, name: str) -> None:
     assert _try(accounts, name=name) == Wrong()
 
 
-def test_an_unknown_name_costs_the_same_work_as_a_known_one(
-    accounts: Accounts, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def _work(accounts: Accounts, name: str, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Return the kind and cost of every hash that is tried for a name with a wrong password, in no order."""
     tried: list[str] = []
 
     def watched(password: str, kept: str) -> bool:
         tried.append(kept.rsplit("$", 2)[0])
         return False
 
-    monkeypatch.setattr("triaged.store.people.accounts.is_password", watched)
-    _try(accounts)
-    _try(accounts, name="Nobody")
-    assert tried == ["$scrypt$ln=4,r=1,p=1"] * 2
+    with monkeypatch.context() as patched:
+        patched.setattr("triaged.store.people.accounts.is_password", watched)
+        assert _try(accounts, name=name) == Wrong()
+    return sorted(tried)
+
+
+def _keep_old_hash(database: Database, name: str = "Roe") -> None:
+    with database.begin() as connection:
+        connection.execute(
+            text("UPDATE account SET password_hash = :old WHERE name = :name"), {"old": OLD, "name": name}
+        )
+
+
+def _kept_hash(database: Database) -> str:
+    with database.read() as connection:
+        return str(connection.execute(text("SELECT password_hash FROM account WHERE name = 'Roe'")).scalar_one())
+
+
+def test_an_unknown_name_costs_the_same_work_as_a_known_one(
+    accounts: Accounts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert _work(accounts, "Roe", monkeypatch) == ["$argon2id$v=19$m=8,t=1,p=1"]
+    assert _work(accounts, "Nobody", monkeypatch) == ["$argon2id$v=19$m=8,t=1,p=1"]
+
+
+def test_while_one_account_has_an_old_hash_every_name_costs_the_work_of_both_kinds(
+    accounts: Accounts, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _keep_old_hash(database)
+    both = ["$argon2id$v=19$m=8,t=1,p=1", "$scrypt$ln=4,r=1,p=1"]
+    assert [_work(accounts, name, monkeypatch) for name in ("Roe", "Doe", "Nobody")] == [both] * 3
+
+
+def test_an_old_hash_is_good_for_signing_in_and_is_replaced_by_it(accounts: Accounts, database: Database) -> None:
+    _keep_old_hash(database)
+    assert _try(accounts, "wrong") == Wrong()
+    assert _kept_hash(database) == OLD
+    assert isinstance(_try(accounts), SignedIn)
+    assert _kept_hash(database).startswith("$argon2id$v=19$m=8,t=1,p=1$")
+    assert isinstance(_try(accounts), SignedIn)
+    assert _try(accounts, "wrong") == Wrong()
+
+
+def test_a_hash_of_another_cost_is_replaced_too(accounts: Accounts, database: Database) -> None:
+    before = _kept_hash(database)
+    dearer = Accounts(database, hasher=PasswordHasher(time_cost=2, memory_cost=8, parallelism=1))
+    assert isinstance(_try(dearer), SignedIn)
+    assert _kept_hash(database).startswith("$argon2id$v=19$m=8,t=2,p=1$")
+    assert before.startswith("$argon2id$v=19$m=8,t=1,p=1$")
+
+
+def test_who_presses_the_button_twice_is_signed_in_twice_also_while_an_old_hash_is_replaced(
+    accounts: Accounts, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _keep_old_hash(database)
+
+    def slow(password: str, kept: str) -> bool:
+        monkeypatch.undo()
+        assert isinstance(_try(accounts, browser="b2"), SignedIn)
+        return is_password(password, kept)
+
+    monkeypatch.setattr("triaged.store.people.accounts.is_password", slow)
+    assert isinstance(_try(accounts), SignedIn)
 
 
 def test_a_name_can_be_taken_once_however_it_is_written(accounts: Accounts) -> None:
@@ -249,7 +310,7 @@ def test_an_attempt_that_was_refused_does_not_prolong_the_wait(accounts: Account
 
 def test_the_count_survives_a_restart_and_old_rows_do_not_pile_up(accounts: Accounts, database: Database) -> None:
     _guess(accounts, attempts.MOST_OF_AN_ACCOUNT)
-    again = Accounts(database, cost=Cost(ln=4, r=1, p=1))
+    again = Accounts(database, hasher=CHEAP)
     assert isinstance(_try(again, browser="new"), TooMany)
     _try(again, "wrong", browser="new", minutes=20)
     with database.read() as connection:

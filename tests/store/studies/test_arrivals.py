@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
@@ -250,6 +251,22 @@ def test_quarantined_bytes_are_listed_with_their_reason(studies: Studies) -> Non
     assert [kept.path for kept in studies.quarantined()] == ["quarantine/2.dcm", "quarantine/1.dcm"]
     (kept,) = studies.quarantined(limit=1)
     assert (kept.at, kept.size_bytes, kept.sop_instance_uid_sent) == (at(2), 5_000_000_000, "1.2.3 ?")
+
+
+def test_instances_that_many_senders_bring_at_once_are_all_admitted(studies: Studies, worklist: Worklist) -> None:
+    def bring(sender: int) -> list[Admission]:
+        association = studies.open_association(receiver="r", peer=f"p{sender}", calling_ae_title="CT", now=at(0))
+        sent = [instance(study, 100 * sender + number) for number in range(8) for study in (1, 2)]
+        return [admit(studies, each, association_id=association) for each in [*sent, instance(3, 1)]]
+
+    with ThreadPoolExecutor(4) as senders:
+        admissions = [each for sent in senders.map(bring, range(4)) for each in sent]
+    assert admissions.count(Admission.NEW) == 4 * 16 + 1
+    assert admissions.count(Admission.DUPLICATE) == 3
+    assert sorted((entry.revision, entry.instances) for entry in worklist.entries()) == [(1, 1), (32, 32), (32, 32)]
+    for study, count in ((1, 32), (2, 32), (3, 1)):
+        events = studies.events(study_uid(study).value)
+        assert sorted(event.revision for event in events) == list(range(1, count + 1))
 
 
 def test_a_store_that_is_away_is_a_reason_to_try_later() -> None:

@@ -27,6 +27,7 @@ from triaged.errors import StaleClaim
 from triaged.store.couriers.outbox import Outbox
 from triaged.store.listing.worklist import Worklist
 from triaged.store.studies import outcomes
+from triaged.store.studies.outcomes import Found, Made
 from triaged.store.tables import schema
 from triaged.store.tables.database import Database
 from triaged.store.tables.views import SeriesDecision
@@ -65,16 +66,16 @@ def decline(
 ) -> None:
     studies.commit(
         claim,
-        assessment,
-        ranking=ranking(-45, claim.study_uid, reason="unscored: no lungs"),
-        not_chosen=[(each.series_uid, "no axial images") for each in claim.series if each.series_uid != chosen],
-        chosen=chosen,
-        objects=(),
-        destinations=PACS,
-        model="ct-test",
-        scheme="combined",
-        object_set=next_set(studies, claim, assessment.reason.code),
-        coronal_path=None,
+        Found(
+            assessment,
+            ranking=ranking(-45, claim.study_uid, reason="unscored: no lungs"),
+            not_chosen=[(each.series_uid, "no axial images") for each in claim.series if each.series_uid != chosen],
+            chosen=chosen,
+            model="ct-test",
+            scheme="combined",
+            object_set=next_set(studies, claim, assessment.reason.code),
+        ),
+        Made(objects=(), destinations=PACS),
         now=at(minutes),
     )
 
@@ -210,17 +211,17 @@ def test_why_a_series_was_not_read_is_kept_for_every_series(studies: Studies) ->
     first, second = (series.series_uid for series in claim.series)
     studies.commit(
         claim,
-        Failed(Reason(ReasonCode.MISSING_SLICES, "expected 1.25 mm throughout, found 2.5 mm")),
-        ranking=ranking(0, study_uid(1)),
-        not_chosen=[(first, "localizer"), (SeriesUID.parse("9.9"), "dose report")],
-        chosen=second,
-        chosen_words="chosen: image 2; image 1: lateral",
-        objects=(),
-        destinations={},
-        model="ct-test",
-        scheme="combined",
-        object_set=object_set(1, "missing slices"),
-        coronal_path=None,
+        Found(
+            Failed(Reason(ReasonCode.MISSING_SLICES, "expected 1.25 mm throughout, found 2.5 mm")),
+            ranking=ranking(0, study_uid(1)),
+            not_chosen=[(first, "localizer"), (SeriesUID.parse("9.9"), "dose report")],
+            chosen=second,
+            chosen_words="chosen: image 2; image 1: lateral",
+            model="ct-test",
+            scheme="combined",
+            object_set=object_set(1, "missing slices"),
+        ),
+        Made(objects=(), destinations={}),
         now=at(2),
     )
     assert set(studies.series_decisions(study_uid(1).value)) == {

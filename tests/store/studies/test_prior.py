@@ -22,6 +22,7 @@ from tests.store.making import (
 from tests.store.studies.test_outcomes import decline
 from triaged.store.tables.database import Database
 from triaged.study.assessment import Failed, Reason, ReasonCode
+from triaged.study.patients import Contradicting
 from triaged.study.records import Patient, Prior
 
 
@@ -78,7 +79,8 @@ def test_the_last_scored_study_before_is_told_with_its_scores(studies: Studies) 
         {"patient_id": "P-2"},
         {"patient_birth_date": "19700102"},
         {"patient_id": ""},
-        {"patient_birth_date": ""},
+        {"patient_name": "Roe^Richard"},
+        {"patient_sex": "M" if PATIENT.patient_sex == "F" else "F"},
         {"study_date": ""},
         {"study_date": "2025"},
         {"study_date": "        "},
@@ -91,12 +93,53 @@ def test_a_study_that_may_be_somebody_else_s_or_later_is_no_prior(studies: Studi
     assert prior_of(studies, 2) is None
 
 
-@pytest.mark.parametrize("name", ["patient_id", "patient_birth_date"])
 @pytest.mark.parametrize("empty", ["", "  "])
-def test_two_patients_of_whom_too_little_is_known_are_not_the_same(studies: Studies, name: str, empty: str) -> None:
-    score(studies, 1, patient(study_date="20250101", **{name: empty}))
-    arrive(studies, 2, patient(study_date="20260301", **{name: empty}))
+def test_without_an_id_nobody_is_the_same(studies: Studies, empty: str) -> None:
+    score(studies, 1, patient(study_date="20250101", patient_id=empty))
+    arrive(studies, 2, patient(study_date="20260301", patient_id=empty))
     assert prior_of(studies, 2) is None
+
+
+@pytest.mark.parametrize("name", ["patient_birth_date", "patient_sex", "patient_name", "issuer_of_patient_id"])
+@pytest.mark.parametrize("empty", ["", "  "])
+def test_what_is_missing_in_one_or_both_contradicts_nothing(studies: Studies, name: str, empty: str) -> None:
+    known = {"issuer_of_patient_id": "HOSPITAL"}
+    score(studies, 1, patient(study_date="20250101", **known))
+    score(studies, 2, patient(study_date="20250301", **{**known, name: empty}))
+    arrive(studies, 3, patient(study_date="20260301", **{**known, name: empty}))
+    assert [each.study_uid for each in studies.priors(study_uid(3).value)] == [study_uid(2).value, study_uid(1).value]
+    assert studies.contradicting(study_uid(3).value) is None
+
+
+@pytest.mark.parametrize(
+    ("other", "attribute"),
+    [
+        ({"patient_birth_date": "19700102"}, "birth date"),
+        ({"patient_sex": "M" if PATIENT.patient_sex == "F" else "F"}, "sex"),
+        ({"patient_name": "Roe^Richard"}, "name"),
+    ],
+)
+def test_an_earlier_study_of_the_same_id_that_contradicts_is_told_and_not_compared(
+    studies: Studies, other: dict[str, str], attribute: str
+) -> None:
+    score(studies, 1, patient(study_date="20250101", **other))
+    arrive(studies, 2, patient(study_date="20260301"))
+    assert prior_of(studies, 2) is None
+    assert studies.contradicting(study_uid(2).value) == Contradicting(study_uid(1).value, "20250101", attribute)
+
+
+def test_behind_a_study_that_contradicts_an_older_one_of_the_patient_is_found(studies: Studies) -> None:
+    score(studies, 1, patient(study_date="20250101"))
+    score(studies, 2, patient(study_date="20250601", patient_birth_date="19700102"))
+    arrive(studies, 3, patient(study_date="20260301"))
+    assert prior_of(studies, 3) == study_uid(1).value
+
+
+def test_the_same_number_of_another_issuer_is_nobody_that_we_know(studies: Studies) -> None:
+    score(studies, 1, patient(study_date="20250101", issuer_of_patient_id="NORTH"))
+    arrive(studies, 2, patient(study_date="20260301", issuer_of_patient_id="SOUTH"))
+    assert prior_of(studies, 2) is None
+    assert studies.contradicting(study_uid(2).value) is None
 
 
 @pytest.mark.parametrize("date", ["", "2026", "UNKNOWN", "UNKNOWN1"])

@@ -228,7 +228,7 @@ def test_an_error_does_not_print_what_was_to_be_written(sqlite_url: str) -> None
     database = open_database(sqlite_url)
     row = dict.fromkeys((column.name for column in schema.quarantine.c if column.name != "id"), "Roe^Jane")
     with pytest.raises(IntegrityError) as caught, database.begin() as connection:
-        connection.execute(insert(schema.quarantine), row | {"at": NOON, "reason": None})
+        connection.execute(insert(schema.quarantine), row | {"at": NOON, "promised_at": NOON, "reason": None})
     database.close()
     assert "Roe" not in str(caught.value)
 

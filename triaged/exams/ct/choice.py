@@ -14,9 +14,10 @@ from dataclasses import dataclass
 from pydicom.uid import UID
 
 from triaged.exams.ct.kernel import Sharpness
-from triaged.exams.ct.profile import CT_STORAGE, BodyPart, Profile, profile
+from triaged.exams.ct.profile import CT_STORAGE, Profile, calls_itself_chest, profile
 from triaged.exams.exam import Choice
 from triaged.study.assessment import Reason, ReasonCode
+from triaged.study.body_part import BodyPart
 from triaged.study.records import InstanceHeader, Series
 from triaged.study.uids import SeriesUID
 
@@ -212,7 +213,8 @@ def is_whole(series: Sequence[Series], scope: ScopeOptions | None = None) -> boo
 def _choose(series: Sequence[Series], options: ScopeOptions, preferences: Sequence[Preference]) -> Choice:
     passed: list[Profile] = []
     refused: list[tuple[int, SeriesUID, str]] = []
-    for found in map(profile, series):
+    profiles = [profile(each) for each in series]
+    for found in profiles:
         gates = ((number, gate.refuse(found, options)) for number, gate in enumerate(GATES))
         failed = next(((number, detail) for number, detail in gates if detail is not None), None)
         if failed is None:
@@ -222,7 +224,8 @@ def _choose(series: Sequence[Series], options: ScopeOptions, preferences: Sequen
     declined = [(uid, detail) for _, uid, detail in refused]
     foreign = frozenset(uid for number, uid, _ in refused if number == 0)
     if not passed:
-        return Choice(None, tuple(declined), *_study_reason(refused), foreign=foreign)
+        is_chest = any(map(calls_itself_chest, profiles))
+        return Choice(None, tuple(declined), *_study_reason(refused), foreign=foreign, calls_itself_one=is_chest)
     passed.sort(key=lambda p: (*(rule.rank(p, options) for rule in preferences), p.series.series_uid.value))
     best, *others = passed
     declined += [(other.series.series_uid, _why(best, other, options, preferences)) for other in others]

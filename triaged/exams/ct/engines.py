@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Final, Protocol, TypeAlias
+from typing import Any, Final, Protocol, TypeAlias, runtime_checkable
 
 from triaged.errors import ModelRefused
 from triaged.exams.ct.finding import Acquisition, LungAnalysis
@@ -42,6 +42,14 @@ class Pipeline(Protocol):
 
     def read(self, volume: Volume, acquisition: Acquisition) -> LungAnalysis:
         """Return scores and masks on the volume's own grid; raise UnreadableStudy where no score means anything."""
+
+
+@runtime_checkable
+class Preparing(Protocol):
+    """A pipeline that can do a part of its work while a series arrives."""
+
+    def prepare(self, volume: Volume) -> None:
+        """Work on a part of a volume that `read` will be given whole; what that returns does not change."""
 
 
 Pipelines: TypeAlias = Mapping[str, Callable[[Any, CtOptions], Pipeline]]

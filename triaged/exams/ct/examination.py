@@ -10,7 +10,7 @@ from pydicom.dataset import Dataset
 
 from triaged.exams.ct.choice import ScopeOptions, choose, is_whole
 from triaged.exams.ct.decoding.series import DecodedSeries, decode_series
-from triaged.exams.ct.engines import Pipeline
+from triaged.exams.ct.engines import Pipeline, Preparing
 from triaged.exams.ct.finding import LungAnalysis
 from triaged.exams.ct.objects import (
     EXAMINED,
@@ -23,8 +23,10 @@ from triaged.exams.ct.objects import (
 from triaged.exams.ct.options import Palette
 from triaged.exams.ct.overlap import overlap
 from triaged.exams.ct.pictures.coronal import decode_coronal
+from triaged.exams.ct.pictures.keyslices import slice_names
 from triaged.exams.ct.pictures.projection import Projection
 from triaged.exams.ct.pictures.sides import decode_draft
+from triaged.exams.ct.pictures.wording import found_lines
 from triaged.exams.exam import Choice, Earlier, Refusals, Results, StillAlive
 from triaged.inference.identity import Engine
 from triaged.results.instance import ResultObject
@@ -64,8 +66,11 @@ class CtAnalysis:
 
     def draw_second(self, agreement: Agreement, first: str, provenance: Provenance) -> tuple[ResultObject, ...]:
         """Return the report of a second engine; see `Analysis`."""
-        source = source_series(self.read.headers, self.read.source_geometry)
-        return (second_report(source, self.finding, agreement, first, EXAMINED, provenance),)
+        read = self.read
+        source = source_series(read.headers, read.source_geometry)
+        names = slice_names(read.headers, source, read.reorientation, read.spread)
+        lines = found_lines(source.header, self.reading, provenance, slice_names=names)
+        return (second_report(source, self.finding, agreement, first, EXAMINED, lines, provenance),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +102,11 @@ class ChestCt:
         reading = self.pipeline.read(read.volume, read.acquisition)
         still_alive()
         return CtAnalysis(read, reading, self.palette, self.writers)
+
+    def prepare(self, instances: Sequence[Path]) -> None:
+        """Look for lungs on the slices that are there; see `Examination`."""
+        if isinstance(self.pipeline, Preparing):
+            self.pipeline.prepare(decode_series(instances).volume)
 
     def recall(self, view: bytes) -> Projection:
         """Return the coronal view of an earlier study; see `Examination`."""

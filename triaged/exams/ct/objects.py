@@ -11,8 +11,9 @@ from triaged.exams.ct.affected import AFFECTED_SLICE_MM2
 from triaged.exams.ct.decoding.series import DecodedSeries
 from triaged.exams.ct.finding import DENSE_HU, LungAnalysis
 from triaged.exams.ct.options import Palette
+from triaged.exams.ct.outlined import Place, places_of
 from triaged.exams.ct.pictures.coronal import encode_coronal
-from triaged.exams.ct.pictures.keyslices import SliceName, key_slices, lesion_mm2, slice_names
+from triaged.exams.ct.pictures.keyslices import KeySlice, SliceName, key_slices, lesion_mm2, slice_names
 from triaged.exams.ct.pictures.pages import PICTURES_TITLE, reason_pages, result_pages
 from triaged.exams.ct.pictures.projection import cropped, projections
 from triaged.exams.ct.pictures.sides import Draft, blank_pages, blank_views, drawn, encode_draft
@@ -25,6 +26,7 @@ from triaged.results import codes
 from triaged.results.instance import ResultObject, ResultSeries
 from triaged.results.key_objects import key_object_selection
 from triaged.results.layout import Heading
+from triaged.results.measured import Outlined
 from triaged.results.provenance import Provenance
 from triaged.results.sc import begun_pictures, begun_turning, completed, pictures, reason_pictures
 from triaged.results.seg import Region, Segment, segmentation
@@ -34,7 +36,7 @@ from triaged.results.text import text_report
 from triaged.results.wording import Lines, reason_lines, revision_note
 from triaged.study.assessment import Reason
 from triaged.study.coding import Code
-from triaged.study.concepts import LEFT_LUNG, LUNGS, RIGHT_LUNG
+from triaged.study.concepts import LEFT_LUNG, LUNGS, RIGHT_LUNG, SERVICE
 from triaged.study.kinds import ObjectKind
 from triaged.study.ranking import Ranking
 
@@ -100,11 +102,13 @@ def result_objects(
     if described:
         grid = read.source_geometry
         masks = segmentation(source, grid, reorientation, described, provenance, SEGMENTATION, read.spread)
-    measurements = report(source, reading.finding, ranking, EXAMINED, masks, described, provenance)
     names = slice_names(read.headers, source, reorientation, read.spread)
     lines = analysis_lines(header, reading, ranking, provenance, earlier.prior if earlier else None, names)
+    shown_most = _most_affected(reading, names)
+    outlined = _outlined(source, reorientation, places_of(shown_most, reading, reorientation))
+    measurements = report(source, reading.finding, ranking, EXAMINED, lines, masks, described, provenance, outlined)
     words = (write(source, lines, provenance) for write in writers)
-    selected = _selected(source, reorientation, names, reading, provenance)
+    selected = _selected(source, reorientation, names, shown_most, reading, provenance)
     views = projections(volume, reading)
     pages = result_pages(
         header, volume, views, reading, ranking, provenance, palette=palette, earlier=earlier, slice_names=names
@@ -131,14 +135,40 @@ def _draft(
         return None
     begun = begun_pictures(source, blank_pages(), provenance, SIDES)
     turning = begun_turning(source, blank_views(), provenance, TURNING, _FRAME_MS)
-    heading = Heading(lines.headline, SIDES.notice, revision_note(provenance))
+    heading = Heading(lines.headline, SIDES.notice, revision_note(provenance), purpose=lines.aim)
     return Draft(labels_of(reading), reading.lesion.geometry.spacing_mm[0], palette, heading, (*begun, turning))
+
+
+def _most_affected(reading: LungAnalysis, names: Sequence[SliceName]) -> tuple[KeySlice, ...]:
+    """Return the most affected slice of each third of the lungs that has an affected one."""
+    geometry = reading.lesion.geometry
+    thirds = key_slices(whole(lung_thirds(reading)), names)
+    return tuple(one for one in thirds if lesion_mm2(one, geometry) >= AFFECTED_SLICE_MM2)
+
+
+def _outlined(source: SourceSeries, reorientation: Reorientation, places: Sequence[Place]) -> tuple[Outlined, ...]:
+    """Return what the report outlines on the images, so that a viewer draws it."""
+    frames = frames_at(source, reorientation, [each.index for each in places])
+    return tuple(
+        Outlined(
+            f"Lung opacity {each.number}, most affected slice of the {each.third} third",
+            f"opacity {each.third} {each.number}",
+            _LESION,
+            LUNGS,
+            each.points,
+            is_part=False,
+            frame=frame,
+            area_mm2=each.area_mm2,
+        )
+        for each, frame in zip(places, frames, strict=True)
+    )
 
 
 def _selected(
     source: SourceSeries,
     reorientation: Reorientation,
     names: Sequence[SliceName],
+    chosen: Sequence[KeySlice],
     reading: LungAnalysis,
     provenance: Provenance,
 ) -> tuple[ResultObject, ...]:
@@ -146,14 +176,10 @@ def _selected(
 
     None either where the source's images are not slices of the volume, as in a series of sagittal images.
     """
-    geometry = reading.lesion.geometry
-    chosen = [
-        one for one in key_slices(whole(lung_thirds(reading)), names) if lesion_mm2(one, geometry) >= AFFECTED_SLICE_MM2
-    ]
     frames = frames_at(source, reorientation, [one.index for one in chosen])
     if not frames:
         return ()
-    words = selection_words(chosen, geometry, names)
+    words = selection_words(chosen, reading.lesion.geometry, names)
     return (key_object_selection(source, frames, words, provenance),)
 
 
@@ -162,6 +188,6 @@ def reason_objects(
 ) -> tuple[ResultObject, ...]:
     """Return the objects of a study that has no score: one page that says why, without a heat map, and that as text."""
     source = single_frames([header])
-    words = reason_lines(header, reason, ranking, provenance)
+    words = reason_lines(header, reason, ranking, provenance, SERVICE)
     shown = reason_pictures(source, reason_pages(header, reason, ranking, provenance), provenance, REASON_PICTURES)
     return (*shown, text_report(source, words, provenance, reason_key=f"{reason.code.value} {reason.detail}"))

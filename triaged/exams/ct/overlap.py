@@ -5,15 +5,11 @@ Knows no findings, and not which of the engines orders.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-
-import numpy as np
-from numpy.typing import NDArray
 
 from triaged.errors import UnreadableStudy
 from triaged.exams.ct.decoding.series import DecodedSeries
-from triaged.exams.ct.decoding.slices import read_regions
+from triaged.exams.ct.decoding.slices import Regions, read_regions
 from triaged.exams.ct.viewing import LESION_LABEL
 from triaged.imaging.volume import Mask
 from triaged.results.source import single_frames
@@ -23,10 +19,10 @@ Key = tuple[str, int]
 
 def overlap(read: DecodedSeries, lesion: Mask, segmentation: Path | None) -> float | None:
     """Return the Dice coefficient of `lesion` and that of a Segmentation of the same series; see `Analysis.overlap`."""
-    others: Mapping[Key, NDArray[np.bool_]] = {}
+    others: Regions = {}
     if segmentation is not None:
         try:
-            others = read_regions(segmentation, LESION_LABEL).regions
+            others = read_regions(segmentation).get(LESION_LABEL, {})
         except (UnreadableStudy, OSError):
             return None
     both = either = 0
@@ -37,8 +33,9 @@ def overlap(read: DecodedSeries, lesion: Mask, segmentation: Path | None) -> flo
             continue
         if other.shape != plane.shape:
             return None
-        either += int(other.sum())
-        both += int((plane & other).sum())
+        theirs = other.mask()
+        either += int(theirs.sum())
+        both += int((plane & theirs).sum())
     return 2 * both / either if either else None
 
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from triaged.exams.ct.kernel import Sharpness, sharpness
 from triaged.imaging.stack import FaultKind, arrange, plane_normal, same_orientation
+from triaged.study.body_part import BodyPart, body_part
 from triaged.study.records import Instance, InstanceHeader, Series
 
 CT_STORAGE = frozenset(
@@ -41,21 +42,7 @@ class Origin(IntEnum):
     DERIVED_SECONDARY = 3
 
 
-class BodyPart(IntEnum):
-    """What Body Part Examined says of the chest, the best one first."""
-
-    CHEST = 0
-    UNSAID = 1
-    ELSEWHERE = 2
-
-
-_CHEST = re.compile(r"CHEST|THORAX|TORAX|LUNG|\A(?:CAP|TAP)\Z")
-_MAY_HOLD_CHEST = re.compile(r"ABDOMEN|BODY|TRUNK|HEART|CARDIAC|CORONARY|AORTA")
-_ELSEWHERE = re.compile(
-    r"HEAD|BRAIN|SKULL|CRANI|ORBIT|SINUS|FACE|FACIAL|JAW|MANDIB|MAXILLA|DENTAL|TEMPORAL|NECK|SPINE|SACR|PELVI|KNEE|"
-    r"FEMUR|TIBIA|ANKLE|FOOT|CALCAN|HAND|WRIST|ELBOW|FINGER|SHOULDER|HUMER|EXTREMIT|FOREARM|"
-    r"\A(?:EAR|IAC|ARM|LEG|HIP|TOE|THIGH|CALF)S?\Z"
-)
+_CHEST_IN_WORDS = re.compile(r"chest|thora|t\u00f3rax|torax|lung|pulm", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,14 +115,12 @@ def _ct_images(series: Series) -> list[Instance]:
     return named or [each for each in ct if each.image.has_rescale and each.image.image_orientation_patient]
 
 
-def body_part(examined: str | None) -> BodyPart:
-    """Return what Body Part Examined (0018,0015) says; of several parts in one name the chest counts."""
-    name = re.sub(r"[^A-Z]", "", (examined or "").upper())
-    if _CHEST.search(name):
-        return BodyPart.CHEST
-    if _MAY_HOLD_CHEST.search(name) or not _ELSEWHERE.search(name):
-        return BodyPart.UNSAID
-    return BodyPart.ELSEWHERE
+def calls_itself_chest(found: Profile) -> bool:
+    """Tell whether slices of CT say that they are of a chest: by Body Part Examined, else by the name of the series."""
+    if found.body_part is BodyPart.UNSAID:
+        names = {slice_.image.series_description or "" for slice_ in found.slices}
+        return any(_CHEST_IN_WORDS.search(name) for name in names)
+    return bool(found.slices) and found.body_part is BodyPart.CHEST
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,41 +1,46 @@
-"""The axial slices of a chest CT as pictures, and the lesion's contour on them; knows no pages and keeps nothing."""
+"""The axial slices of a chest CT as pictures and as numbers, with what was found on them; knows no pages.
+
+Of a study only headers and masks are kept: pixels are decoded when they are asked for.
+"""
 
 from __future__ import annotations
 
 import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from triaged.exams.ct.affected import AFFECTED_SLICE_MM2, affected_slices
-from triaged.exams.ct.decoding.slices import SliceStack, read_regions, read_slices
+from triaged.exams.ct.decoding.slices import Regions, SliceStack, read_regions, read_slices
 from triaged.exams.ct.pictures.colour import edge
-from triaged.exams.ct.pictures.keyslices import LESION, LUNG_WINDOW_HU
+from triaged.exams.ct.pictures.keyslices import LESION, LUNG_WINDOW_HU, key_slices
+from triaged.exams.ct.pictures.zones import Counts
 from triaged.exams.ct.window import to_unit
 from triaged.exams.exam import Slice, SliceList
 
-LESION_LABEL, _LUNG_LABELS = "Lung opacity", frozenset({"Lungs", "Right lung", "Left lung"})
+LESION_LABEL: Final = "Lung opacity"
+_LUNG_LABELS: Final = ("Lungs", "Right lung", "Left lung")
+_LABELS: Final = (LESION_LABEL, *_LUNG_LABELS)
+_INT16: Final = np.iinfo(np.int16)
+
+Mask = NDArray[np.bool_]
 
 
 class CtView:
-    """The `View` of a chest CT: its slices from head to feet, and the contours of its lesion."""
+    """The `View` of a chest CT: its slices from head to feet, and the regions that were found on them."""
 
-    def __init__(
-        self,
-        stack: SliceStack,
-        regions: Mapping[int, NDArray[np.bool_]],
-        lungs: Mapping[int, int],
-        *,
-        has_contour: bool,
-    ) -> None:
+    def __init__(self, stack: SliceStack, regions: Mapping[str, Regions] | None) -> None:
         self.stack = stack
-        self._lungs = lungs
-        self.contours = {index: _contour_png(region) for index, region in regions.items()}
-        self._lesion = {index: int(region.sum()) for index, region in regions.items()}
-        self._has_contour = has_contour
+        self._regions = {label: (regions or {}).get(label, {}) for label in _LABELS}
+        self._has_contour = regions is not None
+        sizes = [[self._size(label, index) for label in _LABELS] for index in range(len(stack.slices))]
+        self._lesion = [each[0] for each in sizes]
+        self._lungs = [sum(each[1:]) for each in sizes]
+        self._keys = self._key_slices()
 
     def described(self) -> SliceList:
         """Return what is known before any pixel is decoded."""
@@ -44,40 +49,85 @@ class CtView:
         every = range(len(self.stack.slices))
         affected = affected_slices([self._lesion_mm2(index) for index in every])
         return {
+            "modality": "CT",
             "rows": rows,
             "columns": columns,
             "row_mm": row_mm,
             "column_mm": column_mm,
             "window_hu": LUNG_WINDOW_HU,
             "has_contour": self._has_contour,
+            "regions": [label.lower() for label in _LABELS] if self._has_contour else [],
+            "whole": None,
             "affected": "" if affected is None else affected.words,
             "slices": [self._slice(index) for index in every],
         }
-
-    def _slice(self, index: int) -> Slice:
-        one, lesion, lungs = self.stack.slices[index], self._lesion.get(index, 0), self._lungs.get(index, 0)
-        share = min(1.0, lesion / lungs) if lungs else None
-        return {
-            "number": one.number,
-            "position_mm": one.position_mm,
-            "lesion": lesion,
-            "share": share,
-            "is_affected": self._lesion_mm2(index) >= AFFECTED_SLICE_MM2,
-        }
-
-    def _lesion_mm2(self, index: int) -> float:
-        row_mm, column_mm = self.stack.pixel_mm
-        return self._lesion.get(index, 0) * row_mm * column_mm
 
     def jpeg(self, index: int) -> bytes:
         """Return one slice in the lung window; see `View`."""
         self._demand(index)
         return _jpeg(self.stack.hounsfield(index))
 
+    def tile(self, index: int) -> bytes:
+        """Return the HU of one slice, and its regions; see `View`."""
+        self._demand(index)
+        hu = np.clip(np.rint(self.stack.hounsfield(index)), _INT16.min, _INT16.max).astype("<i2")
+        if not self._has_contour:
+            return hu.tobytes()
+        labels = np.zeros(self.stack.shape, np.uint8)
+        for bit, label in enumerate(_LABELS):
+            region = self._region(label, index)
+            if region is not None:
+                labels |= region.astype(np.uint8) << bit
+        return hu.tobytes() + labels.tobytes()
+
     def contour(self, index: int) -> bytes | None:
         """Return the contour of the lesion; see `View`."""
         self._demand(index)
-        return self.contours.get(index)
+        region = self._region(LESION_LABEL, index)
+        return None if region is None else _contour_png(region)
+
+    def part(self, index: int, row: int, column: int) -> bytes:
+        """Raise `IndexError`: a tile has every pixel; see `View`."""
+        raise IndexError(index, row, column)
+
+    @property
+    def held_bytes(self) -> int:
+        """Return about how much memory the regions take; see `View`."""
+        return sum(one.bits.nbytes for regions in self._regions.values() for one in regions.values())
+
+    def _slice(self, index: int) -> Slice:
+        one, lesion, lungs = self.stack.slices[index], self._lesion[index], self._lungs[index]
+        return {
+            "number": one.number,
+            "position_mm": one.position_mm,
+            "lesion": lesion,
+            "share": min(1.0, lesion / lungs) if lungs else None,
+            "is_affected": self._lesion_mm2(index) >= AFFECTED_SLICE_MM2,
+            "is_key": index in self._keys,
+        }
+
+    def _key_slices(self) -> frozenset[int]:
+        """Return the slices that the pictures show in large, one in each third of the lungs."""
+        if not any(self._lungs):
+            return frozenset()
+        from_foot = Counts(np.array(self._lungs[::-1], np.int64), np.array(self._lesion[::-1], np.int64))
+        return frozenset(len(self._lungs) - 1 - each.index for each in key_slices(from_foot))
+
+    def _lesion_mm2(self, index: int) -> float:
+        row_mm, column_mm = self.stack.pixel_mm
+        return self._lesion[index] * row_mm * column_mm
+
+    def _size(self, label: str, index: int) -> int:
+        region = self._region(label, index)
+        return 0 if region is None else int(np.count_nonzero(region))
+
+    def _region(self, label: str, index: int) -> Mask | None:
+        """Return a region on one slice, upright; None where it has no voxel there."""
+        one = self.stack.slices[index]
+        region = self._regions[label].get(one.key)
+        if region is None or region.shape != (one.frame.rows, one.frame.columns):
+            return None
+        return self.stack.turned(region.mask())
 
     def _demand(self, index: int) -> None:
         if not 0 <= index < len(self.stack.slices):
@@ -85,19 +135,9 @@ class CtView:
 
 
 def view(instances: Sequence[Path], segmentation: Path | None) -> CtView:
-    """Open the slices of a series, with the lesion of its Segmentation; see `Viewer`."""
+    """Open the slices of a series, with the regions of its Segmentation; see `Viewer`."""
     stack = read_slices(instances)
-    if segmentation is None:
-        return CtView(stack, {}, {}, has_contour=False)
-    found = read_regions(segmentation, LESION_LABEL, _LUNG_LABELS)
-    shape = stack.slices[0].frame.rows, stack.slices[0].frame.columns
-    regions = {
-        index: stack.turned(region)
-        for index, one in enumerate(stack.slices)
-        if (region := found.regions.get(one.key)) is not None and region.shape == shape
-    }
-    lungs = {index: found.around.get(one.key, 0) for index, one in enumerate(stack.slices)}
-    return CtView(stack, regions, lungs, has_contour=True)
+    return CtView(stack, None if segmentation is None else read_regions(segmentation))
 
 
 def _jpeg(hu: NDArray[np.float32]) -> bytes:
@@ -107,7 +147,7 @@ def _jpeg(hu: NDArray[np.float32]) -> bytes:
     return stream.getvalue()
 
 
-def _contour_png(region: NDArray[np.bool_]) -> bytes:
+def _contour_png(region: Mask) -> bytes:
     picture = Image.fromarray(edge(region).astype(np.uint8))
     picture.putpalette([0, 0, 0, *LESION])
     stream = io.BytesIO()

@@ -16,6 +16,7 @@ from triaged.exams.xray.decoding.radiograph import Radiograph, decode_radiograph
 from triaged.exams.xray.finding import XrayReading
 from triaged.exams.xray.objects import EXAMINED, reason_objects, result_objects
 from triaged.exams.xray.pictures.kept import KeptXray, decode_xray
+from triaged.exams.xray.pictures.wording import found_lines
 from triaged.inference.identity import Engine
 from triaged.results.instance import ResultObject
 from triaged.results.provenance import Provenance
@@ -58,7 +59,8 @@ class XrayAnalysis:
     def draw_second(self, agreement: Agreement, first: str, provenance: Provenance) -> tuple[ResultObject, ...]:
         """Return the report of a second engine; see `Analysis`."""
         source = single_frames([self.radiograph.header])
-        return (second_report(source, self.finding, agreement, first, EXAMINED, provenance),)
+        lines = found_lines(self.radiograph, self.finding, provenance)
+        return (second_report(source, self.finding, agreement, first, EXAMINED, lines, provenance),)
 
 
 @dataclass(frozen=True, slots=True)

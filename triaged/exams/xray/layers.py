@@ -9,7 +9,8 @@ import numpy as np
 from triaged.exams.xray.outlined import Outline, Outlines
 from triaged.exams.xray.pictures.wording import estimate_words, score_of, zone_shares
 from triaged.results.presentation_state import Layer, Line, Note
-from triaged.results.wording import INTENDED_USE, percent
+from triaged.results.wording import INTENDED_USE
+from triaged.study.coding import percent
 from triaged.study.concepts import RIGHT_LUNG, ZONES
 from triaged.study.finding import Finding
 

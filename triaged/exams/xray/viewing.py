@@ -15,13 +15,14 @@ from pydicom import dcmread
 from triaged.dicom.attributes import DAMAGED, attribute, integer
 from triaged.dicom.quiet import without_warnings
 from triaged.errors import UnreadableStudy
-from triaged.exams.exam import Slice, SliceList
+from triaged.exams.exam import Slice, SliceList, Whole
 from triaged.exams.xray.chest import chest_of
 from triaged.exams.xray.decoding.radiograph import Radiograph, decode_radiograph
 from triaged.exams.xray.decoding.turning import turned
 from triaged.exams.xray.pictures.overlay import AFFECTED_STROKE, LUNGS_STROKE, SOLID_STROKE, Stroke, drawn, scaled
 from triaged.imaging.outlines import outlines
 from triaged.study.assessment import ReasonCode
+from triaged.study.coding import percent
 
 _STROKES: Final = {
     "Right lung": LUNGS_STROKE,
@@ -32,6 +33,8 @@ _STROKES: Final = {
 _OPACITY, _LUNGS = "Lung opacity", ("Right lung", "Left lung")
 _SMALLEST: Final = 0.0005
 _WHITE: Final = 255
+_PART: Final = 512
+_ROWS_AT_ONCE: Final = 256
 
 Mask = NDArray[np.bool_]
 
@@ -42,6 +45,7 @@ class XrayView:
     def __init__(self, radiograph: Radiograph, regions: dict[str, Mask] | None) -> None:
         grey = chest_of(radiograph).grey
         self._grey = np.round(grey * _WHITE).astype(np.uint8)
+        self._whole = _whole(radiograph, self._grey.shape)
         self._number = integer(attribute(radiograph.header, "InstanceNumber"))
         self._spacing_mm = _shown_spacing(radiograph, self._grey.shape)
         self._has_contour = regions is not None
@@ -53,13 +57,16 @@ class XrayView:
         rows, columns = self._grey.shape
         share = self._share()
         return {
+            "modality": "CR",
             "rows": rows,
             "columns": columns,
             "row_mm": self._spacing_mm[0],
             "column_mm": self._spacing_mm[1],
-            "window_hu": (0.0, 0.0),
+            "window_hu": (0.0, float(_WHITE)),
             "has_contour": self._has_contour,
-            "affected": "" if not share else f"{100 * share:.0f} % of the area of both lungs",
+            "regions": [],
+            "whole": self._size_of_whole(),
+            "affected": "" if not share else f"{percent(share)} of the area of both lungs",
             "slices": [self._slice(share)],
         }
 
@@ -70,10 +77,35 @@ class XrayView:
         Image.fromarray(self._grey).save(stream, "JPEG", quality=92)
         return stream.getvalue()
 
+    def tile(self, index: int) -> bytes:
+        """Return the greys of the image, without labels; see `View`."""
+        self._demand(index)
+        return self._grey.astype("<i2").tobytes()
+
     def contour(self, index: int) -> bytes | None:
         """Return the outlines of lungs and of what is affected; see `View`."""
         self._demand(index)
         return self._contour
+
+    def part(self, index: int, row: int, column: int) -> bytes:
+        """Return a part of the image as it was sent, in the greys that its header asks for; see `View`."""
+        self._demand(index)
+        whole = self._whole
+        if whole is None or min(row, column) < 0 or row * _PART >= whole.shape[0] or column * _PART >= whole.shape[1]:
+            raise IndexError(index, row, column)
+        top, left = row * _PART, column * _PART
+        return np.ascontiguousarray(whole[top : top + _PART, left : left + _PART]).tobytes()
+
+    @property
+    def held_bytes(self) -> int:
+        """Return how much memory the greys and the outlines take; see `View`."""
+        return self._grey.nbytes + (0 if self._whole is None else self._whole.nbytes) + len(self._contour or b"")
+
+    def _size_of_whole(self) -> Whole | None:
+        if self._whole is None:
+            return None
+        rows, columns = self._whole.shape
+        return {"rows": rows, "columns": columns, "side": _PART}
 
     def _slice(self, share: float | None) -> Slice:
         lesion = self._sizes.get(_OPACITY, 0)
@@ -83,6 +115,7 @@ class XrayView:
             "lesion": lesion,
             "share": share,
             "is_affected": lesion > 0,
+            "is_key": False,
         }
 
     def _share(self) -> float | None:
@@ -102,6 +135,21 @@ def view(instances: Sequence[Path], segmentation: Path | None) -> XrayView:
     radiograph = decode_radiograph(instances[0])
     regions = None if segmentation is None else _regions(segmentation, radiograph)
     return XrayView(radiograph, regions)
+
+
+def _whole(radiograph: Radiograph, shown: tuple[int, ...]) -> NDArray[np.uint8] | None:
+    """Return the image upright with all its pixels, as greys; None where it is shown with all of them anyway.
+
+    Some rows at a time: an image of 60 million pixels as floating point numbers takes 240 MB.
+    """
+    upright = turned(radiograph.grey, radiograph.upright)
+    if upright.shape == shown:
+        return None
+    whole = np.empty(upright.shape, np.uint8)
+    for top in range(0, upright.shape[0], _ROWS_AT_ONCE):
+        rows = slice(top, top + _ROWS_AT_ONCE)
+        whole[rows] = np.round(upright[rows] * _WHITE)
+    return whole
 
 
 def _regions(segmentation: Path, radiograph: Radiograph) -> dict[str, Mask]:

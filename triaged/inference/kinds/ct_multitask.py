@@ -6,14 +6,15 @@ Must not know ONNX Runtime, torch, files or how volumes are prepared.
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from triaged.inference.graphs import Graph
 from triaged.inference.kinds.kind import Kind
-from triaged.inference.kinds.slicewise import batches, logits_of, read_spacing, read_thresholds, read_window, sigmoid
+from triaged.inference.kinds.remembered import RememberedLogits
+from triaged.inference.kinds.slicewise import batches, read_spacing, read_thresholds, read_window, sigmoid
 from triaged.inference.manifest import Manifest
 from triaged.inference.pyramid import SMALLEST_AXIS, pool_over_slices
 from triaged.inference.strict_mapping import StrictMapping
@@ -74,12 +75,21 @@ class CtNetworks(Protocol):
         """Return the probability of disease at balanced prior odds: -ln 3 is added at 75 % positives in training."""
 
 
+@runtime_checkable
+class LungsAhead(Protocol):
+    """Networks that can look at slices before all of them are there."""
+
+    def prepare(self, slices: NDArray[np.float32]) -> None:
+        """Look at whole slices that `lung_probability` will be asked for; what that returns does not change."""
+
+
 class CtMultitask:
     """The `CtNetworks` of one package, loaded and checked."""
 
     def __init__(self, manifest: Manifest[CtSettings], graphs: Mapping[str, Graph], _: Mapping[str, Any]) -> None:
         self._manifest = manifest
         self._lungs, self._backbone, self._head = (graphs[name] for name in _GRAPHS)
+        self._lung_logits = RememberedLogits(self._lungs)
 
     @property
     def manifest(self) -> Manifest[CtSettings]:
@@ -93,7 +103,11 @@ class CtMultitask:
 
     def lung_probability(self, slices: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the probability of lung per pixel; see `CtNetworks`."""
-        return sigmoid(logits_of(self._lungs, slices)[:, 0])
+        return sigmoid(self._lung_logits.of(slices)[:, 0])
+
+    def prepare(self, slices: NDArray[np.float32]) -> None:
+        """Look for lungs on slices before the others are there; see `LungsAhead`."""
+        self._lung_logits.prepare(slices)
 
     def lesions(self, slices: NDArray[np.float32]) -> LesionMaps:
         """Return lesion probability and pyramid cells; see `CtNetworks`."""

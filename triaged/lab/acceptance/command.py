@@ -23,7 +23,7 @@ from triaged.lab.acceptance.page import acceptance_page
 from triaged.lab.acceptance.report import Provenance, acceptance_report
 from triaged.lab.acceptance.seal import load_private_key, sign, verify, write_sealed
 from triaged.lab.acceptance.trial import Setting
-from triaged.lab.evaluation.cases import BadCase, Case, read_cases
+from triaged.lab.evaluation.cases import BadCase, Case, read_cases, with_truth
 from triaged.lab.evaluation.command import Job as EvaluationJob
 from triaged.lab.evaluation.command import prepare
 from triaged.lab.evaluation.run import rows as evaluated
@@ -88,7 +88,7 @@ def accept(job: Job, console: Console) -> None:
     key = None if job.key is None else load_private_key(job.key)
     checklist = unanswered() if job.site.checklist is None else read_checklist(job.site.checklist)
     setting = _setting(job)
-    cases = read_cases(job.cases)
+    cases = with_truth(read_cases(job.cases))
     measured = prepare(_evaluation(job))
     config = load(job.engine.config) if job.engine.config.exists() else Config()
     quiet = Console(stderr=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -20,6 +20,8 @@ REQUIRED: Final = ("case", "group", "images")
 OPTIONAL: Final = ("patient", "lungs", "lesions", "severity", "follows")
 POSITIVE: Final = frozenset({"covid", "covid19", "sarscov2"})
 """Groups, without punctuation and in small letters, whose cases have the disease; every other group has not."""
+UNKNOWN: Final = "unknown"
+"""The group of cases of which nobody knows who is ill: they are measured, and count in no figure that asks for that."""
 NOTHING: Final = frozenset({"", "-", "na", "n/a", "nan", "none", "null"})
 
 
@@ -62,6 +64,11 @@ def is_positive(group: str) -> bool:
     return re.sub(r"[^a-z0-9]", "", group.lower()) in POSITIVE
 
 
+def is_unknown(group: str) -> bool:
+    """Tell whether nobody knows to which group a case belongs."""
+    return group.strip().lower() == UNKNOWN
+
+
 def read_cases(path: Path) -> tuple[Case | BadCase, ...]:
     """Return the cases of a list in its order; a line with a mistake becomes a `BadCase`.
 
@@ -78,6 +85,17 @@ def read_cases(path: Path) -> tuple[Case | BadCase, ...]:
     if not cases:
         raise ConfigError(f"{path}: expected at least one case below the header, found none")
     return cases
+
+
+def with_truth(cases: Iterable[Case | BadCase]) -> tuple[Case | BadCase, ...]:
+    """Return cases for what asks who is ill: one of which nobody knows that cannot be used."""
+    reason = "group: expected what the patient has, found unknown"
+    return tuple(
+        BadCase(each.case, each.patient, each.group, reason)
+        if isinstance(each, Case) and is_unknown(each.group)
+        else each
+        for each in cases
+    )
 
 
 def _rows(path: Path, text: str) -> Iterator[tuple[int, Mapping[str, str]]]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from triaged.lab.evaluation.cases import BadCase, Case, is_positive
+from triaged.lab.evaluation.cases import BadCase, Case, is_positive, is_unknown
 
 
 class Outcome(StrEnum):
@@ -81,6 +81,11 @@ class Row:
     def is_positive(self) -> bool:
         """Tell whether the case belongs to the group with the disease."""
         return is_positive(self.group)
+
+    @property
+    def has_truth(self) -> bool:
+        """Tell whether it is known if the case has the disease."""
+        return not is_unknown(self.group)
 
     def as_json(self) -> dict[str, Any]:
         """Return the row as JSON values, floats with six digits; `others` stand beside the rest by their own names."""

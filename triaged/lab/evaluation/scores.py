@@ -37,7 +37,8 @@ FEWEST_TO_JUDGE: Final = 10
 
 
 def separation(rows: Sequence[Row], figure: str = "identification") -> Estimate:
-    """Return how well a figure of the rows parts positives from all others."""
+    """Return how well a figure of the rows parts positives from all others; who may be either does not count."""
+    rows = [row for row in rows if row.has_truth]
     have = [(getattr(row, figure), row) for row in rows if getattr(row, figure) is not None]
     if not have and any(row.outcome is Outcome.MEASURED for row in rows):
         return undefined(0, "the engine gives no such score")
@@ -49,13 +50,13 @@ def separation(rows: Sequence[Row], figure: str = "identification") -> Estimate:
 def separation_by_group(rows: Sequence[Row], figure: str = "identification") -> dict[str, Estimate]:
     """Return how well a figure parts positives from each other group."""
     positives = [row for row in rows if row.is_positive]
-    groups = sorted({row.group for row in rows if not row.is_positive})
+    groups = sorted({row.group for row in rows if not row.is_positive and row.has_truth})
     return {group: separation([*positives, *(row for row in rows if row.group == group)], figure) for group in groups}
 
 
 def operating_points(rows: Sequence[Row]) -> dict[str, Any]:
     """Return what thresholds do: the engine's own on all cases, chosen ones on patients that did not choose them."""
-    scored = [row for row in rows if row.identification is not None]
+    scored = [row for row in rows if row.identification is not None and row.has_truth]
     positives = sum(row.is_positive for row in scored)
     if not positives or positives == len(scored):
         return {"reason": "expected scores of cases with and without the disease"}
@@ -78,7 +79,7 @@ def operating_points(rows: Sequence[Row]) -> dict[str, Any]:
 
 def calibration(rows: Sequence[Row]) -> dict[str, Any]:
     """Return whether the identification score means what it says, as it is, at the prevalence of these cases."""
-    scored = [row for row in rows if row.identification is not None]
+    scored = [row for row in rows if row.identification is not None and row.has_truth]
     if len(scored) < FEWEST_TO_JUDGE or _fewer(scored) == 0:
         return {"reason": f"expected at least {FEWEST_TO_JUDGE} scored cases of both kinds, found {len(scored)}"}
     scores, labels = _scores(scored)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from triaged.lab.phantom.options import Posture, Variant
+from triaged.lab.portable import exp, log, power, steady
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +113,7 @@ def draw_tissue(rng: np.random.Generator, breath: float) -> Tissue:
         cortex=float(rng.uniform(450, 1100)),
         cartilage=float(rng.uniform(70, 170)),
         airway=float(rng.uniform(-1000, -960)),
-        lung=float(np.clip(-874 + 185 * (1 - breath) ** 1.4 + rng.normal(0, 22), -920, -640)),
+        lung=float(np.clip(-874 + 185 * power(1 - breath, 1.4) + rng.normal(0, 22), -920, -640)),
         lung_gradient=float(rng.uniform(15, 60) + rng.uniform(40, 140) * (1 - breath)),
         vessel=blood if enhanced else around(40, 10),
     )
@@ -122,13 +123,13 @@ def draw_anatomy(rng: np.random.Generator) -> Anatomy:
     """Return a random adult; two in ten with the arms down, one in six at shallow breath."""
     is_female = bool(rng.random() < 0.5)
     bmi = float(np.clip(rng.normal(27, 5), 16, 45))
-    breath = float(rng.beta(4, 1.2)) if rng.random() < 0.82 else float(rng.uniform(0, 0.6))
+    breath = steady(rng.beta(4, 1.2)) if rng.random() < 0.82 else float(rng.uniform(0, 0.6))
     size = float(rng.normal(1.03, 0.065)) * (0.95 if is_female else 1.04)
     half_width = 137 * size * float(rng.normal(1, 0.04))
     depth = (82 + 0.5 * (bmi - 26)) * size * float(rng.normal(1, 0.08))
     apex = float(rng.uniform(62, 98)) * size
     dome = (-58 - 48 * breath + float(rng.normal(0, 8))) * size
-    fat = float(np.clip(np.exp(np.log(4 + 0.9 * max(bmi - 18, 0)) + rng.normal(0, 0.35)), 2, 60))
+    fat = float(np.clip(exp(log(4 + 0.9 * max(bmi - 18, 0)) + rng.normal(0, 0.35)), 2, 60))
     recess = float(rng.uniform(50, 85)) * (0.6 + 0.4 * breath) * size
     return Anatomy(
         is_female=is_female,
@@ -185,5 +186,5 @@ def vary_anatomy(rng: np.random.Generator, anatomy: Anatomy, variant: Variant, p
     if variant == "single_lung":
         return replace(changed, missing_side=side, shift=side * (25 + 20 * amount))
     if variant == "pneumothorax":
-        return replace(changed, air_side=side, air_mm=8 + 50 * amount**2, shift=-side * 15 * amount**2)
+        return replace(changed, air_side=side, air_mm=8 + 50 * amount * amount, shift=-side * 15 * amount * amount)
     return changed

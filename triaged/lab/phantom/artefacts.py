@@ -13,6 +13,7 @@ from triaged.lab.phantom.frame import Frame, coverage, ellipsoid_box, ellipsoid_
 from triaged.lab.phantom.mediastinum import Core
 from triaged.lab.phantom.options import F32, Scanner
 from triaged.lab.phantom.wall import ramp
+from triaged.lab.portable import cos, sin
 
 
 def move_patient(
@@ -32,7 +33,7 @@ def double_heart(frame: Frame, voxels: F32, core: Core, motion_mm: float, angle:
     if box is None:
         return
     near = ellipsoid_distance(frame, box, core.heart_centre, core.heart_axes, core.heart_turn) - 14
-    shift = motion_mm / frame.spacing_mm[1] * np.array([np.sin(angle), np.cos(angle)])
+    shift = motion_mm / frame.spacing_mm[1] * np.array([sin(angle), cos(angle)])
     moved = ndimage.shift(voxels[box], (0, shift[0], shift[1]), order=1, mode="nearest", prefilter=False)
     voxels[box] += np.float32(0.5) * coverage(near, 18) * (moved - voxels[box])
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from triaged.lab.phantom.options import F32, Bool
 from triaged.lab.phantom.parenchyma import Parenchyma
+from triaged.lab.portable import exp, hypot
 
 
 def blob_level(lung: Parenchyma, centres: NDArray[np.int64], across_mm: F32, thick_mm: F32) -> F32:
@@ -22,12 +23,12 @@ def blob_level(lung: Parenchyma, centres: NDArray[np.int64], across_mm: F32, thi
     for c, across, thick in zip(centres, across_mm, thick_mm, strict=True):
         cx, cy, cz = lung.x_mm[c], lung.y_mm[c], lung.z_mm[c]
         side = np.float32(-55 if lung.is_right[c] else 55)
-        length = max(float(np.hypot(cx - side, cy)), 1.0)
-        nx, ny = (cx - side) / np.float32(length), cy / np.float32(length)
+        length = np.maximum(hypot(cx - side, cy), np.float32(1.0))
+        nx, ny = (cx - side) / length, cy / length
         dx, dy, dz = lung.x_mm - cx, lung.y_mm - cy, lung.z_mm - cz
         normal = dx * nx + dy * ny
         square = dx * dx + dy * dy + dz * dz - normal * normal
-        rho = np.sqrt(np.maximum(square, 0) / across**2 + normal * normal / thick**2)
+        rho = np.sqrt(np.maximum(square, 0) / (across * across) + normal * normal / (thick * thick))
         one = (1 - rho) * np.float32((2 * across + thick) / 3)
         one[lung.is_right != lung.is_right[c]] = -200
         np.maximum(level, one, out=level)
@@ -46,7 +47,7 @@ def pleural_level(lung: Parenchyma, centre: int, across_mm: float, half_mm: floa
     dx, dy, dz = (a[near] - a[centre] for a in (lung.x_mm, lung.y_mm, lung.z_mm))
     inward = lung.depth_mm[near] - np.float32(depth_mm)
     along = np.maximum(dx * dx + dy * dy + dz * dz - inward * inward, 0)
-    rho = np.sqrt(along / np.float32(across_mm) ** 2 + (inward / np.float32(half_mm)) ** 2)
+    rho = np.sqrt(along / np.float32(across_mm * across_mm) + (inward / np.float32(half_mm)) ** 2)
     one = (1 - rho) * np.float32(min(across_mm, half_mm))
     one[lung.is_right[near] != lung.is_right[centre]] = -200
     level[near] = one
@@ -63,7 +64,7 @@ def choose(rng: np.random.Generator, weight: F32, count: int) -> NDArray[np.int6
 
 def soft_step(level: F32, softness_mm: float) -> F32:
     """Return the logistic step of a level: 0.5 at 0, rising over `softness_mm`."""
-    result: F32 = (1 / (1 + np.exp(np.clip(-level / np.float32(softness_mm), -30, 30)))).astype(np.float32)
+    result: F32 = (1 / (1 + exp(np.clip(-level / np.float32(softness_mm), -30, 30)))).astype(np.float32)
     return result
 
 

@@ -22,6 +22,7 @@ import numpy as np
 
 from triaged.lab.phantom.generate import generate
 from triaged.lab.phantom.options import Disease, Metal, Phantom, PhantomOptions, Scanner, Variant
+from triaged.lab.portable import exp, log, steady
 
 LOG = logging.getLogger(__name__)
 
@@ -97,8 +98,8 @@ def draw_rarity(rng: np.random.Generator, shares: dict[Rarity, float]) -> Rarity
 def draw_shares(rng: np.random.Generator) -> tuple[float, float]:
     """Return the lesion shares of the (right, left) lung of one patient: both lungs are ill in six of seven."""
     low, high, _ = SHARES[int(rng.choice(len(SHARES), p=[how_many for *_, how_many in SHARES]))]
-    worse = float(np.exp(rng.uniform(np.log(low), np.log(high))))
-    less = 0.0 if rng.random() < 0.14 and worse < 0.3 else worse * float(rng.beta(3, 1.3))
+    worse = float(exp(rng.uniform(log(low), log(high))))
+    less = 0.0 if rng.random() < 0.14 and worse < 0.3 else worse * steady(rng.beta(3, 1.3))
     return (worse, less) if rng.random() < 0.55 else (less, worse)
 
 
@@ -114,7 +115,7 @@ def draw_scanner(rng: np.random.Generator) -> Scanner:
     sharp = float(rng.random())
     return Scanner(
         edge_mm=float(2.4 - 1.4 * sharp + rng.normal(0, 0.1)),
-        noise_sd_hu=float(np.clip(np.exp(rng.normal(np.log(16 + 18 * sharp), 0.55)), 5, 90)),
+        noise_sd_hu=float(np.clip(exp(rng.normal(log(16 + 18 * sharp), 0.55)), 5, 90)),
         noise_cutoff=float(rng.uniform(0.12, 0.3) + 0.4 * sharp),
         sharpen=float(rng.uniform(0.3, 1.2)) if sharp > 0.65 else 0.0,
         streak_hu=float(rng.uniform(0, 35)),

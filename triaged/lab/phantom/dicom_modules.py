@@ -49,6 +49,12 @@ class StudyHeader:
     position: Position
     tilt_deg: float = 0.0
 
+    @property
+    def birth_date(self) -> str:
+        """The patient's, a function of the Patient ID alone, so that all studies of one agree (PS3.5 6.2, DA)."""
+        drawn = uuid.uuid5(uuid.NAMESPACE_OID, f"triaged phantom born {self.patient_id}").int
+        return f"{1935 + drawn % 50}{1 + drawn // 50 % 12:02d}{1 + drawn // 600 % 28:02d}"
+
     def uid(self, purpose: str) -> str:
         """Return the UID of one thing of this study: 2.25 and a name-based UUID (PS3.5 B.2)."""
         return f"2.25.{uuid.uuid5(uuid.NAMESPACE_OID, f'triaged phantom {self.key} {purpose}').int}"
@@ -68,7 +74,7 @@ def new_object(
     ds.SOPInstanceUID = header.uid(f"instance {purpose}")
     ds.PatientName = header.patient_name
     ds.PatientID = header.patient_id
-    ds.PatientBirthDate = ""
+    ds.PatientBirthDate = header.birth_date
     ds.PatientSex = header.patient_sex
     ds.StudyInstanceUID = header.uid("study")
     ds.StudyDate = ds.SeriesDate = ds.ContentDate = header.study_date

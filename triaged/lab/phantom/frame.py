@@ -9,9 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy import ndimage
 
 from triaged.lab.phantom.options import F32, Bool, Reals
+from triaged.lab.portable import arctan2, cos, gaussian, hypot, sin
 
 ANGLES = 2048
 Box = tuple[slice, slice, slice]
@@ -63,16 +63,16 @@ def make_frame(
     row_mm = row_mm or pixel_mm
     index = np.arange(matrix, dtype=np.float32) - (matrix - 1) / 2
     gx, gy = np.meshgrid(index * pixel_mm - off_centre_mm[0], index * row_mm - off_centre_mm[1])
-    c, s = np.cos(roll_rad), np.sin(roll_rad)
+    c, s = cos(roll_rad), sin(roll_rad)
     x = (c * gx + s * gy).astype(np.float32)
     y = (-s * gx + c * gy).astype(np.float32)
-    angle = (np.arctan2(x, y) / (2 * np.pi) * ANGLES).astype(np.int32) % ANGLES
+    angle = (arctan2(x, y) / (2 * np.pi) * ANGLES).astype(np.int32) % ANGLES
     return Frame(
         spacing_mm=(float(z_mm[-1] - z_mm[0]) / (z_mm.size - 1), row_mm, pixel_mm),
         z_mm=z_mm.astype(np.float32),
         y_mm=y,
         x_mm=x,
-        radius_mm=np.hypot(x, y).astype(np.float32),
+        radius_mm=hypot(x, y).astype(np.float32),
         angle=angle,
         roll_rad=roll_rad,
         origin_mm=(float(index[0] * pixel_mm - off_centre_mm[0]), float(index[0] * row_mm - off_centre_mm[1])),
@@ -95,7 +95,7 @@ def table_angles() -> F32:
 
 def voxel_index(frame: Frame, points_mm: F32) -> F32:
     """Return fractional (slice, row, column) indices, shape (n, 3), of points given as (x, y, z) mm."""
-    c, s = np.cos(frame.roll_rad), np.sin(frame.roll_rad)
+    c, s = cos(frame.roll_rad), sin(frame.roll_rad)
     gx = c * points_mm[:, 0] - s * points_mm[:, 1]
     gy = s * points_mm[:, 0] + c * points_mm[:, 1]
     dz, dy, dx = frame.spacing_mm
@@ -141,7 +141,7 @@ def blend(voxels: F32, cover: Reals, hu: Reals | float) -> None:
 def ellipsoid_distance(frame: Frame, box: Box, centre: Point, axes: Point, turn_rad: float = 0.0) -> F32:
     """Return the approximate signed distance (mm) to an ellipsoid turned by `turn_rad` about z."""
     x, y, z = coordinates(frame, box)
-    c, s = np.float32(np.cos(turn_rad)), np.float32(np.sin(turn_rad))
+    c, s = np.float32(cos(turn_rad)), np.float32(sin(turn_rad))
     dx, dy = x - np.float32(centre[0]), y - np.float32(centre[1])
     u, v = (c * dx + s * dy) / np.float32(axes[0]), (-s * dx + c * dy) / np.float32(axes[1])
     w = (z - np.float32(centre[2])) / np.float32(axes[2])
@@ -180,7 +180,8 @@ def capsule_distance(frame: Frame, box: Box, start: Point, end: Point, r_start: 
     x, y, z = coordinates(frame, box)
     a = np.asarray(start, dtype=np.float32)
     d = np.asarray(end, dtype=np.float32) - a
-    t = ((x - a[0]) * d[0] + (y - a[1]) * d[1] + (z - a[2]) * d[2]) / np.float32(max(float(d @ d), 1e-6))
+    square = np.maximum(d[0] * d[0] + d[1] * d[1] + d[2] * d[2], np.float32(1e-6))
+    t = ((x - a[0]) * d[0] + (y - a[1]) * d[1] + (z - a[2]) * d[2]) / square
     t = np.clip(t, 0, 1)
     gap = np.sqrt((x - a[0] - t * d[0]) ** 2 + (y - a[1] - t * d[1]) ** 2 + (z - a[2] - t * d[2]) ** 2)
     result: F32 = (gap - (np.float32(r_start) + t * np.float32(r_end - r_start))).astype(np.float32)
@@ -219,5 +220,5 @@ def blur_in_plane(volume: F32, sigma_px: float) -> F32:
     """Return the volume with each slice smoothed by a Gaussian."""
     if sigma_px < 0.1:
         return volume
-    result: F32 = ndimage.gaussian_filter(volume, (0, sigma_px, sigma_px), truncate=2.5)
+    result: F32 = gaussian(volume, (0, sigma_px, sigma_px), truncate=2.5)
     return result

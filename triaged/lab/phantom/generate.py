@@ -32,6 +32,7 @@ from triaged.lab.phantom.options import F32, Bool, Phantom, PhantomOptions, Trut
 from triaged.lab.phantom.parenchyma import Field, LungVoxels, Parenchyma, build_parenchyma
 from triaged.lab.phantom.scanner import reconstruction_circle, scan
 from triaged.lab.phantom.warp import Warp, source_slices
+from triaged.lab.portable import cos, sin
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,12 +88,12 @@ def set_scene(options: PhantomOptions) -> Scene:
         scanner.off_centre_mm,
         float(np.deg2rad(scanner.roll_deg)),
         scanner.edge_mm,
-        options.pixel_mm * float(np.cos(tilt)),
+        options.pixel_mm * cos(tilt),
     )
     beyond = np.arange(z.size) >= count // 2 * group
     frame = replace(frame, z_mm=z + np.float32(scanner.breathing_step_mm) * beyond.astype(np.float32))
     patient = make_patient(options.seed, anatomy, options.posture, frame)
-    return Scene(frame, group, patient, Warp(options.follow_up.rise_mm, float(np.tan(tilt))))
+    return Scene(frame, group, patient, Warp(options.follow_up.rise_mm, sin(tilt) / cos(tilt)))
 
 
 class Shapes:

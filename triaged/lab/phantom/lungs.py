@@ -15,6 +15,7 @@ from triaged.lab.phantom.mediastinum import midline
 from triaged.lab.phantom.options import F32, Bool
 from triaged.lab.phantom.texture import draw_knots, field, smooth_noise
 from triaged.lab.phantom.wall import Cage, ramp
+from triaged.lab.portable import exp, hypot, power, sin
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +45,9 @@ def diaphragm_height(rng: np.random.Generator, frame: Frame, anatomy: Anatomy, r
     bottom = top - anatomy.recess * (0.85 + 0.35 * back**2 - 0.4 * front**2)
     reach = anatomy.half_width * (0.6 + 0.2 * back**2 - 0.15 * front)
     t = np.clip(depth / reach, 0, 1)
-    rise = np.maximum(1 - (1 - t) ** 2, 0) ** (0.5 + 0.28 * back)
+    rise = power(1 - (1 - t) ** 2, 0.5 + 0.28 * back)
     bumps = field(draw_knots(rng, (1, *frame.x_mm.shape), frame.spacing_mm, 45), 0, 1)[0]
-    saddle = 12 * np.exp(-((frame.x_mm / 34) ** 2))
+    saddle = 12 * exp(-((frame.x_mm / 34) ** 2))
     height: F32 = (bottom + (top - bottom) * rise + 3 * bumps - saddle).astype(np.float32)
     return height
 
@@ -110,7 +111,7 @@ def paint_belly(rng: np.random.Generator, frame: Frame, voxels: F32, cage: Cage,
     x, y = frame.x_mm[None], frame.y_mm[None]
     liver = coverage(x - 18 + 0.35 * y + 0.3 * np.minimum(z - anatomy.dome_r, 0) + 6 * wave, 3)
     blend(region, under * liver * ramp(z, anatomy.dome_r - 190, anatomy.dome_r - 120), tissue.liver)
-    spleen = np.maximum(np.hypot(x - 95, (y - 35) / 1.3) - 38 - 4 * wave, z - anatomy.dome_l)
+    spleen = np.maximum(hypot(x - 95, (y - 35) / 1.3) - 38 - 4 * wave, z - anatomy.dome_l)
     blend(region, under * coverage(spleen, 3), tissue.spleen)
     stomach = (float(rng.uniform(40, 65)), float(rng.uniform(-25, 15)), anatomy.dome_l - float(rng.uniform(25, 55)))
     axes = (float(rng.uniform(28, 45)), float(rng.uniform(28, 45)), float(rng.uniform(25, 50)))
@@ -142,9 +143,9 @@ def lobe_fields(rng: np.random.Generator, x: F32, y: F32, z: F32) -> tuple[F32, 
         shift = float(rng.normal(-28, 8))
         tilt = float(rng.normal(0, 0.12))
         bow = 8 * float(rng.normal()) * (((x - side * 70) / 60) ** 2 + (y / 80) ** 2 - 0.7)
-        plane = (z - shift - slope * (y - 8) - tilt * (x - side * 70) - bow) / np.sqrt(1 + slope**2)
+        plane = (z - shift - slope * (y - 8) - tilt * (x - side * 70) - bow) / np.sqrt(1 + slope * slope)
         fields.append(plane.astype(np.float32))
-    horizontal = z - float(rng.normal(-15, 8)) - 0.15 * (y + 40) - 5 * np.sin((x + 70) / 40)
+    horizontal = z - float(rng.normal(-15, 8)) - 0.15 * (y + 40) - 5 * sin((x + 70) / 40)
     return fields[0], horizontal.astype(np.float32), fields[1]
 
 

@@ -23,6 +23,7 @@ from triaged.lab.phantom.frame import (
 from triaged.lab.phantom.options import F32, Reals
 from triaged.lab.phantom.skeleton import spine_centre
 from triaged.lab.phantom.texture import smooth_noise
+from triaged.lab.portable import hypot
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +180,7 @@ def plate_distance(frame: Frame, anatomy: Anatomy) -> F32:
         middle = 3 + midline(anatomy, frame.y_mm, frame.z_mm[k])
         sheet = np.abs(frame.x_mm - middle) - table[k][at] * np.where(frame.y_mm > cy[k], 0.6, 1)
         dx, dy = frame.x_mm - cx[k], frame.y_mm - cy[k]
-        body = np.hypot(dx / 1.15, dy / 0.95) - radius - 3.5
+        body = hypot(dx / 1.15, dy / 0.95) - radius - 3.5
         wedge = (np.abs(dx) - radius - 3 - 0.55 * dy) * 0.87
         out[k] = np.minimum(np.minimum(sheet, body), np.where(dy > 0, wedge, 50))
     return out

@@ -15,6 +15,7 @@ from triaged.lab.phantom.frame import Frame, Point, paint_capsule, paint_ellipso
 from triaged.lab.phantom.mediastinum import Core
 from triaged.lab.phantom.options import F32, Metal
 from triaged.lab.phantom.skeleton import spine_centre
+from triaged.lab.portable import arctan2, cos, hypot
 
 METAL_HU = 9000.0
 CASTS_STREAKS_HU = 2200.0
@@ -97,8 +98,8 @@ def sources(one: F32, pixel_mm: float, cava_at: tuple[float, float]) -> list[tup
     dense = one > CASTS_STREAKS_HU
     if dense.any():
         labels, count = ndimage.label(dense)
-        sizes = ndimage.sum_labels(dense, labels, np.arange(1, count + 1)) * pixel_mm**2
-        largest = np.argsort(sizes)[::-1][:6]
+        sizes = ndimage.sum_labels(dense, labels, np.arange(1, count + 1)) * (pixel_mm * pixel_mm)
+        largest = np.argsort(sizes, kind="stable")[::-1][:6]
         for at, size in zip(ndimage.center_of_mass(dense, labels, largest + 1), sizes[largest], strict=True):
             found.append((float(at[0]), float(at[1]), float(min(15 + 1.3 * size, 130))))
     row, column = cava_at
@@ -112,11 +113,11 @@ def rays(rng: np.random.Generator, matrix: int, row: float, column: float, stren
     """Return a star of rays (row, column): waves of the angle that fade as 1/r."""
     index = np.arange(matrix, dtype=np.float32)
     dy, dx = (index[:, None] - row) * pixel_mm, (index[None] - column) * pixel_mm
-    angle = np.arctan2(dy, dx)
+    angle = arctan2(dy, dx)
     wave = np.zeros((matrix, matrix), dtype=np.float32)
     for order in rng.choice(np.arange(4, 26, 2), 3, replace=False):
-        wave += np.cos(order * angle + rng.uniform(0, 2 * np.pi)).astype(np.float32)
-    reach = np.hypot(dy, dx)
+        wave += cos(order * angle + rng.uniform(0, 2 * np.pi)).astype(np.float32)
+    reach = hypot(dy, dx)
     result: F32 = (np.sign(wave) * wave**2 * strength_hu * 30 / np.maximum(reach, 12) * (reach < 250)).astype(
         np.float32
     )

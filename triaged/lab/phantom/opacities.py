@@ -13,6 +13,7 @@ from triaged.lab.phantom.blobs import blob_level, choose, share_threshold, soft_
 from triaged.lab.phantom.options import F32
 from triaged.lab.phantom.parenchyma import Field, Parenchyma
 from triaged.lab.phantom.wall import ramp
+from triaged.lab.portable import exp, hypot
 
 Recipe = Callable[[np.random.Generator, Field, Parenchyma], F32]
 
@@ -32,7 +33,7 @@ def bacterial(rng: np.random.Generator, field: Field, lung: Parenchyma) -> F32:
         if not members.any():
             continue
         way = rng.standard_normal(3)
-        front = (way[0] * lung.x_mm + way[1] * lung.y_mm + way[2] * lung.z_mm) / np.linalg.norm(way)
+        front = (way[0] * lung.x_mm + way[1] * lung.y_mm + way[2] * lung.z_mm) / np.sqrt((way * way).sum())
         front = (0.6 * front - 0.3 * lung.depth_mm + 7 * field.noise(rng, 16)).astype(np.float32)
         limit = share_threshold(front, members, float(rng.uniform(0.12, 0.95)))
         solid = soft_step(front - limit, float(rng.uniform(1.5, 5))) * members
@@ -87,7 +88,7 @@ def nodules(rng: np.random.Generator, field: Field, lung: Parenchyma) -> F32:
     """Add one to eight nodules: solid, part-solid, ground glass or calcified."""
     opacity = np.zeros_like(lung.hu)
     for _ in range(int(rng.integers(1, 9))):
-        radius = np.array([np.clip(rng.lognormal(1.6, 0.5), 2.5, 15)], dtype=np.float32)
+        radius = np.array([np.clip(exp(rng.normal(1.6, 0.5)), 2.5, 15)], dtype=np.float32)
         centre = choose(rng, ramp(lung.depth_mm, 0, 6) + np.float32(1e-3), 1)
         level = blob_level(lung, centre, radius, radius * float(rng.uniform(0.75, 1))) + 0.8 * field.noise(rng, 6)
         hu = float(rng.choice([30.0, 30.0, -350.0, -600.0, 450.0]) + rng.normal(0, 30))
@@ -115,8 +116,8 @@ def effusion(rng: np.random.Generator, field: Field, lung: Parenchyma) -> F32:
     sides = [True, False] if rng.random() < 0.5 else [bool(rng.random() < 0.5)]
     for is_right in sides:
         members = lung.is_right == is_right
-        level = lung.down_mm - 0.35 * lung.z_mm + 9 * np.exp(-lung.depth_mm / 7) + 1.5 * field.noise(rng, 30)
-        level = level.astype(np.float32)
+        rise = 9 * exp(-lung.depth_mm / 7) + 1.5 * field.noise(rng, 30)
+        level = (lung.down_mm - 0.35 * lung.z_mm + rise).astype(np.float32)
         level -= share_threshold(level, members, float(rng.uniform(0.03, 0.35)))
         rim = soft_step(level + float(rng.uniform(4, 18)) + 3 * field.noise(rng, 12), 1.5) * members
         mix(lung, rim.astype(np.float32), float(rng.uniform(-100, 60)))
@@ -142,7 +143,7 @@ def atelectasis(rng: np.random.Generator, field: Field, lung: Parenchyma) -> F32
         tilt = rng.normal(0, 0.4, 2)
         plane = lung.z_mm - lung.z_mm[c] - tilt[0] * (lung.x_mm - lung.x_mm[c]) - tilt[1] * (lung.y_mm - lung.y_mm[c])
         plane = np.abs(plane + 2 * field.noise(rng, 25)) - float(rng.uniform(1, 3.5))
-        near = np.hypot(lung.x_mm - lung.x_mm[c], lung.y_mm - lung.y_mm[c]) - float(rng.uniform(15, 45))
+        near = hypot(lung.x_mm - lung.x_mm[c], lung.y_mm - lung.y_mm[c]) - float(rng.uniform(15, 45))
         plate = soft_step(-np.maximum(plane, near).astype(np.float32), 0.8)
         opacity = np.maximum(opacity, mix(lung, plate, float(rng.uniform(-100, 50))))
     return opacity

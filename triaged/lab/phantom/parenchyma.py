@@ -16,6 +16,7 @@ from triaged.lab.phantom.lungs import lobe_fields
 from triaged.lab.phantom.options import F32, Bool, Posture
 from triaged.lab.phantom.texture import draw_knots, field
 from triaged.lab.phantom.wall import ramp
+from triaged.lab.portable import exp, power, tanh
 
 SLAB_VOXELS = 8_000_000
 
@@ -105,7 +106,7 @@ def build_parenchyma(
     airless = float(np.clip((tissue.lung + 800) / 100, 0, 1))  # trapped air shows in shallow breath
     patchy = rng.random() < 0.15 + 0.4 * airless
     mosaic = float(rng.uniform(25, 60)) * (1 + airless) if patchy else float(rng.uniform(0, 14))
-    hu += mosaic * np.tanh(3 * field.noise(rng, 17) - airless)
+    hu += mosaic * tanh(3 * field.noise(rng, 17) - airless)
     hu = np.maximum(hu, -990)
     fissures = np.where(is_right, np.minimum(np.abs(right), np.where(right > 0, np.abs(horizontal), 99)), np.abs(left))
     line = coverage(fissures - 0.5 * frame.edge_mm, frame.edge_mm) * anatomy.fissure * ramp(field.noise(rng, 25), -1, 0)
@@ -127,7 +128,7 @@ def add_emphysema(rng: np.random.Generator, field: Field, lung: Parenchyma) -> N
     start = float(rng.uniform(0.3, 1.8))
     strength = ramp(holes, start, start + float(rng.uniform(0.5, 1.2)))
     if rng.random() < 0.33:
-        bullae = field.noise(rng, 30) + np.exp(-lung.depth_mm / 8) + ramp(lung.z_mm, -20, 70) - float(rng.uniform(3, 4))
+        bullae = field.noise(rng, 30) + exp(-lung.depth_mm / 8) + ramp(lung.z_mm, -20, 70) - float(rng.uniform(3, 4))
         strength = np.maximum(strength, ramp(bullae.astype(np.float32), 0, 0.2))
     lung.hu[:] += strength * (np.float32(-975) - lung.hu)
 
@@ -142,7 +143,7 @@ def add_dependent_density(rng: np.random.Generator, field: Field, lung: Parenchy
     heavy = rng.random() < 0.25
     reach = float(rng.uniform(6, 11)) if heavy else float(rng.uniform(2.5, 8))
     low = float(np.percentile(lung.down_mm, 80 if heavy else 85))
-    band = np.exp(-((lung.depth_mm / reach) ** float(rng.uniform(1, 1.8)))) * ramp(lung.down_mm, low - 25, low + 15)
+    band = exp(-power(lung.depth_mm / reach, float(rng.uniform(1, 1.8)))) * ramp(lung.down_mm, low - 25, low + 15)
     band = band * np.clip(0.85 + 0.3 * field.noise(rng, 22), 0, 1.2)
     band = band * (1 - float(rng.uniform(0, 0.9)) * ramp(lung.z_mm, -60, 50))
     lung.hu[:] += band.astype(np.float32) * np.float32(rng.uniform(300, 560) if heavy else rng.uniform(90, 330))

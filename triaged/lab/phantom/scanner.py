@@ -11,6 +11,7 @@ from scipy import fft, ndimage
 
 from triaged.lab.phantom.frame import blur_in_plane
 from triaged.lab.phantom.options import F32, Bool, Scanner
+from triaged.lab.portable import exp, hypot
 
 CHUNK_VOXELS = 4_000_000
 ALONG_Z = np.float32(0.4)
@@ -32,7 +33,7 @@ def scan(
         if slice_mm < 2.5:
             before, field = (
                 field[-1:],
-                (field + ALONG_Z * np.concatenate([before, field[:-1]])) / np.sqrt(1 + ALONG_Z**2),
+                (field + ALONG_Z * np.concatenate([before, field[:-1]])) / np.sqrt(1 + ALONG_Z * ALONG_Z),
             )
         measured = np.float32(scanner.hu_gain) * (sharpened(image, scanner, pixel_mm) + 1000) - 1000
         measured += field * (np.float32(scanner.noise_sd_hu) * path_length(image, pixel_mm))
@@ -46,18 +47,18 @@ def scan(
 def reconstruction_circle(matrix: int) -> Bool:
     """Return the pixels (row, column) inside the circle that touches the image's edges."""
     step = np.arange(matrix) - (matrix - 1) / 2
-    inside: Bool = np.hypot(step[:, None], step[None]) <= matrix / 2
+    inside: Bool = hypot(step[:, None], step[None]) <= matrix / 2
     return inside
 
 
 def noise_spectrum(matrix: int, scanner: Scanner) -> F32:
     """Return the half-plane filter f exp(-(f/f_c)^2) that gives white noise of variance 1 the texture of the kernel."""
     fy, fx = np.meshgrid(np.fft.fftfreq(matrix), np.fft.rfftfreq(matrix), indexing="ij")
-    f = np.hypot(fy, fx)
-    shape = np.sqrt(f + 0.03) * np.exp(-((f / max(scanner.noise_cutoff, 0.05)) ** 2))
+    f = hypot(fy, fx)
+    shape = np.sqrt(f + 0.03) * exp(-((f / max(scanner.noise_cutoff, 0.05)) ** 2))
     twice = np.ones(fx.shape)
     twice[:, 1 : (matrix + 1) // 2] = 2  # the other half of the plane
-    result: F32 = (shape / np.sqrt((twice * shape**2).sum() / matrix**2)).astype(np.float32)
+    result: F32 = (shape / np.sqrt((twice * shape**2).sum() / (matrix * matrix))).astype(np.float32)
     return result
 
 
@@ -95,7 +96,7 @@ def streaks(white: F32, image: F32, scanner: Scanner, pixel_mm: float) -> F32:
 def detector_fault(rng: np.random.Generator, matrix: int, scanner: Scanner) -> F32:
     """Return the error (row, column) in HU of an ill-calibrated detector: rings about the axis, a dark middle."""
     step = np.arange(matrix) - (matrix - 1) / 2
-    radius = np.hypot(step[:, None], step[None])
+    radius = hypot(step[:, None], step[None])
     profile = rng.standard_normal(matrix) * (rng.random(matrix) < 0.12)
     rings = profile[np.minimum(radius.astype(np.int64), matrix - 1)] * scanner.ring_hu
     result: F32 = (rings - scanner.cupping_hu * np.clip(1 - (2 * radius / matrix) ** 2, 0, 1)).astype(np.float32)

@@ -11,12 +11,13 @@ from triaged.lab.phantom.anatomy import Anatomy
 from triaged.lab.phantom.frame import Frame, blend, box_around, coordinates, coverage, paint_capsule, table_angles
 from triaged.lab.phantom.options import F32
 from triaged.lab.phantom.wall import Cage, ramp
+from triaged.lab.portable import cos, hypot, sin
 
 
 def spine_centre(anatomy: Anatomy, z_mm: F32) -> tuple[F32, F32]:
     """Return x and y (mm) of the vertebral bodies' axis at heights z."""
     back = anatomy.back * (1 - 0.22 * ramp(z_mm, 10, anatomy.apex_r + 20))
-    x = anatomy.scoliosis * np.sin(z_mm / 70)
+    x = anatomy.scoliosis * sin(z_mm / 70)
     return x.astype(np.float32), (back - anatomy.spine_radius * anatomy.spine_depth).astype(np.float32)
 
 
@@ -35,7 +36,7 @@ def paint_ribs(rng: np.random.Generator, frame: Frame, voxels: F32, cage: Cage, 
     shell = np.flatnonzero((cage.distance > -2) & (cage.distance < 11))
     k, pixel = np.divmod(shell, frame.angle.size)
     angle = np.abs(table_angles())[frame.angle.ravel()[pixel]]
-    drop = anatomy.rib_drop * (1 - np.cos(np.minimum(angle, 2.4) * (np.pi / 2.4))) / 2
+    drop = anatomy.rib_drop * (1 - cos(np.minimum(angle, 2.4) * (np.pi / 2.4))) / 2
     drop -= 45 * ramp(angle, 2.4, np.pi)
     phase = (frame.z_mm[k] + drop - anatomy.vertebra_phase) / pitch
     dz = (phase - np.round(phase)) * pitch * 0.8
@@ -106,17 +107,17 @@ def paint_spine(rng: np.random.Generator, frame: Frame, voxels: F32, anatomy: An
     part = (z - anatomy.vertebra_phase) / anatomy.vertebra_pitch
     level = np.abs(part - np.round(part))
     is_disc = coverage((0.38 - level) * anatomy.vertebra_pitch, 2)
-    waist = 1 - 0.1 * np.cos(level * 2 * np.pi)
+    waist = 1 - 0.1 * cos(level * 2 * np.pi)
     body = (np.sqrt(((x - cx) / (r * 1.12 * waist)) ** 2 + ((y - cy) / (r * 0.86 * waist)) ** 2) - 1) * r
     region = voxels[box]
     blend(region, coverage(body, frame.edge_mm), tissue.cortex * 0.75 * (1 - is_disc) + 95 * is_disc)
     marrow = tissue.marrow * float(rng.uniform(0.8, 1.1)) * (1 - is_disc) + 85 * is_disc
     blend(region, coverage(body + 1.6, frame.edge_mm), marrow)
     canal_y = cy + r * 0.86 + 8
-    arch = np.abs(np.hypot((x - cx) / 1.15, y - canal_y) - 11) - 3.2
+    arch = np.abs(hypot((x - cx) / 1.15, y - canal_y) - 11) - 3.2
     present = coverage((level - 0.33) * 20, 6)
     blend(region, coverage(arch, frame.edge_mm) * present, tissue.cortex * 0.8)
-    blend(region, coverage(np.hypot(x - cx, y - canal_y) - 8.5, frame.edge_mm), 30.0)
+    blend(region, coverage(hypot(x - cx, y - canal_y) - 8.5, frame.edge_mm), 30.0)
     spinous = np.maximum(np.abs(x - cx) - 3, np.abs(y - canal_y - 24) - 13)
     transverse = np.maximum(np.abs(y - canal_y - 2 - 0.35 * np.abs(x - cx)) - 4, np.abs(np.abs(x - cx) - 24) - 12)
     blend(region, coverage(spinous, frame.edge_mm) * coverage((level - 0.36) * 20, 5), tissue.cortex * 0.7)

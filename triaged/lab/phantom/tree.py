@@ -14,6 +14,9 @@ from numpy.typing import NDArray
 
 from triaged.lab.phantom.frame import Frame, capsule_box, capsule_distance, coverage, voxel_index
 from triaged.lab.phantom.options import F32, Reals
+from triaged.lab.portable import power
+
+SQUARINGS = 7
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +61,7 @@ def grow(
         first[group_next] = group
         origin, group = tip[first].astype(np.float32), group_next
     count = np.concatenate(counts)
-    radius = (end_radius_mm * count ** (1 / gamma)).astype(np.float32)
+    radius = (end_radius_mm * power(count.astype(np.float64), 1 / gamma)).astype(np.float32)
     return Tree(np.concatenate(starts), np.concatenate(ends), radius, count)
 
 
@@ -72,7 +75,7 @@ def halve(points: F32, group: NDArray[np.int64], centre: Reals, direction: Reals
     for a in range(3):
         for b in range(3):
             scatter[:, a, b] = np.bincount(group, flat[:, a] * flat[:, b], minlength=size)
-    axis = np.linalg.eigh(scatter)[1][:, :, 2]
+    axis = longest(scatter)
     along = (offset * axis[group]).sum(axis=1)
     side: NDArray[np.int64] = (along > 0).astype(np.int64)
     # A group must not survive whole: where one side is empty, the farthest point leaves.
@@ -82,6 +85,22 @@ def halve(points: F32, group: NDArray[np.int64], centre: Reals, direction: Reals
         side[members] = 0
         side[members[np.argmax(along[members])]] = 1
     return side
+
+
+def longest(scatter: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the direction (n, 3) in which each of the symmetric matrices (n, 3, 3) is largest, of no set length.
+
+    A matrix squared again and again keeps its first principal axis alone. The libraries of linear algebra would do, but
+    their last bit, and the sign of what they return, depend on the processor.
+    """
+    power_of_it = scatter
+    for _ in range(SQUARINGS):
+        extent = power_of_it[:, 0, 0] + power_of_it[:, 1, 1] + power_of_it[:, 2, 2]
+        power_of_it = power_of_it / np.maximum(extent, 1e-30)[:, None, None]
+        power_of_it = (power_of_it[:, :, :, None] * power_of_it[:, None, :, :]).sum(axis=2)
+    column = np.argmax(power_of_it[:, [0, 1, 2], [0, 1, 2]], axis=1)
+    axis: NDArray[np.float64] = power_of_it[np.arange(len(scatter)), column]
+    return axis
 
 
 def draw_tree(frame: Frame, tree: Tree, cover: F32, growth: float = 0.0) -> None:

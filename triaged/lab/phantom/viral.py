@@ -15,6 +15,7 @@ from triaged.lab.phantom.blobs import choose, pleural_level, share_threshold
 from triaged.lab.phantom.options import F32, Bool
 from triaged.lab.phantom.parenchyma import Field, Parenchyma
 from triaged.lab.phantom.wall import ramp
+from triaged.lab.portable import exp, power, steady
 
 GRADES = {"none": (0.0, 0.0), "mild": (0.03, 0.20), "moderate": (0.28, 0.46), "severe": (0.55, 0.82)}
 MOST_PATCHES = 60
@@ -65,7 +66,7 @@ def target_shares(rng: np.random.Generator, severity: str | tuple[float, float])
         return severity
     low, high = GRADES[severity]
     worse = float(rng.uniform(low, high))
-    other = worse * float(rng.beta(3, 1.5))
+    other = worse * steady(rng.beta(3, 1.5))
     if severity == "mild" and rng.random() < 0.2:
         other = 0.0
     return (worse, other) if rng.random() < 0.6 else (other, worse)
@@ -113,18 +114,16 @@ def haze(rng: np.random.Generator, field: Field, lung: Parenchyma, habit: Habit)
         + 4 * field.noise(rng, 18)
         + 12 * np.sqrt(habit.posterior - 0.9) * ramp(lung.down_mm, -70, 70)
     )
-    cloud += float(rng.uniform(0, 10)) * np.exp(-lung.depth_mm / 20) - float(rng.uniform(0, 9)) * ramp(
-        lung.z_mm, -70, 60
-    )
+    cloud += float(rng.uniform(0, 10)) * exp(-lung.depth_mm / 20) - float(rng.uniform(0, 9)) * ramp(lung.z_mm, -70, 60)
     if rng.random() < 0.3:  # a thin rim under the pleura stays free
-        cloud -= 25 * np.exp(-lung.depth_mm / 3)
+        cloud -= 25 * exp(-lung.depth_mm / 3)
     result: F32 = cloud.astype(np.float32)
     return result
 
 
 def seeding(lung: Parenchyma, habit: Habit) -> F32:
     """Return the density (n,) with which patches start."""
-    weight = np.exp(-lung.depth_mm / habit.depth_mm) * (1 + (habit.posterior - 1) * ramp(lung.down_mm, -50, 70))
+    weight = exp(-lung.depth_mm / habit.depth_mm) * (1 + (habit.posterior - 1) * ramp(lung.down_mm, -50, 70))
     weight *= np.where((lung.lobe == 2) | (lung.lobe == 4), habit.lower, 1.0)
     result: F32 = weight.astype(np.float32)
     return result
@@ -144,15 +143,15 @@ def add_patches(
     level, owner, kinds, sizes = state
     total = int(members.sum())
     wanted = share * total
-    count = 1 + rng.poisson(2 + 16 * share**0.5)
-    typical = (wanted * float(np.prod(field.frame.spacing_mm)) / (count * 2.2)) ** (1 / 3)
+    count = 1 + rng.poisson(2 + 16 * np.sqrt(share))
+    typical = power(wanted * float(np.prod(field.frame.spacing_mm)) / (count * 2.2), 1 / 3)
     for _ in range(MOST_PATCHES):
         covered = float((level[members] > 0).sum())
         if covered >= 0.97 * wanted:
             return
         kind = KINDS[int(rng.choice(len(KINDS), p=STAGES[habit.stage]))]
         centre = int(choose(rng, weight, 1)[0])
-        across = float(np.clip(typical * rng.lognormal(0, 0.45), 3.5, 60))
+        across = float(np.clip(typical * exp(rng.normal(0, 0.45)), 3.5, 60))
         for _ in range(5):
             patch, size = draw_patch(rng, lung, kind, centre, across)
             gained = float((patch[members] > np.maximum(level[members], 0)).sum())

@@ -13,6 +13,7 @@ from triaged.lab.phantom.blobs import soft_step
 from triaged.lab.phantom.options import F32
 from triaged.lab.phantom.parenchyma import Field, Parenchyma
 from triaged.lab.phantom.viral import MOST_PATCHES, Spread
+from triaged.lab.portable import exp, log
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +43,9 @@ def draw_look(rng: np.random.Generator, spread: Spread, healthy_hu: float) -> Lo
     kind = np.array(spread.kinds + ("haze",) * (n - len(spread.kinds)))
     faint = rng.random() < (0.45, 0.25, 0.1, 0.35)[spread.habit.stage]
     contrast = float(rng.uniform(90, 190)) if faint else float(rng.uniform(170, 430))
-    glass = healthy_hu + contrast * np.exp(rng.normal(0, 0.2, n)) + rng.normal(0, 20, n)
+    glass = healthy_hu + contrast * exp(rng.normal(0, 0.2, n)) + rng.normal(0, 20, n)
     glass = np.clip(glass, healthy_hu + 75, -300)
-    soft = np.exp(rng.normal(np.log(2.2), 0.5, n)).clip(0.8, 5.5)
+    soft = exp(rng.normal(log(2.2), 0.5, n)).clip(0.8, 5.5)
     fade = np.where(rng.random(n) < 0.5, rng.uniform(3, 14, n), 0.5)
     core = np.where(rng.random(n) < (0.1, 0.35, 0.5, 0.2)[spread.habit.stage], rng.uniform(0.25, 1.0, n), 2.0)
     core = np.where(kind == "solid", rng.uniform(-0.3, 0.4, n), core)

@@ -22,6 +22,7 @@ from triaged.lab.phantom.frame import (
 )
 from triaged.lab.phantom.options import F32
 from triaged.lab.phantom.texture import smooth_noise
+from triaged.lab.portable import cos, exp, power, sin
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +49,9 @@ def angular_wobble(rng: np.random.Generator, z_mm: F32, amplitude: float) -> F32
     angle = table_angles()
     out = np.zeros((z_mm.size, angle.size), dtype=np.float32)
     for order in range(2, 7):
-        for wave in (np.sin, np.cos):
+        for wave in (sin, cos):
             phase = rng.uniform(0, 2 * np.pi)
-            along = np.sin(z_mm / rng.uniform(50, 120) + phase) + rng.normal()
+            along = sin(z_mm / rng.uniform(50, 120) + phase) + rng.normal()
             out += (rng.normal() / order * along[:, None] * wave(order * angle)[None]).astype(np.float32)
     return out * np.float32(amplitude)
 
@@ -66,12 +67,12 @@ def cage_radius(rng: np.random.Generator, frame: Frame, anatomy: Anatomy) -> F32
     width = anatomy.half_width * (1 - (1 - anatomy.narrow_top) * top - 0.05 * low)
     front = anatomy.front * (1 - 0.34 * ramp(z, -40, anatomy.apex_r + 20)[:, None] + 0.03 * low)
     back = anatomy.back * (1 - 0.22 * ramp(z, 10, anatomy.apex_r + 20)[:, None])
-    depth = np.where(np.cos(angle)[None] > 0, back, front)
+    depth = np.where(cos(angle)[None] > 0, back, front)
     n = anatomy.exponent
-    inverse = (np.abs(np.sin(angle))[None] / width) ** n + (np.abs(np.cos(angle))[None] / depth) ** n
-    radius = (inverse ** (-1 / n)).astype(np.float32)
+    inverse = power(np.abs(sin(angle))[None] / width, n) + power(np.abs(cos(angle))[None] / depth, n)
+    radius: F32 = power(inverse, -1 / n).astype(np.float32)
     # The posterior gutters beside the spine reach farther back than the midline.
-    radius += 6 * np.exp(-(((np.abs(angle) - 0.5) / 0.25) ** 2))[None].astype(np.float32)
+    radius += 6 * exp(-(((np.abs(angle) - 0.5) / 0.25) ** 2))[None].astype(np.float32)
     radius += angular_wobble(rng, z, 1.6)
     return radius
 
@@ -93,16 +94,16 @@ def radial_distance(frame: Frame, radius: F32) -> F32:
 def wall_thickness(rng: np.random.Generator, frame: Frame, cage: Cage, anatomy: Anatomy) -> tuple[F32, F32]:
     """Return two tables (slice, angle) in mm: outer limit of muscle and of fat, measured from the inner cage."""
     z, angle = frame.z_mm[:, None], table_angles()[None]
-    side, back = np.abs(np.sin(angle)), np.clip(np.cos(angle), 0, 1)
-    pectoral = np.exp(-(((np.abs(angle) - 2.3) / 0.5) ** 2)) * ramp(z, -60, 30)
-    dorsal = np.exp(-(((np.abs(angle) - 0.95) / 0.45) ** 2)) * ramp(z, -110, 0)
+    side, back = np.abs(sin(angle)), np.clip(cos(angle), 0, 1)
+    pectoral = exp(-(((np.abs(angle) - 2.3) / 0.5) ** 2)) * ramp(z, -60, 30)
+    dorsal = exp(-(((np.abs(angle) - 0.95) / 0.45) ** 2)) * ramp(z, -110, 0)
     muscle = 9 + anatomy.muscle * (0.25 + 0.8 * pectoral + 1.1 * dorsal)
     shoulder = ramp(z, 15, 85) * (anatomy.shoulder * side**2 + 8)
-    flat = (anatomy.back + 24 + anatomy.muscle) / np.maximum(np.cos(angle), 0.3) - cage.radius
+    flat = (anatomy.back + 24 + anatomy.muscle) / np.maximum(cos(angle), 0.3) - cage.radius
     flat = np.minimum(flat, 38) * ramp(np.abs(angle), 1.35, 0.5)
-    muscle = np.maximum(muscle + shoulder, flat) - 7 * np.exp(-((angle / 0.08) ** 2))
+    muscle = np.maximum(muscle + shoulder, flat) - 7 * exp(-((angle / 0.08) ** 2))
     fat = anatomy.fat * (0.55 + 0.5 * side + 0.35 * back + 0.35 * ramp(z, -60, -200))
-    breast = np.exp(-(((np.abs(angle) - 2.45) / 0.42) ** 2)) * np.exp(-(((z + 35) / 55) ** 2))
+    breast = exp(-(((np.abs(angle) - 2.45) / 0.42) ** 2)) * exp(-(((z + 35) / 55) ** 2))
     fat = fat * (1 + 0.05 * angular_wobble(rng, frame.z_mm, 1.0)) + anatomy.breast * breast
     inner = (muscle + angular_wobble(rng, frame.z_mm, 1.2)).astype(np.float32)
     return np.maximum(inner, 8), (np.maximum(inner, 8) + np.maximum(fat, 1.5)).astype(np.float32)

@@ -24,6 +24,7 @@ from triaged.lab.phantom.frame import (
 from triaged.lab.phantom.options import F32
 from triaged.lab.phantom.skeleton import paint_sternum, spine_centre
 from triaged.lab.phantom.wall import Cage, ramp
+from triaged.lab.portable import cos, hypot, sin
 from triaged.lab.radiographs.stance import Stance
 
 RIBS = 12
@@ -53,7 +54,7 @@ def paint_ribs(rng: np.random.Generator, frame: Frame, voxels: F32, beyond: F32,
     k, pixel = np.divmod(shell, frame.angle.size)
     angle = np.abs(table_angles())[frame.angle.ravel()[pixel]]
     z, depth = frame.z_mm[k], (beyond.ravel()[shell] - 4.4) / np.float32(thick)
-    fall = (1 - np.cos(np.minimum(angle, 2.4) * np.float32(np.pi / 2.4))) / 2
+    fall = (1 - cos(np.minimum(angle, 2.4) * np.float32(np.pi / 2.4))) / 2
     rise = 45 * ramp(angle, 2.4, np.pi)
     top = np.floor((anatomy.apex_r + 14 - anatomy.vertebra_phase) / pitch) * pitch + anatomy.vertebra_phase
     values = voxels.ravel()[shell]
@@ -92,7 +93,7 @@ def paint_blade_plates(
         table = ((np.abs(angle - middle) - width / 2) * 120).astype(np.float32)
         edge = table[frame.angle]
         plate = np.abs(cage.distance[k] - offset - 8 * ramp(edge, 0, -40)) - 1.6
-        rim = np.hypot(edge + 3, cage.distance[k] - offset) - 3.4
+        rim = hypot(edge + 3, cage.distance[k] - offset) - 3.4
         distance = np.minimum(np.maximum(plate, edge), rim)
         blend(voxels[k], coverage(distance, frame.edge_mm), anatomy.tissue.cortex * 0.62)
 
@@ -109,7 +110,7 @@ def paint_shoulder(
     paint_ellipsoid(frame, voxels, joint, (21.8, 20.5, 21.8), tissue.marrow)
     roof: Point = (side * (jx + 3), jy + 8, jz + 31)
     socket: Point = (side * (jx - 25), jy + 6, jz - 2)
-    inner: Point = (side * 0.82 * jx * np.sin(min(stance.blade + 0.2, 1.5)), 0.72 * anatomy.back + 12, jz - 22)
+    inner: Point = (side * 0.82 * jx * sin(min(stance.blade + 0.2, 1.5)), 0.72 * anatomy.back + 12, jz - 22)
     hollow(frame, voxels, [inner, (side * (jx - 22), jy + 26, jz + 16), roof], 4.5, 1.5, tissue.cortex, tissue.marrow)
     paint_ellipsoid(frame, voxels, socket, (5, 14, 18), tissue.cortex * 0.6)
     beak: Point = (side * (jx - 20), jy - 24, jz + 12)
@@ -123,7 +124,7 @@ def clavicle(rng: np.random.Generator, anatomy: Anatomy, roof: Point, side: floa
     end = np.array([roof[0] - side * 8, roof[1] - 10, roof[2] - 3])
     points = []
     for t in np.linspace(0, 1, 9):
-        bow = np.array([0, -12 * np.sin(2 * np.pi * t), 5 * np.sin(np.pi * t) - 3 * np.sin(2 * np.pi * t)])
+        bow = np.array([0, -12 * sin(2 * np.pi * t), 5 * sin(np.pi * t) - 3 * sin(2 * np.pi * t)])
         at = start + t * (end - start) + bow
         points.append((float(at[0]), float(at[1]), float(at[2])))
     return points
@@ -154,15 +155,15 @@ def paint_vertebrae(rng: np.random.Generator, frame: Frame, voxels: F32, anatomy
     part = part + 0.35 * (z - anatomy.apex_r) / anatomy.vertebra_pitch * cervical
     level = (part - np.round(part)) * anatomy.vertebra_pitch
     is_disc = coverage((0.385 * anatomy.vertebra_pitch - np.abs(level)) * 1.0, 1.5)
-    waist = 1 - 0.09 * np.cos(level / anatomy.vertebra_pitch * 2 * np.pi)
+    waist = 1 - 0.09 * cos(level / anatomy.vertebra_pitch * 2 * np.pi)
     body = (np.sqrt(((x - cx) / (r * 1.12 * waist)) ** 2 + ((y - cy) / (r * 0.86 * waist)) ** 2) - 1) * r
     blend(region, coverage(body, frame.edge_mm), tissue.cortex * 0.5 * (1 - is_disc) + 90 * is_disc)
     blend(region, coverage(body + 1.1, frame.edge_mm), marrow * (1 - is_disc) + 85 * is_disc)
     plate = np.abs(np.abs(level) - 0.385 * anatomy.vertebra_pitch) - 0.5
     blend(region, coverage(np.maximum(plate, body + 0.5), frame.edge_mm), tissue.cortex * 0.5)
     canal_y = cy + r * 0.86 + 8
-    blend(region, coverage(np.hypot(x - cx, y - canal_y) - 9.5, 3), 20.0)
-    ring = np.hypot((np.abs(x - cx) - 0.8 * r) / 0.8, level - 4) - 5.0
+    blend(region, coverage(hypot(x - cx, y - canal_y) - 9.5, 3), 20.0)
+    ring = hypot((np.abs(x - cx) - 0.8 * r) / 0.8, level - 4) - 5.0
     deep = np.abs(y - canal_y + 2) - 8
     blend(region, coverage(np.maximum(np.abs(ring) - 0.8, deep), frame.edge_mm), tissue.cortex * 0.5)
     blend(region, coverage(np.maximum(ring + 0.8, deep), frame.edge_mm), marrow)
@@ -170,9 +171,9 @@ def paint_vertebrae(rng: np.random.Generator, frame: Frame, voxels: F32, anatomy
     lamina = np.maximum(np.abs(y - canal_y - 12 + 0.6 * np.abs(x - cx)) - 2.2, np.abs(level + 5) - 8)
     lamina = np.maximum(lamina, np.abs(x - cx) - 13)
     blend(region, coverage(lamina, frame.edge_mm), tissue.cortex * 0.5)
-    thorn = np.hypot((x - cx) / 0.7, level + 8 + 0.5 * (y - canal_y - 22)) - 4.5
+    thorn = hypot((x - cx) / 0.7, level + 8 + 0.5 * (y - canal_y - 22)) - 4.5
     thorn = np.maximum(thorn, np.abs(y - canal_y - 23) - 11)
     blend(region, coverage(thorn, frame.edge_mm), tissue.cortex * 0.45)
-    wing = np.hypot(level - 2 - 0.15 * tilt, y - canal_y - 2 - tilt) - 4.2
+    wing = hypot(level - 2 - 0.15 * tilt, y - canal_y - 2 - tilt) - 4.2
     wing = np.maximum(wing, np.abs(np.abs(x - cx) - 19) - 13 * (1 - 0.75 * cervical))
     blend(region, coverage(wing, 3), tissue.cortex * 0.32)

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 
 from triaged.lab.phantom.options import F32, Bool
+from triaged.lab.portable import gaussian
 
 WORDS = ("AP", "PA", "SUPINE", "ERECT", "PORTABLE", "MOBILE", "SITTING", "1", "2", "AP BED", "CHEST", "12:40", "kV 90")
 
@@ -30,7 +31,7 @@ def collimated(rng: np.random.Generator, size: int) -> Bool:
 def bordered(rng: np.random.Generator, picture: F32, field: Bool) -> F32:
     """Return the picture with everything outside of the field in one grey, black in nine of ten."""
     grey = 0.0 if rng.random() < 0.75 else float(rng.uniform(0, 0.15)) if rng.random() < 0.7 else 1.0
-    soft = cv2.GaussianBlur(field.astype(np.float32), (0, 0), 0.7)
+    soft = gaussian(field.astype(np.float32), (0.7, 0.7), mode="mirror")
     result: F32 = (picture * soft + np.float32(grey) * (1 - soft)).astype(np.float32)
     return result
 

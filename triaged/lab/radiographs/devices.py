@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from triaged.lab.phantom.options import F32
+from triaged.lab.portable import gaussian
 from triaged.lab.radiographs.chest import Chest
 from triaged.lab.radiographs.projection import Beam, Vector
 
@@ -89,7 +90,7 @@ def pacemaker(rng: np.random.Generator, metal: F32, beam: Beam, way: F32) -> Non
     box = cv2.boxPoints((middle, (wide, tall), angle))
     layer = np.zeros_like(metal)
     cv2.fillPoly(layer, [np.rint(box * 16).astype(np.int32)], 1.0, cv2.LINE_AA, FRACTION)
-    layer = np.asarray(cv2.GaussianBlur(layer, (0, 0), 2.0), dtype=np.float32)
+    layer = gaussian(layer, (2.0, 2.0), mode="mirror")
     np.maximum(metal, layer * float(rng.uniform(2, 6)), out=metal)
     stroke(metal, curve(list(points)), 2.0 / beam.pitch_mm, float(rng.uniform(0.6, 1.6)))
 

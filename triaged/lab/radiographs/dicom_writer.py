@@ -16,6 +16,7 @@ from pydicom import Dataset, dcmread
 from pydicom.uid import JPEG2000Lossless, JPEGLSLossless, RLELossless
 
 from triaged.lab.phantom.dicom_modules import StudyHeader, new_object, save
+from triaged.lab.portable import exp, log, power
 
 Kind = Literal["cr", "dx", "raw"]
 Voi = Literal["none", "window", "exact", "sigmoid", "table"]
@@ -157,7 +158,7 @@ def _store(image: Dataset, grey: NDArray[np.float64], writing: Writing) -> None:
     lowest = -(levels // 2) if writing.signed else 0
     light = 1.0 - grey if writing.inverse else grey
     if writing.kind == "raw":
-        rays = _UNEXPOSED * np.exp(-_DENSEST * grey)
+        rays = _UNEXPOSED * exp(-_DENSEST * grey)
         values = np.rint(rays * (levels - 1))
     else:
         values = lowest + _values(image, light, writing, levels, lowest)
@@ -185,17 +186,17 @@ def _values(
         image.VOILUTFunction = function
     if function == "SIGMOID":
         kept = np.clip(light, _KNEE, 1.0 - _KNEE)
-        return np.asarray(np.rint(low + span / 2 + span / 8 * np.log(kept / (1.0 - kept))))
+        return np.asarray(np.rint(low + span / 2 + span / 8 * log(kept / (1.0 - kept))))
     if writing.voi == "table":
         image.VOILUTSequence = [_bent(levels, lowest, signed=writing.signed)]
-        return np.asarray(np.rint(light ** (1.0 / _GAMMA) * (levels - 1)))
+        return np.asarray(np.rint(power(light, 1.0 / _GAMMA) * (levels - 1)))
     return np.asarray(np.rint(low + light * span))
 
 
 def _bent(levels: int, lowest: int, *, signed: bool) -> Dataset:
     """Return a lookup table of 16 bits for all values."""
     table = Dataset()
-    entries = np.rint((np.arange(levels) / (levels - 1)) ** _GAMMA * 0xFFFF).astype("<u2")
+    entries = np.rint(power(np.arange(levels) / (levels - 1), _GAMMA) * 0xFFFF).astype("<u2")
     table.add_new("LUTDescriptor", "SS" if signed else "US", [levels % 0x10000, lowest, 16])
     table.LUTExplanation = "bent"
     table.add_new("LUTData", "OW", entries.tobytes())

@@ -11,6 +11,7 @@ import numpy as np
 from scipy import ndimage
 
 from triaged.lab.phantom.options import F32
+from triaged.lab.portable import exp, gaussian, log
 
 KEV = np.array([30.0, 40.0, 50.0, 60.0, 80.0, 100.0])
 WATER_PER_CM = np.array([0.376, 0.268, 0.227, 0.206, 0.184, 0.171])
@@ -54,7 +55,7 @@ def draw_exposure(rng: np.random.Generator, portable: bool) -> Exposure:
         scatter=scatter,
         scatter_mm=float(rng.uniform(25, 60)),
         grid=(float(tilt[0]), float(tilt[1])),
-        quanta=float(np.exp(rng.uniform(np.log(2500 if portable else 8000), np.log(25000 if portable else 80000)))),
+        quanta=float(exp(rng.uniform(log(2500 if portable else 8000), log(25000 if portable else 80000)))),
         electronic=float(rng.uniform(0.0, 0.02)),
         blur_mm=float(rng.uniform(0.12, 0.4)),
     )
@@ -62,7 +63,7 @@ def draw_exposure(rng: np.random.Generator, portable: bool) -> Exposure:
 
 def attenuation(table: np.typing.NDArray[np.float64], kev: float) -> float:
     """Return a linear attenuation coefficient (1/cm) at an energy between the table's, log-log interpolated."""
-    return float(np.exp(np.interp(np.log(kev), np.log(KEV), np.log(table))))
+    return float(exp(np.interp(log(kev), log(KEV), log(table))))
 
 
 def primary(water_mm: F32, bone_mm: F32, metal_mm: F32, exposure: Exposure) -> F32:
@@ -73,7 +74,7 @@ def primary(water_mm: F32, bone_mm: F32, metal_mm: F32, exposure: Exposure) -> F
         depth = water_mm * np.float32(attenuation(WATER_PER_CM, kev) / 10)
         depth += bone_mm * np.float32(attenuation(BONE_PER_CM, kev) / 10)
         depth += metal_mm * np.float32(attenuation(METAL_PER_CM, kev) / 10)
-        total += np.float32(weight / norm) * np.exp(-depth)
+        total += np.float32(weight / norm) * exp(-depth)
     return total
 
 
@@ -81,18 +82,18 @@ def detected(rng: np.random.Generator, straight: F32, water_mm: F32, exposure: E
     """Return the signal (row, column), relative to the open beam, from the straight part of the beam."""
     body = water_mm > 30
     share = exposure.scatter
-    source = np.minimum(straight, np.float32(np.exp(-0.2 * 6))) * np.clip(water_mm / 120, 0, 1)
+    source = np.minimum(straight, np.float32(exp(-0.2 * 6))) * np.clip(water_mm / 120, 0, 1)
     scattered = coarse_blur(source.astype(np.float32), exposure.scatter_mm / pitch_mm)
     thick = water_mm >= np.quantile(water_mm[body], 0.6) if body.any() else body
     if thick.any():
         amount = share / (1 - share) * float(straight[thick].mean()) / max(float(scattered[thick].mean()), 1e-9)
         scattered *= np.float32(amount)
     signal = (straight + scattered) * grid_loss(straight.shape, exposure.grid)
-    signal = ndimage.gaussian_filter(signal, exposure.blur_mm / pitch_mm)
+    signal = gaussian(signal, (exposure.blur_mm / pitch_mm,) * 2)
     behind_lungs = float(np.quantile(signal[body], 0.75)) if body.any() else 1.0
     scale = exposure.quanta / max(behind_lungs, 1e-9)
     grain = rng.standard_normal(signal.shape, dtype=np.float32)
-    grain = ndimage.gaussian_filter(grain, 0.5 * exposure.blur_mm / pitch_mm)
+    grain = gaussian(grain, (0.5 * exposure.blur_mm / pitch_mm,) * 2)
     noisy = signal + np.sqrt(signal / np.float32(scale)) * grain / max(float(grain.std()), 1e-6)
     noisy += (
         exposure.electronic * float(np.quantile(signal, 0.05)) * rng.standard_normal(signal.shape, dtype=np.float32)
@@ -106,7 +107,7 @@ def coarse_blur(image: F32, sigma_px: float) -> F32:
     """Return the image smoothed by a wide Gaussian, computed on every eighth pixel."""
     rows, columns = image.shape
     small = image[: rows // 8 * 8, : columns // 8 * 8].reshape(rows // 8, 8, columns // 8, 8).mean(axis=(1, 3))
-    small = ndimage.gaussian_filter(small, sigma_px / 8, mode="nearest")
+    small = gaussian(small, (sigma_px / 8,) * 2, mode="nearest")
     at = [np.clip((np.arange(n) - 3.5) / 8, 0, m - 1) for n, m in zip(image.shape, small.shape, strict=True)]
     grid = np.meshgrid(*at, indexing="ij")
     result: F32 = ndimage.map_coordinates(small, grid, order=1, mode="nearest", output=np.float32)

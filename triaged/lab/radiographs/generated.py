@@ -23,6 +23,7 @@ from triaged.lab.phantom.mediastinum import airway_cover, paint_core
 from triaged.lab.phantom.options import F32, Bool, PhantomOptions
 from triaged.lab.phantom.parenchyma import Parenchyma
 from triaged.lab.phantom.warp import Warp
+from triaged.lab.portable import exp, log, steady
 from triaged.lab.radiographs.bones import paint_bones
 from triaged.lab.radiographs.chest import Chest
 from triaged.lab.radiographs.outline import paint_bubble, paint_outline
@@ -60,8 +61,8 @@ def draw_illness(seed: int, severity: tuple[float, float] | None = None) -> Phan
 def draw_worse_share(rng: np.random.Generator) -> tuple[float, float]:
     """Return the lesion share of the (right, left) lung of one patient with viral pneumonia."""
     low, high, _ = SHARES[int(rng.choice(len(SHARES), p=[share for *_, share in SHARES]))]
-    worse = float(np.exp(rng.uniform(np.log(low), np.log(high))))
-    less = 0.0 if rng.random() < 0.14 and worse < 0.3 else worse * float(rng.beta(3, 1.3))
+    worse = float(exp(rng.uniform(log(low), log(high))))
+    less = 0.0 if rng.random() < 0.14 and worse < 0.3 else worse * steady(rng.beta(3, 1.3))
     return (worse, less) if rng.random() < 0.55 else (less, worse)
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from triaged.lab.phantom.options import F32, Bool
+from triaged.lab.portable import broad_gaussian, cos, exp, log, power
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,7 @@ def draw_look(rng: np.random.Generator) -> Look:
         clahe=float(rng.uniform(1.0, 3.0)) if rng.random() < 0.25 else 0.0,
         low=float(rng.uniform(0.0, 0.02)),
         high=float(rng.uniform(0.965, 1.0)),
-        gamma=float(np.exp(rng.normal(-0.05, 0.25))),
+        gamma=float(exp(rng.normal(-0.05, 0.25))),
         sigmoid=float(rng.uniform(0, 1)),
         grey=(float(rng.choice([rng.uniform(0, 0.1), rng.uniform(0, 0.25)])), float(rng.uniform(0.65, 1.0))),
         monochrome1=bool(rng.random() < 0.15),
@@ -59,19 +60,19 @@ def draw_look(rng: np.random.Generator) -> Look:
 
 def process(signal: F32, body: Bool, field: Bool, look: Look, pitch_mm: float) -> F32:
     """Return the picture (row, column) in [0, 1]; `body` is where there is tissue, `field` what was exposed."""
-    density = -np.log(signal)
+    density = -log(signal)
     inside = field & body
     floor = float(np.quantile(density[inside], 0.002)) if inside.any() else float(density.min())
     density = np.maximum(density, floor - 0.9)
-    broad = cv2.GaussianBlur(density, (0, 0), look.broad_mm / pitch_mm, borderType=cv2.BORDER_REFLECT)
+    broad = broad_gaussian(density, look.broad_mm / pitch_mm)
     fine = density - broad
     picture = (1 - look.flatten) * broad + look.detail * fine
-    soft = cv2.GaussianBlur(picture, (0, 0), max(look.sharpen_mm / pitch_mm, 0.4))
+    soft = broad_gaussian(picture, max(look.sharpen_mm / pitch_mm, 0.4))
     picture = picture + look.sharpen * (picture - soft)
     low, high = np.quantile(picture[inside] if inside.any() else picture, [look.low, look.high])
     shown = np.clip((picture - low) / max(float(high - low), 1e-6), 0, 1)
-    shown = shown**look.gamma
-    bent = 0.5 - 0.5 * np.cos(np.pi * shown)
+    shown = power(shown, look.gamma)
+    bent = 0.5 - 0.5 * cos(np.pi * shown)
     shown = shown + look.sigmoid * 0.7 * (bent - shown)
     if look.clahe:
         shown = equalised(shown, look.clahe)

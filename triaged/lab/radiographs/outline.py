@@ -24,6 +24,7 @@ from triaged.lab.phantom.frame import (
 from triaged.lab.phantom.options import F32
 from triaged.lab.phantom.texture import smooth_noise
 from triaged.lab.phantom.wall import Cage, radial_distance, ramp, wall_thickness
+from triaged.lab.portable import exp
 from triaged.lab.radiographs.stance import Stance
 
 Limb = tuple[Point, Point, float, float]
@@ -104,9 +105,9 @@ def breast_shape(rng: np.random.Generator, frame: Frame, stance: Stance) -> F32:
     angle = np.abs(table_angles())[None]
     low = float(rng.uniform(-95, -55)) if stance.upright else -40.0
     z = frame.z_mm[:, None]
-    below = ramp(z, low - 42, low + 8) if stance.upright else np.exp(-(((z - low) / 60) ** 2))
-    above = np.exp(-((np.maximum(z - low, 0) / 62) ** 2))
-    across = np.exp(-(((angle - 2.42) / 0.42) ** 2))
+    below = ramp(z, low - 42, low + 8) if stance.upright else exp(-(((z - low) / 60) ** 2))
+    above = exp(-((np.maximum(z - low, 0) / 62) ** 2))
+    across = exp(-(((angle - 2.42) / 0.42) ** 2))
     result: F32 = (across * np.minimum(below, above)).astype(np.float32)
     return result
 

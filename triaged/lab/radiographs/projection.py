@@ -10,12 +10,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
 from triaged.lab.phantom.options import F32
+from triaged.lab.portable import cos, sin
 from triaged.lab.radiographs.chest import Chest
 
 Vector = NDArray[np.float64]
@@ -45,22 +45,28 @@ class Beam:
     @property
     def pitch_mm(self) -> float:
         """Return the detector's pixel spacing."""
-        return float(np.linalg.norm(self.across))
+        return float(np.sqrt(inner(self.across, self.across)))
 
     def seen_at(self, points_mm: Vector | F32) -> Vector:
         """Return (row, column) of the pixels in which points (n, 3) appear, fractional."""
         ray = np.asarray(points_mm, dtype=np.float64) - self.source
         normal = np.cross(self.across, self.down)
-        scale = ((self.corner - self.source) @ normal) / (ray @ normal)
+        scale = inner(self.corner - self.source, normal) / inner(ray, normal)
         hit = self.source + ray * scale[:, None] - self.corner
-        step = self.pitch_mm**2
-        return np.stack([hit @ self.down / step, hit @ self.across / step], axis=1)
+        step = inner(self.across, self.across)
+        return np.stack([inner(hit, self.down) / step, inner(hit, self.across) / step], axis=1)
 
     def magnification(self, point_mm: Vector) -> float:
         """Return how much larger than itself something small at a point appears on the detector."""
         normal = np.cross(self.across, self.down)
-        far = (self.corner - self.source) @ normal
-        return float(far / ((point_mm - self.source) @ normal))
+        far = inner(self.corner - self.source, normal)
+        return float(far / inner(point_mm - self.source, normal))
+
+
+def inner(a: Vector, b: Vector) -> Vector:
+    """Return the inner products of vectors (..., 3), in an order of additions that is the same on every processor."""
+    product: Vector = a[..., 0] * b[..., 0] + a[..., 1] * b[..., 1] + a[..., 2] * b[..., 2]
+    return product
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,15 +96,15 @@ def place(chest: Chest, how: Placement) -> Beam:
     side = -1.0 if how.front else 1.0
     skin = front if how.front else back
     turn, tilt, lean = (np.deg2rad(v) for v in (how.turn_deg, how.tilt_deg, how.lean_deg))
-    away = np.array([np.sin(turn) * np.cos(tilt), -side * np.cos(turn) * np.cos(tilt), np.sin(tilt)])
+    away = np.array([sin(turn) * cos(tilt), -side * cos(turn) * cos(tilt), sin(tilt)])
     middle = np.array([how.centre_mm[0], (front + back) / 2, how.centre_mm[1]])
     level = np.array([-side * away[1], side * away[0], 0.0])
-    level /= np.linalg.norm(level)
+    level /= np.sqrt(inner(level, level))
     up = np.cross(level, away) * -side
     depth = abs(skin - middle[1]) + how.gap_mm
     heart = middle - away * depth
-    across = np.cos(lean) * level + np.sin(lean) * up
-    down = np.sin(lean) * level - np.cos(lean) * up
+    across = cos(lean) * level + sin(lean) * up
+    down = sin(lean) * level - cos(lean) * up
     half = (how.size - 1) / 2 * how.pitch_mm
     return Beam(
         source=heart + away * how.distance_mm,
@@ -121,7 +127,7 @@ class Projector:
         reach = (self._base_y - beam.source[1]) / ray[..., 1]
         self._at_x = beam.source[0] + ray[..., 0] * reach
         self._at_z = beam.source[2] + ray[..., 2] * reach
-        length = np.linalg.norm(ray, axis=2)
+        length = np.sqrt(inner(ray, ray))
         self._slant = (length / np.abs(ray[..., 1])).astype(np.float32)
         step = 0.9 * beam.pitch_mm / beam.magnification(np.array([0.0, self._base_y, 0.0]))
         self._x = np.arange(max(self._at_x.min(), x0 - 1), min(self._at_x.max(), x1 + 1) + step, step)
@@ -154,7 +160,24 @@ class Projector:
         first_z = (source[2] + (self._z[0] - source[2]) * scale - z0) / dz
         first_x = (source[0] + (self._x[0] - source[0]) * scale - x0) / dx
         step = self._step * scale
-        where = np.array([[step / dx, 0.0, first_x], [0.0, step / dz, first_z]])
-        shape, how = (self._x.size, self._z.size), cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-        seen = cv2.warpAffine(plane, where, shape, flags=how, borderValue=0)
-        return np.asarray(seen, dtype=np.float32)
+        at_z = first_z + step / dz * np.arange(self._z.size)
+        at_x = first_x + step / dx * np.arange(self._x.size)
+        return linear(linear(plane, at_x, 1), at_z, 0)
+
+
+def linear(plane: F32, at: Vector, axis: int) -> F32:
+    """Return a plane at the places `at` along one axis, linear between its own and zero beyond them."""
+    last = plane.shape[axis] - 1
+    low = np.floor(at).astype(np.int64)
+    part = (at - low).astype(np.float32)
+    before, after = (
+        np.take(plane, place, axis=axis, mode="clip") * along(np.where((place >= 0) & (place <= last), share, 0), axis)
+        for place, share in ((low, 1 - part), (low + 1, part))
+    )
+    before += after
+    return before
+
+
+def along(values: F32, axis: int) -> F32:
+    """Return values (n,) as an array that is broadcast over the other axis of a plane."""
+    return values[:, None].astype(np.float32) if axis == 0 else values.astype(np.float32)

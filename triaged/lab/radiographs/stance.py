@@ -13,6 +13,7 @@ import numpy as np
 from triaged.lab.phantom.anatomy import Anatomy
 from triaged.lab.phantom.frame import ANGLES, Frame, Point
 from triaged.lab.phantom.mediastinum import Core, Tube
+from triaged.lab.portable import arctan2, hypot, steady
 
 Arms = Literal["down", "forward", "raised"]
 
@@ -60,7 +61,7 @@ def draw_stance(rng: np.random.Generator, anatomy: Anatomy) -> Stance:
     elbow: Point = (joint[0] + reach[0], joint[1] + reach[1], joint[2] + reach[2])
     sink = float(rng.uniform(4, 24)) if upright else -float(rng.uniform(0, 25))
     neck = float(rng.uniform(52, 60)) * (0.93 if anatomy.is_female else 1.05) + 0.25 * anatomy.fat
-    return Stance(upright, which, sink, blade, joint, elbow, float(rng.beta(4, 2)), neck)
+    return Stance(upright, which, sink, blade, joint, elbow, steady(rng.beta(4, 2)), neck)
 
 
 def posed(rng: np.random.Generator, anatomy: Anatomy, stance: Stance) -> Anatomy:
@@ -122,13 +123,13 @@ def view_frame(anatomy: Anatomy, coarse: float) -> Frame:
     y = np.arange(-front, back, ROW_MM * coarse, dtype=np.float32)
     x = np.arange(-HALF_WIDTH_MM, HALF_WIDTH_MM + 0.1, COLUMN_MM * coarse, dtype=np.float32)
     gx, gy = (each.astype(np.float32) for each in np.meshgrid(x, y))
-    angle = (np.arctan2(gx, gy) / (2 * np.pi) * ANGLES).astype(np.int32) % ANGLES
+    angle = (arctan2(gx, gy) / (2 * np.pi) * ANGLES).astype(np.int32) % ANGLES
     return Frame(
         spacing_mm=(SLICE_MM * coarse, ROW_MM * coarse, COLUMN_MM * coarse),
         z_mm=z,
         y_mm=gy,
         x_mm=gx,
-        radius_mm=np.hypot(gx, gy).astype(np.float32),
+        radius_mm=hypot(gx, gy).astype(np.float32),
         angle=angle,
         roll_rad=0.0,
         origin_mm=(float(x[0]), float(y[0])),

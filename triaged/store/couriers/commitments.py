@@ -53,6 +53,15 @@ class Commitments(Ledger):
                 held[each.sop_instance_uid] = next(fits, kept[0])
         return held
 
+    def promise(self, references: Sequence[Reference], *, now: datetime) -> None:
+        """Record that a peer may be told that these instances are kept, before it is: they stay longer for it."""
+        keys = sorted({key for each in references if (key := _key(each.sop_instance_uid))})
+        with self._database.begin() as connection:
+            for some in _in_parts(keys):
+                of_studies = _HOLDING.where(_instance.c.sop_instance_uid.in_(some))
+                connection.execute(_PROMISE.where(_study.c.id.in_(of_studies)), {"promised_at": now})
+                connection.execute(_PROMISE_ASIDE.where(_quarantine.c.sop_instance_uid.in_(some)), {"promised_at": now})
+
     def uncommitted(
         self, destination: str, *, ask_again_before: datetime, limit: int, now: datetime
     ) -> tuple[tuple[int, Reference], ...]:
@@ -154,14 +163,24 @@ def _in_words(reason: int) -> str:
 
 
 _outbox, _derived, _instance, _quarantine = schema.outbox, schema.derived, schema.instance, schema.quarantine
+_study = schema.study
+_HOLDING = select(_instance.c.study_id)
+_PROMISE = update(_study).where(_study.c.promised_at.is_(None))
+_PROMISE_ASIDE = update(_quarantine).where(_quarantine.c.promised_at.is_(None))
 
-_RECEIVED = select(_instance.c.sop_instance_uid, _instance.c.image, _instance.c.path, _instance.c.size_bytes).order_by(
-    _instance.c.id
+_RECEIVED = (
+    select(_instance.c.sop_instance_uid, _instance.c.image, _instance.c.path, _instance.c.size_bytes)
+    .where(_instance.c.removal_id.is_(None))
+    .order_by(_instance.c.id)
 )
-_ASIDE = select(
-    _quarantine.c.sop_instance_uid, _quarantine.c.sop_class_uid, _quarantine.c.path, _quarantine.c.size_bytes
-).order_by(_quarantine.c.id)
-_OWN = select(_derived.c.sop_instance_uid, _derived.c.sop_class_uid, _derived.c.path)
+_ASIDE = (
+    select(_quarantine.c.sop_instance_uid, _quarantine.c.sop_class_uid, _quarantine.c.path, _quarantine.c.size_bytes)
+    .where(_quarantine.c.removal_id.is_(None))
+    .order_by(_quarantine.c.id)
+)
+_OWN = select(_derived.c.sop_instance_uid, _derived.c.sop_class_uid, _derived.c.path).where(
+    _derived.c.removal_id.is_(None)
+)
 _KEPT: tuple[tuple[Any, Column[Any]], ...] = (
     (_RECEIVED, _instance.c.sop_instance_uid),
     (_ASIDE, _quarantine.c.sop_instance_uid),

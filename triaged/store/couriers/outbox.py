@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, func, not_, select, update
+from sqlalchemy import Connection, Row, Select, bindparam, exists, func, not_, select, update
 
 from triaged.store.couriers.queue import Queue
 from triaged.store.posting.leases import Leases, posted
@@ -21,6 +21,8 @@ from triaged.store.studies.history import derived_object
 from triaged.store.tables import schema
 from triaged.store.tables.rows import known_study
 from triaged.store.tables.views import Delivery
+from triaged.store.trail.audits import write_audit
+from triaged.study.audit import Audited, AuditEvent
 from triaged.study.kinds import ObjectKind, kind_of
 from triaged.study.records import DeliveryState, OutboxItem
 
@@ -47,6 +49,15 @@ class Outbox(Queue[OutboxItem]):
         if study_uid is not None:
             wanted = wanted.where(_study.c.study_uid == study_uid)
         return self._revive(wanted, now)
+
+    def move(self, peer: str, to: str, *, now: datetime) -> int:
+        """As of every queue; what the other destination has or is to get already is withdrawn here instead."""
+        there = _outbox.alias("there")
+        has = exists(select(there.c.id).where(there.c.derived_id == _outbox.c.derived_id, there.c.destination == to))
+        values = {"state": DeliveryState.WITHDRAWN, "error": f"{to} gets it already"}
+        with self._database.begin() as connection:
+            connection.execute(update(_outbox).where(*self._idle(peer), has), values | {"now": now})
+        return super().move(peer, to, now=now)
 
     def revive_refused(self, destination: str, kinds: Collection[ObjectKind], *, now: datetime) -> int:
         """Send what a destination refused of these kinds, since it accepts them now; return how many deliveries."""
@@ -96,6 +107,12 @@ class Outbox(Queue[OutboxItem]):
     def _named(self, item: OutboxItem) -> tuple[int, str]:
         return item.item_id, f"delivery {item.item_id} to {item.destination}"
 
+    def sent(self, item: OutboxItem, *, now: datetime) -> None:
+        """Record that the peer has it; in the audit trail, once it has everything of the study that it can get."""
+        with self._database.begin() as connection:
+            self._settle(connection, item, {"state": DeliveryState.SENT, "sent_at": now, "error": None})
+            _audit(connection, item, now)
+
     def _not_sent(self, item: OutboxItem, values: Mapping[str, Any], now: datetime) -> None:
         with self._database.begin() as connection:
             # The study first, as in a commit: so neither waits for the other, and one of them sees what the other did.
@@ -103,6 +120,8 @@ class Outbox(Queue[OutboxItem]):
             self._settle(connection, item, values)
             withdraw_superseded(connection, study.id, now=now)
             withdraw_if_pending(connection, item.item_id, now=now)
+            if "next_attempt_at" not in values:
+                _audit(connection, item, now)
 
     def _revive(self, items: Select[Any], now: datetime) -> int:
         revived = update(_outbox).where(
@@ -114,6 +133,26 @@ class Outbox(Queue[OutboxItem]):
     def _in_state(self, state: DeliveryState, limit: int) -> list[Delivery]:
         query = _DELIVERIES.where(_outbox.c.state == state).order_by(_outbox.c.id.desc()).limit(limit)
         return [_delivery(row) for row in self._rows(query)]
+
+
+def _audit(connection: Connection, item: OutboxItem, now: datetime) -> None:
+    """Write down how many objects of a study a destination has, once none of them waits any more."""
+    of_study = {"study_uid": item.study_uid, "destination": item.destination}
+    states = {row.state: row.objects for row in connection.execute(_STATES, of_study)}
+    if not states.get(DeliveryState.PENDING):
+        sent = states.get(DeliveryState.SENT, 0)
+        refused = states.get(DeliveryState.REFUSED, 0) + states.get(DeliveryState.DEAD, 0)
+        detail = f"instances: {sent}" + (f", refused or given up: {refused}" if refused else "")
+        audited = Audited(
+            AuditEvent.INSTANCES_SENT,
+            now,
+            source="courier",
+            study_uid=item.study_uid,
+            target=item.destination,
+            detail=detail,
+            succeeded=sent > 0,
+        )
+        write_audit(connection, [audited])
 
 
 def _delivery(row: Row[Any]) -> Delivery:
@@ -143,6 +182,13 @@ _DELIVERIES = (
     .join(_study, _study.c.id == _derived.c.study_id)
     .join(_result, _result.c.id == _derived.c.result_id)
     .join(IN_FORCE, IN_FORCE.c.id == _study.c.result_id)
+)
+_STATES = (
+    select(_outbox.c.state, func.count().label("objects"))
+    .join(_derived, _derived.c.id == _outbox.c.derived_id)
+    .join(_study, _study.c.id == _derived.c.study_id)
+    .where(_study.c.study_uid == bindparam("study_uid"), _outbox.c.destination == bindparam("destination"))
+    .group_by(_outbox.c.state)
 )
 _REVIVABLE = (
     select(_outbox.c.id)

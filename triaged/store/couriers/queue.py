@@ -10,10 +10,11 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
-from sqlalchemy import Column, Connection, Select, func, select
+from sqlalchemy import Column, ColumnElement, Connection, Select, func, select, update
 
 from triaged.errors import StaleClaim
-from triaged.store.posting.leases import Leases, claim
+from triaged.store.couriers.pauses import is_held
+from triaged.store.posting.leases import Leases, claim, is_free, posted
 from triaged.store.tables.database import Ledger
 from triaged.study.records import DeliveryState
 
@@ -42,8 +43,9 @@ class Queue(Ledger, ABC, Generic[Item]):
     peer: ClassVar[Column[Any]]
 
     def claim_due(self, courier: str, *, to: str | None = None, lease_s: float, now: datetime) -> Item | None:
-        """Take what has been due for longest, to one peer or to any; None when nothing is."""
-        due = self.due if to is None else self.due.where(self.peer == to)
+        """Take what has been due for longest, to one peer or to any; None when nothing is, or it is on hold."""
+        due = self.due.where(~is_held(self.peer))
+        due = due if to is None else due.where(self.peer == to)
 
         def take(connection: Connection) -> Item | None:
             item = self._first(connection, due, now)
@@ -96,6 +98,31 @@ class Queue(Ledger, ABC, Generic[Item]):
             table.state == DeliveryState.PENDING, table.error.is_not(None)
         )
         return {row.peer: row.items for row in self._rows(waiting.group_by(self.peer))}
+
+    def waiting(self) -> Mapping[str, int]:
+        """Return how many wait for each peer that any waits for, whether it was tried or not."""
+        waits = self.leases.table.c.state == DeliveryState.PENDING
+        query = select(self.peer.label("peer"), func.count().label("items")).where(waits).group_by(self.peer)
+        return {row.peer: row.items for row in self._rows(query)}
+
+    def drop(self, peer: str, *, why: str, now: datetime) -> int:
+        """Withdraw what waits for a peer or was given up, and no courier has; return how many."""
+        values = {"state": DeliveryState.WITHDRAWN, "courier": None, "lease_expires_at": None, "error": why}
+        return self._change_idle(peer, values, now)
+
+    def move(self, peer: str, to: str, *, now: datetime) -> int:
+        """Let another peer get what waits for one or was given up, and no courier has; return how many."""
+        return self._change_idle(peer, {self.peer.name: to, "error": None, **posted(now)}, now)
+
+    def _change_idle(self, peer: str, values: Mapping[str, Any], now: datetime) -> int:
+        idle = update(self.leases.table).where(*self._idle(peer))
+        with self._database.begin() as connection:
+            return connection.execute(idle, {**values, "now": now}).rowcount
+
+    def _idle(self, peer: str) -> list[ColumnElement[bool]]:
+        table = self.leases.table
+        unsent = table.c.state.in_([DeliveryState.PENDING, DeliveryState.DEAD])
+        return [self.peer == peer, unsent, is_free(table)]
 
     @abstractmethod
     def _first(self, connection: Connection, due: Select[Any], now: datetime) -> Item | None:

@@ -141,6 +141,8 @@ def _hand_over(
     One that comes back is re-ranked: meanwhile the policy may have changed, and keys of two do not compare.
     """
     set_read_status(connection, study.id, after)
+    if study.ignored:
+        return
     was_open, is_open = study.read_state != ReadState.DONE, after.state is not ReadState.DONE
     if was_open and not is_open:
         order.leave(connection, study, cause=cause, now=now)

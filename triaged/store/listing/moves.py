@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, func, select
+from sqlalchemy import Connection, Row, and_, bindparam, func, select
 
 from triaged.store.tables import schema
 from triaged.store.tables.views import Move
@@ -22,7 +22,7 @@ def moves_of(connection: Connection, study_uid: str) -> list[Move]:
     study = connection.execute(_BOUNDS, {"uid": study_uid}).one_or_none()
     if study is None or study.first is None:
         return []
-    changes = _SINCE.where(_reorder.c.id <= study.last) if study.read_state == ReadState.DONE else _SINCE
+    changes = _SINCE.where(_reorder.c.id <= study.last) if not study.is_listed else _SINCE
     return list(folded(study.id, study_uid, connection.execute(changes, {"first": study.first}).all()))
 
 
@@ -54,12 +54,13 @@ def _after(position: int | None, change: Row[Any], *, is_own: bool) -> int | Non
 
 
 _study, _reorder = schema.study, schema.reorder
+_is_listed = and_(_study.c.read_state != ReadState.DONE, _study.c.ignored == 0).label("is_listed")
 _BOUNDS = (
-    select(_study.c.id, _study.c.read_state, func.min(_reorder.c.id).label("first"))
+    select(_study.c.id, _is_listed, func.min(_reorder.c.id).label("first"))
     .add_columns(func.max(_reorder.c.id).label("last"))
     .join_from(_study, _reorder, _reorder.c.study_id == _study.c.id)
     .where(_study.c.study_uid == bindparam("uid"))
-    .group_by(_study.c.id, _study.c.read_state)
+    .group_by(_study.c.id, _study.c.read_state, _study.c.ignored)
 )
 _SINCE = (
     select(_reorder, _study.c.study_uid.label("cause_study_uid"))

@@ -1,8 +1,9 @@
 """Positions on the open list: the one place that changes a sort key, and the record of what that changed.
 
-The open list is `SELECT … FROM study WHERE read_state <> 'DONE' ORDER BY sort_key`. A change writes one row in
-`reorder`; where it moved all the other studies follows from it (`listing.moves`). Every change of a class goes through
-here too, and is announced to who wants to be notified. Knows no policy: where a study belongs comes as a `Ranking`.
+The open list is `SELECT … FROM study WHERE read_state <> 'DONE' AND ignored = 0 ORDER BY sort_key`. A change writes
+one row in `reorder`; where it moved all the other studies follows from it (`listing.moves`). Every change of a class
+goes through here too, and is announced to who wants to be notified. Knows no policy: where a study belongs comes as a
+`Ranking`.
 """
 
 from __future__ import annotations
@@ -18,10 +19,11 @@ from triaged.store.posting.notifying import announce, announce_all
 from triaged.store.tables import schema
 from triaged.study.ranking import Ranking
 from triaged.study.read_state import ReadState
+from triaged.study.treatment import Treatment
 
 _ORDER_LOCK = 7226940162
 
-IS_OPEN = text("study.read_state <> 'DONE'")
+IS_OPEN = text("study.read_state <> 'DONE' AND study.ignored = 0")
 """Spelled as in the index of the open list, with the value in the text, so that both databases use that index."""
 
 
@@ -60,8 +62,12 @@ def place(
 ) -> None:
     """Give a study, whose row is locked, its new place, and record what that changed; nothing where it is done.
 
-    `result_id` is the result that brings the place, where nobody has been notified of it.
+    `result_id` is the result that brings the place, where nobody has been notified of it. Nobody is notified of a study
+    that a rule ignores.
     """
+    if study.ignored:
+        _set(connection, study.id, ranking)
+        return
     announce(connection, study, ranking, result_id=result_id, now=now)
     if ranking.sort_key == study.sort_key or study.read_state == ReadState.DONE:
         _set(connection, study.id, ranking)
@@ -72,6 +78,33 @@ def place(
     after = _position(connection, ranking.sort_key)
     if after != before:
         _record(connection, study.id, before, after, cause=cause, now=now)
+
+
+def place_ruled(
+    connection: Connection,
+    study: Row[Any],
+    ranking: Ranking,
+    treatment: Treatment,
+    *,
+    now: datetime,
+    result_id: int | None = None,
+) -> None:
+    """Give a study its place where a rule may have taken it off the list, or has let it back; else as `place`.
+
+    `study` is its row as it was before; the present one has the treatment already.
+    """
+    cause = ranking.reason
+    if study.ignored == int(treatment.ignored):
+        place(connection, study, ranking, cause=cause, now=now, result_id=result_id)
+        return
+    _set(connection, study.id, ranking)
+    if study.read_state == ReadState.DONE:
+        return
+    if treatment.ignored:
+        leave(connection, study, cause=cause, now=now)
+        return
+    announce(connection, study, ranking, result_id=result_id, now=now)
+    enter(connection, study.id, ranking.sort_key, cause=cause, now=now)
 
 
 def place_all(connection: Connection, placements: Mapping[int, Ranking], *, cause: str, now: datetime) -> None:

@@ -7,10 +7,10 @@ from datetime import datetime
 
 from sqlalchemy import bindparam, select
 
+from triaged.store.listing.order import IS_OPEN
 from triaged.store.tables import schema
 from triaged.store.tables.database import Ledger
 from triaged.store.tables.rows import known_study, record_event, study_uid_of
-from triaged.study.read_state import ReadState
 from triaged.study.uids import StudyUID
 
 ASKED = "PRIORITY_ASKED"
@@ -49,7 +49,7 @@ _UNASKED = (
     select(_study)
     .where(
         _study.c.ready_at >= bindparam("since", type_=_study.c.ready_at.type),
-        _study.c.read_state != ReadState.DONE,
+        IS_OPEN,
         ~_was_asked,
     )
     .order_by(_study.c.ready_at.desc(), _study.c.id.desc())

@@ -17,14 +17,14 @@ from triaged.store.tables import schema
 from triaged.store.tables.database import Ledger
 from triaged.store.tables.findings import findings_of, from_text
 from triaged.store.tables.moments import interval
-from triaged.store.tables.rows import known_study, more_urgent, record_event, study_uid_of
+from triaged.store.tables.rows import known_study, record_event, study_uid_of
 from triaged.study.assessment import Assessed, Assessment, Failed, OutOfScope, Reason, ReasonCode
 from triaged.study.finding import Finding
 from triaged.study.lifecycle import State
 from triaged.study.modalities import Stratum
-from triaged.study.ranking import Override, Ranking, RequestPriority
+from triaged.study.ranking import Override, Ranking, RequestPriority, more_urgent
 from triaged.study.ranking_input import Comparison, EarlierFinding, RankingInput, RankingPolicy
-from triaged.study.read_state import ReadState
+from triaged.study.treatment import Treatment
 
 _FEW = 100
 """For more studies than this the results of all open ones are read at once."""
@@ -107,9 +107,12 @@ def ranking_input_of(
         "state": State(study.state),
         "order_priority": RequestPriority(study.order_priority),
         "override": Override(study.override),
+        "treatment": Treatment.of_text(study.treatment),
     }
     if "assessment" not in changed and study.result_id is not None:
         result = result or connection.execute(_RESULT, {"result": study.result_id}).one()
+        if result.revision == study.revision:  # no more than its objects are still to come
+            values["state"] = State(result.outcome)
         changed = {**_found(connection, study, result), **changed}
     if "trusted" not in changed:
         changed = {**trust_of(connection), **changed}
@@ -118,10 +121,14 @@ def ranking_input_of(
 
 def trust_of(connection: Connection) -> dict[str, Any]:
     """Return whether studies are read in the order that the scores give, and which are not, as the guard decided."""
-    found = connection.execute(_TRUSTED).one_or_none()
-    if found is None:
+    return trust_in(connection.execute(select(*TRUST)).one())
+
+
+def trust_in(row: Row[Any]) -> dict[str, Any]:
+    """Return what `trust_of` does, of a row that has the columns `TRUST`."""
+    if row.trusted is None:
         return {"trusted": True, "distrusted": frozenset()}
-    return {"trusted": found.trusted, "distrusted": frozenset(map(Stratum, json.loads(found.distrusted)))}
+    return {"trusted": row.trusted, "distrusted": frozenset(map(Stratum, json.loads(row.distrusted)))}
 
 
 def placed(connection: Connection, study: Row[Any], where: Where, *, now: datetime, **changed: Any) -> Ranking:
@@ -181,15 +188,15 @@ _PRIOR = (
     .join(_study, _study.c.id == _result.c.study_id)
     .where(_result.c.id == bindparam("result"))
 )
-_TRUSTED = select(schema.policy.c.trusted, schema.policy.c.distrusted).order_by(schema.policy.c.id.desc()).limit(1)
+TRUST = tuple(
+    select(column).order_by(schema.policy.c.id.desc()).limit(1).scalar_subquery().label(column.name)
+    for column in (schema.policy.c.trusted, schema.policy.c.distrusted)
+)
+"""The columns that `trust_in` reads; empty where nothing was ever decided."""
 _PRIORITISE = update(_study).where(_study.c.id == bindparam("study"))
 # In the order of their rows, as everybody locks who locks several.
-_ALL_OPEN = (
-    select(_study).where(_study.c.read_state != ReadState.DONE).order_by(_study.c.id).with_for_update(key_share=True)
-)
-_RESULTS_OF_OPEN = (
-    select(_result).join(_study, _study.c.result_id == _result.c.id).where(_study.c.read_state != ReadState.DONE)
-)
+_ALL_OPEN = select(_study).where(order.IS_OPEN).order_by(_study.c.id).with_for_update(key_share=True)
+_RESULTS_OF_OPEN = select(_result).join(_study, _study.c.result_id == _result.c.id).where(order.IS_OPEN)
 _due = _study.c.due_again_at <= bindparam("now", type_=_study.c.due_again_at.type)
 _ALL_DUE = _ALL_OPEN.where(_due)
 _ANY_DUE = select(_study.c.id).where(_due, order.IS_OPEN).limit(1)

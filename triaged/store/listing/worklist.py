@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Row, Select, Table, case, func, select, text
+from sqlalchemy import ColumnElement, Row, Select, Table, case, func, select, text
 
 from triaged.store.listing.order import IS_OPEN
 from triaged.store.listing.policies import warnings
@@ -21,7 +21,7 @@ from triaged.store.tables.rows import patient_of, search_text
 from triaged.store.tables.views import Ended, ListOrder, Shown
 from triaged.study.lifecycle import State
 from triaged.study.modalities import ShownModality
-from triaged.study.ranking import Lane, Override, Trend, TriageClass
+from triaged.study.ranking import Lane, Override, RequestPriority, Trend, TriageClass
 from triaged.study.read_state import ReadState
 from triaged.study.records import WorklistEntry
 from triaged.study.second import SecondState
@@ -37,6 +37,7 @@ class Part:
 
     `search` finds every one of its words somewhere in the patient's name or ID or the accession number, whatever their
     case and accents. No classes, no states: all of them. `modality` asks for studies with such images, scored or not.
+    `assigned_to` asks for those assigned to any of these names; without names all of them, assigned or not.
     """
 
     shown: Shown = Shown.OPEN
@@ -44,9 +45,18 @@ class Part:
     classes: frozenset[TriageClass] = frozenset()
     states: frozenset[State] = frozenset()
     modality: ShownModality = ShownModality.ALL
+    assigned_to: frozenset[str] = frozenset()
 
 
 _OPEN = Part()
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbours:
+    """The studies before and after another one, by their UIDs; None at the ends."""
+
+    before: str | None
+    after: str | None
 
 
 class Worklist(Ledger):
@@ -73,6 +83,32 @@ class Worklist(Ledger):
         query = select(_study.c.study_uid).where(IS_OPEN).order_by(_study.c.sort_key)
         return [row.study_uid for row in self._rows(query)]
 
+    def first_free(self, person: str, but: str, part: Part = _OPEN, order: ListOrder = ListOrder.TRIAGE) -> str | None:
+        """Return the first study of a part of the list, in an order, that nobody else reads, `but` one."""
+        mine = (_study.c.read_state == ReadState.READING) & (_study.c.read_by == person)
+        free = _UIDS.where(_study.c.study_uid != but, (_study.c.read_state == ReadState.UNREAD) | mine)
+        return self._first(_ordered(_narrowed(free, part), part.shown, order))
+
+    def neighbours(self, study_uid: str, part: Part = _OPEN, order: ListOrder = ListOrder.TRIAGE) -> Neighbours | None:
+        """Return the studies before and after one in a part of the list, in an order; None where it is not in there.
+
+        In the order of the open list, which most readers follow, nothing but these is read: it may have 100,000 rows.
+        """
+        among = _narrowed(_UIDS, part)
+        if not self._rows(among.where(_study.c.study_uid == study_uid)):
+            return None
+        if order is ListOrder.TRIAGE and part.shown is Shown.OPEN:
+            key = select(_study.c.sort_key).where(_study.c.study_uid == study_uid).scalar_subquery()
+            above = among.where(_study.c.sort_key < key).order_by(_study.c.sort_key.desc())
+            below = among.where(_study.c.sort_key > key).order_by(_study.c.sort_key)
+            return Neighbours(self._first(above), self._first(below))
+        uids = [None, *(row.study_uid for row in self._rows(_ordered(among, part.shown, order))), None]
+        index = uids.index(study_uid)
+        return Neighbours(uids[index - 1], uids[index + 1])
+
+    def _first(self, query: Select[Any]) -> str | None:
+        return next((str(row.study_uid) for row in self._rows(query.limit(1))), None)
+
     def entries_at(self, places: Mapping[str, int]) -> list[WorklistEntry]:
         """Return studies by their UIDs, each at the position that it has in `places`, in the order of these."""
         rows = self._rows(_ENTRIES.where(_study.c.study_uid.in_(list(places))))
@@ -85,7 +121,7 @@ class Worklist(Ledger):
             if row is None:
                 return None
             above = 0
-            if row.read_state != ReadState.DONE:
+            if row.read_state != ReadState.DONE and not row.ignored:
                 above = connection.execute(_COUNT.where(_study.c.sort_key <= row.sort_key, IS_OPEN)).scalar_one()
         return _entry(row, above)
 
@@ -94,7 +130,7 @@ class Worklist(Ledger):
         columns = (_study.c.study_uid, _study.c.state, _study.c.reason)
         query = (
             select(*columns, _since.label("since"))
-            .where(_study.c.state.in_((State.FAILED, State.OUT_OF_SCOPE)))
+            .where(_study.c.state.in_((State.FAILED, State.OUT_OF_SCOPE)), _study.c.ignored == 0)
             .order_by(_study.c.sort_key)
             .limit(limit)
         )
@@ -105,6 +141,17 @@ class Worklist(Ledger):
         ((number,),) = self._rows(_narrowed(_COUNT, part))
         return int(number)
 
+    def below(self) -> int:
+        """Return how many studies of the open list are in the block below it."""
+        ((number,),) = self._rows(_COUNT.where(_study.c.lane == int(Lane.BELOW), IS_OPEN))
+        return int(number)
+
+    def by_class(self) -> dict[TriageClass, int]:
+        """Return how many studies of the open list each class has; without those that have none."""
+        number = func.count().label("number")
+        query = select(_study.c.triage_class, number).where(IS_OPEN).group_by(_study.c.triage_class)
+        return {TriageClass(row.triage_class): int(row.number) for row in self._rows(query)}
+
     def banner(self) -> list[str]:
         """Return what readers have to know of the order beside the list itself, in words; mostly nothing."""
         with self._database.read() as connection:
@@ -113,9 +160,9 @@ class Worklist(Ledger):
     def version(self) -> str:
         """Return a token that changes whenever the list does; equal tokens mean that nothing has to be read again.
 
-        Every change writes an event, an action where a reader made it, or only the change of the order where time alone
-        made it. The highest numbers alone would miss, on PostgreSQL, a transaction that took a lower number and
-        committed later; the count of the last numbers does not.
+        Every change writes an event, an action, a verdict or an assignment where a reader made it, or only the change
+        of the order where time alone made it. The highest numbers alone would miss, on PostgreSQL, a transaction that
+        took a lower number and committed later; the count of the last numbers does not.
         """
         with self._database.read() as connection:
             return "-".join(str(number) for query in _NEWEST for number in connection.execute(query).one())
@@ -128,11 +175,15 @@ def _narrowed(query: Select[Any], part: Part) -> Select[Any]:
         case Shown.DONE:
             query = query.where(_IS_DONE)
         case Shown.ALL:
-            pass
+            query = query.where(_study.c.ignored == 0)
+        case Shown.IGNORED:
+            query = query.where(_study.c.ignored == 1)
     if part.classes:
         query = query.where(_study.c.triage_class.in_(sorted(part.classes)))
     if part.states:
         query = query.where(_study.c.state.in_(sorted(part.states)))
+    if part.assigned_to:
+        query = query.where(_study.c.assigned_to.in_(sorted(part.assigned_to)))
     of_kind = is_shown(part.modality)
     if of_kind is not None:
         query = query.where(of_kind)
@@ -142,8 +193,13 @@ def _narrowed(query: Select[Any], part: Part) -> Select[Any]:
 
 
 def _ordered(query: Select[Any], shown: Shown, order: ListOrder) -> Select[Any]:
+    if order in _BY_VALUE:
+        value = _BY_VALUE[order]
+        return query.order_by(value.is_(None), value, _study.c.sort_key)
     if order is ListOrder.ARRIVAL:
         return query.order_by(_since, _study.c.id)
+    if order is ListOrder.LATEST:
+        return query.order_by(_since.desc(), _study.c.id.desc())
     if shown is Shown.DONE:
         return query.order_by(_study.c.read_at.desc(), _study.c.id.desc())
     return query.order_by(_study.c.sort_key)
@@ -178,24 +234,50 @@ def _entry(row: Row[Any], position: int) -> WorklistEntry:
         change_points=row.change_points,
         engines_disagree=None if row.disagree is None else bool(row.disagree),
         modalities=modalities_of(row.modalities),
+        assigned_to=row.assigned_to or "",
+        order_priority=RequestPriority(row.order_priority),
+        effective_at=row.effective_at,
+        calling_ae_title=row.calling_ae_title or "",
+        view_of=row.object_set_uid if row.coronal_path and row.view_removal is None else "",
+        rule=row.rule,
+        ignored=bool(row.ignored),
     )
 
 
-_IS_DONE = text("study.read_state = 'DONE'")
+_IS_DONE = text("study.read_state = 'DONE' AND study.ignored = 0")
 _since = func.coalesce(_study.c.ready_at, _study.c.first_instance_at, type_=_study.c.ready_at.type)
 _COUNT = select(func.count()).select_from(_study)
 _result = schema.result
+_UIDS = select(_study.c.study_uid).outerjoin(_result, _result.c.id == _study.c.result_id)
 _second = schema.second_result
 _DISAGREE = (
     select(func.max(case((_second.c.disagreements != "[]", 1), else_=0)))
     .where(_second.c.result_id == _study.c.result_id, _second.c.state == SecondState.READ)
     .scalar_subquery()
 )
+_association, _sent = schema.association, schema.association_study
+_SENDER = (
+    select(_association.c.calling_ae_title)
+    .where(
+        _association.c.id
+        == select(func.max(_sent.c.association_id)).where(_sent.c.study_id == _study.c.id).scalar_subquery()
+    )
+    .scalar_subquery()
+)
+_VIEW = (_result.c.coronal_path, _result.c.removal_id.label("view_removal"))
+_OF_RESULT = (_result.c.set_revision, _result.c.trend, _result.c.change_points, *_VIEW)
 _ENTRIES = select(
-    _study, _result.c.set_revision, _result.c.trend, _result.c.change_points, _DISAGREE.label("disagree")
+    _study, *_OF_RESULT, _result.c.object_set_uid, _DISAGREE.label("disagree"), _SENDER.label("calling_ae_title")
 ).outerjoin(_result, _result.c.id == _study.c.result_id)
+_BY_VALUE: Mapping[ListOrder, ColumnElement[Any]] = {
+    ListOrder.NAME: func.nullif(func.lower(_study.c.patient_name), ""),
+    ListOrder.SHARE: -_result.c.urgency,
+    ListOrder.PROBABILITY: -_result.c.probability,
+    ListOrder.CHANGE: -_result.c.change_points,
+}
 _numbers = (
     select(_study.c.id, func.row_number().over(order_by=_study.c.sort_key).label("position")).where(IS_OPEN).subquery()
 )
 _NUMBERED = _ENTRIES.add_columns(_numbers.c.position).outerjoin(_numbers, _numbers.c.id == _study.c.id)
-_NEWEST = tuple(_newest(table) for table in (schema.event, schema.action, schema.policy, schema.reorder))
+_TOLD = (schema.event, schema.action, schema.policy, schema.reorder, schema.verdict, schema.assignment)
+_NEWEST = tuple(_newest(table) for table in _TOLD)

@@ -1,48 +1,48 @@
-"""Accounts of people, their sessions, and the count of sign-ins that failed.
+"""Accounts of people, and who signs in to one with its password.
 
-A token is known to its browser alone: what is kept is its hash. Knows no web, no cookies and no clock.
+Knows no web, no cookies and no clock.
 """
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any
 
-from sqlalchemy import Connection, Row, delete, func, insert, select, update
+from argon2 import PasswordHasher
+from sqlalchemy import Connection, Row, delete, func, select, update
 
-from triaged.store.people import attempts
+from triaged.store.people import attempts, sessions
 from triaged.store.people.attempts import Attempt
-from triaged.store.people.passwords import SALT_BYTES, Cost, hash_password, is_password
+from triaged.store.people.passwords import (
+    SALT_BYTES,
+    SCRYPT,
+    decoy,
+    decoy_like,
+    hash_password,
+    is_outdated,
+    is_password,
+)
+from triaged.store.people.sessions import Lasting, digest
 from triaged.store.tables import schema
 from triaged.store.tables.database import Database, Ledger
 from triaged.store.tables.rows import insert_unless_there
 from triaged.study.people import AccessRole, Person, name_key
 
-KNOWN_BROWSER: Final = timedelta(days=90)
-"""How long a browser is told from a stranger's after a session in it."""
-_TOKEN_BYTES = 32
-_NOTED_EVERY: Final = timedelta(minutes=1)
-
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """One account as administrators see it; `seen_at` is when it last did something, None where it never signed in."""
+    """One account as administrators see it; `seen_at` is when it last did something, None where it never signed in.
+
+    `has_password` is False where single sign-on made it.
+    """
 
     person: Person
     created_at: datetime
     seen_at: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
-class Lasting:
-    """How long a session lasts: without anybody doing anything, and in all."""
-
-    idle: timedelta = timedelta(hours=1)
-    longest: timedelta = timedelta(hours=12)
+    has_password: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,13 +66,17 @@ class TooMany:
 
 
 class Accounts(Ledger):
-    """Who may sign in, and who has; `random` gives tokens and salts."""
+    """Who may sign in, and who has; `random` gives tokens and salts, `hasher` says what a new hash costs."""
 
     def __init__(
-        self, database: Database, *, cost: Cost | None = None, random: Callable[[int], bytes] = secrets.token_bytes
+        self,
+        database: Database,
+        *,
+        hasher: PasswordHasher | None = None,
+        random: Callable[[int], bytes] = secrets.token_bytes,
     ) -> None:
         super().__init__(database)
-        self._cost = cost or Cost()
+        self._hasher = hasher or PasswordHasher()
         self._random = random
 
     def add(self, person: Person, password: str, *, now: datetime) -> bool:
@@ -88,15 +92,15 @@ class Accounts(Ledger):
             return insert_unless_there(connection, schema.account, values, key=["name_key"]) is not None
 
     def set_password(self, name: str, password: str, *, now: datetime) -> bool:
-        """Change a password and end every session of the account; False where there is none."""
+        """Change a password and end every session of the account; False where there is none that has one."""
         kept = self._hash(password)
         with self._database.begin() as connection:
             found = _account(connection, name)
-            if found is None:
+            if found is None or found.subject_hash is not None:
                 return False
             mine = schema.account.c.id == found.id
             connection.execute(update(schema.account).where(mine).values(password_hash=kept))
-            _end(connection, schema.session.c.account_id == found.id, now)
+            sessions.end(connection, schema.session.c.account_id == found.id, now)
         return True
 
     def end_sessions(self, name: str, *, now: datetime) -> bool:
@@ -104,16 +108,17 @@ class Accounts(Ledger):
         with self._database.begin() as connection:
             found = _account(connection, name)
             if found is not None:
-                _end(connection, schema.session.c.account_id == found.id, now)
+                sessions.end(connection, schema.session.c.account_id == found.id, now)
         return found is not None
 
     def remove(self, name: str) -> bool:
-        """Remove an account with its sessions; False where there is none."""
+        """Remove an account with its sessions and preferences; False where there is none."""
         with self._database.begin() as connection:
             found = _account(connection, name)
             if found is None:
                 return False
             connection.execute(delete(schema.session).where(schema.session.c.account_id == found.id))
+            connection.execute(delete(schema.preference).where(schema.preference.c.person_key == found.name_key))
             connection.execute(delete(schema.account).where(schema.account.c.id == found.id))
         return True
 
@@ -125,7 +130,10 @@ class Accounts(Ledger):
             .group_by(schema.account.c.id)
             .order_by(schema.account.c.name_key)
         )
-        return [Account(_person(row), row.created_at, row.seen_at) for row in self._rows(query)]
+        return [
+            Account(_person(row), row.created_at, row.seen_at, has_password=row.subject_hash is None)
+            for row in self._rows(query)
+        ]
 
     def sign_in(
         self, name: str, password: str, *, address: str, browser: str, now: datetime
@@ -133,27 +141,38 @@ class Accounts(Ledger):
         """Begin a session where name and password are right, and not too many tries were wrong.
 
         A try is counted before its password is looked at, so that tries made at once are counted too. An unknown name
-        takes as long as a wrong password. `browser` is the secret of a browser, which may have signed in before.
+        takes as long as a wrong password. `browser` is the secret of a browser, which may have signed in before. A hash
+        that this version would not make any more is replaced when its password was right.
         """
         with self._database.begin() as connection:
             found = _account(connection, name)
-            known = found is not None and _is_known(connection, found.id, browser, now)
-            attempt = Attempt(_digest(name_key(name)), address, _digest(browser) if known else None)
+            if found is not None and found.subject_hash is not None:
+                found = None  # it has no password
+            known = found is not None and sessions.is_known(connection, found.id, browser, now)
+            attempt = Attempt(digest(name_key(name)), address, digest(browser) if known else None)
             wait = attempts.begin(connection, attempt, now=now)
+            old = _an_old_hash(connection)
         if wait is not None:
             return TooMany(wait)
-        if not is_password(password, self._decoy() if found is None else found.password_hash) or found is None:
+        if not self._is_password(password, found, old) or found is None:
             return Wrong()
+        renewed = self._hash(password) if is_outdated(found.password_hash, self._hasher) else found.password_hash
         with self._database.begin() as connection:
             again = _account(connection, name)
-            if again is None or again.password_hash != found.password_hash:
-                return Wrong()  # it was changed or removed meanwhile
-            attempts.forgive(connection, attempt)
-            return SignedIn(self._begin_session(connection, again.id, browser, now), _person(again))
+            if again is not None and again.password_hash == found.password_hash:
+                attempts.forgive(connection, attempt)
+                if renewed != found.password_hash:
+                    mine = schema.account.c.id == again.id
+                    connection.execute(update(schema.account).where(mine).values(password_hash=renewed))
+                token = sessions.begin(connection, again.id, browser, random=self._random, now=now)
+                return SignedIn(token, _person(again))
+        if renewed == found.password_hash:
+            return Wrong()  # it was changed or removed meanwhile
+        return self.sign_in(name, password, address=address, browser=browser, now=now)  # or replaced by a twin of this
 
     def person(self, token: str, *, lasting: Lasting, now: datetime, attended: bool) -> Person | None:
         """Return whose session a token is, or None where it has ended; `attended` where somebody did something."""
-        mine = schema.session.c.token_hash == _digest(token)
+        mine = schema.session.c.token_hash == digest(token)
         query = (
             select(schema.account, schema.session.c.last_seen_at, schema.session.c.created_at.label("begun_at"))
             .join(schema.session, schema.session.c.account_id == schema.account.c.id)
@@ -167,38 +186,46 @@ class Accounts(Ledger):
         found = self._row(query)
         if found is None:
             return None
-        # After a step back of the clock a session counts from now on, or it would last longer than it may.
-        is_ahead = max(found.begun_at, found.last_seen_at) > now + _NOTED_EVERY
-        if is_ahead or (attended and found.last_seen_at <= now - min(_NOTED_EVERY, lasting.idle / 10)):
+        # After a step back of the clock a session counts from now on.
+        if lasting.is_ahead(found, now) or (attended and lasting.is_to_be_noted(found, now)):
             times = {"last_seen_at": now, "created_at": min(found.begun_at, now)}
             with self._database.begin() as connection:
                 connection.execute(update(schema.session).where(mine).values(times))
         return _person(found)
 
-    def sign_out(self, token: str, *, now: datetime) -> None:
-        """End a session, if it is one."""
+    def sign_out(self, token: str, *, now: datetime) -> bool:
+        """End a session, if it is one; tell whether it was of an account of single sign-on."""
+        mine = schema.session.c.token_hash == digest(token)
+        signed_on = (
+            select(schema.account.c.id)
+            .join(schema.session, schema.session.c.account_id == schema.account.c.id)
+            .where(mine, schema.account.c.subject_hash.is_not(None))
+        )
         with self._database.begin() as connection:
-            _end(connection, schema.session.c.token_hash == _digest(token), now)
-
-    def _begin_session(self, connection: Connection, account_id: int, browser: str, now: datetime) -> str:
-        connection.execute(delete(schema.session).where(schema.session.c.last_seen_at <= now - KNOWN_BROWSER))
-        token = self._random(_TOKEN_BYTES).hex()
-        values = {
-            "token_hash": _digest(token),
-            "account_id": account_id,
-            "browser_hash": _digest(browser),
-            "created_at": now,
-            "last_seen_at": now,
-        }
-        connection.execute(insert(schema.session).values(values))
-        return token
+            sessions.end(connection, mine, now)
+            return connection.execute(signed_on).first() is not None
 
     def _hash(self, password: str) -> str:
-        return hash_password(password, salt=self._random(SALT_BYTES), cost=self._cost)
+        return hash_password(password, salt=self._random(SALT_BYTES), hasher=self._hasher)
 
-    def _decoy(self) -> str:
-        """Return a hash that no password has, of the same cost, to spend the same time on."""
-        return f"$scrypt$ln={self._cost.ln},r={self._cost.r},p={self._cost.p}${'A' * 22}${'A' * 43}"
+    def _is_password(self, password: str, found: Row[Any] | None, old: str | None) -> bool:
+        """Tell whether a password is that of an account, with the same work for every account and for none.
+
+        As long as any account has an old hash, a hash of each kind is tried: the account's own, and decoys for others.
+        """
+        tried = [decoy(self._hasher), *([] if old is None else [decoy_like(old)])]
+        if found is not None:
+            is_old = found.password_hash.startswith(SCRYPT)
+            tried = [found.password_hash, *(each for each in tried if each.startswith(SCRYPT) is not is_old)]
+        own, *_ = [is_password(password, each) for each in tried]
+        return own and found is not None
+
+
+def _an_old_hash(connection: Connection) -> str | None:
+    """Return a hash that an earlier version made, or None where every account has a new one."""
+    query = select(schema.account.c.password_hash).where(schema.account.c.password_hash.startswith(SCRYPT))
+    found: str | None = connection.execute(query.limit(1)).scalar()
+    return found
 
 
 def _account(connection: Connection, name: str) -> Row[Any] | None:
@@ -210,24 +237,5 @@ def _sayable(name: str) -> str:
     return name_key(name).encode("utf-8", "replace").decode("utf-8").replace("\0", "�")
 
 
-def _is_known(connection: Connection, account_id: int, browser: str, now: datetime) -> bool:
-    if not browser:
-        return False
-    query = select(schema.session.c.id).where(
-        schema.session.c.account_id == account_id,
-        schema.session.c.browser_hash == _digest(browser),
-        schema.session.c.last_seen_at > now - KNOWN_BROWSER,
-    )
-    return connection.execute(query.limit(1)).first() is not None
-
-
-def _end(connection: Connection, which: Any, now: datetime) -> None:
-    connection.execute(update(schema.session).where(which, schema.session.c.ended_at.is_(None)).values(ended_at=now))
-
-
 def _person(row: Row[Any]) -> Person:
     return Person(row.name, AccessRole(row.role))
-
-
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()

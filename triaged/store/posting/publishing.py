@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, case, exists, func, or_, select, update
 
 from triaged.store.posting.leases import is_free, posted
+from triaged.store.posting.ruling import wanted_by
 from triaged.store.tables import schema
 from triaged.store.tables.rows import insert_unless_there
 from triaged.study.kinds import KINDS, ObjectKind, kind_of
@@ -31,11 +32,12 @@ def publish(
 ) -> None:
     """Keep the objects of a result, each once, and post them to the destinations that want them.
 
-    `second_result_id` says that they are of what a second engine found beside that result.
+    Where a rule of the site names those that may have them, no other gets any. `second_result_id` says that they are of
+    what a second engine found beside that result.
     """
-    of_result = {"result_id": result_id, "second_result_id": second_result_id}
+    of_result = {"result_id": result_id, "second_result_id": second_result_id, "removal_id": None}
     known = [_keep(connection, study_id, of_result, made) for made in objects]
-    for destination, kinds in destinations.items():
+    for destination, kinds in wanted_by(connection, study_id, destinations).items():
         wanted = kinds - _left_out(connection, destination, kinds, objects)
         for made, derived_id in zip(objects, known, strict=True):
             if made.kind in wanted:

@@ -15,6 +15,7 @@ from sqlalchemy import Connection, Row, Select, insert, select, update
 
 from triaged.errors import StaleClaim
 from triaged.store.posting.leases import Leases, claim
+from triaged.store.posting.ruling import facts_of
 from triaged.store.tables import schema
 from triaged.store.tables.database import Ledger
 from triaged.store.tables.rows import locked_study, record_event, series_of, study_uid_of
@@ -112,6 +113,7 @@ def _claimed(connection: Connection, study: Row[Any], worker: str, *, lease_s: f
         order_priority=RequestPriority(study.order_priority),
         series=series_of(connection, study.id),
         strikes=_strikes(study),
+        facts=facts_of(connection, study),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import fields
 from typing import Any
 
 from sqlalchemy import Row, func, select
@@ -11,7 +12,7 @@ from triaged.store.listing.moves import moves_of
 from triaged.store.tables import schema
 from triaged.store.tables.database import Ledger
 from triaged.store.tables.rows import select_instances, series_by_study
-from triaged.store.tables.views import Conflict, ConflictKind, HistoryEvent, Move, Quarantined, SeriesDecision
+from triaged.store.tables.views import Conflict, ConflictKind, HistoryEvent, Move, Quarantined, Removed, SeriesDecision
 from triaged.study.kinds import kind_of
 from triaged.study.lifecycle import State
 from triaged.study.records import DerivedObject, Instance
@@ -59,10 +60,10 @@ class History(Ledger):
         ]
 
     def quarantined(self, limit: int = 1000) -> list[Quarantined]:
-        """Return what could not be filed under a study, the newest first."""
+        """Return what could not be filed under a study and is still kept, the newest first."""
         table = schema.quarantine
-        columns = [column for column in table.c if column.name not in ("id", "sop_instance_uid")]
-        query = select(*columns).order_by(table.c.id.desc()).limit(limit)
+        columns = [table.c[each.name] for each in fields(Quarantined)]
+        query = select(*columns).where(table.c.removal_id.is_(None)).order_by(table.c.id.desc()).limit(limit)
         return [Quarantined(**row._mapping) for row in self._rows(query)]
 
     def series_decisions(self, study_uid: str) -> list[SeriesDecision]:
@@ -80,14 +81,35 @@ class History(Ledger):
         ]
 
     def derived(self, study_uid: str) -> list[DerivedObject]:
-        """Return the objects of the current result; those of second engines are not among them."""
+        """Return the objects of the current result that are kept; those of second engines are not among them."""
         query = (
             select(schema.derived)
             .join(schema.study, schema.study.c.result_id == schema.derived.c.result_id)
             .where(schema.study.c.study_uid == study_uid, schema.derived.c.second_result_id.is_(None))
+            .where(schema.derived.c.removal_id.is_(None))
             .order_by(schema.derived.c.id)
         )
         return [derived_object(row) for row in self._rows(query)]
+
+    def removed(self, study_uid: str) -> list[Removed]:
+        """Return what was deleted of a study on purpose and has not come again, the last first."""
+        columns = (_removal.c.id, _removal.c.kept, _removal.c.at, _removal.c.why)
+        found: list[Removed] = []
+        for table in (schema.instance, schema.derived):
+            query = (
+                select(*columns, func.count().label("files"))
+                .join(table, table.c.removal_id == _removal.c.id)
+                .join(schema.study, schema.study.c.id == table.c.study_id)
+                .where(schema.study.c.study_uid == study_uid)
+                .group_by(*columns)
+            )
+            found += [Removed(row.kept, row.at, row.why, row.files) for row in self._rows(query)]
+        return sorted(found, key=lambda each: each.at, reverse=True)
+
+    def instance_count(self, study_uid: str) -> int:
+        """Return how many instances of a study are kept; 0 where it is not known."""
+        query = select(schema.study.c.instances).where(schema.study.c.study_uid == study_uid)
+        return sum(row.instances for row in self._rows(query))
 
     def instances(self, study_uid: str) -> list[Instance]:
         """Return the kept instances of a study, series by series."""
@@ -112,3 +134,6 @@ def derived_object(row: Any) -> DerivedObject:
 def _event(study_uid: str, row: Row[Any]) -> HistoryEvent:
     before = None if row.state_before is None else State(row.state_before)
     return HistoryEvent(study_uid, row.at, row.event, before, State(row.state_after), row.revision, row.detail)
+
+
+_removal = schema.removal

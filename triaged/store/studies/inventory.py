@@ -9,7 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Select, bindparam, delete, func, insert, null, select
+from sqlalchemy import Connection, Select, bindparam, delete, func, insert, null, select
 
 from triaged.store.tables import schema
 from triaged.store.tables.database import Ledger
@@ -37,6 +37,8 @@ class Row:
     kept: Kept
     sha256: str | None
     size_bytes: int | None
+    is_deleted: bool = False
+    """Its file was deleted on purpose (`store.studies.retention`)."""
 
 
 class Inventory(Ledger):
@@ -52,25 +54,33 @@ class Inventory(Ledger):
         with self._database.read() as connection:
             for kept, query in _OF_STUDY.items():
                 for row in connection.execute(query, {"uid": study_uid}):
-                    rows.setdefault(row.path, Row(row.path, kept, row.sha256, row.size_bytes))
+                    is_deleted = row.removal_id is not None
+                    if row.path not in rows or (rows[row.path].is_deleted and not is_deleted):
+                        rows[row.path] = Row(row.path, kept, row.sha256, row.size_bytes, is_deleted)
         return rows
 
     def quarantined(self) -> dict[str, Row]:
         """Return what should be in quarantine, by path."""
         aside = schema.quarantine
-        query = select(aside.c.path, aside.c.sha256, aside.c.size_bytes)
-        return {row.path: Row(row.path, Kept.QUARANTINE, row.sha256, row.size_bytes) for row in self._rows(query)}
+        query = select(aside.c.path, aside.c.sha256, aside.c.size_bytes, aside.c.removal_id).order_by(
+            aside.c.removal_id.is_(None), aside.c.id
+        )
+        return {
+            row.path: Row(row.path, Kept.QUARANTINE, row.sha256, row.size_bytes, row.removal_id is not None)
+            for row in self._rows(query)
+        }
 
     @contextmanager
     def unused(self, study_uid: str, path: str) -> Iterator[bool]:
         """Tell whether nobody refers to a file of a study, and let nobody begin to until the context ends.
 
-        A study that is being analysed, read by a second engine or drawn may be about to.
+        A row whose file was deleted on purpose needs none. A study that is being analysed, read by a second engine or
+        drawn may be about to.
         """
         with self._database.begin() as connection:
             study = locked_study(connection, study_uid)
             found = (connection.execute(query, {"uid": study_uid}) for query in _OF_STUDY.values())
-            is_used = any(row.path == path for rows in found for row in rows)
+            is_used = any(row.path == path and row.removal_id is None for rows in found for row in rows)
             in_work = (connection.execute(query, {"uid": study_uid}).first() for query in (_BEING_READ, _BEING_DRAWN))
             is_worked_on = any(row is not None for row in in_work)
             yield not is_used and not is_worked_on and (study is None or study.state != State.ANALYSING)
@@ -125,7 +135,7 @@ _BEING_DRAWN = (
 
 
 def _of_study(table: Any, path: Any, sha256: Any, size: Any) -> Select[Any]:
-    columns = path.label("path"), sha256.label("sha256"), size.label("size_bytes")
+    columns = path.label("path"), sha256.label("sha256"), size.label("size_bytes"), table.c.removal_id
     of_study = select(*columns).join(_study, _study.c.id == table.c.study_id)
     return of_study.where(_study.c.study_uid == bindparam("uid"), path.is_not(None))
 
@@ -137,3 +147,23 @@ _OF_STUDY = {
     Kept.VIEW: _of_study(_result, _result.c.coronal_path, _none, _none),
     Kept.DRAFT: _of_study(_drawing, _drawing.c.draft_path, _none, _none),
 }
+
+
+def kept_files(connection: Connection) -> Iterator[str]:
+    """Return where everything lies that a row refers to, a thousand at a time; a path may come twice."""
+    for query in (*_EVERY_PATH, _QUARANTINED):
+        for row in connection.execute(query).yield_per(1000):
+            yield row.path
+
+
+_EVERY_PATH = [
+    select(path.label("path")).where(path.is_not(None), table.c.removal_id.is_(None)).order_by(table.c.id)
+    for table, path in (
+        (_instance, _instance.c.path),
+        (_conflict, _conflict.c.path),
+        (_derived, _derived.c.path),
+        (_result, _result.c.coronal_path),
+        (_drawing, _drawing.c.draft_path),
+    )
+]
+_QUARANTINED = select(schema.quarantine.c.path).where(schema.quarantine.c.removal_id.is_(None))

@@ -17,7 +17,7 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
-from sqlalchemy import URL, Connection, Engine, Row, Select, create_engine, event, make_url, text
+from sqlalchemy import URL, Connection, Engine, Row, Select, create_engine, event, inspect, make_url, text
 from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, NoSuchModuleError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
@@ -145,6 +145,18 @@ def schema_of(database: Database) -> Schema:
         return Schema.CURRENT
     known = {script.revision for script in scripts.walk_revisions()}
     return Schema.OLDER if revision is None or revision in known else Schema.UNKNOWN
+
+
+def has_tables(database: Database) -> bool:
+    """Tell whether there is any table, ours or another's."""
+    with database.read() as connection:
+        return bool(inspect(connection).get_table_names())
+
+
+def revision_of(database: Database) -> str | None:
+    """Return the revision of a database's schema; None where it has no tables of ours."""
+    with database.read() as connection:
+        return MigrationContext.configure(connection).get_current_revision()
 
 
 def _migrations() -> Config:

@@ -23,4 +23,5 @@ drawing = Table(
     Column("worker", Text),
     Column("lease_expires_at", Instant),
     Column("error", Text),
+    Column("removal_id", WHOLE),
 )

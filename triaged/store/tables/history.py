@@ -1,4 +1,4 @@
-"""The tables of what happened: events, changes of the order, of its policy, actions of people.
+"""The tables of what happened: events, changes of the order, of its policy, actions of people, who saw what.
 
 Rows are added and never changed: the database itself refuses to change or delete them. They are part of the one schema,
 which has their names too. Knows no queries.
@@ -6,7 +6,7 @@ which has their names too. Knows no queries.
 
 from __future__ import annotations
 
-from sqlalchemy import Boolean, Column, Connection, ForeignKey, Integer, Table, Text, text
+from sqlalchemy import Boolean, CheckConstraint, Column, Connection, ForeignKey, Integer, Table, Text, text
 from sqlalchemy.event import listen
 
 from triaged.store.tables.columns import WHOLE, Instant, PeerText, metadata
@@ -74,6 +74,25 @@ policy = Table(
     Column("distrusted", Text, nullable=False, server_default="{}"),
 )
 
+# Who did, saw or was sent what, with the reason that they gave; without a patient attribute. A study is its UID, and no
+# foreign key, so that the row outlives the study. `source` is the process that saw it, `target` what it was done to.
+audit = Table(
+    "audit",
+    metadata,
+    Column("id", WHOLE, primary_key=True),
+    Column("at", Instant, nullable=False, index=True),
+    Column("event", Text, nullable=False),
+    Column("outcome", Text, nullable=False),
+    Column("person", PeerText, nullable=False),
+    Column("address", PeerText, nullable=False),
+    Column("source", PeerText, nullable=False),
+    Column("study_uid", Text),
+    Column("target", PeerText, nullable=False),
+    Column("reason", PeerText, nullable=False),
+    Column("detail", PeerText, nullable=False),
+    CheckConstraint("outcome IN ('success', 'failure')", name="outcome_is_known"),
+)
+
 _REFUSE = (
     "CREATE OR REPLACE FUNCTION triaged_refuse_change() RETURNS trigger LANGUAGE plpgsql AS "
     "$$ BEGIN RAISE EXCEPTION 'history is never changed: %', TG_TABLE_NAME; END $$"
@@ -98,5 +117,5 @@ def refuse_changes(table: Table, connection: Connection, **_: object) -> None:
     connection.execute(text(_ON_POSTGRESQL.format(table=table.name)))
 
 
-for _table in (event, reorder, action, policy):
+for _table in (event, reorder, action, policy, audit):
     listen(_table, "after_create", refuse_changes)

@@ -15,9 +15,9 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from triaged.errors import UnknownStudy
 from triaged.store.tables import schema
+from triaged.store.tables.prepared import Prepared
 from triaged.study.lifecycle import State
 from triaged.study.radiography import RadiographHeader
-from triaged.study.ranking import URGENCY, RequestPriority
 from triaged.study.records import Instance, InstanceHeader, Patient, Series
 from triaged.study.uids import SeriesUID, SOPInstanceUID, StudyUID
 
@@ -69,24 +69,19 @@ def patient_of(row: Row[Any]) -> Patient:
     return Patient(**{name: getattr(row, name) for name in PATIENT_FIELDS})
 
 
-def patient_key(patient_id: str, patient_birth_date: str) -> str | None:
-    """Return what is equal for studies of one patient, as far as two attributes can tell; None where one is missing.
+def patient_key(patient_id: str) -> str | None:
+    """Return what is equal for studies of one Patient ID; None where there is none.
 
-    The issuer of a Patient ID is not kept, and two sites number from 1: so the birth date has to agree too.
+    Whether these are of one patient is for `study.patients` to say.
     """
-    known = patient_id.strip(), patient_birth_date.strip()
-    return hashlib.sha256("\x1f".join(known).encode("utf-8", "replace")).hexdigest() if all(known) else None
+    known = patient_id.strip()
+    return hashlib.sha256(known.encode("utf-8", "replace")).hexdigest() if known else None
 
 
 def search_text(*parts: str) -> str:
     """Return texts as people may look for them: without case, accents, and the separators of DICOM names."""
     plain = unicodedata.normalize("NFKD", " ".join(parts).translate(_SEPARATORS)).casefold()
     return " ".join("".join(each for each in plain if not unicodedata.combining(each)).split())
-
-
-def more_urgent(one: RequestPriority, other: RequestPriority) -> RequestPriority:
-    """Return the more urgent one of two that are said of one study."""
-    return min(one, other, key=URGENCY.index)
 
 
 def study_uid_of(row: Row[Any]) -> StudyUID:
@@ -147,7 +142,7 @@ def record_event(
     """Write one line of a study's history; `study` is its row as it was before, `after` and `revision` what changed."""
     values = {"study_id": study.id, "at": now, "event": event, "state_before": study.state, "detail": detail}
     changed = {"state_after": after or study.state, "revision": revision or study.revision}
-    connection.execute(_RECORD, {**values, **changed})
+    _RECORD.execute(connection, {**values, **changed})
 
 
 def insert_unless_there(
@@ -185,4 +180,5 @@ def _instance(row: Row[Any]) -> Instance:
 
 
 _LOCK_STUDY = select(schema.study).where(schema.study.c.study_uid == bindparam("uid")).with_for_update(key_share=True)
-_RECORD = insert(schema.event)
+_EVENT_COLUMNS = ("study_id", "at", "event", "state_before", "state_after", "revision", "detail")
+_RECORD = Prepared(insert(schema.event).inline(), *_EVENT_COLUMNS)

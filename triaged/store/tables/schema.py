@@ -8,20 +8,26 @@ from __future__ import annotations
 from sqlalchemy import CheckConstraint, Column, Float, ForeignKey, Index, Integer, Table, Text, UniqueConstraint, text
 
 from triaged.store.tables.columns import BYTE_ORDERED, WHOLE, Instant, PeerText, metadata
+from triaged.store.tables.configurations import configuration
 from triaged.store.tables.deliveries import commitment_report, negotiated, outbox, push, push_receiver
 from triaged.store.tables.drawings import drawing
+from triaged.store.tables.feedback import assignment, opening, verdict
 from triaged.store.tables.history import action, event, policy, reorder
-from triaged.store.tables.housekeeping import inspection, missing_file, spool, worker_death
-from triaged.store.tables.people import account, session, sign_in_attempt
+from triaged.store.tables.housekeeping import inspection, missing_file, pause, removal, spool, worker_death
+from triaged.store.tables.people import account, preference, session, sign_in_attempt, sign_on
+from triaged.store.tables.reception import association, association_study, conflict, quarantine
 from triaged.store.tables.roles import pulse
 from triaged.store.tables.seconds import second_measurement, second_result
+from triaged.store.tables.upgrades import upgrade
 
 __all__ = [
     "account",
     "action",
+    "assignment",
     "association",
     "association_study",
     "commitment_report",
+    "configuration",
     "conflict",
     "derived",
     "drawing",
@@ -32,12 +38,16 @@ __all__ = [
     "metadata",
     "missing_file",
     "negotiated",
+    "opening",
     "outbox",
+    "pause",
     "policy",
+    "preference",
     "pulse",
     "push",
     "push_receiver",
     "quarantine",
+    "removal",
     "reorder",
     "result",
     "second_measurement",
@@ -45,14 +55,15 @@ __all__ = [
     "series_decision",
     "session",
     "sign_in_attempt",
+    "sign_on",
     "spool",
     "study",
+    "upgrade",
+    "verdict",
     "worker_death",
 ]
 
-_OPEN = text("closed_at IS NULL")
-_UNREAD = text("read_state <> 'DONE'")
-_READ = text("read_state = 'DONE'")
+_UNREAD, _READ = text("read_state <> 'DONE' AND ignored = 0"), text("read_state = 'DONE'")
 _DUE = text("due_again_at IS NOT NULL")
 
 study = Table(
@@ -85,9 +96,8 @@ study = Table(
     Column("reason", PeerText, nullable=False),
     # When time alone changes the key; none in an order that needs no clock.
     Column("due_again_at", Instant),
-    # The current result; the row in `result` has all of it.
+    # The current result, of which `result` and `measurement` have all, and its finding in JSON as the list shows it.
     Column("result_id", WHOLE),
-    # Its finding in JSON, as the list shows it; `result` and `measurement` have the same for every result.
     Column("finding", Text),
     Column("patient_name", PeerText, nullable=False),
     Column("patient_id", PeerText, nullable=False),
@@ -97,7 +107,8 @@ study = Table(
     Column("study_date", PeerText, nullable=False),
     Column("study_time", PeerText, nullable=False),
     Column("study_description", PeerText, nullable=False),
-    # The same for studies of one patient (`patient_key`), of one length whatever a peer sends; none where unknown.
+    Column("issuer_of_patient_id", PeerText, nullable=False, server_default=""),
+    # The same for studies of one Patient ID (`patient_key`), of one length whatever a peer sends; none where unknown.
     Column("patient_key", Text, index=True),
     # Name, ID and accession number as `search_text` makes them, in which people look for a study.
     Column("search_text", PeerText, nullable=False, server_default=""),
@@ -127,6 +138,16 @@ study = Table(
             name="read_means_by_somebody",
         ),
     ),
+    # A person or a group; none where it is nobody's in particular.
+    Column("assigned_to", PeerText),
+    # When a peer was first told, by storage commitment, that instances of the study are kept.
+    Column("promised_at", Instant),
+    # What a rule of the site does with it: its name, all of it in JSON (`Treatment`), and whether it is on no list.
+    Column("rule", Text, nullable=False, server_default=""),
+    Column("treatment", Text, nullable=False, server_default=""),
+    Column("ignored", Integer, nullable=False, server_default="0"),
+    # What the first header and its sender say that rules may ask for, in JSON (`StudyFacts`); empty of old studies.
+    Column("facts", Text, nullable=False, server_default=""),
     CheckConstraint(
         "state IN ('RECEIVING', 'READY', 'ANALYSING', 'TRIAGED', 'OUT_OF_SCOPE', 'FAILED')", name="state_is_known"
     ),
@@ -157,58 +178,9 @@ instance = Table(
     Column("received_at", Instant, nullable=False),
     # InstanceHeader in JSON, without the values that are not there.
     Column("image", Text, nullable=False),
+    # The `removal` that deleted the file, here and in other tables; none while it is kept.
+    Column("removal_id", WHOLE),
     UniqueConstraint("sop_instance_uid", "study_id"),
-)
-
-association = Table(
-    "association",
-    metadata,
-    Column("id", WHOLE, primary_key=True),
-    Column("receiver", Text, nullable=False),
-    Column("peer", PeerText, nullable=False),
-    Column("calling_ae_title", PeerText, nullable=False),
-    Column("opened_at", Instant, nullable=False),
-    Column("closed_at", Instant),
-    Index("ix_association_open", "receiver", sqlite_where=_OPEN, postgresql_where=_OPEN),
-)
-
-association_study = Table(
-    "association_study",
-    metadata,
-    Column("study_id", WHOLE, ForeignKey("study.id"), primary_key=True),
-    Column("association_id", WHOLE, ForeignKey("association.id"), primary_key=True),
-)
-
-conflict = Table(
-    "conflict",
-    metadata,
-    Column("id", WHOLE, primary_key=True),
-    Column("study_id", WHOLE, ForeignKey("study.id"), nullable=False),
-    Column("kind", Text, nullable=False),
-    Column("sop_instance_uid", Text, nullable=False),
-    Column("path", Text, nullable=False),
-    Column("sha256", Text, nullable=False),
-    Column("at", Instant, nullable=False),
-    Column("detail", Text, nullable=False),
-    UniqueConstraint("study_id", "sop_instance_uid", "sha256", "kind"),
-)
-
-quarantine = Table(
-    "quarantine",
-    metadata,
-    Column("id", WHOLE, primary_key=True),
-    Column("at", Instant, nullable=False),
-    Column("path", Text, nullable=False),
-    Column("reason", PeerText, nullable=False),
-    Column("peer", PeerText, nullable=False),
-    Column("calling_ae_title", PeerText, nullable=False),
-    Column("sop_class_uid", PeerText, nullable=False),
-    Column("sop_instance_uid_sent", PeerText, nullable=False),
-    Column("transfer_syntax_uid", PeerText, nullable=False),
-    Column("sha256", Text, nullable=False),
-    Column("size_bytes", WHOLE, nullable=False),
-    # The valid UID for what was sent, by which the bytes are found; none where nothing was sent.
-    Column("sop_instance_uid", Text, index=True),
 )
 
 result = Table(
@@ -247,6 +219,11 @@ result = Table(
     Column("prior_result_id", WHOLE),
     Column("trend", Text),
     Column("change_points", Float),
+    # What made the images, as their headers say it, and the SHA-256 of the configuration; empty where not known.
+    Column("device", PeerText, nullable=False, server_default=""),
+    Column("configuration", Text, nullable=False, server_default=""),
+    # Of the file at `coronal_path`.
+    Column("removal_id", WHOLE),
     # One revision has one published result, whatever crashes and whoever comes back late.
     UniqueConstraint("study_id", "revision"),
 )
@@ -285,4 +262,5 @@ derived = Table(
     Column("sha256", Text, nullable=False),
     # The second engine's result that it is of; none for objects of the result itself.
     Column("second_result_id", WHOLE),
+    Column("removal_id", WHOLE),
 )

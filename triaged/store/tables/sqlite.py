@@ -5,6 +5,7 @@ Knows no tables and no PostgreSQL.
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import time
 from contextlib import closing
@@ -12,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import OperationalError
 
 from triaged.errors import ConfigError, TryLater
@@ -78,7 +79,7 @@ def _remember_file(path: Path, _connection: object, record: Any) -> None:
 
 def _demand_same_file(connection: Connection) -> None:
     """Refuse a connection whose file was removed or replaced: what is committed to it is on no disk afterwards."""
-    path = Path(connection.engine.url.database or "")
+    path = connection.engine.url.database or ""
     try:
         if _file_number(path) == connection.info["file"]:
             return
@@ -89,10 +90,10 @@ def _demand_same_file(connection: Connection) -> None:
     raise TryLater(f"expected the database file that was opened, found another in its place: {path}")
 
 
-def _file_number(path: Path) -> tuple[int, int]:
+def _file_number(path: Path | str) -> tuple[int, int]:
     """Return what tells a file from another of the same name; `TryLater` where there is none."""
     try:
-        found = path.stat()
+        found = os.stat(path)
     except OSError as error:
         raise TryLater(f"expected the database file {path}: {error.strerror}") from error
     return found.st_dev, found.st_ino
@@ -126,6 +127,8 @@ def _begin_sqlite(connection: Connection) -> None:
     driver: Any = connection.connection.dbapi_connection
     driver.execute(f"PRAGMA busy_timeout={_TURN_MS}")
     try:
+        driver.execute("BEGIN IMMEDIATE")
+    except sqlite3.Error:
         _begin_writing(connection)
     finally:
         driver.execute(f"PRAGMA busy_timeout={int(_BUSY_S * 1000)}")
@@ -144,3 +147,33 @@ def _begin_writing(connection: Connection) -> None:
         except OperationalError as error:
             if turn == 0 or "locked" not in str(error.orig):
                 raise
+
+
+def copy_database(source: Path, target: Path) -> None:
+    """Copy a database that others write to, as it is at one moment, into one synced file (SQLite's backup API).
+
+    Copying the file alone would leave out what is in its log, which is what was committed last.
+
+    Raises:
+        TryLater: the file is not there, or is no database, or locked for too long.
+    """
+    _file_number(source)
+    _make_private(target)
+    try:
+        with closing(sqlite3.connect(source, timeout=_BUSY_S)) as reading, closing(sqlite3.connect(target)) as writing:
+            reading.backup(writing)
+            writing.execute("PRAGMA journal_mode=DELETE")
+            writing.execute("PRAGMA synchronous=FULL")
+    except sqlite3.DatabaseError as error:
+        raise TryLater(f"the database cannot be copied: {error}") from error
+    descriptor = os.open(target, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def file_of(url: str) -> Path | None:
+    """Return the file of a SQLite URL; None for another database."""
+    parsed = make_url(url)
+    return Path(parsed.database) if parsed.get_backend_name() == "sqlite" and parsed.database else None

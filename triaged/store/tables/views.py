@@ -16,25 +16,34 @@ from triaged.study.records import DeliveryState
 
 
 class Shown(StrEnum):
-    """Which studies of the list: those still to be read, those that were, or both."""
+    """Which studies of the list: those still to be read, those that were, or both; or those that rules keep off it."""
 
     OPEN = "open"
     DONE = "done"
     ALL = "all"
+    IGNORED = "ignored"
 
 
 class ListOrder(StrEnum):
-    """In which order: that of the list, or the one in which studies were ready (before that: arrived)."""
+    """In which order: that of the list, the one in which studies were ready (before that: arrived), or by a value.
+
+    Of values the largest comes first, of names the first letter; studies without the value come last.
+    """
 
     TRIAGE = "triage"
     ARRIVAL = "arrival"
+    LATEST = "latest"
+    NAME = "name"
+    SHARE = "share"
+    PROBABILITY = "p"
+    CHANGE = "change"
 
 
 @dataclass(frozen=True, slots=True)
 class HistoryEvent:
     """One line of a study's history; `before` is None at its birth.
 
-    `event` is a lifecycle event, CONFLICT, ORDER_PRIORITY, or PLACED_AGAIN.
+    `event` is a lifecycle event, CONFLICT, ORDER_PRIORITY, RULE, PLACED, or PLACED_AGAIN.
     """
 
     study_uid: str
@@ -108,6 +117,16 @@ class Quarantined:
 
 
 @dataclass(frozen=True, slots=True)
+class Removed:
+    """Files of a study that were deleted on purpose, and have not come again: images, or results."""
+
+    kept: str
+    at: datetime
+    why: str
+    files: int
+
+
+@dataclass(frozen=True, slots=True)
 class Ended:
     """A study whose analysis ended without a score; `since` is the time from which it counts as waiting."""
 
@@ -161,7 +180,7 @@ class ResultRecord:
     """One set of results of a study, current where `superseded_by_revision` is None.
 
     `urgency` is in [0, 1], None where there is no score; `algorithm` is what read the images, with its version;
-    `reason` is what the list said.
+    `reason` is what the list said, `configuration` the SHA-256 of the configuration that it was made under, if known.
     """
 
     revision: int
@@ -172,3 +191,4 @@ class ResultRecord:
     triage_class: TriageClass
     reason: str
     superseded_by_revision: int | None
+    configuration: str = ""

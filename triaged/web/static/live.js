@@ -13,7 +13,9 @@ export function listen({ shown, changed, lost }) {
   let reconnecting = null;
 
   function heard(version) {
-    if (version !== shown()) changed(version);
+    if (version === shown()) return;
+    changed(version);
+    document.dispatchEvent(new Event("triaged-version"));
   }
 
   async function ask() {
@@ -54,7 +56,10 @@ export function listen({ shown, changed, lost }) {
     source = null;
   }
 
-  document.addEventListener("visibilitychange", () => (document.hidden ? disconnect() : connect()));
+  document.addEventListener("visibilitychange", () => {
+    if (!document.hidden) { if (source === null) connect(); }
+    else if (document.documentElement.dataset.notices === undefined) disconnect();  // nobody is to be told
+  });
   window.addEventListener("pagehide", disconnect);
   window.addEventListener("pageshow", (event) => { if (event.persisted) connect(); });
   connect();
@@ -81,10 +86,30 @@ export async function page(url) {
   return new DOMParser().parseFromString(await answer.text(), "text/html");
 }
 
-/** Give every moment on the page the time of this place as its title. */
+const two = (number) => String(number).padStart(2, "0");
+const isToday = (at) => at.toDateString() === new Date().toDateString();
+
+/** Return a moment by the clock of this place: the whole of it, or hours and minutes with the day where it is not today. */
+function byTheClock(at, whole) {
+  const day = `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())}`;
+  const clock = `${two(at.getHours())}:${two(at.getMinutes())}`;
+  if (whole) return `${day} ${clock}:${two(at.getSeconds())}`;
+  return isToday(at) ? clock : `${day.slice(5)} ${clock}`;
+}
+
+/** Show every moment by the clock of this place, with UTC as its title; a duration gets the moment as its title. */
 export function localTimes(within) {
   for (const time of within.querySelectorAll("time[datetime]")) {
-    time.title = new Date(time.dateTime).toLocaleString();
+    const said = time.textContent;
+    const at = new Date(time.dateTime);
+    if (time.dataset.utc !== undefined || Number.isNaN(at.getTime())) continue;
+    if (said.endsWith(" UTC")) {
+      time.dataset.utc = said;
+      time.title = said;
+      time.textContent = byTheClock(at, said.length > "00:00 UTC".length);
+    } else {
+      time.title = byTheClock(at, true);
+    }
   }
 }
 

@@ -11,6 +11,7 @@ const main = () => document.querySelector("main");
 const body = () => document.querySelector("#worklist tbody");
 const rows = () => [...(body()?.children ?? [])];
 const uidOf = (row) => row.dataset.uid;
+const me = () => document.body.dataset.person;
 
 let latest = rows();
 let pointerIn = false;
@@ -31,7 +32,7 @@ function held() {
 }
 
 function headEnd() {
-  return Math.max(0, document.querySelector("#worklist thead").getBoundingClientRect().bottom) - 1;
+  return Math.max(0, document.querySelector("#worklist thead th").getBoundingClientRect().bottom) - 1;
 }
 
 /** Put the rows into the order that came last, as far as nobody is disturbed; return how many were kept back. */
@@ -67,18 +68,22 @@ function moveTo(row, index) {
 /** Bring the cells of a row up to date; a cell that says the same is not touched. */
 function update(row, next) {
   if (row === next) return;
-  for (const name of ["position", "reading", "version"]) {
+  for (const name of ["position", "reading", "reader"]) {
     if (next.dataset[name] !== undefined) row.dataset[name] = next.dataset[name];
   }
   row.className = next.className;
+  if (row.cells.length !== next.cells.length) {  // other columns were chosen meanwhile
+    row.replaceChildren(...next.childNodes);
+    return;
+  }
   [...next.cells].forEach((cell, index) => {
     const old = row.cells[index];
+    old.className = cell.className;
     if (old.innerHTML === cell.innerHTML) return;
     const key = old.contains(document.activeElement) ? document.activeElement.dataset.key : undefined;
     old.innerHTML = cell.innerHTML;
     if (key !== undefined) old.querySelector(`[data-key="${CSS.escape(key)}"]`)?.focus({ preventScroll: true });
   });
-  localTimes(row);
 }
 
 /** Keep a row at its height on the screen, whatever came above it. */
@@ -95,8 +100,10 @@ function steady(row, top) {
 async function refresh() {
   try {
     const next = await page(location.href);
+    localTimes(next);
     const list = next.querySelector("#worklist tbody");
     const before = latest.map(uidOf);
+    const mine = new Set(latest.filter((row) => row.dataset.reader === me()).map(uidOf));
     for (const part of document.querySelectorAll("[data-live]")) {
       const now = next.querySelector(`[data-live="${CSS.escape(part.dataset.live)}"]`);
       if (now !== null && now.innerHTML !== part.innerHTML) part.replaceChildren(...now.childNodes);
@@ -109,8 +116,7 @@ async function refresh() {
     } else if (list !== null) {
       latest = [...list.children];
     }
-    localTimes(document);
-    if (body() !== null) tell(changes(latest.map(uidOf), before), arrange());
+    if (body() !== null) tell(changes(latest.map(uidOf), before), arrange(), mine);
   } catch (error) {
     lost(error);
   }
@@ -121,8 +127,10 @@ function counted(number, one, many) {
 }
 
 /** Say what has changed, and mark the rows that moved. */
-function tell({ came, left, moved }, keptBack) {
-  const words = [];
+function tell({ came, left, moved }, keptBack, mine) {
+  const words = latest
+    .filter((row) => mine.has(uidOf(row)) && row.dataset.reader !== "" && row.dataset.reader !== me())
+    .map((row) => `${row.dataset.reader} took over ${row.querySelector(".person").textContent} from you`);
   if (moved.length) words.push(`${counted(moved.length, "study", "studies")} moved`);
   if (came) words.push(`${came} new`);
   if (left) words.push(`${left} left this page`);

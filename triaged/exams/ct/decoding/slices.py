@@ -5,8 +5,7 @@ For people who look at a study slice by slice; no volume is ever built. Knows no
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -102,52 +101,52 @@ def read_slices(instances: Sequence[Path]) -> SliceStack:
     return SliceStack(tuple(slices if turn.reverse[0] else slices[::-1]), upright)
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
-    """What a segmentation shows of one region: the region itself on each source frame, and the size of others there.
+@dataclass(frozen=True, slots=True, eq=False)
+class Region:
+    """One region on one source frame, kept as bits: a study has hundreds; rows and columns as the source has them."""
 
-    Each region is read-only, rows and columns as the source has them; `around` counts pixels.
-    """
+    bits: NDArray[np.uint8]
+    first: int
+    shape: tuple[int, int]
 
-    regions: Mapping[Key, NDArray[np.bool_]]
-    around: Mapping[Key, int]
+    def mask(self) -> NDArray[np.bool_]:
+        """Return the region as a mask."""
+        rows, columns = self.shape
+        plain = np.unpackbits(self.bits, bitorder="little")[self.first : self.first + rows * columns]
+        return plain.astype(np.bool_).reshape(rows, columns)
 
 
-def read_regions(segmentation: Path, label: str, around: Collection[str] = ()) -> Found:
-    """Return a BINARY segmentation's segment of this label on every source frame on which it has a voxel.
+Regions = Mapping[Key, Region]
+"""A region on every source frame on which it has a voxel."""
 
-    Empty where no segment has this label. `around` are labels of segments of which only the size is wanted.
+
+def read_regions(segmentation: Path) -> Mapping[str, Regions]:
+    """Return the segments of a BINARY segmentation by their labels.
 
     Raises:
         UnreadableStudy: the file is no such segmentation.
     """
     try:
         with without_warnings():
-            return _found(dcmread(segmentation), label, around)
+            return _regions(dcmread(segmentation))
     except DAMAGED as error:
         detail = f"expected a segmentation, found {type(error).__name__} in {segmentation.name}"
         raise UnreadableStudy(ReasonCode.CORRUPT, detail) from error
 
 
-def _found(dataset: Dataset, label: str, around: Collection[str]) -> Found:
+def _regions(dataset: Dataset) -> Mapping[str, Regions]:
     labels = {one.SegmentNumber: str(one.SegmentLabel) for one in dataset.SegmentSequence}
-    rows, columns = int(dataset.Rows), int(dataset.Columns)
+    shape = int(dataset.Rows), int(dataset.Columns)
+    size = shape[0] * shape[1]
     packed = np.frombuffer(dataset.PixelData, np.uint8)
-    regions: dict[Key, NDArray[np.bool_]] = {}
-    sizes: Counter[Key] = Counter()
+    found: dict[str, dict[Key, Region]] = {label: {} for label in labels.values()}
     for index, groups in enumerate(dataset.PerFrameFunctionalGroupsSequence):
-        named = labels.get(groups.SegmentIdentificationSequence[0].ReferencedSegmentNumber)
-        if named != label and named not in around:
-            continue
+        label = labels[groups.SegmentIdentificationSequence[0].ReferencedSegmentNumber]
         source = groups.DerivationImageSequence[0].SourceImageSequence[0]
-        begin, end = index * rows * columns, (index + 1) * rows * columns
-        bits = np.unpackbits(packed[begin // 8 : -(-end // 8)], bitorder="little")[begin % 8 :][: end - begin]
+        begin, end = index * size, (index + 1) * size
         key = _uid(source, "ReferencedSOPInstanceUID"), int(source.get("ReferencedFrameNumber") or 1)
-        if named == label:
-            regions[key] = bits.astype(np.bool_).reshape(rows, columns)
-        else:
-            sizes[key] += int(np.count_nonzero(bits))
-    return Found(regions, sizes)
+        found[label][key] = Region(packed[begin // 8 : -(-end // 8)], begin % 8, shape)
+    return found
 
 
 def _is_localizer(header: Dataset) -> bool:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from triaged.exams.ct.finding import CtNumbers
-from triaged.exams.ct.pictures.wording import points
+from triaged.exams.ct.pictures.wording import changed, changed_ml
 from triaged.results.layout import GREY, LARGE, MARGIN, PAGE_WIDTH, Sheet
-from triaged.results.wording import percent
+from triaged.study.coding import MILLILITRE, percent
 from triaged.study.finding import Finding, Grade
 from triaged.study.records import Prior
 
@@ -26,8 +26,8 @@ def change_rows(finding: Finding, prior: Prior) -> tuple[Row, ...]:
         ("Both lungs", then.severity_total, now.severity_total),
     )
     rows = [_share_row(*each) for each in shares]
-    volume = f"{now.lesion_ml - then.lesion_ml:+.0f} mL"
-    rows.append(("Affected volume", f"{then.lesion_ml:.0f} mL", f"{now.lesion_ml:.0f} mL", volume))
+    volume = changed_ml(now.lesion_ml, then.lesion_ml)
+    rows.append(("Affected volume", MILLILITRE.text(then.lesion_ml), MILLILITRE.text(now.lesion_ml), volume))
     return (*rows, _grade_row(prior.finding.grade, finding.grade))
 
 
@@ -53,7 +53,7 @@ def _grade_row(then: Grade | None, now: Grade | None) -> Row:
 def _share_row(name: str, then: float | None, now: float | None) -> Row:
     if then is None or now is None:
         return name, _told(then), _told(now), "not comparable"
-    return name, percent(then), percent(now), f"{points(now, then)} points"
+    return name, percent(then), percent(now), changed(now, then)
 
 
 def _told(share: float | None) -> str:

@@ -19,39 +19,40 @@ from triaged.exams.ct.pictures.keyslices import (
     KeySlice,
     SliceName,
     draw_slice,
-    field_mm,
     key_slices,
     locator,
-    lungs_field,
     numbered,
     slices_affected,
 )
-from triaged.exams.ct.pictures.legend import LEGEND_WIDTH, draw_legend
+from triaged.exams.ct.pictures.legend import LEGEND_WIDTH, draw_band, draw_legend
 from triaged.exams.ct.pictures.projection import Direction, Projection, cropped, lungs_rows
 from triaged.exams.ct.pictures.strip import STRIP_ROOM, Label, draw_strip, range_labels
+from triaged.exams.ct.pictures.twice import SHAPE_HEIGHT, frame_of, set_twice
 from triaged.exams.ct.pictures.wording import analysis_lines, other_engine, slice_line
 from triaged.exams.ct.pictures.zones import LungThirds, lung_thirds, whole
 from triaged.exams.exam import Earlier
 from triaged.imaging.volume import Volume
 from triaged.results.identity import sent_text
 from triaged.results.instance import ResultSeries
-from triaged.results.layout import AMBER, CAPTION, LARGE, MARGIN, PAGE_WIDTH, TOP, Heading, Markers, Sheet
+from triaged.results.layout import AMBER, CAPTION, FOOT, MARGIN, PAGE_WIDTH, TOP, Heading, Markers, Sheet
 from triaged.results.page import Page, Picture
 from triaged.results.provenance import Provenance
-from triaged.results.wording import Lines, percent, reason_lines, revision_note, written_date
+from triaged.results.wording import Lines, reason_lines, revision_note, written_date
 from triaged.study.assessment import Reason
+from triaged.study.coding import percent
+from triaged.study.concepts import SERVICE
 from triaged.study.kinds import ObjectKind
 from triaged.study.ranking import Ranking
 
 PICTURES_TITLE = "CT-derived projection"
 _NOTICE = ResultSeries(ObjectKind.SC, PICTURES_TITLE).notice
 _PROJECTED, _SLICED = "Parallel projection on the CT grid", "A slice of the CT"
-_CORONAL, _SAGITTAL, _AXIAL = Markers("R", "L", "H", "F"), Markers("A", "P", "H", "F"), Markers("R", "L", "A", "P")
-_SIDE = 46  # room beside a view for the numbers of its thirds
-_LEFT = MARGIN + _SIDE
-_VIEW_WIDTH, _VIEW_HEIGHT = PAGE_WIDTH - 2 * _LEFT - LEGEND_WIDTH - MARGIN, 680
-_LOCATOR_MM = 1.3
-_FINEST_MM = 0.7  # finer pixels would show nothing more of a CT and double the bytes
+_CORONAL, _SAGITTAL = Markers("R", "L", "H", "F"), Markers("A", "P", "H", "F")
+_SIDE = 40  # room beside a view for the numbers of its thirds
+_VIEW_WIDTH, _VIEW_HEIGHT = PAGE_WIDTH - 2 * _SIDE - STRIP_ROOM, FOOT - TOP - CAPTION
+_PAIR_WIDTH = (PAGE_WIDTH - 2 * _SIDE) // 2
+_COMPARED_HEIGHT = 410
+_FINEST_MM = 0.45  # finer pixels would show nothing more of a CT
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,14 +87,16 @@ def result_pages(
     coronal, *sagittals = shown = cropped(tuple(views))
     names = slice_names or numbered(volume.geometry.shape[0])
     lines = analysis_lines(header, reading, ranking, provenance, earlier.prior if earlier else None, names)
-    heading, thirds = Heading(lines.headline, _NOTICE, revision_note(provenance)), lung_thirds(reading)
+    heading = Heading(lines.headline, _NOTICE, revision_note(provenance), purpose=lines.aim)
+    thirds = lung_thirds(reading)
     affected = slices_affected(whole(thirds), volume.geometry, names)
     labels = range_labels(affected, names, lungs_rows(tuple(views)).start)
     style = _Style(heading, palette, lines, thirds, labels)
     pages = [
         _summary(shown, style),
-        _view(coronal, style, "plain"),
-        *(_view(one, style, "severity") for one in (coronal, *sagittals)),
+        _coronal_plain(coronal, style),
+        _coronal_severity(coronal, style),
+        *(_sagittal(one, style) for one in sagittals),
         *_key_slices(volume, reading, views[0], style, names),
     ]
     if (disputed := disputed_page(volume, reading, views[0], names, heading)) is not None:
@@ -105,8 +108,8 @@ def result_pages(
 
 def reason_pages(header: Dataset, reason: Reason, ranking: Ranking, provenance: Provenance) -> tuple[Page, ...]:
     """Return the page of a study that has no score: the reason, and no picture of the patient."""
-    lines = reason_lines(header, reason, ranking, provenance)
-    sheet = Sheet(Heading(lines.headline, _NOTICE, revision_note(provenance), AMBER))
+    lines = reason_lines(header, reason, ranking, provenance, SERVICE)
+    sheet = Sheet(Heading(lines.headline, _NOTICE, revision_note(provenance), AMBER, lines.aim))
     sheet.paragraph(lines.body, (MARGIN, TOP))
     return (Page("reason", "Not scored", sheet.pixels, None, None, f"{reason.code.value} {reason.detail}"),)
 
@@ -137,43 +140,59 @@ def _summary_pixel_mm(coronal: Projection, sagittals: Sequence[Projection]) -> f
     return max(beside, below, height_mm / 310.0, 0.3)
 
 
-def _view(view: Projection, style: _Style, kind: str) -> Page:
-    """Return one view by itself, plain or with severity in colour."""
+def _coronal_mm(view: Projection) -> float:
+    """Return the pixel of a coronal view by itself: as large as the numbers and the strip beside it allow."""
     height_mm, width_mm = _size_mm(view)
-    has_strip = kind == "severity" and view.direction is Direction.CORONAL
-    room = _VIEW_WIDTH - (STRIP_ROOM if has_strip else 0)
-    pixel_mm = max(width_mm / room, height_mm / _VIEW_HEIGHT, _FINEST_MM)
-    sheet = Sheet(style.heading)
-    grey, at = plain(view, pixel_mm), (_LEFT, TOP)
-    title = f"{view.direction.value.capitalize()}, {kind}"
-    if kind == "plain":
-        sheet.picture(grey, at, title, _markers(view))
-    else:
-        _draw_overlaid(sheet, view, grey, at, pixel_mm, style.palette)
-        _write_thirds(sheet, view, style.thirds, (at[0], at[0] + grey.shape[1]), pixel_mm)
-        draw_legend(sheet, (PAGE_WIDTH - LEGEND_WIDTH, TOP), min(grey.shape[0], 440), style.palette)
-        if has_strip:
-            draw_strip(sheet, view, (at[0] + grey.shape[1] + _SIDE, TOP), pixel_mm, style.palette, style.labels)
-    orientation = ("L", "F") if view.direction is Direction.CORONAL else ("P", "F")
-    name = f"{view.direction.value.replace(' ', '-')}-{kind}"
-    return Page(name, title, sheet.pixels, pixel_mm, orientation, scale=_PROJECTED)
+    return max(width_mm / _VIEW_WIDTH, height_mm / _VIEW_HEIGHT, _FINEST_MM)
+
+
+def _coronal_plain(view: Projection, style: _Style) -> Page:
+    """Return the coronal view alone, where the page with severity has it, so that one can be laid over the other."""
+    pixel_mm, sheet, title = _coronal_mm(view), Sheet(style.heading), "Coronal, plain"
+    sheet.picture(plain(view, pixel_mm), (_SIDE, TOP), title, _CORONAL)
+    return Page("coronal-plain", title, sheet.pixels, pixel_mm, ("L", "F"), scale=_PROJECTED)
+
+
+def _coronal_severity(view: Projection, style: _Style) -> Page:
+    """Return the coronal view with severity in colour, the shares of the thirds, and the strip of the slices."""
+    pixel_mm, sheet, title = _coronal_mm(view), Sheet(style.heading), "Coronal, severity"
+    grey = plain(view, pixel_mm)
+    edges = _SIDE, _SIDE + grey.shape[1]
+    _draw_overlaid(sheet, view, grey, (_SIDE, TOP), pixel_mm, style.palette)
+    _write_thirds(sheet, view, style.thirds, edges, pixel_mm)
+    draw_strip(sheet, view, (edges[1] + _SIDE, TOP), pixel_mm, style.palette, style.labels)
+    draw_band(sheet, style.palette)
+    return Page("coronal-severity", title, sheet.pixels, pixel_mm, ("L", "F"), scale=_PROJECTED)
+
+
+def _sagittal(view: Projection, style: _Style) -> Page:
+    """Return a view from the side with severity in colour, and the same plain beside it."""
+    height_mm, width_mm = _size_mm(view)
+    pixel_mm = max(width_mm / _PAIR_WIDTH, height_mm / _VIEW_HEIGHT, _FINEST_MM)
+    sheet, words = Sheet(style.heading), view.direction.value.capitalize()
+    grey = plain(view, pixel_mm)
+    width = grey.shape[1]
+    _draw_overlaid(sheet, view, grey, (_SIDE, TOP), pixel_mm, style.palette)
+    _write_thirds(sheet, view, style.thirds, (_SIDE, _SIDE + width), pixel_mm)
+    sheet.picture(grey, (2 * _SIDE + width, TOP), f"{words}, plain", _SAGITTAL)
+    draw_band(sheet, style.palette)
+    name = f"{view.direction.value.replace(' ', '-')}-severity"
+    return Page(name, f"{words}, severity", sheet.pixels, pixel_mm, ("P", "F"), scale=_PROJECTED)
 
 
 def _key_slices(
     volume: Volume, reading: LungAnalysis, coronal: Projection, style: _Style, names: Sequence[SliceName]
 ) -> list[Page]:
-    field = lungs_field(reading)
-    chosen = key_slices(whole(style.thirds), names)
-    height_mm, width_mm = field_mm(volume, field)
-    pixel_mm = max(width_mm / ((PAGE_WIDTH - 3 * MARGIN) // 2), height_mm / 560.0, _FINEST_MM)
+    frame = frame_of(volume, reading)
+    shape_mm = max(_size_mm(coronal)[0] / SHAPE_HEIGHT, 1.0)
     pages = []
-    for one in chosen:
-        pair = draw_slice(volume, reading, one.index, field, pixel_mm)
-        where = locator(coronal, one.index, _LOCATOR_MM)
+    for one in key_slices(whole(style.thirds), names):
+        pair = draw_slice(volume, reading, one.index, frame.field, frame.pixel_mm)
+        where = locator(coronal, one.index, shape_mm)
         words = slice_line(one, volume.geometry, names[one.index])
+        title, name = f"Key slice, {one.third} third", f"key-slice-{one.third}"
         pixels = _key_slice(pair, where, one, words, style.heading)
-        title = f"Key slice, {one.third} third"
-        pages.append(Page(f"key-slice-{one.third}", title, pixels, pixel_mm, ("L", "P"), "", (one.index,), _SLICED))
+        pages.append(Page(name, title, pixels, frame.pixel_mm, ("L", "P"), "", (one.index,), _SLICED))
     return pages
 
 
@@ -181,15 +200,12 @@ def _key_slice(
     pair: tuple[Picture, Picture], where: Picture, chosen: KeySlice, words: Sequence[str], heading: Heading
 ) -> Picture:
     """Return a slice outlined and plain, and below it in words and as a line on the lungs where it lies."""
-    outlined, grey = pair
     sheet = Sheet(heading)
-    sheet.picture(outlined, (MARGIN, TOP), f"Axial, {chosen.third} third; yellow: lesion, cyan: lungs", _AXIAL)
-    sheet.picture(grey, (2 * MARGIN + grey.shape[1], TOP), "The same, plain; window -1350 to 150 HU", _AXIAL)
-    level = TOP + grey.shape[0] + MARGIN
-    for line in words:
-        sheet.text((MARGIN, level), line, LARGE)
-        level += LARGE + 8
-    sheet.picture(where, (MARGIN, level + CAPTION), "Where it lies, seen from the front", Markers("R", "L", "", ""))
+    captions = (
+        f"Axial, {chosen.third} third; yellow: lesion, cyan: lungs",
+        "The same, plain; window -1350 to 150 HU",
+    )
+    set_twice(sheet, pair, captions, where, words)
     return sheet.pixels
 
 
@@ -199,7 +215,7 @@ def _comparison(
     """Return the coronal views of both studies side by side, at the same scale and in the same colours."""
     (then,) = cropped((earlier.view,))
     heights_mm, widths_mm = zip(_size_mm(then), _size_mm(coronal), strict=True)
-    pixel_mm = max(sum(widths_mm) / (PAGE_WIDTH - LEGEND_WIDTH - 4 * MARGIN), max(heights_mm) / 500.0, 0.85)
+    pixel_mm = max(sum(widths_mm) / (PAGE_WIDTH - 3 * MARGIN), max(heights_mm) / _COMPARED_HEIGHT, _FINEST_MM)
     dates = written_date(earlier.prior.study_date), written_date(sent_text(header, "StudyDate"))
     sheet = Sheet(style.heading)
     left, lowest = MARGIN, TOP
@@ -208,9 +224,9 @@ def _comparison(
         _draw_overlaid(sheet, view, grey, (left, TOP), pixel_mm, style.palette, caption)
         left += grey.shape[1] + MARGIN
         lowest = max(lowest, TOP + grey.shape[0])
-    draw_legend(sheet, (PAGE_WIDTH - LEGEND_WIDTH, TOP), min(lowest - TOP, 440), style.palette)
+    draw_band(sheet, style.palette)
     below = write_change(sheet, change_rows(reading.finding, earlier.prior), dates, lowest + MARGIN)
-    sheet.paragraph(tuple(filter(None, (caution,))), (MARGIN, below + MARGIN))
+    sheet.paragraph(tuple(filter(None, (caution,))), (MARGIN, below))
     return Page("comparison", "Comparison", sheet.pixels, pixel_mm, ("L", "F"), scale=_PROJECTED)
 
 

@@ -9,7 +9,7 @@ import json
 import zipfile
 import zlib
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import BytesIO
 
 import numpy as np
@@ -18,14 +18,14 @@ from triaged.exams.ct.options import Palette
 from triaged.exams.ct.pictures.legend import BAR_WIDTH, draw_bar
 from triaged.exams.ct.pictures.surface import Labels, surface
 from triaged.exams.ct.pictures.turning import STEP_DEGREES, Stage, stage, view
-from triaged.results.layout import GREY, MARGIN, PAGE_WIDTH, SMALL, TOP, Heading, Markers, Sheet
+from triaged.results.layout import FOOT, GREY, MARGIN, PAGE_WIDTH, SMALL, TOP, Heading, Markers, Sheet
 from triaged.results.page import Page, Picture
 
 SIDES = (("front", 0), ("back", 180), ("right", 270), ("left", 90))
 """The pages, and from where the viewer looks: degrees towards the patient's left."""
 _WORDS = {0: "from the front", 90: "from the left", 180: "from the back", 270: "from the right"}
-_SIZE, _PAGE_SIZE = 420, 680
-_FRAME = (_SIZE + MARGIN + BAR_WIDTH + MARGIN, _SIZE + 98)
+_SIZE, _PAGE_SIZE = 420, FOOT - TOP
+_FRAME = (_SIZE + MARGIN + BAR_WIDTH + MARGIN, _SIZE + 140)
 _HEADLINE = 40
 """Room for two lines, as a headline is longer than a frame is wide."""
 _BLANK = np.zeros((1, 1, 3), np.uint8)
@@ -56,6 +56,7 @@ def encode_draft(draft: Draft) -> bytes:
         "palette": draft.palette.value,
         "slice_mm": draft.slice_mm,
         "heading": [heading.headline, heading.notice, heading.note],
+        "purpose": heading.purpose,
     }
     stream = BytesIO()
     begun = {f"begun{number}": np.frombuffer(each, np.uint8) for number, each in enumerate(draft.begun)}
@@ -73,9 +74,8 @@ def decode_draft(content: bytes) -> Draft:
             if said["format"] != _FORMAT:
                 raise ValueError(f"draft: expected format {_FORMAT}, found {said['format']}")
             begun = tuple(kept[f"begun{number}"].tobytes() for number in range(len(kept.files) - 2))
-            return Draft(
-                kept["labels"], float(said["slice_mm"]), Palette(said["palette"]), Heading(*said["heading"]), begun
-            )
+            heading = replace(Heading(*said["heading"]), purpose=said.get("purpose", ""))
+            return Draft(kept["labels"], float(said["slice_mm"]), Palette(said["palette"]), heading, begun)
     except (zipfile.BadZipFile, zlib.error, EOFError, KeyError, TypeError, OSError) as error:
         raise ValueError(f"draft: expected an archive of masks, found {error}") from error
 
@@ -121,7 +121,8 @@ def _drawn_view(draft: Draft, staged: Stage, degrees: int) -> Picture:
     sheet.paragraph([draft.heading.headline], (MARGIN, 20), (_FRAME[0] - 2 * MARGIN, _HEADLINE))
     sheet.picture(view(staged, degrees, draft.palette), (MARGIN, TOP - 20), _title(degrees), _markers(degrees))
     draw_bar(sheet, (_FRAME[0] - BAR_WIDTH, TOP), 240, draft.palette)
-    sheet.text((MARGIN, _FRAME[1] - SMALL - 4), "Affected within 10 mm below the surface", SMALL, GREY)
+    sheet.text((MARGIN, _FRAME[1] - SMALL - 46), "Affected within 10 mm below the surface", SMALL, GREY)
+    sheet.paragraph([draft.heading.purpose], (MARGIN, _FRAME[1] - 42), (_FRAME[0] - 2 * MARGIN, 40))
     return sheet.pixels
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -14,8 +15,17 @@ from triaged.exams.ct.pictures.zones import AFFECTED_ZONE, LungThirds, lung_thir
 from triaged.exams.ct.slices import slice_areas
 from triaged.imaging.geometry import Geometry
 from triaged.results.provenance import Provenance
-from triaged.results.wording import INTENDED_USE, Lines, origin_lines, percent, to_ascii, written_date
-from triaged.study.coding import MILLILITRE, Output
+from triaged.results.wording import (
+    INTENDED_USE,
+    Lines,
+    origin_lines,
+    purpose_lines,
+    to_ascii,
+    verdict_lines,
+    written_date,
+)
+from triaged.study.checks import to_check
+from triaged.study.coding import MILLILITRE, Output, percent
 from triaged.study.concepts import (
     AFFECTED_SHARE,
     AFFECTED_VOLUME,
@@ -23,6 +33,7 @@ from triaged.study.concepts import (
     GROUND_GLASS_VOLUME,
     LUNG_VOLUME,
     LUNGS_VOLUME,
+    SERVICE,
     SEVERITY,
     TOTAL_SHARE,
     WELL_AERATED_SHARE,
@@ -30,6 +41,7 @@ from triaged.study.concepts import (
 from triaged.study.finding import Finding, QualityFlag, Suspicion
 from triaged.study.ranking import Ranking
 from triaged.study.records import Prior
+from triaged.study.rounding import points
 
 _OWN_LINES: Final = (
     *(SEVERITY, AFFECTED_SHARE, TOTAL_SHARE),
@@ -47,13 +59,25 @@ def analysis_lines(
     prior: Prior | None = None,
     slice_names: Sequence[SliceName] = (),
 ) -> Lines:
-    """Return the words of a scored study, with the change since an earlier one where there is one.
+    """Return the words of a scored study: those of `found_lines`, and why it is where it is."""
+    return replace(found_lines(header, reading, provenance, prior, slice_names), verdict=verdict_lines(ranking))
+
+
+def found_lines(
+    header: Dataset,
+    reading: LungAnalysis,
+    provenance: Provenance,
+    prior: Prior | None = None,
+    slice_names: Sequence[SliceName] = (),
+) -> Lines:
+    """Return what was found in words, with the change since an earlier study where there is one.
 
     `slice_names` are what a viewer calls each slice of the volume.
     """
     finding, numbers, thirds = reading.finding, CtNumbers.of(reading.finding), lung_thirds(reading)
     return Lines(
         headline=_headline(finding, numbers),
+        purpose=purpose_lines(SERVICE, provenance),
         findings=(
             _identification(finding),
             *_moved(finding),
@@ -66,17 +90,21 @@ def analysis_lines(
             *_others(finding),
             *_by_slice(reading),
             *(_change(numbers, prior, provenance) if prior else ()),
-            *([f"Check: {', '.join(flag.value for flag in finding.quality)}"] if finding.quality else []),
+            *_checks(finding),
         ),
-        verdict=(f"Class {ranking.triage_class.value}: {to_ascii(ranking.reason)}",),
         origin=origin_lines(header, provenance),
     )
 
 
-def points(now: float, then: float) -> str:
-    """Return the change of a share in percentage points, with its sign."""
-    change = round(100.0 * (now - then))
-    return f"{change:+d}" if change else "0"
+def changed(now: float, then: float) -> str:
+    """Return the change of a share in percentage points."""
+    return to_ascii(points(round(100 * (now - then), 6)))
+
+
+def changed_ml(now: float, then: float) -> str:
+    """Return the change of a volume, with its sign."""
+    change = now - then
+    return f"{'+' if change > 0 else '-' if change else ''}{MILLILITRE.text(abs(change))}"
 
 
 def other_engine(prior: Prior, provenance: Provenance) -> str:
@@ -148,11 +176,12 @@ def _identification(finding: Finding) -> str:
     suspicion = finding.suspicion
     if suspicion is None:
         return "P(COVID-19 pattern): none, this engine gives no probability"
-    probability = f"P(COVID-19 pattern), experimental: {suspicion.text}"
+    probability = "P(COVID-19 pattern), experimental:"
     if suspicion.threshold is None:
-        return probability
+        return f"{probability} {suspicion.text}"
+    shown = suspicion.text_beside(suspicion.threshold)
     sign = ">=" if suspicion.probability >= suspicion.threshold else "<"
-    return f"{probability} {sign} {suspicion.threshold:.2f}:{_verdict(finding, suspicion)}"
+    return f"{probability} {shown} {sign} {suspicion.threshold:.4g}:{_verdict(finding, suspicion)}"
 
 
 def _moved(finding: Finding) -> tuple[str, ...]:
@@ -169,8 +198,8 @@ def _shares(numbers: CtNumbers) -> str:
 def _volumes(numbers: CtNumbers) -> str:
     affected = f"affected {MILLILITRE.text(numbers.lesion_ml)}"
     if numbers.right_lung_ml is None or numbers.left_lung_ml is None:
-        return f"Lungs {numbers.lungs_ml:.0f} mL, {affected}"
-    return f"Right {numbers.right_lung_ml:.0f} mL, left {numbers.left_lung_ml:.0f} mL, {affected}"
+        return f"Lungs {MILLILITRE.text(numbers.lungs_ml)}, {affected}"
+    return f"Right {MILLILITRE.text(numbers.right_lung_ml)}, left {MILLILITRE.text(numbers.left_lung_ml)}, {affected}"
 
 
 def _tissue(numbers: CtNumbers) -> tuple[str, ...]:
@@ -204,14 +233,20 @@ def _others(finding: Finding) -> tuple[str, ...]:
     return tuple(to_ascii(f"{each.words[:1].upper()}{each.words[1:]}: {each.text}") for each in others)
 
 
+def _checks(finding: Finding) -> tuple[str, ...]:
+    """Return what limits trust and asks something of a reader."""
+    words = "; ".join(to_check(finding.quality))
+    return (to_ascii(f"What limits trust: {words}"),) if words else ()
+
+
 def _change(now: CtNumbers, prior: Prior, provenance: Provenance) -> tuple[str, ...]:
     then = CtNumbers.of(prior.finding)
-    parts = [f"total {points(now.severity_total, then.severity_total)} points"]
+    parts = [f"total {changed(now.severity_total, then.severity_total)}"]
     right, left = (now.severity_right, then.severity_right), (now.severity_left, then.severity_left)
     for name, (share, before) in (("left", left), ("right", right)):
         if share is not None and before is not None:
-            parts.insert(0, f"{name} {points(share, before)}")
-    volume = f"affected {now.lesion_ml - then.lesion_ml:+.0f} mL"
+            parts.insert(0, f"{name} {changed(share, before)}")
+    volume = f"affected {changed_ml(now.lesion_ml, then.lesion_ml)}"
     other = other_engine(prior, provenance)
     since = f"Change since {written_date(prior.study_date)}: {', '.join(parts)}, {volume}"
     return (since, other) if other else (since,)

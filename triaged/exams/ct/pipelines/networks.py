@@ -13,7 +13,7 @@ from triaged.exams.ct.pipelines.measure import Verdict, measure
 from triaged.exams.ct.pipelines.split import split
 from triaged.exams.ct.window import to_unit
 from triaged.imaging.volume import Mask, Volume
-from triaged.inference.kinds.ct_multitask import CtNetworks
+from triaged.inference.kinds.ct_multitask import CtNetworks, LungsAhead
 
 
 class CtPipeline:
@@ -27,6 +27,12 @@ class CtPipeline:
         self._pixel_mm = pixel_mm(networks.manifest.settings.spacing_mm)
         self._networks = networks
         self._options = options
+
+    def prepare(self, volume: Volume) -> None:
+        """Look for lungs on a part of a volume, as far as slices show them one by one; see `Preparing`."""
+        if isinstance(self._networks, LungsAhead):
+            hu = Coarse.of(volume, self._pixel_mm).hu
+            self._networks.prepare(to_unit(hu.voxels, *self._networks.manifest.settings.window_hu))
 
     def read(self, volume: Volume, acquisition: Acquisition) -> LungAnalysis:
         """Return scores and masks; see `Pipeline`."""

@@ -11,7 +11,7 @@ from PIL import ImageDraw, ImageFont
 from triaged.exams.xray.pictures.overlay import AFFECTED, LUNGS
 from triaged.exams.xray.pictures.wording import affected_zones, zone_shares
 from triaged.results.page import Picture
-from triaged.results.wording import percent
+from triaged.study.coding import percent
 from triaged.study.concepts import ZONES
 from triaged.study.finding import Finding
 

@@ -15,16 +15,18 @@ from triaged.exams.xray.pictures.placed import NO_LETTERS, set_upright, write_sh
 from triaged.exams.xray.pictures.wording import estimate_words, score_of
 from triaged.exams.xray.zones import thirds
 from triaged.results.identity import sent_text
-from triaged.results.layout import GREY, LARGE, MARGIN, PAGE_HEIGHT, PAGE_WIDTH, TOP, Heading, Sheet
+from triaged.results.layout import FOOT, GREY, LARGE, MARGIN, PAGE_WIDTH, TOP, Heading, Sheet
 from triaged.results.page import Page
-from triaged.results.wording import percent, to_ascii, written_date
+from triaged.results.wording import to_ascii, written_date
+from triaged.study.coding import percent
 from triaged.study.concepts import EXTENT, LEFT_LUNG, REPEAT_SD, RIGHT_LUNG, ZONES
 from triaged.study.finding import Finding
 from triaged.study.records import Prior
+from triaged.study.rounding import points
 
 Row = tuple[str, str, str, str]
 
-_ROOM: Final = ((PAGE_WIDTH - 3 * MARGIN) // 2, 408)
+_ROOM: Final = ((PAGE_WIDTH - 3 * MARGIN) // 2, 424)
 _CELLS: Final = (132, 128)
 _COLUMNS: Final = (0, 180, 380, 580)
 _ROW_HEIGHT: Final = 26
@@ -51,7 +53,7 @@ def comparison_page(
         write_shares(sheet, each, at, (width, height))
         lowest = max(lowest, TOP + height)
     _write_below(sheet, reading.finding, earlier.prior, dates, lowest + MARGIN)
-    sheet.paragraph(_cautions(reading.finding, earlier.prior, algorithm), (MARGIN, PAGE_HEIGHT - 62))
+    sheet.paragraph(_cautions(reading.finding, earlier.prior, algorithm), (MARGIN, FOOT - 44))
     return Page("comparison", "Comparison with the earlier X-ray", sheet.pixels, None, None, is_resampled=True)
 
 
@@ -111,4 +113,4 @@ def _share_row(name: str, then: float | None, now: float | None) -> Row:
     if then is None or now is None:
         before, after = ("-" if each is None else percent(each) for each in (then, now))
         return name, before, after, "not comparable"
-    return name, percent(then), percent(now), f"{round(100 * now) - round(100 * then):+d} points"
+    return name, percent(then), percent(now), to_ascii(points(round(100 * (now - then), 6)))

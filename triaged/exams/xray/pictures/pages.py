@@ -32,7 +32,9 @@ from triaged.exams.xray.pictures.wording import score_of, xray_reason_lines
 from triaged.results.instance import ResultSeries
 from triaged.results.layout import (
     AMBER,
+    BAND_WIDTH,
     CAPTION,
+    FOOT,
     GREY,
     LARGE,
     MARGIN,
@@ -54,9 +56,9 @@ from triaged.study.ranking import Ranking
 PICTURES_TITLE: Final = "X-ray with outlines"
 _NOTICE: Final = ResultSeries(ObjectKind.SC, PICTURES_TITLE).notice
 _OUTLINED: Final = "Outlines, and affected share of each zone"
-_SUMMARY_HEIGHT: Final = 408
+_SUMMARY_HEIGHT: Final = 390
 _LEGEND_WIDTH: Final = 190
-_CELLS: Final = (196, 190)
+_CELLS: Final = (186, 180)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -79,7 +81,7 @@ def result_pages(
     """Return the pages of a scored X-ray: a summary, the outlines in full size, the plain radiograph, and an earlier
     X-ray of the patient beside this one, where there is one to draw.
     """
-    heading = Heading(lines.headline, _NOTICE, revision_note(provenance))
+    heading = Heading(lines.headline, _NOTICE, revision_note(provenance), purpose=lines.aim)
     shown = _Shown(radiograph, reading, heading, lines)
     pages = _summary(shown), _outlined(shown), _plain(shown)
     if earlier is None:
@@ -90,7 +92,7 @@ def result_pages(
 def reason_pages(header: Dataset, reason: Reason, ranking: Ranking, provenance: Provenance) -> tuple[Page, ...]:
     """Return the page of an X-ray that has no score: the reason, and no picture of the patient."""
     lines = xray_reason_lines(header, reason, ranking, provenance)
-    sheet = Sheet(Heading(lines.headline, _NOTICE, revision_note(provenance), AMBER))
+    sheet = Sheet(Heading(lines.headline, _NOTICE, revision_note(provenance), AMBER, lines.aim))
     sheet.paragraph(lines.body, (MARGIN, TOP))
     key = f"{reason.code.value} {reason.detail}"
     return (Page("reason", "Not scored", sheet.pixels, None, None, key, is_resampled=True),)
@@ -112,29 +114,37 @@ def _summary(shown: _Shown) -> Page:
     score = f"{score_of(shown.reading.finding)} of 6"
     sheet.text((MARGIN + _CELLS[0] // 2 - 26, below + CAPTION + _CELLS[1] + 8), score, LARGE)
     column = 2 * MARGIN + _CELLS[0] + 8
-    sheet.paragraph(shown.lines.body, (column, below), (PAGE_WIDTH - MARGIN - column, PAGE_HEIGHT - 42 - below))
-    _legend_line(sheet, shown.reading, (column, PAGE_HEIGHT - 30))
+    sheet.paragraph(shown.lines.body, (column, below), (PAGE_WIDTH - MARGIN - column, FOOT - 34 - below))
+    _legend_line(sheet, shown.reading, (column, FOOT - 24))
     return Page("summary", "Summary", sheet.pixels, None, None, is_resampled=True)
 
 
 def _outlined(shown: _Shown) -> Page:
     """Return the radiograph with all outlines, as large as the page allows, and what each line means beside it."""
-    plain = fitted(shown.radiograph, (PAGE_WIDTH - _LEGEND_WIDTH - 2 * MARGIN, PAGE_HEIGHT - TOP - MARGIN))
+    plain, at = _largest(shown.radiograph)
     height, width = plain.shape[:2]
     sheet = Sheet(shown.heading)
-    at = MARGIN, TOP
     set_upright(sheet, overlaid(plain, shown.reading), at, _OUTLINED)
     write_shares(sheet, shown.reading, at, (width, height))
-    _legend(sheet, shown.reading, (2 * MARGIN + width, TOP))
+    _legend(sheet, shown.reading, (at[0] + width + MARGIN, TOP))
     return Page("outlined", "X-ray with outlines", sheet.pixels, None, None, is_resampled=True)
 
 
 def _plain(shown: _Shown) -> Page:
     """Return the radiograph alone, in the same place and size."""
-    plain = fitted(shown.radiograph, (PAGE_WIDTH - _LEGEND_WIDTH - 2 * MARGIN, PAGE_HEIGHT - TOP - MARGIN))
+    plain, at = _largest(shown.radiograph)
     sheet = Sheet(shown.heading)
-    set_upright(sheet, plain, (MARGIN, TOP), "Radiograph, plain")
+    set_upright(sheet, plain, at, "Radiograph, plain")
     return Page("plain", "X-ray, plain", sheet.pixels, None, None, is_resampled=True)
+
+
+def _largest(radiograph: Radiograph) -> tuple[Picture, tuple[int, int]]:
+    """Return the radiograph as large as it can be beside the legend, and where: above the corners, or between them."""
+    between = fitted(radiograph, (BAND_WIDTH, PAGE_HEIGHT - TOP - MARGIN))
+    above = fitted(radiograph, (PAGE_WIDTH - _LEGEND_WIDTH - 2 * MARGIN, FOOT - TOP))
+    if between.size > above.size:
+        return between, ((PAGE_WIDTH - between.shape[1]) // 2, TOP)
+    return above, (MARGIN, TOP)
 
 
 def _strokes(reading: XrayReading) -> tuple[tuple[str, Stroke], ...]:

@@ -12,7 +12,7 @@ from triaged.exams.xray.pictures.wording import zone_shares
 from triaged.exams.xray.zones import Thirds
 from triaged.results.layout import LARGE, Markers, Sheet
 from triaged.results.page import Picture
-from triaged.results.wording import percent
+from triaged.study.coding import percent
 
 NO_LETTERS: Final = Markers("", "", "", "")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Final
 
 from pydicom.dataset import Dataset
@@ -10,9 +11,9 @@ from pydicom.dataset import Dataset
 from triaged.exams.xray.decoding.radiograph import Radiograph
 from triaged.exams.xray.views import Position, View
 from triaged.results.provenance import Provenance
-from triaged.results.wording import Lines, origin_lines, percent, reason_lines, to_ascii
+from triaged.results.wording import Lines, origin_lines, purpose_lines, reason_lines, to_ascii, verdict_lines
 from triaged.study.assessment import Reason
-from triaged.study.coding import Concept, Output, Site
+from triaged.study.coding import Concept, Output, Site, percent, percent_range
 from triaged.study.concepts import (
     CONSOLIDATED_EXTENT,
     ESTIMATED_HIGH,
@@ -22,6 +23,7 @@ from triaged.study.concepts import (
     LEFT_LUNG,
     RIGHT_LUNG,
     UNGATED_EXTENT,
+    XRAY_SERVICE,
     ZONE_SCORE,
     ZONE_SHARE,
     ZONES,
@@ -81,7 +83,7 @@ def estimate_words(finding: Finding) -> str:
         return ""
     if low is None or high is None:
         return percent(share)
-    return f"{percent(share)} ({percent(low)} to {percent(high)})"
+    return f"{percent(share)} ({percent_range(low, high)})"
 
 
 def limits(finding: Finding) -> tuple[str, ...]:
@@ -97,10 +99,16 @@ def acquired_words(radiograph: Radiograph) -> str:
 
 
 def analysis_lines(radiograph: Radiograph, finding: Finding, ranking: Ranking, provenance: Provenance) -> Lines:
-    """Return the words of a scored X-ray."""
+    """Return the words of a scored X-ray: those of `found_lines`, and why it is where it is."""
+    return replace(found_lines(radiograph, finding, provenance), verdict=verdict_lines(ranking))
+
+
+def found_lines(radiograph: Radiograph, finding: Finding, provenance: Provenance) -> Lines:
+    """Return what was found on an X-ray in words."""
     flags = limits(finding)
     return Lines(
         headline=_headline(finding),
+        purpose=purpose_lines(XRAY_SERVICE, provenance),
         findings=(
             *_probability(finding),
             f"Affected share of the area: {_by_lung(finding, EXTENT)}",
@@ -110,14 +118,13 @@ def analysis_lines(radiograph: Radiograph, finding: Finding, ranking: Ranking, p
             *_others(finding),
             f"What limits trust: {'; '.join(flags)}" if flags else "Nothing in header or pixels limits trust",
         ),
-        verdict=(f"Class {ranking.triage_class.value}: {to_ascii(ranking.reason)}",),
         origin=origin_lines(radiograph.header, provenance, acquired_words(radiograph)),
     )
 
 
 def xray_reason_lines(header: Dataset, reason: Reason, ranking: Ranking, provenance: Provenance) -> Lines:
     """Return the words of an X-ray that has no score."""
-    return reason_lines(header, reason, ranking, provenance, "radiograph")
+    return reason_lines(header, reason, ranking, provenance, XRAY_SERVICE, "radiograph")
 
 
 def _headline(finding: Finding) -> str:
@@ -132,8 +139,9 @@ def _probability(finding: Finding) -> Iterable[str]:
         return
     bound = suspicion.threshold
     below = bound is not None and suspicion.probability < bound
-    side = "" if bound is None else f", {'below' if below else 'at least'} {bound:.2f}: {'no ' * below}area counts"
-    yield f"P of any opacity {suspicion.text} (experimental){side}"
+    side = "" if bound is None else f", {'below' if below else 'at least'} {bound:.4g}: {'no ' * below}area counts"
+    shown = suspicion.text if bound is None else suspicion.text_beside(bound)
+    yield f"P of any opacity {shown} (experimental){side}"
 
 
 def _by_lung(finding: Finding, concept: Concept) -> str:

@@ -153,8 +153,8 @@ def _number_results(connection: sa.Connection) -> None:
 
 
 def _fill_keys(connection: sa.Connection) -> None:
-    studies = connection.execute(sa.text("SELECT id, patient_id, patient_birth_date FROM study"))
-    keys = [{"id": row.id, "key": patient_key(row.patient_id, row.patient_birth_date)} for row in studies]
+    studies = connection.execute(sa.text("SELECT id, patient_id FROM study"))
+    keys = [{"id": row.id, "key": patient_key(row.patient_id)} for row in studies]
     _update(connection, "UPDATE study SET patient_key = :key WHERE id = :id", keys)
     sent = connection.execute(sa.text("SELECT id, sop_instance_uid_sent AS uid FROM quarantine")).all()
     uids = [{"id": row.id, "uid": SOPInstanceUID.parse(row.uid).value} for row in sent if row.uid.strip(" \0")]

@@ -1,0 +1,1 @@
+"""DICOMweb over a real store and real files."""

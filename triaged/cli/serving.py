@@ -1,0 +1,74 @@
+"""`triaged serve`: runs the daemon, or one role of it."""
+
+from __future__ import annotations
+
+import os
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from triaged.cli.configuration import DEFAULT_CONFIG, ConfigFile, say_defaults
+
+
+class RoleName(StrEnum):
+    """The processes of a daemon, each of which can be started alone."""
+
+    RECEIVER = "receiver"
+    WORKER = "worker"
+    ADVISER = "adviser"
+    COURIER = "courier"
+    CLOCK = "clock"
+    WEB = "web"
+
+
+def serve(
+    config: ConfigFile = DEFAULT_CONFIG,
+    role: Annotated[RoleName | None, typer.Option(help="Run only this role, in this process.")] = None,
+    name: Annotated[
+        str | None,
+        typer.Option(help="What a role alone is called on this host; its successor takes its work over."),
+    ] = None,
+) -> None:
+    """Run the daemon until Ctrl-C: every role as a process of its own, or one role alone."""
+    from triaged.daemon.logs import configure_logging
+
+    if role is not None:
+        if name is not None:
+            from triaged.daemon.roles import NAME_VARIABLE
+
+            os.environ[NAME_VARIABLE] = name
+        _serve_role(config, role)
+        return
+    if name is not None:
+        raise typer.BadParameter("expected --role with --name")
+    from triaged.daemon.serving import serve as serve_all
+    from triaged.daemon.versions import version_to_run
+
+    version = version_to_run(config)
+    say_defaults(config)
+    logging, hide = version.config.logging, version.config.secrets.hide
+    configure_logging(logging.level, logging.style, "daemon", configuration=version.sha256, hide=hide)
+    serve_all(version)
+
+
+def _serve_role(config: Path, role: RoleName) -> None:
+    """Run one role with what its supervisor handed over, or with the file where a person starts it."""
+    from triaged.daemon.handover import handed_over
+
+    version = handed_over()
+    if version is None:
+        from triaged.daemon.versions import version_of
+
+        version = version_of(config)
+        say_defaults(config)
+    from triaged.daemon.logs import configure_logging
+    from triaged.daemon.roles import Role, run_role
+    from triaged.daemon.signals import stopping_on_signals
+
+    settings = version.config
+    logging, hide = settings.logging, settings.secrets.hide
+    configure_logging(logging.level, logging.style, role.value, configuration=version.sha256, hide=hide)
+    with stopping_on_signals() as stop:
+        run_role(settings, Role(role.value), stop, configuration=version.sha256, file=version.path)
