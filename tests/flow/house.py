@@ -147,6 +147,7 @@ class House:
         self.wanted = EVERY_KIND
         self.rules = rules
         self.by_model: dict[str, tuple[Examination, ...]] = {}
+        self.configuration = "ef" * 32
         """What reads studies under a rule that names a model."""
         self.others: tuple[str, ...] = ()
         """Destinations beside the PACS."""
@@ -255,6 +256,7 @@ class House:
             worker=worker,
             options=AnalyseOptions(),
             destinations={"pacs": self.wanted},
+            configuration=self.configuration,
         )
 
     def read_second(self, claim: SecondClaim) -> Advice:

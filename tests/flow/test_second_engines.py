@@ -63,6 +63,7 @@ def test_second_engines_read_after_the_first_and_the_list_stays_as_it_is(house: 
     assert _read(found["alike"]).agreement.overlap == 1.0
     assert _read(found["other"]).agreement.disagreements == (Disagreement.SHARE, Disagreement.OUTLINE)
     assert [house.entry(study).engines_disagree for study in (1, 2, 3)] == [True, True, True]
+    assert {each.configuration for each in found.values()} == {house.configuration}
 
 
 def test_the_overlap_is_that_of_the_masks_the_first_one_s_from_its_segmentation(house: House) -> None:

@@ -37,7 +37,7 @@ def scene(database: Database, spool: Spool) -> Scene:
     return Scene(database, spool, NOON)
 
 
-def _scored(scene: Scene, **outcomes: SecondOutcome | None) -> TestClient:
+def _scored(scene: Scene, configuration: str = "", **outcomes: SecondOutcome | None) -> TestClient:
     """Let a study be scored, and second engines come to these ends; None: it still waits."""
     scene.arrive(1, minutes=0)
     scene.complete(1, minutes=0)
@@ -47,7 +47,7 @@ def _scored(scene: Scene, **outcomes: SecondOutcome | None) -> TestClient:
         if outcome is not None:
             claim = ledger.claim_next("adviser", (name,), lease_s=60, now=at(5))
             assert claim is not None
-            ledger.commit(claim, outcome, destinations={}, now=at(6))
+            ledger.commit(claim, outcome, destinations={}, configuration=configuration, now=at(6))
     return TestClient(scene.app())
 
 
@@ -65,6 +65,17 @@ def test_the_page_shows_each_second_engine_and_how_it_compares(scene: Scene) -> 
     assert rows["threshold 1"][4] == f"−1 point in the right lung, outlines overlap by 0.80 (Dice), {MOVED}"
     assert rows["threshold 1"][:2] == ["agrees", "30 %"]
     assert rows["late"][0] == "waiting until no study waits for its first result"
+
+
+@pytest.mark.parametrize("outcome", [DISAGREES, FAILED])
+def test_each_names_the_configuration_that_it_was_read_under(scene: Scene, outcome: SecondOutcome) -> None:
+    with _scored(scene, other=outcome, configuration="cd" * 32) as browser:
+        page = opened(browser, f"/studies/{UID}")
+        (item,) = browser.get(f"/api/studies/{UID}/second-results").json()
+    assert [row[0] for row in page.rows if row and row[0].startswith("other")] == [
+        "other 2.0, configuration cdcdcdcdcdcd"
+    ]
+    assert item["configuration"] == "cd" * 32
 
 
 def test_one_that_failed_is_shown_with_its_reason_and_not_flagged(scene: Scene) -> None:

@@ -181,4 +181,5 @@ def _adviser(rooms: Rooms, name: str) -> Adviser:
         worker=name,
         options=rooms.config.worker.options(),
         destinations={each.name: each.kinds() for each in rooms.config.destinations},
+        configuration=rooms.configuration,
     )

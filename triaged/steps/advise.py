@@ -71,7 +71,10 @@ def advise(
 
 
 class Adviser:
-    """Claims what second engines are to read, and keeps what they found."""
+    """Claims what second engines are to read, and keeps what they found.
+
+    `configuration` is the SHA-256 of the configuration that they read under.
+    """
 
     def __init__(
         self,
@@ -82,6 +85,7 @@ class Adviser:
         worker: str,
         options: AnalyseOptions,
         destinations: Mapping[str, frozenset[ObjectKind]],
+        configuration: str = "",
     ) -> None:
         self._seconds = seconds
         self._spool = spool
@@ -89,6 +93,7 @@ class Adviser:
         self._worker = worker
         self._options = options
         self._destinations = destinations
+        self._configuration = configuration
 
     def claim(self, *, clock: Clock) -> SecondClaim | None:
         """Take what is to be read next, or None; what failed too often is given up here.
@@ -121,7 +126,14 @@ class Adviser:
             self._spool.check_present()  # a file is lost only where the others are there
         reports = [kept_object(self._spool, claim.study_uid.value, each) for each in advice.objects]
         try:
-            self._seconds.commit(claim, outcome, reports=reports, destinations=self._destinations, now=clock())
+            self._seconds.commit(
+                claim,
+                outcome,
+                reports=reports,
+                destinations=self._destinations,
+                configuration=self._configuration,
+                now=clock(),
+            )
         except StaleClaim as stale:
             log.info("second result dropped, the study changed meanwhile", why=str(stale), **fields)
             return

@@ -101,7 +101,10 @@ class Broken:
 
 @dataclass(frozen=True, slots=True)
 class SecondRecord:
-    """What is known of one second engine and the current result of a study; `outcome` is None before it has ended."""
+    """What is known of one second engine and the current result of a study; `outcome` is None before it has ended.
+
+    `configuration` is the SHA-256 of the configuration that it ended under, empty where not known.
+    """
 
     name: str
     state: SecondState
@@ -109,6 +112,7 @@ class SecondRecord:
     strikes: tuple[Strike, ...]
     at: datetime | None
     outcome: SecondOutcome | None
+    configuration: str = ""
 
 
 @dataclass(frozen=True, slots=True)

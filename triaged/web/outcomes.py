@@ -13,7 +13,7 @@ from shlex import quote
 from triaged.store.tables.views import Delivery, PushDelivery, ResultRecord
 from triaged.study.records import DeliveryState
 from triaged.web.entries import STYLES, class_and_why
-from triaged.web.score import NOTHING, as_share
+from triaged.web.score import NOTHING, as_share, read_by
 
 DELIVERY_WORDS = {
     DeliveryState.PENDING: "waiting",
@@ -136,12 +136,8 @@ def _result(record: ResultRecord) -> ResultLine:
         triage_class=triage_class,
         why=why,
         share=NOTHING if record.urgency is None else as_share(record.urgency),
-        read_by=record.algorithm + _under(record.configuration),
+        read_by=read_by(record.algorithm, record.configuration),
     )
-
-
-def _under(configuration: str) -> str:
-    return f", configuration {configuration[:12]}" if configuration else ""
 
 
 def _why(delivery: Delivery) -> str:

@@ -90,3 +90,8 @@ def as_share(share: float, about: str = "") -> str:
     """Return a share of a lung in percent, with a sign where it is uncertain: "less than" is uncertain enough."""
     words = percent(share)
     return words if words.startswith(("<", ">")) else f"{about}{words}"
+
+
+def read_by(algorithm: str, configuration: str) -> str:
+    """Return what read a study, and under which configuration (the first characters of its SHA-256), where known."""
+    return f"{algorithm}, configuration {configuration[:12]}" if configuration else algorithm

@@ -17,7 +17,7 @@ from triaged.study.coding import Output, percent
 from triaged.study.finding import Finding
 from triaged.study.rounding import points, shown
 from triaged.study.second import SecondCount, SecondFailed, SecondRead, SecondRecord, SecondState
-from triaged.web.score import NOTHING, as_share
+from triaged.web.score import NOTHING, as_share, read_by
 
 _STATE_WORDS: Final = {
     SecondState.WAITING: "waiting until no study waits for its first result",
@@ -65,15 +65,17 @@ class SecondCountLine:
 class SecondItem(TypedDict):
     """One second engine and the current result of a study, for programs.
 
-    `state` is WAITING, RUNNING, READ, FAILED or DROPPED; what follows `reason` is null unless READ. `numbers` are named
-    as those of the list. `points` is the largest difference from the first engine in percentage points, of `part`;
-    `overlap` is the Dice coefficient of what both outlined; `disagreements` is empty where they agree.
+    `state` is WAITING, RUNNING, READ, FAILED or DROPPED; what follows `reason` is null unless READ. `configuration` is
+    the SHA-256 of the one that it ended under. `numbers` are named as those of the list. `points` is the largest
+    difference from the first engine in percentage points, of `part`; `overlap` is the Dice coefficient of what both
+    outlined; `disagreements` is empty where they agree.
     """
 
     name: str
     state: str
     attempts: int
     algorithm: str | None
+    configuration: str | None
     at: str | None
     reason: str | None
     numbers: dict[str, float] | None
@@ -139,7 +141,7 @@ def _line(record: SecondRecord) -> SecondLine:
         case SecondRead(algorithm, finding, agreement):
             in_what = ", ".join(_DISAGREEMENT_WORDS[each] for each in agreement.disagreements)
             return SecondLine(
-                read_by=algorithm,
+                read_by=read_by(algorithm, record.configuration),
                 at=record.at,
                 share=as_share(finding.urgency),
                 grade=NOTHING if finding.grade is None else f"computed {finding.grade}",
@@ -150,7 +152,7 @@ def _line(record: SecondRecord) -> SecondLine:
                 quality=tuple(flag.words for flag in finding.quality),
             )
         case SecondFailed(algorithm, reason):
-            return _without(algorithm, record.at, "could not read it", reason.detail)
+            return _without(read_by(algorithm, record.configuration), record.at, "could not read it", reason.detail)
         case None:
             last = record.strikes[-1:]
             why = "".join(f"attempt {each.attempt} failed: {each.cause}" for each in last)
@@ -181,6 +183,7 @@ def _item(record: SecondRecord) -> SecondItem:
         "state": record.state.value,
         "attempts": record.attempts,
         "algorithm": None if outcome is None else outcome.algorithm,
+        "configuration": record.configuration or None,
         "at": None if record.at is None else record.at.isoformat(),
         "reason": outcome.reason.detail if isinstance(outcome, SecondFailed) else None,
         "numbers": None if finding is None else dict(finding.fields(Output.LIST)),

@@ -127,10 +127,11 @@ def test_what_was_found_is_kept_beside_the_first_result_and_the_study_stays_as_i
     twice.score(1)
     before = twice.worklist.entries()[0]
     claim, other = twice.claim(), twice.claim()
-    twice.seconds.commit(claim, FOUND, destinations={}, now=at(6))
+    twice.seconds.commit(claim, FOUND, destinations={}, configuration="ab" * 32, now=at(6))
     twice.seconds.commit(other, AGREES, destinations={}, now=at(7))
     first, second = twice.results.of_study(study_uid(1).value)
     assert (first.name, first.state, first.outcome, first.at) == ("other", SecondState.READ, FOUND, at(6))
+    assert (first.configuration, second.configuration) == ("ab" * 32, "")
     assert second.outcome == AGREES
     after = twice.worklist.entries()[0]
     assert (before.engines_disagree, after.engines_disagree) == (None, True)

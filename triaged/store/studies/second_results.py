@@ -37,7 +37,9 @@ class SecondResults(Ledger):
 
 def _record(row: Row[Any], finding: Finding | None) -> SecondRecord:
     strikes = tuple(Strike(*each) for each in json.loads(row.strikes))
-    return SecondRecord(row.name, SecondState(row.state), row.attempts, strikes, row.at, _outcome(row, finding))
+    return SecondRecord(
+        row.name, SecondState(row.state), row.attempts, strikes, row.at, _outcome(row, finding), row.configuration
+    )
 
 
 def _outcome(row: Row[Any], finding: Finding | None) -> SecondOutcome | None:

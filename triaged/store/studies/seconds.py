@@ -83,17 +83,20 @@ class Seconds(Ledger):
         *,
         reports: Sequence[DerivedObject] = (),
         destinations: Mapping[str, frozenset[ObjectKind]],
+        configuration: str = "",
         now: datetime,
     ) -> None:
         """Publish what a second engine found beside the first result, and its reports; the study stays as it is.
+
+        `configuration` is the SHA-256 of the configuration that it was read under.
 
         Raises:
             StaleClaim: the study changed or somebody else owns the claim; nothing was written.
         """
         with self._database.begin() as connection:
             study = _owned(connection, claim)
-            values = {"model": outcome.algorithm, "device": claim.device, "at": now, **_columns(outcome)}
-            SECONDS.give_back(connection, claim.second_id, values)
+            ended = {"model": outcome.algorithm, "device": claim.device, "configuration": configuration, "at": now}
+            SECONDS.give_back(connection, claim.second_id, ended | _columns(outcome))
             if isinstance(outcome, SecondRead):
                 write_measurements(connection, claim.second_id, outcome.finding, schema.second_measurement)
             result_id, second_id = claim.first.result_id, claim.second_id

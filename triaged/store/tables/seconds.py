@@ -31,6 +31,8 @@ second_result = Table(
     Column("at", Instant),
     Column("model", Text),
     Column("device", PeerText),
+    # The SHA-256 of the configuration that it ended under; empty where not known.
+    Column("configuration", Text, nullable=False, server_default=""),
     Column("reason_code", Text),
     Column("reason_detail", PeerText),
     # The finding, in columns as `result` has them; its numbers are in `second_measurement`.
