@@ -28,6 +28,7 @@ ROOMS_OF_LIBRARIES = {
     "sqlalchemy": {"store"},
     "alembic": {"store"},
     "psycopg": {"store"},
+    "procrastinate": {"store/dispatch/engine.py"},
     "onnxruntime": {"inference/runtime.py", "inference/graphs.py", "lab/packages/quantise.py"},
     "fastapi": {"web"},
     "starlette": {"web"},

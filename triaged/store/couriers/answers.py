@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Select, bindparam, or_, update
 
 from triaged.store.couriers.queue import Queue
+from triaged.store.dispatch.tickets import Task
 from triaged.store.posting.leases import Leases, is_free, posted
 from triaged.store.tables import schema
 from triaged.store.tables.rows import insert_unless_there
@@ -34,6 +35,8 @@ class Answers(Queue[QueuedReport]):
     leases = Leases(schema.commitment_report)
     due = leases.first(schema.commitment_report)
     peer = schema.commitment_report.c.ae_title
+    task = Task.COMMITMENT
+    has_courier_each = False
 
     def queue_report(self, ae_title: str, report: CommitmentReport, *, now: datetime) -> None:
         """Owe a peer an answer; the same question asked twice is answered once, unless the answer was given up.
@@ -46,6 +49,7 @@ class Answers(Queue[QueuedReport]):
         with self._database.begin() as connection:
             if insert_unless_there(connection, _report, values, key=["transaction_key"]) is None:
                 connection.execute(_RENEW, {"key": key, "now": now, **due})
+            self._issue(connection, ae_title)
 
     def refused(self, item: QueuedReport, *, error: str, now: datetime) -> None:
         """Give it up: an answer is taken, or it is not."""

@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, Select, bindparam, delete, select, update
 
 from triaged.store.couriers.queue import Queue
+from triaged.store.dispatch.tickets import Task
 from triaged.store.listing.rankings import assessment_of
 from triaged.store.posting.leases import Leases, posted
 from triaged.store.posting.notifying import withdraw_for_newer
@@ -47,6 +48,7 @@ class Notifications(Queue[Notification]):
         )
     )
     peer = _push.c.receiver
+    task = Task.PUSH
 
     def subscribe(self, receivers: Mapping[str, frozenset[Occasion]]) -> None:
         """Let these and no others be notified of changes from now on.
@@ -68,7 +70,9 @@ class Notifications(Queue[Notification]):
         if study_uid is not None:
             wanted = wanted.where(_push.c.study_id.in_(select(_study.c.id).where(_study.c.study_uid == study_uid)))
         with self._database.begin() as connection:
-            return connection.execute(wanted, posted(now)).rowcount
+            receivers = connection.execute(wanted.returning(_push.c.receiver), posted(now)).scalars().all()
+            self._issue(connection, *receivers)
+        return len(receivers)
 
     def counts(self) -> Mapping[str, Mapping[DeliveryState, int]]:
         """Return how many pushes are in each state, per receiver that is notified or ever was."""

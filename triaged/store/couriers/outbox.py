@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, Select, bindparam, exists, func, not_, select, update
 
 from triaged.store.couriers.queue import Queue
+from triaged.store.dispatch.tickets import Task
 from triaged.store.posting.leases import Leases, posted
 from triaged.store.posting.publishing import (
     HAS_GIVEN_WAY,
@@ -37,6 +38,7 @@ class Outbox(Queue[OutboxItem]):
     leases = Leases(schema.outbox)
     due = leases.first(schema.outbox.c.id)  # of deliveries alone, so that the index finds it, however many wait
     peer = schema.outbox.c.destination
+    task = Task.DELIVER
 
     def resend(self, study_uid: str | None = None, destination: str | None = None, *, now: datetime) -> int:
         """Try again what was given up or refused, of one study or all, to one destination or all; return how many.
@@ -128,7 +130,10 @@ class Outbox(Queue[OutboxItem]):
             _outbox.c.id.in_(items), _outbox.c.state.in_([DeliveryState.DEAD, DeliveryState.REFUSED])
         )
         with self._database.begin() as connection:
-            return connection.execute(revived, {"commitment_failures": 0, **posted(now)}).rowcount
+            values = {"commitment_failures": 0, **posted(now)}
+            destinations = connection.execute(revived.returning(_outbox.c.destination), values).scalars().all()
+            self._issue(connection, *destinations)
+        return len(destinations)
 
     def _in_state(self, state: DeliveryState, limit: int) -> list[Delivery]:
         query = _DELIVERIES.where(_outbox.c.state == state).order_by(_outbox.c.id.desc()).limit(limit)

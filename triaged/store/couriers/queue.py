@@ -14,6 +14,7 @@ from sqlalchemy import Column, ColumnElement, Connection, Select, func, select, 
 
 from triaged.errors import StaleClaim
 from triaged.store.couriers.pauses import is_held
+from triaged.store.dispatch.tickets import Task, issue
 from triaged.store.posting.leases import Leases, claim, is_free, posted
 from triaged.store.tables.database import Ledger
 from triaged.study.records import DeliveryState
@@ -41,6 +42,9 @@ class Queue(Ledger, ABC, Generic[Item]):
     due: ClassVar[Select[Any]]
     """Finds what has been due for longest at the parameter `now`."""
     peer: ClassVar[Column[Any]]
+    task: ClassVar[Task]
+    has_courier_each: ClassVar[bool] = True
+    """Whether each peer has a courier of its own, or all have one."""
 
     def claim_due(self, courier: str, *, to: str | None = None, lease_s: float, now: datetime) -> Item | None:
         """Take what has been due for longest, to one peer or to any; None when nothing is, or it is on hold."""
@@ -108,16 +112,26 @@ class Queue(Ledger, ABC, Generic[Item]):
     def drop(self, peer: str, *, why: str, now: datetime) -> int:
         """Withdraw what waits for a peer or was given up, and no courier has; return how many."""
         values = {"state": DeliveryState.WITHDRAWN, "courier": None, "lease_expires_at": None, "error": why}
-        return self._change_idle(peer, values, now)
+        with self._database.begin() as connection:
+            return self._change_idle(connection, peer, values, now)
 
     def move(self, peer: str, to: str, *, now: datetime) -> int:
         """Let another peer get what waits for one or was given up, and no courier has; return how many."""
-        return self._change_idle(peer, {self.peer.name: to, "error": None, **posted(now)}, now)
-
-    def _change_idle(self, peer: str, values: Mapping[str, Any], now: datetime) -> int:
-        idle = update(self.leases.table).where(*self._idle(peer))
         with self._database.begin() as connection:
-            return connection.execute(idle, {**values, "now": now}).rowcount
+            values = {self.peer.name: to, "error": None, **posted(now)}
+            moved = self._change_idle(connection, peer, values, now)
+            if moved:
+                self._issue(connection, to)
+        return moved
+
+    def _change_idle(self, connection: Connection, peer: str, values: Mapping[str, Any], now: datetime) -> int:
+        idle = update(self.leases.table).where(*self._idle(peer))
+        return connection.execute(idle, {**values, "now": now}).rowcount
+
+    def _issue(self, connection: Connection, *peers: str) -> None:
+        """Write a ticket for the courier of each of these peers."""
+        for peer in sorted(set(peers)):
+            issue(connection, self.task, peer if self.has_courier_each else "")
 
     def _idle(self, peer: str) -> list[ColumnElement[bool]]:
         table = self.leases.table

@@ -9,6 +9,7 @@ from enum import StrEnum
 
 from sqlalchemy import Connection, bindparam, insert, update
 
+from triaged.store.dispatch.tickets import Task, issue
 from triaged.store.posting.leases import Leases
 from triaged.store.tables import schema
 
@@ -35,6 +36,7 @@ def queue_drawing(connection: Connection, study_id: int, result_id: int, draft_p
     if draft_path is not None:
         values = {"study_id": study_id, "result_id": result_id, "draft_path": draft_path}
         connection.execute(insert(_drawing), {**values, "state": DrawingState.WAITING, "attempts": 0})
+        issue(connection, Task.SCORE)
 
 
 _DROP = (

@@ -15,6 +15,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
+from triaged.store.dispatch.tickets import Task, issue
 from triaged.store.posting.leases import is_free, posted
 from triaged.store.tables import schema
 from triaged.study.notification import Occasion
@@ -32,19 +33,23 @@ def announce(
     if result_id is None and ranking.triage_class == study.triage_class:
         return
     for receiver, occasions in _receivers(connection).items():
-        _post(connection, study, ranking, receiver, occasions, result_id=result_id, now=now)
+        if _post(connection, study, ranking, receiver, occasions, result_id=result_id, now=now):
+            issue(connection, Task.PUSH, receiver)
 
 
 def announce_all(connection: Connection, placements: Mapping[int, Ranking], *, now: datetime) -> None:
     """Write which studies have another class with their new placements; their rows still say the old one."""
-    receivers = _receivers(connection)
+    receivers, posted_to = _receivers(connection), set()
     if not receivers:
         return
     for study in connection.execute(_OPEN).all():
         ranking = placements.get(study.id)
         if ranking is not None and ranking.triage_class != study.triage_class:
             for receiver, occasions in receivers.items():
-                _post(connection, study, ranking, receiver, occasions, result_id=None, now=now)
+                if _post(connection, study, ranking, receiver, occasions, result_id=None, now=now):
+                    posted_to.add(receiver)
+    for receiver in sorted(posted_to):
+        issue(connection, Task.PUSH, receiver)
 
 
 def withdraw_for_newer(connection: Connection, push: Row[Any], *, now: datetime) -> bool:
@@ -75,7 +80,8 @@ def _post(
     *,
     result_id: int | None,
     now: datetime,
-) -> None:
+) -> bool:
+    """Write a change, unless it is none for this receiver; tell whether it was written."""
     untold = _withdraw(connection, study.id, receiver, None, now)
     before = untold[0].class_before if untold else study.triage_class
     is_result = result_id is not None or any(row.occasion == Occasion.RESULT for row in untold)
@@ -83,7 +89,7 @@ def _post(
     # One that was tried may have arrived all the same: then the receiver has to be notified even that all is as before.
     differs = before != ranking.triage_class or any(row.attempts or row.error is not None for row in untold)
     if occasion is Occasion.CLASS_CHANGE and not (differs and Occasion.CLASS_CHANGE in wanted):
-        return
+        return False
     values = {
         "study_id": study.id,
         "receiver": receiver,
@@ -96,6 +102,7 @@ def _post(
         **posted(now),
     }
     connection.execute(insert(_push), values)
+    return True
 
 
 def _withdraw(

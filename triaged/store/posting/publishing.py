@@ -12,6 +12,7 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, case, exists, func, or_, select, update
 
+from triaged.store.dispatch.tickets import Task, issue
 from triaged.store.posting.leases import is_free, posted
 from triaged.store.posting.ruling import wanted_by
 from triaged.store.tables import schema
@@ -39,9 +40,11 @@ def publish(
     known = [_keep(connection, study_id, of_result, made) for made in objects]
     for destination, kinds in wanted_by(connection, study_id, destinations).items():
         wanted = kinds - _left_out(connection, destination, kinds, objects)
-        for made, derived_id in zip(objects, known, strict=True):
-            if made.kind in wanted:
-                _post(connection, derived_id, destination, now)
+        its_own = [derived_id for made, derived_id in zip(objects, known, strict=True) if made.kind in wanted]
+        for derived_id in its_own:
+            _post(connection, derived_id, destination, now)
+        if its_own:
+            issue(connection, Task.DELIVER, destination)
 
 
 def withdraw_superseded(connection: Connection, study_id: int, *, now: datetime) -> None:
@@ -70,6 +73,7 @@ def withdraw_if_pending(connection: Connection, item_id: int, *, now: datetime) 
         state = DeliveryState.REFUSED if failed.state == DeliveryState.REFUSED else DeliveryState.WITHDRAWN
         error = f"{failed.error}; the single pictures are sent instead"
         connection.execute(update(_outbox).where(_outbox.c.id == item_id), {"state": state, "error": error})
+        issue(connection, Task.DELIVER, failed.destination)
 
 
 def _keep(connection: Connection, study_id: int, of_result: Mapping[str, int | None], made: DerivedObject) -> int:

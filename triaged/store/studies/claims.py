@@ -14,6 +14,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, Select, insert, select, update
 
 from triaged.errors import StaleClaim
+from triaged.store.dispatch.tickets import Task, issue
 from triaged.store.posting.leases import Leases, claim
 from triaged.store.posting.ruling import facts_of
 from triaged.store.tables import schema
@@ -152,6 +153,8 @@ def _release(
     state = after(State(study.state), event)
     STUDIES.give_back(connection, study.id, {"state": state, "not_before": not_before})
     record_event(connection, study, event, detail, after=state, now=now)
+    if not_before is None:
+        issue(connection, Task.SCORE)
 
 
 _study = schema.study

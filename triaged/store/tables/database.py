@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -60,6 +60,17 @@ class Database:
     def read(self) -> Iterator[Connection]:
         """Open a transaction that only reads: one consistent view, in nobody's way."""
         with _away_means_try_later(), self._reading.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def own_connection(self) -> Iterator[Any]:
+        """Give the driver's own connection, outside the pool, on which every statement is committed by itself."""
+        with _away_means_try_later():
+            pooled = self._engine.raw_connection()
+        connection: Any = pooled.driver_connection
+        pooled.detach()
+        with closing(connection):
+            connection.autocommit = True
             yield connection
 
     def is_alive(self) -> bool:
