@@ -5,6 +5,7 @@ The roles are small programs that speak as real ones do.
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -89,6 +90,29 @@ def test_a_role_that_dies_is_started_again_and_the_others_stay(start: Start) -> 
     os.kill(worker, signal.SIGKILL)
     _until(supervisor, lambda: _pid(supervisor, 1) not in (0, worker) and supervisor.all_serve)
     assert _pid(supervisor, 0) == receiver
+
+
+def test_no_two_starts_have_one_name_and_a_successor_is_told_who_ended_before_it(
+    start: Start, programs: dict[Role, str], tmp_path: Path
+) -> None:
+    names = tmp_path / "names"
+    said = f"""
+import os
+with open({str(names)!r}, "a") as file:
+    print(os.environ["TRIAGED_ROLE_NAME"], os.environ["TRIAGED_PREDECESSORS"], file=file)
+"""
+    programs[Role.WORKER] = said + "raise SystemExit(7)"
+    supervisor = start([WORKER], on_trial=False)
+    _until(supervisor, lambda: names.exists() and len(names.read_text().splitlines()) == 2)
+    programs[Role.WORKER] = said + SERVES
+    _until(supervisor, lambda: supervisor.all_serve)
+    os.kill(_pid(supervisor, 0), signal.SIGKILL)
+    _until(supervisor, lambda: len(names.read_text().splitlines()) == 4)
+    lines = [line.split(" ", 1) for line in names.read_text().splitlines()]
+    first, second, third, fourth = (name for name, _ in lines)
+    assert len({first, second, third, fourth}) == 4
+    assert {name.partition("@")[0] for name, _ in lines} == {"worker-1"}
+    assert [json.loads(before) for _, before in lines] == [[], [first], [first, second], [third]]
 
 
 def test_a_role_that_is_stopped_is_replaced(start: Start) -> None:

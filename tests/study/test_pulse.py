@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from triaged.study.pulse import Pulse, Vitals
+from collections.abc import Sequence
+
+from triaged.study.pulse import Pulse, Silences, Vitals
 
 WORKER, CLOCK = "worker-1@here", "clock@here"
 
@@ -55,3 +57,61 @@ def test_one_that_never_changed_is_silent_since_the_first_look() -> None:
     vitals.read([_worker("dead-7"), Pulse(CLOCK, "clock", "c-2")], 3000)
     assert vitals.silent_for(3600, 3700) == []
     assert vitals.silent_for(3600, 3701) == [_worker("dead-7")]
+
+
+CLOCK_1, CLOCK_2 = "clock@here/1", "clock@there/2"
+
+
+def _beats(**beats: int) -> list[Pulse]:
+    return [Pulse(f"{role}@here/1", role, f"a-{beat}") for role, beat in beats.items()]
+
+
+def _watched(silences: Silences, looks: Sequence[tuple[float, Sequence[Pulse]]], *holders: str) -> None:
+    for at_s, pulses in looks:
+        silences.read(pulses, holders, at_s)
+
+
+def test_one_whose_pulse_stands_still_is_silent_for_as_long_as_the_observers_own_moves() -> None:
+    silences = Silences(CLOCK_1)
+    _watched(silences, [(100 + 2 * look, _beats(clock=look, worker=7)) for look in range(7)])
+    assert silences.longer_than(11) == {"worker@here/1"}
+    assert silences.longer_than(12) == set()
+    silences.read(_beats(clock=7, worker=8), (), 114)
+    assert silences.longer_than(0) == set()
+
+
+def test_one_that_holds_something_and_has_no_pulse_is_silent_too() -> None:
+    silences = Silences(CLOCK_1)
+    _watched(silences, [(100 + 2 * look, _beats(clock=look)) for look in range(8)], "worker@gone/9")
+    assert silences.longer_than(12) == {"worker@gone/9"}
+
+
+def test_where_the_store_takes_no_pulses_nobody_is_dead() -> None:
+    silences = Silences(CLOCK_1)
+    silences.read(_beats(clock=1, worker=1), (), 100)
+    silences.read(_beats(clock=2, worker=2), (), 102)
+    _watched(silences, [(102 + 2 * look, _beats(clock=2, worker=2)) for look in range(1, 60)])
+    assert silences.longer_than(12) == set()
+
+
+def test_the_time_in_which_the_observer_was_away_does_not_count() -> None:
+    silences = Silences(CLOCK_1)
+    silences.read(_beats(clock=1, worker=1), (), 100)
+    silences.read(_beats(clock=2, worker=1), (), 102)
+    silences.read(_beats(clock=3, worker=1), (), 700)
+    assert silences.longer_than(2) == set()
+    silences.read(_beats(clock=4, worker=1), (), 702)
+    assert silences.longer_than(3.9) == {"worker@here/1"}
+
+
+def test_an_observer_without_a_pulse_of_its_own_thinks_nobody_dead() -> None:
+    silences = Silences(CLOCK_2)
+    _watched(silences, [(100 + 2 * look, _beats(clock=look, worker=7)) for look in range(60)])
+    assert silences.longer_than(0) == set()
+
+
+def test_who_is_no_more_to_be_seen_is_forgotten() -> None:
+    silences = Silences(CLOCK_1)
+    _watched(silences, [(100 + 2 * look, _beats(clock=look, worker=7)) for look in range(9)])
+    silences.read(_beats(clock=9), (), 118)
+    assert silences.longer_than(0) == set()

@@ -85,6 +85,19 @@ def test_one_of_two_workers_is_enough_and_the_other_is_a_warning(scene: Scene) -
     assert (code, answer["warnings"]) == (200, ["worker@there: no sign of progress for 30 s"])
 
 
+def test_a_process_that_ended_is_not_missed_where_another_has_its_place(scene: Scene) -> None:
+    def worker(start: int, silent_s: float) -> Seen:
+        return Seen(Pulse(f"worker-1@here/{start}", "worker", "a-1"), silent_s)
+
+    others = [each for each in ALL if each.pulse.role != "worker"]
+    with _asking(scene, _around([*others, worker(1, 1800.0), worker(2, 1.0)])) as ask:
+        assert (ask("/health")[0], ask("/health")[1]["warnings"]) == (200, [])
+    with _asking(scene, _around([*others, worker(1, 1800.0), worker(2, 20.0)])) as ask:
+        assert ask("/health")[1]["causes"] == [
+            "worker-1@here: no sign of progress for 20 s",
+        ]
+
+
 def test_a_courier_that_hangs_fails_the_whole_and_not_the_reception(scene: Scene) -> None:
     with _asking(scene, _around([*ALL[:3], _seen("courier", 12.0), ALL[4]])) as ask:
         assert ask("/health")[1]["causes"] == ["courier@here: no sign of progress for 12 s"]

@@ -144,6 +144,15 @@ def test_the_silence_of_each_process_is_told(scene: Scene) -> None:
     assert _of(samples, "triaged_config_accepted") == 0
 
 
+def test_processes_that_took_each_others_place_have_one_label(scene: Scene) -> None:
+    seen = [Seen(Pulse(f"worker-1@here/{start}", "worker", "a-1"), 100.0 / start) for start in range(1, 51)]
+    with TestClient(scene.app(surroundings=_around(seen))) as client:
+        samples = _samples(client)
+    found = {labels: value for (name, labels), value in samples.items() if "heartbeat" in name}
+    assert list(found.values()) == [2.0]
+    assert _of(samples, "triaged_role_heartbeat_age_seconds", role="worker", process="worker-1@here") == 2.0
+
+
 def test_without_a_database_the_rest_is_still_told(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     def away(_history: History) -> None:
         raise TryLater("the database is away")

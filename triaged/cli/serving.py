@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -28,18 +27,14 @@ def serve(
     role: Annotated[RoleName | None, typer.Option(help="Run only this role, in this process.")] = None,
     name: Annotated[
         str | None,
-        typer.Option(help="What a role alone is called on this host; its successor takes its work over."),
+        typer.Option(help="What a role alone is called on this host, in log, health and metrics."),
     ] = None,
 ) -> None:
     """Run the daemon until Ctrl-C: every role as a process of its own, or one role alone."""
     from triaged.daemon.logs import configure_logging
 
     if role is not None:
-        if name is not None:
-            from triaged.daemon.roles import NAME_VARIABLE
-
-            os.environ[NAME_VARIABLE] = name
-        _serve_role(config, role)
+        _serve_role(config, role, name)
         return
     if name is not None:
         raise typer.BadParameter("expected --role with --name")
@@ -53,7 +48,7 @@ def serve(
     serve_all(version)
 
 
-def _serve_role(config: Path, role: RoleName) -> None:
+def _serve_role(config: Path, role: RoleName, name: str | None) -> None:
     """Run one role with what its supervisor handed over, or with the file where a person starts it."""
     from triaged.daemon.handover import handed_over
 
@@ -71,4 +66,4 @@ def _serve_role(config: Path, role: RoleName) -> None:
     logging, hide = settings.logging, settings.secrets.hide
     configure_logging(logging.level, logging.style, role.value, configuration=version.sha256, hide=hide)
     with stopping_on_signals() as stop:
-        run_role(settings, Role(role.value), stop, configuration=version.sha256, file=version.path)
+        run_role(settings, Role(role.value), stop, called=name, configuration=version.sha256, file=version.path)

@@ -25,6 +25,7 @@ from triaged.store.studies.completion import Completion
 from triaged.store.studies.quarantines import Quarantines
 from triaged.store.studies.reception import Reception
 from triaged.store.trail.audits import Audits
+from triaged.study.process import stable_part
 from triaged.web.admin_page import Model
 
 _TEST_S = 10.0
@@ -54,7 +55,7 @@ def administration(rooms: Rooms, name: str) -> Administration:
         quarantine(rooms, name),
         rooms.spool,
         DimseSender(config.dicom.ae_title, timeout_s=_TEST_S, connect_timeout_s=_TEST_S / 2),
-        Trail(Audits(database), name, clock),
+        Trail(Audits(database), stable_part(name), clock),
         FileOfThisDaemon(rooms),
         ranking_policy=policy(config),
         destinations={section.name: section.destination() for section in config.destinations},

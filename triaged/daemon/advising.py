@@ -49,11 +49,10 @@ def advise(rooms: Rooms, name: str, stop: threading.Event, progress: Progress) -
     """Let second engines read until `stop` is set; `ModelRefused` where one of them cannot be used."""
     models = rooms.config.models
     adviser = _adviser(rooms, name)
-    released = Seconds(rooms.database).release(name)
     getting_on = progress.watch("looking for a study to read again", _LOOK_S)
     for engine in models.second:
         _demand_usable(rooms, engine, stop, getting_on)
-    log.info("advising", engines=", ".join(models.second), released=released)
+    log.info("advising", engines=", ".join(models.second))
     progress.serving()
     while not stop.is_set():
         getting_on()

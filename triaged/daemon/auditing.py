@@ -16,17 +16,18 @@ from triaged.steps.telling import AuditTeller
 from triaged.steps.trail import Trail
 from triaged.store.trail.audits import Audits
 from triaged.study.audit import AuditEvent
+from triaged.study.process import stable_part
 
 
 @contextmanager
 def audited(rooms: Rooms, name: str, role: str) -> Iterator[Trail]:
     """Write down that a role started, and at the end that it stopped; one that is killed leaves no second row."""
-    trail = Trail(Audits(rooms.database), name, clock)
-    trail.record(AuditEvent.STARTED, target=role)
+    trail = Trail(Audits(rooms.database), stable_part(name), clock)
+    trail.record(AuditEvent.STARTED, target=role, detail=name)
     try:
         yield trail
     finally:
-        trail.record(AuditEvent.STOPPED, target=role)
+        trail.record(AuditEvent.STOPPED, target=role, detail=name)
 
 
 def audit_errands(rooms: Rooms, options: DeliveryOptions) -> list[Callable[[], bool]]:

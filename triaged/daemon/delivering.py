@@ -47,9 +47,8 @@ def deliver(rooms: Rooms, name: str, stop: threading.Event, progress: Progress) 
         RuntimeError: a thread ended by a bug of ours; the supervisor starts the role again.
     """
     errands = _errands(rooms, name)
-    released = Outbox(rooms.database).release(name) + Answers(rooms.database).release(name)
     dropped = _drop_retired(rooms)
-    log.info("delivering", destinations=len(rooms.config.destinations), released=released, dropped=dropped)
+    log.info("delivering", destinations=len(rooms.config.destinations), dropped=dropped)
     threads = [_thread(number, errand, stop, progress) for number, errand in enumerate(errands, 1)]
     for thread in threads:
         thread.start()

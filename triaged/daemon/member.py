@@ -19,7 +19,8 @@ import structlog
 
 from triaged.daemon.beats import BEAT_VARIABLE, BeatPipe
 from triaged.daemon.handover import Handover
-from triaged.daemon.roles import NAME_VARIABLE, SUPERVISOR_VARIABLE, Role
+from triaged.daemon.naming import named, new_name
+from triaged.daemon.roles import SUPERVISOR_VARIABLE, Role
 
 log = structlog.get_logger()
 
@@ -40,6 +41,8 @@ _PATIENCE_S = 15.0
 _FINISHES: Final = {Role.WORKER: 60.0, Role.RECEIVER: float("inf")}
 """Roles that finish what they are at when asked by SIGUSR1, and how long they may take: associations have limits of
 their own."""
+_MOST_GONE = 20
+"""Of a role that keeps dying: what others of its processes held is taken back by the clock."""
 _TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
 
 
@@ -69,6 +72,10 @@ class Member:
         self.role = role
         self.name = name
         self.process: subprocess.Popen[bytes] | None = None
+        self.process_name = ""
+        """The name of the process on the store, another one after each start."""
+        self._gone: deque[str] = deque(maxlen=_MOST_GONE)
+        """Names of processes that had this place, since the last one that served."""
         self.serves = False
         self._started = 0.0
         self._not_before = 0.0
@@ -116,12 +123,13 @@ class Member:
     def spawn(self, handover: Handover, *more: Inheritance) -> None:
         """Start the process, which inherits what is handed over and `more`."""
         beats = BeatPipe()
+        self.process_name = new_name(self.name)
         environment = {
             **os.environ,
             **handover.environment,
             **{name: value for each in more for name, value in each.environment.items()},
             SUPERVISOR_VARIABLE: str(os.getpid()),
-            NAME_VARIABLE: self.name,
+            **named(self.process_name, self._gone),
             BEAT_VARIABLE: str(beats.write_end),
         }
         # A session of its own: Ctrl-C reaches the supervisor only, which then ends the roles in order.
@@ -146,6 +154,8 @@ class Member:
         if beat is not None:
             self._heard_at, self._cpu_s, self._has_spoken = now, None, True
             self.serves, self._hung = self.serves or beat.serves, beat.hung
+            if self.serves:
+                self._gone.clear()  # it has taken over what they held
 
     def excuse(self, now: float) -> None:
         """Count silence from now on: it was the supervisor that was away."""
@@ -172,8 +182,7 @@ class Member:
 
     def died(self, cause: str, now: float, *, refused: bool = False) -> float:
         """Take in that the process is gone; return the pause before the next, which grows while deaths follow close."""
-        self.process, self._leaves_by = None, None
-        self._forget_beats()
+        self.ended()
         self._causes.append((now, cause))
         self._deaths = 1 if now - self._started > _STABLE_AFTER_S else self._deaths + 1
         longest_s = _LONGEST_PAUSE_REFUSED_S if refused else _LONGEST_PAUSE_S
@@ -189,6 +198,8 @@ class Member:
 
     def ended(self) -> None:
         """Take in that the process has ended as it was asked to."""
+        if self.process is not None:
+            self._gone.append(self.process_name)
         self.process, self._leaves_by = None, None
         self._forget_beats()
 

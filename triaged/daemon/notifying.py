@@ -34,7 +34,6 @@ def push_errands(rooms: Rooms, name: str, options: DeliveryOptions) -> list[Call
     receivers = {section.name: receiver_of(section, rooms.config) for section in sections}
     pushes = Notifications(rooms.database)
     pushes.subscribe({section.name: section.occasions() for section in sections})
-    pushes.release(name)
     notifiers = [Notifier(pushes, each, name=to, options=options, courier=name) for to, each in receivers.items()]
     return [partial(notifier.run_next, clock=clock) for notifier in notifiers]
 

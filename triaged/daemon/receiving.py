@@ -11,10 +11,9 @@ import structlog
 from triaged.config.settings import Config
 from triaged.daemon.comparing import is_same_image
 from triaged.daemon.doors import inherited_or_new
-from triaged.daemon.draining import finishing, others_draining, successors_of
+from triaged.daemon.draining import finishing
 from triaged.daemon.heap import give_memory_back, keep_little_memory
 from triaged.daemon.progress import Progress
-from triaged.daemon.roles import Role
 from triaged.daemon.rooms import Rooms, clock, policy, skip_if_unreachable
 from triaged.daemon.security import warn_of_certificates
 from triaged.dimse.scp import Receiver
@@ -32,6 +31,7 @@ from triaged.store.roles.pauses import Pauses
 from triaged.store.studies.arrivals import Arrivals
 from triaged.store.studies.reception import Reception
 from triaged.store.trail.audits import Audits
+from triaged.study.process import stable_part
 
 log = structlog.get_logger()
 
@@ -48,8 +48,6 @@ def receive(rooms: Rooms, name: str, stop: threading.Event, progress: Progress) 
     keep_little_memory()
     with skip_if_unreachable():  # who sends meanwhile is told to come again
         rooms.spool.sweep_parts(older_than=clock() - _SWEEP_AFTER)
-    pattern, alive = successors_of(Role.RECEIVER.value), others_draining()
-    Reception(rooms.database).close_orphans(name, successors=pattern, alive=alive, now=clock())
     receiver = _receiver(rooms, name, progress, _known_senders(rooms))
     port = receiver.start()
     dicom = rooms.config.dicom
@@ -107,7 +105,7 @@ def _receiver(rooms: Rooms, name: str, progress: Progress, known: frozenset[tupl
         clock=clock,
         commitment=provider,
         worklist=worklist,
-        trail=Trail(Audits(rooms.database), name, clock),
+        trail=Trail(Audits(rooms.database), stable_part(name), clock),
         getting_on=accepting,
         listening=inherited_or_new,
     )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import threading
 from enum import StrEnum
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, assert_never
 
 from triaged.config.settings import Config
 from triaged.daemon.beats import begin_beats
+from triaged.daemon.naming import demanded_plain, own_name, predecessors
 from triaged.daemon.own_watchdog import begin_notifying
 from triaged.daemon.progress import Progress
 
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
 SUPERVISOR_VARIABLE = "TRIAGED_SUPERVISOR"
 """Process id of the supervisor, in the environment of a role that it started."""
-NAME_VARIABLE = "TRIAGED_ROLE_NAME"
-"""Name of the role within its daemon, e.g. worker-1: its successor takes over what it held."""
 
 
 class Role(StrEnum):
@@ -36,11 +34,18 @@ class Role(StrEnum):
 
 
 def run_role(
-    config: Config, role: Role, stop: threading.Event, *, configuration: str = "", file: Path | None = None
+    config: Config,
+    role: Role,
+    stop: threading.Event,
+    *,
+    called: str | None = None,
+    configuration: str = "",
+    file: Path | None = None,
 ) -> None:
     """Run one role until `stop` is set, or until the supervisor that started it is gone.
 
-    `configuration` is the SHA-256 of the text that the settings come from, `file` where it stands.
+    `called` is what it is called on this host where no supervisor says so. `configuration` is the SHA-256 of the text
+    that the settings come from, `file` where it stands.
 
     It tells the supervisor every second that it lives, from before its first work until it has ended.
 
@@ -50,7 +55,7 @@ def run_role(
     Raises:
         ConfigError: the role cannot run with this configuration.
     """
-    progress = Progress()
+    name, progress = own_name(demanded_plain("--name", called or role.value)), Progress()
     _follow_supervisor(stop)
     begin_beats(progress)
     begin_notifying(progress)
@@ -64,48 +69,44 @@ def run_role(
             return
     from triaged.daemon.auditing import audited
     from triaged.daemon.pulsing import pulsing
+    from triaged.daemon.taking_over import take_over
 
     try:
-        with pulsing(rooms, role_name(role), role.value, progress), audited(rooms, role_name(role), role.value):
-            _run(rooms, role, stop, progress)
+        with pulsing(rooms, name, role.value, progress), audited(rooms, name, role.value):
+            take_over(rooms, predecessors())
+            _run(rooms, role, name, stop, progress)
     finally:
         rooms.database.close()
 
 
-def _run(rooms: Rooms, role: Role, stop: threading.Event, progress: Progress) -> None:
+def _run(rooms: Rooms, role: Role, name: str, stop: threading.Event, progress: Progress) -> None:
     match role:
         case Role.RECEIVER:
             from triaged.daemon.receiving import receive
 
-            receive(rooms, role_name(role), stop, progress)
+            receive(rooms, name, stop, progress)
         case Role.WORKER:
             from triaged.daemon.working import work
 
-            work(rooms, role_name(role), stop, progress)
+            work(rooms, name, stop, progress)
         case Role.ADVISER:
             from triaged.daemon.advising import advise
 
-            advise(rooms, role_name(role), stop, progress)
+            advise(rooms, name, stop, progress)
         case Role.COURIER:
             from triaged.daemon.delivering import deliver
 
-            deliver(rooms, role_name(role), stop, progress)
+            deliver(rooms, name, stop, progress)
         case Role.CLOCK:
             from triaged.daemon.ticking import tick
 
-            tick(rooms, stop, progress)
+            tick(rooms, name, stop, progress)
         case Role.WEB:
             from triaged.daemon.showing import show
 
-            show(rooms, role_name(role), stop, progress)
+            show(rooms, name, stop, progress)
         case _:
             assert_never(role)
-
-
-def role_name(role: Role) -> str:
-    """Return a name that is unique on this store: the supervised role on this host, or this very process."""
-    name = os.environ.get(NAME_VARIABLE) or f"{role.value}-{os.getpid()}"
-    return f"{name}@{socket.gethostname()}"
 
 
 def _follow_supervisor(stop: threading.Event) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import resource
-import socket
 import threading
 from dataclasses import replace
 from functools import partial
@@ -16,7 +15,7 @@ from triaged.daemon.handover import notices
 from triaged.daemon.own_receiver import receiver_problems
 from triaged.daemon.progress import Progress
 from triaged.daemon.pulsing import Watch
-from triaged.daemon.rooms import Rooms, clock, policy, skip_if_unreachable, steady_clock
+from triaged.daemon.rooms import Rooms, clock, policy, steady_clock
 from triaged.daemon.security import certificate_warnings
 from triaged.daemon.versions import REJECTED
 from triaged.steps.acting import Readers
@@ -27,6 +26,7 @@ from triaged.store.people.accounts import Accounts
 from triaged.store.roles.pauses import Pauses
 from triaged.store.studies.arrivals import Arrivals
 from triaged.store.studies.reception import Reception
+from triaged.study.process import host_of, stable_part
 from triaged.web.admin_page import Administered
 from triaged.web.app import create_app
 from triaged.web.health import Surroundings
@@ -43,8 +43,6 @@ _MANY = 2**20
 def show(rooms: Rooms, name: str, stop: threading.Event, progress: Progress) -> None:
     """Serve the pages until `stop` is set."""
     config = rooms.config
-    with skip_if_unreachable():
-        Reception(rooms.database).close_orphans(name, now=clock())
     limits = Limits.within(_descriptors())
     access = config.access.options(config.web)
     options = replace(config.web.options(config.dicom, config.triage, access), limits=limits, purposes=purposes(config))
@@ -64,8 +62,8 @@ def show(rooms: Rooms, name: str, stop: threading.Event, progress: Progress) -> 
             receiver=partial(receiver_problems, config.dicom),
             roles=watch.seen,
             notices=lambda: [*notices(), *certificate_warnings(config, now=clock()), *missing(options)],
-            host=socket.gethostname(),
-            name=name,
+            host=host_of(name),
+            name=stable_part(name),
             tells_of_audit=config.audit.syslog is not None,
             recipients={each.name for each in config.destinations} | {each.name for each in config.pushes},
             config_accepted=lambda: not any(each.startswith(REJECTED) for each in notices()),

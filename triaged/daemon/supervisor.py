@@ -14,7 +14,6 @@ import structlog
 
 from triaged.config.settings import Config
 from triaged.daemon.doors import Doors
-from triaged.daemon.draining import SUCCESSOR, Draining
 from triaged.daemon.handover import Handover
 from triaged.daemon.member import Member
 from triaged.daemon.roles import Role
@@ -178,9 +177,7 @@ class Supervisor:
         if member.role is not Role.RECEIVER:
             member.spawn(self._handover)
             return
-        leaving = [each.name for each in self._leaving if each.role is Role.RECEIVER]
-        draining = Draining([*leaving, *(old.name for old, new in self._replacing if new is member)])
-        member.spawn(self._handover, draining, *([] if self._doors is None else [self._doors]))
+        member.spawn(self._handover, *([] if self._doors is None else [self._doors]))
 
     def _replace(self, member: Member, now: float) -> None:
         """Start another receiver; where nothing serves, or no socket outlives it, the old one ends first."""
@@ -189,7 +186,7 @@ class Supervisor:
             member.leave(now)
             return
         self._receivers += 1
-        successor = Member(Role.RECEIVER, f"{Role.RECEIVER.value}{SUCCESSOR}{self._receivers}")
+        successor = Member(Role.RECEIVER, f"{Role.RECEIVER.value}.{self._receivers}")
         self._members[self._members.index(member)] = successor
         self._replacing.append((member, successor))
         self._spawn(successor)

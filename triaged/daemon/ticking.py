@@ -17,6 +17,7 @@ from triaged.daemon.pacing import Job, Pacing
 from triaged.daemon.progress import Progress
 from triaged.daemon.pulsing import forgetting
 from triaged.daemon.rooms import Rooms, clock, policy, skip_if_unreachable
+from triaged.daemon.taking_over import LOOK_S, from_the_silent
 from triaged.dimse.priority_scu import OrderPriorities, Source
 from triaged.steps.adopt import Adoption
 from triaged.steps.assemble import Assembler
@@ -54,16 +55,16 @@ _MOST_S = 300.0
 """How long a job may take for a round, the slowest one being a new order for a whole list."""
 
 
-def tick(rooms: Rooms, stop: threading.Event, progress: Progress) -> None:
+def tick(rooms: Rooms, name: str, stop: threading.Event, progress: Progress) -> None:
     """Tick until `stop` is set."""
-    pacing = Pacing(_jobs(rooms, stop), progress, wall=clock)
+    pacing = Pacing(_jobs(rooms, name, stop), progress, wall=clock)
     pacing.start()
     progress.serving()
     log.info("ticking", every_s=_TICK_S)
     pacing.run(stop)
 
 
-def _jobs(rooms: Rooms, stop: threading.Event) -> list[Job]:
+def _jobs(rooms: Rooms, name: str, stop: threading.Event) -> list[Job]:
     ledgers, options = (Completion(rooms.database), Claims(rooms.database)), rooms.config.completion.options()
     whole, ranking = partial(is_whole, rooms.config), policy(rooms.config)
     rules = rooms.config.ruled()
@@ -73,6 +74,7 @@ def _jobs(rooms: Rooms, stop: threading.Event) -> list[Job]:
     jobs = [
         _job("completing studies", _TICK_S, lambda: assembler.tick(now=clock())),
         _job("taking back expired leases", _REAP_S, lambda: assembler.reap(now=clock())),
+        _job("taking back from the silent", LOOK_S, from_the_silent(rooms, name)),
         _job("ranking as time passes", _TIME_S, lambda: keeping.tick(now=clock())),
         _job("watching the order", _LOOK_S, lambda: keeping.look(now=clock())),
         _job("times ahead of the clock", _REAP_S, lambda: _put_times_right(rooms)),

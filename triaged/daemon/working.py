@@ -61,10 +61,8 @@ def work(rooms: Rooms, name: str, stop: threading.Event, progress: Progress) -> 
     ahead = _ahead(rooms)
     analyst = _analyst(rooms, name, ahead)
     drawer = _drawer(rooms, name, analyst)
-    released = Claims(rooms.database).release(name, now=clock())
-    Drawings(rooms.database).release(name)
     take_buffers()
-    log.info("working", engine=", ".join(analyst.engines), released=released)
+    log.info("working", engine=", ".join(analyst.engines))
     getting_on = progress.watch("looking for a study", _LOOK_S)
     with finishing(lambda: finish.__setitem__(0, True)):
         progress.serving()

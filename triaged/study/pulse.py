@@ -6,13 +6,13 @@ step of a clock nor another machine's clock makes a process look alive or dead.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class Pulse:
-    """`name` is unique on a store, as worker-1@host; `beat` changes while it gets on; `hung` says what does not."""
+    """`name` as `study.process` makes it; `beat` changes while it gets on, and `hung` says what does not."""
 
     name: str
     role: str
@@ -65,3 +65,45 @@ class Vitals:
             for name, pulse in self._pulses.items()
             if at_s - (self._moved_at[name] or self._first_seen_at[name]) > seconds
         ]
+
+
+class Silences:
+    """One observer's memory of for how long others have given no sign of life: those with a pulse, and any other.
+
+    Silence counts only while the observer sees its own pulse move, and looks often. So nobody is thought dead because
+    the store took no pulses, or because it was the observer that was away.
+    """
+
+    def __init__(self, observer: str) -> None:
+        self._observer = observer
+        self._beats: dict[str, str] = {}
+        self._silent_s: dict[str, float] = {}
+        self._read_at: float | None = None
+        self._own_moved_at: float | None = None
+
+    def read(self, pulses: Sequence[Pulse], others: Collection[str], at_s: float) -> None:
+        """Take in what was read at `at_s` of a clock that nobody sets; `others` may have no pulse."""
+        beats = dict.fromkeys(others, "") | {pulse.name: pulse.beat for pulse in pulses}
+        own = beats.get(self._observer, "")
+        if own != self._beats.get(self._observer, ""):
+            self._own_moved_at = at_s
+        passed_s = self._counted_s(at_s)
+        self._silent_s = {
+            name: self._silent_s[name] + passed_s if self._beats.get(name) == beat else 0.0
+            for name, beat in beats.items()
+        }
+        self._beats, self._read_at = beats, at_s
+
+    def longer_than(self, seconds: float) -> frozenset[str]:
+        """Return who has given no sign of life for so long."""
+        return frozenset(name for name, silent_s in self._silent_s.items() if silent_s > seconds)
+
+    def _counted_s(self, at_s: float) -> float:
+        """Return what of the time since the last look counts."""
+        if self._read_at is None or self._own_moved_at is None or at_s - self._own_moved_at > _LONGEST_LOOK_S:
+            return 0.0
+        passed_s = at_s - self._read_at
+        return passed_s if passed_s <= _LONGEST_LOOK_S else 0.0
+
+
+_LONGEST_LOOK_S = 5.0

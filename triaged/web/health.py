@@ -7,6 +7,7 @@ says so. Names no patient, and of the configuration only where it is wrong.
 from __future__ import annotations
 
 import asyncio
+import math
 import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Sequence
@@ -18,6 +19,7 @@ from fastapi import APIRouter, Response
 from typing_extensions import TypedDict
 
 from triaged.errors import TryLater
+from triaged.study.process import host_of, stable_part
 from triaged.study.pulse import Seen
 
 FRESH_S = 10.0
@@ -155,7 +157,13 @@ class Health:
         return causes, [each for each in warnings if each not in causes]
 
     def _seen(self) -> Sequence[Seen]:
-        return () if self._around.roles is None else self._around.roles()
+        """Return who was seen; of processes that took each other's place those that get on, or the last that did."""
+        seen = () if self._around.roles is None else self._around.roles()
+        last: dict[str, float] = {}
+        for each in seen:
+            place, silent_s = stable_part(each.pulse.name), _silent_s(each)
+            last[place] = min(silent_s, last.get(place, silent_s))
+        return [each for each in seen if _silent_s(each) <= max(last[stable_part(each.pulse.name)], FRESH_S)]
 
     def _missing_roles(self, seen: Sequence[Seen]) -> list[str]:
         return [] if self._around.roles is None else _missing(seen, _REQUIRED)
@@ -163,7 +171,7 @@ class Health:
     def _receives_elsewhere(self, each: Seen, seen: Sequence[Seen]) -> bool:
         """Tell whether this is a receiver on another machine, while there is none on this one."""
         receivers = [other.pulse for other in seen if other.pulse.role == "receiver"]
-        here = any(pulse.name.endswith(f"@{self._around.host}") for pulse in receivers)
+        here = any(host_of(pulse.name) == self._around.host for pulse in receivers)
         return each.pulse in receivers and not here
 
 
@@ -210,11 +218,15 @@ def _refusing(seen: Sequence[Seen]) -> list[str]:
     return [_silence(each) for each in receivers if each.pulse.hung]
 
 
+def _silent_s(seen: Seen) -> float:
+    return math.inf if seen.silent_s is None else seen.silent_s
+
+
 def _silence(seen: Seen) -> str:
     if seen.pulse.hung:
-        return f"{seen.pulse.name}: {seen.pulse.hung}"
+        return f"{stable_part(seen.pulse.name)}: {seen.pulse.hung}"
     since = "yet" if seen.silent_s is None else f"for {seen.silent_s:.0f} s"
-    return f"{seen.pulse.name}: no sign of progress {since}"
+    return f"{stable_part(seen.pulse.name)}: no sign of progress {since}"
 
 
 def _public(notice: str) -> str:

@@ -32,6 +32,7 @@ from triaged.store.studies.history import History
 from triaged.store.studies.throughput import Throughput
 from triaged.store.tables.database import Database
 from triaged.store.trail.audits import Audits
+from triaged.study.process import stable_part
 from triaged.study.pulse import Seen
 from triaged.web.visitor import administrator
 
@@ -167,9 +168,13 @@ class Measurements(Collector):
             "For how long a process has made no progress; +Inf where none was ever seen to.",
             labels=["role", "process"],
         )
-        for seen in self._roles():
+        youngest: dict[tuple[str, str], float] = {}
+        for seen in self._roles():  # processes that took each other's place are one, so that labels do not grow
             age = math.inf if seen.silent_s is None or seen.pulse.hung else seen.silent_s
-            ages.add_metric([seen.pulse.role, seen.pulse.name], age)
+            place = seen.pulse.role, stable_part(seen.pulse.name)
+            youngest[place] = min(age, youngest.get(place, math.inf))
+        for labels, age in youngest.items():
+            ages.add_metric(labels, age)
         yield ages
         yield GaugeMetricFamily(
             "triaged_config_accepted",

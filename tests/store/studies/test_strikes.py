@@ -56,7 +56,7 @@ def test_a_study_with_which_two_workers_died_in_a_row_is_the_suspect_and_lets_ot
     die(studies, 1, "worker-1", 2)
     die(studies, 1, "worker-1", 3)
     assert claimed(studies, minutes=3).study_uid == study_uid(2)
-    assert strikes(studies, 1, 4) == (Strike(2, "its worker was restarted"),)
+    assert strikes(studies, 1, 4) == (Strike(2, "its worker has ended"),)
 
 
 def test_deaths_that_meet_one_study_after_another_count_against_none(studies: Studies) -> None:

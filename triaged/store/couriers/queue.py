@@ -61,10 +61,7 @@ class Queue(Ledger, ABC, Generic[Item]):
         return claim(self._database, due, take, now=now)
 
     def release(self, courier: str, *, to: str | None = None) -> int:
-        """Make due again what a courier of this name had when it died, to one peer or to any; return how many.
-
-        A courier that starts calls this: waiting for the lease to run out would only delay what it had.
-        """
+        """Make due again what a courier that is gone, or in doubt, has, to one peer or to any; return how many."""
         with self._database.begin() as connection:
             return self.leases.release(connection, courier, *(() if to is None else (self.peer == to,)))
 

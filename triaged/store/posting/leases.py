@@ -68,6 +68,8 @@ class Leases:
         self.nobody: Mapping[str, None] = {holder: None, "lease_expires_at": None}
         self.is_due = and_(table.c.state == waiting, is_time, *free)
         """True for rows that may be claimed at the parameter `now`."""
+        self.holders = select(table.c[holder]).where(is_held, table.c[holder].is_not(None)).distinct()
+        """Finds the name of everybody who has a row."""
         self.held_by = select(table).where(is_held, table.c[holder] == bindparam("holder")).order_by(table.c.id)
         self.expired = select(table).where(is_held, table.c.lease_expires_at < _now).order_by(table.c.id)
         self.is_ahead = or_(table.c.lease_expires_at > _lease, and_(table.c.state == waiting, at > _wait))
@@ -80,7 +82,7 @@ class Leases:
         self._set_owned = self._set.where(
             is_held, table.c[holder].is_not(None), table.c.attempts == bindparam("attempt")
         )
-        self._release = update(table).where(is_held, table.c[holder] == bindparam("by")).values(**self.nobody)
+        self._held_by = is_held, table.c[holder] == bindparam("by")
 
     def first(self, *columns: Any) -> Select[Any]:
         """Return the query for the row that has been due for longest."""
@@ -126,5 +128,10 @@ class Leases:
         return connection.execute(leases).rowcount + connection.execute(waits).rowcount
 
     def release(self, connection: Connection, holder: str, *of: ColumnElement[bool]) -> int:
-        """Make due again what a holder of this name has, of the rows for which `of` is true; return how many."""
-        return connection.execute(self._release.where(*of), {"by": holder}).rowcount
+        """Make due again what a holder of this name has, of the rows for which `of` is true; return how many.
+
+        A row that somebody has locked stays: a holder that was stopped within a transaction would stop whoever waits.
+        """
+        theirs = select(self.table.c.id).where(*self._held_by, *of).with_for_update(key_share=True, skip_locked=True)
+        free = update(self.table).where(self.table.c.id.in_(theirs)).values(**self.nobody)
+        return connection.execute(free, {"by": holder}).rowcount

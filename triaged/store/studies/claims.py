@@ -60,15 +60,13 @@ class Claims(Ledger):
             _strike(connection, study, why)
             _release(connection, study, Event.RETRY_LATER, not_before=not_before, detail=why, now=now)
 
-    def release(self, worker: str, *, now: datetime) -> int:
-        """Put back what a worker of this name still has; return how many studies.
+    def release(self, worker: str, *, why: str = "has ended", now: datetime) -> int:
+        """Put back what a worker that is gone still has; return how many studies.
 
-        A worker that starts calls this: whoever held a claim under its name is dead, and waiting for the lease to run
-        out would only delay the study.
+        `why` says what became of it. Waiting for its leases to run out would only delay its studies.
         """
-        return self._take_back(
-            STUDIES.held_by.with_for_update(key_share=True), "was restarted", {"holder": worker}, now
-        )
+        theirs = STUDIES.held_by.with_for_update(key_share=True, skip_locked=True)
+        return self._take_back(theirs, why, {"holder": worker}, now)
 
     def reap(self, *, now: datetime) -> int:
         """Put studies whose lease has run out back into the queue; return how many."""

@@ -52,7 +52,7 @@ class Drawings(Ledger):
         return claim(self._database, _NEXT, take, now=now)
 
     def release(self, worker: str) -> int:
-        """Let be claimed again what a worker of this name had when it died; return how many."""
+        """Let be claimed again what a worker that is gone has; return how many."""
         with self._database.begin() as connection:
             return DRAWINGS.release(connection, worker)
 

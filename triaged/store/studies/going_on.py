@@ -10,6 +10,7 @@ from sqlalchemy import bindparam, func, select
 from triaged.store.tables import schema
 from triaged.store.tables.database import Ledger
 from triaged.study.lifecycle import Event, State
+from triaged.study.process import stable_part
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,14 +41,18 @@ class GoingOn(Ledger):
     def associations(self) -> list[OpenAssociation]:
         """Return who delivers, the longest first."""
         return [
-            OpenAssociation(row.calling_ae_title, row.peer, row.receiver, row.opened_at, int(row.instances))
+            OpenAssociation(
+                row.calling_ae_title, row.peer, stable_part(row.receiver), row.opened_at, int(row.instances)
+            )
             for row in self._rows(_OPEN)
         ]
 
     def studies(self, state: State, limit: int) -> list[OnItsWay]:
         """Return the studies in a state, the longest first."""
         return [
-            OnItsWay(row.study_uid, state, row.instances, row.since or row.last_instance_at, row.worker or "")
+            OnItsWay(
+                row.study_uid, state, row.instances, row.since or row.last_instance_at, stable_part(row.worker or "")
+            )
             for row in self._rows(_STUDIES.limit(limit), state=state.value, began=_BEGAN[state])
         ]
 

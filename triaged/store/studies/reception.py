@@ -5,11 +5,11 @@ Knows no sockets and no files: the bytes in quarantine are already durable in th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import asdict
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, bindparam, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, func, insert, select, update
 
 from triaged.errors import TryLater
 from triaged.store.tables import schema
@@ -18,6 +18,7 @@ from triaged.store.tables.rows import locked_study, record_event
 from triaged.store.tables.views import Quarantined
 from triaged.store.trail.audits import write_audit
 from triaged.study.audit import Audited, AuditEvent
+from triaged.study.process import stable_part
 from triaged.study.uids import SOPInstanceUID
 
 
@@ -51,16 +52,14 @@ class Reception(Ledger):
         with self._database.read() as connection:
             return frozenset((row.calling_ae_title, row.peer) for row in connection.execute(query))
 
-    def close_orphans(self, receiver: str, *, successors: str = "", alive: Sequence[str] = (), now: datetime) -> int:
-        """Close what this receiver's predecessor of the same name left open when it died; return how many.
+    def receivers(self) -> frozenset[str]:
+        """Return the name of everybody who has an association open."""
+        return frozenset(row.receiver for row in self._rows(_RECEIVERS))
 
-        So is what others left whose names match the SQL pattern `successors`, but for those that are `alive`.
-        """
-        name = schema.association.c.receiver
-        theirs = name.like(successors, escape="\\") & name.not_in(list(alive))
-        orphans = or_(name == receiver, theirs) if successors else name == receiver
+    def close_orphans(self, receiver: str, *, now: datetime) -> int:
+        """Close what a receiver that is gone left open; return how many."""
         with self._database.begin() as connection:
-            return _close(connection, orphans, now)
+            return _close(connection, schema.association.c.receiver == receiver, now)
 
     def note_delivery(self, study_uid: str, words: str, *, now: datetime) -> None:
         """Write one line of a study's history: what was delivered, and by whom; nothing where there is no study."""
@@ -94,7 +93,7 @@ def _close(connection: Connection, which: ColumnElement[bool], now: datetime) ->
                 now,
                 person=row.calling_ae_title,
                 address=row.peer,
-                source=row.receiver,
+                source=stable_part(row.receiver),
                 study_uid=row.study_uid,
                 detail=f"instances: {row.instances}",
             )
@@ -106,6 +105,7 @@ def _close(connection: Connection, which: ColumnElement[bool], now: datetime) ->
 
 _LOOKED_AT = 20_000
 _association = schema.association
+_RECEIVERS = select(_association.c.receiver).where(_association.c.closed_at.is_(None)).distinct()
 _OPEN = insert(schema.association).returning(schema.association.c.id)
 _CLOSE = update(_association).where(_association.c.closed_at.is_(None)).returning(_association.c.id)
 _brought = schema.association_study

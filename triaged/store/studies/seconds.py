@@ -105,7 +105,7 @@ class Seconds(Ledger):
             record_event(connection, study, event, detail, now=now)
 
     def release(self, worker: str) -> int:
-        """Let be claimed again what a process of this name had when it died; return how many."""
+        """Let be claimed again what a process that is gone has; return how many."""
         return self._take_back(SECONDS.held_by, {"holder": worker})
 
     def reap(self, *, now: datetime) -> int:

@@ -12,6 +12,7 @@ from triaged.store.tables.columns import WHOLE, Instant, PeerText, metadata
 
 _ASKED = text("commitment_uid IS NOT NULL")
 _UNCOMMITTED = text("state = 'SENT' AND committed_at IS NULL")
+_HELD = text("courier IS NOT NULL")
 _UNTOLD = text("state IN ('PENDING', 'DEAD', 'REFUSED')")
 
 
@@ -47,6 +48,7 @@ outbox = Table(
     CheckConstraint("state IN ('PENDING', 'SENT', 'DEAD', 'REFUSED', 'WITHDRAWN')", name="state_is_known"),
     CheckConstraint("committed_at IS NULL OR state = 'SENT'", name="committed_was_sent"),
     Index("ix_outbox_state_destination_next_attempt_at", "state", "destination", "next_attempt_at"),
+    Index("ix_outbox_held", "courier", sqlite_where=_HELD, postgresql_where=_HELD),
     Index("ix_outbox_commitment_uid", "commitment_uid", sqlite_where=_ASKED, postgresql_where=_ASKED),
     Index("ix_outbox_uncommitted", "destination", "sent_at", sqlite_where=_UNCOMMITTED, postgresql_where=_UNCOMMITTED),
 )
@@ -74,6 +76,7 @@ commitment_report = Table(
     *_on_its_way(),
     CheckConstraint("state IN ('PENDING', 'SENT', 'DEAD')", name="state_is_known"),
     Index("ix_commitment_report_state_next_attempt_at", "state", "next_attempt_at"),
+    Index("ix_commitment_report_held", "courier", sqlite_where=_HELD, postgresql_where=_HELD),
 )
 
 # Who is notified of changes, and of which: a list of occasions in JSON.
@@ -99,6 +102,7 @@ push = Table(
     CheckConstraint("occasion IN ('class_change', 'result')", name="occasion_is_known"),
     CheckConstraint("state IN ('PENDING', 'SENT', 'DEAD', 'REFUSED', 'WITHDRAWN')", name="state_is_known"),
     Index("ix_push_state_receiver_next_attempt_at", "state", "receiver", "next_attempt_at"),
+    Index("ix_push_held", "courier", sqlite_where=_HELD, postgresql_where=_HELD),
     Index("ix_push_study_id", "study_id"),
     Index("ix_push_untold", "study_id", "receiver", sqlite_where=_UNTOLD, postgresql_where=_UNTOLD),
 )

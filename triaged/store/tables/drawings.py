@@ -5,9 +5,11 @@ Knows no queries.
 
 from __future__ import annotations
 
-from sqlalchemy import Column, ForeignKey, Integer, Table, Text
+from sqlalchemy import Column, ForeignKey, Index, Integer, Table, Text, text
 
 from triaged.store.tables.columns import WHOLE, Instant, metadata
+
+_HELD = text("worker IS NOT NULL")
 
 # One row for each result with a draft: who completes it, until when, and how that ended.
 drawing = Table(
@@ -24,4 +26,5 @@ drawing = Table(
     Column("lease_expires_at", Instant),
     Column("error", Text),
     Column("removal_id", WHOLE),
+    Index("ix_drawing_held", "worker", sqlite_where=_HELD, postgresql_where=_HELD),
 )
