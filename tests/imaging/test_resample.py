@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from tests.imaging.shapes import centre_of_mass_mm, distance_mm, grid, positions_mm
 from triaged.imaging.geometry import Box, Geometry
-from triaged.imaging.resample import in_plane_grid, mask_on, resample_in_plane
-from triaged.imaging.volume import Volume
+from triaged.imaging.resample import in_plane_grid, reached_on, resample_in_plane
+from triaged.imaging.volume import Mask, Volume
 
 CENTRE_MM = (1.3, -6.1, 128.4)
 RADIUS_MM = 22.0
@@ -82,8 +82,7 @@ def test_an_independent_resampler_agrees() -> None:
 
 def test_a_probability_comes_back_to_the_native_grid_with_centre_and_volume() -> None:
     coarse = in_plane_grid(NATIVE)
-    mask = mask_on(soft_sphere(coarse), coarse, NATIVE, 0.5)
-    assert mask.geometry is NATIVE
+    mask = Mask(reached_on(soft_sphere(coarse), coarse, NATIVE, 0.5), NATIVE)
     assert centre_of_mass_mm(mask.voxels, NATIVE) == pytest.approx(CENTRE_MM, abs=0.35)
     radius_mm = (mask.volume_ml * 1000.0 * 3.0 / 4.0 / math.pi) ** (1 / 3)
     assert radius_mm == pytest.approx(RADIUS_MM, abs=0.35)
@@ -94,14 +93,14 @@ def test_a_cropped_box_gives_the_same_mask_as_the_whole_grid() -> None:
     whole = soft_sphere(coarse)
     box = Box((2, 3, 2), (28, 33, 31))
     assert not np.delete(whole, range(2, 28), axis=0).any()
-    part = mask_on(whole[box.slices], coarse.crop(box), NATIVE, 0.5)
-    np.testing.assert_array_equal(part.voxels, mask_on(whole, coarse, NATIVE, 0.5).voxels)
+    part = reached_on(whole[box.slices], coarse.crop(box), NATIVE, 0.5)
+    np.testing.assert_array_equal(part, reached_on(whole, coarse, NATIVE, 0.5))
 
 
 def test_nothing_is_marked_beyond_the_edges_of_a_cropped_box() -> None:
     coarse = in_plane_grid(NATIVE)
     box = Box((4, 10, 8), (6, 12, 11))
-    mask = mask_on(np.ones(box.shape, np.float32), coarse.crop(box), NATIVE, 0.5)
+    mask = Mask(reached_on(np.ones(box.shape, np.float32), coarse.crop(box), NATIVE, 0.5), NATIVE)
     where = np.argwhere(mask.voxels)
     assert where[:, 0].min() == 4
     assert where[:, 0].max() == 5
@@ -114,16 +113,16 @@ def test_nothing_is_marked_beyond_the_edges_of_a_cropped_box() -> None:
 
 def test_a_probability_at_the_threshold_counts() -> None:
     coarse = in_plane_grid(NATIVE)
-    assert mask_on(np.full(coarse.shape, 0.2, np.float32), coarse, NATIVE, 0.2).voxels[:, 1:-1, 1:-1].all()
+    assert reached_on(np.full(coarse.shape, 0.2, np.float32), coarse, NATIVE, 0.2)[:, 1:-1, 1:-1].all()
 
 
 def test_a_grid_with_other_slices_is_refused() -> None:
     coarse = in_plane_grid(grid((30, 101, 93), (2.5, 0.71, 0.69)))
     with pytest.raises(ValueError, match="slices that lie on the target"):
-        mask_on(np.zeros(coarse.shape, np.float32), coarse, NATIVE, 0.5)
+        reached_on(np.zeros(coarse.shape, np.float32), coarse, NATIVE, 0.5)
 
 
 def test_a_probability_without_the_grids_shape_is_refused() -> None:
     coarse = in_plane_grid(NATIVE)
     with pytest.raises(ValueError, match="expected the grid's shape"):
-        mask_on(np.zeros((3, 3, 3), np.float32), coarse, NATIVE, 0.5)
+        reached_on(np.zeros((3, 3, 3), np.float32), coarse, NATIVE, 0.5)

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from triaged.imaging.geometry import Geometry
-from triaged.imaging.volume import Mask, Volume
+from triaged.imaging.volume import Volume
 
 PIXEL_MM = 2.0
 
@@ -49,9 +49,9 @@ def resample_in_plane(volume: Volume, pixel_mm: float = PIXEL_MM) -> Volume:
     return Volume(resampled, grid)
 
 
-def mask_on(
+def reached_on(
     probability: NDArray[np.float32] | NDArray[np.float16], grid: Geometry, target: Geometry, threshold: float
-) -> Mask:
+) -> NDArray[np.bool_]:
     """Return where a probability, brought linearly from `grid` to `target`, reaches `threshold`.
 
     `grid` may be any block of an in-plane grid of `target`, cropped along the slices too. What lies beyond the block's
@@ -69,7 +69,7 @@ def mask_on(
         if plane.max() >= threshold:  # a mean never exceeds its largest part: most slices outside a lung end here
             block = voxels[index, rows.within, columns.within]
             np.greater_equal(_interpolate(plane, rows, columns), np.float32(threshold), out=block)
-    return Mask(voxels, target)
+    return voxels
 
 
 def stretched(values: NDArray[np.float32], count: int, axis: int = 0) -> NDArray[np.float32]:

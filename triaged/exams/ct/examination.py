@@ -8,7 +8,9 @@ from pathlib import Path
 
 from pydicom.dataset import Dataset
 
+from triaged.errors import UnreadableStudy
 from triaged.exams.ct.choice import ScopeOptions, choose, is_whole
+from triaged.exams.ct.decoding.known import KnownHeaders
 from triaged.exams.ct.decoding.series import DecodedSeries, decode_series
 from triaged.exams.ct.engines import Pipeline, Preparing
 from triaged.exams.ct.finding import LungAnalysis
@@ -75,13 +77,17 @@ class CtAnalysis:
 
 @dataclass(frozen=True, slots=True)
 class ChestCt:
-    """The `Examination` of chest CT; `palette` colours the pictures, `writers` put its words into objects."""
+    """The `Examination` of chest CT; `palette` colours the pictures, `writers` put its words into objects.
+
+    `known` is what it read of series that arrive.
+    """
 
     engine: Engine
     pipeline: Pipeline
     scope: ScopeOptions = field(default_factory=ScopeOptions)
     palette: Palette = Palette.GREEN_RED
     writers: tuple[Writer, ...] = WRITERS
+    known: KnownHeaders = field(default_factory=KnownHeaders, compare=False, repr=False)
 
     def choose(self, series: Sequence[Series]) -> Choice:
         """Return the series to score; see `Examination`."""
@@ -97,7 +103,8 @@ class ChestCt:
 
     def read(self, instances: Sequence[Path], still_alive: StillAlive) -> CtAnalysis:
         """Decode the slices and score the volume; see `Examination`."""
-        read = decode_series(instances)
+        read = decode_series(instances, header_of=self.known.take)
+        self.known.forget()
         still_alive()
         reading = self.pipeline.read(read.volume, read.acquisition)
         still_alive()
@@ -106,7 +113,15 @@ class ChestCt:
     def prepare(self, instances: Sequence[Path]) -> None:
         """Look for lungs on the slices that are there; see `Examination`."""
         if isinstance(self.pipeline, Preparing):
-            self.pipeline.prepare(decode_series(instances).volume)
+            self.pipeline.prepare(self._arrived(instances).volume)
+
+    def _arrived(self, instances: Sequence[Path]) -> DecodedSeries:
+        """Return the slices that are new; all that are there where those are no volume by themselves."""
+        new = self.known.unknown(instances)
+        try:
+            return decode_series(new, header_of=self.known.read)
+        except UnreadableStudy:
+            return decode_series(instances, header_of=self.known.read)
 
     def recall(self, view: bytes) -> Projection:
         """Return the coronal view of an earlier study; see `Examination`."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain, groupby
 from pathlib import Path
@@ -56,8 +56,15 @@ class DecodedSeries:
     spread: Spread | None = None
 
 
-def decode_series(instances: Sequence[Path], options: ScopeOptions | None = None) -> DecodedSeries:
+def decode_series(
+    instances: Sequence[Path],
+    options: ScopeOptions | None = None,
+    *,
+    header_of: Callable[[Path], Dataset] = read_header_only,
+) -> DecodedSeries:
     """Decode the instances of one series, given in any order as DICOM files.
+
+    `header_of` reads the header of one, as `read_header_only` does, or knows it already.
 
     Voxels are int16, or float32 where a rescale slope or intercept has a fraction. Values below -1024 HU and padding
     become -1024 HU; int16 values above 32767 HU become 32767.
@@ -70,7 +77,7 @@ def decode_series(instances: Sequence[Path], options: ScopeOptions | None = None
     with warnings.catch_warnings():
         # pydicom warns of odd values and quotes them, patient attributes too: not into the operator's log
         warnings.simplefilter("ignore")
-        headers = [read_header_only(path) for path in instances]
+        headers = [header_of(path) for path in instances]
         _demand_fits(sum(map(voxels_of, headers)))
         frames = frames_of(headers)
         same_pixels = same_pixels_of(instances, headers)
