@@ -24,7 +24,6 @@ from triaged.dicom.files import blame
 from triaged.dicom.streams import TooMuch, opened
 from triaged.errors import UnreadableStudy
 from triaged.study.assessment import ReasonCode
-from triaged.study.kinds import DEFLATED
 
 MOST_PIXELS: Final = 4096 * 4096
 """Of one frame."""
@@ -56,7 +55,7 @@ def stored_frames(
     try:
         _judge(path, header, indices, most_pixels)
         options = _unsaid(header) | ({"correct_unused_bits": False} if every_bit else {})
-        with closing(_opened(path, header)) as stream:
+        with closing(opened(path)) as stream:
             yield from iter_pixels(stream, raw=True, indices=indices, **options)
     except TooMuch as error:
         raise UnreadableStudy(ReasonCode.TOO_LARGE, f"{error} in {path.name}") from None
@@ -66,12 +65,6 @@ def stored_frames(
             raise
         blame(path, error)
         raise undecodable(path, "pixels that can be decoded", f"{type(error).__name__}: {error}") from error
-
-
-def _opened(path: Path, header: Dataset) -> BinaryIO:
-    """Open a file of which the header is known; only deflated ones need more than that."""
-    syntax = header.file_meta.get("TransferSyntaxUID")
-    return path.open("rb") if syntax is not None and syntax != DEFLATED else opened(path)
 
 
 def _unsaid(header: Dataset) -> dict[str, Any]:
