@@ -24,7 +24,7 @@ def _broken() -> bool:
 def test_a_courier_that_ends_by_a_bug_ends_the_role_so_that_it_is_started_again(
     monkeypatch: pytest.MonkeyPatch, database: Database
 ) -> None:
-    monkeypatch.setattr(delivering, "_errands", lambda rooms, name: [_broken])
+    monkeypatch.setattr(delivering, "_errands", lambda rooms, name: [("", _broken)])
     rooms = cast(Rooms, SimpleNamespace(config=Config(), database=database))
     stop = threading.Event()
     giving_up = threading.Timer(20, stop.set)

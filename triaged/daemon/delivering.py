@@ -12,7 +12,8 @@ from triaged.config.network import DestinationSection
 from triaged.daemon.auditing import audit_errands
 from triaged.daemon.notifying import push_errands
 from triaged.daemon.progress import Mark, Progress
-from triaged.daemon.rooms import IDLE_S, Rooms, clock, or_wait
+from triaged.daemon.rooms import Rooms, clock, or_wait
+from triaged.daemon.waiting import Looking, Waiting, waiting
 from triaged.dimse.scu import DimseSender
 from triaged.steps.commitment import Committer, Reporter
 from triaged.steps.deliver import Courier
@@ -24,6 +25,7 @@ from triaged.store.couriers.commitments import Commitments
 from triaged.store.couriers.notifications import Notifications
 from triaged.store.couriers.outbox import Outbox
 from triaged.store.couriers.peers import Peers
+from triaged.store.dispatch.tickets import Task, queue
 from triaged.store.roles.pauses import Pauses
 
 log = structlog.get_logger()
@@ -49,13 +51,17 @@ def deliver(rooms: Rooms, name: str, stop: threading.Event, progress: Progress) 
     errands = _errands(rooms, name)
     dropped = _drop_retired(rooms)
     log.info("delivering", destinations=len(rooms.config.destinations), dropped=dropped)
-    threads = [_thread(number, errand, stop, progress) for number, errand in enumerate(errands, 1)]
-    for thread in threads:
-        thread.start()
-    progress.serving()
-    while not stop.wait(_WATCH_S):
-        if not all(thread.is_alive() for thread in threads):
-            raise RuntimeError("expected every courier to run, found one ended; its error stands above")
+    with waiting(rooms.database, [of for of, _ in errands if of], stop) as waits:
+        threads = [
+            _thread(number, errand, waits[of] if of else Looking(stop), stop, progress)
+            for number, (of, errand) in enumerate(errands, 1)
+        ]
+        for thread in threads:
+            thread.start()
+        progress.serving()
+        while not stop.wait(_WATCH_S):
+            if not all(thread.is_alive() for thread in threads):
+                raise RuntimeError("expected every courier to run, found one ended; its error stands above")
     deadline = time.monotonic() + _PATIENCE_S
     for thread in threads:
         thread.join(timeout=max(0.0, deadline - time.monotonic()))
@@ -68,20 +74,23 @@ def _drop_retired(rooms: Rooms) -> int:
     return sum(queue.drop(name, why=why, now=clock()) for queue in queues for name in names)
 
 
-def _thread(number: int, errand: Work, stop: threading.Event, progress: Progress) -> threading.Thread:
+def _thread(number: int, errand: Work, waits: Waiting, stop: threading.Event, progress: Progress) -> threading.Thread:
     getting_on = progress.watch(f"courier {number}", _ERRAND_S)
-    return threading.Thread(target=_run, args=(errand, stop, getting_on), daemon=True)
+    return threading.Thread(target=_run, args=(errand, stop, getting_on, waits), daemon=True)
 
 
-def _run(errand: Work, stop: threading.Event, getting_on: Mark) -> None:
+def _run(errand: Work, stop: threading.Event, getting_on: Mark, waits: Waiting) -> None:
     while not stop.is_set():
         getting_on()
-        if not or_wait(errand, stop):
-            stop.wait(IDLE_S)
+        if or_wait(errand, stop) is False:
+            waits.wait(stop.is_set)
 
 
-def _errands(rooms: Rooms, name: str) -> list[Work]:
-    """Return the work of each thread: one destination, one receiver of changes, or the answers to senders."""
+def _errands(rooms: Rooms, name: str) -> list[tuple[str, Work]]:
+    """Return the work of each thread: one destination, one receiver of changes, or the answers to senders.
+
+    The queue of its tickets comes first; it is empty where none are written.
+    """
     delivery = rooms.config.delivery
     options = delivery.options()
     sender = DimseSender(rooms.config.dicom.ae_title, timeout_s=delivery.timeout_s)
@@ -90,11 +99,14 @@ def _errands(rooms: Rooms, name: str) -> list[Work]:
     )
     couriers = [_errand(rooms, section, sender, options, name) for section in rooms.config.destinations]
     gate = Gate(Pauses(rooms.database))
-    names = [*(each.name for each in rooms.config.destinations), *(each.name for each in rooms.config.pushes)]
+    names = [
+        *((Task.DELIVER, each.name) for each in rooms.config.destinations),
+        *((Task.PUSH, each.name) for each in rooms.config.pushes),
+    ]
     leaving = zip(names, [*couriers, *push_errands(rooms, name, options)], strict=True)
-    open_only = [_unless_paused(gate, to, errand) for to, errand in leaving]
-    telling = audit_errands(rooms, options)
-    return [*open_only, *telling, lambda: reporter.run_next(clock=clock)]
+    open_only = [(queue(task, to), _unless_paused(gate, to, errand)) for (task, to), errand in leaving]
+    telling = [("", errand) for errand in audit_errands(rooms, options)]
+    return [*open_only, *telling, (queue(Task.COMMITMENT), lambda: reporter.run_next(clock=clock))]
 
 
 def _unless_paused(gate: Gate, to: str, errand: Work) -> Work:

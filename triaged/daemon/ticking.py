@@ -1,6 +1,7 @@
 """The clock's process: decides again and again which studies are complete, and takes back what dead workers held.
 
-It also keeps the list under the current policy, for all processes.
+It also keeps the list under the current policy, for all processes. Of several clocks on one PostgreSQL one does what is
+to be done once in each interval, whichever asks first; all of it is safe where two do it.
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ from triaged.steps.priorities import RequestPriorityLookUp
 from triaged.steps.recover import Recovery
 from triaged.steps.retain import Retaining
 from triaged.store.couriers.clock_steps import ClockSteps, Longest
+from triaged.store.couriers.topping_up import ToppingUp
+from triaged.store.dispatch.tickets import Tickets, has_tickets
 from triaged.store.listing.policies import Policies
 from triaged.store.listing.priorities import Priorities
 from triaged.store.listing.rankings import Rankings
@@ -50,6 +53,7 @@ _ASK_S = 1.0
 _RECOVER_S = 20.0
 _INSPECT_S = 60.0
 _RETAIN_S = 10.0
+_TOP_UP_S = 1.0
 _ASKED_AT_ONCE = 20
 _MOST_S = 300.0
 """How long a job may take for a round, the slowest one being a new order for a whole list."""
@@ -71,31 +75,52 @@ def _jobs(rooms: Rooms, name: str, stop: threading.Event) -> list[Job]:
     assembler = Assembler(*ledgers, is_whole=whole, options=options, ranking_policy=ranking, rules=rules)
     keeping, recovery, watch = _keeping(rooms), _recovery(rooms), _watch(rooms)
     retaining = _retaining(rooms)
+    once = partial(_once, Tickets(rooms.database) if has_tickets(rooms.database) else None)
     jobs = [
-        _job("completing studies", _TICK_S, lambda: assembler.tick(now=clock())),
-        _job("taking back expired leases", _REAP_S, lambda: assembler.reap(now=clock())),
-        _job("taking back from the silent", LOOK_S, from_the_silent(rooms, name)),
-        _job("ranking as time passes", _TIME_S, lambda: keeping.tick(now=clock())),
-        _job("watching the order", _LOOK_S, lambda: keeping.look(now=clock())),
-        _job("times ahead of the clock", _REAP_S, lambda: _put_times_right(rooms)),
-        _job("inspecting the spool", _INSPECT_S, lambda: watch.look_on(now=clock())),
-        _job("queueing again after outages", _RECOVER_S, lambda: recovery.tick(now=clock())),
+        _each("completing studies", _TICK_S, lambda: assembler.tick(now=clock())),
+        _each("watching the order", _LOOK_S, lambda: keeping.look(now=clock())),  # also adopts its own settings
+        _each("forgetting roles that are gone", _LOOK_S, forgetting(rooms)),
+        _each("taking back from the silent", LOOK_S, from_the_silent(rooms, name)),
+        once("taking back expired leases", _REAP_S, lambda: assembler.reap(now=clock())),
+        once("ranking as time passes", _TIME_S, lambda: keeping.tick(now=clock())),
+        once("times ahead of the clock", _REAP_S, lambda: _put_times_right(rooms)),
+        once("inspecting the spool", _INSPECT_S, lambda: watch.look_on(now=clock())),
+        once("queueing again after outages", _RECOVER_S, lambda: recovery.tick(now=clock())),
+        once("deleting what may go", _RETAIN_S, lambda: retaining.tick(now=clock())),
+        once("second engines", _REAP_S, lambda: _look_after_seconds(rooms)),
     ]
-    jobs.append(_job("deleting what may go", _RETAIN_S, lambda: retaining.tick(now=clock())))
-    jobs.append(_job("forgetting roles that are gone", _LOOK_S, forgetting(rooms)))
-    jobs.append(_job("second engines", _REAP_S, lambda: _look_after_seconds(rooms)))
     look_up = _look_up(rooms)
     if look_up is not None:
-        jobs.append(_job("asking for priorities", _ASK_S, lambda: _ask(look_up, stop)))
+        jobs.append(once("asking for priorities", _ASK_S, lambda: _ask(look_up, stop)))
+    if has_tickets(rooms.database):
+        topping_up = ToppingUp(rooms.database)
+        jobs.append(once("writing tickets that are missing", _TOP_UP_S, lambda: topping_up.top_up(now=clock())))
+        jobs.append(once("removing tickets left behind", _LOOK_S, lambda: _remove_left(rooms)))
     return jobs
 
 
-def _job(what: str, every_s: float, work: Callable[[], object]) -> Job:
+def _each(what: str, every_s: float, work: Callable[[], object]) -> Job:
+    """Return a job that every clock does."""
+
     def run() -> None:
         with skip_if_unreachable():
             work()
 
     return Job(what, every_s, _MOST_S, run)
+
+
+def _once(tickets: Tickets | None, what: str, every_s: float, work: Callable[[], object]) -> Job:
+    """Return a job that one clock of the cluster does in each interval, and each clock when it starts."""
+    if tickets is None:
+        return _each(what, every_s, work)
+    began = [False]
+
+    def run() -> None:
+        if tickets.turn(what, every_s=every_s, now=clock()) or not began[0]:
+            work()
+            began[0] = True
+
+    return _each(what, every_s, run)
 
 
 def _look_up(rooms: Rooms) -> RequestPriorityLookUp | None:
@@ -125,6 +150,11 @@ def _look_after_seconds(rooms: Rooms) -> None:
         log.warning("lease expired, second results wait again", studies=reaped)
     if dropped := seconds.drop_unnamed(rooms.config.models.second):
         log.info("second results dropped, their engine is not named any more", studies=dropped)
+
+
+def _remove_left(rooms: Rooms) -> None:
+    if removed := Tickets(rooms.database).remove_left():
+        log.warning("tickets of a process that ended removed", tickets=removed)
 
 
 def _keeping(rooms: Rooms) -> PolicyKeeping:

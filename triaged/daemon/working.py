@@ -17,11 +17,13 @@ from triaged.daemon.linear_algebra import take_buffers
 from triaged.daemon.progress import Mark, Progress
 from triaged.daemon.rooms import IDLE_S, Rooms, clock, or_wait, skip_if_unreachable
 from triaged.daemon.tracebacks import described
+from triaged.daemon.waiting import LOOK_S, Waiting, waiting
 from triaged.errors import StaleClaim, TryLater
 from triaged.steps.analyse import Analyst
 from triaged.steps.choosing import considered
 from triaged.steps.draw import Drawer
 from triaged.steps.reading_ahead import ReadingAhead
+from triaged.store.dispatch.tickets import Task, queue
 from triaged.store.studies.claims import Claims
 from triaged.store.studies.completion import Completion
 from triaged.store.studies.drawings import Drawings
@@ -64,9 +66,12 @@ def work(rooms: Rooms, name: str, stop: threading.Event, progress: Progress) -> 
     take_buffers()
     log.info("working", engine=", ".join(analyst.engines))
     getting_on = progress.watch("looking for a study", _LOOK_S)
-    with finishing(lambda: finish.__setitem__(0, True)):
+    looking_ahead = partial(_read_ahead, ahead, analyst, getting_on)
+    own = queue(Task.SCORE)
+    with finishing(lambda: finish.__setitem__(0, True)), waiting(rooms.database, [own], stop) as waits:
         progress.serving()
-        _work_on(rooms, analyst, drawer, stop, getting_on, finish, partial(_read_ahead, ahead, analyst, getting_on))
+        waits_s = LOOK_S if ahead is None else IDLE_S  # a study that settles writes no ticket
+        _work_on(rooms, analyst, drawer, stop, getting_on, finish, looking_ahead, waits[own], waits_s)
 
 
 def _work_on(
@@ -77,9 +82,15 @@ def _work_on(
     getting_on: Mark,
     finish: Sequence[bool],
     look_ahead: Callable[[], bool],
+    waits: Waiting,
+    waits_s: float,
 ) -> None:
-    while not stop.is_set() and not finish[0]:
+    def is_over() -> bool:
+        return stop.is_set() or finish[0]
+
+    while not is_over():
         getting_on()
+        waits.take()
         claim = or_wait(lambda: analyst.claim(clock=clock), stop)
         if claim is not None:
             with getting_on.during("beginning with a study", _BEGIN_S):
@@ -87,7 +98,7 @@ def _work_on(
             while not or_wait(put_back, stop) and not stop.is_set():
                 getting_on()
         elif not (look_ahead() or _draw(drawer, stop, getting_on)):
-            stop.wait(IDLE_S)
+            waits.wait(is_over, most_s=waits_s)
 
 
 def _read_ahead(ahead: ReadingAhead | None, analyst: Analyst, getting_on: Mark) -> bool:

@@ -51,7 +51,7 @@ def take_turn(connection: Connection, task: str, moment: int) -> bool:
     """Take the turn of a periodic task at a moment (in seconds); False where anybody had that one."""
     manager = JobManager(_OnOurs(connection))
     arguments: dict[str, Any] = {"timestamp": moment}
-    job = Job(queue=task, lock=None, queueing_lock=None, task_name=task, task_kwargs=arguments)
+    job = Job(queue="turn", lock=None, queueing_lock=None, task_name=task, task_kwargs=arguments)
     number = _at_once(manager.defer_periodic_job(job, periodic_id="", defer_timestamp=moment))
     if number is not None:
         _at_once(manager.finish_job_by_id_async(number, Status.SUCCEEDED, delete_job=True))

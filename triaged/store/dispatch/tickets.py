@@ -73,7 +73,7 @@ class Tickets(Ledger):
 
         interval = int(now.timestamp() // every_s)
         with self._database.begin() as connection:
-            return take_turn(connection, f"turn.{what}", interval)
+            return take_turn(connection, what, interval)
 
     def remove_left(self) -> int:
         """Remove tickets that somebody died with; return how many. They are written anew where they are missing."""
