@@ -262,7 +262,7 @@ def test_the_clock_looks_up_what_is_complete_and_ends_when_told(tmp_path: Path, 
         for number in (1, 2):
             admit(studies, instance(number, 1))
         studies.complete(study_uid(2), 1, ranking=policy(rooms.config), cause="whole", now=clock())
-        ticking = threading.Thread(target=tick, args=(rooms, stop, Progress()))
+        ticking = threading.Thread(target=tick, args=(rooms, "clock", stop, Progress()))
         ticking.start()
         try:
             eventually(lambda: first_of(worklist) == (study_uid(2).value, TriageClass.EMERGENCY), "the answer")

@@ -1,45 +1,25 @@
-"""What our migrations apply of the engine's schema is what the installed version of it needs."""
+"""The engine's tables, as our migrations make them, are those that the installed version of it needs."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
-
-import psycopg
 import pytest
-from procrastinate.schema import SchemaManager, migrations_path
+from procrastinate.schema import SchemaManager
 
-from triaged.store.dispatch import engine
+from tests.breaking.postgres_server import postgres_server
 from triaged.store.migrations.versions import r0030_tickets
-
-CATALOGUE = [
-    "SELECT proname, pg_get_functiondef(oid) FROM pg_proc WHERE proname LIKE 'procrastinate%'",
-    "SELECT table_name, column_name, data_type, is_nullable, column_default FROM information_schema.columns"
-    " WHERE table_name LIKE 'procrastinate%'",
-    "SELECT tablename, indexname, indexdef FROM pg_indexes WHERE tablename LIKE 'procrastinate%'",
-    "SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid) FROM pg_constraint"
-    " WHERE conrelid::regclass::text LIKE 'procrastinate%'",
-    "SELECT tgname, pg_get_triggerdef(oid) FROM pg_trigger WHERE tgname LIKE 'procrastinate%'",
-    "SELECT typname, string_agg(enumlabel, ' ' ORDER BY enumsortorder) FROM pg_enum"
-    " JOIN pg_type ON pg_type.oid = enumtypid WHERE typname LIKE 'procrastinate%' GROUP BY typname",
-]
+from triaged.store.tables.database import Schema, migrate, open_database, schema_of
 
 
-def test_a_library_with_later_migrations_needs_one_of_ours() -> None:
-    """Then add a migration that applies `schema_files(after=...)`, and let `SCHEMA` name the last of them."""
-    assert max(path.name for path in migrations_path.glob("*.sql")) == engine.SCHEMA == r0030_tickets._UNTIL
+def test_a_library_with_another_schema_needs_a_migration_of_ours() -> None:
+    """Then add one with what its own `sql/migrations` have brought since, and compare with all of ours together."""
+    assert SchemaManager.get_schema() == r0030_tickets.SCHEMA.read_text(encoding="utf-8")
 
 
 @pytest.mark.slow
-def test_the_library_s_own_migrations_make_what_its_schema_is(postgresql_url: str, postgresql_server: str) -> None:
-    with psycopg.connect(postgresql_server, autocommit=True) as connection:
-        connection.execute("CREATE DATABASE its_schema")
-    with psycopg.connect(postgresql_server.replace("/postgres?", "/its_schema?")) as connection:
-        connection.execute(SchemaManager.get_schema())
-        wanted = _catalogue(connection)
-    with psycopg.connect(postgresql_url) as connection:
-        assert _catalogue(connection) == wanted
-    assert all(wanted)
-
-
-def _catalogue(connection: psycopg.Connection) -> list[Collection[object]]:
-    return [set(connection.execute(query.encode()).fetchall()) for query in CATALOGUE]
+def test_who_owns_a_database_and_nothing_else_can_migrate_it_also_on_the_older_server() -> None:
+    """It is PostgreSQL 16 of a wheel; the other tests have the one that is installed, where there is one."""
+    with postgres_server() as server:
+        database = open_database(server.url)
+        migrate(database)
+        assert schema_of(database) is Schema.CURRENT
+        database.close()

@@ -1,35 +1,26 @@
 """Procrastinate's job manager on a connection of ours: what it writes is part of the transaction that is open there.
 
-The only module that imports Procrastinate, and imported only where the database is PostgreSQL. Its schema is that of
-its own migrations up to `SCHEMA`, as our migrations applied them. Knows no studies and no tables of ours.
+The only module that imports Procrastinate, and itself imported only where the database is PostgreSQL: migration 0030
+makes its tables there. Knows no studies and no tables of ours.
 """
 
 from __future__ import annotations
 
 from collections.abc import Coroutine, Mapping, Sequence
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
 from procrastinate.connector import BaseConnector
 from procrastinate.jobs import Job, Status
 from procrastinate.manager import JobManager, get_channel_for_queues
-from procrastinate.schema import migrations_path
 from psycopg.types.json import Jsonb
 from sqlalchemy import Connection
 
-SCHEMA: Final = "03.04.00_50_post_add_retry_failed_job_procedure.sql"
-"""The last of the library's migrations that ours have applied. A library that brings later ones needs a migration."""
 _STALLED_S = 60.0
 _NOBODY: Any = None
 """Who fetches a job: it is used up before anybody else sees it, so that no worker has to be registered."""
 _KEPT_HOURS = 1
 
 _Answer = TypeVar("_Answer")
-
-
-def schema_files(after: str = "", until: str = SCHEMA) -> list[str]:
-    """Return the library's own migrations in their order, as SQL: those after one of them, up to another."""
-    names = sorted(path.name for path in migrations_path.glob("*.sql") if after < path.name <= until)
-    return [(migrations_path / name).read_text(encoding="utf-8") for name in names]
 
 
 def defer(connection: Connection, queue: str, task: str, *, number: int = 1) -> None:

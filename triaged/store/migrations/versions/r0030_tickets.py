@@ -1,6 +1,12 @@
-"""Tickets for whoever waits for work: the tables of Procrastinate 3.10, by its own migrations; on PostgreSQL alone."""
+"""Tickets for whoever waits for work: the tables and functions of Procrastinate 3.10; on PostgreSQL alone.
+
+The file is a copy of the library's own `sql/schema.sql`, under its licence beside it, so that a later version of the
+library changes nothing here.
+"""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 from alembic import op
 
@@ -9,15 +15,12 @@ down_revision = "0029"
 branch_labels = None
 depends_on = None
 
-_UNTIL = "03.04.00_50_post_add_retry_failed_job_procedure.sql"
+SCHEMA = Path(__file__).parents[1] / "procrastinate_3_10.sql"
 
 
 def upgrade() -> None:
-    """Apply the library's migrations up to this one, which a later version of it has too."""
+    """Make the tables."""
     connection = op.get_bind()
     if connection.dialect.name == "postgresql":
-        from triaged.store.dispatch.engine import schema_files
-
-        plain = connection.execution_options(no_parameters=True)
-        for statements in schema_files(until=_UNTIL):
-            plain.exec_driver_sql(statements)
+        statements = SCHEMA.read_text(encoding="utf-8")
+        connection.execution_options(no_parameters=True).exec_driver_sql(statements)
