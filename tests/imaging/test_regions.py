@@ -94,3 +94,8 @@ def test_the_bounding_box_holds_the_region_exactly() -> None:
     region = three_blocks()
     region[0, 0, 0] = False
     assert bounding_box(region) == Box((1, 2, 2), (5, 10, 12))
+    upper, lower, nothing = region.copy(), region.copy(), np.zeros_like(region)
+    upper[:3], lower[3:] = False, False
+    assert bounding_box(upper, lower, nothing) == bounding_box(region)
+    assert bounding_box(nothing, upper) == bounding_box(upper) != bounding_box(lower)
+    assert bounding_box(nothing, nothing) is None

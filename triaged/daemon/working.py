@@ -13,6 +13,7 @@ import structlog
 
 from triaged.daemon.draining import finishing
 from triaged.daemon.examinations import examinations, examinations_of_rules, is_whole
+from triaged.daemon.heap import give_memory_back
 from triaged.daemon.linear_algebra import take_buffers
 from triaged.daemon.progress import Mark, Progress
 from triaged.daemon.rooms import IDLE_S, Rooms, clock, or_wait, skip_if_unreachable
@@ -64,6 +65,7 @@ def work(rooms: Rooms, name: str, stop: threading.Event, progress: Progress) -> 
     analyst = _analyst(rooms, name, ahead)
     drawer = _drawer(rooms, name, analyst)
     take_buffers()
+    give_memory_back()  # what reading the networks took
     log.info("working", engine=", ".join(analyst.engines))
     getting_on = progress.watch("looking for a study", _LOOK_S)
     looking_ahead = partial(_read_ahead, ahead, analyst, getting_on)

@@ -83,13 +83,15 @@ def fill_holes_per_slice(region: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return filled
 
 
-def bounding_box(region: NDArray[np.bool_]) -> Box | None:
-    """Return the smallest box around the whole region, or None where the region is empty."""
-    inside = np.flatnonzero(region.any(axis=(1, 2)))
+def bounding_box(*regions: NDArray[np.bool_]) -> Box | None:
+    """Return the smallest box around regions of one grid, or None where all of them are empty."""
+    inside = np.flatnonzero(np.logical_or.reduce([region.any(axis=(1, 2)) for region in regions]))
     if inside.size == 0:
         return None
     first, last = int(inside[0]), int(inside[-1])
-    plane: NDArray[np.bool_] = np.logical_or.reduce(region[first : last + 1], axis=0)
+    plane: NDArray[np.bool_] = np.logical_or.reduce(
+        [np.logical_or.reduce(region[first : last + 1], axis=0) for region in regions]
+    )
     rows, columns = _extent(plane)
     return Box((first, int(rows[0]), int(columns[0])), (last + 1, int(rows[-1]) + 1, int(columns[-1]) + 1))
 

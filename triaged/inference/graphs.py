@@ -3,8 +3,9 @@
 import contextlib
 import hashlib
 import io
+import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias
 
@@ -114,9 +115,19 @@ def _session(content: bytes, path: Path, device: Device, threads: int) -> onnxru
         _find_cuda_libraries()
         providers = [CUDA, CPU]
     try:
-        return onnxruntime.InferenceSession(content, options, providers=providers)
+        with _as_file(content) as name:
+            return onnxruntime.InferenceSession(name, options, providers=providers)
     except UNREADABLE_GRAPH as error:
         raise ModelRefused(f"{path}: expected an ONNX graph that the runtime reads, found {error}") from error
+
+
+@contextlib.contextmanager
+def _as_file(content: bytes) -> Iterator[str]:
+    """Give a name to bytes while a session is opened: one that is opened with bytes keeps them for ever."""
+    with os.fdopen(os.memfd_create("triaged-graph", os.MFD_CLOEXEC), "wb") as file:
+        file.write(content)
+        file.flush()
+        yield f"/proc/self/fd/{file.fileno()}"
 
 
 def _find_cuda_libraries() -> None:

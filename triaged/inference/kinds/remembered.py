@@ -11,10 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from triaged.inference.graphs import Graph
-from triaged.inference.kinds.slicewise import logits_of
+from triaged.inference.kinds.slicewise import SLICES_AT_ONCE, logits_of
 
 MOST_SLICES: Final = 1024
 """Bounds memory: a slice of 256 x 256 takes 256 KiB."""
+WHOLE_SLICES_AT_ONCE: Final = 4
+"""Whole slices are larger than the box around the lungs, and a processor is not faster with more of them."""
 
 
 class RememberedLogits:
@@ -25,6 +27,7 @@ class RememberedLogits:
 
     def __init__(self, graph: Graph) -> None:
         self._graph = graph
+        self._at_once = WHOLE_SLICES_AT_ONCE if graph.device == "cpu" else SLICES_AT_ONCE
         self._known: OrderedDict[bytes, NDArray[np.float32]] = OrderedDict()
 
     def prepare(self, slices: NDArray[np.float32]) -> None:
@@ -35,7 +38,7 @@ class RememberedLogits:
         new = [number for number, name in enumerate(names) if name not in self._known]
         if not new:
             return
-        for number, logits in zip(new, logits_of(self._graph, slices[new]), strict=True):
+        for number, logits in zip(new, logits_of(self._graph, slices[new], self._at_once), strict=True):
             self._known[names[number]] = logits
         while len(self._known) > MOST_SLICES:
             self._known.popitem(last=False)
@@ -43,7 +46,7 @@ class RememberedLogits:
     def of(self, slices: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the output for all slices, as `logits_of`; nothing is remembered any more."""
         if not self._known:
-            return logits_of(self._graph, slices)
+            return logits_of(self._graph, slices, self._at_once)
         self.prepare(slices)
         known, self._known = self._known, OrderedDict()
         return np.stack([known[_name(each)] for each in slices])

@@ -42,15 +42,15 @@ def read_thresholds(section: StrictMapping, *names: str) -> tuple[float, ...]:
     return found
 
 
-def logits_of(graph: Graph, slices: NDArray[np.float32]) -> NDArray[np.float32]:
+def logits_of(graph: Graph, slices: NDArray[np.float32], at_once: int = SLICES_AT_ONCE) -> NDArray[np.float32]:
     """Return the first output of a graph for all slices; they are (slice, row, column) or (slice, channel, ...)."""
-    return np.concatenate([graph.run(batch)[0] for batch in batches(slices)])
+    return np.concatenate([graph.run(batch)[0] for batch in batches(slices, at_once)])
 
 
-def batches(slices: NDArray[np.float32]) -> Iterator[NDArray[np.float32]]:
+def batches(slices: NDArray[np.float32], at_once: int = SLICES_AT_ONCE) -> Iterator[NDArray[np.float32]]:
     """Yield (slice, channel, row, column) pieces; (slice, row, column) has one channel."""
-    for start in range(0, len(slices), SLICES_AT_ONCE):
-        batch = slices[start : start + SLICES_AT_ONCE]
+    for start in range(0, len(slices), at_once):
+        batch = slices[start : start + at_once]
         yield batch[:, np.newaxis] if slices.ndim == 3 else batch
 
 

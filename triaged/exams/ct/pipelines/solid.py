@@ -60,7 +60,7 @@ def solid_in(volume: Volume, right: Mask, left: Mask, lesion: Mask) -> Solid | N
     laterally: the heart, the hilum and the dome of the diaphragm have not. What is behind fills the room between the
     back of a lung and the ribs, as fluid and a collapsed lower lobe do in a patient on the back.
     """
-    box = bounding_box(right.voxels | left.voxels)
+    box = bounding_box(right.voxels, left.voxels)
     if box is None:
         return None
     (_, _, _), (last, back, end) = box.start, box.stop

@@ -57,7 +57,7 @@ class _Chest:
 
 def lesion_features(volume: Volume, right: Mask, left: Mask, lesion: Mask) -> LesionFeatures:
     """Return the features of the lesion within the lungs of a canonical volume; none where there is no lung."""
-    box = bounding_box(right.voxels | left.voxels)
+    box = bounding_box(right.voxels, left.voxels)
     if box is None:
         return {}
     geometry = volume.geometry.crop(box)
