@@ -174,6 +174,24 @@ def test_a_role_that_computes_without_letting_another_thread_run_is_not_taken_fo
     assert _pid(supervisor, 0) == worker
 
 
+def test_one_that_computes_in_silence_lives_and_one_that_is_stopped_does_not(
+    start: Start, programs: dict[Role, str]
+) -> None:
+    programs[Role.WORKER] = BUSY
+    supervisor = start()
+    _until(supervisor, lambda: supervisor.all_serve)
+    stopped = _pid(supervisor, 0)
+    os.kill(stopped, signal.SIGSTOP)
+    seen: set[str] = set()
+
+    def look() -> bool:
+        seen.update(name.partition("@")[0] for name in supervisor.computing_in_silence())
+        return _pid(supervisor, 0) not in (0, stopped)  # it was replaced, long after it became suspect
+
+    _until(supervisor, look)
+    assert seen == {"worker-1"}
+
+
 def test_no_role_is_blamed_for_the_time_in_which_the_supervisor_itself_was_stopped(start: Start) -> None:
     ahead = [0.0]
     supervisor = start(monotonic=lambda: time.monotonic() + ahead[0])

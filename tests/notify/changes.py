@@ -49,4 +49,4 @@ def push(**changed: Any) -> Notification:
         patient=PATIENT,
         result=RESULT,
     )
-    return Notification(42, "ris", 1, replace(change, **changed))
+    return Notification(42, "ris", 1, "courier", replace(change, **changed))

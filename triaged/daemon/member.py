@@ -174,11 +174,19 @@ class Member:
             return ""
         if not self._has_spoken and silent_s < SILENT_AT_START_S and _state(self.process.pid) not in ("T", "t"):
             return ""
-        used_s = _cpu_s(self.process.pid) - self._cpu_s
-        is_at_work = (
-            used_s >= _AT_WORK_CPU_S or _state(self.process.pid) == "R"
-        )  # it would, but others have the processor
-        return "" if is_at_work and silent_s < SILENT_AT_WORK_S else f"said nothing for {silent_s:.0f} s"
+        is_at_work = silent_s < SILENT_AT_WORK_S and self._uses_the_processor(self.process.pid)
+        return "" if is_at_work else f"said nothing for {silent_s:.0f} s"
+
+    def computes_in_silence(self, now: float) -> bool:
+        """Tell whether the process says nothing and is at work all the same: it lives, whatever its pulse says."""
+        if self.process is None or not self.serves or not _SUSPECT_S <= now - self._heard_at < SILENT_AT_WORK_S:
+            return False
+        return not self._hung and self._uses_the_processor(self.process.pid)
+
+    def _uses_the_processor(self, pid: int) -> bool:
+        """Tell whether it has used the processor since it became suspect, or would, but others have it."""
+        used_s = 0.0 if self._cpu_s is None else _cpu_s(pid) - self._cpu_s
+        return used_s >= _AT_WORK_CPU_S or _state(pid) == "R"
 
     def died(self, cause: str, now: float, *, refused: bool = False) -> float:
         """Take in that the process is gone; return the pause before the next, which grows while deaths follow close."""

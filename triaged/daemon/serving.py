@@ -19,6 +19,7 @@ from triaged.daemon.supervisor import Supervisor, members_of
 from triaged.daemon.systemd import Systemd
 from triaged.daemon.upgrading import upgrade_where_needed
 from triaged.daemon.versions import REJECTED, Version, keep, last_good
+from triaged.daemon.vouching import Voucher
 from triaged.errors import ConfigError, TryLater
 
 log = structlog.get_logger()
@@ -58,14 +59,14 @@ def _run(version: Version, stop: threading.Event, reload: threading.Event, syste
     _upgrade(config)
     was_kept = last_good(version.path, "")
     on_trial = was_kept is None or was_kept.text != version.text
-    doors, recorder = Doors(), Recorder(config.database.url)
+    doors, recorder, voucher = Doors(), Recorder(config.database.url), Voucher(config.database.url)
     doors.open(config.dicom)
     supervisor = Supervisor(version, members_of(config), on_trial=on_trial, notices=notices, doors=doors)
     ended = threading.Event()
     try:
         supervisor.start()
         life = Life(version, supervisor, doors, recorder, reload=reload, stop=ended)
-        _supervise(supervisor, life, stop, systemd)
+        _supervise(supervisor, life, voucher, stop, systemd)
     finally:
         ended.set()
         if stop.is_set():
@@ -73,6 +74,7 @@ def _run(version: Version, stop: threading.Event, reload: threading.Event, syste
         supervisor.stop()
         doors.close()
         recorder.close()
+        voucher.close()
 
 
 def _upgrade(config: Config) -> None:
@@ -83,7 +85,7 @@ def _upgrade(config: Config) -> None:
         log.warning("the database cannot be looked at yet", why=str(later))
 
 
-def _supervise(supervisor: Supervisor, life: Life, stop: threading.Event, systemd: Systemd) -> None:
+def _supervise(supervisor: Supervisor, life: Life, voucher: Voucher, stop: threading.Event, systemd: Systemd) -> None:
     is_ready = False
     while not stop.wait(_LOOK_S):
         try:
@@ -92,6 +94,7 @@ def _supervise(supervisor: Supervisor, life: Life, stop: threading.Event, system
             if not life.failed(str(error)):
                 raise
         life.step()
+        voucher.vouch(supervisor.computing_in_silence())
         systemd.alive()
         if supervisor.all_serve and not is_ready:
             is_ready = True

@@ -80,6 +80,11 @@ class Supervisor:
         """Return the names of the roles that do not serve, or are to be started anew."""
         return [each.name for each in self._members if each.process is None or not each.serves or each.is_leaving]
 
+    def computing_in_silence(self) -> list[str]:
+        """Return the processes, by their names on the store, that live although they can give no sign of life."""
+        now = self._monotonic()
+        return [each.process_name for each in self._everybody() if each.computes_in_silence(now)]
+
     def start(self) -> None:
         """Start every role."""
         self._checked_at = self._monotonic()
@@ -136,7 +141,7 @@ class Supervisor:
             ConfigError: a role cannot run with a configuration that never ran; its own message is above in the log.
         """
         now = self._monotonic()
-        everybody = [*self._members, *self._leaving, *(old for old, _ in self._replacing)]
+        everybody = self._everybody()
         if now - self._checked_at > _LATE_S:
             for member in everybody:
                 member.excuse(now)
@@ -152,6 +157,9 @@ class Supervisor:
             self._on_trial = False
         told = filter(None, (member.notice(now) for member in [*self._members, *self._leaving]))
         self._handover.notice([*self.notices, *told])
+
+    def _everybody(self) -> list[Member]:
+        return [*self._members, *self._leaving, *(old for old, _ in self._replacing)]
 
     def stop(self) -> None:
         """Ask every role to end, receiver first, and kill those that do not within a few seconds."""

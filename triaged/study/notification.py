@@ -54,4 +54,5 @@ class Notification:
     number: int
     receiver: str
     attempts: int
+    courier: str
     change: Change

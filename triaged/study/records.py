@@ -247,6 +247,7 @@ class OutboxItem:
     destination: str
     object: DerivedObject
     attempts: int
+    courier: str
 
 
 @dataclass(frozen=True, slots=True)

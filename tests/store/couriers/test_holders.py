@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
+from tests.store.couriers.test_outbox import publish
 from tests.store.making import Studies, at, claimed, commit, derived, make_ready, study_uid
 from triaged.errors import StaleClaim
 from triaged.store.couriers.answers import Answers
@@ -124,3 +125,28 @@ def test_rows_that_a_stopped_process_has_locked_hold_nobody_up_and_are_taken_bac
         "deliveries": 3,
     }
     database.close()
+
+
+def test_a_courier_that_comes_back_settles_nothing_that_was_posted_anew_and_has_the_same_attempt(held: Held) -> None:
+    outbox = Outbox(held.database)
+    publish(held.database, 3, "archive", minutes=4)
+    late = outbox.claim_due(GONE, to="archive", lease_s=600, now=at(4))
+    assert late is not None
+    Holders(held.database).release(GONE, why=WHY, now=at(5))
+    second = outbox.claim_due(OTHER, to="archive", lease_s=600, now=at(6))
+    assert second is not None
+    outbox.dead(second, error="unreachable", now=at(7))
+    outbox.resend(second.study_uid, now=at(8))
+    third = outbox.claim_due("courier@there/1", to="archive", lease_s=600, now=at(9))
+    assert third is not None
+    assert (third.item_id, third.attempts) == (late.item_id, late.attempts)
+    ends: list[Callable[[], None]] = [
+        lambda: outbox.sent(late, now=at(10)),
+        lambda: outbox.retry(late, error="x", next_attempt_at=at(11), now=at(10)),
+        lambda: outbox.refused(late, error="x", now=at(10)),
+        lambda: outbox.dead(late, error="x", now=at(10)),
+    ]
+    for end in ends:
+        with pytest.raises(StaleClaim):
+            end()
+    outbox.sent(third, now=at(10))

@@ -27,6 +27,7 @@ class QueuedReport:
     ae_title: str
     report: CommitmentReport
     attempts: int
+    courier: str
 
 
 class Answers(Queue[QueuedReport]):
@@ -55,9 +56,11 @@ class Answers(Queue[QueuedReport]):
         """Give it up: an answer is taken, or it is not."""
         self.dead(item, error=error, now=now)
 
-    def _first(self, connection: Connection, due: Select[Any], now: datetime) -> QueuedReport | None:
+    def _first(self, connection: Connection, due: Select[Any], courier: str, now: datetime) -> QueuedReport | None:
         row = connection.execute(due.with_for_update(skip_locked=True), {"now": now}).first()
-        return None if row is None else QueuedReport(row.id, row.ae_title, _report_of(row.report), row.attempts + 1)
+        if row is None:
+            return None
+        return QueuedReport(row.id, row.ae_title, _report_of(row.report), row.attempts + 1, courier)
 
     def _named(self, item: QueuedReport) -> tuple[int, str]:
         return item.report_id, f"answer {item.report_id} to {item.ae_title}"

@@ -91,7 +91,7 @@ class Notifications(Queue[Notification]):
         """Return every notification of a study, sent or to be sent, the oldest first."""
         return self._deliveries(_PUSHES.where(_study.c.study_uid == study_uid).order_by(_push.c.id))
 
-    def _first(self, connection: Connection, due: Select[Any], now: datetime) -> Notification | None:
+    def _first(self, connection: Connection, due: Select[Any], courier: str, now: datetime) -> Notification | None:
         """Return None also where another courier was faster; not what has something older of the same study before."""
         while (first := connection.execute(due, {"now": now}).first()) is not None:
             # The study first, as in a commit: so neither waits for the other.
@@ -100,7 +100,8 @@ class Notifications(Queue[Notification]):
             if push is None:
                 return None
             if not withdraw_for_newer(connection, push, now=now):
-                return Notification(push.id, push.receiver, push.attempts + 1, _change(connection, push, study))
+                change = _change(connection, push, study)
+                return Notification(push.id, push.receiver, push.attempts + 1, courier, change)
         return None
 
     def _named(self, item: Notification) -> tuple[int, str]:

@@ -96,13 +96,14 @@ class Outbox(Queue[OutboxItem]):
         of_study = _DELIVERIES.where(_study.c.study_uid == study_uid).order_by(_outbox.c.id)
         return [_delivery(row) for row in self._rows(of_study)]
 
-    def _first(self, connection: Connection, due: Select[Any], now: datetime) -> OutboxItem | None:
+    def _first(self, connection: Connection, due: Select[Any], courier: str, now: datetime) -> OutboxItem | None:
         """Also withdraw what was superseded while a courier died with it."""
         locked = due.with_for_update(key_share=True, skip_locked=True)
         while (item_id := connection.execute(locked, {"now": now}).scalar()) is not None:
             row = connection.execute(_DELIVERIES.where(_outbox.c.id == item_id)).one()
             if not row.is_superseded:
-                return OutboxItem(item_id, row.study_uid, row.destination, derived_object(row), row.attempts + 1)
+                made = derived_object(row)
+                return OutboxItem(item_id, row.study_uid, row.destination, made, row.attempts + 1, courier)
             withdraw_superseded(connection, row.study_id, now=now)
         return None
 

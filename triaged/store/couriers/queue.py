@@ -28,6 +28,11 @@ class Claimed(Protocol):
         """Return the attempt, from 1."""
         ...
 
+    @property
+    def courier(self) -> str:
+        """Return who has claimed it."""
+        ...
+
 
 Item = TypeVar("Item", bound=Claimed)
 
@@ -52,7 +57,7 @@ class Queue(Ledger, ABC, Generic[Item]):
         due = due if to is None else due.where(self.peer == to)
 
         def take(connection: Connection) -> Item | None:
-            item = self._first(connection, due, now)
+            item = self._first(connection, due, courier, now)
             if item is not None:
                 number, _ = self._named(item)
                 self.leases.hold(connection, number, courier, attempt=item.attempts, lease_s=lease_s, now=now)
@@ -136,7 +141,7 @@ class Queue(Ledger, ABC, Generic[Item]):
         return [self.peer == peer, unsent, is_free(table)]
 
     @abstractmethod
-    def _first(self, connection: Connection, due: Select[Any], now: datetime) -> Item | None:
+    def _first(self, connection: Connection, due: Select[Any], courier: str, now: datetime) -> Item | None:
         """Return what the query `due` finds, in its next attempt, with its row locked."""
 
     @abstractmethod
@@ -150,5 +155,5 @@ class Queue(Ledger, ABC, Generic[Item]):
 
     def _settle(self, connection: Connection, item: Item, values: Mapping[str, Any]) -> None:
         number, name = self._named(item)
-        if not self.leases.settle(connection, number, item.attempts, values):
+        if not self.leases.settle(connection, number, item.courier, item.attempts, values):
             raise StaleClaim(f"expected {name} in attempt {item.attempts}, found it with another courier, or settled")

@@ -1,7 +1,7 @@
 """Rows of which each has one holder at a time: claimed, kept, settled and given back, in whatever table they are.
 
-A claim is owned by (row, attempt) and ends with its lease, so that a holder who dies holds up nothing. Knows no table,
-and not what is done with a row.
+A claim is owned by (row, holder, attempt) and ends with its lease, so that a holder who dies holds up nothing. Knows no
+table, and not what is done with a row.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ class Leases:
         self._claimed = {} if held == waiting else {"state": held, not_before: None}
         self._set = update(table).where(table.c.id == bindparam("item"))
         self._set_owned = self._set.where(
-            is_held, table.c[holder].is_not(None), table.c.attempts == bindparam("attempt")
+            is_held, table.c[holder] == bindparam("by"), table.c.attempts == bindparam("attempt")
         )
         self._held_by = is_held, table.c[holder] == bindparam("by")
 
@@ -107,9 +107,12 @@ class Leases:
         """Free a row that is locked, and give it these values."""
         connection.execute(self._set, {"item": item, **self.nobody, **values})
 
-    def settle(self, connection: Connection, item: int, attempt: int, values: Mapping[str, Any]) -> bool:
-        """Free a row and give it these values, if it is still held in this attempt; tell whether it was."""
-        parameters = {"item": item, "attempt": attempt, **self.nobody, **values}
+    def settle(self, connection: Connection, item: int, holder: str, attempt: int, values: Mapping[str, Any]) -> bool:
+        """Free a row and give it these values, if the same still has it in the same attempt; tell whether that was so.
+
+        The attempt alone would not do: a row that is posted anew counts from 1 again.
+        """
+        parameters = {"item": item, "by": holder, "attempt": attempt, **self.nobody, **values}
         return connection.execute(self._set_owned, parameters).rowcount == 1
 
     def put_right(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, update
 
 from triaged.store.tables import schema
 from triaged.store.tables.database import Ledger
@@ -18,6 +18,11 @@ class Pulses(Ledger):
         values = {"name": pulse.name, "role": pulse.role, "beat": pulse.beat, "hung": pulse.hung}
         with self._database.begin() as connection:
             insert_or_replace(connection, schema.pulse, values, key=["name"])
+
+    def move(self, name: str, beat: str) -> None:
+        """Give another sign of life for a process that serves; nothing where it has none yet."""
+        with self._database.begin() as connection:
+            connection.execute(update(schema.pulse).where(schema.pulse.c.name == name), {"beat": beat})
 
     def remove(self, name: str) -> None:
         """Forget a process that ends."""

@@ -1,7 +1,7 @@
 """Which worker completes which draft, until when, and the objects that came of it.
 
-A claim is owned by (row, attempt); it is stale once another result has taken the place of the one it is of. The study's
-place, state and result stay as they are.
+A claim is owned by (row, worker, attempt); it is stale once another result has taken the place of the one it is of.
+The study's place, state and result stay as they are.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ class Drawing:
     result_id: int
     draft_path: str
     attempts: int
+    worker: str
 
 
 class Drawings(Ledger):
@@ -45,7 +46,7 @@ class Drawings(Ledger):
             row = connection.execute(_NEXT_LOCKED, {"now": now}).first()
             if row is None:
                 return None
-            found = Drawing(row.id, row.study_uid, row.result_id, row.draft_path, row.attempts + 1)
+            found = Drawing(row.id, row.study_uid, row.result_id, row.draft_path, row.attempts + 1, worker)
             DRAWINGS.hold(connection, row.id, worker, attempt=found.attempts, lease_s=lease_s, now=now)
             return found
 
@@ -84,7 +85,7 @@ class Drawings(Ledger):
 
 
 def _settle(connection: Connection, drawing: Drawing, values: Mapping[str, Any]) -> None:
-    if not DRAWINGS.settle(connection, drawing.drawing_id, drawing.attempts, values):
+    if not DRAWINGS.settle(connection, drawing.drawing_id, drawing.worker, drawing.attempts, values):
         raise StaleClaim(f"expected the draft of {drawing.study_uid} in attempt {drawing.attempts}, found it settled")
 
 

@@ -141,10 +141,14 @@ class Retention(Ledger):
             yield sorted(gone - kept)
 
     def finish(self, removal: Removal, *, now: datetime, size_bytes: int = 0) -> None:
-        """Record that every file of a removal is gone, and of what size they were where no row says it."""
+        """Record that every file of a removal is gone, and of what size they were where no row says it.
+
+        Where another clock was faster, what it said stands.
+        """
         values: dict[str, Any] = {"finished_at": now} | ({"size_bytes": size_bytes} if size_bytes else {})
         with self._database.begin() as connection:
-            connection.execute(update(_removal).where(_removal.c.id == removal.number), values)
+            mine = _removal.c.id == removal.number, _removal.c.finished_at.is_(None)
+            connection.execute(update(_removal).where(*mine), values)
 
     def gone(self, paths: Collection[str], why: str, *, now: datetime) -> None:
         """Let rows say that these files were deleted, where that was known elsewhere only."""

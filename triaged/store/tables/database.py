@@ -26,8 +26,12 @@ from triaged.store.tables.sqlite import sqlite_engine
 
 _MIGRATION_LOCK = 7226940161
 _LOCK_S = 8.0
-_AWAY = ("25006", "42P01")
-"""SQLSTATE of read-only transactions and undefined tables."""
+_IDLE_S = 30.0
+"""How long a transaction may wait for whoever opened it: a process that is stopped within one keeps its locks."""
+_GONE_S = 15.0
+"""After how long without an answer from the other host a connection is broken, for both ends."""
+_AWAY = ("25006", "25P03", "42P01")
+"""SQLSTATE of read-only transactions, of those that were idle for too long, and of undefined tables."""
 _MIGRATIONS = Path(__file__).parents[1] / "migrations"
 
 
@@ -181,16 +185,27 @@ def _postgresql(url: URL) -> Engine:
         url.set(drivername="postgresql+psycopg"),
         hide_parameters=True,
         pool_pre_ping=True,
-        connect_args={"connect_timeout": 5, "application_name": "triaged"},
+        connect_args={"connect_timeout": 5, "application_name": "triaged", **_keepalives("keepalives")},
     )
     event.listen(engine, "connect", _bound_waiting)
     return engine
 
 
 def _bound_waiting(connection: Any, _record: object) -> None:
-    """Wait for locks for a while only: a sender that is refused comes back, and health can tell why."""
-    connection.execute(f"SET lock_timeout = {int(_LOCK_S * 1000)}")
+    """Wait for locks for a while only: a sender that is refused comes back, and health can tell why.
+
+    And let the server notice that a host is gone, or a process stopped, before others have waited for long.
+    """
+    bounds = {"lock_timeout": int(_LOCK_S * 1000), "idle_in_transaction_session_timeout": int(_IDLE_S * 1000)}
+    for name, value in (bounds | _keepalives("tcp_keepalives")).items():
+        connection.execute(f"SET {name} = {value}")
     connection.commit()
+
+
+def _keepalives(prefix: str) -> dict[str, int]:
+    """Return the settings of TCP that find a host gone, as libpq or the server calls them; local sockets have none."""
+    interval_s = int(_GONE_S) // 5
+    return {f"{prefix}_idle": 2 * interval_s, f"{prefix}_interval": interval_s, f"{prefix}_count": 3}
 
 
 @contextmanager

@@ -72,8 +72,10 @@ class Audits(Ledger):
         return int(self._rows(select(func.count().label("rows")).where(audit.c.id > _LAST_TOLD))[0].rows)
 
     def told(self, number: int, *, now: datetime) -> None:
-        """Record that everything up to a row has been told."""
+        """Record that everything up to a row has been told; more than that may have been, by somebody else."""
         with self._database.begin() as connection:
+            if number <= connection.execute(select(_LAST_TOLD)).scalar_one():
+                return
             insert_or_replace(connection, audit_sent, {"id": 1, "last_id": number, "at": now}, key=["id"])
 
 
