@@ -54,6 +54,7 @@ class Daemon:
     web_port: int
     settings: dict[str, Any]
     process: subprocess.Popen[bytes] | None = None
+    environment: dict[str, str] = field(default_factory=dict)
     log: Path = field(init=False)
 
     def __post_init__(self) -> None:
@@ -66,13 +67,14 @@ class Daemon:
         self.launch()
         until(self.answers, within_s=120, what=f"daemon answers\n{self.tail()}")
 
-    def launch(self) -> None:
-        """Start the daemon and do not wait."""
+    def launch(self, *options: str) -> None:
+        """Start the daemon, or with `--role` one role of it, and do not wait."""
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "triaged.cli", "serve", "--config", str(self.config)],
+                [sys.executable, "-m", "triaged.cli", "serve", "--config", str(self.config), *options],
                 stdout=log,
                 stderr=log,
+                env=os.environ | self.environment,
             )
 
     def reconfigure(self, settings: dict[str, Any]) -> None:
@@ -95,6 +97,13 @@ class Daemon:
         assert self.process is not None
         self.process.send_signal(signal.SIGINT)
         return self.process.wait(within_s)
+
+    def kill(self) -> None:
+        """Kill the supervisor and all roles at once, as when their host loses power."""
+        assert self.process is not None
+        for pid in (self.process.pid, *_children(self.process.pid)):
+            os.kill(pid, signal.SIGKILL)
+        self.process.wait(20)
 
     def worklist(self) -> list[dict[str, Any]]:
         """Return the list as the API gives it."""

@@ -89,6 +89,36 @@ def test_a_table_that_somebody_locks_is_waited_for_no_longer_than_a_sender_waits
     database.close()
 
 
+def test_the_locks_of_a_process_that_is_stopped_in_a_transaction_end(
+    postgresql_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("triaged.store.tables.database._IDLE_S", 0.2)
+    stopped, other = open_database(postgresql_url), open_database(postgresql_url)
+    admit(Studies(other), instance(1, 1))
+
+    def hold() -> None:
+        with stopped.begin() as held:
+            held.execute(select(schema.study).with_for_update())
+            admit(Studies(other), instance(1, 2))  # waits for the row
+            held.execute(select(schema.study))
+
+    with pytest.raises(TryLater):
+        hold()
+    admit(Studies(stopped), instance(1, 3))
+    stopped.close()
+    other.close()
+
+
+def test_the_server_asks_whether_a_silent_host_is_still_there(postgresql_url: str) -> None:
+    database = open_database(postgresql_url)
+    names = ("tcp_keepalives_idle", "tcp_keepalives_interval", "tcp_keepalives_count")
+    with database.read() as connection:
+        local = connection.execute(text("SELECT inet_client_addr() IS NULL")).scalar_one()
+        said = [int(connection.execute(text(f"SHOW {name}")).scalar_one()) for name in names]
+    database.close()
+    assert said == [0, 0, 0] if local else said == [6, 3, 3]
+
+
 def test_a_database_without_our_tables_is_a_reason_to_try_later(postgresql_url: str) -> None:
     """As while an administrator restores it."""
     database = open_database(postgresql_url)
