@@ -29,15 +29,19 @@ def serve(
         str | None,
         typer.Option(help="What a role alone is called on this host, in log, health and metrics."),
     ] = None,
+    alive_file: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Where a role alone says that it gets on, for `triaged health`."),
+    ] = None,
 ) -> None:
     """Run the daemon until Ctrl-C: every role as a process of its own, or one role alone."""
     from triaged.daemon.logs import configure_logging
 
     if role is not None:
-        _serve_role(config, role, name)
+        _serve_role(config, role, name, alive_file)
         return
-    if name is not None:
-        raise typer.BadParameter("expected --role with --name")
+    if name is not None or alive_file is not None:
+        raise typer.BadParameter("expected --role with --name and --alive-file")
     from triaged.daemon.serving import serve as serve_all
     from triaged.daemon.versions import version_to_run
 
@@ -48,7 +52,7 @@ def serve(
     serve_all(version)
 
 
-def _serve_role(config: Path, role: RoleName, name: str | None) -> None:
+def _serve_role(config: Path, role: RoleName, name: str | None, alive_file: Path | None) -> None:
     """Run one role with what its supervisor handed over, or with the file where a person starts it."""
     from triaged.daemon.handover import handed_over
 
@@ -66,4 +70,12 @@ def _serve_role(config: Path, role: RoleName, name: str | None) -> None:
     logging, hide = settings.logging, settings.secrets.hide
     configure_logging(logging.level, logging.style, role.value, configuration=version.sha256, hide=hide)
     with stopping_on_signals() as stop:
-        run_role(settings, Role(role.value), stop, called=name, configuration=version.sha256, file=version.path)
+        run_role(
+            settings,
+            Role(role.value),
+            stop,
+            called=name,
+            configuration=version.sha256,
+            file=version.path,
+            alive_file=alive_file,
+        )

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, assert_never
 
 from triaged.config.settings import Config
+from triaged.daemon.alive_file import begin_alive_file
 from triaged.daemon.beats import begin_beats
 from triaged.daemon.naming import demanded_plain, own_name, predecessors
 from triaged.daemon.own_watchdog import begin_notifying
@@ -41,11 +42,13 @@ def run_role(
     called: str | None = None,
     configuration: str = "",
     file: Path | None = None,
+    alive_file: Path | None = None,
 ) -> None:
     """Run one role until `stop` is set, or until the supervisor that started it is gone.
 
     `called` is what it is called on this host where no supervisor says so. `configuration` is the SHA-256 of the text
-    that the settings come from, `file` where it stands.
+    that the settings come from, `file` where it stands. `alive_file` is where a role that runs alone says every second
+    that it gets on.
 
     It tells the supervisor every second that it lives, from before its first work until it has ended.
 
@@ -59,6 +62,7 @@ def run_role(
     _follow_supervisor(stop)
     begin_beats(progress)
     begin_notifying(progress)
+    begin_alive_file(progress, alive_file)
     from triaged.daemon.memory import limit_memory
 
     limit_memory(role)
