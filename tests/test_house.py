@@ -95,7 +95,14 @@ BROAD_EXCEPTS = {
 }
 ROOMS_WITH_A_CLOCK = {"cli", "daemon", "lab"}
 ROOMS_WITH_AN_ENVIRONMENT = {"cli", "config/references.py", "daemon", "lab", "inference/runtime.py"}
-ROOMS_THAT_WRITE_FILES = {"spool", "store/tables/sqlite.py", "daemon/versions.py", "daemon/restoring.py", "lab"}
+ROOMS_THAT_WRITE_FILES = {
+    "spool",
+    "store/tables/sqlite.py",
+    "daemon/versions.py",
+    "daemon/restoring.py",
+    "daemon/alive_file.py",
+    "lab",
+}
 CT_WORDS = re.compile(r"(?<![A-Za-z])(CT|HU|mL|[Ll]ungs?)(?![a-z])")
 SPEAKS_OF_CT = {
     "exams/ct": "the examination itself",

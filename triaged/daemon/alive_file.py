@@ -70,5 +70,5 @@ def _write(path: Path, progress: Progress) -> None:
     hung = progress.hung()
     said = (_SERVING if progress.is_serving else _STARTING) if hung is None else f"{_HANGS}{hung}"
     part = path.with_name(f".{path.name}.part")
-    part.write_text(f"{time.monotonic():.3f} {' '.join(said.split())[:_MOST_CHARACTERS]}\n", encoding="utf-8")
+    part.write_text(f"{time.monotonic()} {' '.join(said.split())[:_MOST_CHARACTERS]}\n", encoding="utf-8")
     os.replace(part, path)
