@@ -60,6 +60,7 @@ ROOMS_OF_LIBRARIES = {
         "cli/config_versions.py",
         "cli/outbox.py",
         "cli/feedback.py",
+        "cli/forecast.py",
         "cli/health.py",
         "cli/keeping.py",
         "cli/retain.py",

@@ -24,6 +24,7 @@ from triaged.cli.config_versions import diff, log, rollback, show
 from triaged.cli.configuration import DEFAULT_CONFIG, ConfigFile, opened_database, say_defaults
 from triaged.cli.configuration import app as config_app
 from triaged.cli.feedback import app as feedback_app
+from triaged.cli.forecast import forecast
 from triaged.cli.fsck import fsck
 from triaged.cli.health import health
 from triaged.cli.keeping import backup, migrate, restore, verify
@@ -55,7 +56,7 @@ app.add_typer(outbox_app)
 for each in (log, diff, show, rollback, schema, keys):
     config_app.command()(each)
 config_app.command("try")(try_new)
-for command in (serve, phantom, radiograph, health, fsck, retain, audit, backup, restore, verify, migrate):
+for command in (serve, phantom, radiograph, health, fsck, retain, audit, backup, restore, verify, migrate, forecast):
     app.command()(command)
 administration.add_to(app)
 out = Console(highlight=False, width=None if sys.stdout.isatty() else 160)

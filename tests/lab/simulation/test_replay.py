@@ -33,6 +33,7 @@ from triaged.lab.simulation.durations import Lognormal
 from triaged.lab.simulation.replay import Interruption, replay
 from triaged.lab.simulation.site import Readers, Site, Truth, days
 from triaged.lab.simulation.stream import Stream, draw_stream
+from triaged.lab.simulation.waits import waits_of
 from triaged.study.ranking import RequestPriority, TriageClass
 from triaged.triage.scheme import Discipline
 
@@ -202,3 +203,12 @@ def test_nobody_reads_while_no_reader_is_there_and_a_begun_study_is_finished() -
     stream = listed([0, 30, 55, 100, 200], reading=20, outcomes="-----")
     found = replay(stream, FIRST_COME, readers)
     assert found.started_min.tolist() == [0, 30, 55, 23 * 60, 23 * 60]
+
+
+def test_who_is_begun_before_the_score_is_there_is_read_as_unscored() -> None:
+    stream = replace(listed([0, 1, 30], reading=10, outcomes="--+", scored_after=2), unscored_min=np.full(3, 4.0))
+    found = replay(stream, FIRST_COME, Readers())
+    assert found.started_min.tolist() == [0, 4, 30]
+    assert found.finished_min.tolist() == [4, 14, 34]
+    assert stream.read_for(found.started_min).tolist() == [4, 10, 4]
+    assert waits_of(stream, found).wait_min.tolist() == [0, 3, 0]

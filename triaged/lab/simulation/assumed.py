@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Final
+from typing import Final, assert_never
 
 from triaged.exams.ct.finding import CtNumbers, ct_finding
 from triaged.exams.xray.finding import LungNumbers, XrayNumbers
@@ -53,13 +53,34 @@ class Xrays:
 
 def with_xrays(cases: Sequence[Case], xrays: Xrays) -> tuple[Case, ...]:
     """Return the cases with assumed X-rays among them, so that these are their share of all."""
-    others = tuple(_xray_cases(xrays.accuracy))
+    others = gated_cases(xrays.accuracy, Stratum.RADIOGRAPH)
     return (*_weighing(cases, 1 - xrays.share), *_weighing(others, xrays.share))
 
 
 def assumed_cases(accuracy: Accuracy) -> tuple[Case, ...]:
     """Return every kind of study once flagged and once not, weighted."""
     return tuple(_cases(accuracy))
+
+
+def gated_cases(accuracy: Accuracy, stratum: Stratum, shares: Sequence[float] | None = None) -> tuple[Case, ...]:
+    """Return every kind of study once flagged and once not, weighted; what is missed shows nothing.
+
+    A wrong flag shows a mild share. So the flag is as often right as `accuracy` says whatever the scheme orders by.
+    `shares` are those of critical, severe, moderate and mild disease among the diseased; None takes `SEVERITIES`.
+    """
+    return tuple(_gated(accuracy, stratum, shares or [share for _, share in SEVERITIES.values()]))
+
+
+def _gated(accuracy: Accuracy, stratum: Stratum, shares: Sequence[float]) -> Iterator[Case]:
+    nothing, mild = _shown(stratum, None), _shown(stratum, Truth.MILD)
+    for truth, share in zip(SEVERITIES, shares, strict=True):
+        weight = accuracy.prevalence * share
+        yield Case(truth, _shown(stratum, truth), weight * accuracy.sensitivity, stratum)
+        yield Case(truth, nothing, weight * (1 - accuracy.sensitivity), stratum)
+    for truth, share in ((Truth.OTHER_URGENT, URGENT_SHARE), (Truth.NORMAL, 1 - URGENT_SHARE)):
+        weight = (1 - accuracy.prevalence) * share
+        yield Case(truth, mild, weight * (1 - accuracy.specificity), stratum)
+        yield Case(truth, nothing, weight * accuracy.specificity, stratum)
 
 
 def _cases(accuracy: Accuracy) -> Iterator[Case]:
@@ -75,23 +96,21 @@ def _flagged_or_not(truth: Truth, severity: float, weight: float, flagged: float
     yield Case(truth, _outcome(severity, 0.1), weight * (1 - flagged))
 
 
-def _xray_cases(accuracy: Accuracy) -> Iterator[Case]:
-    for truth, (severity, share) in SEVERITIES.items():
-        weight = accuracy.prevalence * share
-        seen = _xray(severity, XRAY_SCORES[truth], 0.9)
-        yield Case(truth, seen, weight * accuracy.sensitivity, Stratum.RADIOGRAPH)
-        yield Case(truth, _xray(0.0, 0, 0.1), weight * (1 - accuracy.sensitivity), Stratum.RADIOGRAPH)
-    mild = SEVERITIES[Truth.MILD][0]
-    for truth, share in ((Truth.OTHER_URGENT, URGENT_SHARE), (Truth.NORMAL, 1 - URGENT_SHARE)):
-        weight = (1 - accuracy.prevalence) * share
-        seen = _xray(mild, XRAY_SCORES[Truth.MILD], 0.9)
-        yield Case(truth, seen, weight * (1 - accuracy.specificity), Stratum.RADIOGRAPH)
-        yield Case(truth, _xray(0.0, 0, 0.1), weight * accuracy.specificity, Stratum.RADIOGRAPH)
-
-
 def _weighing(cases: Sequence[Case], together: float) -> Iterator[Case]:
     whole = math.fsum(case.weight for case in cases)
     return (replace(case, weight=case.weight / whole * together) for case in cases)
+
+
+def _shown(stratum: Stratum, truth: Truth | None) -> Assessed:
+    """Return what a flagged study of this severity shows, and one without a flag where it is None."""
+    severity, presence = (0.0, 0.1) if truth is None else (SEVERITIES[truth][0], 0.9)
+    match stratum:
+        case Stratum.VOLUME:
+            return _outcome(severity, presence)
+        case Stratum.RADIOGRAPH:
+            return _xray(severity, 0 if truth is None else XRAY_SCORES[truth], presence)
+        case _:
+            assert_never(stratum)
 
 
 def _xray(severity: float, score: int, presence: float) -> Assessed:

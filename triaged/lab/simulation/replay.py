@@ -72,6 +72,8 @@ class _ReadingRoom:
         self.finished: list[float] = [NEVER] * len(stream)
         self.unread = len(stream)
         self._left: list[float] = stream.reading_min.tolist()
+        self._scored: list[float] = stream.scored_min.tolist() if len(stream.unscored_min) else []
+        self._unscored: list[float] = stream.unscored_min.tolist()
         self._queue = discipline.queue()
         self._interruption = interruption
         self._readers = 0
@@ -115,9 +117,11 @@ class _ReadingRoom:
             study = self._queue.take(now_min)
             if study is None:
                 return
-            end = now_min + self._left[study]
             if self.started[study] == NEVER:
                 self.started[study] = now_min
+                if self._unscored and now_min < self._scored[study]:
+                    self._left[study] = self._unscored[study]
+            end = now_min + self._left[study]
             self._read[study] = end
             heappush(self._ends, (end, study))
 

@@ -26,11 +26,12 @@ class Stream:
     Attributes:
         arrived_min: minutes from a midnight, rising.
         scored_min: when the outcome was known, from the same midnight; never before the arrival.
-        reading_min: how long the reader takes.
+        reading_min: how long a reader takes who begins when the outcome is known.
         outcomes: what the daemon made of each study.
         truths: what each study is; a STAT order is an emergency.
         strata: what was imaged; empty where all are CTs.
         expected_min: how long a study of its stratum is read on average; empty where all are CTs.
+        unscored_min: how long a reader takes who begins before; empty where that makes no difference.
     """
 
     arrived_min: Minutes
@@ -41,9 +42,16 @@ class Stream:
     truths: tuple[Truth, ...]
     strata: tuple[Stratum, ...] = ()
     expected_min: Minutes = field(default_factory=lambda: np.zeros(0))
+    unscored_min: Minutes = field(default_factory=lambda: np.zeros(0))
 
     def __len__(self) -> int:
         return len(self.arrived_min)
+
+    def read_for(self, started_min: Minutes) -> Minutes:
+        """Return how long each study is read that is begun at these minutes."""
+        if not len(self.unscored_min):
+            return self.reading_min
+        return np.where(started_min < self.scored_min, self.unscored_min, self.reading_min)
 
 
 def draw_stream(site: Site, minutes: float, rng: np.random.Generator) -> Stream:

@@ -84,7 +84,7 @@ def waits_of(stream: Stream, timeline: Timeline) -> Waits:
     latest = np.maximum.accumulate(stream.arrived_min[by_start])
     span = np.empty_like(latest)
     span[by_start] = latest - stream.arrived_min[by_start]
-    return Waits(turnaround - stream.reading_min, turnaround, _overtaken(timeline.started_min), span)
+    return Waits(turnaround - stream.read_for(timeline.started_min), turnaround, _overtaken(timeline.started_min), span)
 
 
 def missed(stream: Stream, options: TriageOptions) -> NDArray[np.bool_]:
