@@ -212,3 +212,9 @@ def test_who_is_begun_before_the_score_is_there_is_read_as_unscored() -> None:
     assert found.finished_min.tolist() == [4, 14, 34]
     assert stream.read_for(found.started_min).tolist() == [4, 10, 4]
     assert waits_of(stream, found).wait_min.tolist() == [0, 3, 0]
+
+
+def test_the_study_that_was_begun_last_is_interrupted_however_long_it_would_take() -> None:
+    stream = replace(listed([0, 1, 2], reading=10, outcomes="--+"), reading_min=np.array([30.0, 10.0, 5.0]))
+    found = replay(stream, STRICT, Readers((2,) * 24), Interruption.BY_TIER)
+    assert found.finished_min.tolist() == [30, 16, 7]

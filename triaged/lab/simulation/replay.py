@@ -79,6 +79,7 @@ class _ReadingRoom:
         self._readers = 0
         self._ends: list[tuple[float, int]] = []
         self._read: dict[int, float] = {}
+        self._begun: dict[int, float] = {}
         self._last: dict[int, Move] = {}
 
     def next_end(self) -> float:
@@ -90,7 +91,7 @@ class _ReadingRoom:
     def finish(self, now_min: float) -> None:
         """End the reading that is due now, and begin another."""
         study = heappop(self._ends)[1]
-        del self._read[study], self._last[study]
+        del self._read[study], self._begun[study], self._last[study]
         self.finished[study] = now_min
         self.unread -= 1
         self._fill(now_min)
@@ -122,7 +123,7 @@ class _ReadingRoom:
                 if self._unscored and now_min < self._scored[study]:
                     self._left[study] = self._unscored[study]
             end = now_min + self._left[study]
-            self._read[study] = end
+            self._read[study], self._begun[study] = end, now_min
             heappush(self._ends, (end, study))
 
     def _interrupt_for(self, move: Move) -> None:
@@ -130,7 +131,8 @@ class _ReadingRoom:
             return
         if len(self._read) > self._readers:
             return
-        least = max(self._read, key=lambda study: (self._last[study].tier, self._read[study]))
+        # who was begun last: a reader does not know which one would take longest
+        least = max(self._read, key=lambda study: (self._last[study].tier, self._begun[study]))
         if self._last[least].tier <= move.tier:
             return
         self._left[least] = self._read.pop(least) - move.at_min

@@ -72,6 +72,18 @@ def test_a_limit_that_no_number_of_machines_keeps_is_named(config: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "said", [("--stat", "1", "--high", "0"), ("--prevalence", "0"), ("--site", "a,per_hour=0.001")]
+)
+def test_what_nobody_knows_is_null(config: str, said: tuple[str, ...]) -> None:
+    ended = run("forecast", "--config", config, *BRIEF, *said)
+    assert ended.code == 0, ended.err
+    assert "nan" not in ended.out
+    ended = run("forecast", "--config", config, *BRIEF, *said, "--json")
+    assert "NaN" not in ended.out
+    assert json.loads(ended.out)["orders"]["fifo"]["waits"]["missed"]["mean_min"]["mean"] is None
+
+
+@pytest.mark.parametrize(
     ("said", "expected"),
     [
         (("--site", "city"), "--site: expected NAME,per_hour=N"),

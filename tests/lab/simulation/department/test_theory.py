@@ -35,10 +35,10 @@ def standard_error(found: Replicated) -> float:
     return (found.high - found.value) / float(stats.t.ppf(0.975, RUNS - 1))
 
 
-def agrees(found: Replicated, expected: float) -> None:
+def agrees(found: Replicated, expected: float, precision: float = 0.06) -> None:
     error = standard_error(found)
     assert found.value == pytest.approx(expected, abs=4 * error)
-    assert error < 0.06 * abs(expected)
+    assert error < precision * abs(expected)
 
 
 @pytest.mark.parametrize(
@@ -69,6 +69,7 @@ def test_simulated_waits_are_those_of_the_closed_forms(
     agrees(flag[DISEASED].mean_min, expected.diseased_min)
     agrees(flag[HEALTHY].mean_min, expected.healthy_min)
     agrees(flag[DISEASED].change_min, -expected.saved_min)
+    agrees(flag[HEALTHY].change_min, expected.added_min, 0.1)
 
 
 def test_stat_requests_that_interrupt_wait_as_if_they_were_alone() -> None:

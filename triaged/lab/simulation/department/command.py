@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Final
 
 from rich.console import Console
@@ -160,8 +160,8 @@ def run(said: Said, usual: Usual, asked: Asked, options: TriageOptions, console:
     found = forecast(department, orders, asked.question)
     theory = theory_of(department, options, asked.question.interruption)
     if asked.as_json:
-        told = {"flag": asdict(flag_rates(department, options)), "scheme": options.scheme.value}
-        console.file.write(json.dumps(told | as_json(found, asked.question, theory), indent=2) + "\n")
+        told = as_json(found, flag_rates(department, options), asked.question, theory)
+        console.file.write(json.dumps({"scheme": options.scheme.value} | told, indent=2, allow_nan=False) + "\n")
         return
     console.print(_title(department, options, asked.question))
     console.print(waits_table(found, asked.question.limit_min))
@@ -186,7 +186,12 @@ def _title(department: Department, options: TriageOptions, question: Question) -
     return (
         f"Means of {plan.replications} runs of {plan.measured_min / DAY_MIN:g} days after "
         f"{plan.warm_up_min / DAY_MIN:g}, with 95 % intervals, and the longest of all. "
-        f"{per_hour:g} studies an hour, {100 * stat:.1f} % STAT; of the others {100 * rates.prevalence:.1f} % have the "
-        f"disease and {100 * rates.flagged:.1f} % are flagged (sensitivity {rates.sensitivity:.3f}, specificity "
-        f"{rates.specificity:.3f}, scheme {options.scheme.value})."
+        f"{per_hour:g} studies an hour, {100 * stat:.1f} % STAT; of the others "
+        f"{_known(100 * rates.prevalence, 1)} % have the disease and {100 * rates.flagged:.1f} % are flagged "
+        f"(sensitivity {_known(rates.sensitivity, 3)}, specificity {_known(rates.specificity, 3)}, "
+        f"scheme {options.scheme.value})."
     )
+
+
+def _known(value: float, digits: int) -> str:
+    return "–" if math.isnan(value) else f"{value:.{digits}f}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
 
 from rich.markup import escape
 from rich.table import Table
@@ -13,8 +13,11 @@ from triaged.lab.simulation.closed_forms import Saving
 from triaged.lab.simulation.department.forecast import Forecast, GroupForecast, OrderForecast, Question, ScoringForecast
 from triaged.lab.simulation.department.measuring import DISEASED, FLAGGED, HEALTHY, NOT_FLAGGED
 from triaged.lab.simulation.department.orders import FIRST_COME, FLAG
-from triaged.lab.simulation.department.theory import Silence
+from triaged.lab.simulation.department.theory import FlagRates, Silence
 from triaged.lab.simulation.replicated import Replicated
+
+UNTOLD: Final = frozenset({FLAGGED, NOT_FLAGGED})
+"""Groups that only closed forms and programs are told of."""
 
 
 def waits_table(found: Forecast, limit_min: float) -> Table:
@@ -22,7 +25,7 @@ def waits_table(found: Forecast, limit_min: float) -> Table:
     names = ("Studies", "Order", "n", "Mean wait, min", "95 % within", "Longest", f"Over {limit_min:g} min, %")
     table = Table(*names, "Change of the mean")
     orders = list(found.orders.items())
-    for group in orders[0][1].waits:
+    for group in (each for each in orders[0][1].waits if each not in UNTOLD):
         for order, forecast in orders:
             waits = forecast.waits[group]
             if waits.studies:
@@ -68,9 +71,16 @@ def machines_sentence(found: Forecast, question: Question) -> str:
     return f"Smallest number of machines that keeps {asked}: {found.needed}."
 
 
-def as_json(found: Forecast, question: Question, theory: Saving | Silence) -> dict[str, Any]:
+def as_json(found: Forecast, flag: FlagRates, question: Question, theory: Saving | Silence) -> dict[str, Any]:
     """Return all figures for programs; minutes, and None for what nobody measured."""
     return {
+        "flag": {
+            "studies_per_min": flag.diseased_per_min + flag.healthy_per_min,
+            "prevalence": _number(flag.prevalence),
+            "sensitivity": _number(flag.sensitivity),
+            "specificity": _number(flag.specificity),
+            "share": flag.flagged,
+        },
         "runs": question.plan.replications,
         "seed": question.plan.seed,
         "measured_min": question.plan.measured_min,
@@ -116,8 +126,11 @@ def _times(found: Replicated, factor: float) -> Replicated:
 
 
 def _interval(found: Replicated) -> dict[str, float | None]:
-    numbers = {"mean": found.value, "low": found.low, "high": found.high}
-    return {name: value if math.isfinite(value) else None for name, value in numbers.items()}
+    return {"mean": _number(found.value), "low": _number(found.low), "high": _number(found.high)}
+
+
+def _number(value: float) -> float | None:
+    return value if math.isfinite(value) else None
 
 
 def _machines(each: ScoringForecast) -> dict[str, Any]:

@@ -43,14 +43,15 @@ class FlagRates:
 
     @property
     def flagged(self) -> float:
-        """The share of all that is flagged."""
+        """The share of all that is flagged; 0 where nobody could be."""
         parts = self.prevalence * self.sensitivity, (1 - self.prevalence) * (1 - self.specificity)
         return math.fsum(part for part in parts if not math.isnan(part))
 
     @property
     def prevalence(self) -> float:
-        """The share of all that has the disease."""
-        return self.diseased_per_min / (self.diseased_per_min + self.healthy_per_min)
+        """The share of all that has the disease; NaN where all requests are STAT."""
+        per_min = self.diseased_per_min + self.healthy_per_min
+        return self.diseased_per_min / per_min if per_min else math.nan
 
 
 def flag_rates(department: Department, options: TriageOptions) -> FlagRates:
