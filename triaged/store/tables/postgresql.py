@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
+from psycopg.pq import Conninfo
 from sqlalchemy import Connection, create_engine, make_url, text
 from sqlalchemy.exc import DBAPIError
 
@@ -13,17 +14,11 @@ from triaged.errors import TryLater
 
 def server_of(url: str) -> Mapping[str, str]:
     """Return server, user, password and database as libpq reads them from the environment, where no other user sees
-    them."""
-    parsed = make_url(url)
-    host = parsed.host or parsed.query.get("host")
-    said = {
-        "PGHOST": host if isinstance(host, str) else None,
-        "PGPORT": None if parsed.port is None else str(parsed.port),
-        "PGUSER": parsed.username,
-        "PGPASSWORD": parsed.password,
-        "PGDATABASE": parsed.database,
-    }
-    return {key: value for key, value in said.items() if value is not None}
+    them; of several servers all, and what else the address says, such as which certificates count."""
+    parsed = make_url(url).set(drivername="postgresql+psycopg")
+    variables = {each.keyword.decode(): each.envvar.decode() for each in Conninfo.get_defaults() if each.envvar}
+    _, said = parsed.get_dialect()().create_connect_args(parsed)
+    return {variables[name]: str(value) for name, value in said.items() if name in variables}
 
 
 @contextmanager
