@@ -136,6 +136,31 @@ def test_a_worker_that_was_paused_wakes_after_its_study_was_taken_over_and_chang
     assert [events.count(each) for each in ("CLAIMED", "LEASE_EXPIRED", "ASSESSED")] == [2, 1, 1]
 
 
+def test_a_host_whose_spool_is_missing_claims_nothing_and_goes_on_when_it_is_there(
+    cluster: Cluster, tmp_path: Path
+) -> None:
+    receiver, clock = cluster.role("r", "receiver"), cluster.role("c", "clock")
+    for daemon, event in ((receiver, "receiving"), (clock, "ticking")):
+        _serves(daemon, event)
+    mount = tmp_path / "mount"
+    worker = cluster.role("w", "worker", storage={"path": str(mount), "reserve_mb": 10})
+    _serves(worker, "working")
+    _send(receiver, small_study(1, tmp_path / "studies"))
+    why = f"at {mount}, found no folder: is it mounted?"
+    until(lambda: why in worker.log.read_text(), within_s=60, what=worker.tail())
+
+    def said() -> str:
+        return "".join(text for (text,) in cluster.rows("SELECT hung FROM pulse WHERE name LIKE 'worker@w/%'"))
+
+    until(lambda: said().endswith(why), within_s=30, what="its pulse says so")
+    until(lambda: cluster.states() == {"READY"}, within_s=60, what="the study is complete")
+    until(lambda: worker.log.read_text().count("store or spool away") > 1, within_s=60, what=worker.tail())
+    assert cluster.rows("SELECT event FROM event WHERE event = 'CLAIMED'") == []
+    mount.symlink_to(tmp_path / "spool")
+    until(lambda: cluster.states() == {"TRIAGED"}, within_s=60, what=worker.tail())
+    until(lambda: said() == "", within_s=30, what="its pulse says nothing more")
+
+
 def _of_the_study(cluster: Cluster) -> list[list[tuple[Any, ...]]]:
     tables = ("study", "result", "measurement", "derived", "outbox", "event", "drawing")
     return [cluster.rows(f"SELECT * FROM {table} ORDER BY 1") for table in tables]

@@ -93,6 +93,15 @@ def _next(pipe: BeatPipe) -> Beat:
     return beat
 
 
+def test_what_is_done_by_one_kind_of_work_says_nothing_of_another() -> None:
+    progress = Progress(lambda: 100.0)
+    progress.hindered("the spool is away", of="courier 1")
+    progress.hindered("", of="courier 2")
+    assert progress.hindrance() == "the spool is away"
+    progress.hindered("", of="courier 1")
+    assert progress.hindrance() == ""
+
+
 def test_what_hinders_a_role_is_said_until_it_works_again_or_nobody_tries() -> None:
     now = _Time(100.0)
     progress = Progress(now)

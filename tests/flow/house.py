@@ -48,6 +48,7 @@ from triaged.store.listing.policies import Policies
 from triaged.store.listing.rankings import Rankings
 from triaged.store.listing.worklist import Part, Worklist
 from triaged.store.studies.seconds import Seconds
+from triaged.store.studies.spool_name import SpoolName
 from triaged.store.tables.database import Database
 from triaged.store.tables.views import Shown
 from triaged.study.completeness import CompletionOptions
@@ -245,6 +246,7 @@ class House:
             rules=self.rules,
             by_model=self.by_model,
             ahead=ahead,
+            latest=SpoolName(self.database).of_others,
         )
 
     def adviser(self, worker: str = "adviser") -> Adviser:

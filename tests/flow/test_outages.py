@@ -10,6 +10,7 @@ import pytest
 
 from tests.flow.house import House
 from triaged.errors import TryLater
+from triaged.spool.files import Spool
 from triaged.steps.analyse import Analyst
 from triaged.steps.recover import Recovery
 from triaged.store.studies.completion import Completion
@@ -111,12 +112,92 @@ def test_what_was_put_back_is_not_read_again_before_something_can_be_kept(
         analyst.analyse(claim, clock=ready.clock)
     ready.later(60)
     full = ready.spool.__class__(ready.folder / "spool", reserve_mb=10**9)
-    monkeypatch.setattr(analyst, "_spool", full)
+    monkeypatch.setattr(analyst._footing, "_spool", full)
     with pytest.raises(TryLater, match="MiB free"):
         analyst.claim(clock=ready.clock)
-    monkeypatch.setattr(analyst, "_spool", ready.spool)
+    monkeypatch.setattr(analyst._footing, "_spool", ready.spool)
     assert isinstance(analyst, Analyst)
     assert analyst.claim(clock=ready.clock) is not None
+
+
+@contextmanager
+def unseen(house: House, *studies: int) -> Iterator[None]:
+    """Let this host see the spool, but not the folders of these studies."""
+    away = [
+        (house.spool.absolute(f"1.2.{study}").rename(house.folder / f"away-{study}"), f"1.2.{study}")
+        for study in studies
+    ]
+    try:
+        yield
+    finally:
+        for moved, name in away:
+            moved.rename(house.folder / "spool" / name)
+
+
+@pytest.fixture
+def several(house: House) -> House:
+    """A house in which four studies wait for analysis."""
+    for study in (1, 2, 3, 4):
+        house.send(house.series(study))
+    house.later(2)
+    house.assemble()
+    return house
+
+
+def test_a_host_that_cannot_read_what_came_last_blames_no_study_and_rests(several: House) -> None:
+    analyst = several.analyst()
+    with unseen(several, 1, 2, 3, 4):
+        claim = several.claim(analyst)
+        analyst.analyse(claim, clock=several.clock)
+        uid = claim.study_uid.value
+        detail = several.studies.events(uid)[-1].detail
+        assert "found 3 of 3 that cannot be read here: is all of it mounted?" in detail
+        several.later(20)
+        with pytest.raises(TryLater, match="that cannot be read here"):
+            analyst.claim(clock=several.clock)
+        other = several.analyst("worker-2@there/1")  # another host may see them
+        assert other.claim(clock=several.clock) is not None
+    several.later(11)
+    again = several.claim(analyst)
+    assert again.strikes == ()
+    assert {entry.state for entry in map(several.entry, (1, 2, 3, 4))} <= {State.READY, State.ANALYSING}
+
+
+def test_what_no_host_can_read_is_given_up_in_the_end(several: House) -> None:
+    with unseen(several, 1, 2, 3, 4):
+        for attempt in range(1, 6):
+            analyst = several.analyst(f"worker-1@here/{attempt}")
+            claims = [several.claim(analyst) for _ in range(4)]
+            for claim in claims:
+                analyst.analyse(claim, clock=several.clock)
+            several.later(60)
+            states = {several.entry(study).state for study in (1, 2, 3, 4)}
+            assert states == ({State.READY} if attempt < 5 else {State.FAILED})
+    assert recover(several) == 4
+
+
+def test_a_study_alone_that_cannot_be_read_is_at_fault_itself(several: House) -> None:
+    with unseen(several, 2):
+        for _ in range(4):
+            several.score()
+    states = [several.entry(study).state for study in (1, 2, 3, 4)]
+    assert states == [State.TRIAGED, State.FAILED, State.TRIAGED, State.TRIAGED]
+
+
+def test_nothing_is_claimed_at_first_where_nothing_can_be_written(
+    ready: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    analyst = ready.analyst()
+    with monkeypatch.context() as patched:
+        patched.setattr(Spool, "check_writable", _read_only)
+        with pytest.raises(TryLater, match="Read-only"):
+            analyst.claim(clock=ready.clock)
+    assert ready.entry(1).state is State.READY
+    assert analyst.claim(clock=ready.clock) is not None
+
+
+def _read_only(_spool: Spool) -> None:
+    raise TryLater("the spool's file system refused: Read-only file system")
 
 
 def test_a_file_that_is_gone_while_the_others_are_there_fails_the_study_until_it_is_back(ready: House) -> None:

@@ -112,6 +112,17 @@ def test_a_spool_that_was_away_before_the_process_began_is_waited_for(root: Path
     spool.check_reserve()
 
 
+def test_a_link_that_takes_its_place_leads_to_the_same_files(root: Path) -> None:
+    identity = established(root)
+    spool = Spool(root, 0, identity)
+    kept = spool.keep_derived("1.2.3", "a.dcm", b"content")
+    moved = root.rename(root.with_name("moved"))
+    root.symlink_to(moved)
+    assert spool.absolute(kept.path).read_bytes() == b"content"
+    with pytest.raises(ValueError, match="inside the spool"):
+        spool.absolute("../moved-too")
+
+
 def test_folders_are_synced_again_where_the_file_system_has_changed(
     root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

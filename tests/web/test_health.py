@@ -85,6 +85,18 @@ def test_one_of_two_workers_is_enough_and_the_other_is_a_warning(scene: Scene) -
     assert (code, answer["warnings"]) == (200, ["worker@there: no sign of progress for 30 s"])
 
 
+AWAY = "expected the spool 1a2b3c4d at /srv/spool, found no folder: is it mounted?"
+
+
+@pytest.mark.parametrize("role", ["worker", "courier", "receiver"])
+def test_a_host_without_its_spool_is_a_warning_beside_another_and_a_cause_alone(scene: Scene, role: str) -> None:
+    hindered = _seen(role, 1.0, host="there", hung=AWAY)
+    with _asking(scene, _around([*ALL, hindered])) as ask:
+        assert (ask("/health")[0], ask("/health")[1]["warnings"]) == (200, [f"{role}@there: {AWAY}"])
+    with _asking(scene, _around([each for each in ALL if each.pulse.role != role] + [hindered])) as ask:
+        assert ask("/health")[1]["causes"] == [f"{role}@there: {AWAY}"]
+
+
 def test_a_process_that_ended_is_not_missed_where_another_has_its_place(scene: Scene) -> None:
     def worker(start: int, silent_s: float) -> Seen:
         return Seen(Pulse(f"worker-1@here/{start}", "worker", "a-1"), silent_s)

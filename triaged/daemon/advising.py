@@ -26,6 +26,7 @@ from triaged.daemon.rooms import IDLE_S, Rooms, clock, or_wait, skip_if_unreacha
 from triaged.errors import ModelRefused, StaleClaim
 from triaged.steps.advise import Advice, Adviser
 from triaged.store.studies.seconds import Seconds
+from triaged.store.studies.spool_name import SpoolName
 from triaged.study.second import Broken, SecondClaim
 
 log = structlog.get_logger()
@@ -56,7 +57,7 @@ def advise(rooms: Rooms, name: str, stop: threading.Event, progress: Progress) -
     progress.serving()
     while not stop.is_set():
         getting_on()
-        claim = or_wait(lambda: adviser.claim(clock=clock), stop)
+        claim = or_wait(lambda: adviser.claim(clock=clock), stop, progress.hindered)
         if claim is None:
             stop.wait(IDLE_S)
             continue
@@ -181,4 +182,5 @@ def _adviser(rooms: Rooms, name: str) -> Adviser:
         options=rooms.config.worker.options(),
         destinations={each.name: each.kinds() for each in rooms.config.destinations},
         configuration=rooms.configuration,
+        latest=SpoolName(rooms.database).of_others,
     )

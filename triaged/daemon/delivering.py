@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 
 import structlog
 
@@ -76,13 +77,16 @@ def _drop_retired(rooms: Rooms) -> int:
 
 def _thread(number: int, errand: Work, waits: Waiting, stop: threading.Event, progress: Progress) -> threading.Thread:
     getting_on = progress.watch(f"courier {number}", _ERRAND_S)
-    return threading.Thread(target=_run, args=(errand, stop, getting_on, waits), daemon=True)
+    hindered = partial(progress.hindered, of=f"courier {number}")
+    return threading.Thread(target=_run, args=(errand, stop, getting_on, waits, hindered), daemon=True)
 
 
-def _run(errand: Work, stop: threading.Event, getting_on: Mark, waits: Waiting) -> None:
+def _run(
+    errand: Work, stop: threading.Event, getting_on: Mark, waits: Waiting, hindered: Callable[[str], None]
+) -> None:
     while not stop.is_set():
         getting_on()
-        if or_wait(errand, stop) is False:
+        if or_wait(errand, stop, hindered) is False:
             waits.wait(stop.is_set)
 
 

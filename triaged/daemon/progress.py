@@ -57,7 +57,7 @@ class Progress:
         self._monotonic = monotonic
         self._marks: list[Mark] = []
         self._serves = threading.Event()
-        self._hindrance = ("", 0.0)
+        self._hindrances: dict[str, tuple[str, float]] = {}
 
     def watch(self, what: str, limit_s: float) -> Mark:
         """Return the mark of one more thread, which has to call it at least every `limit_s`."""
@@ -74,14 +74,17 @@ class Progress:
         """Tell whether the role does its work."""
         return self._serves.is_set()
 
-    def hindered(self, why: str) -> None:
-        """Note why a piece of work could not be done just now, though the role gets on; nothing where it could."""
-        self._hindrance = (why, self._monotonic())
+    def hindered(self, why: str, *, of: str = "") -> None:
+        """Note why a piece of work could not be done just now, though the role gets on; nothing where it could.
+
+        `of` tells kinds of work apart, each of which may be hindered or not.
+        """
+        self._hindrances = {**self._hindrances, of: (why, self._monotonic())}
 
     def hindrance(self) -> str:
-        """Return what hindered the last piece of work, or nothing; what was long ago may be over."""
-        why, at = self._hindrance
-        return why if self._monotonic() - at <= _REMEMBERED_S else ""
+        """Return what hindered the last piece of work of some kind, or nothing; what was long ago may be over."""
+        now = self._monotonic()
+        return next((why for why, at in self._hindrances.values() if why and now - at <= _REMEMBERED_S), "")
 
     def hung(self) -> str | None:
         """Return which thread makes no progress, or None while all do."""

@@ -8,7 +8,6 @@ from datetime import timedelta
 
 import structlog
 
-from triaged.config.settings import Config
 from triaged.daemon.comparing import is_same_image
 from triaged.daemon.doors import inherited_or_new
 from triaged.daemon.draining import finishing
@@ -18,6 +17,8 @@ from triaged.daemon.rooms import Rooms, clock, policy, skip_if_unreachable
 from triaged.daemon.security import warn_of_certificates
 from triaged.dimse.scp import Receiver
 from triaged.dimse.slots import SlotLimits
+from triaged.errors import TryLater
+from triaged.spool.files import Spool
 from triaged.steps.beginnings import Beginnings
 from triaged.steps.commitment import CommitmentService
 from triaged.steps.intake import Intake
@@ -54,21 +55,31 @@ def receive(rooms: Rooms, name: str, stop: threading.Event, progress: Progress) 
     with finishing(receiver.drain):
         progress.serving()
         log.info("receiving", ae_title=dicom.ae_title, host=dicom.host, port=port, ports=receiver.ports)
-        _wait(rooms.config, receiver, stop)
+        _wait(rooms, receiver, stop, progress)
         receiver.stop()
 
 
-def _wait(config: Config, receiver: Receiver, stop: threading.Event) -> None:
+def _wait(rooms: Rooms, receiver: Receiver, stop: threading.Event, progress: Progress) -> None:
     warned = given_back = clock()
-    warn_of_certificates(config, now=warned)
+    warn_of_certificates(rooms.config, now=warned)
     while not stop.wait(_LOOK_S) and not receiver.is_drained:
         now = clock()
+        progress.hindered(_refusal(rooms.spool), of="spool")
         if now - given_back >= _GIVE_BACK_EVERY:
             given_back = now
             give_memory_back()
         if now - warned >= _WARN_EVERY:
             warned = now
-            warn_of_certificates(config, now=warned)
+            warn_of_certificates(rooms.config, now=warned)
+
+
+def _refusal(spool: Spool) -> str:
+    """Return why instances would be refused although nobody sends any; nothing where they would not."""
+    try:
+        spool.check_present()
+    except TryLater as later:
+        return f"instances are refused: {later}"
+    return ""
 
 
 def _known_senders(rooms: Rooms) -> frozenset[tuple[str, str]]:

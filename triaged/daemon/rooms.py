@@ -83,14 +83,22 @@ def policy(config: Config) -> RankingPolicy:
     return ranking_policy(config.triage.options())
 
 
-def or_wait(work: Callable[[], Result], stop: threading.Event) -> Result | None:
-    """Return what `work` gives, or None after a pause where the store or the spool is unreachable."""
+def or_wait(
+    work: Callable[[], Result], stop: threading.Event, hindered: Callable[[str], None] = lambda _: None
+) -> Result | None:
+    """Return what `work` gives, or None after a pause where the store or the spool is unreachable.
+
+    `hindered` is told why, or nothing where the work was done.
+    """
     try:
-        return work()
+        done = work()
     except TryLater as later:
         _say_away(later)
+        hindered(str(later))
         stop.wait(_UNREACHABLE_S)
         return None
+    hindered("")
+    return done
 
 
 @contextmanager

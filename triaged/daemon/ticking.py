@@ -76,6 +76,7 @@ def _jobs(rooms: Rooms, name: str, stop: threading.Event) -> list[Job]:
     keeping, recovery, watch = _keeping(rooms), _recovery(rooms), _watch(rooms)
     retaining = _retaining(rooms)
     once = partial(_once, Tickets(rooms.database) if has_tickets(rooms.database) else None)
+    with_files = partial(once, demand=rooms.spool.check_present)
     jobs = [
         _each("completing studies", _TICK_S, lambda: assembler.tick(now=clock())),
         _each("watching the order", _LOOK_S, lambda: keeping.look(now=clock())),  # also adopts its own settings
@@ -84,9 +85,9 @@ def _jobs(rooms: Rooms, name: str, stop: threading.Event) -> list[Job]:
         once("taking back expired leases", _REAP_S, lambda: assembler.reap(now=clock())),
         once("ranking as time passes", _TIME_S, lambda: keeping.tick(now=clock())),
         once("times ahead of the clock", _REAP_S, lambda: _put_times_right(rooms)),
-        once("inspecting the spool", _INSPECT_S, lambda: watch.look_on(now=clock())),
-        once("queueing again after outages", _RECOVER_S, lambda: recovery.tick(now=clock())),
-        once("deleting what may go", _RETAIN_S, lambda: retaining.tick(now=clock())),
+        with_files("inspecting the spool", _INSPECT_S, lambda: watch.look_on(now=clock())),
+        with_files("queueing again after outages", _RECOVER_S, lambda: recovery.tick(now=clock())),
+        with_files("deleting what may go", _RETAIN_S, lambda: retaining.tick(now=clock())),
         once("second engines", _REAP_S, lambda: _look_after_seconds(rooms)),
     ]
     look_up = _look_up(rooms)
@@ -109,13 +110,23 @@ def _each(what: str, every_s: float, work: Callable[[], object]) -> Job:
     return Job(what, every_s, _MOST_S, run)
 
 
-def _once(tickets: Tickets | None, what: str, every_s: float, work: Callable[[], object]) -> Job:
-    """Return a job that one clock of the cluster does in each interval, and each clock when it starts."""
+def _once(
+    tickets: Tickets | None,
+    what: str,
+    every_s: float,
+    work: Callable[[], object],
+    demand: Callable[[], object] = lambda: None,
+) -> Job:
+    """Return a job that one clock of the cluster does in each interval, and each clock when it starts.
+
+    `demand` raises `TryLater` where this host cannot do it, and leaves the turn to another.
+    """
     if tickets is None:
         return _each(what, every_s, work)
     began = [False]
 
     def run() -> None:
+        demand()
         if tickets.turn(what, every_s=every_s, now=clock()) or not began[0]:
             work()
             began[0] = True

@@ -30,6 +30,7 @@ from triaged.store.studies.completion import Completion
 from triaged.store.studies.drawings import Drawings
 from triaged.store.studies.outcomes import Outcomes
 from triaged.store.studies.publications import Publications
+from triaged.store.studies.spool_name import SpoolName
 from triaged.study.completeness import Candidate
 from triaged.study.records import Claim
 
@@ -73,7 +74,7 @@ def work(rooms: Rooms, name: str, stop: threading.Event, progress: Progress) -> 
     with finishing(lambda: finish.__setitem__(0, True)), waiting(rooms.database, [own], stop) as waits:
         progress.serving()
         waits_s = LOOK_S if ahead is None else IDLE_S  # a study that settles writes no ticket
-        _work_on(rooms, analyst, drawer, stop, getting_on, finish, looking_ahead, waits[own], waits_s)
+        _work_on(rooms, analyst, drawer, stop, progress, getting_on, finish, looking_ahead, waits[own], waits_s)
 
 
 def _work_on(
@@ -81,6 +82,7 @@ def _work_on(
     analyst: Analyst,
     drawer: Drawer,
     stop: threading.Event,
+    progress: Progress,
     getting_on: Mark,
     finish: Sequence[bool],
     look_ahead: Callable[[], bool],
@@ -93,7 +95,7 @@ def _work_on(
     while not is_over():
         getting_on()
         waits.take()
-        claim = or_wait(lambda: analyst.claim(clock=clock), stop)
+        claim = or_wait(lambda: analyst.claim(clock=clock), stop, progress.hindered)
         if claim is not None:
             with getting_on.during("beginning with a study", _BEGIN_S):
                 put_back = _analyse(rooms, analyst, claim, stop, getting_on)
@@ -257,6 +259,7 @@ def _analyst(rooms: Rooms, name: str, ahead: ReadingAhead | None) -> Analyst:
         rules=rooms.config.ruled(),
         by_model=examinations_of_rules(rooms.config, of_all),
         ahead=ahead,
+        latest=SpoolName(rooms.database).of_others,
     )
 
 
@@ -280,4 +283,5 @@ def _drawer(rooms: Rooms, name: str, analyst: Analyst) -> Drawer:
         worker=name,
         options=rooms.config.worker.options(),
         destinations={each.name: each.kinds() for each in rooms.config.destinations},
+        latest=SpoolName(rooms.database).of_others,
     )

@@ -113,8 +113,9 @@ class Spool:
         `ValueError` where the path leads out of the spool.
         """
         self.check_present()
-        path = (self._path / relative).resolve()
-        if path == self._path or not path.is_relative_to(self._path):
+        root = self._path.resolve()  # a link may have taken its place since
+        path = (root / relative).resolve()
+        if path == root or not path.is_relative_to(root):
             raise ValueError(f"expected a path inside the spool, found one that leads out of it: {relative!r}")
         return path
 

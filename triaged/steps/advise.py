@@ -13,13 +13,14 @@ from pathlib import Path
 
 import structlog
 
-from triaged.errors import StaleClaim, UnreadableStudy
+from triaged.errors import StaleClaim, TryLater, UnreadableStudy
 from triaged.exams.exam import Examination
 from triaged.inference.identity import Engine
 from triaged.results.instance import ResultObject
 from triaged.results.provenance import Provenance, Referenced
 from triaged.spool.files import Spool
 from triaged.steps.errand import Clock
+from triaged.steps.footing import Footing, Latest, nothing_known
 from triaged.steps.options import AnalyseOptions
 from triaged.steps.publish import kept_object, predecessor
 from triaged.store.studies.seconds import Seconds
@@ -86,8 +87,10 @@ class Adviser:
         options: AnalyseOptions,
         destinations: Mapping[str, frozenset[ObjectKind]],
         configuration: str = "",
+        latest: Latest = nothing_known,
     ) -> None:
         self._seconds = seconds
+        self._footing = Footing(spool, latest)
         self._spool = spool
         self._names = names
         self._worker = worker
@@ -99,9 +102,9 @@ class Adviser:
         """Take what is to be read next, or None; what failed too often is given up here.
 
         Raises:
-            TryLater: the store or the spool is away.
+            TryLater: the store is away, or the spool cannot be worked with here, as `Footing.demand` says.
         """
-        self._spool.check_present()
+        self._footing.demand(now=clock())
         claim = self._seconds.claim_next(self._worker, self._names, lease_s=self._options.lease_s, now=clock())
         if claim is not None and self._is_exhausted(claim):
             causes = "; ".join(f"attempt {each.attempt}: {each.cause}" for each in claim.strikes)
@@ -118,12 +121,18 @@ class Adviser:
     def settle(self, claim: SecondClaim, advice: Advice, *, clock: Clock) -> None:
         """Commit what was found; a claim that went stale meanwhile leaves no trace.
 
+        It is put back where it is rather this host that cannot read a file.
+
         Raises:
             TryLater: the store or the spool is away.
         """
         outcome, fields = advice.outcome, _fields(claim)
         if isinstance(outcome, SecondFailed) and outcome.reason.code is ReasonCode.FILE_LOST:
-            self._spool.check_present()  # a file is lost only where the others are there
+            try:
+                self._footing.blame(claim.study_uid.value, attempt=claim.attempt, now=clock())
+            except TryLater as later:
+                self.put_back(claim, str(later), clock=clock)
+                return
         reports = [kept_object(self._spool, claim.study_uid.value, each) for each in advice.objects]
         try:
             self._seconds.commit(

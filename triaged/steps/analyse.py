@@ -27,6 +27,7 @@ from triaged.steps.choosing import Chosen, choose_under
 from triaged.steps.ended import Ended, first_header, provenance_of
 from triaged.steps.errand import Clock
 from triaged.steps.following import compares, followed
+from triaged.steps.footing import Footing, Latest, nothing_known
 from triaged.steps.options import AnalyseOptions
 from triaged.steps.publish import Kept, Publisher, object_set
 from triaged.steps.putting_back import PuttingBack
@@ -73,6 +74,7 @@ class Analyst(PuttingBack):
         rules: Rules = NO_RULES,
         by_model: Mapping[str, Sequence[Examination]] = MappingProxyType({}),
         ahead: ReadingAhead | None = None,
+        latest: Latest = nothing_known,
     ) -> None:
         super().__init__(claims, options.retry_wait_s)
         self._seconds = seconds
@@ -89,7 +91,7 @@ class Analyst(PuttingBack):
         self._placing = ranking_policy(triage)
         self._options = options
         self._destinations = destinations
-        self._is_hindered = False
+        self._footing = Footing(spool, latest)
 
     @property
     def examinations(self) -> Sequence[Examination]:
@@ -105,14 +107,9 @@ class Analyst(PuttingBack):
         """Take the most urgent study that waits, or None.
 
         Raises:
-            TryLater: the store or the spool is away. Where a study had to be put back, a file has to be begun first, so
-                that studies are not read again and again for results that cannot be kept.
+            TryLater: the store is away, or the spool cannot be worked with here, as `Footing.demand` says.
         """
-        if self._is_hindered:
-            self._spool.check_reserve()
-            self._spool.check_writable()
-            self._is_hindered = False
-        self._spool.check_present()
+        self._footing.demand(now=clock())
         return self._claims.claim_next(self._worker, lease_s=self._options.lease_s, now=clock())
 
     def analyse(self, claim: Claim, *, clock: Clock) -> None:
@@ -135,7 +132,7 @@ class Analyst(PuttingBack):
             log.info("result dropped, the study changed meanwhile", why=str(stale), **fields)
             return
         except TryLater as later:
-            self._is_hindered = True
+            self._footing.hindered()
             self.put_back(claim, str(later), clock=clock)
             return
         log.info(
@@ -196,7 +193,8 @@ class Analyst(PuttingBack):
             instances = [self._spool.absolute(instance.path) for instance in chosen.instances]
             return self._images(under.examination, instances, still_alive)
         except UnreadableStudy as error:
-            self._spool.check_present()  # a file is lost only where the others are there
+            if error.code == ReasonCode.FILE_LOST:
+                self._footing.blame(claim.study_uid.value, attempt=claim.attempt, now=clock())
             return Reason(ReasonCode(error.code), error.detail)
         except MemoryError:  # what it had taken is free again below this block
             if not claim.ran_out_of_memory:

@@ -15,6 +15,7 @@ from triaged.exams.exam import Examination
 from triaged.results.instance import ResultObject
 from triaged.spool.files import Spool
 from triaged.steps.errand import Clock
+from triaged.steps.footing import Footing, Latest, nothing_known
 from triaged.steps.options import AnalyseOptions
 from triaged.steps.publish import kept_object
 from triaged.store.studies.drawings import Drawing, Drawings
@@ -35,9 +36,11 @@ class Drawer:
         worker: str,
         options: AnalyseOptions,
         destinations: Mapping[str, frozenset[ObjectKind]],
+        latest: Latest = nothing_known,
     ) -> None:
         self._drawings = drawings
         self._spool = spool
+        self._footing = Footing(spool, latest)
         self._examinations = examinations
         self._worker = worker
         self._options = options
@@ -46,8 +49,8 @@ class Drawer:
         self._kinds = frozenset().union(always, *destinations.values())
 
     def claim(self, *, clock: Clock) -> Drawing | None:
-        """Take a draft that waits, or None; raise `TryLater` where the store or the spool is away."""
-        self._spool.check_present()
+        """Take a draft that waits, or None; raise `TryLater` where store or spool are away, or unfit to work with."""
+        self._footing.demand(now=clock())
         return self._drawings.claim_next(self._worker, lease_s=self._options.lease_s, now=clock())
 
     def draw(self, drawing: Drawing, *, clock: Clock) -> None:
@@ -68,10 +71,10 @@ class Drawer:
         except StaleClaim as stale:
             log.info("drawing dropped, the study changed meanwhile", why=str(stale), **fields)
         except TryLater as later:
+            self._footing.hindered()
             self._put_back(drawing, str(later), clock)
         except OSError as error:
-            self._spool.check_present()
-            self._give_up(drawing, f"{type(error).__name__}: its draft cannot be read")
+            self._unreadable(drawing, f"{type(error).__name__}: its draft cannot be read", clock)
         else:
             log.info("drawing committed", seconds=round((clock() - started).total_seconds(), 2), **fields)
 
@@ -91,6 +94,14 @@ class Drawer:
             except ValueError as refusal:
                 refusals.append(refusal)
         raise refusals[0]
+
+    def _unreadable(self, drawing: Drawing, why: str, clock: Clock) -> None:
+        try:
+            self._footing.blame(drawing.study_uid, attempt=drawing.attempts, now=clock())
+        except TryLater as later:
+            self._put_back(drawing, str(later), clock)
+        else:
+            self._give_up(drawing, why)
 
     def _put_back(self, drawing: Drawing, why: str, clock: Clock) -> None:
         log.warning("drawing put back", why=why, **_fields(drawing))

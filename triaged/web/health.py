@@ -145,14 +145,14 @@ class Health:
             return [*database, *spool, *receiver]
         seen = self._seen()
         elsewhere = any(each.is_fresh(FRESH_S) for each in seen if self._receives_elsewhere(each, seen))
-        return [*spool, *([] if elsewhere else receiver), *_refusing(seen), *self._missing_roles(seen)]
+        return [*spool, *([] if elsewhere else receiver), *self._refusing(seen), *self._missing_roles(seen)]
 
     async def whole(self) -> tuple[list[str], list[str]]:
         """Return why studies cannot be received, read or sent, and what an operator should look at all the same."""
         causes, waiting = await asyncio.gather(self.causes(), self._waiting.ask())
         seen = self._seen()
         causes += _missing(seen, [role for role in _WANTED if any(each.pulse.role == role for each in seen)])
-        silent = [_silence(each) for each in seen if not each.is_fresh(FRESH_S)]
+        silent = [_silence(each) for each in seen if each.pulse.hung or not each.is_fresh(FRESH_S)]
         warnings = [*silent, *waiting, *map(_public, self._around.notices())]
         return causes, [each for each in warnings if each not in causes]
 
@@ -167,6 +167,13 @@ class Health:
 
     def _missing_roles(self, seen: Sequence[Seen]) -> list[str]:
         return [] if self._around.roles is None else _missing(seen, _REQUIRED)
+
+    def _refusing(self, seen: Sequence[Seen]) -> list[str]:
+        """Return which receivers get on and cannot keep what is sent to them: those of this host, or where all do."""
+        receivers = [each for each in seen if each.pulse.role == "receiver" and each.is_fresh(FRESH_S)]
+        refusing = [each for each in receivers if each.pulse.hung]
+        here = [each for each in refusing if host_of(each.pulse.name) == self._around.host]
+        return [_silence(each) for each in (refusing if len(refusing) == len(receivers) else here)]
 
     def _receives_elsewhere(self, each: Seen, seen: Sequence[Seen]) -> bool:
         """Tell whether this is a receiver on another machine, while there is none on this one."""
@@ -203,19 +210,13 @@ def _status(response: Response, causes: Sequence[str]) -> str:
 
 
 def _missing(seen: Sequence[Seen], roles: Sequence[str]) -> list[str]:
-    """Return which roles nobody has who gets on."""
+    """Return which roles nobody has who gets on and can do its work."""
     causes = []
     for role in roles:
         members = [each for each in seen if each.pulse.role == role]
-        if not any(each.is_fresh(FRESH_S) for each in members):
+        if not any(each.is_fresh(FRESH_S) and not each.pulse.hung for each in members):
             causes += [_silence(each) for each in members] or [f"{role}: none serves"]
     return causes
-
-
-def _refusing(seen: Sequence[Seen]) -> list[str]:
-    """Return which receivers get on and cannot keep what is sent to them."""
-    receivers = [each for each in seen if each.pulse.role == "receiver" and each.is_fresh(FRESH_S)]
-    return [_silence(each) for each in receivers if each.pulse.hung]
 
 
 def _silent_s(seen: Seen) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from triaged.store.tables import schema
 from triaged.store.tables.database import Ledger
@@ -31,6 +31,14 @@ class SpoolName(Ledger):
         values = {"id": 1, "identity": identity, "named_at": now}
         with self._database.begin() as connection:
             insert_or_replace(connection, schema.spool, values, key=["id"])
+
+    def of_others(self, study_uid: str, limit: int = 10) -> list[str]:
+        """Return where one instance each of the studies that came last is kept, but for the named one."""
+        study, instance = schema.study, schema.instance
+        last = select(study.c.id).where(study.c.study_uid != study_uid).order_by(study.c.id.desc()).limit(limit)
+        kept = (instance.c.removal_id.is_(None), instance.c.study_id.in_(last))
+        first = select(func.min(instance.c.id)).where(*kept).group_by(instance.c.study_id)
+        return [row.path for row in self._rows(select(instance.c.path).where(instance.c.id.in_(first)))]
 
     def latest_paths(self, limit: int = 100) -> list[str]:
         """Return where the instances that came last are kept."""
