@@ -22,6 +22,7 @@ from triaged.daemon.progress import Progress
 from triaged.daemon.roles import Role
 from triaged.daemon.rooms import Rooms, clock, open_rooms
 from triaged.daemon.supervisor import members_of
+from triaged.daemon.taking_over import take_over
 from triaged.errors import ModelRefused
 from triaged.store.studies.second_results import SecondResults
 from triaged.store.studies.seconds import Seconds
@@ -253,7 +254,8 @@ def test_a_dead_adviser_s_claim_is_taken_back_by_its_successor(
     rooms_for: Callable[..., Rooms], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rooms = rooms_for("breaks")
-    assert Seconds(rooms.database).claim_next("adviser", ("breaks",), lease_s=3600, now=clock()) is not None
+    assert Seconds(rooms.database).claim_next("adviser@here/1", ("breaks",), lease_s=3600, now=clock()) is not None
+    take_over(rooms, ["adviser@here/1"])
     with Advising(rooms, monkeypatch):
         _until(lambda: _record(rooms).state is SecondState.FAILED)
     assert [each.attempt for each in _record(rooms).strikes] == [2, 3, 4]
