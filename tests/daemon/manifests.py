@@ -11,7 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
 from ruamel.yaml import YAML
+
+from triaged.cli.program import app
 
 KUBERNETES = Path(__file__).parents[2] / "deploy" / "kubernetes"
 OVERLAYS = ("cpu", "gpu")
@@ -82,3 +85,11 @@ def commands(template: Manifest) -> dict[str, list[str]]:
     if "lifecycle" in container(template):
         found["stop"] = list(container(template)["lifecycle"]["preStop"]["exec"]["command"])
     return found
+
+
+def parsed(words: Sequence[str]) -> Mapping[str, Any]:
+    """Return the parameters of a command as the program parses them, which refuses what it does not know."""
+    command: Any = typer.main.get_command(app)
+    context = command.make_context("triaged", list(words))
+    name, found, rest = command.resolve_command(context, list(words))
+    return dict(found.make_context(name, rest, parent=context).params)

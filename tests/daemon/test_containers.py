@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
+from tests.daemon.manifests import parsed
+from triaged.cli.serving import RoleName
 from triaged.config.loading import parse
 from triaged.config.settings import Config
 from triaged.web.identity import Mode
@@ -70,7 +72,7 @@ def test_all_services_of_the_composition_find_each_other() -> None:
     for service in services.values():
         for each in service.get("configs", ()):
             assert each["source"] in contents
-        for volume in service["volumes"]:
+        for volume in service.get("volumes", ()):
             source = volume.partition(":")[0]
             assert (DEPLOY / source).exists() if source.startswith(".") else source in found["volumes"]
     assert services["triaged"]["build"]["dockerfile"] == "deploy/Dockerfile"
@@ -84,6 +86,25 @@ def test_all_services_of_the_composition_find_each_other() -> None:
     assert ours.access.origin == "https://localhost"
 
 
+def test_more_workers_are_containers_of_a_profile_and_end_after_their_study() -> None:
+    found: dict[str, Any] = YAML(typ="safe").load(DEPLOY / "compose.yaml")
+    whole, worker, gpu = (found["services"][name] for name in ("triaged", "worker", "worker-gpu"))
+    for each in (worker, gpu):
+        assert parsed(each["command"])["role"] is RoleName.WORKER
+        asked = parsed(each["healthcheck"]["test"][2:])
+        assert asked["alive_file"] == parsed(each["command"])["alive_file"]
+        assert f"{asked['alive_file'].parent}:uid=10001" in each["tmpfs"]
+        assert each["stop_signal"] == "SIGUSR1"
+        assert int(each["stop_grace_period"].removesuffix("s")) > 60
+        for same in ("volumes", "configs", "read_only", "cap_drop", "security_opt"):
+            assert each[same] == whole[same]
+    assert (worker["profiles"], gpu["profiles"]) == (["workers"], ["gpu"])
+    assert gpu["build"]["dockerfile"] == "deploy/Dockerfile.cuda"
+    (device,) = gpu["deploy"]["resources"]["reservations"]["devices"]
+    assert device == {"driver": "nvidia", "count": 1, "capabilities": ["gpu"]}
+
+
 def _ours(content: str) -> Config:
-    """Return our settings as the container reads them."""
-    return parse(re.sub(r"\$\{[^}]*\}", "secret", content), Path("config.yaml"))
+    """Return our settings as the container reads them: variables as nobody set them, but for the password."""
+    chosen = re.sub(r"\$\{\w+:-(\w+)\}", r"\1", content)
+    return parse(re.sub(r"\$\{[^}]*\}", "secret", chosen), Path("config.yaml"))

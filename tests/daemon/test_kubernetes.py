@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import kubernetes_validate
 import pytest
-import typer
 from ruamel.yaml import YAML
 
 from tests.daemon.manifests import (
@@ -22,11 +19,11 @@ from tests.daemon.manifests import (
     config_text,
     container,
     of_kind,
+    parsed,
     pods,
     rendered,
     rendered_with_adviser,
 )
-from triaged.cli.program import app
 from triaged.config.loading import parse
 from triaged.config.settings import Config
 from triaged.daemon.roles import Role
@@ -80,15 +77,15 @@ def test_a_pod_for_each_role_starts_it_by_a_command_that_there_is(overlay: str) 
     for name, template in found.items():
         for what, words in commands(template).items():
             if words[0] == "triaged":
-                parsed = _parsed(words[1:])
-                assert what != "start" or parsed.get("role", "migrate") == name
+                parameters = parsed(words[1:])
+                assert what != "start" or parameters.get("role", "migrate") == name
 
 
 def test_the_adviser_is_a_base_of_its_own(tmp_path: Path) -> None:
     manifests = rendered_with_adviser(tmp_path)
     assert config_text(manifests)  # it has the configuration of the others
     template = pods(manifests)["adviser"]
-    assert _parsed(commands(template)["start"][1:])["role"] == "adviser"
+    assert parsed(commands(template)["start"][1:])["role"] == "adviser"
     assert _problems(of_kind(manifests, "Deployment")["triaged-adviser"]) == []
     assert _common(template) == _common(pods(manifests)["worker"])
 
@@ -198,14 +195,6 @@ def test_workers_with_a_gpu_have_its_image_and_one_each() -> None:
     assert workers["gpu"]["args"] == workers["cpu"]["args"]
     rolling = of_kind(rendered("gpu"), "Deployment")["triaged-worker"]["spec"]["strategy"]["rollingUpdate"]
     assert rolling == {"maxSurge": 0, "maxUnavailable": 1}
-
-
-def _parsed(words: Sequence[str]) -> Mapping[str, Any]:
-    """Return the parameters of a command as the program parses them, which refuses what it does not know."""
-    command: Any = typer.main.get_command(app)
-    context = command.make_context("triaged", list(words))
-    name, found, rest = command.resolve_command(context, list(words))
-    return dict(found.make_context(name, rest, parent=context).params)
 
 
 def _common(template: Manifest) -> Manifest:
