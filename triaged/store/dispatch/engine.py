@@ -13,7 +13,7 @@ from procrastinate.connector import BaseConnector
 from procrastinate.jobs import Job, Status
 from procrastinate.manager import JobManager, get_channel_for_queues
 from psycopg.types.json import Jsonb
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
 
 _STALLED_S = 60.0
 _NOBODY: Any = None
@@ -47,6 +47,11 @@ def take_turn(connection: Connection, task: str, moment: int) -> bool:
     if number is not None:
         _at_once(manager.finish_job_by_id_async(number, Status.SUCCEEDED, delete_job=True))
     return number is not None
+
+
+def without_waiting(connection: Connection) -> None:
+    """Let this transaction be committed without waiting for the disk: a server that crashes may forget it."""
+    connection.execute(text("SET LOCAL synchronous_commit = off"))
 
 
 def waiting(connection: Connection) -> Mapping[str, int]:

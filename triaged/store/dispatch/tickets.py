@@ -59,9 +59,10 @@ class Tickets(Ledger):
 
     def take(self, queue: str) -> bool:
         """Use up a ticket; False where none is there. No two take the same."""
-        from triaged.store.dispatch.engine import use_up
+        from triaged.store.dispatch.engine import use_up, without_waiting
 
         with self._database.begin() as connection:
+            without_waiting(connection)
             return use_up(connection, queue)
 
     def turn(self, what: str, *, every_s: float, now: datetime) -> bool:
@@ -77,7 +78,8 @@ class Tickets(Ledger):
 
     def remove_left(self) -> int:
         """Remove tickets that somebody died with; return how many. They are written anew where they are missing."""
-        from triaged.store.dispatch.engine import remove_left
+        from triaged.store.dispatch.engine import remove_left, without_waiting
 
         with self._database.begin() as connection:
+            without_waiting(connection)
             return remove_left(connection)
