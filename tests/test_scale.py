@@ -27,4 +27,4 @@ def test_its_configuration_is_one(tmp_path: Path) -> None:
         (tmp_path / "database-url").write_text(url)
         settings = parse(text, tmp_path / "config.yaml")
         assert settings.database.url == url.replace("postgresql", "postgresql+psycopg", 1), number
-        assert settings.workers > 1
+        assert settings.worker_count > 1

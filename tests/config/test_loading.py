@@ -98,7 +98,7 @@ def test_an_unknown_key_is_named_with_its_line_and_the_nearest_known_key(tmp_pat
         ("storage: spool", ":1: storage: expected a section of keys, found 'spool'"),
         ("destinations: {name: a}", ":1: destinations: expected a list, found a section of keys"),
         ("triage:\n  scheme: worst", ":2: triage.scheme: expected 'identification', 'severity' or 'combined', found"),
-        ("inference:\n\n  device: gpu", ":3: inference.device: expected 'auto', 'cpu' or 'cuda', found 'gpu'"),
+        ("inference:\n\n  device: gpu", ":3: inference.device: expected auto, cpu, cuda, or one GPU"),
         ("completion:\n  settle_s: .nan", ":2: completion.settle_s: expected a finite number, found nan"),
         ("models:\n  ct: ../../etc", ":2: models.ct: expected"),
         (

@@ -22,7 +22,7 @@ from triaged.web.options import ViewerKind
 
 def test_the_configuration_is_frozen() -> None:
     with pytest.raises(ValidationError, match="frozen"):
-        Config().workers = 2
+        Config().retired = {}
 
 
 @pytest.mark.parametrize(("scheme", "minutes"), [("identification", 120), ("combined", 90), ("severity", 30)])

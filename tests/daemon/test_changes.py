@@ -56,6 +56,29 @@ def test_where_everything_is_kept_needs_a_restart_and_the_rest_does_not() -> Non
 
 
 def test_an_edit_of_the_pages_concerns_nobody_who_receives_or_reads() -> None:
-    assert concerned(["web"]) == {Role.WEB}
-    assert concerned(["web", "completion"]) == {Role.WEB, Role.CLOCK}
-    assert concerned(["workers"]) == frozenset()
+    both = _config(), _config()
+    assert concerned(["web"], *both) == {Role.WEB}
+    assert concerned(["web", "completion"], *both) == {Role.WEB, Role.CLOCK}
+    assert concerned(["workers"], _config(), _config(workers=3)) == frozenset()
+
+
+GPU = {"name": "gpu0", "number": 2, "device": "cuda:0"}
+REST = {"name": "cpu", "device": "cpu"}
+
+
+@pytest.mark.parametrize(
+    ("after", "said", "who"),
+    [
+        ([GPU | {"number": 3}, REST], "workers[gpu0].number: 2 → 3", frozenset()),
+        ([GPU | {"device": "cuda:1"}, REST], "workers[gpu0].device: cuda:0 → cuda:1", {Role.WORKER}),
+        ([GPU | {"modalities": ["X-ray"]}, REST], "workers[gpu0].modalities: none → X-ray", {Role.WORKER}),
+        ([GPU], "workers[cpu].name: cpu removed", {Role.WORKER}),
+        (2, "workers: 2 added", {Role.WORKER}),
+    ],
+)
+def test_workers_are_started_anew_where_a_pool_says_something_else_than_how_many(
+    after: object, said: str, who: frozenset[Role]
+) -> None:
+    before, changed = _config(workers=[GPU, REST]), _config(workers=after)
+    assert said in difference(before, changed).splitlines()
+    assert concerned(sections(before, changed), before, changed) == who

@@ -132,6 +132,22 @@ def test_less_memory_than_the_workers_may_take_is_a_warning(
     assert (row.passed, row.warns, row.found) == (True, warns, f"{workers} x 2 GiB of 16.0 GiB of memory")
 
 
+def test_the_memory_of_each_pool_is_reckoned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("triaged.daemon.checks._memory_gib", lambda: 8.0)
+    text = "workers:\n - {name: gpu0, number: 2, memory_mb: 3584}\n - {name: cpu, number: 1}\n"
+    row = _rows(tmp_path, text, "workers")["workers"]
+    assert (row.warns, row.found) == (True, "gpu0: 2 x 3.5 GiB, cpu: 1 x 2 GiB of 8.0 GiB of memory")
+
+
+def test_models_are_tried_on_the_device_of_each_pool(tmp_path: Path) -> None:
+    text = "inference: {device: cpu}\nworkers:\n - {name: gpu7, device: 'cuda:7'}\n - {name: a}\n - {name: b}\n"
+    rows = _rows(tmp_path, text, "models")
+    by_pool = {what: (row.passed, "expected cuda:7, as configured" in row.found) for what, row in rows.items()}
+    assert by_pool["models.ct ct-open in workers gpu7"] == (False, True)
+    assert by_pool["models.ct ct-open in workers a"] == (True, False)
+    assert "models.ct ct-open in workers b" not in by_pool
+
+
 def test_a_package_that_is_not_there_blocks_and_one_that_a_peer_refuses_does_not(tmp_path: Path) -> None:
     text = (
         "models: {ct: no-such}\ndestinations:\n"

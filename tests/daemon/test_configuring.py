@@ -36,7 +36,7 @@ def rooms(tmp_path: Path, migrated_sqlite: Path) -> Rooms:
 def test_a_version_is_written_into_the_file_again(rooms: Rooms) -> None:
     FileOfThisDaemon(rooms).roll_back(1)
     assert rooms.file is not None
-    assert load(rooms.file).workers == 1
+    assert load(rooms.file).worker_count == 1
 
 
 def test_a_version_that_is_not_known_is_refused(rooms: Rooms) -> None:

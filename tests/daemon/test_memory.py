@@ -16,13 +16,13 @@ import resource
 from triaged.daemon.memory import LIMITS_MIB, limit_memory
 from triaged.daemon.roles import Role
 resource.setrlimit(resource.RLIMIT_DATA, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
-print(limit_memory(Role.CLOCK))
+print(limit_memory(Role.CLOCK, 'cpu'))
 try:
     bytearray(LIMITS_MIB[Role.CLOCK] << 20)
 except MemoryError:
     print("refused")
 resource.setrlimit(resource.RLIMIT_DATA, (300 << 20, resource.RLIM_INFINITY))
-print(limit_memory(Role.CLOCK))
+print(limit_memory(Role.CLOCK, 'cpu'))
 """
 
 

@@ -20,7 +20,7 @@ def config(tmp_path: Path) -> Path:
 
 def test_a_good_file_is_used_as_it_is(config: Path) -> None:
     version = version_to_run(config)
-    assert (version.config.workers, version.rejected) == (2, "")
+    assert (version.config.worker_count, version.rejected) == (2, "")
 
 
 def test_a_first_start_with_a_bad_file_is_refused(config: Path) -> None:

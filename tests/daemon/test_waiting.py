@@ -14,10 +14,13 @@ from sqlalchemy import text
 from tests.store.making import Studies, make_ready
 from triaged.daemon import ticking, waiting
 from triaged.daemon.waiting import LOOK_S, ByTickets, Looking, Waiting
+from triaged.store.dispatch.engine import use_up
 from triaged.store.dispatch.tickets import Task, Tickets, issue, queue
+from triaged.store.posting.scoring import of_stratum, score_queues
 from triaged.store.studies.claims import Claims
 from triaged.store.tables.database import Database, open_database
 from triaged.study.lifecycle import State
+from triaged.study.modalities import Stratum
 
 SCORE, PACS = queue(Task.SCORE), queue(Task.DELIVER, "pacs")
 PATIENCE_S = 60.0
@@ -105,15 +108,29 @@ def test_who_is_asked_to_end_waits_no_longer(on_postgresql: Database, stop: thre
         join()
 
 
+def test_who_takes_studies_of_every_kind_is_called_for_each(on_postgresql: Database, stop: threading.Event) -> None:
+    both = score_queues(tuple(Stratum))
+    with waiting.waiting_for_any(on_postgresql, both, stop) as waits:
+        for stratum in Stratum:
+            waits.wait(stop.is_set, most_s=0.3)  # it rang when it began to listen
+            join = waits_until(waits, stop)
+            with on_postgresql.begin() as connection:
+                issue(connection, Task.SCORE, of_stratum(stratum))
+            join()
+            waits.take()
+    with on_postgresql.begin() as connection:
+        assert not any(use_up(connection, each) for each in both)
+
+
 def test_who_cannot_listen_looks_as_often_as_without_tickets(on_postgresql: Database, stop: threading.Event) -> None:
-    waits_until(ByTickets(Tickets(on_postgresql), SCORE, waiting._Ears([SCORE])), stop)()
+    waits_until(ByTickets(Tickets(on_postgresql), [SCORE], waiting._Ears({SCORE: threading.Event()})), stop)()
 
 
 def test_a_listener_whose_connection_broke_listens_again(
     on_postgresql: Database, stop: threading.Event, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(waiting, "_UNREACHABLE_S", 0.1)
-    ears = waiting._Ears([SCORE])
+    ears = waiting._Ears({SCORE: threading.Event()})
     thread = threading.Thread(target=waiting._listen, args=(on_postgresql, ears, stop))
     thread.start()
     for _ in range(3):

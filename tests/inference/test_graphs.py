@@ -8,8 +8,10 @@ import pytest
 from numpy.typing import NDArray
 
 from triaged.errors import ConfigError, ModelRefused
+from triaged.inference import graphs
 from triaged.inference.kinds.ct_multitask import CT_MULTITASK
 from triaged.inference.package import load_of_kind, load_package
+from triaged.inference.runtime import onnxruntime
 
 
 def pixels(*shape: int) -> NDArray[np.float32]:
@@ -67,7 +69,7 @@ def test_auto_runs_anywhere(package: Path) -> None:
 def test_cuda_is_refused_where_it_does_not_work(package: Path) -> None:
     if cuda_works(package):
         pytest.skip("CUDA works here, so nothing is refused")
-    with pytest.raises(ConfigError, match="expected CUDA, as configured"):
+    with pytest.raises(ConfigError, match="expected cuda, as configured"):
         load_package(package, "cuda", 0)
 
 
@@ -77,3 +79,28 @@ def test_cuda_and_cpu_agree(package: Path) -> None:
     slices = pixels(9, 16, 24)
     cpu, cuda = (load_of_kind(CT_MULTITASK, package, device, 0) for device in ("cpu", "cuda"))
     np.testing.assert_allclose(cuda.lung_probability(slices), cpu.lung_probability(slices), atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("device", "wanted"),
+    [
+        ("cpu", ["CPUExecutionProvider"]),
+        ("cuda", ["CUDAExecutionProvider", "CPUExecutionProvider"]),
+        ("cuda:1", [("CUDAExecutionProvider", {"device_id": "1"}), "CPUExecutionProvider"]),
+    ],
+)
+def test_one_of_several_gpus_is_asked_for_by_its_number(
+    package: Path, monkeypatch: pytest.MonkeyPatch, device: str, wanted: list[object]
+) -> None:
+    asked: list[object] = []
+
+    def session(_name: str, _options: object, *, providers: object) -> None:
+        asked.append(providers)
+        raise graphs.UNREADABLE_GRAPH[0]("seen")
+
+    monkeypatch.setattr(graphs, "_find_cuda_libraries", lambda: None)
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: [graphs.CUDA, graphs.CPU])
+    monkeypatch.setattr(onnxruntime, "InferenceSession", session)
+    with pytest.raises(ModelRefused, match="seen"):
+        load_package(package, device, 0)
+    assert asked == [wanted]

@@ -76,11 +76,11 @@ def _leaves(key: str, node: Node, made: Node, required: bool = False) -> Iterato
             default = node.get("default")
             said = each | ({"default": default[name]} if isinstance(default, dict) and name in default else {})
             yield from _leaves(f"{key}.{name}", said, made, name in needed)
-    elif section.get("type") == "array" and "properties" in _target(section.get("items", {}), made):
-        yield key, node, required
-        yield from _leaves(f"{key}[]", section["items"], made)
     else:
         yield key, node, required
+        for each in section.get("anyOf", [section]):
+            if each.get("type") == "array" and "properties" in _target(each.get("items", {}), made):
+                yield from _leaves(f"{key}[]", each["items"], made)
 
 
 def _target(node: Node, made: Node) -> Node:
@@ -152,6 +152,8 @@ def _reload(section: str, key: str) -> str:
     if key in RESTART:
         return "**restart of the daemon**"
     roles = CONCERNS[section]
-    if section == "workers":
+    if key in ("workers", "workers[].number"):
         return "workers are added or leave"
+    if section == "workers":
+        return Role.WORKER.value
     return "all roles" if roles == frozenset(Role) else ", ".join(role.value for role in Role if role in roles)

@@ -29,6 +29,10 @@ def serve(
         str | None,
         typer.Option(help="What a role alone is called on this host, in log, health and metrics."),
     ] = None,
+    pool: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Which of several pools in `workers` a worker alone is of."),
+    ] = None,
     alive_file: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Where a role alone says that it gets on, for `triaged health`."),
@@ -38,10 +42,12 @@ def serve(
     from triaged.daemon.logs import configure_logging
 
     if role is not None:
-        _serve_role(config, role, name, alive_file)
+        if pool is not None and role is not RoleName.WORKER:
+            raise typer.BadParameter("expected --role worker with --pool")
+        _serve_role(config, role, called=name, pool=pool, alive_file=alive_file)
         return
-    if name is not None or alive_file is not None:
-        raise typer.BadParameter("expected --role with --name and --alive-file")
+    if name is not None or pool is not None or alive_file is not None:
+        raise typer.BadParameter("expected --role with --name, --pool and --alive-file")
     from triaged.daemon.serving import serve as serve_all
     from triaged.daemon.versions import version_to_run
 
@@ -52,7 +58,7 @@ def serve(
     serve_all(version)
 
 
-def _serve_role(config: Path, role: RoleName, name: str | None, alive_file: Path | None) -> None:
+def _serve_role(config: Path, role: RoleName, *, called: str | None, pool: str | None, alive_file: Path | None) -> None:
     """Run one role with what its supervisor handed over, or with the file where a person starts it."""
     from triaged.daemon.handover import handed_over
 
@@ -74,7 +80,8 @@ def _serve_role(config: Path, role: RoleName, name: str | None, alive_file: Path
             settings,
             Role(role.value),
             stop,
-            called=name,
+            called=called,
+            pool=pool,
             configuration=version.sha256,
             file=version.path,
             alive_file=alive_file,

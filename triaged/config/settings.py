@@ -14,6 +14,7 @@ from triaged.config.access import AccessSection
 from triaged.config.monitoring import AuditSection, MetricsSection
 from triaged.config.network import DeliverySection, DestinationSection, DicomSection, OrderPrioritySection, WebSection
 from triaged.config.notifying import PushSection
+from triaged.config.pools import DeviceName, PoolSection, Threads, Workers, demand_pools
 from triaged.config.references import NO_SECRETS, Secrets
 from triaged.config.retention import RetentionSection
 from triaged.config.rules import RuleSection, SeriesRuleSection, demand_rules, rules_of
@@ -25,6 +26,7 @@ from triaged.exams.xray.options import NO_ENGINE
 from triaged.rules.matching import Rules
 from triaged.steps.options import AnalyseOptions, RetentionOptions
 from triaged.study.completeness import CompletionOptions
+from triaged.study.modalities import Stratum
 
 _COMPLETION, _ANALYSE = CompletionOptions(), AnalyseOptions()
 
@@ -71,8 +73,8 @@ class ModelsSection(Section):
 class InferenceSection(Section):
     """What the networks run on; `threads` 0 lets the runtime choose."""
 
-    device: Literal["auto", "cpu", "cuda"] = "auto"
-    threads: Annotated[int, Field(ge=0, le=256)] = 0
+    device: DeviceName = "auto"
+    threads: Threads = 0
 
 
 class PicturesSection(Section):
@@ -143,7 +145,7 @@ class Config(Section):
     inference: InferenceSection = InferenceSection()
     pictures: PicturesSection = PicturesSection()
     completion: CompletionSection = CompletionSection()
-    workers: Annotated[int, Field(ge=1, le=64)] = 1
+    workers: Workers = (PoolSection(),)
     worker: WorkerSection = WorkerSection()
     delivery: DeliverySection = DeliverySection()
     logging: LoggingSection = LoggingSection()
@@ -168,8 +170,15 @@ class Config(Section):
             raise wrong(f"start_at_free_mb above storage.reserve_mb ({self.storage.reserve_mb})", key="retention")
         self.access.fits(self.web)
         known = [destination.name for destination in self.destinations]
+        strata = frozenset(Stratum) if self.models.reads_xrays else frozenset({Stratum.VOLUME})
+        demand_pools(self.workers, strata)
         demand_rules(self.rules, self.series, destinations=known, models=self.models.folder)
         return self
+
+    @property
+    def worker_count(self) -> int:
+        """How many workers there are on each machine."""
+        return sum(pool.number for pool in self.workers)
 
     def models_of_rules(self) -> tuple[str, ...]:
         """Return the packages that rules name, each once."""

@@ -7,6 +7,7 @@ import hashlib
 from triaged.config.settings import Config
 from triaged.daemon.comparing import is_same_image
 from triaged.daemon.configuring import FileOfThisDaemon
+from triaged.daemon.pools import as_of
 from triaged.daemon.rooms import Rooms, clock, policy
 from triaged.dimse.scu import DimseSender
 from triaged.errors import ConfigError
@@ -75,10 +76,11 @@ def models(config: Config) -> list[Model]:
 def _model(config: Config, place: str, name: str) -> Model:
     if name in BUILT_IN:
         return Model(place, name, "built in", "", "cpu")
+    devices = ", ".join(dict.fromkeys(as_of(config, pool).inference.device for pool in config.workers))
     folder = config.models.folder / name
     try:
         manifest = read_manifest(folder)
         digest = hashlib.sha256((folder / "manifest.yaml").read_bytes()).hexdigest()
     except (ConfigError, OSError):
-        return Model(place, name, "cannot be read: triaged check says why", "", config.inference.device)
-    return Model(place, manifest.name, manifest.version, digest, config.inference.device)
+        return Model(place, name, "cannot be read: triaged check says why", "", devices)
+    return Model(place, manifest.name, manifest.version, digest, devices)

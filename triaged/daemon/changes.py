@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from triaged.config.hiding import without_passwords
+from triaged.config.pools import PoolSection
 from triaged.config.settings import Config
 from triaged.config.values import Section
 from triaged.daemon.roles import Role
@@ -38,7 +39,8 @@ CONCERNS: Final[Mapping[str, frozenset[Role]]] = {
     "delivery": frozenset({Role.RECEIVER, Role.COURIER, Role.CLOCK}),
     "logging": _EVERYBODY,
 }
-"""Which roles are started anew where a section changes; `workers` starts and ends some, and changes none."""
+"""Which roles are started anew where a section changes; `workers` starts and ends some, and starts all anew only
+where a pool says something else than how many."""
 
 RESTART: Final = ("database.url", "storage.path")
 """What a running daemon does not change, because everything would have to be moved."""
@@ -51,9 +53,15 @@ def sections(before: Config, after: Config) -> list[str]:
     return [name for name in Config.model_fields if getattr(before, name) != getattr(after, name)]
 
 
-def concerned(changed: Sequence[str]) -> frozenset[Role]:
-    """Return the roles that are started anew where these sections change."""
-    return frozenset().union(*(CONCERNS[name] for name in changed))
+def concerned(changed: Sequence[str], before: Config, after: Config) -> frozenset[Role]:
+    """Return the roles that are started anew where these sections change; workers where pools are more than numbers."""
+    workers = {Role.WORKER} if _pools(before) != _pools(after) else ()
+    return frozenset().union(*(CONCERNS[name] for name in changed), workers)
+
+
+def _pools(config: Config) -> dict[str, PoolSection]:
+    """Return the pools by name, without how many workers each has."""
+    return {pool.name: pool.model_copy(update={"number": 1}) for pool in config.workers}
 
 
 def needs_restart(before: Config, after: Config) -> list[str]:
@@ -100,7 +108,9 @@ def _values(section: Section, prefix: str = "") -> Iterator[tuple[str, Any]]:
 
 
 def _within(key: str, value: Any) -> Iterator[tuple[str, Any]]:
-    if isinstance(value, Section):
+    if isinstance(value, tuple) and len(value) == 1 and isinstance(value[0], PoolSection) and value[0].is_plain:
+        yield key, value[0].number
+    elif isinstance(value, Section):
         yield from _values(value, f"{key}.")
     elif isinstance(value, Mapping):
         for name, each in value.items():

@@ -58,7 +58,7 @@ _NAMES: Final = frozenset({"destinations", "pushes", "retired"})
 
 def check(config: Config, only: Collection[str] = CHECKED) -> Iterator[Check]:
     """Try what the sections in `only` name, one after the other: addresses, the store, models and every destination."""
-    yield Check("configuration", True, f"scheme {config.triage.scheme.value}, {config.workers} worker(s)")
+    yield Check("configuration", True, f"scheme {config.triage.scheme.value}, {config.worker_count} worker(s)")
     if "dicom" in only:
         yield tried("dicom", lambda: dicom_address(config), about="dicom.port")
         yield _open_to(config)
@@ -75,7 +75,7 @@ def check(config: Config, only: Collection[str] = CHECKED) -> Iterator[Check]:
         yield tried("storage", lambda: _spool(config), about="storage.path")
     if {"models", "inference"} & set(only):
         for place, describe in described_models(config):
-            yield tried(place, describe, about=place.split(" ")[0])
+            yield tried(place, describe, about=place.partition(" ")[0])
     if "workers" in only:
         yield _memory(config)
     if "triage" in only:
@@ -214,8 +214,12 @@ def _demand_room(storage: StorageSection) -> None:
 
 def _memory(config: Config) -> Check:
     """Say whether there is memory for every worker at once; a machine that swaps is slow and not broken."""
-    has_gib, needs_gib = _memory_gib(), config.workers * _GIB_A_WORKER
-    words = f"{config.workers} x {_GIB_A_WORKER} GiB of {has_gib:.1f} GiB of memory"
+    has_gib, needs_gib, parts = _memory_gib(), 0.0, []
+    for pool in config.workers:
+        each_gib = _GIB_A_WORKER if pool.memory_mb is None else pool.memory_mb / 1024
+        needs_gib += pool.number * each_gib
+        parts.append(f"{pool.name}{': ' if pool.name else ''}{pool.number} x {each_gib:g} GiB")
+    words = f"{', '.join(parts)} of {has_gib:.1f} GiB of memory"
     return Check("workers", True, words, "workers", warns=needs_gib > has_gib)
 
 

@@ -118,7 +118,8 @@ class Life:
             return
         log.info("configuration accepted, roles are started with it", sections=list(found.changed))
         self._trial, self._tried_since = (found, who, self.version), time.monotonic()
-        self._supervisor.take(found.version, members_of(config), concerned(found.changed))
+        roles = concerned(found.changed, self.version.config, config)
+        self._supervisor.take(found.version, members_of(config), roles)
 
     def _see_trial(self) -> None:
         assert self._trial is not None
@@ -153,7 +154,8 @@ class Life:
         found, who, before = self._trial
         self._trial = None
         self._supervisor.give_back()
-        self._supervisor.take(before, members_of(before.config), concerned(found.changed))
+        roles = concerned(found.changed, found.version.config, before.config)
+        self._supervisor.take(before, members_of(before.config), roles)
         self._supervisor.believe()
         self._doors.keep_only(before.config.dicom)
         self._reject(Refused(found.version.text, why, found.difference), who)

@@ -24,14 +24,15 @@ LIMITS_MIB: Final[Mapping[Role, int]] = {
 _GPU = Path("/dev/nvidiactl")
 
 
-def limit_memory(role: Role) -> int | None:
+def limit_memory(role: Role, device: str, most_mb: int | None = None) -> int | None:
     """Limit this process and what it starts, and return the limit in MiB; None for one that may use a GPU.
 
-    The driver of a GPU maps far more than is ever used.
+    The driver of a GPU maps far more than is ever used. `most_mb` takes the place of what any process of the role may
+    take.
     """
-    if role in (Role.WORKER, Role.ADVISER) and _GPU.exists():
+    if role in (Role.WORKER, Role.ADVISER) and device != "cpu" and _GPU.exists():
         return None
-    wanted = LIMITS_MIB[role] * 1024 * 1024
+    wanted = (most_mb or LIMITS_MIB[role]) * 1024 * 1024
     soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
     lower = [each for each in (soft, hard) if each != resource.RLIM_INFINITY]
     limit = min([wanted, *lower])

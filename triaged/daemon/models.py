@@ -8,6 +8,7 @@ from functools import partial
 
 from triaged.config.settings import Config
 from triaged.daemon.examinations import is_of_xrays
+from triaged.daemon.pools import as_of
 from triaged.errors import ModelRefused
 from triaged.exams.ct.engines import PIPELINES, pipeline_of
 from triaged.exams.ct.options import CtOptions
@@ -18,7 +19,20 @@ from triaged.inference.package import load_of_kind, load_package
 
 
 def described_models(config: Config) -> Iterator[tuple[str, Callable[[], str]]]:
-    """Yield each place of an engine in the settings, and what says which engine that is, or raises ModelRefused."""
+    """Yield each place of an engine in the settings, and what says which engine that is, or raises ModelRefused.
+
+    Where pools of workers run on different devices, each place is tried on each of them.
+    """
+    tried: set[str] = set()
+    for pool in config.workers:
+        its_own = as_of(config, pool)
+        if its_own.inference.device not in tried:
+            tried.add(its_own.inference.device)
+            where = f" in workers {pool.name}" if pool.name else ""
+            yield from ((f"{place}{where}", describe) for place, describe in _described(its_own))
+
+
+def _described(config: Config) -> Iterator[tuple[str, Callable[[], str]]]:
     models = config.models
     yield f"models.ct {models.ct}", partial(_of_ct, config, models.ct)
     if models.reads_xrays:

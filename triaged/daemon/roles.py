@@ -14,7 +14,9 @@ from triaged.daemon.alive_file import begin_alive_file
 from triaged.daemon.beats import begin_beats
 from triaged.daemon.naming import demanded_plain, own_name, predecessors
 from triaged.daemon.own_watchdog import begin_notifying
+from triaged.daemon.pools import as_of, pool_of
 from triaged.daemon.progress import Progress
+from triaged.study.process import called_of
 
 if TYPE_CHECKING:
     from triaged.daemon.rooms import Rooms
@@ -40,15 +42,16 @@ def run_role(
     stop: threading.Event,
     *,
     called: str | None = None,
+    pool: str | None = None,
     configuration: str = "",
     file: Path | None = None,
     alive_file: Path | None = None,
 ) -> None:
     """Run one role until `stop` is set, or until the supervisor that started it is gone.
 
-    `called` is what it is called on this host where no supervisor says so. `configuration` is the SHA-256 of the text
-    that the settings come from, `file` where it stands. `alive_file` is where a role that runs alone says every second
-    that it gets on.
+    `called` is what it is called on this host where no supervisor says so, `pool` the one of a worker that is not
+    called after it. `configuration` is the SHA-256 of the text that the settings come from, `file` where it stands.
+    `alive_file` is where a role that runs alone says every second that it gets on.
 
     It tells the supervisor every second that it lives, from before its first work until it has ended.
 
@@ -63,9 +66,13 @@ def run_role(
     begin_beats(progress)
     begin_notifying(progress)
     begin_alive_file(progress, alive_file)
+    most_mb = None
+    if role is Role.WORKER:
+        config = as_of(config, pool_of(config, called_of(name), pool))
+        most_mb = config.workers[0].memory_mb
     from triaged.daemon.memory import limit_memory
 
-    limit_memory(role)
+    limit_memory(role, config.inference.device, most_mb)
     from triaged.daemon.rooms import open_rooms, or_wait
 
     while (rooms := or_wait(lambda: open_rooms(config, configuration, file), stop)) is None:

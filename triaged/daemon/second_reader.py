@@ -31,7 +31,7 @@ def main(parent: int, engine: str, configuration: str) -> None:
     from triaged.daemon.memory import limit_memory
     from triaged.daemon.roles import Role
 
-    limit_memory(Role.ADVISER)
+    limit_memory(Role.ADVISER, "auto")
     config, claim = pickle.load(sys.stdin.buffer)
     if claim is not None:
         os.nice(_LOWEST_PRIORITY)

@@ -16,6 +16,7 @@ from triaged.config.settings import Config
 from triaged.daemon.doors import Doors
 from triaged.daemon.handover import Handover
 from triaged.daemon.member import Member
+from triaged.daemon.pools import workers_of
 from triaged.daemon.roles import Role
 from triaged.daemon.versions import Version
 from triaged.errors import ConfigError
@@ -34,7 +35,7 @@ _LATE_S = 3.0
 
 def members_of(config: Config) -> list[tuple[Role, str]]:
     """Return role and name of every process that the configuration asks for; what receives comes first."""
-    workers = [(Role.WORKER, f"worker-{number}") for number in range(1, config.workers + 1)]
+    workers = [(Role.WORKER, name) for name, _ in workers_of(config)]
     advisers = (Role.ADVISER,) if config.models.second else ()
     others = [(role, role.value) for role in (Role.RECEIVER, Role.CLOCK, Role.COURIER, Role.WEB, *advisers)]
     return [others[0], *workers, *others[1:]]

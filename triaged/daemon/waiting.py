@@ -44,12 +44,29 @@ def waiting(database: Database, queues: Sequence[str], stop: threading.Event) ->
     if not has_tickets(database):
         yield {queue: Looking(stop) for queue in queues}
         return
-    ears = _Ears(queues)
-    tickets, ended = Tickets(database), threading.Event()
+    ears, tickets = _Ears({queue: threading.Event() for queue in queues}), Tickets(database)
+    with _listening(database, ears):
+        yield {queue: ByTickets(tickets, [queue], ears) for queue in queues}
+
+
+@contextmanager
+def waiting_for_any(database: Database, queues: Sequence[str], stop: threading.Event) -> Iterator[Waiting]:
+    """Give how the only thread of a role waits for work in whichever of these queues."""
+    if not has_tickets(database):
+        yield Looking(stop)
+        return
+    ears = _Ears(dict.fromkeys(queues, threading.Event()))
+    with _listening(database, ears):
+        yield ByTickets(Tickets(database), queues, ears)
+
+
+@contextmanager
+def _listening(database: Database, ears: _Ears) -> Iterator[None]:
+    ended = threading.Event()
     thread = threading.Thread(target=_listen, args=(database, ears, ended), name="tickets", daemon=True)
     thread.start()
     try:
-        yield {queue: ByTickets(tickets, queue, ears) for queue in queues}
+        yield
     finally:
         ended.set()
         thread.join(_UNREACHABLE_S)
@@ -73,11 +90,11 @@ class Looking:
 class ByTickets:
     """Waits until this thread has a ticket."""
 
-    def __init__(self, tickets: Tickets, queue: str, ears: _Ears) -> None:
+    def __init__(self, tickets: Tickets, queues: Sequence[str], ears: _Ears) -> None:
         self._tickets = tickets
-        self._queue = queue
+        self._queues = queues
         self._ears = ears
-        self._bell = ears.bells[queue]
+        self._bell = ears.bells[queues[0]]
         self._has_one = False
 
     def wait(self, is_over: Callable[[], bool], *, most_s: float = LOOK_S) -> None:
@@ -101,15 +118,15 @@ class ByTickets:
 
     def _takes(self) -> bool:
         with suppress(TryLater):  # the look that follows says so
-            return self._tickets.take(self._queue)
+            return any(self._tickets.take(queue) for queue in self._queues)
         return False
 
 
 class _Ears:
-    """What a thread that listens has heard: a bell for each queue, which rings also for what it may have missed."""
+    """What a thread that listens has heard: the bell of each queue, which rings also for what it may have missed."""
 
-    def __init__(self, queues: Sequence[str]) -> None:
-        self.bells = {queue: threading.Event() for queue in queues}
+    def __init__(self, bells: Mapping[str, threading.Event]) -> None:
+        self.bells = bells
         self.hear = False
 
 

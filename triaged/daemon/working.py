@@ -15,16 +15,17 @@ from triaged.daemon.draining import finishing
 from triaged.daemon.examinations import examinations, examinations_of_rules, is_whole
 from triaged.daemon.heap import give_memory_back
 from triaged.daemon.linear_algebra import take_buffers
+from triaged.daemon.pools import taken_by
 from triaged.daemon.progress import Mark, Progress
 from triaged.daemon.rooms import IDLE_S, Rooms, clock, or_wait, skip_if_unreachable
 from triaged.daemon.tracebacks import described
-from triaged.daemon.waiting import LOOK_S, Waiting, waiting
+from triaged.daemon.waiting import LOOK_S, Waiting, waiting_for_any
 from triaged.errors import StaleClaim, TryLater
 from triaged.steps.analyse import Analyst
 from triaged.steps.choosing import considered
 from triaged.steps.draw import Drawer
 from triaged.steps.reading_ahead import ReadingAhead
-from triaged.store.dispatch.tickets import Task, queue
+from triaged.store.posting.scoring import score_queues
 from triaged.store.studies.claims import Claims
 from triaged.store.studies.completion import Completion
 from triaged.store.studies.drawings import Drawings
@@ -32,6 +33,7 @@ from triaged.store.studies.outcomes import Outcomes
 from triaged.store.studies.publications import Publications
 from triaged.store.studies.spool_name import SpoolName
 from triaged.study.completeness import Candidate
+from triaged.study.modalities import Stratum
 from triaged.study.records import Claim
 
 log = structlog.get_logger()
@@ -67,25 +69,29 @@ def work(rooms: Rooms, name: str, stop: threading.Event, progress: Progress) -> 
     drawer = _drawer(rooms, name, analyst)
     take_buffers()
     give_memory_back()  # what reading the networks took
-    log.info("working", engine=", ".join(analyst.engines))
+    log.info("working", engine=", ".join(analyst.engines), pool=rooms.config.workers[0].name or "all")
     getting_on = progress.watch("looking for a study", _LOOK_S)
-    looking_ahead = partial(_read_ahead, ahead, analyst, getting_on)
-    own = queue(Task.SCORE)
-    with finishing(lambda: finish.__setitem__(0, True)), waiting(rooms.database, [own], stop) as waits:
+    strata = taken_by(rooms.config)
+
+    def when_idle() -> bool:
+        draws = Stratum.VOLUME in strata  # what is drawn later is of those
+        return _read_ahead(ahead, analyst, getting_on) or (draws and _draw(drawer, stop, getting_on))
+
+    finishes = finishing(lambda: finish.__setitem__(0, True))
+    with finishes, waiting_for_any(rooms.database, score_queues(strata), stop) as waits:
         progress.serving()
         waits_s = LOOK_S if ahead is None else IDLE_S  # a study that settles writes no ticket
-        _work_on(rooms, analyst, drawer, stop, progress, getting_on, finish, looking_ahead, waits[own], waits_s)
+        _work_on(rooms, analyst, stop, progress, getting_on, finish, when_idle, waits, waits_s)
 
 
 def _work_on(
     rooms: Rooms,
     analyst: Analyst,
-    drawer: Drawer,
     stop: threading.Event,
     progress: Progress,
     getting_on: Mark,
     finish: Sequence[bool],
-    look_ahead: Callable[[], bool],
+    when_idle: Callable[[], bool],
     waits: Waiting,
     waits_s: float,
 ) -> None:
@@ -101,7 +107,7 @@ def _work_on(
                 put_back = _analyse(rooms, analyst, claim, stop, getting_on)
             while not or_wait(put_back, stop) and not stop.is_set():
                 getting_on()
-        elif not (look_ahead() or _draw(drawer, stop, getting_on)):
+        elif not when_idle():
             waits.wait(is_over, most_s=waits_s)
 
 
@@ -259,13 +265,14 @@ def _analyst(rooms: Rooms, name: str, ahead: ReadingAhead | None) -> Analyst:
         rules=rooms.config.ruled(),
         by_model=examinations_of_rules(rooms.config, of_all),
         ahead=ahead,
+        strata=taken_by(rooms.config),
         latest=SpoolName(rooms.database).of_others,
     )
 
 
 def _ahead(rooms: Rooms) -> ReadingAhead | None:
     """Return what reads ahead; None where several workers would read the same study ahead of each other."""
-    if rooms.config.workers > 1:
+    if rooms.config.worker_count > 1:
         return None
     config, rules = rooms.config, rooms.config.ruled()
 

@@ -7,7 +7,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final, Literal, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,7 +33,8 @@ CPU: Final = "CPUExecutionProvider"
 FATAL_ONLY: Final = 4
 _NO_MEMORY = re.compile(r"bad_alloc|bad allocation|failed to allocate|out of memory", re.IGNORECASE)
 
-Device: TypeAlias = Literal["auto", "cpu", "cuda"]
+Device: TypeAlias = str
+"""`auto`, `cpu`, `cuda`, or one of several GPUs: `cuda:0`, `cuda:1` and so on."""
 
 
 class Graph:
@@ -68,8 +69,8 @@ class Graph:
 def load_graphs(files: Mapping[str, NetworkFile], device: Device, threads: int) -> dict[str, Graph]:
     """Return graphs by name, ready to run.
 
-    `auto` takes CUDA where it works and the CPU otherwise; `cuda` never falls back. `threads` bounds the CPU threads
-    of one graph; 0 leaves the number to the runtime.
+    `auto` takes CUDA where it works and the CPU otherwise; `cuda`, and one GPU by its number, never fall back.
+    `threads` bounds the CPU threads of one graph; 0 leaves the number to the runtime.
 
     Raises:
         ModelRefused: a file is missing, its digest or its tensors are not those of the manifest, or CUDA was asked for
@@ -81,9 +82,9 @@ def load_graphs(files: Mapping[str, NetworkFile], device: Device, threads: int) 
 def _open(network: NetworkFile, device: Device, threads: int) -> Graph:
     content = _verified(network)
     session = _session(content, network.path, device, threads)
-    if device == "cuda" and CUDA not in session.get_providers():
+    if device.startswith("cuda") and CUDA not in session.get_providers():
         raise ModelRefused(
-            f"inference.device: expected CUDA, as configured, found only {', '.join(session.get_providers())}; "
+            f"inference.device: expected {device}, as configured, found only {', '.join(session.get_providers())}; "
             f"install onnxruntime-gpu[cuda,cudnn] and the NVIDIA driver, or set device to auto or cpu"
         )
     _check_tensors(network.path, "input", network.inputs, session.get_inputs())
@@ -110,10 +111,11 @@ def _session(content: bytes, path: Path, device: Device, threads: int) -> onnxru
     # Threads that wait by spinning take the cores from the receiver: a third more CPU time, and slower under load.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = FATAL_ONLY
-    providers = [CPU]
+    providers: list[str | tuple[str, dict[str, str]]] = [CPU]
     if device != "cpu" and CUDA in onnxruntime.get_available_providers():
         _find_cuda_libraries()
-        providers = [CUDA, CPU]
+        _, _, number = device.partition(":")
+        providers = [(CUDA, {"device_id": number}) if number else CUDA, CPU]
     try:
         with _as_file(content) as name:
             return onnxruntime.InferenceSession(name, options, providers=providers)

@@ -6,7 +6,7 @@ be killed at any line: the study is claimed again, gets the same result, and no 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -39,6 +39,7 @@ from triaged.store.studies.publications import Publications
 from triaged.study.assessment import Assessed, Assessment, Failed, OutOfScope, Reason, ReasonCode, unreadable
 from triaged.study.completeness import Candidate
 from triaged.study.kinds import ObjectKind
+from triaged.study.modalities import Stratum
 from triaged.study.ranking import Ranking
 from triaged.study.records import Claim, Series
 from triaged.study.treatment import BY_DEFAULT, Treatment
@@ -51,7 +52,7 @@ log = structlog.get_logger()
 
 
 class Analyst(PuttingBack):
-    """Scores studies, one at a time; engines in `seconds` are to read again what the first examination scored.
+    """Scores studies of some `strata`, one at a time; engines in `seconds` are to read again what the first one scored.
 
     `configuration` is the SHA-256 of the configuration that results are made under. `rules` are those of the site,
     `by_model` the examinations of the models that they name.
@@ -75,6 +76,7 @@ class Analyst(PuttingBack):
         by_model: Mapping[str, Sequence[Examination]] = MappingProxyType({}),
         ahead: ReadingAhead | None = None,
         latest: Latest = nothing_known,
+        strata: Collection[Stratum] = tuple(Stratum),
     ) -> None:
         super().__init__(claims, options.retry_wait_s)
         self._seconds = seconds
@@ -86,7 +88,7 @@ class Analyst(PuttingBack):
         self._spool = spool
         self._publisher = Publisher(publications, spool, wanted=frozenset().union(*destinations.values()))
         self._examinations = examinations
-        self._worker = worker
+        self._worker, self._strata = worker, strata
         self._triage = triage
         self._placing = ranking_policy(triage)
         self._options = options
@@ -110,7 +112,7 @@ class Analyst(PuttingBack):
             TryLater: the store is away, or the spool cannot be worked with here, as `Footing.demand` says.
         """
         self._footing.demand(now=clock())
-        return self._claims.claim_next(self._worker, lease_s=self._options.lease_s, now=clock())
+        return self._claims.claim_next(self._worker, lease_s=self._options.lease_s, now=clock(), of=self._strata)
 
     def analyse(self, claim: Claim, *, clock: Clock) -> None:
         """Score a claimed study and commit the result; a claim that went stale meanwhile leaves no trace.

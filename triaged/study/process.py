@@ -16,6 +16,11 @@ def stable_part(name: str) -> str:
     return name.partition("/")[0]
 
 
+def called_of(name: str) -> str:
+    """Return what a process is called on its host, e.g. worker-1."""
+    return stable_part(name).rpartition("@")[0]
+
+
 def host_of(name: str) -> str:
     """Return the host of a process."""
     return stable_part(name).rpartition("@")[2]

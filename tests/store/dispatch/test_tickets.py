@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
 from sqlalchemy import text
@@ -19,12 +20,14 @@ from triaged.store.dispatch.engine import waiting
 from triaged.store.dispatch.listening import listening
 from triaged.store.dispatch.tickets import Task, Tickets, issue, queue
 from triaged.store.posting.drawing import queue_drawing
+from triaged.store.posting.scoring import call_worker, of_stratum, score_queues
 from triaged.store.roles.pauses import Pausable, Pause, Pauses
 from triaged.store.studies import completion
 from triaged.store.tables.database import Database, open_database
 from triaged.study.commitment import CommitmentReport
 from triaged.study.kinds import KINDS, ObjectKind
 from triaged.study.lifecycle import State
+from triaged.study.modalities import Stratum
 from triaged.study.notification import Occasion
 from triaged.study.ranking import Lane
 
@@ -99,10 +102,10 @@ def test_a_transaction_that_is_rolled_back_leaves_neither_a_ready_study_nor_a_ti
     on_postgresql: Database, studies: Studies, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def then_fail(*arguments: object) -> None:
-        issue(*arguments)  # type: ignore[arg-type]
+        call_worker(*arguments)  # type: ignore[arg-type]
         raise RuntimeError("a bug after the ticket")
 
-    monkeypatch.setattr(completion, "issue", then_fail)
+    monkeypatch.setattr(completion, "call_worker", then_fail)
     with pytest.raises(RuntimeError, match="after the ticket"):
         make_ready(studies, 1)
     assert studies.counts()[State.RECEIVING] == 1
@@ -145,6 +148,23 @@ def test_an_answer_to_a_peer_and_a_draft_write_tickets_too(on_postgresql: Databa
         result = connection.execute(text("SELECT id, study_id FROM result")).one()
         queue_drawing(connection, result.study_id, result.id, "draft")
     assert tickets(on_postgresql) == {queue(Task.COMMITMENT): 1, SCORE: 1}
+
+
+def test_x_rays_have_tickets_of_their_own_which_only_their_workers_take(
+    on_postgresql: Database, studies: Studies
+) -> None:
+    for study, modality in ((1, "CT"), (2, "DX"), (3, "MR")):
+        sent = instance(study, 1)
+        admit(studies, replace(sent, image=replace(sent.image, modality=modality, sop_class_uid="1.2.3")))
+        uid = study_uid(study)
+        studies.complete(uid, 1, ranking=ranking(study, uid), cause="whole", now=at(0))
+    xrays = queue(Task.SCORE, of_stratum(Stratum.RADIOGRAPH))
+    assert tickets(on_postgresql) == {SCORE: 2, xrays: 1}
+    assert score_queues([Stratum.RADIOGRAPH]) == [xrays]
+    assert score_queues(tuple(Stratum)) == [SCORE, xrays]
+    emptied(on_postgresql)
+    assert ToppingUp(on_postgresql).top_up(now=at(1)) == 3
+    assert tickets(on_postgresql) == {SCORE: 2, xrays: 1}
 
 
 def test_a_ticket_takes_whatever_comes_first_in_the_list_by_then(on_postgresql: Database, studies: Studies) -> None:

@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from tests.store.making import Studies, admit, at, claimed, commit, instance, make_ready, ranking, study_uid
+from tests.store.making import (
+    CT_IMAGE_STORAGE,
+    Studies,
+    admit,
+    at,
+    claimed,
+    commit,
+    instance,
+    make_ready,
+    ranking,
+    study_uid,
+)
 from triaged.errors import StaleClaim
 from triaged.store.tables.database import Database
 from triaged.study.lifecycle import State
+from triaged.study.modalities import Stratum
 from triaged.study.ranking import Lane, RequestPriority
 
 
@@ -134,3 +148,33 @@ def test_a_restarted_worker_gives_its_own_studies_back_at_once(studies: Studies)
     assert studies.release("worker-1", now=at(3)) == 1
     assert claimed(studies, "worker-1", minutes=3).study_uid == study_uid(1)
     assert studies.claim_next("worker-1", lease_s=60, now=at(3)) is None
+
+
+XRAY_CLASS = "1.2.840.10008.5.1.4.1.1.1.1"
+
+
+def arrive_as(studies: Studies, study: int, *modalities: str) -> None:
+    """Let a study be complete that has an image of each of these modalities."""
+    for number, modality in enumerate(modalities, 1):
+        sop_class = CT_IMAGE_STORAGE if modality == "CT" else XRAY_CLASS if modality == "DX" else "1.2.3"
+        sent = instance(study, number)
+        admit(studies, replace(sent, image=replace(sent.image, modality=modality, sop_class_uid=sop_class)))
+    uid = study_uid(study)
+    studies.complete(uid, len(modalities), ranking=ranking(study, uid), cause="whole", now=at(0))
+
+
+def test_a_worker_takes_only_the_kinds_of_studies_that_it_is_for_and_each_study_has_one(studies: Studies) -> None:
+    arriving = {1: ("DX",), 2: ("CT",), 3: ("CT", "DX"), 4: ("MR",), 5: ("CR", "DX")}
+    for study, modalities in arriving.items():
+        arrive_as(studies, study, *modalities)
+
+    def taken(*of: Stratum) -> list[int]:
+        found = []
+        while (claim := studies.claim_next("w", lease_s=60, now=at(1), of=of)) is not None:
+            found.append(int(claim.study_uid.value.rpartition(".")[2]))
+            studies.retry_later(claim, not_before=at(99), why="seen", now=at(1))
+        return found
+
+    assert taken(Stratum.VOLUME) == [2, 3, 4]
+    assert taken(Stratum.RADIOGRAPH) == [1, 5]
+    assert taken(*Stratum) == []

@@ -20,8 +20,11 @@ from triaged.store.couriers.pauses import is_held
 from triaged.store.couriers.queue import Queue
 from triaged.store.dispatch.tickets import Task, issue, queue
 from triaged.store.posting.drawing import DRAWINGS
+from triaged.store.posting.scoring import of_stratum
 from triaged.store.studies.claims import STUDIES
 from triaged.store.tables.database import Ledger
+from triaged.store.tables.modalities import is_of
+from triaged.study.modalities import Stratum
 
 SURPLUS: Final = 100
 """So many tickets more than there is to do may lie in a queue: those who take them do so for nothing, and quickly."""
@@ -53,8 +56,10 @@ class ToppingUp(Ledger):
 def _due(connection: Connection, now: datetime) -> Mapping[tuple[Task, str], int]:
     """Return how many tickets there should be at least, by what they are for."""
     found: Counter[tuple[Task, str]] = Counter()
-    for number in _SCORING:
-        found[Task.SCORE, ""] += int(connection.execute(number, {"now": now}).scalar_one())
+    for stratum in Stratum:
+        studies = _STUDIES.where(*is_of([stratum]))
+        found[Task.SCORE, of_stratum(stratum)] = int(connection.execute(studies, {"now": now}).scalar_one())
+    found[Task.SCORE, ""] += int(connection.execute(_DRAWINGS, {"now": now}).scalar_one())
     for kind in (Outbox, Notifications, Answers):
         for peer in connection.execute(_peers(kind), {"now": now}).scalars():
             found[kind.task, peer if kind.has_courier_each else ""] = 1
@@ -67,4 +72,6 @@ def _peers(kind: type[Queue[Any]]) -> Select[Any]:
     return due.where(~is_held(kind.peer)).distinct()
 
 
-_SCORING = [select(func.count()).select_from(leases.table).where(leases.is_due) for leases in (STUDIES, DRAWINGS)]
+_STUDIES, _DRAWINGS = (
+    select(func.count()).select_from(leases.table).where(leases.is_due) for leases in (STUDIES, DRAWINGS)
+)

@@ -6,7 +6,7 @@ A claim is owned by (worker, revision, attempt): whoever comes back after its le
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -14,13 +14,15 @@ from typing import Any
 from sqlalchemy import Connection, Row, Select, insert, select, update
 
 from triaged.errors import StaleClaim
-from triaged.store.dispatch.tickets import Task, issue
 from triaged.store.posting.leases import Leases, claim
 from triaged.store.posting.ruling import facts_of
+from triaged.store.posting.scoring import call_worker
 from triaged.store.tables import schema
 from triaged.store.tables.database import Ledger
+from triaged.store.tables.modalities import is_of
 from triaged.store.tables.rows import locked_study, record_event, series_of, study_uid_of
 from triaged.study.lifecycle import Event, State, after
+from triaged.study.modalities import Stratum
 from triaged.study.ranking import RequestPriority
 from triaged.study.records import Claim, Strike
 
@@ -32,14 +34,20 @@ _SUSPECT_WAIT = timedelta(seconds=10)
 class Claims(Ledger):
     """What the workers write while they work; `StaleClaim` where the study changed, or the lease was taken away."""
 
-    def claim_next(self, worker: str, *, lease_s: float, now: datetime) -> Claim | None:
-        """Take the first study of the list that waits for analysis, or return None; no two workers get the same."""
+    def claim_next(
+        self, worker: str, *, lease_s: float, now: datetime, of: Collection[Stratum] = tuple(Stratum)
+    ) -> Claim | None:
+        """Take the first study of the list that waits for analysis, or return None; no two workers get the same.
+
+        Where `of` does not name every kind, it is the first of those.
+        """
+        kinds = is_of(of)
 
         def take(connection: Connection) -> Claim | None:
-            study = connection.execute(_NEXT_LOCKED, {"now": now}).first()
+            study = connection.execute(_NEXT_LOCKED.where(*kinds), {"now": now}).first()
             return None if study is None else _claimed(connection, study, worker, lease_s=lease_s, now=now)
 
-        return claim(self._database, _NEXT, take, now=now)
+        return claim(self._database, _NEXT.where(*kinds), take, now=now)
 
     def extend(self, claim: Claim, *, lease_s: float, now: datetime) -> Claim:
         """Keep a claim for `lease_s` from now."""
@@ -152,7 +160,7 @@ def _release(
     STUDIES.give_back(connection, study.id, {"state": state, "not_before": not_before})
     record_event(connection, study, event, detail, after=state, now=now)
     if not_before is None:
-        issue(connection, Task.SCORE)
+        call_worker(connection, study)
 
 
 _study = schema.study

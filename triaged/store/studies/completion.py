@@ -9,10 +9,10 @@ from typing import Any
 from sqlalchemy import Connection, Row, bindparam, func, select, update
 
 from triaged.errors import ActionRefused, StaleClaim
-from triaged.store.dispatch.tickets import Task, issue
 from triaged.store.listing import order
 from triaged.store.listing.rankings import Where, placed
 from triaged.store.posting.ruling import facts_of
+from triaged.store.posting.scoring import call_worker
 from triaged.store.studies.claims import UNTRIED
 from triaged.store.tables import schema
 from triaged.store.tables.database import Database, Ledger
@@ -120,7 +120,7 @@ class Completion(Ledger):
             if order.higher(study, place):
                 order.place(connection, study, place, cause=cause, now=now)
             record_event(connection, study, Event.REQUEUED, why, after=state, revision=revision, now=now)
-            issue(connection, Task.SCORE)
+            call_worker(connection, study)
 
 
 def _complete(connection: Connection, study: Row[Any], ranking: Where, cause: str, now: datetime) -> None:
@@ -132,7 +132,7 @@ def _complete(connection: Connection, study: Row[Any], ranking: Where, cause: st
     if study.result_id is None or order.higher(study, place):
         order.place(connection, study, place, cause=cause, now=now)
     record_event(connection, study, Event.COMPLETE, cause, after=state, now=now)
-    issue(connection, Task.SCORE)
+    call_worker(connection, study)
 
 
 def _open(associations: Row[Any] | None) -> int:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Final
 
 from sqlalchemy import ColumnElement, or_
 
 from triaged.store.tables import schema
-from triaged.study.modalities import MEMBERS, ShownModality, in_order, modality_of
+from triaged.study.modalities import IMAGES_OF, MEMBERS, ShownModality, Stratum, in_order, modality_of
 from triaged.study.records import InstanceHeader
 
 _BETWEEN: Final = "\\"
@@ -33,6 +33,14 @@ def is_shown(modality: ShownModality) -> ColumnElement[bool] | None:
     """Return the condition that a study has an image of this kind; None where every study is asked for."""
     members = MEMBERS.get(modality)
     return None if members is None else has_image(members)
+
+
+def is_of(strata: Collection[Stratum]) -> tuple[ColumnElement[bool], ...]:
+    """Return the conditions that a study is of such a kind, as `stratum_of` says by what came; none for all kinds."""
+    xrays_alone = has_image(IMAGES_OF[Stratum.RADIOGRAPH]) & ~has_image(IMAGES_OF[Stratum.VOLUME])
+    if set(strata) == set(Stratum):
+        return ()
+    return (xrays_alone if Stratum.RADIOGRAPH in strata else ~xrays_alone,)
 
 
 def has_image(modalities: Iterable[str]) -> ColumnElement[bool]:
