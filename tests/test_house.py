@@ -59,6 +59,7 @@ ROOMS_OF_LIBRARIES = {
         "cli/config_keys.py",
         "cli/config_versions.py",
         "cli/outbox.py",
+        "cli/quality.py",
         "cli/feedback.py",
         "cli/forecast.py",
         "cli/health.py",

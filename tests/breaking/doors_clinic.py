@@ -23,7 +23,7 @@ SECRETS = ("Ivanova", "Muster", "García", "山田", "P-3", "A-3", "19560412", "
 """What the clinic's patients and senders are known by."""
 STUDY = "1.2.826.0.1.3"
 FOR_EVERYBODY = ("/health", "/health/live", "/health/ready", "/sign-in", "/static")
-FOR_ADMINISTRATORS = ("/people", "/metrics", "/admin")
+FOR_ADMINISTRATORS = ("/people", "/metrics", "/admin", "/api/admin")
 
 
 @contextmanager

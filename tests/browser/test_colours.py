@@ -63,7 +63,9 @@ def _sign_in(page: Page) -> None:
 
 
 @pytest.mark.parametrize("colours", ["light", "dark"])
-@pytest.mark.parametrize("path", ["/", "/?class=A&state=TRIAGED", "/?show=done", "/status", "/admin", "/nothing"])
+@pytest.mark.parametrize(
+    "path", ["/", "/?class=A&state=TRIAGED", "/?show=done", "/status", "/admin", "/admin/times", "/nothing"]
+)
 def test_axe_finds_nothing_wrong(filled: Scene, page: Page, path: str, colours: Colours) -> None:
     page.emulate_media(color_scheme=colours)
     for width, height in SIZES:

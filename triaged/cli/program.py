@@ -16,7 +16,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from triaged.cli import administration
+from triaged.cli import administration, quality
 from triaged.cli.audit import audit
 from triaged.cli.config_keys import keys, schema
 from triaged.cli.config_try import try_new
@@ -59,6 +59,7 @@ config_app.command("try")(try_new)
 for command in (serve, phantom, radiograph, health, fsck, retain, audit, backup, restore, verify, migrate, forecast):
     app.command()(command)
 administration.add_to(app)
+quality.add_to(app)
 out = Console(highlight=False, width=None if sys.stdout.isatty() else 160)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]

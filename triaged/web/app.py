@@ -23,6 +23,7 @@ from triaged.steps.acting import Readers
 from triaged.steps.feedback import Feedback
 from triaged.steps.figures import Figures
 from triaged.steps.intake import Intake
+from triaged.steps.notification_times import NotificationTimes
 from triaged.steps.trail import Trail
 from triaged.steps.worklist_query import WorklistQuery
 from triaged.store.couriers.notifications import Notifications
@@ -39,6 +40,7 @@ from triaged.store.people.sign_ons import SignOns
 from triaged.store.roles.pauses import Pauses
 from triaged.store.studies.history import History
 from triaged.store.studies.inventory import Inventory
+from triaged.store.studies.notified import Notified
 from triaged.store.studies.publications import Publications
 from triaged.store.studies.second_results import SecondResults
 from triaged.store.tables.database import Database
@@ -56,6 +58,7 @@ from triaged.web import (
     routes,
     signin,
     slices,
+    times,
     viewing,
     wall,
     workitems,
@@ -131,6 +134,7 @@ def create_app(
     if administered is not None:
         page = AdminPage(database, administered, clock)
         app.include_router(admin.router(administered.administration, page, templates, administered.trial))
+        app.include_router(times.router(NotificationTimes(Notified(database)), templates, clock))
     trail = Trail(Audits(database), surroundings.name, clock)
     _close_the_door(app, accounts, SignOns(database), shown, trail, options=options, clock=clock, session_clock=lasting)
     return app

@@ -28,6 +28,7 @@ AUDITED: Final[Mapping[tuple[str, str], AuditEvent]] = {
     ("GET", "/figures/verdicts.csv"): AuditEvent.LIST_EXPORTED,
     ("GET", "/figures/turnaround.csv"): AuditEvent.LIST_EXPORTED,
     ("GET", "/api/figures"): AuditEvent.LIST_EXPORTED,
+    ("GET", "/api/admin/times"): AuditEvent.LIST_EXPORTED,
     ("GET", "/api/workitems"): AuditEvent.LIST_QUERIED,
     ("GET", "/api/workitems/{sop_instance_uid}"): AuditEvent.LIST_QUERIED,
     ("GET", "/dicom-web/studies"): AuditEvent.LIST_QUERIED,
@@ -81,6 +82,7 @@ NOT_AUDITED: Final = frozenset(
         ("GET", "/figures"),  # names no patient
         ("GET", "/status"),
         ("GET", "/admin"),
+        ("GET", "/admin/times"),  # names neither study nor patient
         ("GET", "/admin/try"),  # changes nothing, and shows no more of a study than its UID
         ("POST", "/admin/try"),
         ("POST", "/admin/actions"),  # written where it is done, with its reason

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import csv
 import io
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from http import HTTPStatus
@@ -17,13 +16,12 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import HTMLResponse
 from typing_extensions import TypedDict
 
-from triaged.steps.figures import Agreement, By, Earned, Figures, Flag, Period, Report, Spread, Turnaround
-from triaged.study.ranking import TriageClass
+from triaged.steps.figures import Agreement, By, Earned, Figures, Period, Report, Spread, Turnaround
 from triaged.study.verdict import Said, Verdict
+from triaged.web.groups import FLAG_WORDS, UNNAMED_SCANNER, class_label
 from triaged.web.offers import duration_of_minutes
 from triaged.web.templating import Templates
 from triaged.web.verdicts import VERDICT_WORDS
-from triaged.web.view import CLASS_WORDS
 from triaged.web.visitor import visitor
 
 PERIOD_WORDS: Final[Mapping[Period, str]] = {
@@ -35,16 +33,10 @@ PERIOD_WORDS: Final[Mapping[Period, str]] = {
 _UNNAMED: Final[Mapping[By, str]] = {
     By.ALL: "all studies",
     By.CLASS: "no class",
-    By.SCANNER: "scanner not named",
+    By.SCANNER: UNNAMED_SCANNER,
     By.MODEL: "no model",
 }
 _BY_WORDS: Final[Mapping[By, str]] = {By.ALL: "", By.CLASS: "Class", By.SCANNER: "Scanner", By.MODEL: "Model"}
-_FLAG_WORDS: Final[Mapping[Flag, str]] = {
-    Flag.FLAGGED: "flagged by their images (A to D)",
-    Flag.NOT_FLAGGED: "not flagged (C', N)",
-    Flag.EMERGENCY: "emergency orders (E0)",
-    Flag.UNSCORED: "without a score (U)",
-}
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 """What spreadsheets take for the beginning of a formula."""
 
@@ -234,7 +226,7 @@ def _shown(report: Report) -> dict[str, object]:
             for each in report.turnaround
         ],
         "earned": [
-            (_FLAG_WORDS[each.flag], each.waited.n, _times(each.waited), _times(each.by_arrival), _saved(each))
+            (FLAG_WORDS[each.flag], each.waited.n, _times(each.waited), _times(each.by_arrival), _saved(each))
             for each in report.earned
         ],
     }
@@ -243,7 +235,7 @@ def _shown(report: Report) -> dict[str, object]:
 def _name(by: By, name: str) -> str:
     if not name:
         return _UNNAMED[by]
-    return f"{name}: {re.split('[:,]', CLASS_WORDS[TriageClass(name)])[0]}" if by is By.CLASS else name
+    return class_label(name) if by is By.CLASS else name
 
 
 def _counts(found: Agreement) -> list[int]:

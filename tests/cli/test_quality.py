@@ -1,0 +1,55 @@
+"""The commands of the quality pages: the same figures at the machine."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from tests.cli.site import Site
+
+
+@pytest.fixture
+def site(tmp_path: Path, migrated_sqlite: Path) -> Site:
+    """A clinic whose studies came just now."""
+    made = Site(tmp_path)
+    made.configure()
+    made.fill(migrated_sqlite)
+    return made
+
+
+def brought_up_to_date(site: Site) -> None:
+    """Let the clinic's day be yesterday: the store's texts of times are moved as a whole."""
+    with site.scene() as scene, scene.database.begin() as connection:
+        yesterday = (datetime.now(UTC) - timedelta(days=1)).date().isoformat()
+        for table, columns in {
+            "study": ("first_instance_at", "last_instance_at", "ready_at", "read_at"),
+            "result": ("at",),
+            "outbox": ("created_at", "sent_at"),
+            "push": ("at", "sent_at"),
+            "second_result": ("at",),
+        }.items():
+            for column in columns:
+                connection.execute(
+                    text(f"UPDATE {table} SET {column} = :day || substr({column}, 11) WHERE {column} IS NOT NULL"),
+                    {"day": yesterday},
+                )
+
+
+def test_times_are_those_of_the_page(site: Site) -> None:
+    brought_up_to_date(site)
+    printed = site.run("times", "--since", "7")
+    assert printed.code == 0, printed.err
+    assert printed.out.startswith("8 studies since ")
+    assert "Last slice to results at the destination" in printed.out
+    assert "critical" in printed.out
+    told = json.loads(site.run("times", "--since", "7", "--json").out)
+    assert (told["studies"], told["times"][0]["n"]) == (8, 8)
+    assert json.loads(site.run("times", "--since", "1", "--json").out)["days"] == 1
+
+
+def test_a_period_that_is_none_is_refused(site: Site) -> None:
+    assert site.run("times", "--since", "0").code == 2

@@ -1,0 +1,72 @@
+"""The commands for whoever answers for quality: the same figures as on the administrator's pages."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from triaged.cli.configuration import DEFAULT_CONFIG, ConfigFile, opened_database
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from triaged.config.settings import Config
+    from triaged.store.tables.database import Database
+
+Days = Annotated[int, typer.Option("--since", metavar="DAYS", min=1, max=366, help="The last days.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the commands to a program."""
+    for command in (times,):
+        app.command()(command)
+
+
+def times(config: ConfigFile = DEFAULT_CONFIG, since: Days = 30, as_json: AsJson = False) -> None:
+    """Print the times from the last slice to place on the list, results at the destination and notification sent."""
+    from triaged.steps.notification_times import NotificationTimes
+    from triaged.store.studies.notified import Notified
+    from triaged.web.times import STAGE_WORDS, as_items, cells
+
+    with _opened(config) as (_, database):
+        report = NotificationTimes(Notified(database)).report(since, now=datetime.now(UTC))
+    if as_json:
+        _print_json(as_items(report))
+        return
+    typer.echo(f"{report.studies} studies since {report.since:%Y-%m-%d %H:%M} UTC")
+    head = "Of", "n", "Mean (95 % interval)", "Median", "95th percentile", "Longest"
+    for stage, words in STAGE_WORDS.items():
+        _print_table(words, head, [cells(row) for row in report.rows if row.stage is stage])
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[tuple[Config, Database]]:
+    from triaged.config.loading import load
+
+    settings = load(path)
+    with opened_database(settings) as database:
+        yield settings, database
+
+
+def _print_json(values: Any) -> None:
+    typer.echo(json.dumps(values, indent=2))
+
+
+def _print_table(title: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from triaged.cli.tables import add_row
+
+    table = Table(*head, title=title)
+    table.title_justify = "left"
+    for row in rows:
+        add_row(table, *row)
+    Console(highlight=False).print(table)
