@@ -18,6 +18,7 @@ from playwright.sync_api import Browser, Page, expect
 from tests.browser.looking import opened
 from tests.browser.serving import served
 from tests.web.scene import Scene
+from tests.web.shadowed import shadowed
 from tests.web.sliced import sliced
 from tests.web.visiting import ACCOUNTS, ADMINISTRATOR, PASSWORD
 from triaged.store.listing.verdicts import Verdicts
@@ -64,7 +65,8 @@ def _sign_in(page: Page) -> None:
 
 @pytest.mark.parametrize("colours", ["light", "dark"])
 @pytest.mark.parametrize(
-    "path", ["/", "/?class=A&state=TRIAGED", "/?show=done", "/status", "/admin", "/admin/times", "/nothing"]
+    "path",
+    ["/", "/?class=A&state=TRIAGED", "/?show=done", "/status", "/admin", "/admin/times", "/admin/shadow", "/nothing"],
 )
 def test_axe_finds_nothing_wrong(filled: Scene, page: Page, path: str, colours: Colours) -> None:
     page.emulate_media(color_scheme=colours)
@@ -98,6 +100,18 @@ def test_axe_finds_nothing_wrong_with_verdicts_and_figures(filled: Scene, page: 
     page.goto(f"/studies/{uid}")
     expect(page.locator("#verdict .words")).to_contain_text("motion")
     assert Axe().run(page, "#verdict").response["violations"] == []
+
+
+@pytest.mark.parametrize("colours", ["light", "dark"])
+def test_axe_finds_nothing_wrong_with_plots(scene: Scene, page: Page, colours: Colours) -> None:
+    shadowed(scene)
+    page.emulate_media(color_scheme=colours)
+    page.goto("/admin/shadow")
+    expect(page.locator("svg.plot")).to_be_visible()
+    for width, height in SIZES:
+        page.set_viewport_size({"width": width, "height": height})
+        assert _findings(page) == ""
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
 @pytest.mark.parametrize("colours", ["light", "dark"])

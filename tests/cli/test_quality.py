@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 from sqlalchemy import text
 
 from tests.cli.site import Site
+from tests.web.shadowed import shadowed
 
 
 @pytest.fixture
@@ -49,6 +51,22 @@ def test_times_are_those_of_the_page(site: Site) -> None:
     told = json.loads(site.run("times", "--since", "7", "--json").out)
     assert (told["studies"], told["times"][0]["n"]) == (8, 8)
     assert json.loads(site.run("times", "--since", "1", "--json").out)["days"] == 1
+
+
+def test_second_engines_are_compared_as_on_the_page(tmp_path: Path, migrated_sqlite: Path) -> None:
+    site = Site(tmp_path)
+    site.configure()
+    shutil.copyfile(migrated_sqlite, tmp_path / "triaged.db")
+    assert "No second engine has come to an end" in site.run("shadow").out
+    with site.scene() as scene:
+        shadowed(scene)
+    brought_up_to_date(site)
+    printed = site.run("shadow", "--since", "7")
+    assert printed.code == 0, printed.err
+    assert "other 2.0 beside ct-test" in printed.out
+    assert "1 of 6 studies (16.7 %) would have another class" in printed.out
+    (told,) = json.loads(site.run("shadow", "--since", "7", "--json").out)["shadows"]
+    assert told["groups"][0]["n"] == 6
 
 
 def test_a_period_that_is_none_is_refused(site: Site) -> None:

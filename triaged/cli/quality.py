@@ -25,7 +25,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs."
 
 def add_to(app: typer.Typer) -> None:
     """Add the commands to a program."""
-    for command in (times,):
+    for command in (times, shadow):
         app.command()(command)
 
 
@@ -44,6 +44,30 @@ def times(config: ConfigFile = DEFAULT_CONFIG, since: Days = 30, as_json: AsJson
     head = "Of", "n", "Mean (95 % interval)", "Median", "95th percentile", "Longest"
     for stage, words in STAGE_WORDS.items():
         _print_table(words, head, [cells(row) for row in report.rows if row.stage is stage])
+
+
+def shadow(config: ConfigFile = DEFAULT_CONFIG, since: Days = 30, as_json: AsJson = False) -> None:
+    """Compare each second engine with the first: differences, kappas, other classes, pairs in another order."""
+    from triaged.steps.shadowing import Shadowing
+    from triaged.store.studies.paired import Paired
+    from triaged.web.shadow import BY_WORDS, COLUMNS, cells, named, sentences
+    from triaged.web.shadow_items import as_items
+
+    with _opened(config) as (settings, database):
+        shadowing = Shadowing(Paired(database), settings.triage.options())
+        report = shadowing.report(since, now=datetime.now(UTC))
+    if as_json:
+        _print_json(as_items(report))
+        return
+    for each in report.shadows:
+        rows = [(f"{BY_WORDS[group.by]} {named(group)}".strip(), *cells(group)) for group in each.groups]
+        _print_table(f"{each.second} beside {each.first}", ("Of", *COLUMNS), rows)
+        for sentence in sentences(each, report.by_classes):
+            typer.echo(sentence)
+    if not report.shadows:
+        typer.echo(f"No second engine has come to an end with a study since {report.since:%Y-%m-%d %H:%M} UTC.")
+    for waiting in report.unread:
+        typer.echo(f"{waiting.name}: {waiting.waiting} not read yet, {waiting.dropped} not named any more")
 
 
 @contextmanager

@@ -95,6 +95,7 @@ def _administered(rooms: Rooms, name: str) -> Administered:
         [rule.name for rule in config.rules],
         FileOfThisDaemon(rooms),
         notices,
+        config.triage.options(),
     )
 
 

@@ -22,6 +22,7 @@ from triaged.store.studies.throughput import Flagged, Throughput
 from triaged.store.tables.database import Database
 from triaged.study.lifecycle import State
 from triaged.study.records import DeliveryState
+from triaged.triage.scheme import TriageOptions
 from triaged.web.charts import HEIGHT, WIDTH, bars, by_hour, percentile
 from triaged.web.entries import as_ended
 from triaged.web.offers import duration
@@ -58,7 +59,7 @@ class ConfigurationTrial(Protocol):
 @dataclass(frozen=True, slots=True)
 class Administered:
     """What only the daemon knows: the actions, names of destinations and subscribers in the settings, the engines, the
-    rules in their order, the configuration's text, and what the supervisor has to say."""
+    rules in their order, the configuration's text, what the supervisor has to say, and the policy of the order."""
 
     administration: Administration
     quarantine: Quarantine
@@ -67,6 +68,7 @@ class Administered:
     rules: Sequence[str] = ()
     trial: ConfigurationTrial | None = None
     notices: Callable[[], Sequence[str]] = field(default=lambda: ())
+    triage: TriageOptions = field(default_factory=TriageOptions)
 
 
 class AdminPage:

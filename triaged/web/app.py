@@ -24,6 +24,7 @@ from triaged.steps.feedback import Feedback
 from triaged.steps.figures import Figures
 from triaged.steps.intake import Intake
 from triaged.steps.notification_times import NotificationTimes
+from triaged.steps.shadowing import Shadowing
 from triaged.steps.trail import Trail
 from triaged.steps.worklist_query import WorklistQuery
 from triaged.store.couriers.notifications import Notifications
@@ -41,6 +42,7 @@ from triaged.store.roles.pauses import Pauses
 from triaged.store.studies.history import History
 from triaged.store.studies.inventory import Inventory
 from triaged.store.studies.notified import Notified
+from triaged.store.studies.paired import Paired
 from triaged.store.studies.publications import Publications
 from triaged.store.studies.second_results import SecondResults
 from triaged.store.tables.database import Database
@@ -56,6 +58,7 @@ from triaged.web import (
     metrics,
     pages,
     routes,
+    shadow,
     signin,
     slices,
     times,
@@ -134,7 +137,7 @@ def create_app(
     if administered is not None:
         page = AdminPage(database, administered, clock)
         app.include_router(admin.router(administered.administration, page, templates, administered.trial))
-        app.include_router(times.router(NotificationTimes(Notified(database)), templates, clock))
+        _add_quality(app, database, administered, templates, clock)
     trail = Trail(Audits(database), surroundings.name, clock)
     _close_the_door(app, accounts, SignOns(database), shown, trail, options=options, clock=clock, session_clock=lasting)
     return app
@@ -187,6 +190,18 @@ def _add_feedback(app: FastAPI, database: Database, templates: Templates, clock:
     app.include_router(feedback.router_for_scripts(answers))
     app.include_router(figures.router(Figures(verdicts, Readings(database)), templates, clock))
     return said
+
+
+def _add_quality(
+    app: FastAPI,
+    database: Database,
+    administered: Administered,
+    templates: Templates,
+    clock: Callable[[], datetime],
+) -> None:
+    """Add the pages for whoever answers for quality."""
+    app.include_router(times.router(NotificationTimes(Notified(database)), templates, clock))
+    app.include_router(shadow.router(Shadowing(Paired(database), administered.triage), templates, clock))
 
 
 def _health(database: Database, spool: Spool, around: Surroundings, clock: Callable[[], datetime]) -> health.Health:

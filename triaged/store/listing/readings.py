@@ -63,7 +63,7 @@ def _seconds(at: ColumnElement[Any]) -> ColumnElement[float]:
 
 
 _back = _action.alias("back")
-_TAKEN = (
+TAKEN = (
     select(func.min(_action.c.at))
     .where(
         _action.c.study_id == _study.c.id,
@@ -72,7 +72,9 @@ _TAKEN = (
     )
     .scalar_subquery()
 )
-_OPENED = select(func.min(_opening.c.at)).where(_opening.c.study_id == _study.c.id).scalar_subquery()
+"""When the first reader took a study, and did not take that back."""
+OPENED = select(func.min(_opening.c.at)).where(_opening.c.study_id == _study.c.id).scalar_subquery()
+"""When somebody first had the page of a study open."""
 _DONE = (
     select(
         _result.c.triage_class,
@@ -81,8 +83,8 @@ _DONE = (
         _seconds(_study.c.last_instance_at).label("last_slice_s"),
         _seconds(func.coalesce(_study.c.ready_at, _study.c.first_instance_at)).label("complete_s"),
         _seconds(_result.c.at).label("scored_s"),
-        _seconds(_OPENED).label("opened_s"),
-        _seconds(_TAKEN).label("taken_s"),
+        _seconds(OPENED).label("opened_s"),
+        _seconds(TAKEN).label("taken_s"),
         _seconds(_study.c.read_at).label("done_s"),
     )
     .outerjoin(_result, _result.c.id == _study.c.result_id)
