@@ -123,19 +123,19 @@ def test_who_takes_studies_of_every_kind_is_called_for_each(on_postgresql: Datab
 
 
 def test_who_cannot_listen_looks_as_often_as_without_tickets(on_postgresql: Database, stop: threading.Event) -> None:
-    waits_until(ByTickets(Tickets(on_postgresql), [SCORE], waiting._Ears({SCORE: threading.Event()})), stop)()
+    waits_until(ByTickets(Tickets(on_postgresql), [SCORE], waiting._Listener({SCORE: threading.Event()})), stop)()
 
 
 def test_a_listener_whose_connection_broke_listens_again(
     on_postgresql: Database, stop: threading.Event, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(waiting, "_UNREACHABLE_S", 0.1)
-    ears = waiting._Ears({SCORE: threading.Event()})
-    thread = threading.Thread(target=waiting._listen, args=(on_postgresql, ears, stop))
+    listener = waiting._Listener({SCORE: threading.Event()})
+    thread = threading.Thread(target=waiting._listen, args=(on_postgresql, listener, stop))
     thread.start()
     for _ in range(3):
-        assert ears.bells[SCORE].wait(PATIENCE_S)  # it rings whenever it begins to listen
-        ears.bells[SCORE].clear()
+        assert listener.written[SCORE].wait(PATIENCE_S)  # set whenever it begins to listen
+        listener.written[SCORE].clear()
         with on_postgresql.begin() as connection:
             listeners = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'LISTEN%'"
             assert connection.execute(text(listeners)).all()

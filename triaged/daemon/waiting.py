@@ -44,9 +44,9 @@ def waiting(database: Database, queues: Sequence[str], stop: threading.Event) ->
     if not has_tickets(database):
         yield {queue: Looking(stop) for queue in queues}
         return
-    ears, tickets = _Ears({queue: threading.Event() for queue in queues}), Tickets(database)
-    with _listening(database, ears):
-        yield {queue: ByTickets(tickets, [queue], ears) for queue in queues}
+    listener, tickets = _Listener({queue: threading.Event() for queue in queues}), Tickets(database)
+    with _listening(database, listener):
+        yield {queue: ByTickets(tickets, [queue], listener) for queue in queues}
 
 
 @contextmanager
@@ -55,15 +55,15 @@ def waiting_for_any(database: Database, queues: Sequence[str], stop: threading.E
     if not has_tickets(database):
         yield Looking(stop)
         return
-    ears = _Ears(dict.fromkeys(queues, threading.Event()))
-    with _listening(database, ears):
-        yield ByTickets(Tickets(database), queues, ears)
+    listener = _Listener(dict.fromkeys(queues, threading.Event()))
+    with _listening(database, listener):
+        yield ByTickets(Tickets(database), queues, listener)
 
 
 @contextmanager
-def _listening(database: Database, ears: _Ears) -> Iterator[None]:
+def _listening(database: Database, listener: _Listener) -> Iterator[None]:
     ended = threading.Event()
-    thread = threading.Thread(target=_listen, args=(database, ears, ended), name="tickets", daemon=True)
+    thread = threading.Thread(target=_listen, args=(database, listener, ended), name="tickets", daemon=True)
     thread.start()
     try:
         yield
@@ -90,24 +90,24 @@ class Looking:
 class ByTickets:
     """Waits until this thread has a ticket."""
 
-    def __init__(self, tickets: Tickets, queues: Sequence[str], ears: _Ears) -> None:
+    def __init__(self, tickets: Tickets, queues: Sequence[str], listener: _Listener) -> None:
         self._tickets = tickets
         self._queues = queues
-        self._ears = ears
-        self._bell = ears.bells[queues[0]]
+        self._listener = listener
+        self._written = listener.written[queues[0]]
         self._has_one = False
 
     def wait(self, is_over: Callable[[], bool], *, most_s: float = LOOK_S) -> None:
         """See `Waiting`."""
         until = time.monotonic() + most_s
         while not is_over() and (left_s := until - time.monotonic()) > 0:
-            if self._bell.wait(min(IDLE_S, left_s)):
-                self._bell.clear()
+            if self._written.wait(min(IDLE_S, left_s)):
+                self._written.clear()
                 if self._takes():
-                    self._bell.set()  # there may be more, and this was the only one that rang
+                    self._written.set()  # there may be more, of which nobody tells again
                     self._has_one = True
                     return
-            if not self._ears.hear:
+            if not self._listener.listens:
                 return
 
     def take(self) -> None:
@@ -122,25 +122,30 @@ class ByTickets:
         return False
 
 
-class _Ears:
-    """What a thread that listens has heard: the bell of each queue, which rings also for what it may have missed."""
+class _Listener:
+    """What a thread that listens tells those that wait.
 
-    def __init__(self, bells: Mapping[str, threading.Event]) -> None:
-        self.bells = bells
-        self.hear = False
+    `written` is set for a queue in which tickets were written, or may have been while nobody listened.
+    """
+
+    def __init__(self, written: Mapping[str, threading.Event]) -> None:
+        self.written = written
+        self.listens = False
 
 
-def _listen(database: Database, ears: _Ears, ended: threading.Event) -> None:
-    """Ring the bells of queues with new tickets until `ended` is set; connect again where that is needed."""
+def _listen(database: Database, listener: _Listener, ended: threading.Event) -> None:
+    """Listen until `ended` is set; connect again where that is needed."""
     from triaged.store.dispatch.listening import listening
 
     while not ended.is_set():
-        with skip_if_unreachable(), listening(database, list(ears.bells)) as hear:
-            ears.hear = True
-            for bell in ears.bells.values():
-                bell.set()
-            while not ended.is_set():
-                for queue in hear(IDLE_S):
-                    ears.bells[queue].set()
-        ears.hear = False
+        try:
+            with skip_if_unreachable(), listening(database, list(listener.written)) as next_queues:
+                listener.listens = True
+                for written in listener.written.values():
+                    written.set()
+                while not ended.is_set():
+                    for queue in next_queues(IDLE_S):
+                        listener.written[queue].set()
+        finally:
+            listener.listens = False
         ended.wait(_UNREACHABLE_S)

@@ -197,25 +197,25 @@ def test_two_who_take_at_once_never_take_the_same(on_postgresql: Database) -> No
     assert tickets(on_postgresql) == {}
 
 
-def test_who_listens_hears_of_its_own_queues_once_the_transaction_is_committed(on_postgresql: Database) -> None:
+def test_who_listens_is_told_of_its_own_queues_once_the_transaction_is_committed(on_postgresql: Database) -> None:
     odd = queue(Task.DELIVER, 'the "archive" of the hospital at the other end of the town, second floor')
-    with listening(on_postgresql, [SCORE, odd]) as hear:
+    with listening(on_postgresql, [SCORE, odd]) as next_queues:
         with on_postgresql.begin() as connection:
             issue(connection, Task.DELIVER, "pacs")
             issue(connection, Task.DELIVER, 'the "archive" of the hospital at the other end of the town, second floor')
-            assert hear(0.0) == set()
-        assert hear(60.0) == {odd}
+            assert next_queues(0.0) == set()
+        assert next_queues(60.0) == {odd}
 
 
 def test_a_listener_whose_connection_broke_says_so(on_postgresql: Database) -> None:
-    def hear_of_nothing() -> None:
-        with listening(on_postgresql, [SCORE]) as hear, on_postgresql.begin() as connection:
+    def wait_for_nothing() -> None:
+        with listening(on_postgresql, [SCORE]) as next_queues, on_postgresql.begin() as connection:
             others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'LISTEN%'"
             assert connection.execute(text(others)).all()
-            hear(60.0)
+            next_queues(60.0)
 
     with pytest.raises(TryLater, match="away"):
-        hear_of_nothing()
+        wait_for_nothing()
 
 
 def test_after_the_tables_of_the_engine_were_emptied_what_waits_gets_tickets_again(

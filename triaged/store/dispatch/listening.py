@@ -16,7 +16,7 @@ from triaged.errors import TryLater
 from triaged.store.dispatch.engine import channel
 from triaged.store.tables.database import Database
 
-Hear = Callable[[float], Collection[str]]
+NextQueues = Callable[[float], Collection[str]]
 """Returns the queues in which tickets were written, as soon as there is one, or none after so many seconds.
 
 Called where `listening` is open, which raises what it raises.
@@ -26,8 +26,8 @@ _SILENT = 40
 
 
 @contextmanager
-def listening(database: Database, queues: Collection[str]) -> Iterator[Hear]:
-    """Give what waits for tickets in these queues; what was written before is not heard."""
+def listening(database: Database, queues: Collection[str]) -> Iterator[NextQueues]:
+    """Give what waits for tickets in these queues; what was written before is not told."""
     of_channels = {channel(queue): queue for queue in queues}
     try:
         with database.own_connection() as connection:
@@ -36,7 +36,7 @@ def listening(database: Database, queues: Collection[str]) -> Iterator[Hear]:
 
             silent = 0
 
-            def hear(most_s: float) -> Collection[str]:
+            def next_queues(most_s: float) -> Collection[str]:
                 nonlocal silent
                 found = list(connection.notifies(timeout=most_s, stop_after=1))
                 silent = 0 if found else silent + 1
@@ -45,6 +45,6 @@ def listening(database: Database, queues: Collection[str]) -> Iterator[Hear]:
                     silent = 0
                 return {of_channels[each.channel] for each in found}
 
-            yield hear
+            yield next_queues
     except psycopg.Error as error:
         raise TryLater(f"the database is away: {type(error).__name__}") from error
