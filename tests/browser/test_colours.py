@@ -6,7 +6,7 @@ axe-core judges every page in both, by WCAG 2.2 AA and its own best practices.
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Literal
 
@@ -17,8 +17,8 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.looking import opened
 from tests.browser.serving import served
+from tests.web.quality_scenes import shadowed, watched
 from tests.web.scene import Scene
-from tests.web.shadowed import shadowed
 from tests.web.sliced import sliced
 from tests.web.visiting import ACCOUNTS, ADMINISTRATOR, PASSWORD
 from triaged.store.listing.verdicts import Verdicts
@@ -66,7 +66,17 @@ def _sign_in(page: Page) -> None:
 @pytest.mark.parametrize("colours", ["light", "dark"])
 @pytest.mark.parametrize(
     "path",
-    ["/", "/?class=A&state=TRIAGED", "/?show=done", "/status", "/admin", "/admin/times", "/admin/shadow", "/nothing"],
+    [
+        "/",
+        "/?class=A&state=TRIAGED",
+        "/?show=done",
+        "/status",
+        "/admin",
+        "/admin/times",
+        "/admin/shadow",
+        "/admin/watch",
+        "/nothing",
+    ],
 )
 def test_axe_finds_nothing_wrong(filled: Scene, page: Page, path: str, colours: Colours) -> None:
     page.emulate_media(color_scheme=colours)
@@ -103,11 +113,14 @@ def test_axe_finds_nothing_wrong_with_verdicts_and_figures(filled: Scene, page: 
 
 
 @pytest.mark.parametrize("colours", ["light", "dark"])
-def test_axe_finds_nothing_wrong_with_plots(scene: Scene, page: Page, colours: Colours) -> None:
-    shadowed(scene)
+@pytest.mark.parametrize(("fill", "path", "plots"), [(shadowed, "/admin/shadow", 1), (watched, "/admin/watch", 3)])
+def test_axe_finds_nothing_wrong_with_plots(
+    scene: Scene, page: Page, colours: Colours, fill: Callable[[Scene], Scene], path: str, plots: int
+) -> None:
+    fill(scene)
     page.emulate_media(color_scheme=colours)
-    page.goto("/admin/shadow")
-    expect(page.locator("svg.plot")).to_be_visible()
+    page.goto(path)
+    expect(page.locator("svg.plot")).to_have_count(plots)
     for width, height in SIZES:
         page.set_viewport_size({"width": width, "height": height})
         assert _findings(page) == ""

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import text
 
 from tests.cli.site import Site
-from tests.web.shadowed import shadowed
+from tests.web.quality_scenes import shadowed
 
 
 @pytest.fixture
@@ -67,6 +67,20 @@ def test_second_engines_are_compared_as_on_the_page(tmp_path: Path, migrated_sql
     assert "1 of 6 studies (16.7 %) would have another class" in printed.out
     (told,) = json.loads(site.run("shadow", "--since", "7", "--json").out)["shadows"]
     assert told["groups"][0]["n"] == 6
+
+
+def test_scanners_are_judged_as_on_the_page(site: Site) -> None:
+    brought_up_to_date(site)
+    printed = site.run("watch", "--since", "7", "--baseline", "14")
+    assert printed.code == 0, printed.err
+    assert "too few before to say what is usual: 0 studies" in printed.out
+    told = json.loads(site.run("watch", "--json").out)
+    assert [(each["measure"], each["week"]) for each in told["charts"][:3]] == [
+        ("arrived", None),
+        ("flagged", None),
+        ("failed", None),
+    ]
+    assert site.run("watch", "--since", "6").code == 2
 
 
 def test_a_period_that_is_none_is_refused(site: Site) -> None:

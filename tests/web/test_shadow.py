@@ -8,9 +8,9 @@ from xml.etree import ElementTree
 import pytest
 from fastapi.testclient import TestClient
 
+from tests.web.quality_scenes import SHARES, shadowed
 from tests.web.reading import Page, opened
 from tests.web.scene import Scene
-from tests.web.shadowed import SHARES, shadowed
 from tests.web.visiting import ACCOUNTS, PASSWORD, READER, sign_in, visit
 
 SECRETS = ("Ivanova", "Maria", "P-3", "A-3", "1956", "CT thorax", "1.2.826.0.1")

@@ -25,7 +25,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs."
 
 def add_to(app: typer.Typer) -> None:
     """Add the commands to a program."""
-    for command in (times, shadow):
+    for command in (times, shadow, watch):
         app.command()(command)
 
 
@@ -68,6 +68,30 @@ def shadow(config: ConfigFile = DEFAULT_CONFIG, since: Days = 30, as_json: AsJso
         typer.echo(f"No second engine has come to an end with a study since {report.since:%Y-%m-%d %H:%M} UTC.")
     for waiting in report.unread:
         typer.echo(f"{waiting.name}: {waiting.waiting} not read yet, {waiting.dropped} not named any more")
+
+
+def watch(
+    config: ConfigFile = DEFAULT_CONFIG,
+    since: Annotated[int, typer.Option("--since", metavar="DAYS", min=7, max=366, help="The last days.")] = 30,
+    baseline: Annotated[int, typer.Option(metavar="DAYS", min=14, max=366, help="What is usual: days before.")] = 60,
+    as_json: AsJson = False,
+) -> None:
+    """Say of each scanner whether it sends, fails and is flagged as it used to: control limits from the days before."""
+    from triaged.steps.control_charts import Asked, ControlCharts
+    from triaged.store.studies.daily import Daily
+    from triaged.web.watch import COLUMNS, MEASURE_WORDS, cells, scanner_name, sentence
+    from triaged.web.watch_items import as_items
+
+    with _opened(config) as (_, database):
+        charts = ControlCharts(Daily(database)).charts(Asked(since, baseline), now=datetime.now(UTC))
+    if as_json:
+        _print_json(as_items(charts))
+        return
+    rows = [(scanner_name(each.scanner), MEASURE_WORDS[each.measure], *cells(each)) for each in charts.charts]
+    period = f"{charts.first} to {charts.last}, usual: {charts.asked.baseline} days before"
+    _print_table(period, ("Scanner", "What", *COLUMNS), rows)
+    for each in charts.outside:
+        typer.echo(sentence(each))
 
 
 @contextmanager

@@ -20,6 +20,7 @@ from triaged.errors import TryLater
 from triaged.exams.exam import Thumbnail, Viewer
 from triaged.spool.files import Spool
 from triaged.steps.acting import Readers
+from triaged.steps.control_charts import ControlCharts
 from triaged.steps.feedback import Feedback
 from triaged.steps.figures import Figures
 from triaged.steps.intake import Intake
@@ -39,6 +40,7 @@ from triaged.store.people.accounts import Accounts
 from triaged.store.people.preferences import Preferences
 from triaged.store.people.sign_ons import SignOns
 from triaged.store.roles.pauses import Pauses
+from triaged.store.studies.daily import Daily
 from triaged.store.studies.history import History
 from triaged.store.studies.inventory import Inventory
 from triaged.store.studies.notified import Notified
@@ -64,6 +66,7 @@ from triaged.web import (
     times,
     viewing,
     wall,
+    watch,
     workitems,
 )
 from triaged.web import preferences as choosing
@@ -202,11 +205,13 @@ def _add_quality(
     """Add the pages for whoever answers for quality."""
     app.include_router(times.router(NotificationTimes(Notified(database)), templates, clock))
     app.include_router(shadow.router(Shadowing(Paired(database), administered.triage), templates, clock))
+    app.include_router(watch.router(ControlCharts(Daily(database)), templates, clock))
 
 
 def _health(database: Database, spool: Spool, around: Surroundings, clock: Callable[[], datetime]) -> health.Health:
     worklist, policies, inventory = Worklist(database), Policies(database), Inventory(database)
     leaving, pauses = (Outbox(database), Notifications(database)), Pauses(database)
+    charts = ControlCharts(Daily(database))
 
     def database_answers() -> list[str]:
         worklist.version()
@@ -219,7 +224,7 @@ def _health(database: Database, spool: Spool, around: Surroundings, clock: Calla
 
     def waiting() -> list[str]:
         waits = what_waits(*leaving, policies, inventory, recipients=around.recipients, now=clock())
-        return [*what_is_paused(pauses), *waits]
+        return [*what_is_paused(pauses), *waits, *watch.warnings(charts.warnings(now=clock()))]
 
     return health.Health(database=database_answers, spool=spool_takes, waiting=waiting, surroundings=around)
 

@@ -30,6 +30,7 @@ AUDITED: Final[Mapping[tuple[str, str], AuditEvent]] = {
     ("GET", "/api/figures"): AuditEvent.LIST_EXPORTED,
     ("GET", "/api/admin/times"): AuditEvent.LIST_EXPORTED,
     ("GET", "/api/admin/shadow"): AuditEvent.LIST_EXPORTED,
+    ("GET", "/api/admin/watch"): AuditEvent.LIST_EXPORTED,
     ("GET", "/api/workitems"): AuditEvent.LIST_QUERIED,
     ("GET", "/api/workitems/{sop_instance_uid}"): AuditEvent.LIST_QUERIED,
     ("GET", "/dicom-web/studies"): AuditEvent.LIST_QUERIED,
@@ -85,6 +86,7 @@ NOT_AUDITED: Final = frozenset(
         ("GET", "/admin"),
         ("GET", "/admin/times"),  # names neither study nor patient
         ("GET", "/admin/shadow"),  # the same
+        ("GET", "/admin/watch"),
         ("GET", "/admin/try"),  # changes nothing, and shows no more of a study than its UID
         ("POST", "/admin/try"),
         ("POST", "/admin/actions"),  # written where it is done, with its reason

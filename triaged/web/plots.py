@@ -13,7 +13,7 @@ from typing import Final
 WIDTH: Final = 720
 HEIGHT: Final = 300
 LEFT: Final = 56
-_RIGHT, _TOP, _BOTTOM = 12, 14, 44
+_RIGHT, _TOP, _BOTTOM = 12, 24, 44
 _MOST_TICKS = 7
 _STEPS = (1.0, 2.0, 2.5, 5.0, 10.0)
 

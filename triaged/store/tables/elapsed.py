@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Float
+from sqlalchemy import ColumnElement, Float, Integer
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
@@ -35,3 +35,28 @@ def _on_sqlite(element: Any, compiler: Any, **options: Any) -> str:
 def _on_postgresql(element: Any, compiler: Any, **options: Any) -> str:
     at, origin = (compiler.process(each, **options) for each in element.clauses)
     return f"CAST(EXTRACT(EPOCH FROM {at} - {origin}) AS double precision)"
+
+
+class _DaysSince(FunctionElement[int]):
+    """The whole days between the second moment and the first."""
+
+    type = Integer()
+    inherit_cache = True
+    name = "days_since"
+
+
+def days_since(at: Any, origin: Any) -> ColumnElement[int]:
+    """Return the whole days from `origin` to `at`, which is not earlier; a moment at a day's end is of the next."""
+    return _DaysSince(at, origin)
+
+
+@compiles(_DaysSince, "sqlite")
+def _days_on_sqlite(element: Any, compiler: Any, **options: Any) -> str:
+    at, origin = (compiler.process(each, **options) for each in element.clauses)
+    return f"CAST(julianday({at}) - julianday({origin}) + 1e-8 AS INTEGER)"  # it counts milliseconds, in a float
+
+
+@compiles(_DaysSince, "postgresql")
+def _days_on_postgresql(element: Any, compiler: Any, **options: Any) -> str:
+    at, origin = (compiler.process(each, **options) for each in element.clauses)
+    return f"CAST(FLOOR(EXTRACT(EPOCH FROM {at} - {origin}) / 86400) AS integer)"

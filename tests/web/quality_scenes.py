@@ -1,9 +1,10 @@
-"""A clinic whose studies a second engine has read too, as the pages for quality show it."""
+"""Clinics as the pages for quality show them: read by a second engine too, or watched for months."""
 
 from __future__ import annotations
 
 from sqlalchemy import update
 
+from tests.steps.test_control_charts import CT1, House
 from tests.store.making import at
 from tests.web.scene import Scene, found
 from triaged.store.studies.seconds import Seconds
@@ -32,4 +33,13 @@ def shadowed(scene: Scene, device: str = "Maker, Model 1, CT1") -> Scene:
     with scene.database.begin() as connection:
         connection.execute(update(schema.result).values(device=device))
     scene.now = at(40)
+    return scene
+
+
+def watched(scene: Scene, scanner: str = CT1) -> Scene:
+    """Let a scanner send ten studies a day, and yesterday eight of them be flagged instead of two."""
+    house = House(scene.database)
+    for days_ago in range(97, 0, -1):
+        flagged = 8 if days_ago == 1 else 2
+        house.came(days_ago, scanner, ends={"D": flagged, "N": 10 - flagged})
     return scene
