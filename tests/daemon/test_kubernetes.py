@@ -26,6 +26,7 @@ from tests.daemon.manifests import (
 )
 from triaged.config.loading import parse
 from triaged.config.settings import Config
+from triaged.daemon.pools import as_of, pool_of
 from triaged.daemon.roles import Role
 from triaged.study.lifecycle import State
 from triaged.web.identity import Mode
@@ -73,12 +74,13 @@ def test_an_object_with_a_word_too_many_is_not_valid() -> None:
 @each_overlay
 def test_a_pod_for_each_role_starts_it_by_a_command_that_there_is(overlay: str) -> None:
     found = pods(rendered(overlay))
-    assert found.keys() == {*(role.value for role in Role if role is not Role.ADVISER), "migrate"}
+    more = {"worker-gpu"} if overlay == "gpu" else set()
+    assert found.keys() == {*(role.value for role in Role if role is not Role.ADVISER), "migrate", *more}
     for name, template in found.items():
         for what, words in commands(template).items():
             if words[0] == "triaged":
                 parameters = parsed(words[1:])
-                assert what != "start" or parameters.get("role", "migrate") == name
+                assert what != "start" or parameters.get("role", "migrate") == name.removesuffix("-gpu")
 
 
 def test_the_adviser_is_a_base_of_its_own(tmp_path: Path) -> None:
@@ -96,14 +98,24 @@ def test_every_key_of_the_configuration_is_one_and_it_asks_who_is_there(overlay:
     assert settings.database.url.startswith("postgresql+psycopg://triaged:PASSWORD@")
     assert settings.storage.path == Path("/var/lib/triaged/spool")
     assert settings.access.mode is Mode.ACCOUNTS
-    assert settings.inference.device == ("cuda" if overlay == "gpu" else "cpu")
+    assert settings.worker_count > 1  # so that none reads ahead what another does
 
 
 def test_both_configurations_differ_in_what_computes_alone(tmp_path: Path) -> None:
-    texts = [config_text(rendered(overlay)).splitlines() for overlay in OVERLAYS]
-    differing = [line for one, other in (texts, texts[::-1]) for line in one if line not in other]
-    assert differing
-    assert all(line.startswith("inference:") for line in differing)
+    cpu, gpu = (_config(overlay, tmp_path) for overlay in OVERLAYS)
+    assert gpu.model_copy(update={"inference": cpu.inference, "workers": cpu.workers}) == cpu
+
+
+@each_overlay
+def test_every_worker_is_of_a_pool_and_computes_on_what_its_pod_has(overlay: str, tmp_path: Path) -> None:
+    settings, found = _config(overlay, tmp_path), pods(rendered(overlay))
+    workers = [template for name, template in found.items() if name.startswith("worker")]
+    assert len(workers) == len(settings.workers)
+    for template in workers:
+        asked, limits = parsed(commands(template)["start"][1:]), container(template)["resources"]["limits"]
+        inference = as_of(settings, pool_of(settings, asked["name"], asked["pool"])).inference
+        assert inference.device == ("cuda" if "nvidia.com/gpu" in limits else "cpu")
+        assert inference.device == "cuda" or inference.threads == int(limits["cpu"])
 
 
 @each_overlay
@@ -167,12 +179,13 @@ def test_no_pod_may_more_than_it_needs(overlay: str) -> None:
 def test_a_pod_has_the_time_to_finish_what_it_is_at(overlay: str) -> None:
     manifests = rendered(overlay)
     stopped = {name: " ".join(commands(template).get("stop", ())) for name, template in pods(manifests).items()}
-    assert {name for name, stop in stopped.items() if "kill -USR1 1" in stop} == {"receiver", "worker"}
+    finishing = {name for name, stop in stopped.items() if "kill -USR1 1" in stop}
+    assert finishing == {name for name in stopped if name.startswith(("receiver", "worker"))}
     for name, template in pods(manifests).items():
         waits_s = sum(int(each) for each in re.findall(r"sleep (\d+)", stopped[name]))
         longest_s = template["spec"].get("terminationGracePeriodSeconds", 30)
         assert waits_s + 10 < longest_s  # SIGTERM, after which a role ends within some seconds
-        assert name != "worker" or waits_s >= 60
+        assert not name.startswith("worker") or waits_s >= 60
 
 
 @each_overlay
@@ -188,12 +201,12 @@ def test_workers_are_scaled_by_a_metric_that_there_is(overlay: str) -> None:
 
 
 def test_workers_with_a_gpu_have_its_image_and_one_each() -> None:
-    workers = {overlay: container(pods(rendered(overlay))["worker"]) for overlay in OVERLAYS}
-    assert workers["gpu"]["resources"]["limits"]["nvidia.com/gpu"] == 1
-    assert "nvidia.com/gpu" not in workers["cpu"]["resources"]["limits"]
-    assert {workers["gpu"]["image"].endswith("-cuda"), workers["cpu"]["image"].endswith("-cuda")} == {True, False}
-    assert workers["gpu"]["args"] == workers["cpu"]["args"]
-    rolling = of_kind(rendered("gpu"), "Deployment")["triaged-worker"]["spec"]["strategy"]["rollingUpdate"]
+    found = pods(rendered("gpu"))
+    plain, with_gpu = container(found["worker"]), container(found["worker-gpu"])
+    assert with_gpu["resources"]["limits"]["nvidia.com/gpu"] == 1
+    assert "nvidia.com/gpu" not in plain["resources"]["limits"]
+    assert with_gpu["image"] == f"{plain['image']}-cuda"
+    rolling = of_kind(rendered("gpu"), "Deployment")["triaged-worker-gpu"]["spec"]["strategy"]["rollingUpdate"]
     assert rolling == {"maxSurge": 0, "maxUnavailable": 1}
 
 

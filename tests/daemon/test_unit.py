@@ -11,7 +11,9 @@ import pytest
 from typer.testing import CliRunner
 
 from triaged.cli.program import app
+from triaged.config.loading import parse
 from triaged.daemon import member
+from triaged.daemon.pools import pool_of
 from triaged.daemon.roles import Role
 
 SYSTEMD = Path(__file__).parents[2] / "deploy" / "systemd"
@@ -37,6 +39,13 @@ def test_a_worker_with_a_gpu_has_that_device_and_is_hardly_more_exposed(tmp_path
     assert added.keys() == {"After", "PrivateDevices", "DevicePolicy", "DeviceAllow", "MemoryMax"}
     assert added["DevicePolicy"] == "closed"
     assert _exposure(WORKER.read_text() + GPU.read_text(), tmp_path / "triaged-worker@1.service") <= MOST_EXPOSED
+
+
+def test_the_unit_of_a_worker_names_its_pool(tmp_path: Path) -> None:
+    text = 'workers: [{name: gpu0, number: 2, device: "cuda:0"}, {name: cpu, device: cpu}]\n'
+    (called,) = re.findall(r"--name (\S+)", WORKER.read_text())
+    assert pool_of(parse(text, tmp_path / "config.yaml"), called.replace("%i", "gpu0-1")).name == "gpu0"
+    assert "triaged-worker@gpu0-1 is the first worker of the pool `gpu0`" in GPU.read_text()
 
 
 def _exposure(text: str, instance: Path) -> float:
