@@ -26,7 +26,7 @@ from triaged.dimse.negotiation import APPLICATION_CONTEXT, AbortReason, Associat
 from triaged.dimse.options import ScpOptions
 from triaged.dimse.policy import UPS_CLASSES, answers_to
 from triaged.dimse.requestor import outcome_of
-from triaged.dimse.slots import SlotLimits
+from triaged.dimse.slot import SlotLimits
 from triaged.dimse.tls import server_context
 from triaged.results import identity
 from triaged.steps import commitment

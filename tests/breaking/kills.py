@@ -40,7 +40,9 @@ MOST_WAITING = 12
 """Studies that may wait for their result; the hospital pauses while there are more."""
 
 
-def kills(trial: Trial, folder: Path, database: str, most: int, *, waits: float = WAITS_FOR_ANSWER) -> None:
+def kills(
+    trial: Trial, folder: Path, database: str, most: int, *, waits: float = WAITS_FOR_ANSWER, receivers: int = 1
+) -> None:
     """Kill until time is over or `most` are done, then let everything settle and compare once more."""
     with ExitStack() as stack:
         pacs = stack.enter_context(destination(folder / "pacs"))
@@ -48,6 +50,7 @@ def kills(trial: Trial, folder: Path, database: str, most: int, *, waits: float 
         url = f"sqlite:///{folder}/daemon/var/triaged.db" if server is None else server.url
         daemon = new_daemon(folder / "daemon", database={"url": url}, destinations=[section(pacs)], **SETTINGS)
         stack.callback(stopped, daemon)
+        daemon.reconfigure({"dicom": daemon.settings["dicom"] | {"receivers": receivers}})
         daemon.start()
         hospital = Hospital(trial, Address(daemon.dicom_port), folder / "sent")
         watch = Watch(trial, hospital.ledger, plain_store(daemon), random.Random(trial.seed))
@@ -198,6 +201,7 @@ def _options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--database", choices=("sqlite", "postgresql"), default="sqlite")
     parser.add_argument("--kills", type=int, default=1000, help="how many at most (default: %(default)s)")
     parser.add_argument("--peer", choices=("orthanc",), help="do the same to another receiver instead, to compare")
+    parser.add_argument("--receivers", type=int, default=1, help="how many share the port (default: %(default)s)")
 
 
 def _trial(trial: Trial, folder: Path, options: argparse.Namespace) -> None:
@@ -207,7 +211,7 @@ def _trial(trial: Trial, folder: Path, options: argparse.Namespace) -> None:
         kills_of_orthanc(trial, folder, options.kills)
     else:
         trial.note("database", options.database)
-        kills(trial, folder, options.database, options.kills)
+        kills(trial, folder, options.database, options.kills, receivers=options.receivers)
 
 
 if __name__ == "__main__":

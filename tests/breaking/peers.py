@@ -30,10 +30,10 @@ _OF_THE_DATABASE = 24
 """Descriptors of the connections to SQLite that the pool keeps once it has needed them."""
 
 
-def peers(trial: Trial, folder: Path) -> None:
+def peers(trial: Trial, folder: Path, receivers: int = 1) -> None:
     """Let hostile peers come, some at a time, until the time is over."""
-    with lone_receiver(folder) as (receiver, shown, authority):
-        calm_threads, calm_descriptors = receiver.status("Threads"), receiver.descriptors()
+    with lone_receiver(folder, receivers) as (receiver, shown, authority):
+        calm_threads, calm_descriptors = sum(receiver.status("Threads")), receiver.descriptors()
         senders = Senders(trial, folder, receiver.port, Secured(receiver.tls_port, shown, authority.ca_file))
         with senders.sending():
             _every_state(trial, receiver.port)
@@ -41,8 +41,8 @@ def peers(trial: Trial, folder: Path) -> None:
                 attack(trial, (receiver.port, receiver.port, receiver.tls_port))
         until(
             lambda: (
-                receiver.status("Threads") <= calm_threads + 1
-                and receiver.descriptors() <= calm_descriptors + _OF_THE_DATABASE
+                sum(receiver.status("Threads")) <= calm_threads + receivers
+                and receiver.descriptors() <= calm_descriptors + receivers * _OF_THE_DATABASE
             ),
             within_s=75,
             what="threads and descriptors to come back",
@@ -101,7 +101,7 @@ def _check(trial: Trial, receiver: Receiver, senders: Senders) -> None:
     trial.expect(receiver.process.poll() is None, "expected the receiver to live, found it ended")
     missing = senders.acknowledged - receiver.stored()
     trial.expect(not missing, f"expected all that was acknowledged in database and spool, found {len(missing)} missing")
-    highest = receiver.status("VmHWM") / 1024
+    highest = max(receiver.status("VmHWM")) / 1024
     trial.note("highest memory (MiB)", round(highest))
     trial.expect(highest < documented_mib(), f"expected at most {documented_mib()} MiB, found {highest:.0f}")
     if senders.waits:
@@ -110,6 +110,7 @@ def _check(trial: Trial, receiver: Receiver, senders: Senders) -> None:
     trial.note("log lines", len(lines))
     most = _MOST_LOG_LINES_PER_MINUTE * max(1.0, trial.elapsed_s / 60)
     trial.expect(len(lines) <= most, f"expected at most {most:.0f} log lines, found {len(lines)}")
+    trial.expect(not any("role died" in line for line in lines), "expected no receiver to die, found one that did")
     trial.expect(not any("because of a bug" in line for line in lines), "expected no bug in the log, found one")
 
 
@@ -123,6 +124,7 @@ def documented_mib() -> int:
 
 def _options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--peer", choices=("orthanc",), help="do the same to another receiver instead, to compare")
+    parser.add_argument("--receivers", type=int, default=1, help="how many share the ports (default: %(default)s)")
 
 
 def _alone(trial: Trial, folder: Path, options: argparse.Namespace) -> None:
@@ -131,7 +133,7 @@ def _alone(trial: Trial, folder: Path, options: argparse.Namespace) -> None:
 
         peers_of_orthanc(trial, folder)
     else:
-        peers(trial, folder)
+        peers(trial, folder, options.receivers)
 
 
 if __name__ == "__main__":

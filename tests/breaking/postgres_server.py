@@ -24,12 +24,12 @@ _SETTINGS = "listen_addresses = '127.0.0.1'\nmax_connections = 30\nunix_socket_d
 
 
 class PostgresServer:
-    """One server with one database; `data` may be given, else it is a folder of its own."""
+    """One server with one database, in a folder of its own below `parent`."""
 
-    def __init__(self) -> None:
+    def __init__(self, parent: Path = Path("/tmp")) -> None:
         self._programs = _programs()
         self._user = pwd.getpwnam("nobody") if os.getuid() == 0 else None
-        self.folder = Path(tempfile.mkdtemp(prefix="triaged-pg-", dir="/tmp"))
+        self.folder = Path(tempfile.mkdtemp(prefix="triaged-pg-", dir=parent))
         self.port = free_port()
         self.url = f"postgresql://triaged@127.0.0.1:{self.port}/triaged"
         self._superuser = f"postgresql://postgres@127.0.0.1:{self.port}/postgres"
@@ -116,9 +116,9 @@ class PostgresServer:
 
 
 @contextmanager
-def postgres_server() -> Iterator[PostgresServer]:
+def postgres_server(parent: Path = Path("/tmp")) -> Iterator[PostgresServer]:
     """Give a server that runs, and end it afterwards."""
-    server = PostgresServer()
+    server = PostgresServer(parent)
     try:
         server.make()
         yield server

@@ -10,6 +10,7 @@ import argparse
 import io
 import json
 import os
+import re
 import signal
 import sys
 import threading
@@ -52,6 +53,7 @@ _EDITS: list[Edit] = [
     _set("logging", "level", ["INFO", "DEBUG"]),
     _set("completion", "quiet_s", [5, 6, 7]),
     _set("dicom", "max_associations", [20, 25, 30]),
+    _set("dicom", "receivers", [1, 2, 3]),
     _set("web", "refresh_s", [5, 6, 7]),
     _set("storage", "reserve_mb", [1, 2, 3]),
 ]
@@ -195,7 +197,7 @@ def _roles_lived(trial: Trial, site: Site) -> None:
     for words in ("role died", "role hangs", "Traceback"):
         trial.note(f"log lines with {words!r}", float(log.count(words)))
         trial.expect(words not in log, f"expected no {words!r} in the log, found {log.count(words)}: {site.log}")
-    trial.note("receivers that handed over", float(log.count("role=receiver.")))
+    trial.note("receivers that handed over", float(len(re.findall(r"role started .*role=receiver(-\d+)?\.", log))))
 
 
 def _options(parser: argparse.ArgumentParser) -> None:

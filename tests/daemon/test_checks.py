@@ -129,14 +129,34 @@ def test_less_memory_than_the_workers_may_take_is_a_warning(
 ) -> None:
     monkeypatch.setattr("triaged.daemon.checks._memory_gib", lambda: 16.0)
     row = _rows(tmp_path, f"workers: {workers}", "workers")["workers"]
-    assert (row.passed, row.warns, row.found) == (True, warns, f"{workers} x 2 GiB of 16.0 GiB of memory")
+    words = f"{workers} x 2 GiB, receivers: 1 x 0.27 GiB of 16.0 GiB of memory"
+    assert (row.passed, row.warns, row.found) == (True, warns, words)
+
+
+def test_receivers_count_for_the_memory_and_more_than_one_is_of_no_use_on_sqlite(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("triaged.daemon.checks._memory_gib", lambda: 6.0)
+    text = "workers: 2\ndicom:\n  receivers: {}\ndatabase: {{url: '{}'}}"
+    rows = _rows(tmp_path, text.format(8, "sqlite:///t.db"), "dicom")
+    words = "2 x 2 GiB, receivers: 8 x 0.27 GiB of 6.0 GiB of memory"
+    assert (rows["workers"].warns, rows["workers"].found) == (True, words)
+    row = rows["dicom.receivers"]
+    assert (row.passed, row.warns, row.at) == (True, True, f"{tmp_path}/config.yaml:3")
+    assert "8 processes share 20 associations; on SQLite" in row.found
+    rows = _rows(tmp_path, text.format(2, "postgresql://t@127.0.0.1/t"), "dicom")
+    assert (rows["dicom.receivers"].warns, rows["workers"].warns) == (False, False)
+    assert "dicom.receivers" not in _rows(tmp_path, text.format(1, "sqlite:///t.db"), "dicom")
 
 
 def test_the_memory_of_each_pool_is_reckoned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("triaged.daemon.checks._memory_gib", lambda: 8.0)
     text = "workers:\n - {name: gpu0, number: 2, memory_mb: 3584}\n - {name: cpu, number: 1}\n"
     row = _rows(tmp_path, text, "workers")["workers"]
-    assert (row.warns, row.found) == (True, "gpu0: 2 x 3.5 GiB, cpu: 1 x 2 GiB of 8.0 GiB of memory")
+    assert (row.warns, row.found) == (
+        True,
+        "gpu0: 2 x 3.5 GiB, cpu: 1 x 2 GiB, receivers: 1 x 0.27 GiB of 8.0 GiB of memory",
+    )
 
 
 def test_models_are_tried_on_the_device_of_each_pool(tmp_path: Path) -> None:

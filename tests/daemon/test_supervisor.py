@@ -319,6 +319,132 @@ def test_a_receiver_stays_where_no_other_can_run(
     doors.close()
 
 
+def _receivers(supervisor: Supervisor) -> list[str]:
+    return [each.name for each in supervisor._members if each.role is Role.RECEIVER]
+
+
+def _pids(supervisor: Supervisor) -> list[int]:
+    return [_pid(supervisor, number) for number in range(len(supervisor._members))]
+
+
+SEVERAL = [(Role.RECEIVER, f"receiver-{number}") for number in (1, 2, 3)]
+
+
+def test_receivers_become_more_and_fewer_and_none_leaves_before_those_that_take_over_serve(
+    start: Start, programs: dict[Role, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    programs[Role.RECEIVER] = FINISHES
+    doors = _doors(monkeypatch)
+    supervisor = start(doors=doors)
+    for number, (members, names) in enumerate(
+        [
+            (SEVERAL[:2], ["receiver-1", "receiver-2"]),
+            (SEVERAL, ["receiver-1.2", "receiver-2.3", "receiver-3"]),
+            (SEVERAL[:1], ["receiver-1.4"]),
+            ([RECEIVER], ["receiver"]),
+        ],
+        start=1,
+    ):
+        _until(supervisor, lambda: supervisor.is_tried and not supervisor._leaving)
+        before = [each.process for each in supervisor._members if each.role is Role.RECEIVER and each.process]
+        supervisor.take(OTHER, [*members, WORKER], {Role.RECEIVER})
+        assert _receivers(supervisor) == names, number
+        served: list[bool] = []
+
+        def at_the_end(before: list[Any] = before, served: list[bool] = served) -> bool:
+            new = [each for each in supervisor._members if each.role is Role.RECEIVER]
+            served.append(all(each.serves for each in new) or all(each.poll() is None for each in before))
+            return supervisor.is_tried and not supervisor._leaving
+
+        _until(supervisor, at_the_end)
+        assert all(served), "some receiver was there at any moment"
+        assert [each.returncode for each in before] == [0] * len(before)
+    assert supervisor.waiting_for() == []
+    doors.close()
+
+
+def test_one_of_several_receivers_that_dies_is_started_again_by_its_name_and_the_others_stay(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    doors = _doors(monkeypatch)
+    supervisor = start([*SEVERAL, WORKER], doors=doors)
+    _until(supervisor, lambda: supervisor.all_serve)
+    before = _pids(supervisor)
+    os.kill(before[1], signal.SIGKILL)
+    _until(supervisor, lambda: _pid(supervisor, 1) not in (0, before[1]) and supervisor.all_serve)
+    assert _receivers(supervisor) == ["receiver-1", "receiver-2", "receiver-3"]
+    assert [pid for number, pid in enumerate(_pids(supervisor)) if number != 1] == [before[0], *before[2:]]
+    doors.close()
+
+
+@pytest.mark.parametrize("wanted", [[RECEIVER], SEVERAL[:2], SEVERAL])
+def test_all_receivers_stay_where_those_that_were_to_take_over_cannot_run(
+    wanted: list[tuple[Role, str]], start: Start, programs: dict[Role, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    doors = _doors(monkeypatch)
+    supervisor = start([*SEVERAL[:2], WORKER], doors=doors)
+    _until(supervisor, lambda: supervisor.all_serve)
+    before = _pids(supervisor)
+    programs[Role.RECEIVER] = REFUSES
+    supervisor.take(OTHER, [*wanted, WORKER], {Role.RECEIVER})
+    with pytest.raises(ConfigError, match="cannot run with this configuration"):
+        _until(supervisor, lambda: False)
+    programs[Role.RECEIVER] = SERVES
+    supervisor.give_back()
+    supervisor.take(OTHER, [*SEVERAL[:2], WORKER], {Role.RECEIVER})
+    supervisor.believe()
+    assert all(Path(f"/proc/{pid}").exists() for pid in before)
+    _until(supervisor, lambda: supervisor.all_serve and not supervisor._leaving)
+    assert len(_receivers(supervisor)) == 2
+    assert {_without_successor(each) for each in _receivers(supervisor)} == {"receiver-1", "receiver-2"}
+    doors.close()
+
+
+def _without_successor(name: str) -> str:
+    return name.partition(".")[0]
+
+
+def test_an_edit_while_receivers_are_handing_over_leaves_those_that_serve_until_the_last_version_does(
+    start: Start, programs: dict[Role, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    doors = _doors(monkeypatch)
+    supervisor = start([*SEVERAL[:2], WORKER], doors=doors)
+    _until(supervisor, lambda: supervisor.all_serve)
+    before = _pids(supervisor)[:2]
+    programs[Role.RECEIVER] = NEVER_SPEAKS
+    supervisor.take(OTHER, [*SEVERAL, WORKER], {Role.RECEIVER})
+    supervisor.check()
+    programs[Role.RECEIVER] = SERVES
+    supervisor.take(OTHER, [RECEIVER, WORKER], {Role.RECEIVER})
+    assert all(Path(f"/proc/{pid}").exists() for pid in before)
+    _until(supervisor, lambda: supervisor.all_serve and not supervisor._leaving)
+    assert _receivers(supervisor) == ["receiver"]
+    assert not [pid for pid in before if Path(f"/proc/{pid}").exists()]
+    doors.close()
+
+
+BOARD = (
+    "import os\n"
+    "from pathlib import Path\n"
+    "with Path({path!r}).open('a') as file: file.write(os.environ['TRIAGED_ROLE_NAME'].partition('@')[0] + ' '"
+    " + str('TRIAGED_BOARD_FD' in os.environ and os.fstat(int(os.environ['TRIAGED_BOARD_FD'])).st_size > 0) + '\\n')\n"
+)
+
+
+def test_several_receivers_get_one_board_and_one_alone_gets_none(
+    start: Start, programs: dict[Role, str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    said = tmp_path / "said"
+    programs[Role.RECEIVER] = BOARD.format(path=str(said)) + SERVES
+    doors = _doors(monkeypatch)
+    supervisor = start([RECEIVER], doors=doors)
+    _until(supervisor, lambda: supervisor.all_serve)
+    supervisor.take(OTHER, SEVERAL[:2], {Role.RECEIVER})
+    _until(supervisor, lambda: supervisor.all_serve)
+    assert sorted(said.read_text().splitlines()) == ["receiver False", "receiver-1 True", "receiver-2 True"]
+    doors.close()
+
+
 def test_workers_are_added_and_leave_with_the_study_they_are_at(start: Start, programs: dict[Role, str]) -> None:
     programs[Role.WORKER] = FINISHES
     second = (Role.WORKER, "worker-2")

@@ -10,7 +10,8 @@ import pytest
 
 from triaged.dimse.descriptors import fitting
 from triaged.dimse.repetition import Repetition
-from triaged.dimse.slots import Slot, SlotLimits, Slots
+from triaged.dimse.slot import Slot, SlotLimits
+from triaged.dimse.slots import Slots
 
 LIMITS = SlotLimits(associations=8, per_peer=4, silent=6, wait_s=0.0)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import hashlib
 import os
 import resource
@@ -15,6 +16,7 @@ import pytest
 from triaged.errors import TryLater
 from triaged.spool.files import KeptFile, Spool
 from triaged.spool.root import MARKER
+from triaged.spool.survey import Survey
 from triaged.study.uids import SeriesUID, SOPInstanceUID, StudyUID
 
 STUDY, SERIES, SOP = StudyUID.parse("1.2.3"), SeriesUID.parse("1.2.4"), SOPInstanceUID.parse("1.2.5")
@@ -250,11 +252,42 @@ def test_a_file_system_without_links_overwrites_nothing_either(spool: Spool, mon
 
 def test_only_parts_that_nobody_has_touched_for_long_are_swept(spool: Spool) -> None:
     now = datetime.now(UTC)
-    with spool.incoming() as dead, spool.incoming() as alive:
+    with spool.incoming() as young, spool.incoming() as dead:
+        pass
+    long_ago = (now - timedelta(hours=2)).timestamp()
+    dead.path.write_bytes(b"half")
+    os.utime(dead.path, (long_ago, long_ago))
+    young.path.write_bytes(b"half")
+    assert spool.sweep_parts(now - timedelta(hours=1)) == 1
+    assert files(spool) == [f"incoming/{young.path.name}"]
+
+
+def test_a_part_that_is_being_written_is_swept_by_nobody_however_slow_its_sender_is(spool: Spool) -> None:
+    now = datetime.now(UTC)
+    survey = Survey(spool)
+    with spool.part(STUDY, SERIES, SOP) as slow:
+        slow.write(DATA_SET)
         long_ago = (now - timedelta(hours=2)).timestamp()
-        os.utime(dead.path, (long_ago, long_ago))
-        assert spool.sweep_parts(now - timedelta(hours=1)) == 1
-        assert files(spool) == [f"incoming/{alive.path.name}"]
+        os.utime(slow.path, (long_ago, long_ago))
+        assert spool.sweep_parts(now - timedelta(hours=1)) == 0
+        (found,) = survey.files("incoming")
+        assert not survey.remove(found)
+        assert slow.commit().path == "1.2.3/1.2.4/1.2.5.dcm"
+    (found,) = survey.files("1.2.3")
+    assert survey.remove(found), "it is not being written any more"
+
+
+def test_where_the_file_system_cannot_say_who_writes_the_age_of_a_part_tells(
+    spool: Spool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    with spool.incoming() as part:
+        assert spool.sweep_parts(datetime.now(UTC) - timedelta(hours=1)) == 0
+        assert spool.sweep_parts(datetime.now(UTC) + timedelta(hours=1)) == 1
+        part.write(b"more")
 
 
 def test_sweeping_touches_no_kept_file(spool: Spool) -> None:

@@ -59,22 +59,33 @@ def serve(
 
 
 def _serve_role(config: Path, role: RoleName, *, called: str | None, pool: str | None, alive_file: Path | None) -> None:
-    """Run one role with what its supervisor handed over, or with the file where a person starts it."""
+    """Run one role with what its supervisor handed over, or with the file where a person starts it.
+
+    Where the file asks for several receivers, a person who starts that role gets all of them, and their supervisor.
+    """
     from triaged.daemon.handover import handed_over
 
-    version = handed_over()
+    version, several = handed_over(), False
     if version is None:
         from triaged.daemon.versions import version_of
 
         version = version_of(config)
         say_defaults(config)
+        several = role is RoleName.RECEIVER and version.config.dicom.receivers > 1
     from triaged.daemon.logs import configure_logging
+    from triaged.daemon.naming import own_call
     from triaged.daemon.roles import Role, run_role
     from triaged.daemon.signals import stopping_on_signals
 
     settings = version.config
     logging, hide = settings.logging, settings.secrets.hide
-    configure_logging(logging.level, logging.style, role.value, configuration=version.sha256, hide=hide)
+    shown = own_call(called or role.value) if role is RoleName.RECEIVER else role.value
+    configure_logging(logging.level, logging.style, shown, configuration=version.sha256, hide=hide)
+    if several:
+        from triaged.daemon.only_receivers import serve_receivers
+
+        serve_receivers(version, shown, alive_file)
+        return
     with stopping_on_signals() as stop:
         run_role(
             settings,

@@ -61,6 +61,7 @@ class DicomSection(Section):
         _SCP.allowed_calling_ae_titles
     )
     check_called_ae_title: bool = _SCP.check_called_ae_title
+    receivers: Annotated[int, Field(ge=1, le=16)] = 1
     max_associations: Count = _SCP.max_associations
     max_associations_per_peer: Count = _SCP.max_associations_per_peer
     request_timeout_s: Wait = _SCP.request_timeout_s

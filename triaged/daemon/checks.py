@@ -53,6 +53,7 @@ CHECKED: Final = (
 )
 """The sections that name something that can be tried."""
 _GIB_A_WORKER: Final = 2
+_GIB_A_RECEIVER: Final = 280 / 1024
 _NAMES: Final = frozenset({"destinations", "pushes", "retired"})
 
 
@@ -63,6 +64,8 @@ def check(config: Config, only: Collection[str] = CHECKED) -> Iterator[Check]:
         yield tried("dicom", lambda: dicom_address(config), about="dicom.port")
         yield _open_to(config)
         yield tried("dicom.tls", lambda: _certificates(config))
+        if config.dicom.receivers > 1:
+            yield _receivers(config)
     if "web" in only:
         yield tried("web", lambda: web_address(config), about="web.port")
     if "database" in only:
@@ -76,7 +79,7 @@ def check(config: Config, only: Collection[str] = CHECKED) -> Iterator[Check]:
     if {"models", "inference"} & set(only):
         for place, describe in described_models(config):
             yield tried(place, describe, about=place.partition(" ")[0])
-    if "workers" in only:
+    if {"workers", "dicom"} & set(only):
         yield _memory(config)
     if "triage" in only:
         yield Check("triage.discipline", True, _order(config), "triage.discipline")
@@ -212,13 +215,24 @@ def _demand_room(storage: StorageSection) -> None:
         raise ConfigError(f"expected at least {storage.reserve_mb} MiB free for the spool, found {free_mb} MiB")
 
 
+def _receivers(config: Config) -> Check:
+    """Say how many receive, and where that is of no use: SQLite has one writer, however many processes ask for it."""
+    words = f"{config.dicom.receivers} processes share {config.dicom.max_associations} associations"
+    if database_file(config) is None:
+        return Check("dicom.receivers", True, words, "dicom.receivers")
+    hint = "on SQLite, which has one writer, more than one receive no faster; PostgreSQL lets them"
+    return Check("dicom.receivers", True, f"{words}; {hint}", "dicom.receivers", warns=True)
+
+
 def _memory(config: Config) -> Check:
-    """Say whether there is memory for every worker at once; a machine that swaps is slow and not broken."""
+    """Say whether there is memory for all workers and receivers at once; a machine that swaps is slow, not broken."""
     has_gib, needs_gib, parts = _memory_gib(), 0.0, []
     for pool in config.workers:
         each_gib = _GIB_A_WORKER if pool.memory_mb is None else pool.memory_mb / 1024
         needs_gib += pool.number * each_gib
         parts.append(f"{pool.name}{': ' if pool.name else ''}{pool.number} x {each_gib:g} GiB")
+    needs_gib += config.dicom.receivers * _GIB_A_RECEIVER
+    parts.append(f"receivers: {config.dicom.receivers} x {_GIB_A_RECEIVER:.2f} GiB")
     words = f"{', '.join(parts)} of {has_gib:.1f} GiB of memory"
     return Check("workers", True, words, "workers", warns=needs_gib > has_gib)
 

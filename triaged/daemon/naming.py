@@ -53,6 +53,12 @@ def own_name(called: str) -> str:
     return os.environ.get(NAME_VARIABLE) or new_name(called)
 
 
+def own_call(otherwise: str) -> str:
+    """Return what a supervisor calls this process on this host, without which of its starts it is; else `otherwise`."""
+    name = os.environ.get(NAME_VARIABLE)
+    return otherwise if name is None else name.partition("@")[0]
+
+
 def predecessors() -> Sequence[str]:
     """Return who had the place of this process and is known to have ended; nobody where no supervisor started it."""
     return [str(name) for name in json.loads(os.environ.get(PREDECESSORS_VARIABLE, "[]"))]

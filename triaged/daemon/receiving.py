@@ -15,8 +15,9 @@ from triaged.daemon.heap import give_memory_back, keep_little_memory
 from triaged.daemon.progress import Progress
 from triaged.daemon.rooms import Rooms, clock, policy, skip_if_unreachable
 from triaged.daemon.security import warn_of_certificates
+from triaged.daemon.siblings import inherited_board
 from triaged.dimse.scp import Receiver
-from triaged.dimse.slots import SlotLimits
+from triaged.dimse.slot import SlotLimits
 from triaged.errors import TryLater
 from triaged.spool.files import Spool
 from triaged.steps.beginnings import Beginnings
@@ -39,6 +40,8 @@ log = structlog.get_logger()
 _SWEEP_AFTER = timedelta(hours=1)
 _WARN_EVERY = timedelta(days=1)
 _GIVE_BACK_EVERY = timedelta(seconds=10)
+_MEET_EVERY = timedelta(minutes=1)
+"""How soon a receiver knows who has begun to store with another one."""
 _LOOK_S = 1.0
 _ACCEPT_S = 30.0
 """How long the loop that accepts associations may take for a round; it waits for the store where that is slow."""
@@ -49,7 +52,7 @@ def receive(rooms: Rooms, name: str, stop: threading.Event, progress: Progress) 
     keep_little_memory()
     with skip_if_unreachable():  # who sends meanwhile is told to come again
         rooms.spool.sweep_parts(older_than=clock() - _SWEEP_AFTER)
-    receiver = _receiver(rooms, name, progress, _known_senders(rooms))
+    receiver = _receiver(rooms, name, progress)
     port = receiver.start()
     dicom = rooms.config.dicom
     with finishing(receiver.drain):
@@ -60,7 +63,7 @@ def receive(rooms: Rooms, name: str, stop: threading.Event, progress: Progress) 
 
 
 def _wait(rooms: Rooms, receiver: Receiver, stop: threading.Event, progress: Progress) -> None:
-    warned = given_back = clock()
+    warned = given_back = met = clock()
     warn_of_certificates(rooms.config, now=warned)
     while not stop.wait(_LOOK_S) and not receiver.is_drained:
         now = clock()
@@ -71,6 +74,10 @@ def _wait(rooms: Rooms, receiver: Receiver, stop: threading.Event, progress: Pro
         if now - warned >= _WARN_EVERY:
             warned = now
             warn_of_certificates(rooms.config, now=warned)
+        if rooms.config.dicom.receivers > 1 and now - met >= _MEET_EVERY:
+            met = now
+            with skip_if_unreachable():
+                receiver.know(_known_senders(rooms))
 
 
 def _refusal(spool: Spool) -> str:
@@ -83,13 +90,14 @@ def _refusal(spool: Spool) -> str:
 
 
 def _known_senders(rooms: Rooms) -> frozenset[tuple[str, str]]:
-    """Return who is known from before this process started; nobody where the store is unreachable."""
+    """Return who has stored of late, with whichever receiver."""
+    return Reception(rooms.database).known_senders(since=clock() - timedelta(seconds=SlotLimits().known_s))
+
+
+def _receiver(rooms: Rooms, name: str, progress: Progress) -> Receiver:
+    known: frozenset[tuple[str, str]] = frozenset()
     with skip_if_unreachable():
-        return Reception(rooms.database).known_senders(since=clock() - timedelta(seconds=SlotLimits().known_s))
-    return frozenset()
-
-
-def _receiver(rooms: Rooms, name: str, progress: Progress, known: frozenset[tuple[str, str]]) -> Receiver:
+        known = _known_senders(rooms)
     dicom = rooms.config.dicom
     options = dicom.options()
     options = replace(options, expected=(*options.expected, *sorted(known)))
@@ -119,4 +127,5 @@ def _receiver(rooms: Rooms, name: str, progress: Progress, known: frozenset[tupl
         trail=Trail(Audits(rooms.database), stable_part(name), clock),
         getting_on=accepting,
         listening=inherited_or_new,
+        board=inherited_board(),
     )

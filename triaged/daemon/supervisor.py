@@ -18,6 +18,8 @@ from triaged.daemon.handover import Handover
 from triaged.daemon.member import Member
 from triaged.daemon.pools import workers_of
 from triaged.daemon.roles import Role
+from triaged.daemon.siblings import SharedBoard, receivers_of
+from triaged.daemon.succession import Succession
 from triaged.daemon.versions import Version
 from triaged.errors import ConfigError
 
@@ -37,15 +39,15 @@ def members_of(config: Config) -> list[tuple[Role, str]]:
     """Return role and name of every process that the configuration asks for; what receives comes first."""
     workers = [(Role.WORKER, name) for name, _ in workers_of(config)]
     advisers = (Role.ADVISER,) if config.models.second else ()
-    others = [(role, role.value) for role in (Role.RECEIVER, Role.CLOCK, Role.COURIER, Role.WEB, *advisers)]
-    return [others[0], *workers, *others[1:]]
+    others = [(role, role.value) for role in (Role.CLOCK, Role.COURIER, Role.WEB, *advisers)]
+    return [*receivers_of(config), *workers, *others]
 
 
 class Supervisor:
     """The processes of one daemon. `start`, then `check` every now and then, then `stop`; `take` another version.
 
     `on_trial`: the configuration never ran, so it is given up where a role cannot run with it. `notices` are what an
-    operator should know, and `doors` what the receiver listens on where that is to outlive it.
+    operator should know, and `doors` what receivers listen on where that is to outlive them.
     """
 
     def __init__(
@@ -64,12 +66,11 @@ class Supervisor:
         self._doors = doors
         self._monotonic = monotonic
         self._checked_at = 0.0
-        self._replacing: list[tuple[Member, Member]] = []
-        """Receivers that are to leave once another serves in their place, each with that one."""
+        self._succession = Succession(self._leave)
         self._leaving: list[Member] = []
         self._tried: set[str] = {name for _, name in members}
         """Names of the roles that were started for the version that was taken last."""
-        self._receivers = 1
+        self._board = SharedBoard()
         self.notices = notices
 
     @property
@@ -95,8 +96,8 @@ class Supervisor:
     def take(self, version: Version, members: Sequence[tuple[Role, str]], roles: Collection[Role]) -> None:
         """Go on with another version: `roles` are started anew, roles that are not among `members` end.
 
-        What a role is at comes to its end first: a worker's study, and every association. Another receiver takes over
-        from the one that serves, so that nobody is refused meanwhile.
+        What a role is at comes to its end first: a worker's study, and every association. Other receivers take over
+        from those that serve, so that nobody is refused meanwhile.
         """
         now = self._monotonic()
         self._handover.replace(version)
@@ -106,12 +107,11 @@ class Supervisor:
             self._members.remove(member)
             self._leave(member, now)
         there = {member.name for member in self._members}
-        for member in list(self._members):
-            if member.role is Role.RECEIVER and member.role in roles:
-                self._replace(member, now)
-            elif member.role in roles and member.process is None:
+        if Role.RECEIVER in roles:
+            self._take_over([name for role, name in members if role is Role.RECEIVER], now)
+        for member in self._members:
+            if member.role in roles and member.role is not Role.RECEIVER:
                 member.forgive()
-            elif member.role in roles:
                 member.leave(now)
         for name, role in wanted.items():
             if name not in there:
@@ -149,7 +149,7 @@ class Supervisor:
         self._checked_at = now
         for member in everybody:
             member.listen(now)
-        self._hand_over(now)
+        self._succession.go_on(now)
         for member in self._leaving[:]:
             self._see_off(member, now)
         for member in list(self._members):
@@ -159,12 +159,9 @@ class Supervisor:
         told = filter(None, (member.notice(now) for member in [*self._members, *self._leaving]))
         self._handover.notice([*self.notices, *told])
 
-    def _everybody(self) -> list[Member]:
-        return [*self._members, *self._leaving, *(old for old, _ in self._replacing)]
-
     def stop(self) -> None:
         """Ask every role to end, receiver first, and kill those that do not within a few seconds."""
-        everybody = [*(old for old, _ in self._replacing), *self._leaving, *self._members]
+        everybody = self._everybody()
         running = [member.process for member in everybody if member.process is not None]
         for process in running:
             process.terminate()
@@ -181,40 +178,46 @@ class Supervisor:
         for member in everybody:
             member.ended()
         self._handover.close()
+        self._board.close()
 
     def _spawn(self, member: Member) -> None:
         if member.role is not Role.RECEIVER:
             member.spawn(self._handover)
             return
-        member.spawn(self._handover, *([] if self._doors is None else [self._doors]))
+        several = sum(each.role is Role.RECEIVER for each in self._members) > 1
+        doors = [] if self._doors is None else [self._doors]
+        member.spawn(self._handover, *doors, *([self._board] if several else []))
 
-    def _replace(self, member: Member, now: float) -> None:
-        """Start another receiver; where nothing serves, or no socket outlives it, the old one ends first."""
-        if self._doors is None or not member.serves:
-            member.forgive()
-            member.leave(now)
-            return
-        self._receivers += 1
-        successor = Member(Role.RECEIVER, f"{Role.RECEIVER.value}.{self._receivers}")
-        self._members[self._members.index(member)] = successor
-        self._replacing.append((member, successor))
-        self._spawn(successor)
+    def _everybody(self) -> list[Member]:
+        return [*self._succession.leaving_later, *self._leaving, *self._members]
 
-    def _hand_over(self, now: float) -> None:
-        """Let receivers leave in whose place another serves."""
-        for old, new in self._replacing[:]:
-            if new.process is not None and new.serves:
-                self._replacing.remove((old, new))
-                self._leave(old, now)
+    def _take_over(self, names: Sequence[str], now: float) -> None:
+        """Let a receiver of each of these names serve, in the place of those that do, which leave after that."""
+        there = [each for each in self._members if each.role is Role.RECEIVER]
+        others = [each for each in self._members if each.role is not Role.RECEIVER]
+        doors = self._doors is not None
+        chosen = self._succession.take_over(there, names, self._leaving, now, doors_stay_open=doors)
+        self._members = [*chosen, *others]
+        for each in chosen:
+            if each not in there:
+                self._spawn(each)
 
     def give_back(self) -> None:
         """Let receivers go on that were to leave, in the place of those that do not serve yet."""
-        for old, new in self._replacing:
-            new.kill()
-            new.ended()
-            if new in self._members:
-                self._members[self._members.index(new)] = old
-        self._replacing = []
+        self._members = self._succession.give_back(self._members)
+
+    def drain(self) -> None:
+        """Let every role finish what it is at and end, and start none."""
+        now = self._monotonic()
+        leaving = [*self._succession.leaving_later, *self._members]
+        self._succession, self._members = Succession(self._leave), []
+        for member in leaving:
+            self._leave(member, now)
+
+    @property
+    def is_empty(self) -> bool:
+        """Tell whether every role has ended after `drain`."""
+        return not self._everybody()
 
     def _leave(self, member: Member, now: float) -> None:
         member.leave(now)

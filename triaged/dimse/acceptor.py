@@ -24,7 +24,8 @@ from triaged.dimse.message import Aborted, Message, ProtocolError, unexpected
 from triaged.dimse.negotiation import AbortReason, AssociationRequest, Caller, ContextResult, PduType, Rejection
 from triaged.dimse.options import ScpOptions
 from triaged.dimse.policy import UPS_CLASSES, VERIFICATION, answers_to, may_use, rejection_of
-from triaged.dimse.slots import Slot, Slots
+from triaged.dimse.slot import Slot
+from triaged.dimse.slots import Slots
 from triaged.errors import TryLater
 from triaged.steps.intake import Intake, Offer, Sender
 from triaged.steps.ports import CommitmentProvider, WorklistProvider

@@ -10,7 +10,7 @@ import resource
 from dataclasses import replace
 
 from triaged.dimse.options import ScpOptions
-from triaged.dimse.slots import SlotLimits
+from triaged.dimse.slot import SlotLimits
 
 _SPARE = 8
 _OF_AN_ASSOCIATION = 6
@@ -18,17 +18,22 @@ _OF_AN_ASSOCIATION = 6
 _LEAST_SILENT = 4
 
 
-def limits_for(options: ScpOptions) -> SlotLimits:
-    """Return how many connections there may be: what the site wants, or less where there are too few descriptors.
-
-    The soft limit is raised as far as the hard one allows and as is needed.
-    """
-    wanted = SlotLimits(
+def limits_wanted(options: ScpOptions) -> SlotLimits:
+    """Return how many connections the site wants there to be at most."""
+    return SlotLimits(
         options.max_associations,
         options.max_associations_per_peer,
         least_bytes_per_s=options.least_bytes_per_s,
         wait_s=options.wait_s,
     )
+
+
+def limits_for(options: ScpOptions) -> SlotLimits:
+    """Return how many there may be in this process: those, or less where there are too few descriptors.
+
+    The soft limit is raised as far as the hard one allows and as is needed.
+    """
+    wanted = limits_wanted(options)
     used = _in_use()
     needed = used + _SPARE + _OF_AN_ASSOCIATION * wanted.associations + wanted.silent
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)

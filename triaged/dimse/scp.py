@@ -10,7 +10,7 @@ import select
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -20,10 +20,12 @@ import structlog
 
 from triaged.dimse.acceptor import Acceptor
 from triaged.dimse.association_log import AssociationLog
-from triaged.dimse.descriptors import limits_for
+from triaged.dimse.board import Board
+from triaged.dimse.descriptors import limits_for, limits_wanted
 from triaged.dimse.link import Link, Patience
 from triaged.dimse.options import ScpOptions
-from triaged.dimse.slots import Slot, Slots
+from triaged.dimse.slot import Slot
+from triaged.dimse.slots import Slots
 from triaged.dimse.stream import Stream, TlsStream
 from triaged.dimse.tls import Credentials, reason, server_context
 from triaged.errors import ConfigError, TryLater
@@ -36,6 +38,9 @@ log = structlog.get_logger()
 _BACKLOG = 128
 _TICK_S = 1.0
 _LINGER_S = 1.0
+_YIELD_S = 0.025
+"""How long a connection is left to a receiver that has less to do; then whoever is faster accepts it."""
+_ATTEND_S = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +63,8 @@ class Receiver:
     """Receives DICOM instances, and commitment and queries where provided; `stop` returns when no thread is left.
 
     `getting_on` is called at every round of the loop that accepts, also while nobody comes. `listening` gives the
-    socket of an address, which may be one that somebody else listens on too.
+    socket of an address, which may be one that somebody else listens on too. The limits of the options are then for all
+    who have the same `board`.
     """
 
     def __init__(
@@ -72,8 +78,10 @@ class Receiver:
         trail: Trail | None = None,
         getting_on: Callable[[], None] = lambda: None,
         listening: Callable[[str, int], socket.socket] | None = None,
+        board: Board | None = None,
     ) -> None:
         self._getting_on = getting_on
+        self._board = board
         self._listening = listening or listening_on
         self._drains = False
         self._options = options
@@ -108,10 +116,18 @@ class Receiver:
         if self._credentials is not None:
             self._listeners.append(_Listener(self._listening(options.host, options.tls_port), self._credentials))
         self._awake, self._wake = os.pipe()
-        self._slots = Slots(limits_for(options), options.expected)
-        self._accepting = threading.Thread(target=self._accept, name="receiver")
-        self._accepting.start()
+        everywhere = None if self._board is None else limits_wanted(options)
+        self._slots = Slots(limits_for(options), options.expected, board=self._board, everywhere=everywhere)
+        self._threads = [threading.Thread(target=self._accept, name="receiver")]
+        if self._board is not None:
+            self._threads.append(threading.Thread(target=self._attend, name="board"))
+        for each in self._threads:
+            each.start()
         return self.ports[0]
+
+    def know(self, senders: Collection[tuple[str, str]]) -> None:
+        """Take these senders for known, by title and address: they have stored with another receiver."""
+        self._slots.know(senders)
 
     @property
     def ports(self) -> list[int]:
@@ -135,7 +151,8 @@ class Receiver:
         self._stopping.set()
         self._slots.close()
         os.write(self._wake, b"!")
-        self._accepting.join()
+        for each in self._threads:
+            each.join()
         deadline = time.monotonic() + self._options.stop_grace_s
         for served in self._still_served():
             served.thread.join(max(0.0, deadline - time.monotonic()))
@@ -164,10 +181,17 @@ class Receiver:
                     poll.unregister(descriptor)
                 by_descriptor = {}
                 self._close_listeners()
+                self._slots.withdraw()
             for descriptor, _ in poll.poll(_TICK_S * 1000):
                 if descriptor in by_descriptor and not self._stopping.is_set():
+                    if self._slots.yields():
+                        self._stopping.wait(_YIELD_S)
                     self._accept_one(by_descriptor[descriptor])
         self._close_listeners()
+
+    def _attend(self) -> None:
+        while not self._stopping.wait(_ATTEND_S):
+            self._slots.attend()
 
     def _close_listeners(self) -> None:
         listeners, self._listeners = self._listeners, []

@@ -2,124 +2,33 @@
 
 A peer that is of no use to anybody makes room for one that may be: silent connections, and associations that only echo
 or say nothing, the longest idle first. Nobody leaves while it stores, or has just stored. No address and no calling AE
-title can have everything, and some associations are kept for senders that are known. Knows no socket.
+title can have everything, and some associations are kept for senders that are known. All this holds for all receivers
+on a port together, where there are several; only silent connections are each one's own. Knows no socket.
 """
 
 from __future__ import annotations
 
 import threading
 import time
-from collections import Counter, OrderedDict
-from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from ipaddress import ip_address
-from typing import Protocol
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 
-_KEPT_SHARE = 4
-"""One of so many associations is kept for senders that are known."""
+from triaged.dimse.board import Board, Elsewhere
+from triaged.dimse.known import KnownSenders
+from triaged.dimse.slot import Association, Connected, Slot, SlotLimits
+
 _TURN_S = 0.25
-_JUDGED_AFTER_S = 1.5
-"""So long a peer has to let us wait until it counts as too slow to be spared where others wait."""
-_REMEMBERED = 1000
-"""How many senders are remembered as known."""
-
-
-class Connected(Protocol):
-    """What there is to ask of a connection, and to do to it, from any thread."""
-
-    def dismiss(self, why: str) -> None:
-        """Let the peer be told that it has to go."""
-        ...
-
-    def pace(self) -> tuple[float, int]:
-        """Return since its beginning how long we waited for the peer, in seconds, and how many bytes came."""
-        ...
-
-    def has_input(self) -> bool:
-        """Tell whether the peer has said something that we have not read yet."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class SlotLimits:
-    """How much there is, and how long it is kept.
-
-    `per_peer` associations are for one address, and for one calling AE title. `wait_s` is how long a request waits for
-    an association that ends; one that has just been opened is left alone for `settle_s`, one that has worked for
-    `rest_s`, and one that works as long as its peer is faster than `least_bytes_per_s`. Whoever has stored is known for
-    `known_s`.
-    """
-
-    associations: int = 20
-    per_peer: int = 10
-    silent: int = 128
-    least_bytes_per_s: float = 1000.0
-    wait_s: float = 4.0
-    settle_s: float = 2.0
-    rest_s: float = 10.0
-    known_s: float = 7 * 24 * 3600.0
-
-    @property
-    def connections(self) -> int:
-        """Return how many connections may be open, whatever they are."""
-        return self.associations + self.silent
-
-    @property
-    def for_strangers(self) -> int:
-        """Return how many associations senders may have that are not known."""
-        return self.associations - self.associations // _KEPT_SHARE
-
-
-class Slot:
-    """One connection: nothing is known of it first, then it may become an association, and work."""
-
-    def __init__(self, address: str, connection: Connected, *, now: float) -> None:
-        self.address = address
-        self.connection = connection
-        self._sample = 0.0, 0
-        self._is_too_slow = False
-        self.since = now
-        """Since when it is a connection; since when an association, once it is one."""
-        self.calling_ae_title = ""
-        self.is_known = False
-        self.is_association = False
-        self.is_asking = False
-        self.is_dismissed = False
-        self.is_working = False
-        self.worked_at: float | None = None
-
-    @property
-    def idle_since(self) -> float:
-        """Return since when it has been of no use."""
-        return self.since if self.worked_at is None else self.worked_at
-
-    def may_leave(self, limits: SlotLimits, now: float) -> bool:
-        """Tell whether an association may be ended for another one: it is idle, or hardly gets on with its work."""
-        if self.is_working:
-            return self._drips(limits.least_bytes_per_s)
-        rest_s = limits.settle_s if self.worked_at is None else limits.rest_s
-        return now - self.idle_since >= rest_s
-
-    def _drips(self, least_bytes_per_s: float) -> bool:
-        """Tell whether its peer lets us wait; time in which we kept it waiting does not count."""
-        waited_s, received = self.connection.pace()
-        waited_s, received = waited_s - self._sample[0], received - self._sample[1]
-        if received >= least_bytes_per_s * max(waited_s, _JUDGED_AFTER_S):
-            self._is_too_slow = False
-        elif waited_s >= _JUDGED_AFTER_S:
-            self._is_too_slow = True
-        else:
-            return self._is_too_slow
-        self._sample = self.connection.pace()
-        return self._is_too_slow
+_FULL = 1 << 16
+"""What makes a receiver without room for another association the busiest."""
 
 
 class Slots:
     """All connections of a receiver; safe to use from several threads.
 
     `expected` are titles with the host where each is reached, or an empty one: senders that are known without having
-    stored anything.
+    stored anything. With a `board`, `everywhere` are the limits of all receivers on it together, and `limits` what this
+    one can take of that; somebody has to `attend` to the wishes of the others.
     """
 
     def __init__(
@@ -127,15 +36,17 @@ class Slots:
         limits: SlotLimits,
         expected: Collection[tuple[str, str]] = (),
         *,
+        board: Board | None = None,
+        everywhere: SlotLimits | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._limits = limits
-        self._expected = expected
+        self._everywhere = everywhere or limits
+        self._board = board
+        self._known = KnownSenders(expected, limits.known_s)
         self._monotonic = monotonic
         self._changed = threading.Condition()
         self._slots: list[Slot] = []
-        self._stored: OrderedDict[tuple[str, str], float] = OrderedDict()
-        """When each sender, by address and title, stored for the last time."""
         self._is_closed = False
 
     def connect(self, address: str, connection: Connected) -> Slot | None:
@@ -155,26 +66,38 @@ class Slots:
                     return None
                 self._changed.wait(min(left, _TURN_S))
             self._slots.append(slot)
+            self._show_load()
             return slot
 
     def leave(self, slot: Slot) -> None:
         """Give a slot back; its connection has ended."""
         with self._changed:
             self._slots.remove(slot)
+            slot.disappear()
+            self._show_load()
             self._changed.notify_all()
+
+    def yields(self) -> bool:
+        """Tell whether another receiver on the port has less to do, and should accept who comes."""
+        with self._changed:
+            least = None if self._board is None else self._board.least_load_elsewhere()
+            return least is not None and least < self._load()
+
+    def know(self, senders: Collection[tuple[str, str]]) -> None:
+        """Take these senders for known, by title and address, whichever receiver they have stored with."""
+        with self._changed:
+            self._known.meet(senders)
 
     def associate(self, slot: Slot, calling_ae_title: str) -> bool:
         """Make a connection an association, for which another may have to leave; False where none does in time."""
         deadline = self._monotonic() + self._limits.wait_s
         with self._changed:
             slot.calling_ae_title = calling_ae_title
-            slot.is_known = self._is_known(slot.address, calling_ae_title)
+            slot.is_known = self._known.has(calling_ae_title, slot.address, now=self._monotonic())
             slot.is_asking = True
             try:
                 while not (slot.is_dismissed or self._is_closed):
-                    if self._is_next(slot) and self._make_room(slot):
-                        slot.since = self._monotonic()
-                        slot.is_association = True
+                    if self._is_next(slot) and self._becomes_association(slot):
                         return True
                     left = deadline - self._monotonic()
                     if left <= 0:
@@ -189,42 +112,58 @@ class Slots:
     def working(self, slot: Slot) -> Iterator[None]:
         """Let nobody end an association while it does what it came for."""
         slot.is_working = True
+        slot.show(self._limits)
         try:
             yield
         finally:
             slot.is_working = False
+            slot.show(self._limits)
 
     def note_work(self, slot: Slot) -> None:
         """Note that an association was of use just now."""
         slot.worked_at = self._monotonic()
+        slot.show(self._limits)
 
     def note_stored(self, slot: Slot) -> None:
         """Note that an instance of this sender was kept: it is known from now on."""
         self.note_work(slot)
         with self._changed:
             slot.is_known = True
-            sender = slot.address, slot.calling_ae_title
-            self._stored[sender] = self._monotonic()
-            self._stored.move_to_end(sender)
-            if len(self._stored) > _REMEMBERED:
-                self._stored.popitem(last=False)
+            self._known.note_stored(slot.calling_ae_title, slot.address, now=self._monotonic())
 
     def make_room(self) -> bool:
         """End whatever is of the least use, since something else than slots has run out; False where nothing is."""
         with self._changed:
             return self._dismiss_least_useful()
 
+    def attend(self) -> None:
+        """Let other receivers see who works too slowly, and end associations whose place they need; often a second."""
+        with self._changed:
+            now = self._monotonic()
+            for each in self._associations() if self._board is not None else ():
+                may_leave = each.may_leave(self._limits, now)
+                if each.row is not None and each.row.is_to_leave:
+                    if may_leave:
+                        self._dismiss(each, "made room for another association")
+                        continue
+                    each.row.refuse()
+                each.show(self._limits, drips=may_leave)
+
+    def withdraw(self) -> None:
+        """Count for no other receiver any more: this one accepts nobody, and lets its associations end."""
+        with self._changed:
+            board, self._board, self._everywhere = self._board, None, self._limits
+            for each in self._slots:
+                each.disappear()
+            if board is not None:
+                board.close()
+
     def close(self) -> None:
         """Let nobody wait any longer: the receiver stops."""
         with self._changed:
             self._is_closed = True
             self._changed.notify_all()
-
-    def _is_known(self, address: str, calling_ae_title: str) -> bool:
-        if any(title == calling_ae_title and _may_be_at(host, address) for title, host in self._expected):
-            return True
-        stored = self._stored.get((address, calling_ae_title))
-        return stored is not None and self._monotonic() - stored < self._limits.known_s
+        self.withdraw()
 
     def _is_next(self, slot: Slot) -> bool:
         """Tell whether nobody like this one has been waiting for longer."""
@@ -232,32 +171,58 @@ class Slots:
         waiting = (each for each, is_like_it in zip(self._slots, like_it, strict=True) if each.is_asking and is_like_it)
         return next(waiting, slot) is slot
 
-    def _make_room(self, slot: Slot) -> bool:
-        """End as few associations as let this one in; False, and none ended, where too few may leave."""
+    def _becomes_association(self, slot: Slot) -> bool:
+        """Make it one if there is room; others may have to leave for it, those of other receivers in a moment."""
+        board = self._board
+        with nullcontext() if board is None else board.turn():
+            if not self._make_room(slot, () if board is None else board.elsewhere()):
+                return False
+            if board is not None:
+                slot.row = board.enter(slot.address, slot.calling_ae_title)
+                if slot.row is None:
+                    return False
+            slot.since = self._monotonic()
+            slot.is_association = True
+            slot.show(self._limits)
+        self._show_load()
+        return True
+
+    def _make_room(self, slot: Slot, elsewhere: Sequence[Elsewhere]) -> bool:
+        """End as few associations as let this one in; False, and none ended, where too few may leave.
+
+        It is False too while those of other receivers are asked to leave: they are asked again until they have left.
+        """
         now = self._monotonic()
-        leaving: list[Slot] = []
-        for crowd, most in self._bounds(slot):
+        leaving: list[Association] = []
+        for crowd, most in self._bounds(slot, elsewhere):
             staying = [each for each in crowd if each not in leaving]
             idle = [each for each in staying if each.may_leave(self._limits, now)]
             excess = len(staying) - most + 1
             if excess > len(idle):
                 return False
             if excess > 0:
-                leaving += sorted(idle, key=self._usefulness)[:excess]
-        for each in leaving:
-            self._dismiss(each, "made room for another association")
-        return True
+                leaving += sorted(idle, key=self._usefulness(elsewhere))[:excess]
+        far = [each for each in leaving if isinstance(each, Elsewhere)]
+        for each in far:
+            if self._board is not None:
+                self._board.ask_to_leave(each)
+        for near in leaving if not far else ():
+            if isinstance(near, Slot):
+                self._dismiss(near, "made room for another association")
+        return not far
 
-    def _bounds(self, slot: Slot) -> Iterator[tuple[list[Slot], int]]:
+    def _bounds(self, slot: Slot, elsewhere: Sequence[Elsewhere]) -> Iterator[tuple[Sequence[Association], int]]:
         """Return groups of associations that one more would belong to, each with how many it may have."""
-        all_of_them = self._associations()
-        yield [each for each in all_of_them if each.address == slot.address], self._limits.per_peer
+        all_of_them: list[Association] = [*self._associations(), *elsewhere]
+        most = self._everywhere
+        yield [each for each in all_of_them if each.address == slot.address], most.per_peer
         # Who only uses the title of a known sender does not take its associations away.
         namesakes = [each for each in all_of_them if each.calling_ae_title == slot.calling_ae_title]
-        yield [each for each in namesakes if each.is_known or not slot.is_known], self._limits.per_peer
+        yield [each for each in namesakes if each.is_known or not slot.is_known], most.per_peer
         if not slot.is_known:
-            yield [each for each in all_of_them if not each.is_known], self._limits.for_strangers
-        yield all_of_them, self._limits.associations
+            yield [each for each in all_of_them if not each.is_known], most.for_strangers
+        yield all_of_them, most.associations
+        yield self._associations(), self._limits.associations
 
     def _dismiss_least_useful(self) -> bool:
         now = self._monotonic()
@@ -266,18 +231,31 @@ class Slots:
         idle = [each for each in self._associations() if each.may_leave(self._limits, now)]
         for candidates in (silent, idle):
             if candidates:
-                self._dismiss(min(candidates, key=self._usefulness), "made room for another connection")
+                self._dismiss(min(candidates, key=self._usefulness()), "made room for another connection")
                 return True
         return False
 
-    def _usefulness(self, slot: Slot) -> tuple[bool, bool, int, float]:
+    def _usefulness(
+        self, elsewhere: Sequence[Elsewhere] = ()
+    ) -> Callable[[Association], tuple[bool, bool, int, float]]:
         """Return what orders those that may leave: strangers first, then from the most crowded address, then by age."""
         crowds = Counter(each.address for each in self._slots if not each.is_dismissed)
-        return slot.worked_at is not None, slot.is_known, -crowds[slot.address], slot.idle_since
+        crowds.update(each.address for each in elsewhere)
+        return lambda each: (each.has_worked, each.is_known, -crowds[each.address], each.idle_since)
 
     def _dismiss(self, slot: Slot, why: str) -> None:
         slot.is_dismissed = True
+        slot.disappear()
         slot.connection.dismiss(why)
+
+    def _load(self) -> int:
+        """Return how much there is to do: a connection that asks for nothing yet may be about to."""
+        is_full = len(self._associations()) >= self._limits.associations
+        return len(self._slots) + (_FULL if is_full else 0)
+
+    def _show_load(self) -> None:
+        if self._board is not None:
+            self._board.show_load(self._load())
 
     def _associations(self) -> list[Slot]:
         return [each for each in self._slots if each.is_association and not each.is_dismissed]
@@ -285,11 +263,3 @@ class Slots:
     def _silent(self) -> list[Slot]:
         """Return connections that have not asked for anything, the oldest first."""
         return [each for each in self._slots if not (each.is_association or each.is_asking or each.is_dismissed)]
-
-
-def _may_be_at(host: str, address: str) -> bool:
-    """Tell whether a peer whose host is configured may call from an address; a name is not looked up."""
-    try:
-        return not host or ip_address(host) == ip_address(address)
-    except ValueError:
-        return True

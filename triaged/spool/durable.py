@@ -8,6 +8,7 @@ is written elsewhere.
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import stat
 from collections.abc import Iterator
@@ -75,6 +76,24 @@ class Tree:
         """Begin a file that nobody else has begun, unbuffered."""
         flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC
         return os.fdopen(os.open(name, flags, 0o600, dir_fd=self.descriptor), "wb", buffering=0)
+
+    def create_held(self, name: str) -> FileIO:
+        """Begin a file that everybody can tell is being written until it is closed, or this process ends."""
+        file = self.create(name)
+        with suppress(OSError):  # a file system without such locks: its age has to tell
+            fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return file
+
+    def is_held(self, name: str) -> bool:
+        """Tell whether a file is being written, as far as the file system can tell."""
+        with self.open(name) as file:
+            try:
+                fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return True
+            except OSError:
+                return False
+        return False
 
     def open(self, name: str) -> BufferedReader:
         """Open a file for reading."""

@@ -157,7 +157,8 @@ class Spool:
             for name in tree.names(INCOMING):
                 path = f"{INCOMING}/{name}"
                 with suppress(FileNotFoundError):  # its receiver may just have finished it
-                    if name.endswith(PART) and datetime.fromtimestamp(tree.stat(path).st_mtime, UTC) < older_than:
+                    is_old = datetime.fromtimestamp(tree.stat(path).st_mtime, UTC) < older_than
+                    if name.endswith(PART) and is_old and not tree.is_held(path):
                         tree.unlink(path)
                         swept += 1
         return swept
@@ -190,7 +191,7 @@ class PartFile:
     def __enter__(self) -> Self:
         with self._root.opened() as tree:
             tree.ensure(INCOMING)
-            self._file = tree.create(self._name)
+            self._file = tree.create_held(self._name)
         return self
 
     def __exit__(

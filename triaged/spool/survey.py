@@ -52,9 +52,10 @@ class Survey:
             yield file
 
     def remove(self, found: Found) -> bool:
-        """Remove a file, unless it was written again since it was found."""
+        """Remove a file, unless it was written again since it was found, or is being written."""
         with self._spool.opened() as tree, suppress(FileNotFoundError):
-            if tree.stat(found.path).st_mtime <= found.modified_at.timestamp() + 1e-6:
+            is_the_same = tree.stat(found.path).st_mtime <= found.modified_at.timestamp() + 1e-6
+            if is_the_same and not tree.is_held(found.path):
                 tree.unlink(found.path)
                 return True
         return False
