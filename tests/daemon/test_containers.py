@@ -104,6 +104,15 @@ def test_more_workers_are_containers_of_a_profile_and_end_after_their_study() ->
     assert device == {"driver": "nvidia", "count": 1, "capabilities": ["gpu"]}
 
 
+def test_one_machine_has_as_many_receivers_and_workers_as_variables_say() -> None:
+    found: dict[str, Any] = YAML(typ="safe").load(DEPLOY / "compose.yaml")
+    content = found["configs"]["triaged"]["content"]
+    one = _ours(content)
+    assert (one.dicom.receivers, one.worker_count) == (1, 1)
+    more = _ours(content.replace("${TRIAGED_RECEIVERS:-1}", "2").replace("${TRIAGED_WORKERS:-1}", "4"))
+    assert (more.dicom.receivers, more.worker_count) == (2, 4)
+
+
 def _ours(content: str) -> Config:
     """Return our settings as the container reads them: variables as nobody set them, but for the password."""
     chosen = re.sub(r"\$\{\w+:-(\w+)\}", r"\1", content)

@@ -290,6 +290,22 @@ def test_where_the_file_system_cannot_say_who_writes_the_age_of_a_part_tells(
         part.write(b"more")
 
 
+def test_on_nfs_too_a_file_that_is_being_written_is_seen_to_be(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
+    flock = fcntl.flock
+
+    def as_on_nfs(descriptor: int, how: int) -> None:
+        """Lock as a byte range of the server, exclusively only what is open for writing."""
+        reads_only = fcntl.fcntl(descriptor, fcntl.F_GETFL) & os.O_ACCMODE == os.O_RDONLY
+        if how & fcntl.LOCK_EX and reads_only:
+            raise OSError(errno.EBADF, "Bad file descriptor")
+        flock(descriptor, how)
+
+    monkeypatch.setattr(fcntl, "flock", as_on_nfs)
+    with spool.incoming() as part:
+        assert spool.sweep_parts(datetime.now(UTC) + timedelta(hours=1)) == 0
+        part.write(b"more")
+
+
 def test_sweeping_touches_no_kept_file(spool: Spool) -> None:
     kept = keep(spool)
     assert spool.sweep_parts(datetime.now(UTC) + timedelta(days=1)) == 0

@@ -87,8 +87,8 @@ class Tree:
     def is_held(self, name: str) -> bool:
         """Tell whether a file is being written, as far as the file system can tell."""
         with self.open(name) as file:
-            try:
-                fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+            try:  # a shared lock: NFS gives no other to who only reads
+                fcntl.flock(file.fileno(), fcntl.LOCK_SH | fcntl.LOCK_NB)
             except BlockingIOError:
                 return True
             except OSError:
