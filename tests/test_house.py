@@ -60,6 +60,7 @@ ROOMS_OF_LIBRARIES = {
         "cli/config_versions.py",
         "cli/outbox.py",
         "cli/quality.py",
+        "cli/export.py",
         "cli/feedback.py",
         "cli/forecast.py",
         "cli/health.py",
@@ -102,6 +103,7 @@ ROOMS_THAT_WRITE_FILES = {
     "store/tables/sqlite.py",
     "daemon/versions.py",
     "daemon/restoring.py",
+    "daemon/exporting.py",
     "daemon/alive_file.py",
     "lab",
 }
@@ -131,6 +133,7 @@ SPEAKS_OF_CT = {
     "web/entries.py": "the columns of the list",
     "web/view.py": "what the classes mean, in words",
     "web/slices.py": "descriptions of the API",
+    "steps/registry.py": "the columns of what leaves for registries",
     "cli/program.py": "what the program is for",
 }
 """Where the product may name what only a CT has, and why; everything else holds for any examination."""

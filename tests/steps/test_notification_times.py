@@ -181,9 +181,9 @@ def test_only_the_studies_of_the_period_count_and_nothing_is_said_of_nothing(hou
 
 def test_groups_stand_in_the_order_of_the_list(database: Database) -> None:
     studies = [
-        NotifiedStudy(TriageClass.NOT_FLAGGED, "CT 2", 30.0, {}, {}),
-        NotifiedStudy(TriageClass.CRITICAL, "CT 1", 10.0, {"pacs": 12.0}, {}),
-        NotifiedStudy(TriageClass.EMERGENCY, "CT 2", 20.0, {}, {"ris": 21.0}),
+        NotifiedStudy(1, TriageClass.NOT_FLAGGED, "CT 2", 30.0, {}, {}),
+        NotifiedStudy(2, TriageClass.CRITICAL, "CT 1", 10.0, {"pacs": 12.0}, {}),
+        NotifiedStudy(3, TriageClass.EMERGENCY, "CT 2", 20.0, {}, {"ris": 21.0}),
     ]
     rows = [row for row in rows_of(studies) if row.stage is Stage.ORDER]
     assert [(row.by, row.name, row.studies) for row in rows] == [

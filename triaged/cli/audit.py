@@ -30,7 +30,7 @@ def audit(
     from triaged.study.audit import AuditEvent
 
     now = datetime.now(UTC)
-    begin = _begin(since, now)
+    begin = begin_of(since, now)
     if event is not None and event not in set(AuditEvent):
         raise ConfigError(f"--event: expected one of {', '.join(AuditEvent)}, found {event}")
     with opened_database(load(config)) as database:
@@ -47,7 +47,8 @@ def audit(
         typer.echo("  ".join([f"{entry.at:%Y-%m-%d %H:%M:%S}", *filter(None, [*said, failed])]))
 
 
-def _begin(text: str, now: datetime) -> datetime:
+def begin_of(text: str, now: datetime) -> datetime:
+    """Return the time from which `--since` asks; `ConfigError` where it says none."""
     if found := re.fullmatch(r"(\d{1,5})([mhd])", text):
         return now - timedelta(**{_UNITS[found[2]]: int(found[1])})
     try:

@@ -23,6 +23,7 @@ from triaged.cli.config_try import try_new
 from triaged.cli.config_versions import diff, log, rollback, show
 from triaged.cli.configuration import DEFAULT_CONFIG, ConfigFile, opened_database, say_defaults
 from triaged.cli.configuration import app as config_app
+from triaged.cli.export import app as export_app
 from triaged.cli.feedback import app as feedback_app
 from triaged.cli.forecast import forecast
 from triaged.cli.fsck import fsck
@@ -52,6 +53,7 @@ app.add_typer(model_app)
 app.add_typer(user_app)
 app.add_typer(config_app)
 app.add_typer(feedback_app)
+app.add_typer(export_app)
 app.add_typer(outbox_app)
 for each in (log, diff, show, rollback, schema, keys):
     config_app.command()(each)

@@ -32,6 +32,7 @@ class NotifiedStudy:
     subscriber was sent the first notification of it; who has not got them is left out. `device` may be empty.
     """
 
+    study_id: int
     triage_class: TriageClass
     device: str
     ordered_s: float
@@ -65,6 +66,7 @@ def _notified(row: Row[Any], stored: _Stored, pushes: Mapping[int, Sequence[_Pus
         if sent_s is not None and posted_s >= at_s and receiver in announced:
             told[receiver] = min(sent_s, told.get(receiver, sent_s))
     return NotifiedStudy(
+        study_id,
         TriageClass(triage_class),
         device or "",
         at_s - last_slice_s,
