@@ -58,6 +58,7 @@ def test_second_engines_are_compared_as_on_the_page(tmp_path: Path, migrated_sql
     site.configure()
     shutil.copyfile(migrated_sqlite, tmp_path / "triaged.db")
     assert "No second engine has come to an end" in site.run("shadow").out
+    assert site.run("watch").out.startswith("No study came from ")
     with site.scene() as scene:
         shadowed(scene)
     brought_up_to_date(site)

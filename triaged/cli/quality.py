@@ -89,6 +89,9 @@ def watch(
         return
     rows = [(scanner_name(each.scanner), MEASURE_WORDS[each.measure], *cells(each)) for each in charts.charts]
     period = f"{charts.first} to {charts.last}, usual: {charts.asked.baseline} days before"
+    if not rows:
+        typer.echo(f"No study came from {charts.first} to {charts.last} (whole days, UTC).")
+        return
     _print_table(period, ("Scanner", "What", *COLUMNS), rows)
     for each in charts.outside:
         typer.echo(sentence(each))
