@@ -9,7 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, Select, bindparam, delete, func, insert, null, select
+from sqlalchemy import Connection, Select, bindparam, delete, func, null, select
 
 from triaged.store.tables import schema
 from triaged.store.tables.database import Ledger
@@ -94,10 +94,10 @@ class Inventory(Ledger):
             gone = [path for path in known if path not in missing]
             if gone:
                 connection.execute(delete(_missing).where(_missing.c.path.in_(gone)))
-            new = [path for path in missing if path not in known]
-            if new:
-                rows = [{"path": path, "folder": folder, "problem": missing[path], "found_at": now} for path in new]
-                connection.execute(insert(_missing), rows)
+            new = sorted(path for path in missing if path not in known)
+            for path in new:  # another host may find the same at the same moment
+                values = {"path": path, "folder": folder, "problem": missing[path], "found_at": now}
+                insert_or_replace(connection, _missing, values, key=["path"])
         return len(new)
 
     def missing(self) -> int:
