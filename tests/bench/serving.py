@@ -33,10 +33,16 @@ def serving_receivers(
         database.close()
     command = [sys.executable, "-m", "triaged.cli", "serve", "--role", "receiver", "--config", "config.yaml"]
     with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(command, cwd=folder, stdout=log, stderr=log, env=DCMTK_ENVIRONMENT)
+        # Each of several receivers has a session of its own, to which the scheduler gives a share: so has one alone.
+        process = subprocess.Popen(
+            command, cwd=folder, stdout=log, stderr=log, env=DCMTK_ENVIRONMENT, start_new_session=True
+        )
     try:
-        serving = "receiving  " if receivers == 1 else "all roles serve"
-        until(lambda: serving in (folder / "log").read_text(), within_s=120, what="receivers to receive")
+        text = (folder / "log").read_text
+        try:
+            until(lambda: text().count("receiving  ") == receivers, within_s=120, what="receivers to receive")
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n{text()[-2000:]}") from None
         yield port, lambda: [process.pid, *_children(process.pid)]
     finally:
         process.terminate()

@@ -30,6 +30,7 @@ from sqlalchemy import text
 
 from tests.ports import free_port
 from tests.store.making import Studies
+from triaged.dimse.board import Board
 from triaged.dimse.options import ScpOptions
 from triaged.dimse.scp import Receiver
 from triaged.spool.files import Spool
@@ -169,9 +170,10 @@ def receiving(
     commitments: FakeCommitments | None = None,
     worklist: WorklistProvider | None = None,
     listening: Callable[[str, int], socket.socket] | None = None,
+    board: Board | None = None,
     **options: Any,
 ) -> Iterator[Ours]:
-    """Our receiver in this process, on a port that the system chose."""
+    """Our receiver in this process, on a port that the system chose, or on the socket of others on its board."""
     database = open_database(url)
     spool = Spool(folder / "spool", reserve_mb)
     intake = intake or Intake(Studies(database), Studies(database), spool, ranking_policy=place, receiver="receiver-1")
@@ -182,6 +184,7 @@ def receiving(
         commitment=commitments,
         worklist=worklist,
         listening=listening,
+        board=board,
     )
     try:
         yield Ours(receiver.start(), database, spool, folder / "spool", receiver)
