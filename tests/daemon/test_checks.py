@@ -133,7 +133,7 @@ def test_less_memory_than_the_workers_may_take_is_a_warning(
     assert (row.passed, row.warns, row.found) == (True, warns, words)
 
 
-def test_receivers_count_for_the_memory_and_more_than_one_is_of_no_use_on_sqlite(
+def test_receivers_count_for_the_memory_and_more_than_one_is_of_little_use_on_sqlite(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("triaged.daemon.checks._memory_gib", lambda: 6.0)

@@ -216,11 +216,11 @@ def _demand_room(storage: StorageSection) -> None:
 
 
 def _receivers(config: Config) -> Check:
-    """Say how many receive, and where that is of no use: SQLite has one writer, however many processes ask for it."""
+    """Say how many receive, and where that is of little use: SQLite has one writer, however many processes wait."""
     words = f"{config.dicom.receivers} processes share {config.dicom.max_associations} associations"
     if database_file(config) is None:
         return Check("dicom.receivers", True, words, "dicom.receivers")
-    hint = "on SQLite, which has one writer, more than one receive no faster; PostgreSQL lets them"
+    hint = "on SQLite, which has one writer at a time, more than one gain little (docs/performance.md)"
     return Check("dicom.receivers", True, f"{words}; {hint}", "dicom.receivers", warns=True)
 
 
