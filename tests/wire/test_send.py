@@ -6,6 +6,7 @@ import shutil
 import socket
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from pynetdicom.association import Association
 from tests.ports import free_port
 from tests.wire.peers import CT_IMAGE, DCMTK_PATH, EXPLICIT, IMPLICIT, a_slice, dcmtk, eventually, real
 from triaged.dicom.part10 import file_meta
-from triaged.dimse.requestor import outcome_of
+from triaged.dimse.requestor import Requestor, outcome_of
 from triaged.dimse.scu import DimseSender
 from triaged.steps.ports import Outgoing, Peer, Refused, Sent, Unreachable
 
@@ -246,8 +247,42 @@ def test_a_peer_that_breaks_off_has_not_got_the_rest(sender: DimseSender, object
 def test_a_peer_that_does_not_know_us_is_asked_again_later(sender: DimseSender, objects: list[Outgoing]) -> None:
     with peer_that(lambda event: 0x0000, require_calling_aet=["OTHER"]) as peer:
         outcomes = sender.send(objects, peer)
-    assert {type(outcome) for outcome in outcomes} == {Unreachable}
-    assert "rejected" in str(outcomes[0])
+    why = "association rejected by PACS: Rejected (Permanent), Calling AE title not recognised"
+    assert outcomes == [Unreachable(why)] * 3
+
+
+@pytest.mark.parametrize(
+    ("answer", "outcome"),
+    [
+        (
+            bytes([3, 0, 0, 0, 0, 4, 0, 1, 1, 7]),
+            "Rejected (Permanent), Called AE title not recognised",
+        ),
+        (bytes([7, 0, 0, 0, 0, 4, 0, 0, 0, 0]), "association aborted by RAW"),
+        (b"", "gave no answer to the request for an association"),
+    ],
+)
+def test_an_answer_is_told_though_the_connection_is_closed_before_anybody_looks(answer: bytes, outcome: str) -> None:
+    def until_it_is_closed(event: evt.Event) -> None:
+        event.assoc.dul.join(10)
+
+    with socket.create_server(("127.0.0.1", 0)) as listening, ThreadPoolExecutor(1) as answering:
+        answering.submit(answer_once, listening, answer)
+        peer = Peer("raw", "RAW", "127.0.0.1", listening.getsockname()[1])
+        requestor = Requestor("TRIAGED", timeout_s=10.0, connect_timeout_s=5.0)
+        handlers = [(evt.EVT_REQUESTED, until_it_is_closed)]
+        with requestor.association(peer, {VERIFICATION: (IMPLICIT,)}, handlers=handlers) as association:
+            assert isinstance(association, Unreachable)
+    assert outcome in association.reason
+
+
+def answer_once(listening: socket.socket, answer: bytes) -> None:
+    """Take a request for an association, send some bytes, and close."""
+    connection, _ = listening.accept()
+    with connection:
+        connection.recv(65536)
+        connection.sendall(answer)
+        connection.shutdown(socket.SHUT_RDWR)
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # pynetdicom leaves its socket open

@@ -17,6 +17,7 @@ from pydicom import Dataset
 from pynetdicom import AE, _config, evt
 from pynetdicom.association import Association
 from pynetdicom.events import EventHandlerType
+from pynetdicom.pdu import A_ABORT_RQ, A_ASSOCIATE_RJ
 from pynetdicom.presentation import build_role
 
 from triaged.dicom.part10 import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
@@ -72,6 +73,7 @@ class Requestor:
         for sop_class_uid, syntaxes in proposals.items():
             for syntax in syntaxes:  # one context each, so that the peer cannot choose between them
                 ae.add_requested_context(sop_class_uid, syntax)
+        heard = _Heard()
         try:
             secured = self._secured(peer)
             association = ae.associate(
@@ -79,7 +81,12 @@ class Requestor:
                 peer.port,
                 ae_title=peer.ae_title,
                 ext_neg=[build_role(sop_class_uid, scp_role=True) for sop_class_uid in provided],
-                evt_handlers=[(evt.EVT_CONN_OPEN, _send_at_once), *handlers],
+                evt_handlers=[
+                    (evt.EVT_CONN_OPEN, _send_at_once),
+                    (evt.EVT_CONN_OPEN, heard.open),
+                    (evt.EVT_PDU_RECV, heard.pdu),
+                    *handlers,
+                ],
                 # Of the context pynetdicom asks nothing but to wrap its socket.
                 tls_args=None if secured is None else (cast("SSLContext", secured), peer.host),
             )
@@ -91,7 +98,7 @@ class Requestor:
             return
         try:
             answered = association.is_established or association.rejected_contexts
-            yield association if answered else Unreachable(_why_not(association, peer, secured))
+            yield association if answered else Unreachable(heard.why_not(peer, secured))
         finally:
             if association.is_established:
                 association.release()
@@ -103,6 +110,40 @@ class Requestor:
         with self._lock:
             credentials = self._credentials.setdefault(peer.tls, Credentials(peer.tls, client_context))
         return NotingContext(credentials.context())
+
+
+class _Heard:
+    """What came from a peer until there was an association, or none.
+
+    Noted as it arrives: pynetdicom takes a connection that was rejected and closed at once for one that never was.
+    """
+
+    def __init__(self) -> None:
+        self._connected = False
+        self._rejection: A_ASSOCIATE_RJ | None = None
+        self._aborted = False
+
+    def open(self, _: evt.Event) -> None:
+        self._connected = True
+
+    def pdu(self, event: evt.Event) -> None:
+        if isinstance(event.pdu, A_ASSOCIATE_RJ):
+            self._rejection = event.pdu
+        elif isinstance(event.pdu, A_ABORT_RQ):
+            self._aborted = True
+
+    def why_not(self, peer: Peer, secured: NotingContext | None) -> str:
+        """Say why there is no association."""
+        if self._rejection is not None:
+            why = f"{self._rejection.result_str}, {self._rejection.reason_str}"
+            return f"association rejected by {peer.ae_title}: {why}"
+        if self._aborted:
+            return f"association aborted by {peer.ae_title}"
+        if secured is not None and secured.problem:
+            return f"no TLS connection to {peer.host} port {peer.port}: {secured.problem}"
+        if self._connected:
+            return f"{peer.host} port {peer.port} gave no answer to the request for an association"
+        return f"no connection to {peer.host} port {peer.port}"
 
 
 def accepted_by(association: Association, sop_class_uid: str) -> tuple[str, ...]:
@@ -133,14 +174,3 @@ def _send_at_once(event: evt.Event) -> None:
     transport = event.assoc.dul.socket
     if transport is not None and transport.socket is not None:
         transport.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-
-
-def _why_not(association: Association, peer: Peer, secured: NotingContext | None) -> str:
-    answer = association.acceptor.primitive
-    if association.is_rejected and answer is not None:
-        return f"association rejected by {peer.ae_title}: {answer.result_str}, {answer.reason_str}"
-    if association.is_aborted and answer is not None:
-        return f"association aborted by {peer.ae_title}"
-    if secured is not None and secured.problem:
-        return f"no TLS connection to {peer.host} port {peer.port}: {secured.problem}"
-    return f"no connection to {peer.host} port {peer.port}"
