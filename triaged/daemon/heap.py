@@ -10,16 +10,20 @@ from __future__ import annotations
 import ctypes
 
 _ARENA_MAX, _MMAP_THRESHOLD, _TRIM_THRESHOLD = -8, -3, -1
-_LARGE = 256 * 1024
+_MIB = 1024 * 1024
 
 
-def keep_little_memory() -> None:
-    """Use few arenas, and take large blocks from the system alone; does nothing where the C library is another one."""
+def keep_little_memory(*, large: int = _MIB // 4) -> None:
+    """Use few arenas, and take blocks of `large` bytes and more from the system alone, which gets them back once free.
+
+    Does nothing where the C library is another one. Small blocks come cheaper from an arena than from the system: who
+    computes with arrays says what is large.
+    """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:
         mallopt(_ARENA_MAX, 2)
-        mallopt(_MMAP_THRESHOLD, _LARGE)
-        mallopt(_TRIM_THRESHOLD, 4 * _LARGE)
+        mallopt(_MMAP_THRESHOLD, large)
+        mallopt(_TRIM_THRESHOLD, 4 * large)
 
 
 def give_memory_back() -> None:

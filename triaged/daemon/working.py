@@ -13,7 +13,7 @@ import structlog
 
 from triaged.daemon.draining import finishing
 from triaged.daemon.examinations import examinations, examinations_of_rules, is_whole
-from triaged.daemon.heap import give_memory_back
+from triaged.daemon.heap import give_memory_back, keep_little_memory
 from triaged.daemon.linear_algebra import take_buffers
 from triaged.daemon.pools import taken_by
 from triaged.daemon.progress import Mark, Progress
@@ -53,6 +53,9 @@ _DRAW_S = 120.0
 _LAST_MOMENT_S = 2.0
 """How long a worker that is asked to end may go on with its study; the supervisor waits a little longer."""
 
+_ARRAY = 2 * 1024 * 1024
+"""Bytes of an array that is taken from the system alone: those of whole volumes come and go, and would leave holes."""
+
 _PutBack = Callable[[], bool]
 """Puts a study back, and says so; to be tried again where the store is away."""
 
@@ -63,6 +66,7 @@ def work(rooms: Rooms, name: str, stop: threading.Event, progress: Progress) -> 
     Raises:
         ModelRefused: the engine cannot be used.
     """
+    keep_little_memory(large=_ARRAY)
     finish = [False]
     ahead = _ahead(rooms)
     analyst = _analyst(rooms, name, ahead)
