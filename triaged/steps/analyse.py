@@ -11,20 +11,16 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from types import MappingProxyType
-from typing import assert_never
 
 import structlog
 
 from triaged.errors import StaleClaim, TryLater, UnreadableStudy
 from triaged.exams.exam import Analysis, Choice, Examination, next_after
-from triaged.inference.identity import Engine
-from triaged.results.instance import ResultObject
-from triaged.results.provenance import Provenance
-from triaged.rules.matching import NO_RULES, Rules, decide
+from triaged.rules.matching import NO_RULES, Rules
 from triaged.spool.files import Spool
 from triaged.steps.attempts import given_up, too_large
 from triaged.steps.choosing import Chosen, choose_under
-from triaged.steps.ended import Ended, first_header, provenance_of
+from triaged.steps.ended import Ended, provenance_of, ranking_by_images, scheme_of
 from triaged.steps.errand import Clock
 from triaged.steps.following import compares, followed
 from triaged.steps.footing import Footing, Latest, nothing_known
@@ -33,19 +29,17 @@ from triaged.steps.publish import Kept, Publisher, object_set
 from triaged.steps.putting_back import PuttingBack
 from triaged.steps.ranking_policy import ranking_policy
 from triaged.steps.reading_ahead import ReadingAhead, read_now
+from triaged.steps.unscored import Unscored
 from triaged.store.studies.claims import Claims
 from triaged.store.studies.outcomes import Found, Made, Outcomes
 from triaged.store.studies.publications import Publications
-from triaged.study.assessment import Assessed, Assessment, Failed, OutOfScope, Reason, ReasonCode, unreadable
+from triaged.study.assessment import Assessed, Reason, ReasonCode
 from triaged.study.completeness import Candidate
 from triaged.study.kinds import ObjectKind
 from triaged.study.modalities import Stratum
-from triaged.study.ranking import Ranking
 from triaged.study.records import Claim, Series
-from triaged.study.treatment import BY_DEFAULT, Treatment
 from triaged.study.uids import SOPInstanceUID
-from triaged.triage.follow_up import FollowUp
-from triaged.triage.ordering import place, under_rule
+from triaged.triage.ordering import under_rule
 from triaged.triage.scheme import TriageOptions
 
 log = structlog.get_logger()
@@ -94,6 +88,7 @@ class Analyst(PuttingBack):
         self._options = options
         self._destinations = destinations
         self._footing = Footing(spool, latest)
+        self._unscored = Unscored(self._publisher, spool, triage=triage, rules=rules, engine=examinations[0].engine)
 
     @property
     def examinations(self) -> Sequence[Examination]:
@@ -165,7 +160,7 @@ class Analyst(PuttingBack):
 
     def _assess(self, claim: Claim, clock: Clock) -> Ended:
         if len(claim.strikes) >= self._options.max_attempts:
-            return self._given_up(claim)
+            return self._unscored.given_up(claim)
         under = choose_under(self._rules, claim.facts, claim.series, self._examinations_of)
         choice = under.choice
         refused: dict[SOPInstanceUID, Reason] = {}
@@ -176,11 +171,11 @@ class Analyst(PuttingBack):
             refused |= {instance.sop_instance_uid: found for instance in choice.chosen.instances}
             another = next_after(under.examinations, under.examination, under.allowed, refused)
             if another is None:
-                return self._declined(claim, under, choice, found)
+                return self._unscored.declined(claim, under, choice, found)
             log.info("another image is read instead", study_instance_uid=claim.study_uid.value, why=found.detail)
             choice = another
         assert choice.reason is not None
-        return self._declined(claim, under, choice, choice.reason)
+        return self._unscored.declined(claim, under, choice, choice.reason)
 
     def _examinations_of(self, model: str) -> Sequence[Examination]:
         return self._by_model[model] if model else self._examinations
@@ -211,10 +206,14 @@ class Analyst(PuttingBack):
         prior = self._publisher.prior(claim.study_uid, analysis.finding)
         policy = under_rule(self._triage, treatment)
         follows = followed(analysis.finding, prior, examination.engine.algorithm, policy)
-        ranking = self._place(claim, assessment, treatment, None if follows is None else follows.follow_up)
+        follow_up = None if follows is None else follows.follow_up
+        ranking = ranking_by_images(claim, assessment, treatment, self._triage, follow_up)
         earlier = self._publisher.drawn(prior, claim.study_uid, examination.recall)
         compared_with = compares(prior, earlier, follows)
-        provenance = self._provenance(claim, examination.engine, choice.chosen, treatment, compares=compared_with)
+        scheme = scheme_of(treatment, self._triage)
+        provenance = self._publisher.in_line(
+            provenance_of(claim, examination.engine, choice.chosen, scheme=scheme, compares=compared_with)
+        )
         compared = None if follows is None else follows.compared
         seconds = self._seconds if examination is under.examinations[0] else ()
         others = tuple(each for each in seconds if each != treatment.model)
@@ -223,51 +222,6 @@ class Analyst(PuttingBack):
         log.info("study placed, its objects follow", study_instance_uid=claim.study_uid.value, revision=claim.revision)
         results = analysis.draw(ranking, provenance, earlier)
         return replace(ended, objects=results.objects, view=results.view, draft=results.draft, is_placed=True)
-
-    def _given_up(self, claim: Claim) -> Ended:
-        """Return a failure without looking at the study again, whichever part of it broke every attempt."""
-        reason = given_up(claim)
-        assessment = Failed(reason)
-        treatment = decide(self._rules.studies, claim.facts, None, is_final=True) or BY_DEFAULT
-        ranking = self._place(claim, assessment, treatment)
-        provenance = self._provenance(claim, self._examinations[0].engine, None, treatment, outcome=reason.code)
-        return Ended(assessment, Choice(None, (), reason), ranking, provenance, treatment=treatment)
-
-    def _declined(self, claim: Claim, under: Chosen[Examination], choice: Choice, reason: Reason) -> Ended:
-        """Return why a study has no score; a page in the PACS says it of one that should, or might, have been read."""
-        assessment, examination, treatment = unreadable(reason), under.examination, under.treatment
-        ranking = self._place(claim, assessment, treatment)
-        provenance = self._provenance(claim, examination.engine, choice.chosen, treatment, outcome=reason.code)
-        match assessment:
-            case OutOfScope() if not choice.calls_itself_one:
-                objects: Sequence[ResultObject] = ()
-            case OutOfScope(reason=reason) | Failed(reason=reason):
-                header = first_header(choice.chosen or claim.series[0], self._spool)
-                objects = () if header is None else examination.explain(header, reason, ranking, provenance)
-            case _:
-                assert_never(assessment)
-        return Ended(assessment, choice, ranking, provenance, objects, treatment=treatment)
-
-    def _place(
-        self, claim: Claim, assessment: Assessment, treatment: Treatment, follow_up: FollowUp | None = None
-    ) -> Ranking:
-        """Return the place that the images alone give, as the objects say it; `commit` decides the one on the list."""
-        known = (claim.study_uid, claim.ready_at, assessment, claim.order_priority, self._triage)
-        return place(*known, follow_up=follow_up, treatment=treatment)
-
-    def _provenance(
-        self,
-        claim: Claim,
-        engine: Engine,
-        chosen: Series | None,
-        treatment: Treatment,
-        *,
-        outcome: str = "",
-        compares: str = "",
-    ) -> Provenance:
-        scheme = treatment.scheme or self._triage.scheme.value
-        made = provenance_of(claim, engine, chosen, scheme=scheme, outcome=outcome, compares=compares)
-        return self._publisher.in_line(made)
 
     def _commit(self, claim: Claim, outcome: Ended, kept: Kept, now: datetime) -> None:
         made = Made(kept.objects, self._destinations, kept.coronal_path, kept.draft_path, outcome.seconds)

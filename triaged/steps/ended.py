@@ -1,24 +1,22 @@
-"""How the analysis of one study ended, as a value on its way to the commit, and where its results come from."""
+"""How the analysis of one study ended, as a value on its way to the commit: its place, and where results come from."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pydicom.dataset import Dataset
-
-from triaged.dicom.files import read_header_only
-from triaged.errors import UnreadableStudy
 from triaged.exams.exam import Choice
 from triaged.inference.identity import Engine
 from triaged.results.instance import ResultObject
 from triaged.results.provenance import Provenance
-from triaged.spool.files import Spool
 from triaged.study.assessment import Assessment
 from triaged.study.ranking import Ranking
 from triaged.study.ranking_input import Compared
 from triaged.study.records import Claim, Series
 from triaged.study.treatment import BY_DEFAULT, Treatment
+from triaged.triage.follow_up import FollowUp
+from triaged.triage.ordering import place
+from triaged.triage.scheme import TriageOptions
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,18 +39,21 @@ class Ended:
     is_placed: bool = False
 
 
-def first_header(series: Series, spool: Spool) -> Dataset | None:
-    """Return the header of the first instance that can be parsed at all, with which a page names the study."""
-    for instance in series.instances:
-        try:
-            return read_header_only(spool.absolute(instance.path))
-        except UnreadableStudy:
-            spool.check_present()
-    return None
+def ranking_by_images(
+    claim: Claim, assessment: Assessment, treatment: Treatment, triage: TriageOptions, follow_up: FollowUp | None = None
+) -> Ranking:
+    """Return the place that the images alone give, as the objects say it; the commit decides the one on the list."""
+    known = (claim.study_uid, claim.ready_at, assessment, claim.order_priority, triage)
+    return place(*known, follow_up=follow_up, treatment=treatment)
+
+
+def scheme_of(treatment: Treatment, triage: TriageOptions) -> str:
+    """Return the scheme that a study's class is made by: the one of its rule, or of the site."""
+    return treatment.scheme or triage.scheme.value
 
 
 def provenance_of(
-    claim: Claim, engine: Engine, chosen: Series | None, *, scheme: str, outcome: str, compares: str
+    claim: Claim, engine: Engine, chosen: Series | None, *, scheme: str, outcome: str = "", compares: str = ""
 ) -> Provenance:
     """Return where a result comes from: of a study of which nothing was chosen, from the series that came first."""
     instances = chosen.instances if chosen else claim.series[0].instances
