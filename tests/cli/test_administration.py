@@ -4,22 +4,11 @@ from __future__ import annotations
 
 import getpass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
-
-import pytest
 
 from tests.cli.site import Site
 from triaged.store.roles.pauses import Pauses
 from triaged.store.trail.audits import Audits
 from triaged.study.audit import Audited, AuditEvent
-
-
-@pytest.fixture
-def site(tmp_path: Path, migrated_sqlite: Path) -> Site:
-    made = Site(tmp_path)
-    made.configure()
-    made.fill(migrated_sqlite)
-    return made
 
 
 def _done(site: Site) -> list[Audited]:

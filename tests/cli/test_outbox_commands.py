@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,15 +14,6 @@ from triaged.study.audit import AuditEvent
 
 AGES_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 ELSEWHERE = {"name": "archive", "ae_title": "ARCHIVE", "host": "127.0.0.1", "port": 104}
-
-
-@pytest.fixture
-def site(tmp_path: Path, migrated_sqlite: Path) -> Site:
-    """A clinic whose objects wait for the PACS, which the configuration does not name."""
-    made = Site(tmp_path)
-    made.configure()
-    made.fill(migrated_sqlite)
-    return made
 
 
 def _waiting(site: Site) -> dict[str, tuple[int, str]]:

@@ -7,20 +7,10 @@ import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import pytest
 from sqlalchemy import text
 
 from tests.cli.site import Site
 from tests.web.quality_scenes import shadowed
-
-
-@pytest.fixture
-def site(tmp_path: Path, migrated_sqlite: Path) -> Site:
-    """A clinic whose studies came just now."""
-    made = Site(tmp_path)
-    made.configure()
-    made.fill(migrated_sqlite)
-    return made
 
 
 def brought_up_to_date(site: Site) -> None:

@@ -8,29 +8,13 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from tests.dimse.peers import Peer, Peers
 from triaged.dimse.descriptors import fitting
 from triaged.dimse.repetition import Repetition
 from triaged.dimse.slot import Slot, SlotLimits
 from triaged.dimse.slots import Slots
 
 LIMITS = SlotLimits(associations=8, per_peer=4, silent=6, wait_s=0.0)
-
-
-@dataclass
-class Peer:
-    """A connection, as far as slots know it."""
-
-    house: House
-    name: str
-
-    def dismiss(self, why: str) -> None:
-        self.house.gone.append(self.name)
-
-    def pace(self) -> tuple[float, int]:
-        return self.house.paces.get(self.name, (0.0, 0))
-
-    def has_input(self) -> bool:
-        return self.name in self.house.speaking
 
 
 @dataclass
@@ -50,15 +34,12 @@ class Leaving:
 
 
 @dataclass
-class House:
+class House(Peers):
     """Slots with a clock that stands still, and who had to leave."""
 
     limits: SlotLimits = LIMITS
     expected: tuple[tuple[str, str], ...] = ()
     now: float = 1000.0
-    gone: list[str] = field(default_factory=list)
-    paces: dict[str, tuple[float, int]] = field(default_factory=dict)
-    speaking: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.slots = Slots(self.limits, self.expected, monotonic=lambda: self.now)

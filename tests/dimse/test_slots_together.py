@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import pytest
 
+from tests.dimse.peers import Peer, Peers
 from triaged.dimse.board import Board, new_board
 from triaged.dimse.slot import Slot, SlotLimits
 from triaged.dimse.slots import Slots
@@ -16,33 +17,14 @@ LIMITS = SlotLimits(associations=8, per_peer=4, silent=6, wait_s=0.0)
 
 
 @dataclass
-class Peer:
-    """A connection, as far as slots know it."""
-
-    house: House
-    name: str
-
-    def dismiss(self, why: str) -> None:
-        self.house.gone.append(self.name)
-
-    def pace(self) -> tuple[float, int]:
-        return self.house.paces.get(self.name, (0.0, 0))
-
-    def has_input(self) -> bool:
-        return False
-
-
-@dataclass
-class House:
+class House(Peers):
     """Three receivers with one clock, which stands still, and who had to leave."""
 
-    board: int
+    board: int = 0
     limits: SlotLimits = LIMITS
     own: SlotLimits = LIMITS
     expected: tuple[tuple[str, str], ...] = ()
     now: float = 1000.0
-    gone: list[str] = field(default_factory=list)
-    paces: dict[str, tuple[float, int]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.receivers = [self._receiver() for _ in range(3)]
@@ -69,7 +51,7 @@ class House:
 def house() -> Iterator[House]:
     """Three receivers with eight associations together, four for a peer."""
     board = new_board()
-    yield House(board)
+    yield House(board=board)
     os.close(board)
 
 

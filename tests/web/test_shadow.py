@@ -11,10 +11,6 @@ from fastapi.testclient import TestClient
 from tests.web.quality_scenes import SHARES, shadowed
 from tests.web.reading import Page, opened
 from tests.web.scene import Scene
-from tests.web.visiting import ACCOUNTS, PASSWORD, READER, sign_in, visit
-
-SECRETS = ("Ivanova", "Maria", "P-3", "A-3", "1956", "CT thorax", "1.2.826.0.1")
-PATHS = ("/admin/shadow", "/api/admin/shadow")
 
 
 def test_the_page_compares_by_class_scanner_and_kernel(scene: Scene) -> None:
@@ -55,17 +51,6 @@ def test_programs_get_the_same_numbers(scene: Scene) -> None:
     assert whole["bias"]["value"] == pytest.approx(3.5)
     assert sum(each["n"] for each in shadow["classes"]) == 6
     assert found["unread"] == []
-
-
-@pytest.mark.parametrize("path", PATHS)
-def test_no_patient_is_in_any_of_it_and_readers_do_not_see_it(scene: Scene, path: str) -> None:
-    with TestClient(shadowed(scene).app()) as browser:
-        text = browser.get(path).text
-        assert [secret for secret in SECRETS if secret in text] == []
-    with visit(scene, ACCOUNTS) as client:
-        scene.accounts.add(READER, PASSWORD, now=scene.now)
-        sign_in(client, name=READER.name)
-        assert client.get(path).status_code == 403
 
 
 def test_without_second_engines_the_page_says_so(browser: TestClient) -> None:

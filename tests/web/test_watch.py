@@ -5,17 +5,12 @@ from __future__ import annotations
 import re
 from xml.etree import ElementTree
 
-import pytest
 from fastapi.testclient import TestClient
 
 from tests.steps.test_control_charts import CT1, House
 from tests.web.quality_scenes import watched
 from tests.web.reading import Page, opened
 from tests.web.scene import Scene
-from tests.web.visiting import ACCOUNTS, PASSWORD, READER, sign_in, visit
-
-SECRETS = ("Roe", "P-3", "1956", "1.2.826.0.1")
-PATHS = ("/admin/watch", "/api/admin/watch")
 
 
 def test_the_page_says_in_words_what_is_outside(scene: Scene) -> None:
@@ -79,17 +74,6 @@ def test_programs_get_the_same_numbers(scene: Scene) -> None:
     last = flagged["days"][-1]
     assert (last["hits"], last["total"], last["signal"]) == (8, 10, "above")
     assert last["chance"] < 0.0002
-
-
-@pytest.mark.parametrize("path", PATHS)
-def test_no_patient_is_in_any_of_it_and_readers_do_not_see_it(scene: Scene, path: str) -> None:
-    with TestClient(watched(scene).app()) as browser:
-        text = browser.get(path).text
-        assert [secret for secret in SECRETS if secret in text] == []
-    with visit(scene, ACCOUNTS) as client:
-        scene.accounts.add(READER, PASSWORD, now=scene.now)
-        sign_in(client, name=READER.name)
-        assert client.get(path).status_code == 403
 
 
 def test_nothing_is_said_of_nothing_and_a_hostile_scanner_is_text(scene: Scene) -> None:

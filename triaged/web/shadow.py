@@ -9,18 +9,18 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from fastapi import APIRouter, Request, Response
-from fastapi.responses import HTMLResponse
+from fastapi import APIRouter, Request
 
 from triaged.steps.shadowing import By, Group, Shadow, Shadowing, ShadowReport
 from triaged.study.ranking import TriageClass
 from triaged.triage.intervals import Interval
 from triaged.triage.method_comparison import BlandAltman
-from triaged.web.groups import DAYS, PERIODS, UNNAMED_SCANNER, AskedDays, class_label, days_of
+from triaged.web.groups import DAYS, UNNAMED_SCANNER, AskedDays, class_label
+from triaged.web.period_pages import add_period_page
 from triaged.web.plots import Band, Plot, across, dots, level, signed, upwards
 from triaged.web.shadow_items import ShadowItems, as_items
 from triaged.web.templating import Templates
-from triaged.web.visitor import administrator, visitor
+from triaged.web.visitor import administrator
 
 BY_WORDS: Final[Mapping[By, str]] = {By.ALL: "", By.CLASS: "Class", By.SCANNER: "Scanner", By.KERNEL: "Kernel"}
 COLUMNS: Final = (
@@ -41,10 +41,7 @@ def router(shadowing: Shadowing, templates: Templates, clock: Callable[[], datet
     """Return `/admin/shadow` and `/api/admin/shadow`."""
     routes = APIRouter(tags=["administration"])
 
-    @routes.get("/admin/shadow", include_in_schema=False, response_class=HTMLResponse)
-    def page(request: Request, days: str = "") -> Response:
-        administrator(request)
-        return templates.page("shadow", visitor(request), **_shown(shadowing.report(days_of(days), now=clock())))
+    add_period_page(routes, templates, "shadow", lambda days: _shown(shadowing.report(days, now=clock())))
 
     @routes.get("/api/admin/shadow", summary="How second engines compare with the first")
     def items(request: Request, days: AskedDays = DAYS) -> ShadowItems:
@@ -165,8 +162,6 @@ def _shown(report: ShadowReport) -> dict[str, Any]:
         for each in report.shadows
     ]
     return {
-        "version": "",
-        "periods": PERIODS,
         "days": report.days,
         "since": report.since,
         "is_cut": report.is_cut,

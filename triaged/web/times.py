@@ -9,17 +9,17 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, Final
 
-from fastapi import APIRouter, Request, Response
-from fastapi.responses import HTMLResponse
+from fastapi import APIRouter, Request
 from typing_extensions import TypedDict
 
 from triaged.steps.figures import Flag
 from triaged.steps.notification_times import By, NotificationTimes, Row, Stage, TimesReport
 from triaged.triage.intervals import Interval, Times
-from triaged.web.groups import DAYS, FLAG_WORDS, PERIODS, UNNAMED_SCANNER, AskedDays, class_label, days_of
+from triaged.web.groups import DAYS, FLAG_WORDS, UNNAMED_SCANNER, AskedDays, class_label
 from triaged.web.offers import duration_of_minutes
+from triaged.web.period_pages import add_period_page
 from triaged.web.templating import Templates
-from triaged.web.visitor import administrator, visitor
+from triaged.web.visitor import administrator
 
 STAGE_WORDS: Final[Mapping[Stage, str]] = {
     Stage.ORDER: "Last slice to place on the list",
@@ -63,10 +63,7 @@ def router(times: NotificationTimes, templates: Templates, clock: Callable[[], d
     """Return `/admin/times` and `/api/admin/times`."""
     routes = APIRouter(tags=["administration"])
 
-    @routes.get("/admin/times", include_in_schema=False, response_class=HTMLResponse)
-    def page(request: Request, days: str = "") -> Response:
-        administrator(request)
-        return templates.page("times", visitor(request), **_shown(times.report(days_of(days), now=clock())))
+    add_period_page(routes, templates, "times", lambda days: _shown(times.report(days, now=clock())))
 
     @routes.get("/api/admin/times", summary="Times from the last slice to list, destination and notification")
     def items(request: Request, days: AskedDays = DAYS) -> TimesItems:
@@ -144,8 +141,6 @@ def _shown(report: TimesReport) -> dict[str, Any]:
         for stage, words in STAGE_WORDS.items()
     ]
     return {
-        "version": "",
-        "periods": PERIODS,
         "days": report.days,
         "since": report.since,
         "studies": report.studies,

@@ -10,15 +10,15 @@ from datetime import date, datetime
 from statistics import median
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Query, Request, Response
-from fastapi.responses import HTMLResponse
+from fastapi import APIRouter, Query, Request
 
 from triaged.steps.control_charts import BASELINE_DAYS, WEEK, Asked, Chart, Charts, ControlCharts, Measure, Outside
 from triaged.triage.control_limits import FEWEST_DAYS, Judged, Side
-from triaged.web.groups import DAYS, MOST_DAYS, PERIODS, UNNAMED_SCANNER, AskedDays, days_of
+from triaged.web.groups import DAYS, MOST_DAYS, UNNAMED_SCANNER, AskedDays
+from triaged.web.period_pages import add_period_page
 from triaged.web.plots import Line, Mark, Plot, Scale, Tick, across, joined, upwards
 from triaged.web.templating import Templates
-from triaged.web.visitor import administrator, visitor
+from triaged.web.visitor import administrator
 from triaged.web.watch_items import WatchItems, as_items
 
 MEASURE_WORDS: Final[Mapping[Measure, str]] = {
@@ -39,11 +39,10 @@ def router(charts: ControlCharts, templates: Templates, clock: Callable[[], date
     """Return `/admin/watch` and `/api/admin/watch`."""
     routes = APIRouter(tags=["administration"])
 
-    @routes.get("/admin/watch", include_in_schema=False, response_class=HTMLResponse)
-    def page(request: Request, days: str = "") -> Response:
-        administrator(request)
-        asked = Asked(max(WEEK, days_of(days)))
-        return templates.page("watch", visitor(request), **_shown(charts.charts(asked, now=clock())))
+    def shown(days: int) -> Mapping[str, Any]:
+        return _shown(charts.charts(Asked(days), now=clock()))
+
+    add_period_page(routes, templates, "watch", shown, least_days=WEEK)
 
     @routes.get("/api/admin/watch", summary="Whether each scanner sends, fails and is flagged as it used to")
     def items(request: Request, days: AskedDays = DAYS, baseline: Baseline = BASELINE_DAYS) -> WatchItems:
@@ -157,8 +156,6 @@ def _shown(charts: Charts) -> dict[str, Any]:
         drawn = MEASURE_WORDS[chart.measure], cells(chart), is_outside, plot_of(chart)
         scanners.setdefault(chart.scanner, []).append(drawn)
     return {
-        "version": "",
-        "periods": {days: words for days, words in PERIODS.items() if days >= WEEK},
         "days": charts.asked.days,
         "baseline": charts.asked.baseline,
         "first": charts.first,
