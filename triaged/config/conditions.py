@@ -181,13 +181,24 @@ def _some_sex(section: TextSection) -> TextSection:
 
 def _short(section: TextSection) -> TextSection:
     """Refuse texts that no AE title and no code string can equal, which have at most 16 characters."""
-    equal = [*(section.equals or ()), *(each for each in section.any_of or () if not set("*?").intersection(each))]
-    too_long = next((each for each in equal if len(each.strip()) > 16), None)
-    if too_long is not None:
-        raise wrong(f"texts of at most 16 characters, as {too_long!r} is not")
+    _short_enough(section.equals or ())
+    _short_titles(section.any_of or ())
     return section
 
 
+def _short_titles(texts: tuple[str, ...]) -> tuple[str, ...]:
+    _short_enough(tuple(each for each in texts if not set("*?").intersection(each)))
+    return texts
+
+
+def _short_enough(equal: tuple[str, ...]) -> None:
+    too_long = next((each for each in equal if len(each.strip()) > 16), None)
+    if too_long is not None:
+        raise wrong(f"texts of at most 16 characters, as {too_long!r} is not")
+
+
+Titles = Annotated[Texts, AfterValidator(_short_titles)]
+"""AE titles, and shell patterns of them."""
 TextKey = Annotated[TextSection, BeforeValidator(_as_texts)]
 ShortKey = Annotated[TextKey, AfterValidator(_short)]
 SexKey = Annotated[TextKey, AfterValidator(_some_sex)]

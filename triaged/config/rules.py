@@ -16,6 +16,7 @@ from triaged.config.values import Section, wrong
 from triaged.inference.manifest import MANIFEST_NAME
 from triaged.results.provenance import THRESHOLDING
 from triaged.rules.matching import Preference, Rule, Rules, SeriesRule, covers
+from triaged.rules.sites import Site
 from triaged.study.ranking import RequestPriority
 from triaged.study.treatment import Treatment
 from triaged.triage.scheme import Scheme
@@ -33,7 +34,7 @@ class ThenSection(Section):
 
     `ignore`: the study is kept and stands on no list. `model: none` leaves it unscored, with `show: below` in the
     block below the list. `destinations` are the only ones that get its objects. `urgency` raises the study as an order
-    of that priority does.
+    of that priority does. `site` is the one that it is of, whoever sent it.
     """
 
     ignore: Literal[True] | None = UNSAID
@@ -42,6 +43,7 @@ class ThenSection(Section):
     scheme: Annotated[Scheme, Field(strict=False)] | None = UNSAID
     destinations: Annotated[tuple[str, ...], Field(strict=False)] | None = UNSAID
     urgency: Literal["high", "stat"] | None = UNSAID
+    site: str | None = UNSAID
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
@@ -65,6 +67,7 @@ class ThenSection(Section):
             scheme="" if self.scheme is None else self.scheme.value,
             destinations=self.destinations,
             urgency=RequestPriority.UNKNOWN if self.urgency is None else _URGENCY[self.urgency],
+            site=self.site or "",
         )
 
 
@@ -108,9 +111,9 @@ class SeriesRuleSection(Section):
         return SeriesRule(self.name, self.when.conditions(), self.then)
 
 
-def rules_of(studies: Sequence[RuleSection], series: Sequence[SeriesRuleSection]) -> Rules:
-    """Return the rules of a site."""
-    return Rules(tuple(each.rule() for each in studies), tuple(each.rule() for each in series))
+def rules_of(studies: Sequence[RuleSection], series: Sequence[SeriesRuleSection], sites: Sequence[Site]) -> Rules:
+    """Return the rules, and the sites that they are for."""
+    return Rules(tuple(each.rule() for each in studies), tuple(each.rule() for each in series), tuple(sites))
 
 
 def demand_rules(

@@ -19,6 +19,7 @@ from triaged.config.references import NO_SECRETS, Secrets
 from triaged.config.retention import RetentionSection
 from triaged.config.rules import RuleSection, SeriesRuleSection, demand_rules, rules_of
 from triaged.config.shipped import shipped
+from triaged.config.sites import MOST_SITES, SiteSection, demand_sites
 from triaged.config.triage import TriageSection
 from triaged.config.values import Count, DatabaseUrl, ResolvedPath, Seconds, Section, Wait, wrong
 from triaged.exams.ct.options import Palette
@@ -142,6 +143,7 @@ class Config(Section):
     models: ModelsSection = ModelsSection()
     rules: Annotated[tuple[RuleSection, ...], Field(strict=False, max_length=200)] = ()
     series: Annotated[tuple[SeriesRuleSection, ...], Field(strict=False, max_length=200)] = ()
+    sites: Annotated[tuple[SiteSection, ...], Field(strict=False, max_length=MOST_SITES)] = ()
     inference: InferenceSection = InferenceSection()
     pictures: PicturesSection = PicturesSection()
     completion: CompletionSection = CompletionSection()
@@ -173,6 +175,7 @@ class Config(Section):
         strata = frozenset(Stratum) if self.models.reads_xrays else frozenset({Stratum.VOLUME})
         demand_pools(self.workers, strata)
         demand_rules(self.rules, self.series, destinations=known, models=self.models.folder)
+        demand_sites(self.sites, self.rules, destinations=known)
         return self
 
     @property
@@ -196,8 +199,8 @@ class Config(Section):
         return self._secrets
 
     def ruled(self) -> Rules:
-        """Return the rules for studies and for series."""
-        return rules_of(self.rules, self.series)
+        """Return the rules for studies and for series, and the sites."""
+        return rules_of(self.rules, self.series, [each.site() for each in self.sites])
 
     def retention_options(self) -> RetentionOptions:
         """Return what decides which files are deleted."""

@@ -29,6 +29,7 @@ CONCERNS: Final[Mapping[str, frozenset[Role]]] = {
     "audit": _EVERYBODY,
     "rules": frozenset({Role.RECEIVER, Role.CLOCK, Role.WEB, *_READING}),
     "series": frozenset({Role.CLOCK, *_READING}),
+    "sites": frozenset({Role.RECEIVER, Role.CLOCK, Role.WEB, *_READING}),
     "triage": frozenset({Role.RECEIVER, Role.CLOCK, Role.WEB, *_READING}),
     "models": frozenset({Role.CLOCK, Role.WEB, *_READING}),
     "inference": _READING,

@@ -17,6 +17,7 @@ from typing import Final
 
 from triaged.config.loading import line_finder
 from triaged.config.settings import Config, StorageSection
+from triaged.config.sites import without_studies
 from triaged.daemon.addresses import dicom_address, web_address
 from triaged.daemon.checking import Check, database_file, missing_file, parts_of, store, tried
 from triaged.daemon.checks_of_peers import peers
@@ -50,6 +51,7 @@ CHECKED: Final = (
     "destinations",
     "pushes",
     "retired",
+    "sites",
 )
 """The sections that name something that can be tried."""
 _GIB_A_WORKER: Final = 2
@@ -87,6 +89,10 @@ def check(config: Config, only: Collection[str] = CHECKED) -> Iterator[Check]:
             yield Check("triage.prevalence", True, worth.said(), "triage.prevalence")
     if _NAMES & set(only):
         yield from stranded(config)
+    if "sites" in only:
+        for number in without_studies(config.sites, config.rules):
+            found = "no study comes to it: it has no senders, no addresses, and no rule"
+            yield Check(f"sites: {config.sites[number].name}", True, found, f"sites[{number}]", warns=True)
     yield from peers(config, only)
 
 

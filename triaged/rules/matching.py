@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import Final
 
 from triaged.rules.conditions import Condition
+from triaged.rules.sites import Site, at_site
 from triaged.study.facts import SeriesFacts, StudyFacts
 from triaged.study.treatment import BY_DEFAULT, Treatment
 
@@ -78,10 +79,11 @@ class SeriesRule:
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """The rules of a site in their order; without any, every study is treated by default."""
+    """The rules in their order, and the sites; without any, every study is treated by default and of no site."""
 
     studies: tuple[Rule, ...] = ()
     series: tuple[SeriesRule, ...] = field(default=())
+    sites: tuple[Site, ...] = ()
 
 
 NO_RULES: Final = Rules()
@@ -100,6 +102,22 @@ def decide(rules: Sequence[Rule], study: StudyFacts, series: SeriesFacts | None,
         if met:
             return rule.treatment
     return BY_DEFAULT
+
+
+def treated(rules: Rules, study: StudyFacts, series: SeriesFacts | None, *, is_final: bool) -> Treatment | None:
+    """Return what `decide` decides, at the site of the study; None as there."""
+    decided = decide(rules.studies, study, series, is_final=is_final)
+    return None if decided is None else at_site(decided, rules.sites, study)
+
+
+def treated_first(rules: Rules, study: StudyFacts) -> Treatment:
+    """Return what is done with a study until a series is chosen: by default, where its rule asks for the series."""
+    return treated(rules, study, None, is_final=False) or at_site(BY_DEFAULT, rules.sites, study)
+
+
+def treated_without_series(rules: Rules, study: StudyFacts) -> Treatment:
+    """Return what is done with a study of which no series is chosen."""
+    return at_site(decide(rules.studies, study, None, is_final=True) or BY_DEFAULT, rules.sites, study)
 
 
 def preference_of(rules: Sequence[SeriesRule], study: StudyFacts, series: SeriesFacts) -> SeriesRule | None:

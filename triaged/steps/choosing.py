@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Generic
 
 from triaged.exams.exam import Choice, Exam, first_that_accepts
-from triaged.rules.matching import Rules, decide
+from triaged.rules.matching import Rules, treated
 from triaged.rules.selection import Selection, select, series_facts
 from triaged.study.assessment import OUT_OF_SCOPE_CODES, Reason, ReasonCode
 from triaged.study.body_part import foreign_part
@@ -42,11 +42,11 @@ def choose_under(
     Rules that ask for facts of a series ask the one that would be chosen without them.
     """
     selection = select(rules.series, facts, series)
-    treatment = decide(rules.studies, facts, None, is_final=False)
+    treatment = treated(rules, facts, None, is_final=False)
     if treatment is None:
         _, choice = _choose(examinations_of(""), selection)
         of_series = None if choice.chosen is None else series_facts(choice.chosen)
-        treatment = decide(rules.studies, facts, of_series, is_final=True)
+        treatment = treated(rules, facts, of_series, is_final=True)
     assert treatment is not None
     examinations = examinations_of(treatment.model)
     if treatment.scored:

@@ -20,7 +20,7 @@ from triaged.dicom.header import header_in, read_header
 from triaged.dicom.part10 import file_meta
 from triaged.dicom.sameness import same_image
 from triaged.errors import TriagedError, TryLater, UnreadableInstance
-from triaged.rules.matching import NO_RULES, Rules, decide
+from triaged.rules.matching import NO_RULES, Rules, treated_first
 from triaged.spool.files import KeptFile, PartFile, Spool
 from triaged.steps.beginnings import Beginning, Beginnings
 from triaged.store.studies.admitting import OtherSyntax
@@ -30,7 +30,7 @@ from triaged.store.tables.views import Quarantined
 from triaged.study.facts import StudyFacts
 from triaged.study.ranking_input import RankingPolicy
 from triaged.study.records import Admission, Instance, ReceivedHeader
-from triaged.study.treatment import BY_DEFAULT, Treatment
+from triaged.study.treatment import Treatment
 from triaged.study.uids import derived_uid
 
 log = structlog.get_logger()
@@ -256,7 +256,7 @@ class Intake:
 
     def _treatment(self, facts: StudyFacts) -> Treatment:
         """Return what a rule does with a study, as far as that is known before a series is chosen."""
-        return decide(self._rules.studies, facts, None, is_final=False) or BY_DEFAULT
+        return treated_first(self._rules, facts)
 
     @contextmanager
     def _noted(self) -> Iterator[None]:

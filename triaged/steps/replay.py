@@ -13,6 +13,7 @@ from datetime import datetime
 
 from triaged.exams.exam import Choice
 from triaged.rules.matching import Rules
+from triaged.rules.sites import NO_SITE
 from triaged.steps.choosing import Chosen, choose_under
 from triaged.steps.ranking_policy import ranking_policy
 from triaged.store.studies.replaying import Received
@@ -52,6 +53,7 @@ class Fate:
 
     `model` is empty where nothing scores it. `place` counts from 1 among all that were replayed, None for what is on no
     list. `is_known` is False where nothing has read the study so far, so that its class is that of a study that waits.
+    `site` is empty where it is of none.
     """
 
     rule: str
@@ -62,6 +64,7 @@ class Fate:
     reason: str
     place: int | None
     is_known: bool
+    site: str = ""
 
     @property
     def is_ours(self) -> bool:
@@ -83,7 +86,7 @@ class Replayed:
 
     def differences(self) -> tuple[str, ...]:
         """Return the names of what is otherwise under the new settings."""
-        compared = ("rule", "is_ignored", "model", "sent_to", "triage_class", "place")
+        compared = ("rule", "site", "is_ignored", "model", "sent_to", "triage_class", "place")
         return tuple(name for name in compared if getattr(self.today, name) != getattr(self.new, name))
 
 
@@ -110,16 +113,18 @@ def comparison(replayed: Replayed) -> tuple[str, ...]:
 
 
 def _words(fate: Fate) -> tuple[str, ...]:
+    rule = f"{fate.rule or 'everything'}{f', site {fate.site}' if fate.site else ''}"
     if fate.is_ignored:
-        return fate.rule, "ignored", "nobody", "-", "-"
+        return rule, "ignored", "nobody", "-", "-"
     shown_class = f"{fate.triage_class}{'' if fate.is_known else '?'}"
     sent_to = ", ".join(fate.sent_to) or "nobody"
-    return fate.rule or "everything", fate.model or "nothing", sent_to, shown_class, str(fate.place)
+    return rule, fate.model or "nothing", sent_to, shown_class, str(fate.place)
 
 
 def summary(replayed: Sequence[Replayed]) -> Mapping[str, int]:
     """Return how many studies are treated otherwise, and how many each rule matches under the new settings."""
     rules = Counter(each.new.rule or "everything" for each in replayed)
+    sites = Counter(each.new.site for each in replayed if each.new.site or each.today.site)
     differ = Counter(name for each in replayed for name in each.differences())
     return {
         "studies": len(replayed),
@@ -132,6 +137,7 @@ def summary(replayed: Sequence[Replayed]) -> Mapping[str, int]:
         "in another class": differ["triage_class"],
         "at another place": differ["place"],
         **{f"rule {name}": number for name, number in sorted(rules.items())},
+        **{f"site {name or NO_SITE}": number for name, number in sorted(sites.items())},
     }
 
 
@@ -184,6 +190,7 @@ def _fate(
         reason=ranking.reason,
         place=places[ranking.sort_key] if _is_listed(under) else None,
         is_known=not is_scored or _assessment(came, under.choice) is not None,
+        site=treatment.site,
     )
 
 

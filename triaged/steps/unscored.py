@@ -16,7 +16,7 @@ from triaged.exams.exam import Choice, Examination
 from triaged.inference.identity import Engine
 from triaged.results.instance import ResultObject
 from triaged.results.provenance import Provenance
-from triaged.rules.matching import Rules, decide
+from triaged.rules.matching import Rules, treated_without_series
 from triaged.spool.files import Spool
 from triaged.steps.attempts import given_up
 from triaged.steps.choosing import Chosen
@@ -24,7 +24,7 @@ from triaged.steps.ended import Ended, provenance_of, ranking_by_images, scheme_
 from triaged.steps.publish import Publisher
 from triaged.study.assessment import Failed, OutOfScope, Reason, unreadable
 from triaged.study.records import Claim, Series
-from triaged.study.treatment import BY_DEFAULT, Treatment
+from triaged.study.treatment import Treatment
 from triaged.triage.scheme import TriageOptions
 
 
@@ -47,7 +47,7 @@ class Unscored:
         """Return a failure without looking at the study again, whichever part of it broke every attempt."""
         reason = given_up(claim)
         assessment = Failed(reason)
-        treatment = decide(self._rules.studies, claim.facts, None, is_final=True) or BY_DEFAULT
+        treatment = treated_without_series(self._rules, claim.facts)
         ranking = ranking_by_images(claim, assessment, treatment, self._triage)
         provenance = self._provenance(claim, self._engine, None, treatment, reason)
         return Ended(assessment, Choice(None, (), reason), ranking, provenance, treatment=treatment)

@@ -264,7 +264,8 @@ class WorklistEntry:
     came, CT, CR and DX before others. `assigned_to` is a person or a group, empty where it is nobody's. `effective_at`
     is what the order counts as arrival; the sender with `calling_ae_title` sent last. `view_of` is the object set of
     the result whose view the spool keeps, empty where it keeps none.
-    `rule` is the site's rule that the study is under, empty for none; `ignored` tells that it is on no list by that.
+    `rule` is the site's rule that the study is under, empty for none; `ignored` tells that it is on no list by that,
+    `site` is the one that it is of, empty for none.
     """
 
     study_instance_uid: str
@@ -295,3 +296,4 @@ class WorklistEntry:
     view_of: str = ""
     rule: str = ""
     ignored: bool = False
+    site: str = ""

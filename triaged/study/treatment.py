@@ -16,7 +16,8 @@ class Treatment:
     `ignored`: on no list, and nothing is made of it. `scored`: False keeps it on the list without any score; with
     `below` in the block below the list. `model` is the package that reads it instead of the one of the settings,
     `scheme` what orders it. `destinations` are the only ones that get its objects; None: all. `urgency` counts as if
-    its order said so, where that is more urgent than what the order says.
+    its order said so, where that is more urgent than what the order says. `site` is the one that the study is of, by a
+    rule or by who sent it; empty: none.
     """
 
     rule: str = ""
@@ -27,6 +28,7 @@ class Treatment:
     scheme: str = ""
     destinations: tuple[str, ...] | None = None
     urgency: RequestPriority = RequestPriority.UNKNOWN
+    site: str = ""
 
     def text(self) -> str:
         """Return the treatment as JSON; empty for the default."""
@@ -48,7 +50,7 @@ class Treatment:
         return cls(**said)
 
     def words(self) -> str:
-        """Return the rule and what it does, for the history."""
+        """Return the rule and what it does, or the site alone, for the history; empty for the default."""
         done = [
             *(["ignored"] if self.ignored else []),
             *(["not scored"] if not self.scored and not self.ignored else []),
@@ -57,8 +59,10 @@ class Treatment:
             *([f"scheme {self.scheme}"] if self.scheme else []),
             *([f"sent to {', '.join(self.destinations) or 'nobody'}"] if self.destinations is not None else []),
             *([f"urgency {self.urgency}"] if self.urgency is not RequestPriority.UNKNOWN else []),
+            *([f"site {self.site}"] if self.site else []),
         ]
-        return f"{self.rule}: {'; '.join(done) or 'as by default'}"
+        does = "; ".join(done)
+        return f"{self.rule}: {does or 'as by default'}" if self.rule else does
 
 
 BY_DEFAULT = Treatment()

@@ -84,7 +84,7 @@ WorklistItem = TypedDict(
 )
 """One row for programs: shares and probabilities in [0, 1], null where there is no score, no patient attribute.
 
-Whatever else was measured stands beside it, by the names of `study.concepts`.
+Whatever else was measured stands beside it, by the names of `study.concepts`, and its `site` where it is of one.
 
 `trend` is since the patient's earlier study, `change_points` in percentage points of the lung that changed more.
 `engines_disagree` tells whether a second engine disagrees with this result, null where none has read the study.
@@ -175,6 +175,7 @@ def as_json(entry: WorklistEntry) -> WorklistItem:
         "engines_disagree": entry.engines_disagree,
         "modality": None if finding is None else finding.service.modality,
         "modalities": list(entry.modalities),
+        **({"site": entry.site} if entry.site else {}),
     }
     return cast("WorklistItem", item)
 

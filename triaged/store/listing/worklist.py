@@ -241,6 +241,7 @@ def _entry(row: Row[Any], position: int) -> WorklistEntry:
         view_of=row.object_set_uid if row.coronal_path and row.view_removal is None else "",
         rule=row.rule,
         ignored=bool(row.ignored),
+        site=row.site,
     )
 
 

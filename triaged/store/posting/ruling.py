@@ -31,7 +31,8 @@ def as_by_default(facts: StudyFacts) -> Treatment:  # noqa: ARG001
 
 def treatment_columns(treatment: Treatment) -> dict[str, Any]:
     """Return the columns of `study` that keep a treatment."""
-    return {"rule": treatment.rule, "treatment": treatment.text(), "ignored": int(treatment.ignored)}
+    ignored = int(treatment.ignored)
+    return {"rule": treatment.rule, "treatment": treatment.text(), "ignored": ignored, "site": treatment.site}
 
 
 def write_treatment(connection: Connection, study: Row[Any], treatment: Treatment, *, now: datetime) -> None:
@@ -39,8 +40,14 @@ def write_treatment(connection: Connection, study: Row[Any], treatment: Treatmen
     if treatment.text() == study.treatment:
         return
     connection.execute(_TREAT, {"study": study.id, **treatment_columns(treatment)})
-    said = treatment.words() if treatment.rule else "no rule any more"
-    record_event(connection, study, RULED, said, now=now)
+    record_event(connection, study, RULED, _words(study, treatment), now=now)
+
+
+def _words(study: Row[Any], treatment: Treatment) -> str:
+    """Return what is said of another treatment than before, also where a rule or a site is gone."""
+    gone = ["no rule any more"] if study.rule and not treatment.rule else []
+    gone += ["no site any more"] if study.site and not treatment.site else []
+    return "; ".join(filter(None, [treatment.words(), *gone])) or "no rule any more"
 
 
 def wanted_by(connection: Connection, study_id: int, destinations: Mapping[str, Any]) -> dict[str, Any]:

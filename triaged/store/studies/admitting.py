@@ -113,7 +113,7 @@ def _first_of_study(connection: Connection, arrival: Arrival) -> bool:
         order.enter(connection, study_id, ranking.sort_key, cause=f"received: {ranking.reason}", now=now)
     born = {"study_id": study_id, "at": now, "state_after": State.RECEIVING, "revision": 1}
     added = {"event": Event.INSTANCE_ADDED, "detail": instance.sop_instance_uid.value}
-    ruled = [{"event": RULED, "detail": treatment.words()}] if treatment.rule else []
+    ruled = [{"event": RULED, "detail": said}] if (said := treatment.words()) else []
     connection.execute(insert(schema.event), [{**born, **each} for each in (added, *ruled)])
     return True
 

@@ -22,6 +22,8 @@ account = Table(
     Column("created_at", Instant, nullable=False),
     # Whom single sign-on made it for, by provider and subject: names may change there, and be given to others.
     Column("subject_hash", Text),
+    # The names of the sites whose studies it sees, with spaces between; empty: all studies.
+    Column("sites", Text, nullable=False, server_default=""),
     CheckConstraint("role IN ('reader', 'administrator')", name="role_is_known"),
     Index("ix_account_subject_hash", "subject_hash", unique=True),
 )

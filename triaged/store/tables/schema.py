@@ -148,6 +148,8 @@ study = Table(
     Column("ignored", Integer, nullable=False, server_default="0"),
     # What the first header and its sender say that rules may ask for, in JSON (`StudyFacts`); empty of old studies.
     Column("facts", Text, nullable=False, server_default=""),
+    # The site that it is of (`Treatment.site`); empty: none.
+    Column("site", Text, nullable=False, server_default=""),
     CheckConstraint(
         "state IN ('RECEIVING', 'READY', 'ANALYSING', 'TRIAGED', 'OUT_OF_SCOPE', 'FAILED')", name="state_is_known"
     ),
@@ -158,6 +160,7 @@ study = Table(
     CheckConstraint("state = 'RECEIVING' OR ready_at IS NOT NULL", name="ready_has_a_time"),
     Index("ix_study_state_sort_key", "state", "sort_key"),
     Index("ix_study_open", "sort_key", sqlite_where=_UNREAD, postgresql_where=_UNREAD),
+    Index("ix_study_open_of_site", "site", "sort_key", sqlite_where=_UNREAD, postgresql_where=_UNREAD),
     Index("ix_study_done", "read_at", sqlite_where=_READ, postgresql_where=_READ),
     Index("ix_study_due_again", "due_again_at", sqlite_where=_DUE, postgresql_where=_DUE),
 )
