@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from triaged.errors import TryLater
-from triaged.spool.files import KeptFile, Spool
+from triaged.spool.files import Spool
+from triaged.spool.part import KeptFile
 from triaged.spool.root import MARKER
 from triaged.spool.survey import Survey
 from triaged.study.uids import SeriesUID, SOPInstanceUID, StudyUID

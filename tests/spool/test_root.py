@@ -14,7 +14,8 @@ import pytest
 
 from tests.spool.test_files import DATA_SET, SERIES, SOP, STUDY, files, keep
 from triaged.errors import TryLater
-from triaged.spool.files import KeptFile, Spool
+from triaged.spool.files import Spool
+from triaged.spool.part import KeptFile
 from triaged.spool.root import MARKER, established, is_marked
 
 USES: dict[str, Callable[[Spool], object]] = {

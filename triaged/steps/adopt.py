@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
-from io import BufferedReader
+from io import BufferedIOBase
 
 import structlog
 
@@ -122,7 +122,7 @@ class Adoption:
             return sha256, found.size_bytes - file.tell()
 
 
-def _pieces(file: BufferedReader) -> Iterator[bytes]:
+def _pieces(file: BufferedIOBase) -> Iterator[bytes]:
     return iter(lambda: file.read(_PIECE), b"")
 
 

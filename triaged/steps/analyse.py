@@ -146,7 +146,7 @@ class Analyst(PuttingBack):
         under = choose_under(self._rules, candidate.facts, candidate.series, self._examinations_of)
         if (chosen := under.choice.chosen) is None:
             return None
-        return under.examination, [self._spool.absolute(instance.path) for instance in chosen.instances]
+        return under.examination, self._spool.paths([instance.path for instance in chosen.instances])
 
     def _is_left_bare(self, claim: Claim, clock: Clock) -> bool:
         """Give up making objects of a study that has its place, where every attempt to make them ended by itself."""
@@ -187,7 +187,7 @@ class Analyst(PuttingBack):
             self._claims.extend(claim, lease_s=self._options.lease_s, now=clock())
 
         try:
-            instances = [self._spool.absolute(instance.path) for instance in chosen.instances]
+            instances = self._spool.paths([instance.path for instance in chosen.instances])
             return self._images(under.examination, instances, still_alive)
         except UnreadableStudy as error:
             if error.code == ReasonCode.FILE_LOST:

@@ -21,7 +21,8 @@ from triaged.dicom.part10 import file_meta
 from triaged.dicom.sameness import same_image
 from triaged.errors import TriagedError, TryLater, UnreadableInstance
 from triaged.rules.matching import NO_RULES, Rules, treated_first
-from triaged.spool.files import KeptFile, PartFile, Spool
+from triaged.spool.files import Spool
+from triaged.spool.part import KeptFile, PartFile
 from triaged.steps.beginnings import Beginning, Beginnings
 from triaged.store.studies.admitting import OtherSyntax
 from triaged.store.studies.arrivals import Arrivals
@@ -102,8 +103,7 @@ class Intake:
         self._is_same_image = is_same_image
         self._reception, self._arrivals = reception, arrivals
         self._spool, self._placing = spool, ranking_policy
-        self._receiver = receiver
-        self._hindered = hindered
+        self._receiver, self._hindered = receiver, hindered
         self._beginnings = beginnings or Beginnings()
 
     def open_association(self, *, peer: str, calling_ae_title: str, now: datetime, called_ae_title: str = "") -> Sender:

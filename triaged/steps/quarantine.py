@@ -11,7 +11,9 @@ from datetime import datetime
 from triaged.dicom.header import read_header
 from triaged.dicom.mending import MENDABLE, mended
 from triaged.errors import ActionRefused, TryLater, UnreadableInstance
-from triaged.spool.files import KeptFile, Spool, data_set_at
+from triaged.spool.files import Spool
+from triaged.spool.keeping import data_set_at
+from triaged.spool.part import KeptFile
 from triaged.steps.intake import Intake, Offer
 from triaged.store.studies.quarantines import Aside, Quarantines
 from triaged.study.records import Admission

@@ -231,10 +231,10 @@ class Slices:
             words = f"its images were deleted here on {gone.at:%Y-%m-%d} ({gone.why}); the archive has them"
             raise UnreadableStudy("images-deleted", words)
         chosen = {one.series_uid for one in self._history.series_decisions(study_uid) if one.chosen}
+        shown = [one for one in self._history.instances(study_uid) if not chosen or one.series_uid.value in chosen]
         series: dict[str, list[Path]] = {}
-        for one in self._history.instances(study_uid):
-            if not chosen or one.series_uid.value in chosen:
-                series.setdefault(one.series_uid.value, []).append(self._spool.absolute(one.path))
+        for one, path in zip(shown, self._spool.paths([one.path for one in shown]), strict=True):
+            series.setdefault(one.series_uid.value, []).append(path)
         if not series:
             raise UnreadableStudy("no-result", "expected slices of this study, found no image")
         found = None if segmentation is None or not chosen else self._spool.absolute(segmentation)

@@ -27,7 +27,8 @@ from tests.store.making import (
     make_ready,
     study_uid,
 )
-from triaged.spool.files import KeptFile, Spool
+from triaged.spool.files import Spool
+from triaged.spool.part import KeptFile
 from triaged.store.listing.worklist import Worklist
 from triaged.store.studies import outcomes
 from triaged.store.tables.database import Database, open_database

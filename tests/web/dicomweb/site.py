@@ -24,7 +24,7 @@ from tests.results.ct_study import CtStudy, ct_study, encoded
 from tests.store.making import at, next_set
 from tests.web.scene import OPTIONS, Scene, found
 from triaged.results.instance import ResultObject
-from triaged.spool.files import data_set_at
+from triaged.spool.keeping import data_set_at
 from triaged.steps.intake import Intake, Offer
 from triaged.steps.ranking_policy import ranking_policy
 from triaged.store.studies.outcomes import Found, Made
