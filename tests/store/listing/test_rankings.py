@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
-from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
@@ -25,7 +24,7 @@ from tests.store.making import (
 )
 from triaged.errors import UnknownStudy
 from triaged.store.listing.actions import Actions
-from triaged.store.listing.moves import folded
+from triaged.store.listing.moves import Change, folded
 from triaged.store.listing.order import steps_between
 from triaged.store.listing.rankings import Rankings
 from triaged.store.listing.worklist import Worklist
@@ -177,7 +176,7 @@ CHANGES = st.lists(st.tuples(st.integers(0, 5), st.integers(0, 30), st.booleans(
 def test_where_all_others_stood_follows_from_the_changes_alone(changes: list[tuple[int, int, bool]]) -> None:
     """Against lists kept by hand: each study's moves are the positions it had in the list before and after."""
     on_list: list[int] = []
-    rows: list[SimpleNamespace] = []
+    rows: list[Change] = []
     seen: dict[int, list[int | None]] = {study: [None] for study in range(6)}
     for number, (study, target, stays) in enumerate(changes, start=1):
         before = on_list.index(study) + 1 if study in on_list else None
@@ -186,16 +185,11 @@ def test_where_all_others_stood_follows_from_the_changes_alone(changes: list[tup
         if after is not None:
             on_list.insert(after - 1, study)
         if before != after:
-            rows.append(_change(number, study, before, after))
+            rows.append(Change(number, study, before, after, None))
         _note(seen, on_list)
     for study, positions in seen.items():
-        moves = folded(study, str(study), rows)  # type: ignore[arg-type]
+        moves = folded(study, rows)
         assert [(move.before, move.after) for move in moves] == list(pairwise(positions))
-
-
-def _change(number: int, study: int, before: int | None, after: int | None) -> SimpleNamespace:
-    told = {"at": at(number), "cause": "told", "cause_study_uid": str(study)}
-    return SimpleNamespace(id=number, study_id=study, before=before, after=after, together=None, **told)
 
 
 def _note(seen: dict[int, list[int | None]], on_list: Sequence[int]) -> None:

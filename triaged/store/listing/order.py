@@ -17,11 +17,13 @@ from sqlalchemy import Connection, Row, bindparam, func, insert, select, text, u
 
 from triaged.store.posting.notifying import announce, announce_all
 from triaged.store.tables import schema
+from triaged.store.tables.prepared import Prepared
 from triaged.study.ranking import Ranking
 from triaged.study.read_state import ReadState
 from triaged.study.treatment import Treatment
 
 _ORDER_LOCK = 7226940162
+_RANKING = ("lane", "triage_class", "effective_at", "sort_key", "reason", "due_again_at")
 
 IS_OPEN = text("study.read_state <> 'DONE' AND study.ignored = 0")
 """Spelled as in the index of the open list, with the value in the text, so that both databases use that index."""
@@ -117,7 +119,7 @@ def place_all(connection: Connection, placements: Mapping[int, Ranking], *, caus
     _lock_order(connection)
     announce_all(connection, placements, now=now)
     rows = connection.execute(_OPEN_IDS).all()
-    connection.execute(_PLACE, [{"study": study_id, **ranking_columns(each)} for study_id, each in placements.items()])
+    _PLACE_ALL.execute_all(connection, [{"study": each, **ranking_columns(placements[each])} for each in placements])
     after = connection.execute(_OPEN_IDS).all()
     _record_all(connection, [row.id for row in rows], [row.id for row in after], cause=cause, now=now)
 
@@ -177,12 +179,14 @@ def _record_all(
         {"study_id": study, "at": now, "cause": cause, "before": was, "after": then, "together": together}
         for study, was, then in steps
     ]
-    connection.execute(_REORDER, rows)
+    _REORDER_ALL.execute_all(connection, rows)
 
 
 _study = schema.study
 _COUNT_ABOVE = select(func.count()).select_from(_study).where(_study.c.sort_key < bindparam("key"), IS_OPEN)
 _OPEN_IDS = select(_study.c.id).where(IS_OPEN).order_by(_study.c.sort_key)
 _PLACE = update(_study).where(_study.c.id == bindparam("study"))
+_PLACE_ALL = Prepared(_PLACE, *_RANKING)
 _REORDER = insert(schema.reorder)
+_REORDER_ALL = Prepared(_REORDER.inline(), "study_id", "at", "cause", "before", "after", "together")
 _LAST_REORDER = select(func.coalesce(func.max(schema.reorder.c.id), 0))

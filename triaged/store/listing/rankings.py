@@ -17,7 +17,7 @@ from triaged.store.tables import schema
 from triaged.store.tables.database import Ledger
 from triaged.store.tables.findings import findings_of, from_text
 from triaged.store.tables.moments import interval
-from triaged.store.tables.rows import known_study, record_event, study_uid_of
+from triaged.store.tables.rows import known_study, record_event, record_for_all, study_uid_of
 from triaged.study.assessment import Assessed, Assessment, Failed, OutOfScope, Reason, ReasonCode
 from triaged.study.finding import Finding
 from triaged.study.lifecycle import State
@@ -88,8 +88,7 @@ class Rankings(Ledger):
 def rerank_all_in(connection: Connection, ranking_policy: RankingPolicy, *, cause: str, now: datetime) -> int:
     """Do what `Rankings.rerank_all` does, within a transaction."""
     changed = _place_rows(connection, connection.execute(_ALL_OPEN).all(), ranking_policy, cause=cause, now=now)
-    for row in changed:
-        record_event(connection, row, "PLACED_AGAIN", cause, now=now)
+    record_for_all(connection, changed, "PLACED_AGAIN", cause, now=now)
     return len(changed)
 
 
@@ -177,8 +176,8 @@ def _place_rows(
 
 
 def _is_at(study: Row[Any], ranking: Ranking) -> bool:
-    found = {name: getattr(study, name) for name in order.ranking_columns(ranking)}
-    return found == order.ranking_columns(ranking)
+    wanted = order.ranking_columns(ranking)
+    return wanted == {name: getattr(study, name) for name in wanted}
 
 
 _study, _result = schema.study, schema.result

@@ -6,7 +6,7 @@ no tables.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Dialect, Insert, Update
@@ -27,6 +27,13 @@ class Prepared:
         dialect = connection.dialect
         made = self._made.get(dialect.name) or self._make(dialect)
         connection.exec_driver_sql(made.text, made.parameters(values))
+
+    def execute_all(self, connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Write several rows at once, of an INSERT or UPDATE that returns nothing."""
+        dialect = connection.dialect
+        made = self._made.get(dialect.name) or self._make(dialect)
+        if rows:
+            connection.exec_driver_sql(made.text, [made.parameters(values) for values in rows])
 
     def _make(self, dialect: Dialect) -> _Text:
         compiled = self._statement.compile(dialect=dialect, column_keys=list(self._columns))

@@ -140,9 +140,27 @@ def record_event(
     now: datetime,
 ) -> None:
     """Write one line of a study's history; `study` is its row as it was before, `after` and `revision` what changed."""
+    _RECORD.execute(connection, _line(study, event, detail, after=after, revision=revision, now=now))
+
+
+def record_for_all(
+    connection: Connection, studies: Sequence[Row[Any]], event: str, detail: str, *, now: datetime
+) -> None:
+    """Write one line of each of these studies' history: nothing of them has changed."""
+    _RECORD.execute_all(connection, [_line(study, event, detail, now=now) for study in studies])
+
+
+def _line(
+    study: Row[Any],
+    event: str,
+    detail: str,
+    *,
+    after: State | None = None,
+    revision: int | None = None,
+    now: datetime,
+) -> dict[str, Any]:
     values = {"study_id": study.id, "at": now, "event": event, "state_before": study.state, "detail": detail}
-    changed = {"state_after": after or study.state, "revision": revision or study.revision}
-    _RECORD.execute(connection, {**values, **changed})
+    return {**values, "state_after": after or study.state, "revision": revision or study.revision}
 
 
 def insert_unless_there(
