@@ -1,6 +1,6 @@
 """Tells the site's audit repository what is in the audit trail, in its order; what cannot be told waits.
 
-Knows neither the message nor the network.
+Of several couriers one tells at a time, so that no row is told by two. Knows neither the message nor the network.
 """
 
 from __future__ import annotations
@@ -40,12 +40,21 @@ class AuditTeller:
         self._again_at: datetime | None = None
 
     def run_next(self, *, clock: Callable[[], datetime]) -> bool:
-        """Tell the oldest rows; False when there is none, or it is too soon. Raises `TryLater` while the store is away.
+        """Tell the oldest rows; False when there is none, it is too soon, or another courier is at it.
 
         A crash between telling and writing that down tells the same rows twice: twice is better than never.
+
+        Raises:
+            TryLater: the store is away.
         """
         if still_waits(self._again_at, longest_s=self._options.longest_wait_s, now=clock()):
             return False
+        if not self._audits.untold(1):
+            return False
+        with self._audits.only_teller(lease_s=self._options.lease_s) as is_alone:
+            return is_alone and self._tell_oldest(clock)
+
+    def _tell_oldest(self, clock: Callable[[], datetime]) -> bool:
         rows = self._audits.untold(_AT_ONCE)
         if not rows:
             return False

@@ -67,6 +67,19 @@ class Database:
             yield connection
 
     @contextmanager
+    def alone(self, key: int, *, lease_s: float) -> Iterator[bool]:
+        """Give whether nobody else has this key; then nobody gets it before the end, or before the lease ends.
+
+        Who dies lets go with its connection. On SQLite, which is for one machine, nobody else is thought of.
+        """
+        if self.dialect == "sqlite":
+            yield True
+            return
+        with self.begin() as connection:
+            connection.execute(text(f"SET LOCAL idle_in_transaction_session_timeout = {int(lease_s * 1000)}"))
+            yield bool(connection.execute(text("SELECT pg_try_advisory_xact_lock(:key)"), {"key": key}).scalar_one())
+
+    @contextmanager
     def own_connection(self) -> Iterator[Any]:
         """Give the driver's own connection, outside the pool, on which every statement is committed by itself."""
         with _away_means_try_later():

@@ -5,7 +5,8 @@ Rows are added and never changed. Knows no messages and no network.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -20,6 +21,7 @@ from triaged.store.tables.rows import insert_or_replace
 from triaged.study.audit import Audited, AuditEvent
 
 _MOST_TEXT = 1000
+_TELLING_LOCK = 7226940164
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,12 @@ class Audits(Ledger):
             .limit(most)
         )
         return [Told(row.id, _audited(row), row.patient_id or "") for row in self._rows(query)]
+
+    @contextmanager
+    def only_teller(self, *, lease_s: float) -> Iterator[bool]:
+        """Give whether nobody else in the cluster tells at this moment; then nobody does, as `Database.alone` says."""
+        with self._database.alone(_TELLING_LOCK, lease_s=lease_s) as is_alone:
+            yield is_alone
 
     def waiting(self) -> int:
         """Return how many rows wait to be told."""
