@@ -16,7 +16,6 @@ from triaged.store.tables.database import open_database
 from triaged.store.trail.audits import Audits, Told
 from triaged.study.audit import Audited, AuditEvent
 
-
 pytestmark = pytest.mark.slow
 
 

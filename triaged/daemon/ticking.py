@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from datetime import datetime
 from functools import partial
 
 import structlog
@@ -55,6 +56,7 @@ _INSPECT_S = 60.0
 _RETAIN_S = 10.0
 _TOP_UP_S = 1.0
 _ASKED_AT_ONCE = 20
+_ORDER = "watching the order"
 _MOST_S = 300.0
 """How long a job may take for a round, the slowest one being a new order for a whole list."""
 
@@ -73,13 +75,14 @@ def _jobs(rooms: Rooms, name: str, stop: threading.Event) -> list[Job]:
     whole, ranking = partial(is_whole, rooms.config), policy(rooms.config)
     rules = rooms.config.ruled()
     assembler = Assembler(*ledgers, is_whole=whole, options=options, ranking_policy=ranking, rules=rules)
-    keeping, recovery, watch = _keeping(rooms), _recovery(rooms), _watch(rooms)
+    tickets = Tickets(rooms.database) if has_tickets(rooms.database) else None
+    keeping, recovery, watch = _keeping(rooms, tickets), _recovery(rooms), _watch(rooms)
     retaining = _retaining(rooms)
-    once = partial(_once, Tickets(rooms.database) if has_tickets(rooms.database) else None)
+    once = partial(_once, tickets)
     with_files = partial(once, demand=rooms.spool.check_present)
     jobs = [
-        _each("completing studies", _TICK_S, lambda: assembler.tick(now=clock())),
-        _each("watching the order", _LOOK_S, lambda: keeping.look(now=clock())),  # also adopts its own settings
+        once("completing studies", _TICK_S, lambda: assembler.tick(now=clock()), is_any=ledgers[0].is_any_receiving),
+        _each(_ORDER, _LOOK_S, lambda: keeping.look(now=clock())),  # each adopts its own settings, one watches
         _each("forgetting roles that are gone", _LOOK_S, forgetting(rooms)),
         _each("taking back from the silent", LOOK_S, from_the_silent(rooms, name)),
         once("taking back expired leases", _REAP_S, lambda: assembler.reap(now=clock())),
@@ -93,7 +96,7 @@ def _jobs(rooms: Rooms, name: str, stop: threading.Event) -> list[Job]:
     look_up = _look_up(rooms)
     if look_up is not None:
         jobs.append(once("asking for priorities", _ASK_S, lambda: _ask(look_up, stop)))
-    if has_tickets(rooms.database):
+    if tickets is not None:
         topping_up = ToppingUp(rooms.database)
         jobs.append(once("writing tickets that are missing", _TOP_UP_S, lambda: topping_up.top_up(now=clock())))
         jobs.append(once("removing tickets left behind", _LOOK_S, lambda: _remove_left(rooms)))
@@ -116,10 +119,12 @@ def _once(
     every_s: float,
     work: Callable[[], object],
     demand: Callable[[], object] = lambda: None,
+    is_any: Callable[[], bool] = lambda: True,
 ) -> Job:
     """Return a job that one clock of the cluster does in each interval, and each clock when it starts.
 
-    `demand` raises `TryLater` where this host cannot do it, and leaves the turn to another.
+    `demand` raises `TryLater` where this host cannot do it, and leaves the turn to another. What is done often asks
+    first whether there `is_any` of it: a turn is a transaction that writes.
     """
     if tickets is None:
         return _each(what, every_s, work)
@@ -127,6 +132,8 @@ def _once(
 
     def run() -> None:
         demand()
+        if not is_any():
+            return
         if tickets.turn(what, every_s=every_s, now=clock()) or not began[0]:
             work()
             began[0] = True
@@ -168,7 +175,10 @@ def _remove_left(rooms: Rooms) -> None:
         log.warning("tickets of a process that ended removed", tickets=removed)
 
 
-def _keeping(rooms: Rooms) -> PolicyKeeping:
+def _keeping(rooms: Rooms, tickets: Tickets | None) -> PolicyKeeping:
+    def watches(now: datetime) -> bool:
+        return tickets is None or tickets.turn(_ORDER, every_s=_LOOK_S, now=now)
+
     section = rooms.config.triage
     return PolicyKeeping(
         Policies(rooms.database),
@@ -176,6 +186,7 @@ def _keeping(rooms: Rooms) -> PolicyKeeping:
         triage=section.options(),
         guard=section.guard.options() if section.guard.enabled else None,
         references=section.guard.references(),
+        watches=watches,
     )
 
 

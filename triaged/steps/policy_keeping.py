@@ -5,7 +5,7 @@ Knows no clock and no settings file. All of it is decided once, in the store, fo
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 
 import structlog
@@ -30,7 +30,8 @@ SETTLED = "came while the policy changed"
 class PolicyKeeping:
     """Re-ranks studies when something beside them changed, as often as the clock calls.
 
-    `guard` is None where the site has switched the guard off.
+    `guard` is None where the site has switched the guard off. `watches` tells whether this one has the turn to look
+    whether the order can be trusted, where several keep one list.
     """
 
     def __init__(
@@ -41,6 +42,7 @@ class PolicyKeeping:
         triage: TriageOptions,
         guard: GuardOptions | None,
         references: References,
+        watches: Callable[[datetime], bool] = lambda _: True,
     ) -> None:
         self._policies = policies
         self._standings = rankings
@@ -49,6 +51,7 @@ class PolicyKeeping:
         self._placing = ranking_policy(triage)
         self._guard = guard
         self._references = references
+        self._watches = watches
         self._adopted = False
         self._settling = False
 
@@ -66,7 +69,8 @@ class PolicyKeeping:
             self._settling = False
         if not self._adopted:
             self._adopt(now)
-        self._watch(now)
+        if self._watches(now):
+            self._watch(now)
 
     def _adopt(self, now: datetime) -> None:
         """Place the list under these settings, once for each start, so that two daemons never argue about them."""

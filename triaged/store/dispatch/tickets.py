@@ -70,10 +70,11 @@ class Tickets(Ledger):
 
         It may still be at it when the next has its turn: what is done by turns can be done by two at once.
         """
-        from triaged.store.dispatch.engine import take_turn
+        from triaged.store.dispatch.engine import take_turn, without_waiting
 
         interval = int(now.timestamp() // every_s)
         with self._database.begin() as connection:
+            without_waiting(connection)
             return take_turn(connection, what, interval)
 
     def remove_left(self) -> int:

@@ -55,6 +55,10 @@ class Completion(Ledger):
             _candidate(row, associations.get(row.id), series[row.id, row.revision], facts[row.id]) for row in studies
         ]
 
+    def is_any_receiving(self) -> bool:
+        """Tell whether `receiving` would find any study."""
+        return self._row(_RECEIVING.with_only_columns(schema.study.c.id).limit(1)) is not None
+
     def growing(self, known: Mapping[str, int], *, by: int) -> tuple[Candidate, int] | None:
         """Return a study that still arrives, with the number of its instances; None where there is none.
 
