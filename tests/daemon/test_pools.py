@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from triaged.config.settings import Config
-from triaged.daemon.pools import as_of, pool_of, taken_by, workers_of
+from triaged.daemon.pools import as_of, pool_called, pool_of, taken_by, workers_of
 from triaged.daemon.roles import Role
 from triaged.daemon.supervisor import members_of
 from triaged.errors import ConfigError
@@ -38,6 +38,23 @@ def test_a_worker_knows_its_pool_by_what_it_is_called_or_is_told() -> None:
             pool_of(both, "worker-1", named)
     with pytest.raises(ConfigError, match="none that has a name"):
         pool_of(Config(), "worker-1", "gpu0")
+
+
+@pytest.mark.parametrize(
+    ("called", "pool"),
+    [
+        ("worker-gpu0-2", "gpu0"),
+        ("worker-gpu0-9", "gpu0"),  # another machine may have more of them
+        ("worker-gpu0-b-1", "gpu0-b"),
+        ("worker-gpu1-1", None),
+        ("worker-1", None),
+        ("worker", None),
+        ("worker-gpu0-", None),
+    ],
+)
+def test_the_pool_of_any_worker_is_told_by_what_it_is_called(called: str, pool: str | None) -> None:
+    config = _config(GPU, {**GPU, "name": "gpu0-b"}, CPU)
+    assert pool_called(config, called) == pool
 
 
 def test_what_a_pool_does_not_say_is_as_for_all() -> None:

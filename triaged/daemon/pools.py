@@ -32,6 +32,16 @@ def pool_of(config: Config, called: str, named: str | None = None) -> PoolSectio
     return found[0]
 
 
+def pool_called(config: Config, called: str) -> str | None:
+    """Return the name of the pool that a worker is called after, on any machine; None where that does not tell it.
+
+    Pools may have more workers elsewhere than here.
+    """
+    prefix, _, number = called.rpartition("-")
+    names = (pool.name for pool in config.workers if number.isdecimal() and _prefix(pool) == f"{prefix}-")
+    return next(names, None)
+
+
 def as_of(config: Config, pool: PoolSection) -> Config:
     """Return the settings as a worker of a pool finds them: `inference` as its pool says, and that pool the first."""
     given = config.inference
@@ -53,5 +63,8 @@ def taken_by(config: Config) -> frozenset[Stratum]:
 
 
 def _names(pool: PoolSection) -> Iterator[str]:
-    prefix = f"worker-{pool.name}-" if pool.name else "worker-"
-    return (f"{prefix}{number}" for number in range(1, pool.number + 1))
+    return (f"{_prefix(pool)}{number}" for number in range(1, pool.number + 1))
+
+
+def _prefix(pool: PoolSection) -> str:
+    return f"worker-{pool.name}-" if pool.name else "worker-"

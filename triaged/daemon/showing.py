@@ -7,12 +7,14 @@ import threading
 from dataclasses import replace
 from functools import partial
 
+from triaged.config.settings import Config
 from triaged.daemon.administering import administration, models, quarantine
 from triaged.daemon.comparing import is_same_image
 from triaged.daemon.configuring import FileOfThisDaemon
 from triaged.daemon.examinations import purposes, thumbnails, viewers
 from triaged.daemon.handover import notices
 from triaged.daemon.own_receiver import receiver_problems
+from triaged.daemon.pools import as_of, pool_called, taken_by
 from triaged.daemon.progress import Progress
 from triaged.daemon.pulsing import Watch
 from triaged.daemon.rooms import Rooms, clock, policy, steady_clock
@@ -32,6 +34,7 @@ from triaged.web.app import create_app
 from triaged.web.health import Surroundings
 from triaged.web.limits import Limits
 from triaged.web.metrics_server import serving
+from triaged.web.pools import Pools
 from triaged.web.server import run
 from triaged.web.viewing import missing
 
@@ -66,6 +69,7 @@ def show(rooms: Rooms, name: str, stop: threading.Event, progress: Progress) -> 
             name=stable_part(name),
             tells_of_audit=config.audit.syslog is not None,
             recipients={each.name for each in config.destinations} | {each.name for each in config.pushes},
+            pools=_pools(config),
             config_accepted=lambda: not any(each.startswith(REJECTED) for each in notices()),
         ),
         intake=_intake(rooms, name),
@@ -82,6 +86,12 @@ def show(rooms: Rooms, name: str, stop: threading.Event, progress: Progress) -> 
             started=progress.serving,
             getting_on=progress.watch("answering requests", _ANSWER_S),
         )
+
+
+def _pools(config: Config) -> Pools:
+    """Return the pools of workers, with what the workers of each take."""
+    takes = {pool.name: taken_by(as_of(config, pool)) for pool in config.workers}
+    return Pools(takes, partial(pool_called, config))
 
 
 def _administered(rooms: Rooms, name: str) -> Administered:

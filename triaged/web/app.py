@@ -32,17 +32,14 @@ from triaged.store.couriers.notifications import Notifications
 from triaged.store.couriers.outbox import Outbox
 from triaged.store.couriers.peers import Peers
 from triaged.store.listing.assignments import Assignments
-from triaged.store.listing.policies import Policies
 from triaged.store.listing.readings import Readings
 from triaged.store.listing.verdicts import Verdicts
 from triaged.store.listing.worklist import Worklist
 from triaged.store.people.accounts import Accounts
 from triaged.store.people.preferences import Preferences
 from triaged.store.people.sign_ons import SignOns
-from triaged.store.roles.pauses import Pauses
 from triaged.store.studies.daily import Daily
 from triaged.store.studies.history import History
-from triaged.store.studies.inventory import Inventory
 from triaged.store.studies.notified import Notified
 from triaged.store.studies.paired import Paired
 from triaged.store.studies.publications import Publications
@@ -77,11 +74,12 @@ from triaged.web.auditing import Auditing
 from triaged.web.dicomweb.service import service
 from triaged.web.headers import Headers
 from triaged.web.health import ALONE, Surroundings
+from triaged.web.health_probes import health_of
 from triaged.web.identity import Mode
 from triaged.web.news import News
 from triaged.web.oidc.routes import SignOnRoutes
 from triaged.web.options import WebOptions
-from triaged.web.overview import overview, what_is_paused, what_waits
+from triaged.web.overview import overview
 from triaged.web.sessions import BrowserSessions
 from triaged.web.templating import Templates
 
@@ -120,7 +118,7 @@ def create_app(
     seconds = SecondResults(database)
     count = partial(overview, history, *leaving, peers, seconds)
     app.include_router(api.router(worklist, seconds, app.state.news, count=count))
-    app.include_router(health.router(_health(database, spool, surroundings, clock)))
+    app.include_router(health.router(health_of(database, spool, surroundings, clock)))
     _add_metrics(app, database, spool, surroundings, clock)
     app.include_router(workitems.router(WorklistQuery(worklist)))
     app.include_router(service(database, spool, intake, clock, origin=options.access.origin))
@@ -206,27 +204,6 @@ def _add_quality(
     app.include_router(times.router(NotificationTimes(Notified(database)), templates, clock))
     app.include_router(shadow.router(Shadowing(Paired(database), administered.triage), templates, clock))
     app.include_router(watch.router(ControlCharts(Daily(database)), templates, clock))
-
-
-def _health(database: Database, spool: Spool, around: Surroundings, clock: Callable[[], datetime]) -> health.Health:
-    worklist, policies, inventory = Worklist(database), Policies(database), Inventory(database)
-    leaving, pauses = (Outbox(database), Notifications(database)), Pauses(database)
-    charts = ControlCharts(Daily(database))
-
-    def database_answers() -> list[str]:
-        worklist.version()
-        return []
-
-    def spool_takes() -> list[str]:
-        spool.check_reserve()
-        spool.check_writable()
-        return []
-
-    def waiting() -> list[str]:
-        waits = what_waits(*leaving, policies, inventory, recipients=around.recipients, now=clock())
-        return [*what_is_paused(pauses), *waits, *watch.warnings(charts.warnings(now=clock()))]
-
-    return health.Health(database=database_answers, spool=spool_takes, waiting=waiting, surroundings=around)
 
 
 def _add_metrics(

@@ -21,6 +21,7 @@ from typing_extensions import TypedDict
 from triaged.errors import TryLater
 from triaged.study.process import host_of, stable_part
 from triaged.study.pulse import Seen
+from triaged.web.pools import Pools
 
 FRESH_S = 10.0
 """How long a role may make no progress."""
@@ -110,7 +111,8 @@ class Surroundings:
 
     `host` is this machine's name, as it is in the names of processes, `name` that of this process; `config_accepted`
     tells whether the daemon runs with the configuration file as it is, `tells_of_audit` whether there is an audit
-    repository, and `recipients` are the names of destinations and subscribers, where they are known.
+    repository, `recipients` are the names of destinations and subscribers, where they are known, and `pools` those of
+    the workers that the settings ask for.
     """
 
     receiver: Work = field(default=lambda: ())
@@ -121,6 +123,7 @@ class Surroundings:
     config_accepted: Callable[[], bool] = field(default=lambda: True)
     tells_of_audit: bool = False
     recipients: Collection[str] | None = None
+    pools: Pools = field(default=Pools())
 
 
 ALONE = Surroundings()
@@ -130,10 +133,14 @@ ALONE = Surroundings()
 class Health:
     """How the daemon is at this moment; used on one event loop."""
 
-    def __init__(self, *, database: Work, spool: Work, waiting: Work, surroundings: Surroundings) -> None:
+    def __init__(
+        self, *, database: Work, spool: Work, unserved: Work, waiting: Work, surroundings: Surroundings
+    ) -> None:
+        """`unserved` finds studies that nobody works on, `waiting` what an operator should look at."""
         self._database = Probe("database", database, fresh_s=1.0)
         self._spool = Probe("spool", spool, fresh_s=1.0)
         self._receiver = Probe("receiver", surroundings.receiver, fresh_s=5.0)
+        self._unserved = Probe("database", unserved, fresh_s=1.0)
         self._waiting = Probe("database", waiting, fresh_s=5.0)
         self._around = surroundings
 
@@ -145,14 +152,15 @@ class Health:
             return [*database, *spool, *receiver]
         seen = self._seen()
         elsewhere = any(each.is_fresh(FRESH_S) for each in seen if self._receives_elsewhere(each, seen))
-        return [*spool, *([] if elsewhere else receiver), *self._refusing(seen), *self._missing_roles(seen)]
+        of_roles = [*self._refusing(seen), *self._missing_roles(seen), *await self._unserved.ask()]
+        return [*spool, *([] if elsewhere else receiver), *of_roles]
 
     async def whole(self) -> tuple[list[str], list[str]]:
         """Return why studies cannot be received, read or sent, and what an operator should look at all the same."""
         causes, waiting = await asyncio.gather(self.causes(), self._waiting.ask())
         seen = self._seen()
         causes += _missing(seen, [role for role in _WANTED if any(each.pulse.role == role for each in seen)])
-        silent = [_silence(each) for each in seen if each.pulse.hung or not each.is_fresh(FRESH_S)]
+        silent = [_silence(each) for each in seen if not gets_on(each)]
         warnings = [*silent, *waiting, *map(_public, self._around.notices())]
         return causes, [each for each in warnings if each not in causes]
 
@@ -214,9 +222,14 @@ def _missing(seen: Sequence[Seen], roles: Sequence[str]) -> list[str]:
     causes = []
     for role in roles:
         members = [each for each in seen if each.pulse.role == role]
-        if not any(each.is_fresh(FRESH_S) and not each.pulse.hung for each in members):
+        if not any(map(gets_on, members)):
             causes += [_silence(each) for each in members] or [f"{role}: none serves"]
     return causes
+
+
+def gets_on(seen: Seen) -> bool:
+    """Tell whether a process makes progress and can do its work."""
+    return seen.is_fresh(FRESH_S) and not seen.pulse.hung
 
 
 def _silent_s(seen: Seen) -> float:
