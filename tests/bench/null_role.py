@@ -7,7 +7,7 @@ share made of the name of the first file, so that studies spread over all classe
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from unittest import mock
 
@@ -23,6 +23,7 @@ from triaged.results.provenance import Provenance
 from triaged.study.agreement import Agreement
 from triaged.study.assessment import Reason
 from triaged.study.finding import Finding
+from triaged.study.modalities import Stratum
 from triaged.study.ranking import Ranking
 from triaged.study.records import Series
 
@@ -87,8 +88,8 @@ class Null(Examination):
         return self._real.explain(header, reason, ranking, provenance)
 
 
-def _nulls(config: Config) -> tuple[Examination, ...]:
-    return tuple(Null(each) for each in examinations.examinations(config))
+def _nulls(config: Config, strata: Collection[Stratum]) -> tuple[Examination, ...]:
+    return tuple(Null(each) for each in examinations.examinations(config, strata))
 
 
 if __name__ == "__main__":

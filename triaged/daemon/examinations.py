@@ -5,20 +5,25 @@ A role imports only what it needs of them: the clock and the pages load no engin
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from triaged.config.settings import Config
 from triaged.errors import ModelRefused
 from triaged.study.concepts import SERVICE, XRAY_SERVICE
+from triaged.study.modalities import Stratum
 from triaged.study.records import Series
 
 if TYPE_CHECKING:
     from triaged.exams.ct.engines import Pipeline
     from triaged.exams.exam import Examination, Thumbnail, Viewer
     from triaged.inference.identity import Engine
+
+
+ALL: Final = frozenset(Stratum)
 
 
 def is_whole(config: Config, series: Sequence[Series]) -> bool:
@@ -72,13 +77,19 @@ def thumbnails() -> tuple[Thumbnail, ...]:
     return thumbnail_of_ct, thumbnail_of_xray
 
 
-def examinations(config: Config) -> tuple[Examination, ...]:
-    """Return what is examined here, as the first engines read it; `ModelRefused` where an engine cannot be used."""
-    ct = _chest_ct(config, config.models.ct)
-    return (ct, _chest_xray(config, config.models.cxr)) if config.models.reads_xrays else (ct,)
+def examinations(config: Config, strata: Collection[Stratum] = ALL) -> tuple[Examination, ...]:
+    """Return what is examined here, as the first engines read it; `ModelRefused` where an engine cannot be used.
+
+    Only engines for studies of the `strata` are loaded now. The others are tried, and loaded when a study needs one:
+    one with both kinds of images does where its CT cannot be read.
+    """
+    ct = _chest_ct(config, config.models.ct, strata)
+    return (ct, _chest_xray(config, config.models.cxr, strata)) if config.models.reads_xrays else (ct,)
 
 
-def examinations_of_rules(config: Config, of_all: Sequence[Examination]) -> Mapping[str, Sequence[Examination]]:
+def examinations_of_rules(
+    config: Config, of_all: Sequence[Examination], strata: Collection[Stratum] = ALL
+) -> Mapping[str, Sequence[Examination]]:
     """Return the examinations for each model that a rule names, which takes the place of the one for all studies.
 
     Raises:
@@ -87,15 +98,15 @@ def examinations_of_rules(config: Config, of_all: Sequence[Examination]) -> Mapp
     found: dict[str, Sequence[Examination]] = {}
     for name in config.models_of_rules():
         if is_of_xrays(config, name):
-            found[name] = (of_all[0], _chest_xray(config, name))
+            found[name] = (of_all[0], _chest_xray(config, name, strata))
         else:
-            found[name] = (_chest_ct(config, name), *of_all[1:])
+            found[name] = (_chest_ct(config, name, strata), *of_all[1:])
     return found
 
 
 def second_examination(config: Config, name: str) -> Examination:
     """Return the examination as one of `models.second` reads it; `ModelRefused` where that engine cannot be used."""
-    return _chest_ct(config, name)
+    return _chest_ct(config, name, ALL)
 
 
 def engine_and_pipeline(config: Config, name: str = "") -> tuple[Engine, Pipeline]:
@@ -111,21 +122,32 @@ def engine_and_pipeline(config: Config, name: str = "") -> tuple[Engine, Pipelin
     return load_engine(name, config.models.folder, options, settings, device=device, threads=threads)
 
 
-def _chest_ct(config: Config, name: str) -> Examination:
+def _chest_ct(config: Config, name: str, strata: Collection[Stratum]) -> Examination:
+    from triaged.exams.ct.engines import ReadOnDemand
     from triaged.exams.ct.examination import ChestCt
     from triaged.exams.ct.options import Palette
+    from triaged.exams.on_demand import OnDemand
 
-    return ChestCt(*engine_and_pipeline(config, name), palette=Palette(config.pictures.palette))
+    palette = Palette(config.pictures.palette)
+    if Stratum.VOLUME in strata:
+        return ChestCt(*engine_and_pipeline(config, name), palette=palette)
+    on_demand = OnDemand(lambda: engine_and_pipeline(config, name))
+    return ChestCt(on_demand.engine, ReadOnDemand(on_demand), palette=palette)
 
 
-def _chest_xray(config: Config, name: str) -> Examination:
+def _chest_xray(config: Config, name: str, strata: Collection[Stratum]) -> Examination:
     from triaged.exams.identity import settings_digest
-    from triaged.exams.xray.engines import load_engine
+    from triaged.exams.on_demand import OnDemand
+    from triaged.exams.xray.engines import ReadOnDemand, load_engine
     from triaged.exams.xray.examination import ChestXray
 
     models, running = config.models, config.inference
     settings = settings_digest(config.triage.options(), config.pictures)
-    return ChestXray(*load_engine(name, models.folder, settings, device=running.device, threads=running.threads))
+    load = partial(load_engine, name, models.folder, settings, device=running.device, threads=running.threads)
+    if Stratum.RADIOGRAPH in strata:
+        return ChestXray(*load())
+    on_demand = OnDemand(load)
+    return ChestXray(on_demand.engine, ReadOnDemand(on_demand))
 
 
 def _algorithm(folder: Path) -> str:

@@ -253,7 +253,8 @@ def _given_up_after(longest_s: float, analyst: Analyst, claim: Claim) -> Iterato
 
 
 def _analyst(rooms: Rooms, name: str, ahead: ReadingAhead | None) -> Analyst:
-    of_all = examinations(rooms.config)
+    strata = taken_by(rooms.config)
+    of_all = examinations(rooms.config, strata)
     return Analyst(
         Claims(rooms.database),
         Outcomes(rooms.database),
@@ -267,9 +268,9 @@ def _analyst(rooms: Rooms, name: str, ahead: ReadingAhead | None) -> Analyst:
         seconds=rooms.config.models.second,
         configuration=rooms.configuration,
         rules=rooms.config.ruled(),
-        by_model=examinations_of_rules(rooms.config, of_all),
+        by_model=examinations_of_rules(rooms.config, of_all, strata),
         ahead=ahead,
-        strata=taken_by(rooms.config),
+        strata=strata,
         latest=SpoolName(rooms.database).of_others,
     )
 

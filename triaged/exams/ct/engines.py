@@ -22,6 +22,7 @@ from triaged.exams.ct.pipelines.networks import CtPipeline
 from triaged.exams.ct.pipelines.segmenter import SegmenterPipeline
 from triaged.exams.ct.pipelines.threshold import BUILT_IN, ThresholdPipeline
 from triaged.exams.identity import engine_of
+from triaged.exams.on_demand import OnDemand
 from triaged.imaging.volume import Volume
 from triaged.inference.graphs import Device
 from triaged.inference.identity import Engine
@@ -87,6 +88,17 @@ def load_engine(
         return engine, ThresholdPipeline(options, name)
     networks = load_package(folder / name, device, threads, kinds, pipelines)
     return engine_of(networks.manifest, settings), pipeline_of(networks, options, pipelines)
+
+
+class ReadOnDemand:
+    """A pipeline whose networks are loaded when the first series is to be read."""
+
+    def __init__(self, on_demand: OnDemand[Pipeline]) -> None:
+        self._on_demand = on_demand
+
+    def read(self, volume: Volume, acquisition: Acquisition) -> LungAnalysis:
+        """Read a series as the engine does; raise ModelRefused where it cannot be loaded by now."""
+        return self._on_demand.reads().read(volume, acquisition)
 
 
 def pipeline_of(networks: Networks, options: CtOptions, pipelines: Pipelines = PIPELINES) -> Pipeline:
