@@ -44,7 +44,7 @@ def test_an_association_is_seen_by_others_and_not_by_its_own_receiver(descriptor
     (seen,) = other.elsewhere()
     assert one.elsewhere() == []
     assert seen == Elsewhere("fe80::1%eth0", "CT\udce9 1", True, True, 5.0, 15.0, seen.place, seen.number)
-    assert (seen.may_leave(None, 14.9), seen.may_leave(None, 15.0)) == (False, True)
+    assert (seen.may_leave(14.9), seen.may_leave(15.0)) == (False, True)
     row.end()
     row.end()
     assert other.elsewhere() == []

@@ -102,7 +102,7 @@ def test_who_was_too_slow_and_gets_on_again_stays() -> None:
     (slot,) = house.fill("10.0.0.1")
     slot.is_working = True
     house.paces = {"10.0.0.1-0": (2.0, 0)}
-    assert slot.may_leave(house.limits, house.now)
+    assert slot.may_leave(house.now)
     house.paces = {"10.0.0.1-0": (2.1, 100_000)}
     assert house.associate("new", "10.0.0.3") is None
 

@@ -28,6 +28,7 @@ since when it is idle, from when on it may leave; address and calling AE title. 
 _STATE: Final = Struct("@IIdd")
 _STATE_AT: Final = 8
 _WISH_AT: Final = 4
+_USED_AT: Final = 8
 _NUMBER: Final = Struct("@I")
 _REGIONS: Final = 64
 _ROWS: Final = 512
@@ -57,7 +58,7 @@ class Elsewhere:
     place: int
     number: int
 
-    def may_leave(self, _limits: object, now: float) -> bool:
+    def may_leave(self, now: float) -> bool:
         """Tell whether it may be ended for another one; its own receiver decides in the end."""
         return now >= self.may_leave_from
 
@@ -135,7 +136,7 @@ class Board:
         named = _text(address), _text(calling_ae_title)
         _ROW.pack_into(self._memory, place, 0, 0, False, False, 0.0, float("inf"), *named)
         self.write(_NUMBER, place, self._last)
-        self.write(_NUMBER, self._base + 8, self._used)
+        self.write(_NUMBER, self._base + _USED_AT, self._used)
         return Row(self, place, self._last)
 
     def free(self, place: int) -> None:

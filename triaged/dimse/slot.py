@@ -90,17 +90,18 @@ class Association(Protocol):
         """Return since when it has been of no use."""
         ...
 
-    def may_leave(self, limits: SlotLimits, now: float, /) -> bool:
+    def may_leave(self, now: float) -> bool:
         """Tell whether it may be ended for another one."""
         ...
 
 
 class Slot:
-    """One connection: nothing is known of it first, then it may become an association, and work."""
+    """One connection: nothing is known of it first, then it may become an association, and work, within `limits`."""
 
-    def __init__(self, address: str, connection: Connected, *, now: float) -> None:
+    def __init__(self, address: str, connection: Connected, limits: SlotLimits, *, now: float) -> None:
         self.address = address
         self.connection = connection
+        self._limits = limits
         self._sample = 0.0, 0
         self._is_too_slow = False
         self.since = now
@@ -125,17 +126,11 @@ class Slot:
         """Return since when it has been of no use."""
         return self.since if self.worked_at is None else self.worked_at
 
-    def may_leave(self, limits: SlotLimits, now: float) -> bool:
+    def may_leave(self, now: float) -> bool:
         """Tell whether an association may be ended for another one: it is idle, or hardly gets on with its work."""
-        if self.is_working:
-            return self._drips(limits.least_bytes_per_s)
-        return now >= self.may_leave_from(limits)
+        return self._drips() if self.is_working else now >= self._may_leave_from()
 
-    def may_leave_from(self, limits: SlotLimits) -> float:
-        """Return from when on it may, unless it works until then."""
-        return self.idle_since + (limits.rest_s if self.has_worked else limits.settle_s)
-
-    def show(self, limits: SlotLimits, *, drips: bool = False) -> None:
+    def show(self, *, drips: bool = False) -> None:
         """Let other receivers see how an association is; `drips` where it works, and may leave all the same."""
         if self.row is not None:
             works = float("-inf") if drips else float("inf")
@@ -143,7 +138,7 @@ class Slot:
                 is_known=self.is_known,
                 has_worked=self.has_worked,
                 idle_since=self.idle_since,
-                may_leave_from=works if self.is_working else self.may_leave_from(limits),
+                may_leave_from=works if self.is_working else self._may_leave_from(),
             )
 
     def disappear(self) -> None:
@@ -152,11 +147,15 @@ class Slot:
         if row is not None:
             row.end()
 
-    def _drips(self, least_bytes_per_s: float) -> bool:
+    def _may_leave_from(self) -> float:
+        """Return from when on it may be ended, unless it works until then."""
+        return self.idle_since + (self._limits.rest_s if self.has_worked else self._limits.settle_s)
+
+    def _drips(self) -> bool:
         """Tell whether its peer lets us wait; time in which we kept it waiting does not count."""
         waited_s, received = self.connection.pace()
         waited_s, received = waited_s - self._sample[0], received - self._sample[1]
-        if received >= least_bytes_per_s * max(waited_s, _JUDGED_AFTER_S):
+        if received >= self._limits.least_bytes_per_s * max(waited_s, _JUDGED_AFTER_S):
             self._is_too_slow = False
         elif waited_s >= _JUDGED_AFTER_S:
             self._is_too_slow = True

@@ -53,7 +53,7 @@ class Slots:
         """Return a slot for a new connection, for which a silent one may have to leave; None where there is none."""
         deadline = self._monotonic() + self._limits.wait_s
         with self._changed:
-            slot = Slot(address, connection, now=self._monotonic())
+            slot = Slot(address, connection, self._limits, now=self._monotonic())
             own = [each for each in self._silent() if each.address == address]
             if len(own) >= max(1, self._limits.silent // 2):
                 # Who has asked already, and was not read yet, is not silent.
@@ -112,17 +112,17 @@ class Slots:
     def working(self, slot: Slot) -> Iterator[None]:
         """Let nobody end an association while it does what it came for."""
         slot.is_working = True
-        slot.show(self._limits)
+        slot.show()
         try:
             yield
         finally:
             slot.is_working = False
-            slot.show(self._limits)
+            slot.show()
 
     def note_work(self, slot: Slot) -> None:
         """Note that an association was of use just now."""
         slot.worked_at = self._monotonic()
-        slot.show(self._limits)
+        slot.show()
 
     def note_stored(self, slot: Slot) -> None:
         """Note that an instance of this sender was kept: it is known from now on."""
@@ -141,13 +141,13 @@ class Slots:
         with self._changed:
             now = self._monotonic()
             for each in self._associations() if self._board is not None else ():
-                may_leave = each.may_leave(self._limits, now)
+                may_leave = each.may_leave(now)
                 if each.row is not None and each.row.is_to_leave:
                     if may_leave:
                         self._dismiss(each, "made room for another association")
                         continue
                     each.row.refuse()
-                each.show(self._limits, drips=may_leave)
+                each.show(drips=may_leave)
 
     def withdraw(self) -> None:
         """Count for no other receiver any more: this one accepts nobody, and lets its associations end."""
@@ -183,7 +183,7 @@ class Slots:
                     return False
             slot.since = self._monotonic()
             slot.is_association = True
-            slot.show(self._limits)
+            slot.show()
         self._show_load()
         return True
 
@@ -196,20 +196,21 @@ class Slots:
         leaving: list[Association] = []
         for crowd, most in self._bounds(slot, elsewhere):
             staying = [each for each in crowd if each not in leaving]
-            idle = [each for each in staying if each.may_leave(self._limits, now)]
+            idle = [each for each in staying if each.may_leave(now)]
             excess = len(staying) - most + 1
             if excess > len(idle):
                 return False
             if excess > 0:
                 leaving += sorted(idle, key=self._usefulness(elsewhere))[:excess]
         far = [each for each in leaving if isinstance(each, Elsewhere)]
-        for each in far:
-            if self._board is not None:
+        if self._board is not None and far:
+            for each in far:
                 self._board.ask_to_leave(each)
-        for near in leaving if not far else ():
+            return False
+        for near in leaving:
             if isinstance(near, Slot):
                 self._dismiss(near, "made room for another association")
-        return not far
+        return True
 
     def _bounds(self, slot: Slot, elsewhere: Sequence[Elsewhere]) -> Iterator[tuple[Sequence[Association], int]]:
         """Return groups of associations that one more would belong to, each with how many it may have."""
@@ -228,7 +229,7 @@ class Slots:
         now = self._monotonic()
         silent = self._silent()
         silent = [each for each in silent if not each.connection.has_input()] or silent
-        idle = [each for each in self._associations() if each.may_leave(self._limits, now)]
+        idle = [each for each in self._associations() if each.may_leave(now)]
         for candidates in (silent, idle):
             if candidates:
                 self._dismiss(min(candidates, key=self._usefulness()), "made room for another connection")
