@@ -119,8 +119,8 @@ class ControlCharts:
 
     def _counted(self, asked: Asked, now: datetime) -> Charts:
         until = _midnight(now)
-        begin = until - timedelta(days=asked.days + asked.baseline)
         number = asked.days + asked.baseline
+        begin = until - timedelta(days=number)
         days = [(begin + timedelta(days=each)).date() for each in range(number)]
         found = self._daily.since(begin, until)
         charts = tuple(

@@ -44,12 +44,16 @@ class By(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Both:
-    """One study as both engines see it: affected shares in percentage points, classes by the images alone, keys."""
+    """One study as both engines see it: affected shares in percentage points, classes by the images alone, keys.
+
+    `grades` are None where one of them gives none, or they are of different scales.
+    """
 
     study: PairedStudy
     shares: tuple[float, float]
     classes: tuple[TriageClass, TriageClass]
     keys: tuple[str, str]
+    grades: tuple[int, int] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +171,18 @@ def seen_by_both(study: PairedStudy, second: Finding, since: datetime, options: 
     (one, first_key), (other, second_key) = (
         _placed(study, finding, ready_at, options) for finding in (study.first, second)
     )
-    return Both(study, (100 * study.first.urgency, 100 * second.urgency), (one, other), (first_key, second_key))
+    return Both(
+        study,
+        shares=(100 * study.first.urgency, 100 * second.urgency),
+        classes=(one, other),
+        keys=(first_key, second_key),
+        grades=_grades(study.first, second),
+    )
+
+
+def _grades(first: Finding, second: Finding) -> tuple[int, int] | None:
+    one, other = first.grade, second.grade
+    return None if one is None or other is None or one.scale != other.scale else (one.level, other.level)
 
 
 def _placed(
@@ -208,14 +223,6 @@ def _groups(
 
 
 def _group(by: By, name: str, both: Sequence[Both], second_failed: int, first_failed: int | None) -> Group:
-    grades = [
-        (first.level, second.level)
-        for each in both
-        if each.study.second is not None
-        and (first := each.study.first.grade) is not None
-        and (second := each.study.second.grade) is not None
-        and first.scale == second.scale
-    ]
     ranks = [(_CLASSES[one], _CLASSES[other]) for one, other in (each.classes for each in both)]
     shares = np.array([each.shares for each in both], dtype=np.float64).reshape(-1, 2)
     return Group(
@@ -223,7 +230,7 @@ def _group(by: By, name: str, both: Sequence[Both], second_failed: int, first_fa
         name,
         len(both),
         bland_altman(shares[:, 0], shares[:, 1]),
-        _kappa(grades),
+        _kappa(each.grades for each in both if each.grades is not None),
         _kappa(ranks),
         sum(one != other for one, other in ranks),
         sum(other < one for one, other in ranks),

@@ -1,8 +1,4 @@
-"""Waits on a connection of its own until PostgreSQL notifies of a ticket.
-
-Raises:
-    TryLater: the connection is broken, or there is none.
-"""
+"""Waits on a connection of its own until PostgreSQL notifies of a ticket; takes none."""
 
 from __future__ import annotations
 
@@ -27,7 +23,11 @@ _SILENT = 40
 
 @contextmanager
 def listening(database: Database, queues: Collection[str]) -> Iterator[NextQueues]:
-    """Give what waits for tickets in these queues; what was written before is not told."""
+    """Give what waits for tickets in these queues; what was written before is not told.
+
+    Raises:
+        TryLater: the connection is broken, or there is none.
+    """
     of_channels = {channel(queue): queue for queue in queues}
     try:
         with database.own_connection() as connection:

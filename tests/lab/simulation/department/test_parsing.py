@@ -60,6 +60,7 @@ def test_sites_have_rates_requests_and_cases_of_their_own() -> None:
         ("city", "expected NAME,per_hour=N"),
         ("per_hour=3", "expected NAME,per_hour=N"),
         ("city,per_hour=3,beds=4", "expected NAME,per_hour=N"),
+        ("city,per_hour=3,per_hour=4", "each once"),
         ("city,per_hour=x", "per_hour: expected a number, found 'x'"),
         ("city,per_hour=0", "per_hour: expected one number, or 24"),
         ("city,per_hour=1/2", "per_hour: expected one number, or 24"),

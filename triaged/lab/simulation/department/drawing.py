@@ -75,8 +75,9 @@ def draw(department: Department, options: TriageOptions, minutes: float, rng: np
     is_xray = np.array([each.case.stratum is Stratum.RADIOGRAPH for each in kinds], dtype=bool)
     is_flagged = np.array([each.state is State.FLAGGED for each in kinds], dtype=bool) & ~fails
     is_unscored = np.array([each.state is State.UNSCORED for each in kinds], dtype=bool) | fails
+    seen = {State.STAT: is_stat, State.UNSCORED: is_unscored, State.FLAGGED: is_flagged}
     has_disease = np.array([each.has_disease for each in kinds], dtype=bool)
-    reading, unscored = _reading(department, rng.random(len(at_min)), is_xray, (is_stat, is_unscored, is_flagged))
+    reading, unscored = _reading(department, rng.random(len(at_min)), is_xray, seen)
     arrived_min = at_min[order]
     groups = [each.name for each in department.groups]
     stream = Stream(
@@ -118,17 +119,15 @@ def _kinds(
 
 
 def _reading(
-    department: Department, chances: Minutes, is_xray: Flags, seen: tuple[Flags, Flags, Flags]
+    department: Department, chances: Minutes, is_xray: Flags, seen: Mapping[State, Flags]
 ) -> tuple[Minutes, Minutes]:
-    """Return how long each study is read when its score is there, and before."""
-    is_stat, is_unscored, is_flagged = seen
+    """Return how long each study is read when its score is there, and before; who is not `seen` is not flagged."""
     minutes = {
         state: _at({each: department.reading[each, state] for each in Stratum}, chances, is_xray) for state in State
     }
-    shown = np.where(is_flagged, minutes[State.FLAGGED], minutes[State.NOT_FLAGGED])
-    scored = np.where(is_unscored, minutes[State.UNSCORED], shown)
-    stat = minutes[State.STAT]
-    return np.where(is_stat, stat, scored), np.where(is_stat, stat, minutes[State.UNSCORED])
+    states = (State.STAT, State.UNSCORED, State.FLAGGED)
+    scored = np.select([seen[each] for each in states], [minutes[each] for each in states], minutes[State.NOT_FLAGGED])
+    return scored, np.where(seen[State.STAT], minutes[State.STAT], minutes[State.UNSCORED])
 
 
 def _work(

@@ -198,7 +198,7 @@ def _group(name: str, runs: Sequence[Measured], baseline: Sequence[Measured]) ->
     here, base = [each.waits[name] for each in runs], [each.waits[name] for each in baseline]
     mean = np.array([each.mean_min for each in here])
     return GroupForecast(
-        studies=int(sum(each.studies for each in here)),
+        studies=sum(each.studies for each in here),
         mean_min=mean_of(mean),
         p95_min=mean_of(np.array([each.p95_min for each in here])),
         max_min=max((each.max_min for each in here if each.studies), default=0.0),

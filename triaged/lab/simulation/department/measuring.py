@@ -38,7 +38,7 @@ NOT_FLAGGED: Final = "not flagged"
 class Figures:
     """Waits of one group in one run, minutes; NaN where the group is empty. `above` is the share beyond a limit."""
 
-    studies: float
+    studies: int
     mean_min: float
     p95_min: float
     max_min: float
@@ -127,10 +127,10 @@ def offered_min(readers: Readers, span: tuple[float, float]) -> float:
 
 def _figures(wait: Minutes, limit_min: float) -> Figures:
     if not len(wait):
-        return Figures(0.0, *[math.nan] * 4)
+        return Figures(0, *[math.nan] * 4)
     wait = np.maximum(wait, 0.0)  # what sums of minutes round to
     return Figures(
-        studies=float(len(wait)),
+        studies=len(wait),
         mean_min=float(wait.mean()),
         p95_min=float(np.percentile(wait, 95)),
         max_min=float(wait.max()),

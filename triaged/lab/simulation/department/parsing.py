@@ -92,8 +92,10 @@ def place_of(text: str, usual: Usual) -> Place:
     name, *parts = (part.strip() for part in text.split(","))
     said = dict(part.partition("=")[::2] for part in parts)
     unknown = [key for key in said if key not in KEYS]
-    if not name or "=" in name or unknown or "per_hour" not in said:
-        raise ConfigError(f"--site: expected NAME,per_hour=N and of {', '.join(KEYS[1:])} what differs, found {text!r}")
+    if not name or "=" in name or unknown or len(said) < len(parts) or "per_hour" not in said:
+        raise ConfigError(
+            f"--site: expected NAME,per_hour=N and of {', '.join(KEYS[1:])} what differs, each once, found {text!r}"
+        )
 
     def number(key: str, default: float) -> float:
         value = _number(said[key], f"--site {name}: {key}") if key in said else default
