@@ -177,6 +177,12 @@ class Scene:
         self.studies.requeue(study_uid(number).value, ranking=pending, now=at(minutes))
         self.end(number, Assessed(found(right, left, p)), minutes=minutes, picture=True)
 
+    def at_site(self, site: str, *numbers: int) -> None:
+        """Let studies be of a site."""
+        uids = [study_uid(number).value for number in numbers]
+        with self.database.begin() as connection:
+            connection.execute(update(schema.study).where(schema.study.c.study_uid.in_(uids)).values(site=site))
+
     def keep_view(self, number: int, view: bytes) -> str:
         """Have the spool keep a view of the images of a study that was scored; return where."""
         kept = self.spool.keep_derived(study_uid(number).value, "coronal.npz", view)

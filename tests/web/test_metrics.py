@@ -8,6 +8,7 @@ import urllib.request
 from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
@@ -193,16 +194,16 @@ def _names(text: str) -> set[str]:
     return {SUFFIXES.sub("", name) for name in re.findall(r"\btriaged_[a-z_]+", text)}
 
 
-def _exposed(scene: Scene) -> set[str]:
+def _exposed(scene: Scene, **says: Any) -> set[str]:
     scene.arrive(99, minutes=0, association=_association(scene, "CT1"))
     seen = [Seen(Pulse("worker-1@here", "worker", "a-1"), 2.5)]
-    with TestClient(scene.app(surroundings=_around(seen))) as client:
+    with TestClient(scene.app(surroundings=_around(seen), **says)) as client:
         return _names("\n".join(name for name, _ in _samples(client)))
 
 
 def test_the_documents_name_every_metric_and_no_other(filled: Scene) -> None:
     section = OPERATIONS.partition("## Metrics")[2].partition("\n## ")[0]
-    assert _names(section) == _exposed(filled)
+    assert _names(section) == _exposed(filled, sites={"north": "North"})
 
 
 def test_alerts_and_dashboard_name_metrics_that_exist(filled: Scene) -> None:

@@ -48,7 +48,9 @@ def show(rooms: Rooms, name: str, stop: threading.Event, progress: Progress) -> 
     config = rooms.config
     limits = Limits.within(_descriptors())
     access = config.access.options(config.web)
-    options = replace(config.web.options(config.dicom, config.triage, access), limits=limits, purposes=purposes(config))
+    chosen = config.web.options(config.dicom, config.triage, access)
+    sites = {each.name: each.title for each in config.ruled().sites}
+    options = replace(chosen, limits=limits, purposes=purposes(config), sites=sites)
     watch = Watch(rooms)
     watch.start(stop)
     app = create_app(

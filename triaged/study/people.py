@@ -23,10 +23,11 @@ class AccessRole(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Somebody who may see the list; `name` is what histories name."""
+    """Somebody who may see the list; histories have `name`; `sites` are whose studies they see, without any all."""
 
     name: str
     role: AccessRole
+    sites: frozenset[str] = frozenset()
 
 
 LOCAL = Person("local", AccessRole.ADMINISTRATOR)

@@ -265,7 +265,7 @@ class WorklistEntry:
     is what the order counts as arrival; the sender with `calling_ae_title` sent last. `view_of` is the object set of
     the result whose view the spool keeps, empty where it keeps none.
     `rule` is the site's rule that the study is under, empty for none; `ignored` tells that it is on no list by that,
-    `site` is the one that it is of, empty for none.
+    `site` is the one that it is of, empty for none; `site_place` its place in that site's list, 0 where not asked for.
     """
 
     study_instance_uid: str
@@ -297,3 +297,4 @@ class WorklistEntry:
     rule: str = ""
     ignored: bool = False
     site: str = ""
+    site_place: int = 0

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
+from types import MappingProxyType
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
@@ -20,6 +21,8 @@ from triaged.web.identity import address_of
 from triaged.web.news import EVENTS, News
 from triaged.web.overview import Overview
 from triaged.web.seconds import SecondItem, as_second_items
+from triaged.web.site_lists import asked_site, site_choices
+from triaged.web.visitor import visitor
 
 MOST_ROWS = 1000
 
@@ -30,30 +33,18 @@ class Version(TypedDict):
     version: str
 
 
-def router(worklist: Worklist, seconds: SecondResults, news: News, *, count: Callable[[], Overview]) -> APIRouter:
-    """Return the routes under `/api`, and `/events`."""
+def router(
+    worklist: Worklist,
+    seconds: SecondResults,
+    news: News,
+    *,
+    count: Callable[[], Overview],
+    sites: Mapping[str, str] = MappingProxyType({}),
+) -> APIRouter:
+    """Return the routes under `/api`, and `/events`; `sites` has titles by names."""
     routes = APIRouter(tags=["worklist"])
 
-    @routes.get("/api/worklist", summary="The worklist in reading order")
-    def listed(
-        response: Response,
-        limit: Annotated[int, Query(ge=1, le=MOST_ROWS)] = MOST_ROWS,
-        offset: Annotated[int, Query(ge=0, le=2**31)] = 0,
-        modality: ShownModality = ShownModality.ALL,
-        classes: Annotated[list[TriageClass] | None, Query(alias="class")] = None,
-    ) -> list[WorklistItem]:
-        part = Part(modality=modality, classes=frozenset(classes or ()))
-        total = worklist.total(part)
-        response.headers["X-Total-Count"] = str(total)
-        response.headers["X-Left-Out-Count"] = str(worklist.total() - total)
-        return [as_json(entry) for entry in worklist.entries(limit, offset, part)]
-
-    @routes.get("/api/worklist/{study_instance_uid}", summary="One study of the worklist")
-    def one(study_instance_uid: str) -> WorklistItem:
-        entry = worklist.entry(study_instance_uid)
-        if entry is None:
-            raise HTTPException(HTTPStatus.NOT_FOUND, "no study with this Study Instance UID is on the worklist")
-        return as_json(entry)
+    _add_list(routes, worklist, sites)
 
     @routes.get("/api/studies/{study_instance_uid}/second-results", summary="What second engines found in one study")
     def found_second(study_instance_uid: str) -> list[SecondItem]:
@@ -80,3 +71,34 @@ def router(worklist: Worklist, seconds: SecondResults, news: News, *, count: Cal
         return count()
 
     return routes
+
+
+def _add_list(routes: APIRouter, worklist: Worklist, sites: Mapping[str, str]) -> None:
+    @routes.get("/api/worklist", summary="The worklist in reading order")
+    def listed(
+        request: Request,
+        response: Response,
+        limit: Annotated[int, Query(ge=1, le=MOST_ROWS)] = MOST_ROWS,
+        offset: Annotated[int, Query(ge=0, le=2**31)] = 0,
+        modality: ShownModality = ShownModality.ALL,
+        classes: Annotated[list[TriageClass] | None, Query(alias="class")] = None,
+        site: str = "",
+    ) -> list[WorklistItem]:
+        who = visitor(request).sites
+        seen = worklist.within(who)
+        try:
+            asked = asked_site(site, site_choices(sites, who))
+        except ValueError as error:
+            raise HTTPException(HTTPStatus.BAD_REQUEST, str(error)) from None
+        part = Part(modality=modality, classes=frozenset(classes or ()), sites=asked)
+        total = seen.total(part)
+        response.headers["X-Total-Count"] = str(total)
+        response.headers["X-Left-Out-Count"] = str(seen.total() - total)
+        return [as_json(entry) for entry in seen.entries(limit, offset, part)]
+
+    @routes.get("/api/worklist/{study_instance_uid}", summary="One study of the worklist")
+    def one(request: Request, study_instance_uid: str) -> WorklistItem:
+        entry = worklist.within(visitor(request).sites).entry(study_instance_uid)
+        if entry is None:
+            raise HTTPException(HTTPStatus.NOT_FOUND, "no study with this Study Instance UID is on the worklist")
+        return as_json(entry)

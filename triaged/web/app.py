@@ -5,7 +5,7 @@ Knows no DICOM network, no settings and no clock: all of that comes as arguments
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 from functools import partial
 from http import HTTPStatus
@@ -117,9 +117,9 @@ def create_app(
     app.state.news = News(worklist.version, limits=options.limits)
     seconds = SecondResults(database)
     count = partial(overview, history, *leaving, peers, seconds)
-    app.include_router(api.router(worklist, seconds, app.state.news, count=count))
+    app.include_router(api.router(worklist, seconds, app.state.news, count=count, sites=options.sites))
     app.include_router(health.router(health_of(database, spool, surroundings, clock)))
-    _add_metrics(app, database, spool, surroundings, clock)
+    _add_metrics(app, database, spool, surroundings, clock, options.sites)
     app.include_router(workitems.router(WorklistQuery(worklist)))
     app.include_router(service(database, spool, intake, clock, origin=options.access.origin))
     opened = slices.Slices(history, spool, viewers)
@@ -207,7 +207,12 @@ def _add_quality(
 
 
 def _add_metrics(
-    app: FastAPI, database: Database, spool: Spool, around: Surroundings, clock: Callable[[], datetime]
+    app: FastAPI,
+    database: Database,
+    spool: Spool,
+    around: Surroundings,
+    clock: Callable[[], datetime],
+    sites: Collection[str],
 ) -> None:
     """Add `/metrics`, and keep its registry for a port of its own."""
     seen: Callable[[], Sequence[Seen]] = around.roles or (lambda: ())
@@ -218,6 +223,7 @@ def _add_metrics(
         roles=seen,
         config_accepted=around.config_accepted,
         tells_of_audit=around.tells_of_audit,
+        sites=sites,
     )
     app.state.metrics = metrics.registry_of(measured)
     app.include_router(metrics.router(app.state.metrics))

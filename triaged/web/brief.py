@@ -41,7 +41,8 @@ class Brief:
 
     `due` is from when on nothing that comes later is put before it; `thumbnail` names the picture, which changes with
     it. `reader` reads it, or has read it, `reading_for` is how long or how long ago; it is assigned to `assigned_to`.
-    `is_below`: it is in the block below the list.
+    `is_below`: it is in the block below the list. `site` is the name of its site, empty for none, `site_place` the
+    place in that site's list, 0 where it is not asked for.
     """
 
     triage_class: str
@@ -56,6 +57,8 @@ class Brief:
     thumbnail: str
     assigned_to: str
     is_below: bool
+    site: str = ""
+    site_place: int = 0
 
 
 def brief_of(entry: WorklistEntry, *, now: datetime, options: TriageOptions) -> Brief:
@@ -78,6 +81,8 @@ def brief_of(entry: WorklistEntry, *, now: datetime, options: TriageOptions) -> 
         thumbnail=entry.view_of,
         assigned_to=entry.assigned_to,
         is_below=entry.lane is Lane.BELOW,
+        site=entry.site,
+        site_place=entry.site_place,
     )
 
 

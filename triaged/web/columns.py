@@ -47,6 +47,7 @@ COLUMNS: Final = (
     Column("p", "P, experimental", "Probability of what is looked for", order=ListOrder.PROBABILITY),
     Column("change", "Change", "Since the earlier study, in percentage points", order=ListOrder.CHANGE),
     Column("waiting", "Waiting", "Since the study was complete, and when it is due", order=ListOrder.ARRIVAL),
+    Column("site", "Site", "The site that the study is of"),
     Column("sender", "From", "Who sent it (calling AE title)"),
     Column("study", "Study", "Date, description and accession number", shown=Width.WIDE),
     Column("identity", "ID", "Patient ID and birth date", shown=Width.NEVER),
@@ -56,6 +57,7 @@ COLUMNS: Final = (
     Column("notes", "Notes", "What the other columns do not say: why there is no score, what makes it uncertain"),
     Column("reader", "Reader", "Who reads it, or has read it, since when; and to whom it is assigned", is_fixed=True),
 )
+_OF_SITES: Final = "site"
 _KEYS: Final = frozenset(column.key for column in COLUMNS)
 
 
@@ -65,8 +67,13 @@ def chosen(sent: Collection[str]) -> tuple[str, ...]:
     return tuple(each.key for each in COLUMNS if each.key in wanted or each.is_fixed) if wanted else ()
 
 
-def shown(wanted: tuple[str, ...]) -> tuple[Column, ...]:
+def offered(sites: Collection[str]) -> tuple[Column, ...]:
+    """Return the columns that there are: that of sites only where there are any."""
+    return tuple(each for each in COLUMNS if sites or each.key != _OF_SITES)
+
+
+def shown(wanted: tuple[str, ...], among: tuple[Column, ...] = COLUMNS) -> tuple[Column, ...]:
     """Return the columns of somebody's choice; where they made none, those that a screen has room for."""
     if not wanted:
-        return tuple(each for each in COLUMNS if each.shown is not Width.NEVER)
-    return tuple(each for each in COLUMNS if each.key in wanted)
+        return tuple(each for each in among if each.shown is not Width.NEVER)
+    return tuple(each for each in among if each.key in wanted)

@@ -84,7 +84,8 @@ WorklistItem = TypedDict(
 )
 """One row for programs: shares and probabilities in [0, 1], null where there is no score, no patient attribute.
 
-Whatever else was measured stands beside it, by the names of `study.concepts`, and its `site` where it is of one.
+Whatever else was measured stands beside it, by the names of `study.concepts`; so do `site`, where it is of one, and
+`site_position`, the place in the list of the sites that were asked for.
 
 `trend` is since the patient's earlier study, `change_points` in percentage points of the lung that changed more.
 `engines_disagree` tells whether a second engine disagrees with this result, null where none has read the study.
@@ -175,7 +176,7 @@ def as_json(entry: WorklistEntry) -> WorklistItem:
         "engines_disagree": entry.engines_disagree,
         "modality": None if finding is None else finding.service.modality,
         "modalities": list(entry.modalities),
-        **({"site": entry.site} if entry.site else {}),
+        **{name: value for name, value in (("site", entry.site), ("site_position", entry.site_place)) if value},
     }
     return cast("WorklistItem", item)
 

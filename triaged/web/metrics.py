@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -24,10 +24,12 @@ from prometheus_client.metrics_core import (
 from prometheus_client.registry import Collector
 
 from triaged.errors import TryLater
+from triaged.rules.sites import NO_SITE
 from triaged.spool.files import Spool
 from triaged.store.couriers.notifications import Notifications
 from triaged.store.couriers.outbox import Outbox
 from triaged.store.listing.policies import Policies
+from triaged.store.listing.worklist import Worklist
 from triaged.store.studies.history import History
 from triaged.store.studies.throughput import Throughput
 from triaged.store.tables.database import Database
@@ -50,7 +52,7 @@ class Measurements(Collector):
     """What is measured at this moment; asks the store at each scrape, and goes on counting where it stopped.
 
     `roles` is who was seen to make progress, `config_accepted` whether the daemon runs with the file as it is,
-    `tells_of_audit` whether there is an audit repository.
+    `tells_of_audit` whether there is an audit repository, `sites` the names of sites.
     """
 
     def __init__(
@@ -62,7 +64,9 @@ class Measurements(Collector):
         roles: Callable[[], Sequence[Seen]],
         config_accepted: Callable[[], bool],
         tells_of_audit: bool,
+        sites: Collection[str] = (),
     ) -> None:
+        self._worklist, self._sites = Worklist(database), frozenset(sites)
         self._audits, self._tells_of_audit = Audits(database), tells_of_audit
         self._history, self._policies = History(database), Policies(database)
         self._leaving = Outbox(database), Notifications(database)
@@ -102,6 +106,8 @@ class Measurements(Collector):
         for state, number in self._history.counts().items():
             studies.add_metric([state.value], number)
         yield studies
+        if self._sites:
+            yield self._of_sites()
         yield self._order()
         outbox = GaugeMetricFamily(
             "triaged_outbox", "Result objects and notifications by where to and state.", labels=["destination", "state"]
@@ -120,6 +126,16 @@ class Measurements(Collector):
         yield GaugeMetricFamily(
             "triaged_audit_waiting", "Rows of the audit trail not sent to the audit repository.", value=waiting
         )
+
+    def _of_sites(self) -> Metric:
+        """Count what is to be read for each site that there is; what is left of sites that are gone is of no site."""
+        numbers = Counter(dict.fromkeys((*sorted(self._sites), NO_SITE), 0))
+        for site, number in self._worklist.by_site().items():
+            numbers[site if site in self._sites else NO_SITE] += number
+        family = GaugeMetricFamily("triaged_unread_studies", "Studies still to be read, by site.", labels=["site"])
+        for site, number in numbers.items():
+            family.add_metric([site], number)
+        return family
 
     def _instances(self) -> Metric:
         found = self._throughput.received(self._association)

@@ -30,7 +30,7 @@ class WebOptions:
     viewer shows a study, with names in braces, or empty; `viewer_path` has the files of OHIF, once they are fetched.
     `worth` is what a flag is worth at the site, empty where the site does not say how common is what is flagged.
     `purposes` say what is looked for and what is not, by which engine. `policy` is that of the order, `limits` is how
-    much one client may have."""
+    much one client may have. `sites` are the titles of sites by their names, in their order."""
 
     address: str
     scheme: str
@@ -48,6 +48,7 @@ class WebOptions:
     purposes: tuple[str, ...] = ()
     limits: Limits = field(default_factory=Limits)
     groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    sites: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def discipline(self) -> Discipline:

@@ -35,15 +35,16 @@ from triaged.study.read_state import ReadState
 from triaged.study.records import DerivedObject, WorklistEntry
 from triaged.web.beside import earlier_study
 from triaged.web.brief import Brief, brief_of
-from triaged.web.columns import COLUMNS, shown
+from triaged.web.columns import offered, shown
 from triaged.web.destinations import destinations, receivers
 from triaged.web.entries import REVISION_WORDS, STATE_WORDS, STYLES, Row, as_ended, as_row
 from triaged.web.flow import Step, next_study
 from triaged.web.offers import last_undoable, offers, taken_over
 from triaged.web.options import WebOptions
 from triaged.web.outcomes import as_line, as_lines, as_results, as_undelivered, resend_commands
-from triaged.web.pictures import Picture, Turning, as_png, described, turning
+from triaged.web.pictures import Picture, Turning, described, picture_of, turned_view, turning
 from triaged.web.seconds import as_count_lines, as_second_lines
+from triaged.web.site_lists import site_choices
 from triaged.web.templating import Templates
 from triaged.web.timeline import Done, folded, timeline
 from triaged.web.verdicts import verdict_form
@@ -103,19 +104,19 @@ class Pages:
     def seen_by(self, visitor: Visitor) -> Self:
         """Return the same pages as somebody sees them who is named on them."""
         seen = copy.copy(self)
-        seen._visitor = visitor
+        seen._visitor, seen._worklist = visitor, self._worklist.within(visitor.sites)
         return seen
 
     def begun(self, view: View, *, asked: bool) -> View:
         """Return the view that was asked for; where none was, the one that this person begins with."""
         kept = self._templates.choices(self._visitor).view
-        if not kept:
-            return view
-        return replace(view, whole=WHOLE) if asked else kept_view(kept)
+        if kept:
+            view = replace(view, whole=WHOLE) if asked else kept_view(kept)
+        return view if view.site in self._sites() else replace(view, site="")
 
     def worklist(self, view: View) -> Response:
         """Return one page of a part of the list."""
-        chosen = self._templates.choices(self._visitor).columns
+        chosen, every = self._templates.choices(self._visitor).columns, offered(self._options.sites)
         version, rows_per_page = self._worklist.version(), self._options.rows_per_page
         of_list = self._worklist.total()
         part = self._part(view)
@@ -135,9 +136,11 @@ class Pages:
             number=number,
             pages=pages,
             rows=[(self._row(entry), self._brief(entry), offers(entry, self._visitor.name)) for entry in entries],
-            columns=shown(chosen),
+            columns=shown(chosen, every),
             chosen=chosen,
-            every=COLUMNS,
+            every=every,
+            sites=self._sites(),
+            titles=self._options.sites,
             sorted_words=SORTED_WORDS,
             revision_words=REVISION_WORDS,
             classes=[(STYLES[member], member, CLASS_WORDS[member]) for member in TriageClass],
@@ -199,21 +202,11 @@ class Pages:
 
     def picture(self, uid: str, sop_instance_uid: str) -> Response:
         """Return a result picture of a study as PNG."""
-        for item in self._history.derived(uid):
-            path = self._spool.absolute(item.path)
-            if item.sop_instance_uid == sop_instance_uid and item.kind.is_picture and described(path):
-                return Response(as_png(path), media_type="image/png")
-        raise HTTPException(HTTPStatus.NOT_FOUND, "this study has no such picture")
+        return picture_of(self._history.derived(uid), sop_instance_uid, self._spool)
 
     def view(self, uid: str, sop_instance_uid: str, number: int) -> Response:
         """Return one of the views of the lungs that turn, from 1, as PNG."""
-        for item in self._history.derived(uid):
-            if item.sop_instance_uid == sop_instance_uid and item.kind == ObjectKind.TURNING:
-                path = self._spool.absolute(item.path)
-                found = turning(sop_instance_uid, path)
-                if found is not None and number <= found.count:
-                    return Response(as_png(path, number), media_type="image/png")
-        raise HTTPException(HTTPStatus.NOT_FOUND, "this study has no such view")
+        return turned_view(self._history.derived(uid), sop_instance_uid, number, self._spool)
 
     def status(self) -> Response:
         """Return counts, and everything that waits for a person."""
@@ -279,9 +272,13 @@ class Pages:
         except TryLater:
             return None
 
+    def _sites(self) -> dict[str, str]:
+        """Return the titles of the sites among which somebody chooses, and of the studies of none; none: no choice."""
+        return site_choices(self._options.sites, self._visitor.sites)
+
     def _part(self, view: View) -> Part:
         names = self._options.names_of(self._visitor.name) if view.whose is Whose.MINE else frozenset()
-        return Part(view.shown, view.search, view.classes, view.states, view.modality, names)
+        return Part(view.shown, view.search, view.classes, view.states, view.modality, names, view.sites)
 
     def _row(self, entry: WorklistEntry) -> Row:
         return as_row(entry, now=self._clock(), threshold=self._options.threshold_for(entry.finding))

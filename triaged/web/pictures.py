@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
 
+from fastapi import Response
 from PIL import Image
 from pydicom import dcmread
 from pydicom.errors import InvalidDicomError
 from pydicom.pixels.utils import pixel_array
+from starlette.exceptions import HTTPException
+
+from triaged.spool.files import Spool
+from triaged.study.kinds import ObjectKind
+from triaged.study.records import DerivedObject
 
 _SHOWN = ["ImageComments", "Rows", "Columns"]
 
@@ -60,3 +68,23 @@ def as_png(path: Path, frame: int = 1) -> bytes:
     png = io.BytesIO()
     Image.fromarray(pixel_array(path, index=frame - 1)).save(png, "PNG", compress_level=1)
     return png.getvalue()
+
+
+def picture_of(derived: Sequence[DerivedObject], sop_instance_uid: str, spool: Spool) -> Response:
+    """Return a picture among the objects of a study as PNG; `HTTPException` where none of them is it."""
+    for item in derived:
+        path = spool.absolute(item.path)
+        if item.sop_instance_uid == sop_instance_uid and item.kind.is_picture and described(path):
+            return Response(as_png(path), media_type="image/png")
+    raise HTTPException(HTTPStatus.NOT_FOUND, "this study has no such picture")
+
+
+def turned_view(derived: Sequence[DerivedObject], sop_instance_uid: str, number: int, spool: Spool) -> Response:
+    """Return one of the views that turn among the objects of a study, from 1, as PNG; `HTTPException` as above."""
+    for item in derived:
+        if item.sop_instance_uid == sop_instance_uid and item.kind == ObjectKind.TURNING:
+            path = spool.absolute(item.path)
+            found = turning(sop_instance_uid, path)
+            if found is not None and number <= found.count:
+                return Response(as_png(path, number), media_type="image/png")
+    raise HTTPException(HTTPStatus.NOT_FOUND, "this study has no such view")

@@ -22,13 +22,14 @@ def _asked(
     order: str = "",
     modality: str = "",
     whose: str = "",
+    site: str = "",
     q: str = "",
     chosen: Annotated[list[str] | None, Query(alias="class")] = None,
     state: Annotated[list[str] | None, Query()] = None,
 ) -> View:
     """Return the part of the list that an address asks for."""
     classes, states = chosen or [], state or []
-    sent = {"show": show, "order": order, "modality": modality, "search": q, "whose": whose}
+    sent = {"show": show, "order": order, "modality": modality, "search": q, "whose": whose, "site": site}
     return view_of(**sent, classes=classes, states=states, number=page)
 
 

@@ -5,12 +5,14 @@ What an address says wrongly is left out. Knows values only: no server, no store
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final, TypeVar
 from urllib.parse import parse_qs, urlencode
 
+from triaged.rules.sites import NO_SITE
 from triaged.store.tables.views import ListOrder, Shown
 from triaged.study.lifecycle import State
 from triaged.study.modalities import ShownModality
@@ -18,6 +20,7 @@ from triaged.study.ranking import TriageClass
 from triaged.triage.scheme import Discipline
 
 MOST_SEARCH = 100
+_SITE = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
 WHOLE: Final = "/?show=open"
 """The address of the whole list for who begins with a part of it."""
 _Choice = TypeVar("_Choice", bound=StrEnum)
@@ -69,7 +72,8 @@ class Whose(StrEnum):
 class View:
     """A part of the list, in an order, at a page of it; the first page is 1.
 
-    `whole` is the address of the whole list in its order, `is_kept` whether a person begins with this view.
+    `site` is the name of one, that of the studies of no site, or empty for all studies. `whole` is the address of the
+    whole list in its order, `is_kept` whether a person begins with this view.
     """
 
     shown: Shown = Shown.OPEN
@@ -79,6 +83,7 @@ class View:
     states: frozenset[State] = frozenset()
     modality: ShownModality = ShownModality.ALL
     whose: Whose = Whose.ANYBODY
+    site: str = ""
     number: int = 1
     whole: str = "/"
     is_kept: bool = False
@@ -87,7 +92,12 @@ class View:
     def is_filtered(self) -> bool:
         """Tell whether studies may be left out by something that they are or are called."""
         narrows = self.modality is not ShownModality.ALL or self.whose is Whose.MINE
-        return narrows or bool(self.search or self.classes or self.states)
+        return narrows or bool(self.search or self.classes or self.states or self.site)
+
+    @property
+    def sites(self) -> frozenset[str]:
+        """The sites whose studies are asked for, as the store knows them; none: all studies."""
+        return frozenset({"" if self.site == NO_SITE else self.site}) if self.site else frozenset()
 
     @property
     def is_narrowed(self) -> bool:
@@ -101,10 +111,11 @@ class View:
         order: ListOrder | None = None,
         modality: ShownModality | None = None,
         whose: Whose | None = None,
+        site: str | None = None,
     ) -> str:
         """Return the address of this view, at another page, in another order, of others' studies where given."""
         changed = replace(self, number=number or 1, order=order or self.order, modality=modality or self.modality)
-        changed = replace(changed, whose=whose or self.whose)
+        changed = replace(changed, whose=whose or self.whose, site=self.site if site is None else site)
         fields: list[tuple[str, str]] = []
         if changed.shown is not Shown.OPEN:
             fields.append(("show", changed.shown.value))
@@ -114,6 +125,8 @@ class View:
             fields.append(("modality", changed.modality.value))
         if changed.whose is not Whose.ANYBODY:
             fields.append(("whose", changed.whose.value))
+        if changed.site:
+            fields.append(("site", changed.site))
         if changed.search:
             fields.append(("q", changed.search))
         fields += [("class", each.value) for each in TriageClass if each in changed.classes]
@@ -138,6 +151,7 @@ def view_of(
     states: list[str],
     number: int,
     whose: str = "",
+    site: str = "",
 ) -> View:
     """Return what an address asks for."""
     return View(
@@ -148,6 +162,7 @@ def view_of(
         classes=_several(TriageClass, classes),
         states=_several(State, states),
         whose=_one(Whose, whose, Whose.ANYBODY),
+        site=site if _SITE.fullmatch(site) else "",
         number=number,
     )
 
@@ -178,5 +193,6 @@ def kept_view(query: str) -> View:
         states=sent.get("state", []),
         number=1,
         whose=one("whose"),
+        site=one("site"),
     )
     return replace(kept, whole=WHOLE, is_kept=True)

@@ -34,6 +34,11 @@ class Visitor:
         return "" if self.person is None else self.person.name
 
     @property
+    def sites(self) -> frozenset[str]:
+        """Return the sites whose studies are seen; without any, all studies are."""
+        return frozenset() if self.person is None else self.person.sites
+
+    @property
     def administers(self) -> bool:
         """Tell whether this is an administrator."""
         return self.person is not None and self.person.role is AccessRole.ADMINISTRATOR

@@ -5,50 +5,34 @@ Reads only. The order is the sort key's and nothing else's.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, Table, case, func, select, text
+from sqlalchemy import Row, Select, Table, case, func, literal, select
 
 from triaged.store.listing.order import IS_OPEN
+from triaged.store.listing.parts import OPEN_LIST, SINCE, Part, narrowed, ordered, places
 from triaged.store.listing.policies import warnings
 from triaged.store.tables import schema
-from triaged.store.tables.database import Ledger
+from triaged.store.tables.database import Database, Ledger
 from triaged.store.tables.findings import from_text
-from triaged.store.tables.modalities import is_shown, modalities_of
-from triaged.store.tables.rows import patient_of, search_text
+from triaged.store.tables.modalities import modalities_of
+from triaged.store.tables.rows import patient_of
 from triaged.store.tables.views import Ended, ListOrder, Shown
 from triaged.study.lifecycle import State
-from triaged.study.modalities import ShownModality
 from triaged.study.ranking import Lane, Override, RequestPriority, Trend, TriageClass
 from triaged.study.read_state import ReadState
 from triaged.study.records import WorklistEntry
 from triaged.study.second import SecondState
 
+__all__ = ["Neighbours", "Part", "Worklist"]
+
 _study = schema.study
+_LONG_ENOUGH = 32
 _LATE_COMMITS = 1000
 """How many row numbers back a transaction may still be open that the change token must notice."""
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """Which studies of the list are asked for.
-
-    `search` finds every one of its words somewhere in the patient's name or ID or the accession number, whatever their
-    case and accents. No classes, no states: all of them. `modality` asks for studies with such images, scored or not.
-    `assigned_to` asks for those assigned to any of these names; without names all of them, assigned or not.
-    """
-
-    shown: Shown = Shown.OPEN
-    search: str = ""
-    classes: frozenset[TriageClass] = frozenset()
-    states: frozenset[State] = frozenset()
-    modality: ShownModality = ShownModality.ALL
-    assigned_to: frozenset[str] = frozenset()
-
-
-_OPEN = Part()
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,41 +44,61 @@ class Neighbours:
 
 
 class Worklist(Ledger):
-    """The list, as pages and commands show it."""
+    """The list, as pages and commands show it: of all studies, or of those of some sites alone.
+
+    Positions and counts are then among these, as if there were no others.
+    """
+
+    def __init__(self, database: Database, sites: frozenset[str] = frozenset()) -> None:
+        """`sites` are those whose studies are seen, an empty name for those of none; without names all studies."""
+        super().__init__(database)
+        self._sites = sites
+
+    def within(self, sites: frozenset[str]) -> Worklist:
+        """Return the list as somebody sees it who sees the studies of these sites alone; without names, all of it."""
+        return Worklist(self._database, sites) if sites else self
+
+    def knows(self, study_uid: str) -> bool:
+        """Tell whether there is a study of this UID among those that are seen, on the list or not."""
+        return bool(self._rows(self._seen(_UIDS.where(_study.c.study_uid == study_uid))))
 
     def entries(
-        self, limit: int = 1000, offset: int = 0, part: Part = _OPEN, *, order: ListOrder = ListOrder.TRIAGE
+        self, limit: int = 1000, offset: int = 0, part: Part = OPEN_LIST, *, order: ListOrder = ListOrder.TRIAGE
     ) -> list[WorklistEntry]:
         """Return a stretch of a part of the list from its top, after skipping `offset` entries of that part.
 
-        Positions are those on the open list, whatever part of it and in whichever order it is shown. Of those that are
-        DONE the last read comes first.
+        Positions are those on the open list, whatever part of it and in whichever order it is shown; beside them is the
+        place among the studies of those sites that are asked for. Of those that are DONE the last read comes first.
         """
-        plain = part == _OPEN and order is ListOrder.TRIAGE
+        plain = part == OPEN_LIST and order is ListOrder.TRIAGE
         unnumbered = plain or part.shown is Shown.DONE
-        query = _ordered(_narrowed(_ENTRIES if unnumbered else _NUMBERED, part), part.shown, order)
+        query = ordered(self._of(_ENTRIES if unnumbered else self._numbered(part), part), part.shown, order)
         rows = self._rows(query.limit(limit).offset(offset))
         if plain:
             return [_entry(row, position) for position, row in enumerate(rows, start=offset + 1)]
-        return [_entry(row, 0 if unnumbered else row.position or 0) for row in rows]
+        return [_entry(row, *((0, 0) if unnumbered else (row.position or 0, row.site_place or 0))) for row in rows]
 
     def order(self) -> list[str]:
         """Return the Study Instance UIDs of the open list from its top, as they are at one moment."""
-        query = select(_study.c.study_uid).where(IS_OPEN).order_by(_study.c.sort_key)
+        query = self._seen(select(_study.c.study_uid)).where(IS_OPEN).order_by(_study.c.sort_key)
         return [row.study_uid for row in self._rows(query)]
 
-    def first_free(self, person: str, but: str, part: Part = _OPEN, order: ListOrder = ListOrder.TRIAGE) -> str | None:
+    def first_free(
+        self, person: str, but: str, part: Part = OPEN_LIST, order: ListOrder = ListOrder.TRIAGE
+    ) -> str | None:
         """Return the first study of a part of the list, in an order, that nobody else reads, `but` one."""
         mine = (_study.c.read_state == ReadState.READING) & (_study.c.read_by == person)
         free = _UIDS.where(_study.c.study_uid != but, (_study.c.read_state == ReadState.UNREAD) | mine)
-        return self._first(_ordered(_narrowed(free, part), part.shown, order))
+        return self._first(ordered(self._of(free, part), part.shown, order))
 
-    def neighbours(self, study_uid: str, part: Part = _OPEN, order: ListOrder = ListOrder.TRIAGE) -> Neighbours | None:
+    def neighbours(
+        self, study_uid: str, part: Part = OPEN_LIST, order: ListOrder = ListOrder.TRIAGE
+    ) -> Neighbours | None:
         """Return the studies before and after one in a part of the list, in an order; None where it is not in there.
 
         In the order of the open list, which most readers follow, nothing but these is read: it may have 100,000 rows.
         """
-        among = _narrowed(_UIDS, part)
+        among = self._of(_UIDS, part)
         if not self._rows(among.where(_study.c.study_uid == study_uid)):
             return None
         if order is ListOrder.TRIAGE and part.shown is Shown.OPEN:
@@ -102,7 +106,7 @@ class Worklist(Ledger):
             above = among.where(_study.c.sort_key < key).order_by(_study.c.sort_key.desc())
             below = among.where(_study.c.sort_key > key).order_by(_study.c.sort_key)
             return Neighbours(self._first(above), self._first(below))
-        uids = [None, *(row.study_uid for row in self._rows(_ordered(among, part.shown, order))), None]
+        uids = [None, *(row.study_uid for row in self._rows(ordered(among, part.shown, order))), None]
         index = uids.index(study_uid)
         return Neighbours(uids[index - 1], uids[index + 1])
 
@@ -111,46 +115,54 @@ class Worklist(Ledger):
 
     def entries_at(self, places: Mapping[str, int]) -> list[WorklistEntry]:
         """Return studies by their UIDs, each at the position that it has in `places`, in the order of these."""
-        rows = self._rows(_ENTRIES.where(_study.c.study_uid.in_(list(places))))
+        rows = self._rows(self._seen(_ENTRIES).where(_study.c.study_uid.in_(list(places))))
         return [_entry(row, places[row.study_uid]) for row in sorted(rows, key=lambda row: places[row.study_uid])]
 
     def entry(self, study_uid: str) -> WorklistEntry | None:
         """Return one study with its position, or None where it is not known; also one that is done."""
         with self._database.read() as connection:
-            row = connection.execute(_ENTRIES.where(_study.c.study_uid == study_uid)).one_or_none()
+            row = connection.execute(self._seen(_ENTRIES).where(_study.c.study_uid == study_uid)).one_or_none()
             if row is None:
                 return None
-            above = 0
-            if row.read_state != ReadState.DONE and not row.ignored:
-                above = connection.execute(_COUNT.where(_study.c.sort_key <= row.sort_key, IS_OPEN)).scalar_one()
-        return _entry(row, above)
+            if row.read_state == ReadState.DONE or row.ignored:
+                return _entry(row, 0)
+            above = _COUNT.where(_study.c.sort_key <= row.sort_key, IS_OPEN)
+            place = connection.execute(self._seen(above)).scalar_one()
+            of_site = connection.execute(above.where(_study.c.site == row.site)).scalar_one() if row.site else 0
+        return _entry(row, place, of_site)
 
     def ended(self, limit: int = 1000) -> list[Ended]:
         """Return the studies that could not be read or are out of scope, in the order of the list."""
         columns = (_study.c.study_uid, _study.c.state, _study.c.reason)
         query = (
-            select(*columns, _since.label("since"))
+            self._seen(select(*columns, SINCE.label("since")))
             .where(_study.c.state.in_((State.FAILED, State.OUT_OF_SCOPE)), _study.c.ignored == 0)
             .order_by(_study.c.sort_key)
             .limit(limit)
         )
         return [Ended(row.study_uid, State(row.state), row.reason, row.since) for row in self._rows(query)]
 
-    def total(self, part: Part = _OPEN) -> int:
+    def total(self, part: Part = OPEN_LIST) -> int:
         """Return how many studies a part of the list has, by default the open list."""
-        ((number,),) = self._rows(_narrowed(_COUNT, part))
+        ((number,),) = self._rows(self._of(_COUNT, part))
         return int(number)
 
     def below(self) -> int:
         """Return how many studies of the open list are in the block below it."""
-        ((number,),) = self._rows(_COUNT.where(_study.c.lane == int(Lane.BELOW), IS_OPEN))
+        ((number,),) = self._rows(self._seen(_COUNT).where(_study.c.lane == int(Lane.BELOW), IS_OPEN))
         return int(number)
 
     def by_class(self) -> dict[TriageClass, int]:
         """Return how many studies of the open list each class has; without those that have none."""
         number = func.count().label("number")
-        query = select(_study.c.triage_class, number).where(IS_OPEN).group_by(_study.c.triage_class)
+        query = self._seen(select(_study.c.triage_class, number)).where(IS_OPEN).group_by(_study.c.triage_class)
         return {TriageClass(row.triage_class): int(row.number) for row in self._rows(query)}
+
+    def by_site(self) -> dict[str, int]:
+        """Return how many studies of the open list each site has, an empty name for those of none; without zeros."""
+        number = func.count().label("number")
+        query = self._seen(select(_study.c.site, number)).where(IS_OPEN).group_by(_study.c.site)
+        return {row.site: int(row.number) for row in self._rows(query)}
 
     def banner(self) -> list[str]:
         """Return what readers have to know of the order beside the list itself, in words; mostly nothing."""
@@ -162,47 +174,28 @@ class Worklist(Ledger):
 
         Every change writes an event, an action, a verdict or an assignment where a reader made it, or only the change
         of the order where time alone made it. The highest numbers alone would miss, on PostgreSQL, a transaction that
-        took a lower number and committed later; the count of the last numbers does not.
+        took a lower number and committed later; the count of the last numbers does not. It tells no numbers.
         """
         with self._database.read() as connection:
-            return "-".join(str(number) for query in _NEWEST for number in connection.execute(query).one())
+            counted = "-".join(str(number) for query in _NEWEST for number in connection.execute(query).one())
+        return hashlib.sha256(counted.encode()).hexdigest()[:_LONG_ENOUGH]
 
+    def _seen(self, query: Select[Any]) -> Select[Any]:
+        return query.where(_study.c.site.in_(sorted(self._sites))) if self._sites else query
 
-def _narrowed(query: Select[Any], part: Part) -> Select[Any]:
-    match part.shown:
-        case Shown.OPEN:
-            query = query.where(IS_OPEN)
-        case Shown.DONE:
-            query = query.where(_IS_DONE)
-        case Shown.ALL:
-            query = query.where(_study.c.ignored == 0)
-        case Shown.IGNORED:
-            query = query.where(_study.c.ignored == 1)
-    if part.classes:
-        query = query.where(_study.c.triage_class.in_(sorted(part.classes)))
-    if part.states:
-        query = query.where(_study.c.state.in_(sorted(part.states)))
-    if part.assigned_to:
-        query = query.where(_study.c.assigned_to.in_(sorted(part.assigned_to)))
-    of_kind = is_shown(part.modality)
-    if of_kind is not None:
-        query = query.where(of_kind)
-    for word in search_text(part.search).split():
-        query = query.where(_study.c.search_text.contains(word, autoescape=True))
-    return query
+    def _of(self, query: Select[Any], part: Part) -> Select[Any]:
+        return self._seen(narrowed(query, part))
 
-
-def _ordered(query: Select[Any], shown: Shown, order: ListOrder) -> Select[Any]:
-    if order in _BY_VALUE:
-        value = _BY_VALUE[order]
-        return query.order_by(value.is_(None), value, _study.c.sort_key)
-    if order is ListOrder.ARRIVAL:
-        return query.order_by(_since, _study.c.id)
-    if order is ListOrder.LATEST:
-        return query.order_by(_since.desc(), _study.c.id.desc())
-    if shown is Shown.DONE:
-        return query.order_by(_study.c.read_at.desc(), _study.c.id.desc())
-    return query.order_by(_study.c.sort_key)
+    def _numbered(self, part: Part) -> Select[Any]:
+        """Return the query for entries with the place of each, and that in the list of the sites asked for."""
+        everywhere = places(self._sites, "everywhere")
+        query = _ENTRIES.outerjoin(everywhere, everywhere.c.id == _study.c.id)
+        if not part.sites:
+            return query.add_columns(everywhere.c.place.label("position"), literal(0).label("site_place"))
+        asked = part.sites & self._sites if self._sites else part.sites
+        of_sites = places(asked, "of_sites")
+        joined = query.outerjoin(of_sites, of_sites.c.id == _study.c.id)
+        return joined.add_columns(everywhere.c.place.label("position"), of_sites.c.place.label("site_place"))
 
 
 def _newest(table: Table) -> Select[Any]:
@@ -211,7 +204,7 @@ def _newest(table: Table) -> Select[Any]:
     return select(highest.c.highest, recent.scalar_subquery().label("recent"))
 
 
-def _entry(row: Row[Any], position: int) -> WorklistEntry:
+def _entry(row: Row[Any], position: int, site_place: int = 0) -> WorklistEntry:
     return WorklistEntry(
         study_instance_uid=row.study_uid,
         position=position,
@@ -242,11 +235,10 @@ def _entry(row: Row[Any], position: int) -> WorklistEntry:
         rule=row.rule,
         ignored=bool(row.ignored),
         site=row.site,
+        site_place=site_place,
     )
 
 
-_IS_DONE = text("study.read_state = 'DONE' AND study.ignored = 0")
-_since = func.coalesce(_study.c.ready_at, _study.c.first_instance_at, type_=_study.c.ready_at.type)
 _COUNT = select(func.count()).select_from(_study)
 _result = schema.result
 _UIDS = select(_study.c.study_uid).outerjoin(_result, _result.c.id == _study.c.result_id)
@@ -270,15 +262,5 @@ _OF_RESULT = (_result.c.set_revision, _result.c.trend, _result.c.change_points, 
 _ENTRIES = select(
     _study, *_OF_RESULT, _result.c.object_set_uid, _DISAGREE.label("disagree"), _SENDER.label("calling_ae_title")
 ).outerjoin(_result, _result.c.id == _study.c.result_id)
-_BY_VALUE: Mapping[ListOrder, ColumnElement[Any]] = {
-    ListOrder.NAME: func.nullif(func.lower(_study.c.patient_name), ""),
-    ListOrder.SHARE: -_result.c.urgency,
-    ListOrder.PROBABILITY: -_result.c.probability,
-    ListOrder.CHANGE: -_result.c.change_points,
-}
-_numbers = (
-    select(_study.c.id, func.row_number().over(order_by=_study.c.sort_key).label("position")).where(IS_OPEN).subquery()
-)
-_NUMBERED = _ENTRIES.add_columns(_numbers.c.position).outerjoin(_numbers, _numbers.c.id == _study.c.id)
 _TOLD = (schema.event, schema.action, schema.policy, schema.reorder, schema.verdict, schema.assignment)
 _NEWEST = tuple(_newest(table) for table in _TOLD)
