@@ -68,6 +68,7 @@ ROOMS_OF_LIBRARIES = {
         "cli/retain.py",
         "cli/serving.py",
         "lab/commands.py",
+        "lab/engine_options.py",
         "lab/evaluation/options.py",
         "lab/films/options.py",
         "lab/packages/options.py",

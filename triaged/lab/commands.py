@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from triaged.lab.engine_options import ConfigFile, EngineThreads, PipelineName
 from triaged.lab.evaluation.options import features, grades
 from triaged.lab.films.options import film_lungs, films
 from triaged.lab.packages.options import drift, ensemble, export_package, fit_trees, fit_xray, slice_area
@@ -58,9 +59,7 @@ def evaluate(
     package: Annotated[
         Path | None, typer.Option(metavar="FOLDER", help="A model package; left out: the configuration's.")
     ] = None,
-    pipeline: Annotated[
-        str | None, typer.Option(metavar="NAME", help="threshold: the engine without networks.")
-    ] = None,
+    pipeline: PipelineName = None,
     generated: Annotated[
         Path | None, typer.Option(metavar="FILE", help="A list of generated cases, for a column of their own.")
     ] = None,
@@ -69,12 +68,8 @@ def evaluate(
     peers: Annotated[
         str | None, typer.Option(metavar="NAME[,NAME...]", help="X-rays: columns of the list with others' scores.")
     ] = None,
-    threads: Annotated[
-        int | None, typer.Option(min=0, help="CPU threads of a network; 0: the runtime's choice.")
-    ] = None,
-    config: Annotated[
-        Path, typer.Option(envvar="TRIAGED_CONFIG", metavar="FILE", help="The configuration file.")
-    ] = Path("config.yaml"),
+    threads: EngineThreads = None,
+    config: ConfigFile = Path("config.yaml"),
 ) -> None:
     """Measure a package, or the engine without networks, on cases with references."""
     from triaged.lab.evaluation.command import Job, reads_xrays
@@ -96,9 +91,7 @@ def accept(
     package: Annotated[
         Path | None, typer.Option(metavar="FOLDER", help="A model package; left out: the configuration's.")
     ] = None,
-    pipeline: Annotated[
-        str | None, typer.Option(metavar="NAME", help="threshold: the engine without networks.")
-    ] = None,
+    pipeline: PipelineName = None,
     arrivals: Annotated[
         Path | None, typer.Option(metavar="FILE", help="The site's arrivals (CSV: arrived, priority); else by chance.")
     ] = None,
@@ -120,12 +113,8 @@ def accept(
     key: Annotated[
         Path | None, typer.Option(metavar="FILE", help="An Ed25519 private key (PEM) that signs the report.")
     ] = None,
-    threads: Annotated[
-        int | None, typer.Option(min=0, help="CPU threads of a network; 0: the runtime's choice.")
-    ] = None,
-    config: Annotated[
-        Path, typer.Option(envvar="TRIAGED_CONFIG", metavar="FILE", help="The configuration file.")
-    ] = Path("config.yaml"),
+    threads: EngineThreads = None,
+    config: ConfigFile = Path("config.yaml"),
 ) -> None:
     """Judge a package on a site's own cases and worklist, and write a sealed report. Never a clinical claim."""
     from triaged.lab.acceptance.command import Engine, Job, Simulated, SiteSaid

@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from triaged.lab.engine_options import ConfigFile, EngineThreads
 from triaged.lab.evaluation.families import Family
 
 
@@ -19,12 +20,8 @@ def grades(
     package: Annotated[
         Path | None, typer.Option(metavar="FOLDER", help="The package that measures images without a severity.")
     ] = None,
-    threads: Annotated[
-        int | None, typer.Option(min=0, help="CPU threads of a network; 0: the runtime's choice.")
-    ] = None,
-    config: Annotated[
-        Path, typer.Option(envvar="TRIAGED_CONFIG", metavar="FILE", help="The configuration file.")
-    ] = Path("config.yaml"),
+    threads: EngineThreads = None,
+    config: ConfigFile = Path("config.yaml"),
 ) -> None:
     """Fit the cut-offs of the computed grade to readers' grades, and print them for config.yaml."""
     from rich.console import Console
@@ -56,12 +53,8 @@ def features(
     family: Annotated[
         Family, typer.Option(help="lungs: 394 radiomic features; lesions: 24 of what is affected; all of them.")
     ] = Family.ALL,
-    threads: Annotated[
-        int | None, typer.Option(min=0, help="CPU threads of a network; 0: the runtime's choice.")
-    ] = None,
-    config: Annotated[
-        Path, typer.Option(envvar="TRIAGED_CONFIG", metavar="FILE", help="The configuration file.")
-    ] = Path("config.yaml"),
+    threads: EngineThreads = None,
+    config: ConfigFile = Path("config.yaml"),
 ) -> None:
     """Compute features of the lungs and lesions of each case; the same command goes on with a file that is there."""
     from rich.console import Console
