@@ -180,6 +180,23 @@ class Supervisor:
         self._handover.close()
         self._board.close()
 
+    def give_back(self) -> None:
+        """Let receivers go on that were to leave, in the place of those that do not serve yet."""
+        self._members = self._succession.give_back(self._members)
+
+    def drain(self) -> None:
+        """Let every role finish what it is at and end, and start none."""
+        now = self._monotonic()
+        leaving = [*self._succession.leaving_later, *self._members]
+        self._succession, self._members = Succession(self._leave), []
+        for member in leaving:
+            self._leave(member, now)
+
+    @property
+    def is_empty(self) -> bool:
+        """Tell whether every role has ended after `drain`."""
+        return not self._everybody()
+
     def _spawn(self, member: Member) -> None:
         if member.role is not Role.RECEIVER:
             member.spawn(self._handover)
@@ -201,23 +218,6 @@ class Supervisor:
         for each in chosen:
             if each not in there:
                 self._spawn(each)
-
-    def give_back(self) -> None:
-        """Let receivers go on that were to leave, in the place of those that do not serve yet."""
-        self._members = self._succession.give_back(self._members)
-
-    def drain(self) -> None:
-        """Let every role finish what it is at and end, and start none."""
-        now = self._monotonic()
-        leaving = [*self._succession.leaving_later, *self._members]
-        self._succession, self._members = Succession(self._leave), []
-        for member in leaving:
-            self._leave(member, now)
-
-    @property
-    def is_empty(self) -> bool:
-        """Tell whether every role has ended after `drain`."""
-        return not self._everybody()
 
     def _leave(self, member: Member, now: float) -> None:
         member.leave(now)
