@@ -15,6 +15,7 @@ from triaged.store.studies.notified import Notified
 from triaged.store.studies.registered import Registered, RegisteredStudy, SamePatient
 from triaged.store.tables.database import Database
 from triaged.store.tables.rows import patient_key
+from triaged.study.lifecycle import State
 from triaged.study.ranking import RequestPriority
 from triaged.study.read_state import ActionKind
 
@@ -48,6 +49,42 @@ def _rows(studies: list[RegisteredStudy], **more: Any) -> list[dict[str, str]]:
 def test_a_secret_that_can_be_guessed_is_refused() -> None:
     with pytest.raises(ValueError, match="at least 32 bytes, found 31"):
         _rows([], secret=b"s" * 31)
+
+
+def _with_kernel(*patients: str | None) -> list[RegisteredStudy]:
+    """Return studies with one kernel, each of a patient, or of one who is not known."""
+    study = RegisteredStudy(
+        study_id=1,
+        study_uid="1.2.3",
+        patient=None,
+        study_date=None,
+        age_years=None,
+        sex="",
+        modalities=("CT",),
+        order_priority=RequestPriority.UNKNOWN,
+        instances=1,
+        state=State.TRIAGED,
+        scores=None,
+        kernel="B70f",
+        slice_mm=None,
+        opened_s=None,
+        done_s=None,
+    )
+    return [replace(study, patient=None if key is None else SamePatient(key, "", "")) for key in patients]
+
+
+@pytest.mark.parametrize(
+    ("patients", "shown"),
+    [
+        (["a", "b", "c", "d", "e"], "B70f"),
+        (["a", "b", "c", "d"], "rare"),
+        (["a", "b", "c", "d", "a", "b"], "rare"),  # several studies of one patient tell of one patient
+        (["a", "b", "c", "d", None], "B70f"),
+        (["a", "b", "c", None, None, None], "rare"),  # who is not known may be one patient
+    ],
+)
+def test_a_text_of_a_sender_is_shown_where_enough_patients_have_it(patients: list[str | None], shown: str) -> None:
+    assert {row["kernel"] for row in _rows(_with_kernel(*patients))} == {shown}
 
 
 def test_what_the_store_says_of_a_study_becomes_its_row(database: Database) -> None:
