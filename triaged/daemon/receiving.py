@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+import time
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 
@@ -11,6 +13,7 @@ import structlog
 from triaged.daemon.comparing import is_same_image
 from triaged.daemon.doors import inherited_or_new
 from triaged.daemon.draining import finishing
+from triaged.daemon.every import Every
 from triaged.daemon.heap import give_memory_back, keep_little_memory
 from triaged.daemon.progress import Progress
 from triaged.daemon.rooms import Rooms, clock, policy, skip_if_unreachable
@@ -38,9 +41,9 @@ from triaged.study.process import stable_part
 log = structlog.get_logger()
 
 _SWEEP_AFTER = timedelta(hours=1)
-_WARN_EVERY = timedelta(days=1)
-_GIVE_BACK_EVERY = timedelta(seconds=10)
-_MEET_EVERY = timedelta(minutes=1)
+_WARN_EVERY_S = 24 * 3600.0
+_GIVE_BACK_EVERY_S = 10.0
+_MEET_EVERY_S = 60.0
 """How soon a receiver knows who has begun to store with another one."""
 _LOOK_S = 1.0
 _ACCEPT_S = 30.0
@@ -62,20 +65,24 @@ def receive(rooms: Rooms, name: str, stop: threading.Event, progress: Progress) 
         receiver.stop()
 
 
-def _wait(rooms: Rooms, receiver: Receiver, stop: threading.Event, progress: Progress) -> None:
-    warned = given_back = met = clock()
-    warn_of_certificates(rooms.config, now=warned)
+def _wait(
+    rooms: Rooms,
+    receiver: Receiver,
+    stop: threading.Event,
+    progress: Progress,
+    monotonic: Callable[[], float] = time.monotonic,
+) -> None:
+    warning, giving_back, meeting = (
+        Every(each, monotonic) for each in (_WARN_EVERY_S, _GIVE_BACK_EVERY_S, _MEET_EVERY_S)
+    )
+    warn_of_certificates(rooms.config, now=clock())
     while not stop.wait(_LOOK_S) and not receiver.is_drained:
-        now = clock()
         progress.hindered(_refusal(rooms.spool), of="spool")
-        if now - given_back >= _GIVE_BACK_EVERY:
-            given_back = now
+        if giving_back.is_due():
             give_memory_back()
-        if now - warned >= _WARN_EVERY:
-            warned = now
-            warn_of_certificates(rooms.config, now=warned)
-        if rooms.config.dicom.receivers > 1 and now - met >= _MEET_EVERY:
-            met = now
+        if warning.is_due():
+            warn_of_certificates(rooms.config, now=clock())
+        if rooms.config.dicom.receivers > 1 and meeting.is_due():
             with skip_if_unreachable():
                 receiver.know(_known_senders(rooms))
 
