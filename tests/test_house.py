@@ -38,6 +38,7 @@ ROOMS_OF_LIBRARIES = {
     "joserfc": {"web/oidc/provider.py"},
     "httpx2": {"web/oidc/provider.py"},
     "limits": {"web"},
+    "botocore": {"spool/s3.py"},
     "argon2": {"store"},
     "jinja2": {"web"},
     "apscheduler": {"daemon"},
@@ -427,6 +428,7 @@ def _lock(*names: str) -> dict[str, str]:
         (None, ["requirements.txt"]),
         ("test", ["requirements.txt", "requirements-test.txt"]),
         ("lab", ["requirements.txt", "requirements-test.txt", "requirements-lab.txt"]),
+        ("s3", ["requirements.txt", "requirements-s3.txt"]),
     ],
 )
 def test_the_locks_hold_what_the_project_asks_for(extra: str | None, files: list[str]) -> None:

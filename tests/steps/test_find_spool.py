@@ -8,7 +8,7 @@ import pytest
 
 from tests.store.making import NOON, Studies, admit, instance
 from triaged.errors import TryLater
-from triaged.spool.root import established, is_marked
+from triaged.spool.root import FolderPlace, established, is_marked
 from triaged.steps.find_spool import spool_identity
 from triaged.store.studies.spool_name import SpoolName
 from triaged.store.tables.database import Database
@@ -20,19 +20,19 @@ def names(database: Database) -> SpoolName:
 
 
 def test_the_first_start_makes_the_spool_and_names_it(names: SpoolName, tmp_path: Path) -> None:
-    identity = spool_identity(names, tmp_path / "spool", now=NOON)
+    identity = spool_identity(names, FolderPlace(tmp_path / "spool"), now=NOON)
     assert identity == established(tmp_path / "spool") == names.known()
-    assert spool_identity(names, tmp_path / "spool", now=NOON) == identity
+    assert spool_identity(names, FolderPlace(tmp_path / "spool"), now=NOON) == identity
 
 
 def test_a_spool_that_is_there_already_is_adopted_by_a_new_store(names: SpoolName, tmp_path: Path) -> None:
     identity = established(tmp_path / "spool")
-    assert spool_identity(names, tmp_path / "spool", now=NOON) == identity == names.known()
+    assert spool_identity(names, FolderPlace(tmp_path / "spool"), now=NOON) == identity == names.known()
 
 
 def test_a_spool_that_has_a_name_is_never_made_again(names: SpoolName, tmp_path: Path) -> None:
-    identity = spool_identity(names, tmp_path / "spool", now=NOON)
-    assert spool_identity(names, tmp_path / "elsewhere", now=NOON) == identity
+    identity = spool_identity(names, FolderPlace(tmp_path / "spool"), now=NOON)
+    assert spool_identity(names, FolderPlace(tmp_path / "elsewhere"), now=NOON) == identity
     assert not (tmp_path / "elsewhere").exists()
 
 
@@ -51,9 +51,9 @@ def test_a_store_of_an_earlier_version_names_no_empty_mount_point(
     root = tmp_path / "spool"
     root.mkdir()
     with pytest.raises(TryLater, match="is it mounted"):
-        spool_identity(names, root, now=NOON)
+        spool_identity(names, FolderPlace(root), now=NOON)
     assert not is_marked(root)
     (root / kept.path).parent.mkdir(parents=True)
     (root / kept.path).write_bytes(b"kept by an earlier version")
-    assert spool_identity(names, root, now=NOON) == names.known()
+    assert spool_identity(names, FolderPlace(root), now=NOON) == names.known()
     assert is_marked(root)

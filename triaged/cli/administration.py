@@ -140,15 +140,14 @@ def delete(number: Number, config: ConfigFile = DEFAULT_CONFIG, reason: Reason =
 def _rooms(path: Path) -> Iterator[Rooms]:
     from triaged.daemon.logs import configure_logging
     from triaged.daemon.rooms import Rooms
+    from triaged.daemon.spools import open_spool
     from triaged.daemon.versions import version_to_run
-    from triaged.spool.files import Spool
     from triaged.store.studies.spool_name import SpoolName
 
     settings = version_to_run(path).config
     configure_logging("ERROR", settings.logging.style, role="command")
     with opened_database(settings) as database:
-        storage = settings.storage
-        spool = Spool(storage.path, storage.reserve_mb, SpoolName(database).known())
+        spool = open_spool(settings.storage, SpoolName(database).known())
         yield Rooms(settings, database, spool, file=path)
 
 

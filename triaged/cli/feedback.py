@@ -36,8 +36,8 @@ def export(
 ) -> None:
     """Write the CTs whose results readers called wrong as a list for `triaged model evaluate`, without patients."""
     from triaged.config.loading import load
+    from triaged.daemon.spools import open_spool
     from triaged.lab.evaluation.marked import LIST, Wanted, write_marked
-    from triaged.spool.files import Spool
     from triaged.store.studies.marked import Marked
     from triaged.store.studies.spool_name import SpoolName
 
@@ -45,7 +45,7 @@ def export(
     with opened_database(settings) as database:
         identity = SpoolName(database).known()
         studies = Marked(database).since(datetime.now(UTC) - timedelta(days=days))
-    spool = Spool(settings.storage.path, settings.storage.reserve_mb, identity)
+    spool = open_spool(settings.storage, identity)
     wanted = Wanted(notes, images, key)
     written = write_marked(studies, out, wanted, secret=identity or "", kept=spool.absolute)
     typer.echo(f"{written.cases} {'case' if written.cases == 1 else 'cases'} in {out / LIST}.")

@@ -74,16 +74,16 @@ def fsck(
 
 
 def _accept_root(settings: Config, database: Database) -> None:
-    from triaged.spool.root import established
+    from triaged.daemon.spools import place_of
     from triaged.store.studies.spool_name import SpoolName
 
-    SpoolName(database).replace(established(settings.storage.path), now=datetime.now(UTC))
+    SpoolName(database).replace(place_of(settings.storage).established(), now=datetime.now(UTC))
 
 
 def _inspected(
     settings: Config, database: Database, repairs: set[Repair], digests: bool, older_than: timedelta
 ) -> list[_Line]:
-    from triaged.spool.files import Spool
+    from triaged.daemon.spools import open_spool, place_of
     from triaged.steps.adopt import Adoption
     from triaged.steps.find_spool import spool_identity
     from triaged.steps.inspect_spool import Inspection
@@ -94,8 +94,8 @@ def _inspected(
     from triaged.store.studies.spool_name import SpoolName
 
     now, storage = datetime.now(UTC), settings.storage
-    identity = spool_identity(SpoolName(database), storage.path, now=now)
-    spool, policy = Spool(storage.path, storage.reserve_mb, identity), ranking_policy(settings.triage.options())
+    identity = spool_identity(SpoolName(database), place_of(storage), now=now)
+    spool, policy = open_spool(storage, identity), ranking_policy(settings.triage.options())
     adoption = Adoption(Reception(database), Arrivals(database), spool, ranking_policy=policy)
     inspection = Inspection(Inventory(database), spool, adoption)
     adopt, remove = Repair.ADOPT in repairs, Repair.REMOVE in repairs

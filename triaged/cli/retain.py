@@ -57,15 +57,15 @@ def retain(
 
 
 def _retaining(settings: Config, database: Database) -> Retaining:
-    from triaged.spool.files import Spool
+    from triaged.daemon.spools import open_spool, place_of
     from triaged.steps.find_spool import spool_identity
     from triaged.steps.retain import Retaining
     from triaged.store.studies.retention import Retention
     from triaged.store.studies.spool_name import SpoolName
 
     storage = settings.storage
-    identity = spool_identity(SpoolName(database), storage.path, now=datetime.now(UTC))
-    spool = Spool(storage.path, storage.reserve_mb, identity)
+    identity = spool_identity(SpoolName(database), place_of(storage), now=datetime.now(UTC))
+    spool = open_spool(storage, identity)
     return Retaining(Retention(database), spool, settings.retention_options(), monotonic=time.monotonic)
 
 

@@ -14,7 +14,8 @@ _IN_ADDRESS = re.compile(r"://[^\n]*@")
 _IN_QUERY = re.compile(r"((?:password|passwd|pwd|token|secret|passfile)=)[^&\s\"',}\]]+", re.IGNORECASE)
 _REFERENCE = r"""[ \t]*(?:null\b|["']?\$\{\w+\}["']?[ \t]*(?:[,}#\n]|$)|\{[ \t]*file[ \t]*:|\n[ \t]+file[ \t]*:)"""
 _OF_KEY = re.compile(
-    rf"""^(?P<indent>[ \t]*)(?P<key>(?:[^\n]*[\s{{,])?["']?client_secret["']?[ \t]*:)(?!{_REFERENCE})[^\n]*"""
+    rf"""^(?P<indent>[ \t]*)(?P<key>(?:[^\n]*[\s{{,])?["']?(?:client_secret|secret_key)["']?[ \t]*:)"""
+    rf"""(?!{_REFERENCE})[^\n]*"""
     r"(?:\n(?P=indent)[ \t]+[^\n]*)*",
     re.MULTILINE,
 )

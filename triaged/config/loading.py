@@ -23,6 +23,7 @@ from ruamel.yaml.reader import ReaderError
 from triaged.config.access import SECRET
 from triaged.config.bounds import MOST_BYTES, TooMuch, demand_small
 from triaged.config.hiding import without_passwords
+from triaged.config.objects import SECRET as SECRET_OF_BUCKET
 from triaged.config.references import NoValue, Place, Secrets, passwords_in, resolved
 from triaged.config.settings import Config
 from triaged.errors import ConfigError
@@ -183,7 +184,7 @@ def _problem(tree: CommentedMap | None, details: ErrorDetails, places: Mapping[P
     if details["type"] == "refused":
         return _Problem(line, f"{key}.{details['msg']}")
     shown = f"the value of {places[place]}" if place in places else _shown(details["input"])
-    if place == SECRET:
+    if place in (SECRET, SECRET_OF_BUCKET):
         shown = "another value"
     found = "" if relation else f", found {shown}"
     return _Problem(line, f"{key}: expected {_expected(details)}{found}")

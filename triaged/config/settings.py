@@ -14,6 +14,7 @@ from triaged.config.access import AccessSection
 from triaged.config.monitoring import AuditSection, MetricsSection
 from triaged.config.network import DeliverySection, DestinationSection, DicomSection, OrderPrioritySection, WebSection
 from triaged.config.notifying import PushSection
+from triaged.config.objects import ObjectsSection
 from triaged.config.pools import DeviceName, PoolSection, Threads, Workers, demand_pools
 from triaged.config.references import NO_SECRETS, Secrets
 from triaged.config.retention import RetentionSection
@@ -37,6 +38,7 @@ class StorageSection(Section):
 
     path: ResolvedPath = Path("var/spool")
     reserve_mb: Annotated[int, Field(ge=0)] = 1024
+    objects: ObjectsSection | None = None
 
 
 class DatabaseSection(Section):
@@ -170,6 +172,8 @@ class Config(Section):
         start = self.retention.start_at_free_mb
         if start is not None and start <= self.storage.reserve_mb:
             raise wrong(f"start_at_free_mb above storage.reserve_mb ({self.storage.reserve_mb})", key="retention")
+        if start is not None and self.storage.objects is not None:
+            raise wrong("start_at_free_mb: never, since a bucket has no free space to measure", key="retention")
         self.access.fits(self.web)
         known = [destination.name for destination in self.destinations]
         strata = frozenset(Stratum) if self.models.reads_xrays else frozenset({Stratum.VOLUME})

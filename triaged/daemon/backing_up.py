@@ -8,7 +8,7 @@ back-up.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -18,8 +18,9 @@ from typing import Final
 
 from triaged.config.settings import Config
 from triaged.daemon.postgresql import dump
+from triaged.daemon.spools import back_up_of
 from triaged.errors import TryLater
-from triaged.spool.copying import DigestList, copy, demand_empty, digest_of, place, sync_folders, write
+from triaged.spool.copying import DigestList, demand_empty, digest_of, sync_folders, write
 from triaged.spool.root import MARKER
 from triaged.store.studies.inventory import kept_files
 from triaged.store.tables.database import open_database, revision_of
@@ -62,14 +63,12 @@ def back_up(config: Config, config_text: str, folder: Path, *, link: bool, now: 
         NotEmpty: something is in it.
         TryLater: database or spool are away.
     """
-    root = config.storage.path
-    if not (root / MARKER).is_file():
-        raise TryLater(f"expected the spool at {root}, found none: is it mounted?")
+    identity, copied = back_up_of(config.storage, link=link)
     demand_empty(folder)
     write(folder / "config.yaml", config_text.encode())
-    copy(root / MARKER, folder / SPOOL / MARKER)
+    write(folder / SPOOL / MARKER, f"{identity}\n".encode())
     with _copied(config.database.url, folder) as (name, paths):
-        linked, missing = _place_all(paths, root, folder / SPOOL, link=link)
+        linked, missing = _place_all(paths, copied, folder / SPOOL)
     schema, deleted = _schema(config.database.url, folder), _deleted(config.database.url, missing)
     files, size_bytes = _write_digests(folder)
     digests = digest_of(folder / DIGESTS)
@@ -79,7 +78,7 @@ def back_up(config: Config, config_text: str, folder: Path, *, link: bool, now: 
         program=version("triaged"),
         schema=schema,
         database=name,
-        spool=(root / MARKER).read_text(encoding="ascii").strip(),
+        spool=identity,
         files=files,
         size_bytes=size_bytes,
         linked=linked,
@@ -112,15 +111,15 @@ def _copied(url: str, folder: Path) -> Iterator[tuple[str, Iterator[str]]]:
         database.close()
 
 
-def _place_all(paths: Iterator[str], root: Path, target: Path, *, link: bool) -> tuple[int, list[str]]:
+def _place_all(paths: Iterator[str], copied: Callable[[str, Path], bool], target: Path) -> tuple[int, list[str]]:
     linked, missing = 0, []
     for path in paths:
-        copied = target / path
-        if copied.exists():
+        placed = target / path
+        if placed.exists():
             continue
-        if not place(root / path, copied, link=link):
+        if not copied(path, placed):
             missing.append(path)
-        elif link and copied.stat().st_nlink > 1:
+        elif placed.stat().st_nlink > 1:
             linked += 1
     return linked, missing
 

@@ -43,7 +43,13 @@ CONCERNS: Final[Mapping[str, frozenset[Role]]] = {
 """Which roles are started anew where a section changes; `workers` starts and ends some, and starts all anew only
 where a pool says something else than how many."""
 
-RESTART: Final = ("database.url", "storage.path")
+RESTART: Final = (
+    "database.url",
+    "storage.path",
+    "storage.objects.endpoint",
+    "storage.objects.bucket",
+    "storage.objects.key_prefix",
+)
 """What a running daemon does not change, because everything would have to be moved."""
 _MOST = 40
 _LONGEST = 80

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from triaged.config.loading import line_finder
+from triaged.config.objects import ObjectsSection
 from triaged.config.settings import Config, StorageSection
 from triaged.config.sites import without_studies
 from triaged.daemon.addresses import dicom_address, web_address
@@ -25,10 +26,11 @@ from triaged.daemon.checks_of_sign_on import sign_on
 from triaged.daemon.models import described_models
 from triaged.daemon.rooms import clock
 from triaged.daemon.security import certificates, demand_credentials, who_may
+from triaged.daemon.spools import objects_of, open_spool, place_of
 from triaged.daemon.stranded import stranded
 from triaged.dimse.options import Service
 from triaged.errors import ConfigError
-from triaged.spool.files import Spool
+from triaged.spool.objects import BucketAway, demand_writable
 from triaged.store.people.accounts import Accounts
 from triaged.store.studies.spool_name import SpoolName
 from triaged.store.tables.database import Schema, open_database, schema_of
@@ -77,6 +79,8 @@ def check(config: Config, only: Collection[str] = CHECKED) -> Iterator[Check]:
         if config.access.oidc is not None:
             yield sign_on(config.access.oidc.options())
     if "storage" in only:
+        if config.storage.objects is not None:
+            yield _objects(config.storage.objects)
         yield tried("storage", lambda: _spool(config), about="storage.path")
     if {"models", "inference"} & set(only):
         for place, describe in described_models(config):
@@ -202,15 +206,33 @@ def _access(config: Config) -> str:
 def _spool(config: Config) -> str:
     with store(config) as database:
         identity = None if database is None else SpoolName(database).known()
-    if identity is None and not config.storage.path.exists():
+    if identity is None and config.storage.objects is None and not config.storage.path.exists():
         _demand_writable(config.storage.path, "storage.path")
         _demand_room(config.storage)
         return f"{config.storage.path} will be made when the daemon starts"
-    spool = Spool(config.storage.path, config.storage.reserve_mb, identity)
+    if config.storage.objects is not None and identity is None and not place_of(config.storage).is_marked():
+        _demand_room(config.storage)
+        return f"a cache at {config.storage.path}; {place_of(config.storage)} gets its name when the daemon starts"
+    spool = open_spool(config.storage, identity)
     spool.check_reserve()
     with spool.incoming() as probe:
         probe.write(b"\0")
     return f"{config.storage.path}, {spool.free_mb()} MiB free, {config.storage.reserve_mb} in reserve"
+
+
+def _objects(section: ObjectsSection) -> Check:
+    """Say whether objects can be written to the bucket; what is to be looked at, where that is known."""
+    what = "storage.objects"
+    try:
+        demand_writable(objects_of(section))
+    except BucketAway as away:
+        return Check(what, False, str(away), f"{what}.{away.about}" if away.about else what)
+    except ConfigError as error:
+        return Check(what, False, str(error), what, blocks=True)
+    plain = section.endpoint is not None and section.endpoint.startswith("http://")
+    words = f"{section.options()} takes objects; {section.cache_mb} MiB of them are kept at hand"
+    warning = "; by http, so that anybody on the way can read them" if plain else ""
+    return Check(what, True, f"{words}{warning}", what, warns=plain)
 
 
 def _demand_room(storage: StorageSection) -> None:

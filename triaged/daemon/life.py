@@ -174,7 +174,7 @@ class Life:
         if self.version.rejected:
             self.version = replace(self.version, rejected="")
         if self.version.pinned is not None:
-            return ["the configuration is taken in part: database.url or storage.path needs a restart of the daemon"]
+            return ["the configuration is taken in part: database.url or storage needs a restart of the daemon"]
         return []
 
 

@@ -13,12 +13,13 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
 
-from triaged.config.settings import Config
+from triaged.config.settings import Config, StorageSection
 from triaged.daemon.backing_up import DIGESTS, MANIFEST, POSTGRESQL, SPOOL, SQLITE, Manifest
 from triaged.daemon.postgresql import load
+from triaged.daemon.spools import bucket_to_restore, open_spool
 from triaged.errors import ConfigError
+from triaged.spool.bucket import Bucket
 from triaged.spool.copying import NotEmpty, copy, demand_empty, digest_of, read_digests, sync_folders
-from triaged.spool.files import Spool
 from triaged.steps.adopt import Adoption
 from triaged.steps.inspect_spool import Disagreement, Inspection
 from triaged.steps.ranking_policy import ranking_policy
@@ -89,8 +90,7 @@ def restore(config: Config, folder: Path, *, now: datetime) -> Restored:
     dump = digest_of(folder / manifest.database)
     if dump is None or dump.sha256 != digests.get(manifest.database):
         raise ConfigError(f"{folder / manifest.database}: expected the database that was backed up, found it damaged")
-    demand_empty(config.storage.path)
-    files, damaged = _copy_spool(folder, config.storage.path, digests)
+    files, damaged = _copy_spool(folder, _target(config.storage, manifest.spool), digests)
     _bring_database(config, folder, manifest, now)
     return Restored(manifest, files, tuple(damaged), tuple(_faults(config, manifest, now)))
 
@@ -114,16 +114,29 @@ def _demand_fit(config: Config, manifest: Manifest) -> None:
         database.close()
 
 
-def _copy_spool(folder: Path, root: Path, digests: dict[str, str]) -> tuple[int, list[str]]:
+def _target(storage: StorageSection, identity: str) -> Path | Bucket:
+    """Return where the files go; `NotEmpty` where something is."""
+    demand_empty(storage.path)
+    if storage.objects is None:
+        return storage.path
+    bucket = bucket_to_restore(storage, storage.objects, identity)
+    if bucket is None:
+        raise NotEmpty(f"expected an empty bucket, found something in {storage.objects.options()}")
+    return bucket
+
+
+def _copy_spool(folder: Path, target: Path | Bucket, digests: dict[str, str]) -> tuple[int, list[str]]:
     files, damaged = 0, []
     for name, sha256 in digests.items():
         if not name.startswith(f"{SPOOL}/"):
             continue
-        copied = copy(folder / name, root / name.removeprefix(f"{SPOOL}/"))
+        path = name.removeprefix(f"{SPOOL}/")
+        copied = copy(folder / name, target / path) if isinstance(target, Path) else target.put_as(folder / name, path)
         if copied is None or copied.sha256 != sha256:
             damaged.append(name)
         files += copied is not None
-    sync_folders(root)
+    if isinstance(target, Path):
+        sync_folders(target)
     return files, damaged
 
 
@@ -169,7 +182,7 @@ def _faults(config: Config, manifest: Manifest, now: datetime) -> Sequence[Disag
     """Return which rows have no file, and which files no row."""
     database = open_database(config.database.url)
     try:
-        spool = Spool(config.storage.path, config.storage.reserve_mb, manifest.spool)
+        spool = open_spool(config.storage, manifest.spool)
         policy = ranking_policy(config.triage.options())
         adoption = Adoption(Reception(database), Arrivals(database), spool, ranking_policy=policy)
         inspection = Inspection(Inventory(database), spool, adoption)

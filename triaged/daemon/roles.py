@@ -73,7 +73,8 @@ def run_role(
     from triaged.daemon.memory import limit_memory
 
     limit_memory(role, config.inference.device, most_mb)
-    from triaged.daemon.rooms import open_rooms, or_wait
+    from triaged.daemon.rooms import clock, open_rooms, or_wait
+    from triaged.daemon.spools import tidying
 
     while (rooms := or_wait(lambda: open_rooms(config, configuration, file), stop)) is None:
         if stop.is_set():
@@ -83,7 +84,8 @@ def run_role(
     from triaged.daemon.taking_over import take_over
 
     try:
-        with pulsing(rooms, name, role.value, progress), audited(rooms, name, role.value):
+        tidied = tidying(rooms.spool, config.storage, clock)
+        with pulsing(rooms, name, role.value, progress), audited(rooms, name, role.value), tidied:
             take_over(rooms, predecessors())
             _run(rooms, role, name, stop, progress)
     finally:

@@ -15,6 +15,7 @@ import structlog
 
 from triaged.config.settings import Config
 from triaged.daemon.repeated import AWAY_S, Repeated, cause
+from triaged.daemon.spools import open_spool, place_of
 from triaged.daemon.upgrading import upgrade_where_needed
 from triaged.errors import TriagedError, TryLater
 from triaged.spool.files import Spool
@@ -60,11 +61,12 @@ def open_rooms(config: Config, configuration: str = "", file: Path | None = None
     upgrade_where_needed(config, clock=clock)
     database = open_database(config.database.url)
     try:
-        identity = spool_identity(SpoolName(database), config.storage.path, now=clock())
+        identity = spool_identity(SpoolName(database), place_of(config.storage), now=clock())
+        spool = open_spool(config.storage, identity)
     except TriagedError:
         database.close()
         raise
-    return Rooms(config, database, Spool(config.storage.path, config.storage.reserve_mb, identity), configuration, file)
+    return Rooms(config, database, spool, configuration, file)
 
 
 def clock() -> datetime:

@@ -47,6 +47,7 @@ def read(config: Config, engine: str, claim: SecondClaim | None) -> Advice | Bro
     import structlog
 
     from triaged.daemon.examinations import second_examination
+    from triaged.daemon.spools import files_in
     from triaged.daemon.tracebacks import described
     from triaged.errors import ModelRefused, TryLater
     from triaged.steps.advise import advise
@@ -56,7 +57,7 @@ def read(config: Config, engine: str, claim: SecondClaim | None) -> Advice | Bro
         examination = second_examination(config, engine)
         if claim is None:
             return None
-        return advise(examination, claim, config.triage.options(), lambda path: config.storage.path / path)
+        return advise(examination, claim, config.triage.options(), files_in(config.storage))
     except TryLater as later:
         return Broken(str(later), counts=False)
     except ModelRefused as refused:

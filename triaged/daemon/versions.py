@@ -11,13 +11,15 @@ import hashlib
 import os
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import structlog
 
 from triaged.config.hiding import HIDDEN, without_passwords
 from triaged.config.loading import parse, read_text
+from triaged.config.objects import ObjectsSection
 from triaged.config.settings import Config
 from triaged.errors import ConfigError
 
@@ -33,11 +35,20 @@ class Pinned:
 
     database_url: str
     storage_path: str
+    objects: dict[str, Any] | None = field(default=None, repr=False)
+    """How a bucket is reached, as the settings say it."""
+
+    @property
+    def place(self) -> tuple[object, ...]:
+        """Where everything is kept; by which key and with how large a cache may change."""
+        bucket = [(self.objects or {}).get(name) for name in ("endpoint", "bucket", "key_prefix")]
+        return self.database_url, self.storage_path, *bucket
 
     def within(self, config: Config) -> Config:
         """Return a configuration with these in the place of its own."""
         database = config.database.model_copy(update={"url": self.database_url})
-        storage = config.storage.model_copy(update={"path": Path(self.storage_path)})
+        objects = None if self.objects is None else ObjectsSection.model_validate(self.objects)
+        storage = config.storage.model_copy(update={"path": Path(self.storage_path), "objects": objects})
         return config.model_copy(update={"database": database, "storage": storage})
 
 
@@ -62,12 +73,18 @@ class Version:
     @property
     def place(self) -> Pinned:
         """Where everything is kept."""
-        return Pinned(self.config.database.url, str(self.config.storage.path))
+        storage = self.config.storage
+        objects = None if storage.objects is None else storage.objects.model_dump(mode="json")
+        return Pinned(self.config.database.url, str(storage.path), objects)
 
     def beside(self, running: Version) -> Version:
         """Return this version as a daemon can run it that keeps everything where `running` does."""
         pinned = running.place
-        return self if self.place == pinned else replace(self, config=pinned.within(self.config), pinned=pinned)
+        return (
+            self
+            if self.place.place == pinned.place
+            else replace(self, config=pinned.within(self.config), pinned=pinned)
+        )
 
 
 def hash_of(text: str) -> str:

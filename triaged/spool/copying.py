@@ -10,6 +10,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
+from io import BufferedIOBase
 from pathlib import Path, PurePosixPath
 
 from triaged.errors import TriagedError
@@ -66,6 +67,15 @@ def copy(source: Path, target: Path) -> Digest | None:
         os.fsync(writing.fileno())
     shutil.copystat(source, target)
     return Digest(digest.hexdigest(), size)
+
+
+def write_from(file: BufferedIOBase, target: Path) -> None:
+    """Write what is in an open file to another place, synced, for its owner alone."""
+    target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with os.fdopen(os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as writing:
+        shutil.copyfileobj(file, writing, _PIECE)
+        writing.flush()
+        os.fsync(writing.fileno())
 
 
 def digest_of(path: Path) -> Digest | None:

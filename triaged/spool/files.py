@@ -16,6 +16,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from triaged.errors import TryLater
+from triaged.spool.bucket import Bucket, Cached
+from triaged.spool.cache import CacheRoot
 from triaged.spool.folder import Folder
 from triaged.spool.keeping import INCOMING, PART, QUARANTINE, Keeping, data_set_at
 from triaged.spool.names import checked
@@ -35,11 +37,13 @@ class Spool:
         TryLater: it is not there, or the file system refuses, e.g. because it is full or mounted read-only.
     """
 
-    def __init__(self, root: Path, reserve_mb: int, identity: str | None = None) -> None:
+    def __init__(
+        self, root: Path, reserve_mb: int, identity: str | None = None, *, cached: Cached | None = None
+    ) -> None:
+        """Without `cached` the folder `root` keeps everything; else the bucket there does, which has its identity."""
         self._path = root.resolve()
-        self._root = Root(self._path, identity)
-        self._keeping: Keeping = Folder(self._root)
         self._reserve_mb = reserve_mb
+        self._root, self._keeping = _folder(self._path, identity) if cached is None else _bucket(self._path, cached)
 
     @property
     def keeping(self) -> Keeping:
@@ -109,6 +113,10 @@ class Spool:
         """Return how many of these files were not on this machine any more, and are now."""
         return self._keeping.bring(relatives)
 
+    def tidy(self, *, now: datetime) -> int:
+        """Remove copies of files in the bucket that this machine need not have any more; return how many."""
+        return self._keeping.tidy(now=now)
+
     def sha256(self, relative: str) -> str | None:
         """Return the digest of a kept data set, without its file meta information; None where it cannot be read."""
         return self._sha256(relative, data_set_at)
@@ -158,6 +166,16 @@ class Spool:
         with PartFile(self._root, self._keeping, target) as part:
             part.write(content)
             return part.commit()
+
+
+def _folder(path: Path, identity: str | None) -> tuple[Root, Keeping]:
+    root = Root(path, identity)
+    return root, Folder(root)
+
+
+def _bucket(path: Path, cached: Cached) -> tuple[Root, Keeping]:
+    root = CacheRoot(path, cached.identity)
+    return root, Bucket(root, cached)
 
 
 def _within(root: Path, relative: str) -> Path:

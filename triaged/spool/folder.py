@@ -116,6 +116,10 @@ class Folder:
             return tree.stat(path).st_nlink > 1
         return False
 
+    def tidy(self, *, now: datetime) -> int:  # noqa: ARG002
+        """Do nothing: there are no copies."""
+        return 0
+
     def _open(self, path: str) -> BufferedReader | OSError:
         with self._root.opened() as tree:
             try:

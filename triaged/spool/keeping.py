@@ -91,6 +91,9 @@ class Keeping(Protocol):
     def has_other_names(self, path: str) -> bool:
         """Tell whether removing a file would free nothing, since it is also elsewhere by a hard link."""
 
+    def tidy(self, *, now: datetime) -> int:
+        """Remove copies that this machine need not have any more; return how many."""
+
 
 def data_set_at(head: bytes) -> int:
     """Return where the data set begins in a DICOM file (PS3.10 7.1), or 0 where it is none.

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import os
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from triaged.errors import TryLater
 from triaged.spool.durable import Tree, storage_errors
@@ -26,9 +28,10 @@ _Numbers = tuple[int, int, int, int]
 class Root:
     """The root folder of the spool of an identity; without one, of whatever is there, or made, at the first use."""
 
-    def __init__(self, path: Path, identity: str | None = None) -> None:
+    def __init__(self, path: Path, identity: str | None = None, marker: str = MARKER) -> None:
         self.path = path
         self._identity = identity
+        self._marker = marker
         self._known: tuple[_Numbers, dict[str, None]] | None = None
 
     @contextmanager
@@ -48,21 +51,60 @@ class Root:
 
     def _verified(self, descriptor: int, identity: str) -> dict[str, None]:
         """Return what this process has synced in this very folder; a file system that comes back may have lost it."""
-        numbers = _numbers(descriptor)
+        numbers = _numbers(descriptor, self._marker)
         if numbers is None:
             raise TryLater(f"{_expected(self.path, identity)}, found a folder that is no spool: is it mounted?")
         if self._known is None or self._known[0] != numbers:
-            found = _read_marker(descriptor)
+            found = _read_marker(descriptor, self._marker)
             if found != identity:
                 raise TryLater(f"{_expected(self.path, identity)}, found the spool {found[:_SHOWN]}")
             self._known = numbers, {}
         return self._known[1]
 
 
-def established(path: Path) -> str:
+@dataclass(frozen=True, slots=True)
+class FolderPlace:
+    """A folder as a place where a spool is looked for and made; see `Place`."""
+
+    path: Path
+
+    def __str__(self) -> str:
+        return str(self.path)
+
+    def is_marked(self) -> bool:
+        """Tell whether there is a spool."""
+        return is_marked(self.path)
+
+    def established(self) -> str:
+        """Return the identity of the spool, which is made where there is none."""
+        return established(self.path)
+
+    def holds_any(self, paths: Sequence[str]) -> bool:
+        """Tell whether one of these files is there."""
+        return any((self.path / each).is_file() for each in paths)
+
+
+class Place(Protocol):
+    """Where a spool is looked for before its name is known, and made at the first start; `str` says where that is.
+
+    Raises:
+        TryLater: it cannot be looked at, or made.
+    """
+
+    def is_marked(self) -> bool:
+        """Tell whether there is a spool."""
+
+    def established(self) -> str:
+        """Return the identity of the spool, which is made where there is none: for the first start alone."""
+
+    def holds_any(self, paths: Sequence[str]) -> bool:
+        """Tell whether one of these files is there."""
+
+
+def established(path: Path, marker: str = MARKER, name: str = "") -> str:
     """Return the identity of the spool at a path, which is made where there is none: for the first start alone.
 
-    Of several processes that start at once, one names the spool.
+    Of several processes that start at once, one names the spool: as it likes, or as it is told.
 
     Raises:
         TryLater: it cannot be made.
@@ -71,10 +113,10 @@ def established(path: Path) -> str:
         path.mkdir(mode=0o750, parents=True, exist_ok=True)
         descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
-            if _numbers(descriptor) is None:
-                _mark(Tree(descriptor, {}))
+            if _numbers(descriptor, marker) is None:
+                _mark(Tree(descriptor, {}), marker, name or str(uuid.uuid4()))
                 _sync(path.parent)
-            return _read_marker(descriptor)
+            return _read_marker(descriptor, marker)
         finally:
             os.close(descriptor)
 
@@ -85,14 +127,14 @@ def is_marked(path: Path) -> bool:
         return (path / MARKER).exists()
 
 
-def _mark(root: Tree) -> None:
+def _mark(root: Tree, marker: str, name: str) -> None:
     """Name a spool durably; a name that another process gave it a moment earlier stays."""
-    draft = f"{MARKER}.{uuid.uuid4()}"
+    draft = f"{marker}.{uuid.uuid4()}"
     try:
         with root.create(draft) as file:
-            file.write(f"{uuid.uuid4()}\n".encode())
+            file.write(f"{name}\n".encode())
             os.fsync(file.fileno())
-        root.link(draft, MARKER)
+        root.link(draft, marker)
     finally:
         root.unlink(draft)
     root.sync(".")
@@ -105,19 +147,19 @@ def _open(path: Path, identity: str) -> int:
         raise TryLater(f"{_expected(path, identity)}, found no folder: is it mounted?") from None
 
 
-def _numbers(descriptor: int) -> _Numbers | None:
+def _numbers(descriptor: int, name: str) -> _Numbers | None:
     """Return what tells this folder from another, or None where it has no marker."""
     with suppress(FileNotFoundError):
-        root, marker = os.fstat(descriptor), os.stat(MARKER, dir_fd=descriptor)
+        root, marker = os.fstat(descriptor), os.stat(name, dir_fd=descriptor)
         return root.st_dev, root.st_ino, marker.st_dev, marker.st_ino
     return None
 
 
-def _read_marker(descriptor: int) -> str:
-    with Tree(descriptor, {}).open(MARKER) as file:
+def _read_marker(descriptor: int, name: str) -> str:
+    with Tree(descriptor, {}).open(name) as file:
         identity = file.read(200).decode("ascii", "replace").strip()
     if not identity:  # on a file system without links it is empty for a moment
-        raise TryLater(f"expected the name of a spool in {MARKER}, found it empty")
+        raise TryLater(f"expected the name of a spool in {name}, found it empty")
     return identity
 
 

@@ -129,7 +129,8 @@ class Adviser:
         outcome, fields = advice.outcome, _fields(claim)
         if isinstance(outcome, SecondFailed) and outcome.reason.code is ReasonCode.FILE_LOST:
             try:
-                self._footing.blame(claim.study_uid.value, attempt=claim.attempt, now=clock())
+                files = [each.path for each in claim.series.instances]
+                self._footing.blame(claim.study_uid.value, attempt=claim.attempt, now=clock(), files=files)
             except TryLater as later:
                 self.put_back(claim, str(later), clock=clock)
                 return

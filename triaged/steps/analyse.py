@@ -191,7 +191,8 @@ class Analyst(PuttingBack):
             return self._images(under.examination, instances, still_alive)
         except UnreadableStudy as error:
             if error.code == ReasonCode.FILE_LOST:
-                self._footing.blame(claim.study_uid.value, attempt=claim.attempt, now=clock())
+                files = [instance.path for instance in chosen.instances]
+                self._footing.blame(claim.study_uid.value, attempt=claim.attempt, now=clock(), files=files)
             return Reason(ReasonCode(error.code), error.detail)
         except MemoryError:  # what it had taken is free again below this block
             if not claim.ran_out_of_memory:

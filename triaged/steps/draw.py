@@ -97,7 +97,7 @@ class Drawer:
 
     def _unreadable(self, drawing: Drawing, why: str, clock: Clock) -> None:
         try:
-            self._footing.blame(drawing.study_uid, attempt=drawing.attempts, now=clock())
+            self._footing.blame(drawing.study_uid, attempt=drawing.attempts, now=clock(), files=[drawing.draft_path])
         except TryLater as later:
             self._put_back(drawing, str(later), clock)
         else:

@@ -60,13 +60,16 @@ class Footing:
         """Take in that work had to be put back for store or spool."""
         self._is_hindered = True
 
-    def blame(self, study_uid: str, *, attempt: int, now: datetime) -> None:
-        """Let a study be blamed for a file of its own that cannot be read.
+    def blame(self, study_uid: str, *, attempt: int, now: datetime, files: Sequence[str] = ()) -> None:
+        """Let a study be blamed for a file of its own that cannot be read; `files` are those that were to be read.
 
         Raises:
-            TryLater: it is this host rather: the spool is away, or most of what came last cannot be read either.
+            TryLater: it is this host rather: the spool is away, most of what came last cannot be read either, or files
+                had left the cache while they were read.
         """
         self._spool.check_present()
+        if back := self._spool.brought_back(files):
+            raise TryLater(f"expected all files on this machine, found that {back} had left its cache")
         if attempt >= MOST_ATTEMPTS:
             return
         others = self._latest(study_uid)
