@@ -18,7 +18,7 @@ import tempfile
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from unittest import mock
 
 import psycopg
@@ -28,6 +28,10 @@ from hypothesis import HealthCheck, settings
 from triaged.spool.files import Spool
 from triaged.store.tables import sqlite
 from triaged.store.tables.database import Database, migrate, open_database
+
+if TYPE_CHECKING:
+    from tests.spool.object_store import ObjectStore
+    from tests.spool.places import OneBucket
 
 settings.register_profile("no clock", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("no clock")  # a busy machine is no reason to fail
@@ -194,6 +198,31 @@ def database(database_url: str) -> Iterator[Database]:
 def spool(tmp_path: Path) -> Spool:
     """An empty spool without a reserve."""
     return Spool(tmp_path / "spool", reserve_mb=0)
+
+
+@pytest.fixture(scope="session")
+def one_store() -> Iterator[ObjectStore]:
+    """A store of objects of this test session."""
+    from tests.spool.object_store import object_store  # with its libraries, which most tests do without
+
+    with object_store() as store:
+        yield store
+
+
+@pytest.fixture
+def store(one_store: ObjectStore) -> Iterator[ObjectStore]:
+    """The store of objects, which works when a test begins."""
+    one_store.door.requests.clear()
+    yield one_store
+    one_store.door.works_again()
+
+
+@pytest.fixture
+def bucket_place(tmp_path: Path, store: ObjectStore) -> OneBucket:
+    """A bucket that nobody has used."""
+    from tests.spool.places import OneBucket
+
+    return OneBucket(store, store.new_bucket(), tmp_path)
 
 
 def _named(server: str, database: str) -> str:

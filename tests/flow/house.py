@@ -134,7 +134,12 @@ class House:
     """All rooms on one store."""
 
     def __init__(
-        self, database: Database, folder: Path, triage: TriageOptions = TRIAGE, rules: Rules = NO_RULES
+        self,
+        database: Database,
+        folder: Path,
+        triage: TriageOptions = TRIAGE,
+        rules: Rules = NO_RULES,
+        spool: Spool | None = None,
     ) -> None:
         self.database, self.triage_options, self.placing = database, triage, ranking_policy(triage)
         self.now = START
@@ -154,7 +159,7 @@ class House:
         """Destinations beside the PACS."""
         self.studies, self.outbox, self.worklist = Studies(database), Outbox(database), Worklist(database)
         self.peers = Peers(database)
-        self.spool = Spool(folder / "spool", reserve_mb=0)
+        self.spool = spool or Spool(folder / "spool", reserve_mb=0)
         self.intake = Intake(
             self.studies, self.studies, self.spool, ranking_policy=self.placing, receiver="receiver", rules=rules
         )

@@ -9,10 +9,11 @@ import hashlib
 import os
 import shutil
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
-from tests.spool.places import Place
+from tests.spool.places import OneBucket, Place, SharedFolder
 from tests.spool.test_files import DATA_SET, SERIES, SOP, STUDY, file_meta, files, keep
 from triaged.spool.files import Spool
 from triaged.spool.part import KeptFile
@@ -21,10 +22,12 @@ from triaged.study.uids import SeriesUID, SOPInstanceUID, StudyUID
 
 
 @pytest.fixture(params=["folder", "bucket"])
-def place(request: pytest.FixtureRequest) -> Place:
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
     """Where files are kept."""
-    found: Place = request.getfixturevalue(f"{request.param}_place")
-    return found
+    if request.param == "folder":
+        return SharedFolder(tmp_path / "spool")
+    bucket: OneBucket = request.getfixturevalue("bucket_place")
+    return bucket
 
 
 @pytest.fixture
