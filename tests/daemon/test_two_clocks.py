@@ -139,6 +139,23 @@ def test_of_two_clocks_one_does_it_in_each_interval_and_the_other_where_that_one
 
 
 @pytest.mark.slow
+def test_a_clock_that_comes_again_a_moment_too_early_keeps_its_turn(
+    on_postgresql: list[Rooms], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    studies = Studies(on_postgresql[0].database)
+    turns = _Turns(on_postgresql, "completing studies", monkeypatch)
+    for number, name in enumerate(("here", "there")):
+        admit(studies, instance(number, 1))
+        turns.work(name)
+    turns.later(0.5)
+    for number in (2, 3):
+        admit(studies, instance(number, 1))
+        turns.work("here")
+        turns.later(0.49)
+    assert studies.counts()[State.READY] == 4
+
+
+@pytest.mark.slow
 def test_while_no_study_arrives_no_clock_writes_a_turn_of_completing(
     on_postgresql: list[Rooms], monkeypatch: pytest.MonkeyPatch
 ) -> None:

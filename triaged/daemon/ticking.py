@@ -30,7 +30,7 @@ from triaged.steps.recover import Recovery
 from triaged.steps.retain import Retaining
 from triaged.store.couriers.clock_steps import ClockSteps, Longest
 from triaged.store.couriers.topping_up import ToppingUp
-from triaged.store.dispatch.tickets import Tickets, has_tickets
+from triaged.store.dispatch.tickets import Tickets, has_tickets, interval_of
 from triaged.store.listing.policies import Policies
 from triaged.store.listing.priorities import Priorities
 from triaged.store.listing.rankings import Rankings
@@ -128,17 +128,32 @@ def _once(
     """
     if tickets is None:
         return _each(what, every_s, work)
-    began = [False]
+    turn, began = _Turn(tickets, what, every_s), [False]
 
     def run() -> None:
         demand()
-        if not is_any():
-            return
-        if tickets.turn(what, every_s=every_s, now=clock()) or not began[0]:
+        if is_any() and (turn.is_ours(clock()) or not began[0]):
             work()
             began[0] = True
 
     return _each(what, every_s, run)
+
+
+class _Turn:
+    """One clock's share in what one clock of the cluster does in each interval; without tickets there is no other."""
+
+    def __init__(self, tickets: Tickets | None, what: str, every_s: float) -> None:
+        self._tickets, self._what, self._every_s = tickets, what, every_s
+        self._had: int | None = None
+
+    def is_ours(self, now: datetime) -> bool:
+        """Tell whether this clock does it: the first that asks, which keeps the turn where it asks again too early."""
+        if self._tickets is None:
+            return True
+        interval = interval_of(now, self._every_s)
+        if interval != self._had and self._tickets.turn(self._what, every_s=self._every_s, now=now):
+            self._had = interval
+        return interval == self._had
 
 
 def _look_up(rooms: Rooms) -> RequestPriorityLookUp | None:
@@ -176,9 +191,6 @@ def _remove_left(rooms: Rooms) -> None:
 
 
 def _keeping(rooms: Rooms, tickets: Tickets | None) -> PolicyKeeping:
-    def watches(now: datetime) -> bool:
-        return tickets is None or tickets.turn(_ORDER, every_s=_LOOK_S, now=now)
-
     section = rooms.config.triage
     return PolicyKeeping(
         Policies(rooms.database),
@@ -186,7 +198,7 @@ def _keeping(rooms: Rooms, tickets: Tickets | None) -> PolicyKeeping:
         triage=section.options(),
         guard=section.guard.options() if section.guard.enabled else None,
         references=section.guard.references(),
-        watches=watches,
+        watches=_Turn(tickets, _ORDER, _LOOK_S).is_ours,
     )
 
 

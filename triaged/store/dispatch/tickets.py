@@ -41,6 +41,11 @@ def queue(task: Task, of: str = "") -> str:
     return f"{task}.{hashlib.sha256(of.encode()).hexdigest()[: _LONGEST - len(task) - 1]}"
 
 
+def interval_of(now: datetime, every_s: float) -> int:
+    """Return the number of the interval that it is now, the same on all machines whose clocks agree."""
+    return int(now.timestamp() // every_s)
+
+
 def has_tickets(database: Database) -> bool:
     """Tell whether whoever waits for work can wait for tickets."""
     return database.dialect == "postgresql"
@@ -72,10 +77,9 @@ class Tickets(Ledger):
         """
         from triaged.store.dispatch.engine import take_turn, without_waiting
 
-        interval = int(now.timestamp() // every_s)
         with self._database.begin() as connection:
             without_waiting(connection)
-            return take_turn(connection, what, interval)
+            return take_turn(connection, what, interval_of(now, every_s))
 
     def remove_left(self) -> int:
         """Remove tickets that somebody died with; return how many. They are written anew where they are missing."""
