@@ -17,6 +17,7 @@ from triaged.config.values import Section, wrong
 from triaged.rules.conditions import NetworkCondition, TextCondition
 from triaged.rules.sites import NO_SITE, Site
 from triaged.triage.scheme import Scheme
+from triaged.triage.shares import DEFAULT_SHARE, LARGEST_SHARE
 
 MOST_SITES: Final = 50
 
@@ -26,7 +27,8 @@ SiteName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,31}$")]
 class SiteSection(Section):
     """One site; a study is of the first one that it comes from, by its sender or by the address of that.
 
-    `destinations` and `scheme` are for the studies of the site of which no rule says otherwise.
+    `destinations` and `scheme` are for the studies of the site of which no rule says otherwise. Of two sites
+    whose studies wait to be scored, the one with twice the `share` gets twice as many of the workers' turns.
     """
 
     name: SiteName
@@ -35,6 +37,7 @@ class SiteSection(Section):
     addresses: Networks | None = UNSAID
     destinations: Annotated[tuple[str, ...], Field(strict=False)] | None = UNSAID
     scheme: Annotated[Scheme, Field(strict=False)] | None = UNSAID
+    share: Annotated[int, Field(ge=1, le=LARGEST_SHARE)] = DEFAULT_SHARE
 
     def site(self) -> Site:
         """Return what is looked at when a study comes."""
@@ -45,6 +48,7 @@ class SiteSection(Section):
             None if self.addresses is None else _networks(self.addresses),
             self.destinations,
             "" if self.scheme is None else self.scheme.value,
+            self.share,
         )
 
 

@@ -41,6 +41,7 @@ from triaged.study.records import Claim, Series
 from triaged.study.uids import SOPInstanceUID
 from triaged.triage.ordering import under_rule
 from triaged.triage.scheme import TriageOptions
+from triaged.triage.shares import fair_shares
 
 log = structlog.get_logger()
 
@@ -76,6 +77,7 @@ class Analyst(PuttingBack):
         self._seconds = seconds
         self._configuration = configuration
         self._rules = rules
+        self._turns = fair_shares({each.name: each.share for each in rules.sites})
         self._by_model = by_model
         self._images = read_now if ahead is None else ahead.read
         self._outcomes = outcomes
@@ -101,13 +103,15 @@ class Analyst(PuttingBack):
         return tuple(each.engine.name for each in self._examinations)
 
     def claim(self, *, clock: Clock) -> Claim | None:
-        """Take the most urgent study that waits, or None.
+        """Take the most urgent study that waits, or None; where several sites wait, by their shares.
 
         Raises:
             TryLater: the store is away, or the spool cannot be worked with here, as `Footing.demand` says.
         """
         self._footing.demand(now=clock())
-        return self._claims.claim_next(self._worker, lease_s=self._options.lease_s, now=clock(), of=self._strata)
+        return self._claims.claim_next(
+            self._worker, lease_s=self._options.lease_s, now=clock(), of=self._strata, turns=self._turns
+        )
 
     def analyse(self, claim: Claim, *, clock: Clock) -> None:
         """Score a claimed study and commit the result; a claim that went stale meanwhile leaves no trace.

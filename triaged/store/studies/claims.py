@@ -17,6 +17,7 @@ from triaged.errors import StaleClaim
 from triaged.store.posting.leases import Leases, claim
 from triaged.store.posting.ruling import facts_of
 from triaged.store.posting.scoring import call_worker
+from triaged.store.studies.in_turn import study_in_turn
 from triaged.store.tables import schema
 from triaged.store.tables.database import Ledger
 from triaged.store.tables.modalities import is_of
@@ -25,6 +26,7 @@ from triaged.study.lifecycle import Event, State, after
 from triaged.study.modalities import Stratum
 from triaged.study.ranking import RequestPriority
 from triaged.study.records import Claim, Strike
+from triaged.study.turns import Turns
 
 UNTRIED: Mapping[str, Any] = {"attempts": 0, "strikes": "[]", "not_before": None}
 """The columns of a revision that nobody has claimed yet."""
@@ -35,16 +37,26 @@ class Claims(Ledger):
     """What the workers write while they work; `StaleClaim` where the study changed, or the lease was taken away."""
 
     def claim_next(
-        self, worker: str, *, lease_s: float, now: datetime, of: Collection[Stratum] = tuple(Stratum)
+        self,
+        worker: str,
+        *,
+        lease_s: float,
+        now: datetime,
+        of: Collection[Stratum] = tuple(Stratum),
+        turns: Turns | None = None,
     ) -> Claim | None:
         """Take the first study of the list that waits for analysis, or return None; no two workers get the same.
 
-        Where `of` does not name every kind, it is the first of those.
+        Where `of` does not name every kind, it is the first of those. Where sites share the workers, `turns` says whose
+        study is next, and it is the first of that site.
         """
         kinds = is_of(of)
 
         def take(connection: Connection) -> Claim | None:
-            study = connection.execute(_NEXT_LOCKED.where(*kinds), {"now": now}).first()
+            if turns is None:
+                study = connection.execute(_NEXT_LOCKED.where(*kinds), {"now": now}).first()
+            else:
+                study = study_in_turn(connection, _NEXT_LOCKED, turns, *kinds, parameters={"now": now})
             return None if study is None else _claimed(connection, study, worker, lease_s=lease_s, now=now)
 
         return claim(self._database, _NEXT.where(*kinds), take, now=now)

@@ -65,6 +65,16 @@ pause = Table(
     CheckConstraint("what IN ('receiving', 'sending')", name="what_is_known"),
 )
 
+# How far each site has been served by the workers among studies of one urgency (`Served`); empty: those of no site.
+site_service = Table(
+    "site_service",
+    metadata,
+    Column("urgency", Integer, primary_key=True, autoincrement=False),
+    Column("site", Text, primary_key=True),
+    Column("started", WHOLE, nullable=False),
+    Column("until", WHOLE, nullable=False),
+)
+
 # Up to which row of `audit` the site's audit repository has been told.
 audit_sent = Table(
     "audit_sent",

@@ -13,7 +13,15 @@ from triaged.store.tables.deliveries import commitment_report, negotiated, outbo
 from triaged.store.tables.drawings import drawing
 from triaged.store.tables.feedback import assignment, opening, verdict
 from triaged.store.tables.history import action, event, policy, reorder
-from triaged.store.tables.housekeeping import inspection, missing_file, pause, removal, spool, worker_death
+from triaged.store.tables.housekeeping import (
+    inspection,
+    missing_file,
+    pause,
+    removal,
+    site_service,
+    spool,
+    worker_death,
+)
 from triaged.store.tables.people import account, preference, session, sign_in_attempt, sign_on
 from triaged.store.tables.reception import association, association_study, conflict, quarantine
 from triaged.store.tables.roles import pulse
@@ -56,6 +64,7 @@ __all__ = [
     "session",
     "sign_in_attempt",
     "sign_on",
+    "site_service",
     "spool",
     "study",
     "upgrade",
@@ -65,6 +74,7 @@ __all__ = [
 
 _UNREAD, _READ = text("read_state <> 'DONE' AND ignored = 0"), text("read_state = 'DONE'")
 _DUE = text("due_again_at IS NOT NULL")
+_READY = text("state = 'READY'")
 
 study = Table(
     "study",
@@ -161,6 +171,7 @@ study = Table(
     Index("ix_study_state_sort_key", "state", "sort_key"),
     Index("ix_study_open", "sort_key", sqlite_where=_UNREAD, postgresql_where=_UNREAD),
     Index("ix_study_open_of_site", "site", "sort_key", sqlite_where=_UNREAD, postgresql_where=_UNREAD),
+    Index("ix_study_ready_of_site", "site", "sort_key", sqlite_where=_READY, postgresql_where=_READY),
     Index("ix_study_done", "read_at", sqlite_where=_READ, postgresql_where=_READ),
     Index("ix_study_due_again", "due_again_at", sqlite_where=_DUE, postgresql_where=_DUE),
 )
