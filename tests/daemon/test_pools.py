@@ -45,7 +45,10 @@ def test_a_worker_knows_its_pool_by_what_it_is_called_or_is_told() -> None:
     [
         ("worker-gpu0-2", "gpu0"),
         ("worker-gpu0-9", "gpu0"),  # another machine may have more of them
-        ("worker-gpu0-b-1", "gpu0-b"),
+        ("worker-gpu0-1-2", "gpu0-1"),
+        ("worker-gpu0", "gpu0"),
+        ("worker-gpu0-1-1", "gpu0-1"),
+        ("worker-gpu0-1", None),  # the first of gpu0, or one of gpu0-1
         ("worker-gpu1-1", None),
         ("worker-1", None),
         ("worker", None),
@@ -53,7 +56,7 @@ def test_a_worker_knows_its_pool_by_what_it_is_called_or_is_told() -> None:
     ],
 )
 def test_the_pool_of_any_worker_is_told_by_what_it_is_called(called: str, pool: str | None) -> None:
-    config = _config(GPU, {**GPU, "name": "gpu0-b"}, CPU)
+    config = _config(GPU, {**GPU, "name": "gpu0-1"}, CPU)
     assert pool_called(config, called) == pool
 
 

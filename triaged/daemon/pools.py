@@ -35,11 +35,12 @@ def pool_of(config: Config, called: str, named: str | None = None) -> PoolSectio
 def pool_called(config: Config, called: str) -> str | None:
     """Return the name of the pool that a worker is called after, on any machine; None where that does not tell it.
 
-    Pools may have more workers elsewhere than here.
+    Pools may have more workers elsewhere than here; one in a pod is called after its pool alone.
     """
-    prefix, _, number = called.rpartition("-")
-    names = (pool.name for pool in config.workers if number.isdecimal() and _prefix(pool) == f"{prefix}-")
-    return next(names, None)
+    before, _, number = called.rpartition("-")
+    after = {f"{called}-", f"{before}-" if number.isdecimal() else ""}
+    found = [pool.name for pool in config.workers if _prefix(pool) in after]
+    return found[0] if len(found) == 1 else None
 
 
 def as_of(config: Config, pool: PoolSection) -> Config:
