@@ -15,7 +15,7 @@ from triaged.store.tables import schema
 from triaged.study.modalities import Stratum
 from triaged.study.pulse import Pulse, Seen
 from triaged.web.health import Surroundings
-from triaged.web.pools import Pools, idle, unserved
+from triaged.web.pools import Pools, unserved, without_workers
 
 CT, XRAY = Stratum.VOLUME, Stratum.RADIOGRAPH
 TAKES = {"gpu": frozenset({CT}), "cpu": frozenset({XRAY}), "any": frozenset(Stratum)}
@@ -45,14 +45,14 @@ def test_what_waits_for_a_pool_without_workers_is_a_cause(
     workers: Sequence[str], waiting: Mapping[Stratum, int], causes: int, warnings: int
 ) -> None:
     pools, working = _pools("gpu", "cpu"), [_worker(f"worker-{name}-1") for name in workers]
-    assert (len(unserved(pools, working, waiting)), len(idle(pools, working, waiting))) == (causes, warnings)
+    assert (len(unserved(pools, working, waiting)), len(without_workers(pools, working, waiting))) == (causes, warnings)
 
 
 def test_a_pool_without_workers_whose_studies_others_take_too_is_a_warning() -> None:
     pools, working = _pools("gpu", "any"), [_worker("worker-any-1")]
     assert unserved(pools, working, {CT: 3, XRAY: 2}) == []
-    assert idle(pools, working, {CT: 3, XRAY: 2}) == ["workers gpu: none makes progress, while 3 CTs wait"]
-    assert idle(pools, working, {CT: 0, XRAY: 2}) == []
+    assert without_workers(pools, working, {CT: 3, XRAY: 2}) == ["workers gpu: none makes progress, while 3 CTs wait"]
+    assert without_workers(pools, working, {CT: 0, XRAY: 2}) == []
 
 
 def test_health_fails_and_names_the_pool(scene: Scene) -> None:

@@ -48,8 +48,8 @@ def health_of(database: Database, spool: Spool, around: Surroundings, clock: Cal
 
     def waiting() -> list[str]:
         waits = what_waits(*leaving, policies, inventory, recipients=around.recipients, now=clock())
-        idle = of_pools(pools.idle)
-        return [*what_is_paused(pauses), *waits, *idle, *watch.warnings(charts.warnings(now=clock()))]
+        lacking = of_pools(pools.without_workers)
+        return [*what_is_paused(pauses), *waits, *lacking, *watch.warnings(charts.warnings(now=clock()))]
 
     return Health(
         database=database_answers,

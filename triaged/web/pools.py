@@ -44,7 +44,7 @@ def unserved(pools: Pools, working: Sequence[Seen], waiting: Mapping[Stratum, in
     ]
 
 
-def idle(pools: Pools, working: Sequence[Seen], waiting: Mapping[Stratum, int]) -> list[str]:
+def without_workers(pools: Pools, working: Sequence[Seen], waiting: Mapping[Stratum, int]) -> list[str]:
     """Return the pools without a worker that makes progress, while studies wait that only workers of others take."""
     served, left = pools.served(working), _unserved(pools, working, waiting)
     found = []
