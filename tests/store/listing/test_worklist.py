@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import select, text
 
 from tests.store.making import (
     PATIENT,
@@ -21,7 +21,9 @@ from tests.store.making import (
     study_uid,
 )
 from triaged.store.listing.actions import Actions
+from triaged.store.listing.parts import narrowed
 from triaged.store.listing.worklist import Part, Worklist
+from triaged.store.tables import schema
 from triaged.store.tables.database import Database, open_database
 from triaged.store.tables.views import ListOrder, Shown
 from triaged.study.concepts import COVID_19
@@ -244,6 +246,19 @@ def test_what_is_done_costs_the_open_list_nothing(sqlite_url: str, query: str) -
     database.close()
     assert "ix_study_open" in plan or "ix_study_done" in plan
     assert "TEMP B-TREE" not in plan
+
+
+def test_a_search_among_all_studies_reads_no_more_of_most_than_what_is_searched(sqlite_url: str) -> None:
+    database = open_database(sqlite_url)
+    with database.read() as connection:
+        asked = narrowed(select(schema.study), Part(shown=Shown.ALL, search="roe p-1"))
+        query = asked.compile(connection, compile_kwargs={"literal_binds": True}).string
+        plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {query}")
+        steps = [row.detail for row in plan]
+    database.close()
+    assert [step for step in steps if step.startswith("SCAN")] == [
+        "SCAN found USING COVERING INDEX ix_study_search_text"
+    ]
 
 
 def _nowhere_else(_: RankingInput) -> Ranking:

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import pytest
+from fastapi import HTTPException
 from fastapi.testclient import TestClient
+from hypothesis import assume, given
+from hypothesis import strategies as st
 from pydicom import Dataset
 
-from tests.store.making import study_uid
+from tests.store.making import PATIENT, study_uid
 from tests.web.dicomweb.site import BASE, ODD, ODD_STUDY, SERIES, SLICE, STUDY
 from tests.web.scene import Scene
 from triaged.errors import TryLater
 from triaged.results.instance import ResultObject
 from triaged.spool.files import Spool
+from triaged.store.studies.catalogue import Catalogue, KeptStudy
+from triaged.store.tables.rows import search_text
+from triaged.web.dicomweb.entries import Row
+from triaged.web.dicomweb.question import question_of
 
 
 def found(client: TestClient, path: str) -> list[Dataset]:
@@ -77,6 +87,10 @@ def test_the_counts_are_those_of_what_is_listed_and_retrieved(client: TestClient
         ("PatientID=P-?", {STUDY}),
         ("PatientID=P-?00", {ODD_STUDY}),
         ("PatientID=p-1", set()),
+        ("PatientID=**", {STUDY, ODD_STUDY}),
+        ("PatientName=*o*n*", {STUDY}),
+        ("PatientID=P-1&PatientName=DOE^JANE", {STUDY}),
+        ("PatientID=P-1&PatientName=ROE^JANE", set()),
         ("AccessionNumber=A*", {STUDY, ODD_STUDY}),
         ("StudyDate=20260304", {STUDY}),
         ("StudyDate=20260101-20260303", {ODD_STUDY}),
@@ -264,6 +278,42 @@ def test_a_search_opens_no_file_of_a_study_that_its_row_rules_out(
     with TestClient(scene.app()) as client:
         assert len(found(client, "studies?PatientID=P-7")) == 1
         assert len(opened) == 1
+
+
+def test_a_search_for_a_patient_reads_the_rows_of_hers_alone(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    many(scene, 40)
+    read: list[str] = []
+    studies = Catalogue.studies
+
+    def counting(catalogue: Catalogue, *limit: int, **narrowed: Any) -> list[KeptStudy]:
+        found = studies(catalogue, *limit, **narrowed)
+        read.extend(study.patient.patient_id for study in found)
+        return found
+
+    monkeypatch.setattr(Catalogue, "studies", counting)
+    with TestClient(scene.app()) as client:
+        assert len(found(client, "studies?PatientID=P-17")) == 1
+    assert read == ["P-17"]
+
+
+@given(
+    name=st.text(max_size=12),
+    patient_id=st.text(max_size=8),
+    hidden=st.sets(st.integers(0, 20), max_size=8),
+    wildcard=st.sampled_from("*?"),
+)
+def test_whatever_matches_has_the_words_that_the_store_looks_for(
+    name: str, patient_id: str, hidden: set[int], wildcard: str
+) -> None:
+    wanted = "".join(wildcard if place in hidden else letter for place, letter in enumerate(name))
+    try:
+        question = question_of([("PatientName", wanted.swapcase()), ("PatientID", patient_id)])
+    except HTTPException:
+        assume(False)
+    patient = replace(PATIENT, patient_name=name, patient_id=patient_id)
+    if question.query.matches(Row(KeptStudy(1, "1.2", patient, (), 1))):
+        kept = search_text(name, patient_id, patient.accession_number)
+        assert all(search_text(word) in kept for word in question.parts({0x00100010, 0x00100020}))
 
 
 def test_a_store_that_is_away_is_said_so(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,6 +15,7 @@ from triaged.store.listing.order import IS_OPEN
 from triaged.store.tables import schema
 from triaged.store.tables.modalities import is_shown
 from triaged.store.tables.rows import search_text
+from triaged.store.tables.searching import has_words
 from triaged.store.tables.views import ListOrder, Shown
 from triaged.study.lifecycle import State
 from triaged.study.modalities import ShownModality
@@ -65,9 +66,10 @@ def narrowed(query: Select[Any], part: Part) -> Select[Any]:
     of_kind = is_shown(part.modality)
     if of_kind is not None:
         query = query.where(of_kind)
-    for word in search_text(part.search).split():
-        query = query.where(_study.c.search_text.contains(word, autoescape=True))
-    return query
+    words = search_text(part.search).split()
+    if part.shown is Shown.OPEN:  # few of all rows, which the index of the open list finds
+        return query.where(*(_study.c.search_text.contains(word, autoescape=True) for word in words))
+    return query.where(has_words(words)) if words else query
 
 
 def ordered(query: Select[Any], shown: Shown, order: ListOrder) -> Select[Any]:

@@ -16,7 +16,8 @@ from triaged.store.studies.history import derived_object
 from triaged.store.tables import schema
 from triaged.store.tables.database import Ledger
 from triaged.store.tables.modalities import modalities_of
-from triaged.store.tables.rows import PATIENT_FIELDS, header_of, patient_of
+from triaged.store.tables.rows import PATIENT_FIELDS, header_of, patient_of, search_text
+from triaged.store.tables.searching import has_words
 from triaged.study.kinds import KINDS, ObjectKind, kind_of
 from triaged.study.records import InstanceHeader, Patient
 
@@ -75,10 +76,12 @@ class Catalogue(Ledger):
         before: int | None = None,
         study_uids: Collection[str] = (),
         holding: str = "",
+        words: Collection[str] = (),
     ) -> list[KeptStudy]:
         """Return the next studies, the last that came first; those that came before the one of the number `before`.
 
-        `study_uids` narrows to these where there are any, `holding` to those that have an instance of this UID.
+        `study_uids` narrows to these where there are any, `holding` to those that have an instance of this UID, `words`
+        to those that have all of these somewhere in name, ID and accession number, whatever their case and accents.
         """
         query = _STUDIES.limit(limit)
         if before is not None:
@@ -88,6 +91,8 @@ class Catalogue(Ledger):
         if holding:
             received, own = (select(each.c.study_id).where(each.c.sop_instance_uid == holding) for each in _HOLDING)
             query = query.where(or_(_study.c.id.in_(received), _study.c.id.in_(own)))
+        if words:
+            query = query.where(has_words(map(search_text, words)))
         return [_kept(row) for row in self._rows(query)]
 
     def study(self, study_uid: str) -> KeptStudy | None:

@@ -173,6 +173,8 @@ study = Table(
     Index("ix_study_open_of_site", "site", "sort_key", sqlite_where=_UNREAD, postgresql_where=_UNREAD),
     Index("ix_study_ready_of_site", "site", "sort_key", sqlite_where=_READY, postgresql_where=_READY),
     Index("ix_study_done", "read_at", sqlite_where=_READ, postgresql_where=_READ),
+    # An index of PostgreSQL takes no text of any length.
+    Index("ix_study_search_text", "search_text", info={"only_on": "sqlite"}).ddl_if(dialect="sqlite"),
     Index("ix_study_due_again", "due_again_at", sqlite_where=_DUE, postgresql_where=_DUE),
 )
 

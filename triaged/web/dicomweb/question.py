@@ -5,7 +5,8 @@ Knows no store. A name that is no attribute is refused, a parameter that cannot 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Final
@@ -21,6 +22,7 @@ from triaged.web.parameters import Parameters, add_key, demand_few, number, tags
 
 MODALITIES_IN_STUDY: Final = 0x00080061
 IGNORED: Final = "Some query parameters are not supported and were ignored"
+_PLAIN: Final = re.compile(r"[A-Za-z0-9._-]+")
 _OPTIONS: Final = frozenset({"limit", "offset", "fuzzymatching", "includefield", "accept"})
 _LISTS: Final = frozenset({"UI"})
 
@@ -43,6 +45,16 @@ class Question:
         """Return the plain values that an attribute has to have one of; empty where anything will do."""
         found = next((key.values for key in self.query.keys if key.tag == tag), ())
         return () if any(character in value for value in found for character in "*?") else found
+
+    def parts(self, tags: Collection[int]) -> tuple[str, ...]:
+        """Return texts that whatever matches has somewhere in attributes of these tags, in whichever case.
+
+        Of each value the longest stretch of plain letters, digits, and what stands between them: of those nothing is
+        left out or told otherwise where texts are compared. None of attributes that may have one of several values.
+        """
+        alone = (key.values[0] for key in self.query.keys if key.tag in tags and len(key.values) == 1)
+        longest = (max(_PLAIN.findall(value), key=len, default="") for value in alone)
+        return tuple(part for part in longest if part)
 
 
 @without_warnings()

@@ -37,6 +37,8 @@ _AT_ONCE: Final = 50
 _MOST_OPENED: Final = 500
 """Studies whose instances one search looks at."""
 _STUDY_UID, _SOP_UID = 0x0020000D, 0x00080018
+_SEARCHED: Final = frozenset({0x00080050, 0x00100010, 0x00100020})
+"""Accession number, patient's name and ID: the store finds words in them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,8 +119,10 @@ class Search:
         named = question.values(_STUDY_UID) if within is None else (within.study_uid,)
         instances = question.values(_SOP_UID)
         holding = instances[0] if len(instances) == 1 else ""
+        words = question.parts(_SEARCHED)
         before: int | None = None
-        while stretch := self._catalogue.studies(_STRETCH, before=before, study_uids=named, holding=holding):
+        next_studies = partial(self._catalogue.studies, _STRETCH, study_uids=named, holding=holding, words=words)
+        while stretch := next_studies(before=before):
             yield stretch
             before = stretch[-1].number
 
