@@ -71,6 +71,29 @@ def test_nothing_of_a_password_is_printed_or_taken_from_an_argument(
     assert "--password" not in _run(site, monkeypatch, "add", "--help").out
 
 
+def test_an_account_is_bound_to_sites_and_let_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("triaged.store.people.accounts.PasswordHasher", lambda: CHEAP)
+    site = Site(tmp_path)
+    site.configure(access={"mode": "accounts"}, sites=[{"name": name, "senders": name} for name in ("north", "south")])
+    added = _run(
+        site, monkeypatch, "add", "Roe", "--role", "reader", "--site", "south", "--site", "north", typed=PASSWORD
+    )
+    assert added.out == "Roe may sign in as reader of north, south.\n"
+    assert _run(site, monkeypatch, "list").out.rstrip().endswith("of north, south")
+    assert _run(site, monkeypatch, "sites", "roe", "--site", "south").out == "roe sees the studies of south.\n"
+    assert _run(site, monkeypatch, "list").out.rstrip().endswith("of south")
+    assert _run(site, monkeypatch, "sites", "Roe").out == "Roe sees the studies of all sites.\n"
+    assert "of south" not in _run(site, monkeypatch, "list").out
+    for arguments, why in (
+        (("sites", "Roe", "--site", "west"), "expected names of sites (north, south), found west"),
+        (("sites", "Doe", "--site", "north"), "expected a name that has an account"),
+        (("add", "Doe", "--role", "administrator", "--site", "north"), "expected a reader"),
+    ):
+        ended = _run(site, monkeypatch, *arguments, typed=PASSWORD)
+        assert ended.code == 2
+        assert why in ended.err
+
+
 @pytest.mark.parametrize(
     ("arguments", "typed", "why"),
     [

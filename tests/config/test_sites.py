@@ -103,6 +103,18 @@ def test_a_site_in_a_rule_where_there_is_none_is_refused() -> None:
         parse(text, FILE)
 
 
+def test_single_sign_on_names_sites_that_there_are() -> None:
+    groups = (
+        'access: {mode: accounts, origin: "https://x.example", oidc: {issuer: "https://y.example", client_id: c, '
+        + ("roles_claim: g, roles: {r: reader}, sites: {ward: SITE, all: '*'}}}\n")
+    )
+    assert parse(SITES + groups.replace("SITE", "north"), FILE).access.oidc
+    with pytest.raises(ConfigError, match=r"access.oidc.sites.ward: expected one of north, south, or '\*' for all"):
+        parse(SITES + groups.replace("SITE", "west"), FILE)
+    with pytest.raises(ConfigError, match=r"access.oidc.sites.ward: expected a site, and there is none"):
+        parse(groups.replace("SITE", "north"), FILE)
+
+
 def test_a_site_that_no_study_comes_to_is_known() -> None:
     config = parse(SITES.replace("    addresses: [10.2.0.0/16]\n", "") + "series: []\n", FILE)
     assert without_studies(config.sites, config.rules) == []

@@ -103,6 +103,41 @@ def test_the_highest_role_of_the_claims_counts_and_is_that_of_the_last_sign_in(c
         assert client.get("/people").status_code == 403
 
 
+def test_the_provider_says_of_which_sites_a_reader_sees_studies(clinic: Scene, there: Provider) -> None:
+    clinic.at_site("north", 3)
+    sites = {"ward-north": "north", "ward-south": "south", "all-wards": "*"}
+    seen = {}
+    with _visit(clinic, there, sites=sites) as client:
+        for groups in (["ward-north"], ["ward-north", "ward-south"], ["ward-south"], ["ward-north", "all-wards"]):
+            there.claims["groups"] = ["radiology", *groups]
+            _signed_on(client, there)
+            seen[tuple(groups)] = len(client.get("/api/worklist").json())
+            client.post("/sign-out", data={"csrf": csrf(client)})
+        assert seen == {
+            ("ward-north",): 1,
+            ("ward-north", "ward-south"): 1,
+            ("ward-south",): 0,
+            ("ward-north", "all-wards"): 10,
+        }
+        there.claims["groups"] = ["pacs-admins"]
+        _signed_on(client, there)
+        assert len(client.get("/api/worklist").json()) == 10
+
+
+def test_a_reader_without_a_site_is_refused_where_the_provider_decides_sites(clinic: Scene, there: Provider) -> None:
+    with _visit(clinic, there, sites={"ward-north": "north"}) as client:
+        _is_refused(client, _signed_on(client, there), 403)
+
+
+def test_sites_that_an_administrator_gave_stay_where_the_provider_decides_none(clinic: Scene, there: Provider) -> None:
+    with _visit(clinic, there) as client:
+        _signed_on(client, there)
+        assert clinic.accounts.set_sites("Okafor", frozenset({"north"}))
+        client.post("/sign-out", data={"csrf": csrf(client)})
+        _signed_on(client, there)
+        assert client.get("/api/worklist").json() == []
+
+
 def test_a_session_of_single_sign_on_ends_as_that_of_an_account_does(clinic: Scene, there: Provider) -> None:
     with _visit(clinic, there) as client:
         _signed_on(client, there)

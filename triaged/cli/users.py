@@ -25,20 +25,24 @@ if TYPE_CHECKING:
 app = typer.Typer(name="user", help="Say who may sign in to the list, and as what.", no_args_is_help=True)
 
 Name = Annotated[str, typer.Argument(help="The name to sign in with.")]
+Sites = Annotated[
+    list[str] | None, typer.Option(help="A site whose studies the account sees; repeated. Without any, it sees all.")
+]
 
 
 @app.command()
 def add(
     name: Name,
     role: Annotated[AccessRole, typer.Option(help="A reader reads the list, an administrator also decides who does.")],
+    site: Sites = None,
     config: ConfigFile = DEFAULT_CONFIG,
 ) -> None:
     """Add an account; the password is asked for, or read from the first line of standard input."""
     with _accounts(config) as accounts, _refusal_is_an_error():
-        added = Person(person_name(name), role)
+        added = Person(person_name(name), role, _sites(config, site or [], role))
         if not accounts.add(added, fit_password(_asked_password(), added.name), now=datetime.now(UTC)):
             raise ConfigError(f"expected a name without an account, found {added.name}, which has one")
-    typer.echo(f"{added.name} may sign in as {role}.")
+    typer.echo(f"{added.name} may sign in as {role}{_of(added.sites)}.")
 
 
 @app.command("list")
@@ -48,6 +52,19 @@ def show(config: ConfigFile = DEFAULT_CONFIG) -> None:
         found = accounts.all()
     for line in _table(found):
         typer.echo(line)
+
+
+@app.command()
+def sites(name: Name, site: Sites = None, config: ConfigFile = DEFAULT_CONFIG) -> None:
+    """Say of which sites alone a reader sees studies; without --site of all. It counts from the next request on."""
+    with _accounts(config) as accounts:
+        found = next((each for each in accounts.all() if name_key(each.person.name) == name_key(name)), None)
+        if found is None:
+            raise _unknown(name)
+        wanted = _sites(config, site or [], found.person.role)
+        if not accounts.set_sites(name, wanted):
+            raise _unknown(name)
+    typer.echo(f"{name} sees the studies{_of(wanted) or ' of all sites'}.")
 
 
 @app.command()
@@ -73,6 +90,23 @@ def password(name: Name, config: ConfigFile = DEFAULT_CONFIG) -> None:
     typer.echo(f"{name} has a new password.")
 
 
+def _sites(config: Path, names: list[str], role: AccessRole) -> frozenset[str]:
+    """Return the sites of an account; `ConfigError` for one that is not there, or for who sees everything anyway."""
+    from triaged.config.loading import load
+
+    known = [each.name for each in load(config).sites]
+    stranger = next((each for each in names if each not in known), None)
+    if stranger is not None:
+        raise ConfigError(f"expected names of sites ({', '.join(known) or 'there is none'}), found {stranger}")
+    if names and role is AccessRole.ADMINISTRATOR:
+        raise ConfigError("expected a reader: what administrators see is of all sites")
+    return frozenset(names)
+
+
+def _of(sites: frozenset[str]) -> str:
+    return f" of {', '.join(sorted(sites))}" if sites else ""
+
+
 def _asked_password() -> str:
     if sys.stdin.isatty():
         return str(typer.prompt("Password", hide_input=True, confirmation_prompt=True))
@@ -85,7 +119,7 @@ def _table(accounts: list[Account]) -> list[str]:
     width = max(len(account.person.name) for account in accounts)
     return [
         f"{account.person.name:<{width}}  {account.person.role:<13}  last seen {_moment(account.seen_at)}"
-        f"{'' if account.has_password else ', by single sign-on'}"
+        f"{'' if account.has_password else ', by single sign-on'}{_of(account.person.sites)}"
         for account in accounts
     ]
 

@@ -81,6 +81,7 @@ class OidcSection(Section):
     roles_claim: Name
     roles: Annotated[dict[Name, Annotated[AccessRole, Field(strict=False)]], Field(min_length=1)]
     name_claim: Name = _OIDC.name_claim
+    sites: dict[Name, Annotated[str, Field(min_length=1)]] = Field(default_factory=dict)
     ca_file: ResolvedPath | None = None
 
     @model_validator(mode="after")

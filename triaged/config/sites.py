@@ -6,7 +6,7 @@ Must not know how a site is found for a study, nor what lists there are.
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Annotated, Final
 
 from pydantic import Field
@@ -18,6 +18,7 @@ from triaged.rules.conditions import NetworkCondition, TextCondition
 from triaged.rules.sites import NO_SITE, Site
 from triaged.triage.scheme import Scheme
 from triaged.triage.shares import DEFAULT_SHARE, LARGEST_SHARE
+from triaged.web.oidc.claims import EVERY_SITE
 
 MOST_SITES: Final = 50
 
@@ -70,6 +71,15 @@ def demand_sites(sites: Sequence[SiteSection], rules: Sequence[RuleSection], *, 
         if ruled is not None and ruled not in names:
             expected = f"one of {', '.join(names)}" if names else "a site, and there is none"
             raise wrong(f"{expected}, found {ruled!r}", place=("rules", number, "then", "site"))
+
+
+def demand_sites_of_groups(groups: Mapping[str, str], sites: Sequence[SiteSection]) -> None:
+    """Check of which sites single sign-on lets people see studies; raises `PydanticCustomError`."""
+    names = [site.name for site in sites]
+    for group, site in groups.items():
+        if site not in (*names, EVERY_SITE):
+            what = f"one of {', '.join(names)}, or {EVERY_SITE!r} for all" if names else "a site, and there is none"
+            raise wrong(f"{what}, found {site!r}", place=("access", "oidc", "sites", group))
 
 
 def without_studies(sites: Sequence[SiteSection], rules: Sequence[RuleSection]) -> list[int]:

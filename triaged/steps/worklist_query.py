@@ -30,6 +30,10 @@ class WorklistQuery:
         self._worklist = worklist
         self._stretch = stretch
 
+    def within(self, sites: frozenset[str]) -> WorklistQuery:
+        """Return the same for the studies of these sites alone; without names, of all."""
+        return WorklistQuery(self._worklist.within(sites), stretch=self._stretch)
+
     def find(self, query: Query) -> Iterator[Dataset]:
         """Return what matches, row by row in the order of the list, each with what the query asks for.
 

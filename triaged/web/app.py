@@ -11,7 +11,7 @@ from functools import partial
 from http import HTTPStatus
 from pathlib import Path
 
-from fastapi import FastAPI, Request, Response
+from fastapi import Depends, FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
@@ -81,6 +81,7 @@ from triaged.web.oidc.routes import SignOnRoutes
 from triaged.web.options import WebOptions
 from triaged.web.overview import overview
 from triaged.web.sessions import BrowserSessions
+from triaged.web.sight import sight
 from triaged.web.templating import Templates
 
 _HERE = Path(__file__).parent
@@ -109,9 +110,8 @@ def create_app(
     waits of people last by, if not `clock`: one that nobody can set.
     """
     lasting = session_clock or clock
-    app = FastAPI(title="triaged", docs_url=None, redoc_url=None, openapi_url="/api/openapi.json")
-    app.mount("/static", StaticFiles(directory=_HERE / "static"), name="static")
     worklist, history = Worklist(database), History(database)
+    app = _bare_app(worklist)
     leaving = Outbox(database), Notifications(database)
     peers = Peers(database)
     app.state.news = News(worklist.version, limits=options.limits)
@@ -141,6 +141,14 @@ def create_app(
         _add_quality(app, database, administered, templates, clock)
     trail = Trail(Audits(database), surroundings.name, clock)
     _close_the_door(app, accounts, SignOns(database), shown, trail, options=options, clock=clock, session_clock=lasting)
+    return app
+
+
+def _bare_app(worklist: Worklist) -> FastAPI:
+    """Return an application without routes, which looks at who may see what before each that it is given."""
+    looks = [Depends(sight(worklist))]
+    app = FastAPI(title="triaged", docs_url=None, redoc_url=None, openapi_url="/api/openapi.json", dependencies=looks)
+    app.mount("/static", StaticFiles(directory=_HERE / "static"), name="static")
     return app
 
 

@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from triaged.steps.trail import Trail
 from triaged.study.audit import AuditEvent
 from triaged.web.identity import address_of
+from triaged.web.paths import named_study
 from triaged.web.visitor import form, visitor
 
 _STUDY, _INSTANCE = "/dicom-web/studies/{study_uid}", "/series/{series_uid}/instances/{sop_instance_uid}"
@@ -111,7 +112,6 @@ NOT_AUDITED: Final = frozenset(
         ("POST", "/studies/{study_uid}"),
     }
 )
-_STUDY_NAMES = ("uid", "study_instance_uid", "study_uid")
 
 
 class Auditing:
@@ -144,8 +144,7 @@ def _entry(scope: Scope, status: int) -> tuple[AuditEvent, dict[str, Any]] | Non
     known = visitor(request)
     path = getattr(scope.get("route"), "path", "")
     event = AUDITED.get((scope["method"], path))
-    params = scope.get("path_params", {})
-    study_uid = next((str(params[name]) for name in _STUDY_NAMES if name in params), "")
+    study_uid = named_study(scope.get("path_params", {}))
     what: dict[str, Any] = {"person": known.name, "address": address_of(request), "study_uid": study_uid}
     if status == HTTPStatus.FORBIDDEN and known.person is not None:
         return AuditEvent.ACCESS_REFUSED, {**what, "target": f"{scope['method']} {path or '/…'}", "succeeded": False}

@@ -16,7 +16,7 @@ from triaged.web.score import as_share
 class EarlierStudy:
     """Where the earlier study is, when it was made, and what was found in it then."""
 
-    uid: str
+    study_uid: str
     date: str
     found: str
     modality: str

@@ -44,6 +44,7 @@ from triaged.web.options import WebOptions
 from triaged.web.outcomes import as_line, as_lines, as_results, as_undelivered, resend_commands
 from triaged.web.pictures import Picture, Turning, described, picture_of, turned_view, turning
 from triaged.web.seconds import as_count_lines, as_second_lines
+from triaged.web.seen_beside import SeenBeside
 from triaged.web.site_lists import site_choices
 from triaged.web.templating import Templates
 from triaged.web.timeline import Done, folded, timeline
@@ -173,6 +174,7 @@ class Pages:
         decisions = self._history.series_decisions(uid)
         actions, said = self._readers.actions(uid), self._feedback.verdicts(uid)
         done: list[Done] = [*actions, *said, *self._feedback.assignments(uid)]
+        seen = SeenBeside(self._worklist, self._history, self._visitor.sites)
         return self._page(
             "study",
             version=version,
@@ -192,11 +194,11 @@ class Pages:
             decisions=decisions,
             deliveries=as_lines(deliveries),
             commands=resend_commands(deliveries, study_uid=uid),
-            conflicts=[conflict for conflict in self._history.conflicts() if conflict.study_uid == uid],
+            conflicts=seen.conflicts(each for each in self._history.conflicts() if each.study_uid == uid),
             verdict=verdict_form(entry, said, self._visitor.name, self._options.assignees(self._visitor.name)),
-            history=folded(timeline(self._history.events(uid), self._history.moves(uid), done, _MOST_LINES)),
-            earlier=earlier_study(self._publications.priors(uid), entry.finding),
-            contradicting=self._publications.contradicting(uid),
+            history=folded(timeline(seen.events(uid), seen.moves(uid), done, _MOST_LINES)),
+            earlier=seen.study(earlier_study(self._publications.priors(uid), entry.finding)),
+            contradicting=seen.study(self._publications.contradicting(uid)),
             viewer_url=viewer_link(self._options, uid, entry.patient.accession_number),
         )
 

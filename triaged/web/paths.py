@@ -1,9 +1,10 @@
-"""Which addresses of ours a form or a link may send somebody on to; knows no pages."""
+"""Which addresses of ours a form or a link may send somebody on to, and which study one names; knows no pages."""
 
 from __future__ import annotations
 
 import re
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 from fastapi import Request
@@ -13,6 +14,14 @@ from triaged.web.access import SIGN_IN
 SIGN_OUT: Final = "/sign-out"
 _PATH = re.compile(r"/(?![/\\])[!-\[\]-~]*")
 """Printable ASCII that begins with one slash and contains no backslash: browsers read both `//` and `/\\` as a host."""
+
+
+_STUDY_NAMES: Final = ("uid", "study_instance_uid", "study_uid")
+
+
+def named_study(parameters: Mapping[str, Any]) -> str:
+    """Return the Study Instance UID that the path of a request names, empty where it names none."""
+    return next((str(parameters[name]) for name in _STUDY_NAMES if name in parameters), "")
 
 
 def safe_path(wanted: str) -> str:

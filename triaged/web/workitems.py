@@ -21,6 +21,7 @@ from triaged.dicom.quiet import without_warnings
 from triaged.dicom.workitem import KNOWN
 from triaged.steps.worklist_query import WorklistQuery
 from triaged.web.parameters import add_key, demand_few, number, tags_of
+from triaged.web.visitor import visitor
 
 MEDIA_TYPE: Final = "application/dicom+json"
 _ACCEPTED = frozenset({MEDIA_TYPE, "application/json", "application/*", "*/*"})
@@ -39,7 +40,11 @@ def router(steps: WorklistQuery) -> APIRouter:
         _demand_json(request)
         parameters = request.query_params.multi_items()
         query, first, last = _query(parameters), number(parameters, "offset"), number(parameters, "limit")
-        found = islice(steps.search(query), first or 0, None if last is None else (first or 0) + last)
+        found = islice(
+            steps.within(visitor(request).sites).search(query),
+            first or 0,
+            None if last is None else (first or 0) + last,
+        )
         headers = _warnings(query, parameters)
         begun = next(found, None)
         if begun is None:
@@ -49,7 +54,7 @@ def router(steps: WorklistQuery) -> APIRouter:
     @routes.get("/{sop_instance_uid}", summary="One Unified Procedure Step", responses={**_STEPS, 404: {}})
     def retrieve(request: Request, sop_instance_uid: str) -> Response:
         _demand_json(request)
-        step = steps.retrieve(sop_instance_uid)
+        step = steps.within(visitor(request).sites).retrieve(sop_instance_uid)
         if step is None:
             raise HTTPException(HTTPStatus.NOT_FOUND, "no step with this SOP Instance UID is on the worklist")
         return Response("".join(_array([step])), media_type=MEDIA_TYPE)

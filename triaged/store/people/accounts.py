@@ -87,6 +87,7 @@ class Accounts(Ledger):
             "role": person.role,
             "password_hash": self._hash(password),
             "created_at": now,
+            "sites": sites_text(person.sites),
         }
         with self._database.begin() as connection:
             return insert_unless_there(connection, schema.account, values, key=["name_key"]) is not None
@@ -101,6 +102,19 @@ class Accounts(Ledger):
             mine = schema.account.c.id == found.id
             connection.execute(update(schema.account).where(mine).values(password_hash=kept))
             sessions.end(connection, schema.session.c.account_id == found.id, now)
+        return True
+
+    def set_sites(self, name: str, sites: frozenset[str]) -> bool:
+        """Let an account see the studies of these sites alone, or without names all, from its next request on.
+
+        False where there is none that is a reader's: administrators see everything.
+        """
+        with self._database.begin() as connection:
+            found = _account(connection, name)
+            if found is None or (sites and found.role != AccessRole.READER):
+                return False
+            mine = schema.account.c.id == found.id
+            connection.execute(update(schema.account).where(mine).values(sites=sites_text(sites)))
         return True
 
     def end_sessions(self, name: str, *, now: datetime) -> bool:
@@ -237,5 +251,11 @@ def _sayable(name: str) -> str:
     return name_key(name).encode("utf-8", "replace").decode("utf-8").replace("\0", "�")
 
 
+def sites_text(sites: frozenset[str]) -> str:
+    """Return what is kept of the sites of an account; names have no spaces."""
+    return " ".join(sorted(sites))
+
+
 def _person(row: Row[Any]) -> Person:
-    return Person(row.name, AccessRole(row.role))
+    role = AccessRole(row.role)
+    return Person(row.name, role, frozenset(row.sites.split()) if role is AccessRole.READER else frozenset())

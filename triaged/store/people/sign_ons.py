@@ -15,7 +15,7 @@ from typing import Final
 from sqlalchemy import delete, insert, select, update
 
 from triaged.store.people import sessions
-from triaged.store.people.accounts import SignedIn
+from triaged.store.people.accounts import SignedIn, sites_text
 from triaged.store.people.sessions import digest
 from triaged.store.tables import schema
 from triaged.store.tables.database import Database, Ledger
@@ -82,12 +82,17 @@ class SignOns(Ledger):
             found = connection.execute(delete(rows).where(*mine).returning(rows)).one_or_none()
         return None if found is None else SignOn(state, found.nonce, found.code_verifier, found.wanted)
 
-    def sign_in(self, subject: str, person: Person, *, browser: str, now: datetime) -> SignedIn | NameTaken:
+    def sign_in(
+        self, subject: str, person: Person, *, browser: str, now: datetime, sites: frozenset[str] | None = None
+    ) -> SignedIn | NameTaken:
         """Begin a session of whom the provider knows as `subject`, under the name and role that it gives now.
 
-        `subject` is unique among all providers. Nobody gets into an account of another by having its name.
+        `subject` is unique among all providers. Nobody gets into an account of another by having its name. `sites` are
+        those that the account sees from now on, None where the provider does not decide that.
         """
         rows, named = schema.account, {"name": person.name, "name_key": name_key(person.name), "role": person.role}
+        if sites is not None:
+            named["sites"] = sites_text(sites)
         mine = rows.c.subject_hash == digest(subject)
         fresh = {**named, "password_hash": "", "created_at": now, "subject_hash": digest(subject)}
         with self._database.begin() as connection:

@@ -77,17 +77,21 @@ class Catalogue(Ledger):
         study_uids: Collection[str] = (),
         holding: str = "",
         words: Collection[str] = (),
+        sites: Collection[str] = (),
     ) -> list[KeptStudy]:
         """Return the next studies, the last that came first; those that came before the one of the number `before`.
 
         `study_uids` narrows to these where there are any, `holding` to those that have an instance of this UID, `words`
-        to those that have all of these somewhere in name, ID and accession number, whatever their case and accents.
+        to those that have all of these somewhere in name, ID and accession number, whatever their case and accents,
+        `sites` to those of these sites where there are any.
         """
         query = _STUDIES.limit(limit)
         if before is not None:
             query = query.where(_study.c.id < before)
         if study_uids:
             query = query.where(_study.c.study_uid.in_(list(study_uids)))
+        if sites:
+            query = query.where(_study.c.site.in_(sorted(sites)))
         if holding:
             received, own = (select(each.c.study_id).where(each.c.sop_instance_uid == holding) for each in _HOLDING)
             query = query.where(or_(_study.c.id.in_(received), _study.c.id.in_(own)))

@@ -31,7 +31,8 @@ _LISTS: Final = frozenset({"UI"})
 class Question:
     """A search: `query` has to match; `included` tags are returned beside the usual ones, or `everything`.
 
-    `ignored` tells that something was asked for in vain.
+    `ignored` tells that something was asked for in vain. `sites` are those whose studies are looked at, by who asks and
+    not by what is asked; without names all studies.
     """
 
     query: Query
@@ -40,6 +41,7 @@ class Question:
     offset: int = 0
     limit: int | None = None
     ignored: bool = False
+    sites: frozenset[str] = frozenset()
 
     def values(self, tag: int) -> tuple[str, ...]:
         """Return the plain values that an attribute has to have one of; empty where anything will do."""

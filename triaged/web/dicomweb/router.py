@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -25,6 +25,7 @@ from triaged.web.dicomweb.rendering import FORMATS, THUMBNAIL, rendered, wanted_
 from triaged.web.dicomweb.retrieve import Retrieve, frame_numbers, headers_of, pixels_of, unchanged
 from triaged.web.dicomweb.search import Search
 from triaged.web.dicomweb.trail import Trail
+from triaged.web.visitor import visitor
 
 _CUT: Final = (
     '299 triaged "The number of results exceeded the maximum supported by the server. '
@@ -185,7 +186,7 @@ def _picture(
 def _found(web: DicomWeb, request: Request, level: Level, within: Address | None) -> Response:
     kind = demand(request, [JSON, "application/json"])
     _demand_uids(within)
-    question = question_of(request.query_params.multi_items())
+    question = replace(question_of(request.query_params.multi_items()), sites=visitor(request).sites)
     answer = web.search.find(level, within, question, web.origin_of(request))
     in_vain = any(level_of(key.tag) > level and not key.is_universal for key in question.query.keys)
     warnings = [*([_IGNORED] if question.ignored or in_vain else []), *([_CUT] if answer.is_cut else [])]

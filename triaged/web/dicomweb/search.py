@@ -121,7 +121,9 @@ class Search:
         holding = instances[0] if len(instances) == 1 else ""
         words = question.parts(_SEARCHED)
         before: int | None = None
-        next_studies = partial(self._catalogue.studies, _STRETCH, study_uids=named, holding=holding, words=words)
+        next_studies = partial(
+            self._catalogue.studies, _STRETCH, study_uids=named, holding=holding, words=words, sites=question.sites
+        )
         while stretch := next_studies(before=before):
             yield stretch
             before = stretch[-1].number

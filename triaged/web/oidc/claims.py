@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from triaged.study.people import AccessRole, Person, person_name
 from triaged.web.oidc.options import OidcOptions
 
 Claims = Mapping[str, Any]
+EVERY_SITE: Final = "*"
 
 
 class NoName(Exception):
@@ -28,7 +29,7 @@ def person_of(claims: Claims, options: OidcOptions) -> Person:
 
     Raises:
         NoName: they do not name anybody.
-        NoRole: no value of the claim has a role.
+        NoRole: no value of the claim has a role; or a reader's none a site, where sites are decided by it.
     """
     given = claim(claims, options.name_claim)
     try:
@@ -37,10 +38,16 @@ def person_of(claims: Claims, options: OidcOptions) -> Person:
         raise NoName(options.name_claim) from None
     found = claim(claims, options.roles_claim)
     values = found if isinstance(found, list) else [found]
-    roles = {options.roles[value] for value in values if isinstance(value, str) and value in options.roles}
+    said = [value for value in values if isinstance(value, str)]
+    roles = {options.roles[value] for value in said if value in options.roles}
     if not roles:
         raise NoRole(name)
-    return Person(name, AccessRole.ADMINISTRATOR if AccessRole.ADMINISTRATOR in roles else AccessRole.READER)
+    if AccessRole.ADMINISTRATOR in roles:
+        return Person(name, AccessRole.ADMINISTRATOR)
+    sites = frozenset(options.sites[value] for value in said if value in options.sites)
+    if options.decides_sites and not sites:
+        raise NoRole(name)
+    return Person(name, AccessRole.READER, frozenset() if EVERY_SITE in sites else sites)
 
 
 def claim(claims: Claims, name: str) -> Any:

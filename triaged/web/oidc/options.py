@@ -18,7 +18,8 @@ class OidcOptions:
 
     `label` is what people call it. Values of the claim `roles_claim` have the roles in `roles`; the claim `name_claim`
     is the name that pages and histories show. A claim inside another is written with dots. `client_secret` is None for
-    a client that has none. `trusts` gives the TLS that verifies the provider, or a `ConfigError`.
+    a client that has none. `sites` are those whose studies readers see by values of `roles_claim`, `*` for all of them;
+    without any, an account here says it. `trusts` gives the TLS that verifies the provider, or a `ConfigError`.
     """
 
     issuer: str
@@ -30,3 +31,9 @@ class OidcOptions:
     label: str = "single sign-on"
     scopes: tuple[str, ...] = ("openid", "profile")
     name_claim: str = "preferred_username"
+    sites: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def decides_sites(self) -> bool:
+        """Whether it is the provider who says of which sites a reader sees studies."""
+        return bool(self.sites)

@@ -131,8 +131,9 @@ class SignOnRoutes:
         except NoRole as none:
             words = f"{label} knows you as {none.name}, and gives you no role on this list. Ask who administers it."
             return self._failed(request, HTTPStatus.FORBIDDEN, words, wanted, why="no role", name=none.name)
+        sites = person.sites if self._options.decides_sites else None
         entered = self._sign_ons.sign_in(
-            proven.subject, person, browser=request.state.browser, now=self._session_clock()
+            proven.subject, person, browser=request.state.browser, now=self._session_clock(), sites=sites
         )
         if isinstance(entered, NameTaken):
             words = f"The name {person.name} is that of another account of this list. Ask who administers it."
