@@ -287,3 +287,20 @@ def test_of_all_who_ask_in_an_interval_the_first_has_the_turn(on_postgresql: Dat
     ]  # fmt: skip
     assert here.turn("another task", every_s=5.0, now=at(0))
     assert tickets(on_postgresql) == {}
+
+
+_LOSE = (
+    "CREATE FUNCTION lose() RETURNS trigger LANGUAGE plpgsql AS"
+    " 'BEGIN DELETE FROM procrastinate_jobs WHERE id = NEW.id; RETURN NULL; END';"
+    "CREATE TRIGGER z_lose AFTER INSERT ON procrastinate_jobs FOR EACH ROW EXECUTE FUNCTION lose()"
+)
+
+
+@pytest.mark.parametrize("damage", [_LOSE, "ALTER TABLE procrastinate_periodic_defers RENAME TO elsewhere"])
+def test_where_the_tables_of_the_engine_are_damaged_everybody_has_the_turn(
+    on_postgresql: Database, damage: str
+) -> None:
+    with on_postgresql.begin() as connection:
+        connection.exec_driver_sql(damage)
+    asked = [Tickets(on_postgresql).turn("completing", every_s=5.0, now=at(minutes)) for minutes in (0, 0, 1)]
+    assert asked == [True, True, True]

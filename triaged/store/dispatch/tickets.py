@@ -14,7 +14,9 @@ from enum import StrEnum
 from typing import Final
 
 from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
 
+from triaged.errors import TryLater
 from triaged.store.tables.database import Database, Ledger
 
 _LONGEST: Final = 40
@@ -73,13 +75,17 @@ class Tickets(Ledger):
     def turn(self, what: str, *, every_s: float, now: datetime) -> bool:
         """Tell whether this process does what one in the cluster does in each interval: the first that asks in it.
 
-        It may still be at it when the next has its turn: what is done by turns can be done by two at once.
+        It may still be at it when the next has its turn: what is done by turns can be done by two at once. So where the
+        tables of tickets cannot be used everybody has the turn.
         """
         from triaged.store.dispatch.engine import take_turn, without_waiting
 
-        with self._database.begin() as connection:
-            without_waiting(connection)
-            return take_turn(connection, what, interval_of(now, every_s))
+        try:
+            with self._database.begin() as connection:
+                without_waiting(connection)
+                return take_turn(connection, what, interval_of(now, every_s))
+        except (DBAPIError, TryLater):
+            return True
 
     def remove_left(self) -> int:
         """Remove tickets that somebody died with; return how many. They are written anew where they are missing."""
