@@ -68,6 +68,7 @@ ROOMS_OF_LIBRARIES = {
         "cli/keeping.py",
         "cli/retain.py",
         "cli/serving.py",
+        "cli/sites.py",
         "lab/commands.py",
         "lab/engine_options.py",
         "lab/evaluation/options.py",

@@ -32,6 +32,7 @@ from triaged.cli.keeping import backup, migrate, restore, verify
 from triaged.cli.outbox import app as outbox_app
 from triaged.cli.retain import retain
 from triaged.cli.serving import serve
+from triaged.cli.sites import sites
 from triaged.cli.users import app as user_app
 from triaged.errors import ConfigError, TriagedError
 from triaged.lab.commands import app as model_app
@@ -60,6 +61,7 @@ for each in (log, diff, show, rollback, schema, keys):
 config_app.command("try")(try_new)
 for command in (serve, phantom, radiograph, health, fsck, retain, audit, backup, restore, verify, migrate, forecast):
     app.command()(command)
+app.command()(sites)
 administration.add_to(app)
 quality.add_to(app)
 out = Console(highlight=False, width=None if sys.stdout.isatty() else 160)

@@ -29,7 +29,8 @@ class SiteSection(Section):
     """One site; a study is of the first one that it comes from, by its sender or by the address of that.
 
     `destinations` and `scheme` are for the studies of the site of which no rule says otherwise. Of two sites
-    whose studies wait to be scored, the one with twice the `share` gets twice as many of the workers' turns.
+    whose studies wait to be scored, the one with twice the `share` gets twice as many of the workers' turns. Of a site
+    that is `drained` new studies are refused, and what is here is finished.
     """
 
     name: SiteName
@@ -39,6 +40,7 @@ class SiteSection(Section):
     destinations: Annotated[tuple[str, ...], Field(strict=False)] | None = UNSAID
     scheme: Annotated[Scheme, Field(strict=False)] | None = UNSAID
     share: Annotated[int, Field(ge=1, le=LARGEST_SHARE)] = DEFAULT_SHARE
+    drained: bool = False
 
     def site(self) -> Site:
         """Return what is looked at when a study comes."""
@@ -50,6 +52,7 @@ class SiteSection(Section):
             self.destinations,
             "" if self.scheme is None else self.scheme.value,
             self.share,
+            self.drained,
         )
 
 

@@ -72,6 +72,7 @@ def show(rooms: Rooms, name: str, stop: threading.Event, progress: Progress) -> 
             tells_of_audit=config.audit.syslog is not None,
             recipients={each.name for each in config.destinations} | {each.name for each in config.pushes},
             pools=_pools(config),
+            sites=config.ruled().sites,
             config_accepted=lambda: not any(each.startswith(REJECTED) for each in notices()),
         ),
         intake=_intake(rooms, name),
@@ -108,6 +109,7 @@ def _administered(rooms: Rooms, name: str) -> Administered:
         FileOfThisDaemon(rooms),
         notices,
         config.triage.options(),
+        config.ruled().sites,
     )
 
 

@@ -24,6 +24,7 @@ class Site:
     A study is of it if its sender meets `senders`, or its peer's address meets `addresses`; either is enough, None asks
     nothing. `destinations` get the objects of its studies, and `scheme` orders them, where no rule says otherwise; None
     and an empty text: as for all. `share` is its part of the workers while other sites' studies wait too.
+    Of a site that is `drained` no new study is taken; what is here is finished.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Site:
     destinations: tuple[str, ...] | None = None
     scheme: str = ""
     share: int = 1
+    drained: bool = False
 
     def has(self, facts: StudyFacts) -> bool:
         """Tell whether a study comes from this site, by who sent it."""

@@ -20,10 +20,11 @@ from triaged.dicom.header import header_in, read_header
 from triaged.dicom.part10 import file_meta
 from triaged.dicom.sameness import same_image
 from triaged.errors import TriagedError, TryLater, UnreadableInstance
-from triaged.rules.matching import NO_RULES, Rules, treated_first
+from triaged.rules.matching import NO_RULES, Rules
 from triaged.spool.files import Spool
 from triaged.spool.part import KeptFile, PartFile
 from triaged.steps.beginnings import Beginning, Beginnings
+from triaged.steps.newcomers import Newcomers
 from triaged.store.studies.admitting import OtherSyntax
 from triaged.store.studies.arrivals import Arrivals
 from triaged.store.studies.reception import Reception
@@ -31,7 +32,6 @@ from triaged.store.tables.views import Quarantined
 from triaged.study.facts import StudyFacts
 from triaged.study.ranking_input import RankingPolicy
 from triaged.study.records import Admission, Instance, ReceivedHeader
-from triaged.study.treatment import Treatment
 from triaged.study.uids import derived_uid
 
 log = structlog.get_logger()
@@ -99,7 +99,7 @@ class Intake:
     ) -> None:
         """`hindered` is told why a row could not be kept, or nothing where one was; `rules` are those of the site;
         `gate` raises `TryLater` while receiving is paused."""
-        self._rules, self._gate = rules, gate
+        self._newcomers, self._gate = Newcomers(rules, arrivals), gate
         self._is_same_image = is_same_image
         self._reception, self._arrivals = reception, arrivals
         self._spool, self._placing = spool, ranking_policy
@@ -131,8 +131,8 @@ class Intake:
         and the error passes on.
 
         Raises:
-            TryLater: the disk is below its reserve, the store is unreachable, or too many long headers are being read;
-                the sender has to keep the instance.
+            TryLater: the disk is below its reserve, the store is unreachable, too many long headers are being read, or
+                the study is a new one of a drained site; the sender has to keep the instance.
             OtherStudy: it is not of the study that the offer names; nothing is kept.
         """
         self._gate()
@@ -164,6 +164,7 @@ class Intake:
             deque(fragments, maxlen=0)  # the rest is read, and not kept
             log.info("own object came back, ignored", study_instance_uid=header.study_uid.value)
             return Kept(Admission.OWN, *uids)
+        self._newcomers.demand_open(uids[0], _sent_by(sender, header.facts))
         kept = self._keep(offer, header, beginning, fragments, sender)
         return Kept(self._admit(offer, header, kept, sender, now=clock()), *uids)
 
@@ -242,7 +243,7 @@ class Intake:
             ranking=self._placing,
             now=instance.received_at,
             is_there=lambda path: self._spool.is_whole(path, instance.size_bytes),
-            treat=self._treatment,
+            treat=self._newcomers.treatment,
         )
         try:
             return admit(judged={})
@@ -253,10 +254,6 @@ class Intake:
         if admission is Admission.DUPLICATE:
             log.info("same image in another transfer syntax, kept too", study_instance_uid=header.study_uid.value)
         return admission
-
-    def _treatment(self, facts: StudyFacts) -> Treatment:
-        """Return what a rule does with a study, as far as that is known before a series is chosen."""
-        return treated_first(self._rules, facts)
 
     @contextmanager
     def _noted(self) -> Iterator[None]:

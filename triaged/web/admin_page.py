@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from triaged.errors import TryLater
+from triaged.rules.sites import Site
 from triaged.steps.administering import Administration
 from triaged.steps.quarantine import Quarantine
 from triaged.steps.replay import Replayed
@@ -18,6 +19,7 @@ from triaged.store.roles.configurations import Configurations
 from triaged.store.roles.pauses import Pauses
 from triaged.store.studies.going_on import GoingOn, OnItsWay
 from triaged.store.studies.history import History
+from triaged.store.studies.left_of_sites import LeftOfSites
 from triaged.store.studies.throughput import Flagged, Throughput
 from triaged.store.tables.database import Database
 from triaged.study.lifecycle import State
@@ -26,6 +28,7 @@ from triaged.triage.scheme import TriageOptions
 from triaged.web.charts import HEIGHT, WIDTH, bars, by_hour, percentile
 from triaged.web.entries import as_ended
 from triaged.web.offers import duration
+from triaged.web.sites import site_rows
 
 _MOST = 50
 _DAY, _MONTH = timedelta(hours=24), timedelta(days=30)
@@ -59,7 +62,8 @@ class ConfigurationTrial(Protocol):
 @dataclass(frozen=True, slots=True)
 class Administered:
     """What only the daemon knows: the actions, names of destinations and subscribers in the settings, the engines, the
-    rules in their order, the configuration's text, what the supervisor has to say, and the policy of the order."""
+    rules in their order, the configuration's text, what the supervisor has to say, the policy of the order, and the
+    sites."""
 
     administration: Administration
     quarantine: Quarantine
@@ -69,6 +73,7 @@ class Administered:
     trial: ConfigurationTrial | None = None
     notices: Callable[[], Sequence[str]] = field(default=lambda: ())
     triage: TriageOptions = field(default_factory=TriageOptions)
+    sites: Sequence[Site] = ()
 
 
 class AdminPage:
@@ -84,6 +89,7 @@ class AdminPage:
         self._history, self._worklist = History(database), Worklist(database)
         self._outbox, self._pushes = Outbox(database), Notifications(database)
         self._pauses, self._configurations = Pauses(database), Configurations(database)
+        self._left = LeftOfSites(database)
         self._options = options
         self._clock = clock
 
@@ -107,6 +113,7 @@ class AdminPage:
             "pauses": self._pauses.all(),
             "paused": {(each.what.value, each.target) for each in self._pauses.all()},
             "destinations": self._options.administration.destinations,
+            "sites": site_rows(self._options.sites, self._left.all() if self._options.sites else {}),
         }
 
     def _needs(self, now: datetime) -> dict[str, Any]:

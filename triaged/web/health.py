@@ -19,6 +19,7 @@ from fastapi import APIRouter, Response
 from typing_extensions import TypedDict
 
 from triaged.errors import TryLater
+from triaged.rules.sites import Site
 from triaged.study.process import host_of, stable_part
 from triaged.study.pulse import Seen
 from triaged.web.pools import Pools
@@ -111,8 +112,8 @@ class Surroundings:
 
     `host` is this machine's name, as it is in the names of processes, `name` that of this process; `config_accepted`
     tells whether the daemon runs with the configuration file as it is, `tells_of_audit` whether there is an audit
-    repository, `recipients` are the names of destinations and subscribers, where they are known, and `pools` those of
-    the workers that the settings ask for.
+    repository, `recipients` are the names of destinations and subscribers, where they are known, `pools` those of
+    the workers that the settings ask for, and `sites` those that share the daemon.
     """
 
     receiver: Work = field(default=lambda: ())
@@ -123,6 +124,7 @@ class Surroundings:
     config_accepted: Callable[[], bool] = field(default=lambda: True)
     tells_of_audit: bool = False
     recipients: Collection[str] | None = None
+    sites: Sequence[Site] = ()
     pools: Pools = field(default=Pools())
 
 

@@ -14,6 +14,7 @@ from triaged.store.listing.worklist import Worklist
 from triaged.store.roles.pauses import Pauses
 from triaged.store.studies.daily import Daily
 from triaged.store.studies.inventory import Inventory
+from triaged.store.studies.left_of_sites import LeftOfSites
 from triaged.store.studies.unclaimed import Unclaimed
 from triaged.store.tables.database import Database
 from triaged.study.modalities import Stratum
@@ -21,6 +22,7 @@ from triaged.study.pulse import Seen
 from triaged.web import pools, watch
 from triaged.web.health import Health, Surroundings, gets_on
 from triaged.web.overview import what_is_paused, what_waits
+from triaged.web.sites import drained_warnings
 
 Look = Callable[[pools.Pools, Sequence[Seen], Mapping[Stratum, int]], list[str]]
 
@@ -30,6 +32,7 @@ def health_of(database: Database, spool: Spool, around: Surroundings, clock: Cal
     worklist, policies, inventory = Worklist(database), Policies(database), Inventory(database)
     leaving, pauses = (Outbox(database), Notifications(database)), Pauses(database)
     charts, unclaimed = ControlCharts(Daily(database)), Unclaimed(database)
+    left = LeftOfSites(database)
 
     def database_answers() -> list[str]:
         worklist.version()
@@ -49,7 +52,8 @@ def health_of(database: Database, spool: Spool, around: Surroundings, clock: Cal
     def waiting() -> list[str]:
         waits = what_waits(*leaving, policies, inventory, recipients=around.recipients, now=clock())
         lacking = of_pools(pools.without_workers)
-        return [*what_is_paused(pauses), *waits, *lacking, *watch.warnings(charts.warnings(now=clock()))]
+        drained = drained_warnings(around.sites, left.all()) if any(site.drained for site in around.sites) else []
+        return [*what_is_paused(pauses), *drained, *waits, *lacking, *watch.warnings(charts.warnings(now=clock()))]
 
     return Health(
         database=database_answers,

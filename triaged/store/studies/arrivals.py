@@ -8,9 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import datetime
 
+from sqlalchemy import bindparam, select
+
 from triaged.store.listing.rankings import Where
 from triaged.store.posting.ruling import Treat, as_by_default
 from triaged.store.studies.admitting import Arrival, admitted
+from triaged.store.tables import schema
 from triaged.store.tables.database import Database, Ledger
 from triaged.store.tables.together import Together
 from triaged.study.records import Admission, Instance, ReceivedHeader
@@ -52,3 +55,10 @@ class Arrivals(Ledger):
             return Admission.OWN
         arrival = Arrival(instance, header, association_id, ranking, now, judged, is_there, treat)
         return self._together.run(lambda connection: admitted(connection, arrival))
+
+    def is_here(self, study_uid: str) -> bool:
+        """Tell whether an instance of a study has come."""
+        return self._row(_STUDY, uid=study_uid) is not None
+
+
+_STUDY = select(schema.study.c.id).where(schema.study.c.study_uid == bindparam("uid"))
