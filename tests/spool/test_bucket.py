@@ -129,6 +129,17 @@ def test_a_store_that_would_write_over_objects_is_refused(bucket_place: OneBucke
     assert not BucketPlace(S3(other), "other").is_marked()
 
 
+def test_a_process_puts_nothing_before_it_knows_that_nothing_is_written_over(bucket_place: OneBucket) -> None:
+    kept = keep(bucket_place.machine("a"))
+    receiver = bucket_place.machine("b")
+    bucket_place.store.door.overwrites = True
+    with pytest.raises(TryLater, match="If-None-Match"):
+        keep(receiver, b"other content")
+    bucket_place.store.door.works_again()
+    assert receiver.sha256(kept.path) == kept.sha256
+    assert files(receiver) == [kept.path]
+
+
 def test_of_many_who_put_one_name_at_once_one_has_it(bucket_place: OneBucket) -> None:
     machines = [bucket_place.machine(name) for name in "abcd"]
     begins = threading.Barrier(len(machines))

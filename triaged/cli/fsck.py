@@ -52,7 +52,7 @@ def fsck(
         float, typer.Option(min=0, help="Files younger than this may still be on their way.")
     ] = 60.0,
     accept_root: Annotated[
-        bool, typer.Option("--accept-root", help="Let the folder at storage.path be the spool from now on.")
+        bool, typer.Option("--accept-root", help="Let the folder or bucket of `storage` be the spool from now on.")
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False,
 ) -> None:

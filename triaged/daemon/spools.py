@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 TIDY_S: Final = 60.0
+_SWEEP_AFTER: Final = timedelta(hours=1)
 
 
 def place_of(storage: StorageSection) -> Place:
@@ -120,7 +121,9 @@ def tidying(spool: Spool, storage: StorageSection, clock: Callable[[], datetime]
 def _tidy(spool: Spool, clock: Callable[[], datetime], ended: threading.Event) -> None:
     while not ended.wait(TIDY_S):
         try:
-            dropped = spool.tidy(now=clock())
+            now = clock()
+            spool.sweep_parts(older_than=now - _SWEEP_AFTER)
+            dropped = spool.tidy(now=now)
         except TryLater as later:
             log.warning("cache cannot be tidied, will try again", why=str(later))
             continue

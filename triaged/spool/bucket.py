@@ -58,6 +58,7 @@ class Bucket:
         self._monotonic = cached.monotonic
         self._identity = cached.identity
         self._seen_at: float | None = None
+        self._is_tried = False
         self._tidied = ""
 
     def check_present(self) -> None:
@@ -73,10 +74,17 @@ class Bucket:
         self._seen_at = None
         self.check_present()
         demand_writable(self._objects)
+        self._is_tried = True
 
     def keep(self, written: Written, target: str) -> str:
-        """Put a file under its name, or one with a number; see `Keeping.keep`."""
-        self.check_present()
+        """Put a file under its name, or one with a number; see `Keeping.keep`.
+
+        Not before this process has seen that the store writes nothing over.
+        """
+        if self._is_tried:
+            self.check_present()
+        else:
+            self.check_writable()
         whole = self._sha256_of(written.path) if written.meta_bytes else written.sha256
         stamp = Stamp(whole, written.sha256, written.meta_bytes)
         for number in count():
@@ -124,10 +132,12 @@ class Bucket:
             file.seek(0)
             yield file
 
-    def extent(self, path: str) -> Extent | None:
-        """Return how large an object is; None where there is none."""
-        found = self._objects.seen(path)
-        return None if found is None else Extent(found.size_bytes, found.stamp.meta_bytes)
+    def extents(self, paths: Sequence[str]) -> list[Extent | None]:
+        """Return how large objects are, asking for several at a time."""
+        if len(paths) < 2:
+            return [self._extent(path) for path in paths]
+        with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="asking") as pool:
+            return list(pool.map(self._extent, paths))
 
     def folders(self) -> list[str]:
         """Return the folders of the bucket, and what is being written here."""
@@ -185,6 +195,10 @@ class Bucket:
         self._cache.drop(gone)
         self._cache.remove_empty(gone)
         return len(gone)
+
+    def _extent(self, path: str) -> Extent | None:
+        found = self._objects.seen(path)
+        return None if found is None else Extent(found.size_bytes, found.stamp.meta_bytes)
 
     def _fetch(self, path: str) -> bool:
         """Fetch an object into the cache, whole or not at all; False where there is none, or none that is whole."""

@@ -19,7 +19,7 @@ from triaged.errors import TryLater
 from triaged.spool.bucket import Bucket, Cached
 from triaged.spool.cache import CacheRoot
 from triaged.spool.folder import Folder
-from triaged.spool.keeping import INCOMING, PART, QUARANTINE, Keeping, data_set_at
+from triaged.spool.keeping import INCOMING, PART, QUARANTINE, Extent, Keeping, data_set_at
 from triaged.spool.names import checked
 from triaged.spool.part import KeptFile, PartFile
 from triaged.spool.root import Root
@@ -136,17 +136,21 @@ class Spool:
 
     def is_whole(self, relative: str, size_bytes: int | None) -> bool:
         """Tell whether a kept file is there with as many bytes as were kept, or with any where that is not known."""
-        self._demand_within(relative)
-        found = self._keeping.extent(relative)
-        if found is None:
-            return False
-        if size_bytes is None:
-            return found.size_bytes > 0
-        return found.size_bytes in (size_bytes, size_bytes + found.meta_bytes)
+        (is_whole,) = self.are_whole([(relative, size_bytes)])
+        return is_whole
 
-    def _demand_within(self, relative: str) -> None:
+    def are_whole(self, expected: Sequence[tuple[str, int | None]]) -> list[bool]:
+        """Tell of many files whether each is whole, as `is_whole`, which is slower for many."""
+        paths = [relative for relative, _ in expected]
+        self._demand_within(*paths)
+        found = zip(self._keeping.extents(paths), expected, strict=True)
+        return [_is_whole(extent, size_bytes) for extent, (_, size_bytes) in found]
+
+    def _demand_within(self, *relatives: str) -> None:
         self.check_present()
-        _within(self._path.resolve(), relative)
+        root = self._path.resolve()
+        for relative in relatives:
+            _within(root, relative)
 
     def sweep_parts(self, older_than: datetime) -> int:
         """Remove what dead receivers left half-written and nobody has touched since `older_than`; return how many."""
@@ -176,6 +180,14 @@ def _folder(path: Path, identity: str | None) -> tuple[Root, Keeping]:
 def _bucket(path: Path, cached: Cached) -> tuple[Root, Keeping]:
     root = CacheRoot(path, cached.identity)
     return root, Bucket(root, cached)
+
+
+def _is_whole(found: Extent | None, size_bytes: int | None) -> bool:
+    if found is None:
+        return False
+    if size_bytes is None:
+        return found.size_bytes > 0
+    return found.size_bytes in (size_bytes, size_bytes + found.meta_bytes)
 
 
 def _within(root: Path, relative: str) -> Path:

@@ -66,8 +66,11 @@ class Folder:
         with found:
             yield found
 
-    def extent(self, path: str) -> Extent | None:
-        """Return how large a file is; None where there is none."""
+    def extents(self, paths: Sequence[str]) -> list[Extent | None]:
+        """Return how large files are; None for what is not there."""
+        return [self._extent(path) for path in paths]
+
+    def _extent(self, path: str) -> Extent | None:
         with self._root.opened() as tree:
             try:
                 with tree.open(path) as file:

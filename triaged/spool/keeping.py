@@ -70,8 +70,8 @@ class Keeping(Protocol):
     def reading(self, path: str) -> AbstractContextManager[BufferedIOBase]:
         """Open what is kept, not a copy that was made earlier; `FileNotFoundError` where it is not."""
 
-    def extent(self, path: str) -> Extent | None:
-        """Return how large a kept file is; None where there is none."""
+    def extents(self, paths: Sequence[str]) -> list[Extent | None]:
+        """Return how large kept files are; None for what is not kept."""
 
     def folders(self) -> list[str]:
         """Return the names right under the root."""

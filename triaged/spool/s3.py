@@ -1,7 +1,7 @@
 """A bucket of S3, or of a store that speaks the same, by botocore; its only importer.
 
-Reads no environment and no file of Amazon's tools: all that it needs is given. Errors become `BucketAway` with words of
-ours, which name no key.
+Reads no file of Amazon's tools, and of the environment a proxy alone (HTTPS_PROXY): all else is given. Errors become
+`BucketAway` with words of ours, which hold no key.
 """
 
 from __future__ import annotations

@@ -45,7 +45,7 @@ class Survey:
 
     def size(self, path: str) -> int:
         """Return how many bytes a file has; 0 where there is none."""
-        found = self._keeping.extent(path)
+        (found,) = self._keeping.extents([path])
         return 0 if found is None else found.size_bytes
 
     def has_other_names(self, path: str) -> bool:

@@ -135,9 +135,11 @@ class CommitmentService:
         held = self._commitments.held(request.references)
         committed: list[Reference] = []
         failed: list[NotCommitted] = []
+        whole = self._spool.are_whole([(kept.path, kept.size_bytes) for kept in held.values()])
+        there = {uid for uid, is_whole in zip(held, whole, strict=True) if is_whole}
         for reference in request.references:
             kept = held.get(reference.sop_instance_uid)
-            if kept is None or not self._spool.is_whole(kept.path, kept.size_bytes):
+            if kept is None or reference.sop_instance_uid not in there:
                 failed.append(NotCommitted(reference, FailureReason.NO_SUCH_INSTANCE))
             elif kept.sop_class_uid != reference.sop_class_uid:
                 failed.append(NotCommitted(reference, FailureReason.CLASS_INSTANCE_CONFLICT))

@@ -110,8 +110,10 @@ class Inspection:
 
     def _broken(self, rows: Mapping[str, Row], digests: bool) -> list[Disagreement]:
         broken = []
-        for row in (each for each in rows.values() if not each.is_deleted):
-            if not self._spool.is_whole(row.path, row.size_bytes):
+        kept = [each for each in rows.values() if not each.is_deleted]
+        whole = self._spool.are_whole([(row.path, row.size_bytes) for row in kept])
+        for row, is_whole in zip(kept, whole, strict=True):
+            if not is_whole:
                 broken.append(Disagreement(Fault.MISSING, row.path, None, row.kept.value))
             elif digests and row.sha256 is not None and self._digest(row) != row.sha256:
                 broken.append(Disagreement(Fault.DAMAGED, row.path, None, row.kept.value))
