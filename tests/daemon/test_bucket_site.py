@@ -177,7 +177,7 @@ def test_the_key_that_is_to_blame_is_named_and_no_secret(
         case "access_key":
             more = {"access_key": "AKIASOMEBODYELSE"}
         case _:
-            bucket_place.store.door.wrong_secret()
+            bucket_place.store.door.denies = "SignatureDoesNotMatch"
     row = _rows(text_of(bucket_place, sqlite_url, tmp_path / "cache", **more), tmp_path)["storage.objects"]
     assert (row.passed, row.about) == (False, f"storage.objects.{about}")
     assert SECRET_KEY not in row.found

@@ -25,8 +25,6 @@ Fault = Callable[[Environ], bool]
 """Tells whether a request meets a fault."""
 
 _numbers = itertools.count()
-_UNKNOWN_KEY = b"<?xml version='1.0'?><Error><Code>InvalidAccessKeyId</Code><Message>No such key.</Message></Error>"
-_BAD_SIGNATURE = b"<?xml version='1.0'?><Error><Code>SignatureDoesNotMatch</Code><Message>No.</Message></Error>"
 
 
 def puts(environ: Environ) -> bool:
@@ -41,29 +39,31 @@ def always(environ: Environ) -> bool:
 
 @dataclass
 class Door:
-    """What comes before the store: `refused` requests get 503, of `unanswered` ones the answer is lost once done.
+    """What comes before the store: `refused` requests get `refusal`, of `unanswered` ones the answer is lost once done.
 
-    `requests` are those that came, as method and path.
+    `denies` is the code by which every request is answered; `requests` are those that came, as method and path.
     """
 
     application: Any
     refused: Fault = field(default=lambda _: False)
     unanswered: Fault = field(default=lambda _: False)
-    denies: bytes = b""
+    refusal: str = "503 Slow Down"
+    denies: str = ""
     overwrites: bool = False
     requests: list[tuple[str, str]] = field(default_factory=list)
 
     def __call__(self, environ: Environ, start_response: Any) -> Iterable[bytes]:
         self.requests.append((environ["REQUEST_METHOD"], environ["PATH_INFO"]))
-        if self.denies or f"Credential={ACCESS_KEY}/" not in environ.get("HTTP_AUTHORIZATION", ""):
-            content = self.denies or _UNKNOWN_KEY
+        is_known = f"Credential={ACCESS_KEY}/" in environ.get("HTTP_AUTHORIZATION", "")
+        if code := self.denies or ("" if is_known else "InvalidAccessKeyId"):
+            content = f"<?xml version='1.0'?><Error><Code>{code}</Code><Message>No.</Message></Error>".encode()
             headers = [("Content-Type", "application/xml"), ("Content-Length", str(len(content)))]
             start_response("403 Forbidden", headers)
             return [b"" if environ["REQUEST_METHOD"] == "HEAD" else content]
         if self.overwrites:
             environ.pop("HTTP_IF_NONE_MATCH", None)
         if self.refused(environ):
-            start_response("503 Slow Down", [("Content-Length", "0")])
+            start_response(self.refusal, [("Content-Length", "0")])
             return []
         answer: Iterable[bytes] = self.application(environ, start_response)
         if self.unanswered(environ):
@@ -75,15 +75,7 @@ class Door:
     def works_again(self) -> None:
         """Answer everything, with the right key."""
         self.refused = self.unanswered = lambda _: False
-        self.denies, self.overwrites = b"", False
-
-    def unknown_key(self) -> None:
-        """Act as where nobody has such a key."""
-        self.denies = _UNKNOWN_KEY
-
-    def wrong_secret(self) -> None:
-        """Act as where the key is known and the secret is another."""
-        self.denies = _BAD_SIGNATURE
+        self.refusal, self.denies, self.overwrites = "503 Slow Down", "", False
 
 
 @dataclass(frozen=True)

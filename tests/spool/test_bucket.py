@@ -100,21 +100,41 @@ def test_a_store_that_cannot_be_reached_is_a_reason_to_try_later(bucket_place: O
     assert cached(bucket_place, "a") == []
 
 
-def test_wrong_credentials_and_a_bucket_that_is_none_are_told_apart(bucket_place: OneBucket) -> None:
-    door, options = bucket_place.store.door, bucket_place.options
-    found: dict[str, str] = {}
-    door.unknown_key()
-    for about in ("access_key", "secret_key", "bucket"):
-        if about == "secret_key":
-            door.wrong_secret()
-        elif about == "bucket":
-            door.works_again()
-            options = replace(options, bucket="nobody-made-this")
-        with pytest.raises(BucketAway) as caught:
-            demand_writable(S3(options))
-        found[about] = caught.value.about
-        assert SECRET_KEY not in str(caught.value) + repr(options)
-    assert found == {"access_key": "access_key", "secret_key": "secret_key", "bucket": "bucket"}
+@pytest.mark.parametrize(
+    ("code", "about"),
+    [
+        ("InvalidAccessKeyId", "access_key"),
+        ("AccessDenied", "access_key"),
+        ("SomethingElse", "access_key"),
+        ("SignatureDoesNotMatch", "secret_key"),
+        ("AuthorizationHeaderMalformed", "region"),
+        ("NoSuchBucket", "bucket"),
+        ("RequestTimeTooSkewed", ""),
+    ],
+)
+def test_a_refusal_names_what_to_look_at_and_no_secret(bucket_place: OneBucket, code: str, about: str) -> None:
+    bucket_place.store.door.denies = code
+    with pytest.raises(BucketAway, match=code) as caught:
+        demand_writable(bucket_place.objects)
+    assert caught.value.about == about
+    assert SECRET_KEY not in str(caught.value) + repr(bucket_place.options)
+
+
+def test_a_bucket_that_nobody_made_is_said_to_be_none(bucket_place: OneBucket) -> None:
+    with pytest.raises(BucketAway, match="NoSuchBucket") as caught:
+        demand_writable(S3(replace(bucket_place.options, bucket="nobody-made-this")))
+    assert caught.value.about == "bucket"
+
+
+def test_who_puts_what_another_one_puts_at_this_moment_tries_again(bucket_place: OneBucket) -> None:
+    spool, door = bucket_place.machine("a"), bucket_place.store.door
+    spool.check_writable()
+    door.refusal, door.refused = "409 Conflict", once()
+    assert keep(spool).path == "1.2.3/1.2.4/1.2.5.dcm"
+    assert spool.sha256("1.2.3/1.2.4/1.2.5.dcm") is not None
+    door.refused = puts
+    with pytest.raises(TryLater, match="409"):
+        keep(spool, b"other")
 
 
 def test_a_store_that_would_write_over_objects_is_refused(bucket_place: OneBucket) -> None:

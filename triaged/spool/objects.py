@@ -18,7 +18,7 @@ from triaged.errors import TryLater
 from triaged.spool.keeping import Found
 from triaged.spool.root import MARKER
 
-About = Literal["endpoint", "bucket", "access_key", "secret_key", ""]
+About = Literal["endpoint", "region", "bucket", "access_key", "secret_key", ""]
 """Which part of how a bucket is reached is to be looked at, as the settings name it."""
 PROBE: Final = ".triaged-probe"
 """The object that is written to find out whether objects can be."""

@@ -29,8 +29,10 @@ _CONFLICTS: Final = 3
 _UNSET: Final = dict.fromkeys(("profile", "config_file", "credentials_file", "ca_bundle"), (None, None, None, None))
 _ABOUT: Final[dict[str, About]] = {
     "NoSuchBucket": "bucket",
-    "PermanentRedirect": "bucket",
     "InvalidBucketName": "bucket",
+    "PermanentRedirect": "region",
+    "AuthorizationHeaderMalformed": "region",
+    "RequestTimeTooSkewed": "",
     "InvalidAccessKeyId": "access_key",
     "AccessDenied": "access_key",
     "SignatureDoesNotMatch": "secret_key",
@@ -154,7 +156,7 @@ class S3:
         except ClientError as error:
             code = str(error.response.get("Error", {}).get("Code", "")) or "no reason"
             words = f"{self._shown} refused with {_status(error)} ({code})"
-            raise BucketAway(words, _ABOUT.get(code, "access_key" if _status(error) == 403 else "")) from None
+            raise BucketAway(words, _ABOUT.get(code, "access_key" if _status(error) in (401, 403) else "")) from None
         except (BotoCoreError, HTTPError) as error:
             raise BucketAway(f"{self._shown} does not answer ({type(error).__name__})", "endpoint") from None
 
