@@ -103,6 +103,16 @@ def test_a_site_in_a_rule_where_there_is_none_is_refused() -> None:
         parse(text, FILE)
 
 
+def test_the_group_of_a_site_is_one_of_the_list() -> None:
+    groups = "web: {groups: {Chest: [anna]}}\n"
+    sited = SITES.replace("name: south", "name: south\n    group: Chest")
+    assert parse(sited + groups, FILE).sites[1].group == "Chest"
+    with pytest.raises(
+        ConfigError, match=r"config.yaml:9: sites\[1\].group: expected one of web.groups \(there is none\)"
+    ):
+        parse(sited, FILE)
+
+
 def test_single_sign_on_names_sites_that_there_are() -> None:
     groups = (
         'access: {mode: accounts, origin: "https://x.example", oidc: {issuer: "https://y.example", client_id: c, '

@@ -10,6 +10,8 @@ import pytest
 from tests.flow.house import House
 from triaged.config.loading import parse
 from triaged.rules.matching import NO_RULES, Rules
+from triaged.steps.siting import SitesAgain
+from triaged.store.studies.siting import Siting
 from triaged.store.tables.database import Database, open_database
 from triaged.study.treatment import Treatment
 
@@ -105,6 +107,38 @@ def test_other_settings_give_another_site_when_a_study_is_read_again(database: D
         said.append(again.entry(1).site)
     assert said == ["north", "", "north"]
     assert ruled(house, 1) == ["sent to er; site north", "no site any more", "sent to er; site north"]
+
+
+def again(database: Database, house: House, text: str) -> int:
+    ruled_now = rules(text) if text else NO_RULES
+    again = SitesAgain(Siting(database), ruled_now)
+    return again.decide(now=house.now) if again.is_any() else 0
+
+
+def test_other_settings_give_open_studies_another_site_without_reading_them(database: Database, tmp_path: Path) -> None:
+    house = under(database, tmp_path)
+    scored(house, 1, "NORTH_1")
+    house.send(house.series(2), "SOUTH_1")
+    order = house.order()
+    assert again(database, house, "") == 0
+    assert again(database, house, NORTH) == 2
+    assert [house.entry(study).site for study in (1, 2)] == ["north", "south"]
+    assert house.order() == order
+    assert ruled(house, 2) == ["site south"]
+    assert again(database, house, "") == 2
+    assert ruled(house, 2) == ["site south", "no site any more"]
+
+
+def test_a_site_by_facts_of_a_series_stays_where_only_the_rest_is_known(database: Database, tmp_path: Path) -> None:
+    house = under(database, tmp_path, rules(NORTH + THIN))
+    house.send(house.series(1, count=10, SeriesDescription="LUNG"), "NORTH_1")
+    house.later(30)
+    house.assemble()
+    house.score(0.3)
+    assert house.entry(1).site == "south"
+    assert again(database, house, NORTH + THIN) == 0
+    assert again(database, house, NORTH) == 1
+    assert house.entry(1).site == "north"
 
 
 def test_a_late_slice_keeps_the_site_of_the_first(database: Database, tmp_path: Path) -> None:

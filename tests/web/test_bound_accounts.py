@@ -186,6 +186,7 @@ def test_the_list_of_the_bound_is_their_own(two_sites: Scene) -> None:
             assert client.get(path).status_code == 400
         assert 'name="site"' not in client.get("/").text
         assert 'href="/figures"' not in client.get("/").text
+        assert 'id="drop"' not in client.get("/").text, "nothing can be stored"
 
 
 def test_the_next_study_is_one_of_theirs(two_sites: Scene) -> None:

@@ -10,6 +10,7 @@ from fastapi.testclient import TestClient
 from tests.store.making import study_uid
 from tests.web.reading import opened
 from tests.web.scene import Scene
+from triaged.store.listing.assignments import Assignments
 
 SITES = {"north": "North Hospital", "south": "South Clinic"}
 
@@ -107,6 +108,18 @@ def test_the_wall_of_a_site_has_its_studies_alone(browser: TestClient) -> None:
     everything = opened(browser, "/wall")
     assert "Site" in everything.rows[0]
     assert [row[0] for row in everything.rows[1:]] == ["1", "2", "3", "4", "5"]
+
+
+def test_mine_has_what_is_nobodys_at_the_sites_of_a_group_of_mine(sited: Scene) -> None:
+    app = sited.app(sites=SITES, groups={"Chest": ("local",), "Other": ("ben",)}, group_of_site={"north": "Chest"})
+    browser = TestClient(app, base_url="http://127.0.0.1:8080")
+    assert [person for _, person in rows(browser, "/?whose=mine")] == ["Patient, 1", "Patient, 3", "Patient, 5"]
+    assert browser.get("/").text.count("→ </span>Chest") == 3
+    assignments = Assignments(sited.database)
+    assignments.assign(study_uid(3).value, "ben", "local", now=sited.now)
+    assignments.assign(study_uid(4).value, "Chest", "local", now=sited.now)
+    assert [person for _, person in rows(browser, "/?whose=mine")] == ["Patient, 1", "Patient, 4", "Patient, 5"]
+    assert [person for _, person in rows(browser, "/?whose=mine&site=north")] == ["Patient, 1", "Patient, 5"]
 
 
 def test_metrics_count_what_is_to_be_read_of_each_site(sited: Scene) -> None:

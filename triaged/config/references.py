@@ -19,7 +19,7 @@ _NAME: Final = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _MOST_BYTES: Final = 64 * 1024
 _LEAST_HIDDEN: Final = 4
 """Shorter values are in too many words to be hidden wherever they stand; where they are quoted they are left out."""
-_ARE_NAMES: Final = (("retired",), ("web", "groups"), ("access", "oidc", "roles"))
+_ARE_NAMES: Final = (("retired",), ("web", "groups"), ("access", "oidc", "roles"), ("access", "oidc", "sites"))
 """Mappings whose keys a site chooses: there `file` is a name."""
 
 Place = tuple[str | int, ...]

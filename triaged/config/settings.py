@@ -20,7 +20,13 @@ from triaged.config.references import NO_SECRETS, Secrets
 from triaged.config.retention import RetentionSection
 from triaged.config.rules import RuleSection, SeriesRuleSection, demand_rules, rules_of
 from triaged.config.shipped import shipped
-from triaged.config.sites import MOST_SITES, SiteSection, demand_sites, demand_sites_of_groups
+from triaged.config.sites import (
+    MOST_SITES,
+    SiteSection,
+    demand_groups_of_sites,
+    demand_sites,
+    demand_sites_of_groups,
+)
 from triaged.config.triage import TriageSection
 from triaged.config.values import Count, DatabaseUrl, ResolvedPath, Seconds, Section, Wait, wrong
 from triaged.exams.ct.options import Palette
@@ -180,6 +186,7 @@ class Config(Section):
         demand_pools(self.workers, strata)
         demand_rules(self.rules, self.series, destinations=known, models=self.models.folder)
         demand_sites(self.sites, self.rules, destinations=known)
+        demand_groups_of_sites(self.web.groups, self.sites)
         demand_sites_of_groups(self.access.oidc.sites if self.access.oidc else {}, self.sites)
         return self
 

@@ -13,7 +13,7 @@ from pydantic import Field
 
 from triaged.config.conditions import UNSAID, Networks, Titles
 from triaged.config.rules import RuleSection
-from triaged.config.values import Section, wrong
+from triaged.config.values import PersonName, Section, wrong
 from triaged.rules.conditions import NetworkCondition, TextCondition
 from triaged.rules.sites import NO_SITE, Site
 from triaged.triage.scheme import Scheme
@@ -28,9 +28,10 @@ SiteName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,31}$")]
 class SiteSection(Section):
     """One site; a study is of the first one that it comes from, by its sender or by the address of that.
 
-    `destinations` and `scheme` are for the studies of the site of which no rule says otherwise. Of two sites
-    whose studies wait to be scored, the one with twice the `share` gets twice as many of the workers' turns. Of a site
-    that is `drained` new studies are refused, and what is here is finished.
+    `destinations` and `scheme` are for the studies of the site of which no rule says otherwise, `group` is whose those
+    are that are assigned to nobody. Of two sites whose studies wait to be scored, the one with twice the `share` gets
+    twice as many of the workers' turns. Of a site that is `drained` new studies are refused, and what is here is
+    finished.
     """
 
     name: SiteName
@@ -39,6 +40,7 @@ class SiteSection(Section):
     addresses: Networks | None = UNSAID
     destinations: Annotated[tuple[str, ...], Field(strict=False)] | None = UNSAID
     scheme: Annotated[Scheme, Field(strict=False)] | None = UNSAID
+    group: PersonName | None = UNSAID
     share: Annotated[int, Field(ge=1, le=LARGEST_SHARE)] = DEFAULT_SHARE
     drained: bool = False
 
@@ -74,6 +76,14 @@ def demand_sites(sites: Sequence[SiteSection], rules: Sequence[RuleSection], *, 
         if ruled is not None and ruled not in names:
             expected = f"one of {', '.join(names)}" if names else "a site, and there is none"
             raise wrong(f"{expected}, found {ruled!r}", place=("rules", number, "then", "site"))
+
+
+def demand_groups_of_sites(groups: Collection[str], sites: Sequence[SiteSection]) -> None:
+    """Check that each site's group is one of the list's; raises `PydanticCustomError` at the first that is none."""
+    for number, site in enumerate(sites):
+        if site.group is not None and site.group not in groups:
+            expected = f"one of web.groups ({', '.join(groups) or 'there is none'})"
+            raise wrong(f"{expected}, found {site.group!r}", place=("sites", number, "group"))
 
 
 def demand_sites_of_groups(groups: Mapping[str, str], sites: Sequence[SiteSection]) -> None:

@@ -50,7 +50,9 @@ def show(rooms: Rooms, name: str, stop: threading.Event, progress: Progress) -> 
     access = config.access.options(config.web)
     chosen = config.web.options(config.dicom, config.triage, access)
     sites = {each.name: each.title for each in config.ruled().sites}
-    options = replace(chosen, limits=limits, purposes=purposes(config), sites=sites)
+    groups = {each.name: each.group for each in config.sites if each.group}
+    chosen = replace(chosen, sites=sites, group_of_site=groups)
+    options = replace(chosen, limits=limits, purposes=purposes(config))
     watch = Watch(rooms)
     watch.start(stop)
     app = create_app(

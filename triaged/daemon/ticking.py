@@ -28,6 +28,7 @@ from triaged.steps.policy_keeping import PolicyKeeping
 from triaged.steps.priorities import RequestPriorityLookUp
 from triaged.steps.recover import Recovery
 from triaged.steps.retain import Retaining
+from triaged.steps.siting import SitesAgain
 from triaged.store.couriers.clock_steps import ClockSteps, Longest
 from triaged.store.couriers.topping_up import ToppingUp
 from triaged.store.dispatch.tickets import Tickets, has_tickets, interval_of
@@ -43,6 +44,7 @@ from triaged.store.studies.inventory import Inventory
 from triaged.store.studies.reception import Reception
 from triaged.store.studies.retention import Retention
 from triaged.store.studies.seconds import Seconds
+from triaged.store.studies.siting import Siting
 
 log = structlog.get_logger()
 
@@ -55,6 +57,7 @@ _RECOVER_S = 20.0
 _INSPECT_S = 60.0
 _RETAIN_S = 10.0
 _TOP_UP_S = 1.0
+_SITES_S = 3600.0
 _ASKED_AT_ONCE = 20
 _ORDER = "watching the order"
 _MOST_S = 300.0
@@ -77,7 +80,7 @@ def _jobs(rooms: Rooms, name: str, stop: threading.Event) -> list[Job]:
     assembler = Assembler(*ledgers, is_whole=whole, options=options, ranking_policy=ranking, rules=rules)
     tickets = Tickets(rooms.database) if has_tickets(rooms.database) else None
     keeping, recovery, watch = _keeping(rooms, tickets), _recovery(rooms), _watch(rooms)
-    retaining = _retaining(rooms)
+    retaining, sites = _retaining(rooms), SitesAgain(Siting(rooms.database), rules)
     once = partial(_once, tickets)
     with_files = partial(once, demand=rooms.spool.check_present)
     jobs = [
@@ -91,6 +94,7 @@ def _jobs(rooms: Rooms, name: str, stop: threading.Event) -> list[Job]:
         with_files("inspecting the spool", _INSPECT_S, lambda: watch.look_on(now=clock())),
         with_files("queueing again after outages", _RECOVER_S, lambda: recovery.tick(now=clock())),
         with_files("deleting what may go", _RETAIN_S, lambda: retaining.tick(now=clock())),
+        once("sites of open studies", _SITES_S, lambda: sites.decide(now=clock()), is_any=sites.is_any),
         once("second engines", _REAP_S, lambda: _look_after_seconds(rooms)),
     ]
     look_up = _look_up(rooms)

@@ -13,6 +13,7 @@ from triaged.study.people import name_key
 from triaged.triage.scheme import Discipline, TriageOptions
 from triaged.web.identity import AccessOptions
 from triaged.web.limits import Limits
+from triaged.web.site_lists import site_choices
 
 
 class ViewerKind(StrEnum):
@@ -30,7 +31,8 @@ class WebOptions:
     viewer shows a study, with names in braces, or empty; `viewer_path` has the files of OHIF, once they are fetched.
     `worth` is what a flag is worth at the site, empty where the site does not say how common is what is flagged.
     `purposes` say what is looked for and what is not, by which engine. `policy` is that of the order, `limits` is how
-    much one client may have. `sites` are the titles of sites by their names, in their order."""
+    much one client may have. `sites` are the titles of sites by their names, in their order,
+    `group_of_site` are whose the studies of a site are that are assigned to nobody."""
 
     address: str
     scheme: str
@@ -49,6 +51,7 @@ class WebOptions:
     limits: Limits = field(default_factory=Limits)
     groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     sites: Mapping[str, str] = field(default_factory=dict)
+    group_of_site: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def discipline(self) -> Discipline:
@@ -64,6 +67,14 @@ class WebOptions:
         """Return the names under which a study is assigned to a person: their own, and those of their groups."""
         own = name_key(person)
         return frozenset({person, *(group for group, who in self.groups.items() if own in map(name_key, who))})
+
+    def choices(self, seen: frozenset[str]) -> dict[str, str]:
+        """Return the titles, by name, of the sites among which somebody chooses who sees these."""
+        return site_choices(self.sites, seen)
+
+    def sites_of(self, names: frozenset[str]) -> frozenset[str]:
+        """Return the sites whose studies are those of these names where they are assigned to nobody."""
+        return frozenset(site for site, group in self.group_of_site.items() if group in names)
 
     def assignees(self, person: str) -> tuple[str, ...]:
         """Return the names that are offered to assign a study to: the person's own, groups, and their members."""

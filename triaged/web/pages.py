@@ -45,7 +45,6 @@ from triaged.web.outcomes import as_line, as_lines, as_results, as_undelivered, 
 from triaged.web.pictures import Picture, Turning, described, picture_of, turned_view, turning
 from triaged.web.seconds import as_count_lines, as_second_lines
 from triaged.web.seen_beside import SeenBeside
-from triaged.web.site_lists import site_choices
 from triaged.web.templating import Templates
 from triaged.web.timeline import Done, folded, timeline
 from triaged.web.verdicts import verdict_form
@@ -113,7 +112,7 @@ class Pages:
         kept = self._templates.choices(self._visitor).view
         if kept:
             view = replace(view, whole=WHOLE) if asked else kept_view(kept)
-        return view if view.site in self._sites() else replace(view, site="")
+        return view if view.site in self._options.choices(self._visitor.sites) else replace(view, site="")
 
     def worklist(self, view: View) -> Response:
         """Return one page of a part of the list."""
@@ -140,8 +139,9 @@ class Pages:
             columns=shown(chosen, every),
             chosen=chosen,
             every=every,
-            sites=self._sites(),
+            sites=self._options.choices(self._visitor.sites),
             titles=self._options.sites,
+            group_of_site=self._options.group_of_site,
             sorted_words=SORTED_WORDS,
             revision_words=REVISION_WORDS,
             classes=[(STYLES[member], member, CLASS_WORDS[member]) for member in TriageClass],
@@ -274,13 +274,18 @@ class Pages:
         except TryLater:
             return None
 
-    def _sites(self) -> dict[str, str]:
-        """Return the titles of the sites among which somebody chooses, and of the studies of none; none: no choice."""
-        return site_choices(self._options.sites, self._visitor.sites)
-
     def _part(self, view: View) -> Part:
         names = self._options.names_of(self._visitor.name) if view.whose is Whose.MINE else frozenset()
-        return Part(view.shown, view.search, view.classes, view.states, view.modality, names, view.sites)
+        return Part(
+            view.shown,
+            view.search,
+            view.classes,
+            view.states,
+            view.modality,
+            names,
+            view.sites,
+            self._options.sites_of(names),
+        )
 
     def _row(self, entry: WorklistEntry) -> Row:
         return as_row(entry, now=self._clock(), threshold=self._options.threshold_for(entry.finding))

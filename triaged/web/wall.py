@@ -19,7 +19,7 @@ from triaged.study.ranking import TriageClass
 from triaged.web.brief import brief_of
 from triaged.web.entries import STYLES, as_row
 from triaged.web.options import WebOptions
-from triaged.web.site_lists import asked_site, site_choices
+from triaged.web.site_lists import asked_site
 from triaged.web.templating import Templates
 from triaged.web.view import CLASS_WORDS
 from triaged.web.visitor import visitor
@@ -35,7 +35,7 @@ def router(worklist: Worklist, templates: Templates, options: WebOptions, clock:
     @routes.get("/wall")
     def wall(request: Request, site: str = "") -> Response:
         version, now, who = worklist.version(), clock(), visitor(request)
-        sites = site_choices(options.sites, who.sites)
+        sites = options.choices(who.sites)
         seen = worklist.within(asked_site(site, sites) if site in sites else who.sites)
         numbers = seen.by_class()
         rows = [

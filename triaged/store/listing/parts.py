@@ -28,7 +28,8 @@ class Part:
 
     `search` finds every one of its words somewhere in the patient's name or ID or the accession number, whatever their
     case and accents. No classes, no states: all of them. `modality` asks for studies with such images, scored or not.
-    `assigned_to` asks for those assigned to any of these names; without names all of them, assigned or not.
+    `assigned_to` asks for those assigned to any of these names, and those of the sites in `unless_assigned_at` that are
+    assigned to nobody; without names all of them, assigned or not.
     `sites` asks for those of any of these sites, where an empty name is that of no site; without names all of them.
     """
 
@@ -39,6 +40,7 @@ class Part:
     modality: ShownModality = ShownModality.ALL
     assigned_to: frozenset[str] = frozenset()
     sites: frozenset[str] = frozenset()
+    unless_assigned_at: frozenset[str] = frozenset()
 
 
 OPEN_LIST = Part()
@@ -60,7 +62,8 @@ def narrowed(query: Select[Any], part: Part) -> Select[Any]:
     if part.states:
         query = query.where(_study.c.state.in_(sorted(part.states)))
     if part.assigned_to:
-        query = query.where(_study.c.assigned_to.in_(sorted(part.assigned_to)))
+        of_group = _study.c.assigned_to.is_(None) & _study.c.site.in_(sorted(part.unless_assigned_at))
+        query = query.where(_study.c.assigned_to.in_(sorted(part.assigned_to)) | of_group)
     if part.sites:
         query = query.where(_study.c.site.in_(sorted(part.sites)))
     of_kind = is_shown(part.modality)
