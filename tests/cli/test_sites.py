@@ -35,3 +35,20 @@ def test_it_says_what_is_left_and_when_nothing_is(site: Site) -> None:
     said = site.run("sites").out
     assert "North Hospital" in said
     assert "drained: nothing left" in said
+
+
+def test_the_worklist_of_a_site_is_printed(site: Site) -> None:
+    site.configure(sites=SITES)
+    with site.scene() as scene:
+        scene.at_site("north", 3, 4)
+        order = [entry.study_instance_uid for entry in scene.worklist.entries()]
+    rows = json.loads(site.run("worklist", "--json", "--site", "north").out)
+    assert [row["study_instance_uid"] for row in rows] == [
+        uid for uid in order if uid in ("1.2.826.0.1.3", "1.2.826.0.1.4")
+    ]
+    assert [row["site_position"] for row in rows] == [1, 2]
+    other = json.loads(site.run("worklist", "--json", "--site", "other").out)
+    assert len(other) == len(order) - 2
+    ended = site.run("worklist", "--site", "west")
+    assert ended.code == 2
+    assert "expected site to be one of north, south, other" in ended.err

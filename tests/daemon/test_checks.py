@@ -89,6 +89,16 @@ def test_a_receiver_that_is_open_to_everybody_is_a_warning(dicom: str, warns: bo
     assert (row.passed, row.warns) == (True, warns)
 
 
+def test_a_site_that_no_study_comes_to_is_a_warning_at_its_line(tmp_path: Path) -> None:
+    text = "sites:\n  - {name: north, senders: NORTH_*}\n  - {name: south}\n"
+    rows = {name: row for name, row in _rows(tmp_path, text, "sites").items() if name.startswith("sites")}
+    row = rows.pop("sites: south")
+    assert rows == {}
+    assert (row.passed, row.warns) == (True, True)
+    assert row.found == "no study comes to it: it has no senders, no addresses, and no rule"
+    assert row.at == f"{tmp_path}/config.yaml:3"
+
+
 def _signing_on(issuer: str, roles: str = "{pacs: administrator}") -> str:
     return (
         "access:\n  mode: accounts\n  origin: https://triage.example\n  oidc:\n"

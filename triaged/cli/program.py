@@ -134,15 +134,22 @@ def worklist(
     as_json: AsJson = False,
     limit: Annotated[int, typer.Option(min=1, max=1_000_000, help="How many rows from the top.")] = 1000,
     ignored: Annotated[bool, typer.Option("--ignored", help="What rules keep off the list.")] = False,
+    site: Annotated[str, typer.Option(help="The list of this site alone; other: of none.")] = "",
 ) -> None:
     """Print the worklist in reading order."""
     from triaged.cli.tables import worklist_table
     from triaged.store.listing.worklist import Part, Worklist
     from triaged.store.tables.views import Shown
     from triaged.web.entries import as_json as row_for_programs
+    from triaged.web.site_lists import asked_site, site_choices
 
-    with opened_database(_load(config)) as database:
-        part = Part(Shown.IGNORED if ignored else Shown.OPEN)
+    settings = _load(config)
+    try:
+        sites = asked_site(site, site_choices({each.name: each.title for each in settings.sites}, frozenset()))
+    except ValueError as error:
+        raise ConfigError(str(error)) from None
+    with opened_database(settings) as database:
+        part = Part(Shown.IGNORED if ignored else Shown.OPEN, sites=sites)
         entries, warnings = Worklist(database).entries(limit, part=part), Worklist(database).banner()
     if as_json:
         print(json.dumps([row_for_programs(entry) for entry in entries], indent=2))
