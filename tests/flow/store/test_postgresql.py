@@ -119,6 +119,18 @@ def test_the_server_asks_whether_a_silent_host_is_still_there(postgresql_url: st
     assert said == [0, 0, 0] if local else said == [6, 3, 3]
 
 
+def test_what_a_host_that_is_gone_does_not_confirm_breaks_the_connection_at_both_ends(postgresql_url: str) -> None:
+    """Keepalives ask nothing while something is on its way, and TCP alone repeats that for a quarter of an hour."""
+    database = open_database(postgresql_url)
+    with database.own_connection() as connection:
+        assert connection.info.get_parameters()["tcp_user_timeout"] == "15000"
+    with database.read() as reading:
+        local = reading.execute(text("SELECT inet_client_addr() IS NULL")).scalar_one()
+        said = reading.execute(text("SHOW tcp_user_timeout")).scalar_one()
+    database.close()
+    assert said == ("0" if local else "15s")
+
+
 def test_a_database_without_our_tables_is_a_reason_to_try_later(postgresql_url: str) -> None:
     """As while an administrator restores it."""
     database = open_database(postgresql_url)

@@ -30,6 +30,8 @@ _IDLE_S = 30.0
 """How long a transaction may wait for whoever opened it: a process that is stopped within one keeps its locks."""
 _GONE_S = 15.0
 """After how long without an answer from the other host a connection is broken, for both ends."""
+_GONE_MS = int(_GONE_S * 1000)
+"""The same for what was sent and not confirmed: keepalives do not count then, and TCP repeats it for 15 minutes."""
 _AWAY = ("25006", "25P03", "42P01")
 """SQLSTATE of read-only transactions, of those that were idle for too long, and of undefined tables."""
 _MIGRATIONS = Path(__file__).parents[1] / "migrations"
@@ -198,7 +200,12 @@ def _postgresql(url: URL) -> Engine:
         url.set(drivername="postgresql+psycopg"),
         hide_parameters=True,
         pool_pre_ping=True,
-        connect_args={"connect_timeout": 5, "application_name": "triaged", **_keepalives("keepalives")},
+        connect_args={
+            "connect_timeout": 5,
+            "application_name": "triaged",
+            "tcp_user_timeout": _GONE_MS,
+            **_keepalives("keepalives"),
+        },
     )
     event.listen(engine, "connect", _bound_waiting)
     return engine
@@ -210,7 +217,8 @@ def _bound_waiting(connection: Any, _record: object) -> None:
     And let the server notice that a host is gone, or a process stopped, before others have waited for long.
     """
     bounds = {"lock_timeout": int(_LOCK_S * 1000), "idle_in_transaction_session_timeout": int(_IDLE_S * 1000)}
-    for name, value in (bounds | _keepalives("tcp_keepalives")).items():
+    network = {"tcp_user_timeout": _GONE_MS, **_keepalives("tcp_keepalives")}
+    for name, value in (bounds | network).items():
         connection.execute(f"SET {name} = {value}")
     connection.commit()
 
