@@ -19,12 +19,14 @@ def outbox(database: Database) -> Outbox:
     return Outbox(database)
 
 
-def publish(database: Database, study: int, *destinations: str, minutes: float = 0.0) -> None:
+def publish(database: Database, study: int, *destinations: str, minutes: float = 0.0, slices: int = 1) -> None:
     studies = Studies(database)
-    make_ready(studies, study, minutes=minutes)
+    make_ready(studies, study, minutes=minutes, slices=slices)
     claim = claimed(studies, minutes=minutes)
     wanted = dict.fromkeys(destinations, EVERY_KIND)
-    commit(studies, claim, minutes=minutes, objects=(derived(claim, ObjectKind.SEG),), destinations=wanted)
+    commit(
+        studies, claim, minutes=minutes, objects=(derived(claim, ObjectKind.SEG, number=slices),), destinations=wanted
+    )
 
 
 def due(outbox: Outbox, destination: str | None = None, *, minutes: float, lease_s: float = 60.0) -> OutboxItem:
@@ -100,6 +102,38 @@ def test_a_courier_that_died_holds_up_nothing_for_longer_than_its_lease(database
     with pytest.raises(StaleClaim, match="attempt 1"):
         outbox.sent(dead_courier_s, now=at(2))
     outbox.sent(again, now=at(2))
+
+
+def test_nothing_overtakes_an_object_of_the_result_before_that_another_courier_is_sending(
+    database: Database, outbox: Outbox
+) -> None:
+    """It would arrive after its successor."""
+    publish(database, 1, "pacs", "archive")
+    first = due(outbox, "pacs", minutes=1)
+    sent = due(outbox, "archive", minutes=1)
+    outbox.sent(sent, now=at(1))
+    publish(database, 1, "pacs", "archive", minutes=1.1, slices=2)
+    assert due(outbox, "archive", minutes=1.2).study_uid == study_uid(1).value
+    assert nothing_due(outbox, "pacs", minutes=1.3)
+    publish(database, 2, "pacs", minutes=1.4)
+    assert due(outbox, "pacs", minutes=1.5).study_uid == study_uid(2).value, "expected others not to wait for it"
+    outbox.sent(first, now=at(1.6))
+    assert due(outbox, "pacs", minutes=1.7).object != first.object
+
+
+def test_nothing_waits_for_an_object_of_the_result_before_whose_courier_has_died(
+    database: Database, outbox: Outbox
+) -> None:
+    publish(database, 1, "pacs")
+    first = due(outbox, "pacs", minutes=1, lease_s=60)
+    publish(database, 1, "pacs", minutes=1.1, slices=2)
+    assert nothing_due(outbox, "pacs", minutes=1.9)
+    second = due(outbox, "pacs", minutes=2.1)
+    assert second.object != first.object
+    assert nothing_due(outbox, "pacs", minutes=2.2)
+    with pytest.raises(StaleClaim):
+        outbox.sent(first, now=at(2.3))
+    assert outbox.counts()["pacs"][DeliveryState.WITHDRAWN] == 1
 
 
 def test_a_delivery_is_settled_once(database: Database, outbox: Outbox) -> None:

@@ -6,11 +6,11 @@ from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, bindparam, exists, func, not_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, Table, bindparam, exists, func, not_, select, update
 
 from triaged.store.couriers.queue import Queue
 from triaged.store.dispatch.tickets import Task
-from triaged.store.posting.leases import Leases, posted
+from triaged.store.posting.leases import Leases, is_free, posted
 from triaged.store.posting.publishing import (
     HAS_GIVEN_WAY,
     IN_FORCE,
@@ -28,6 +28,31 @@ from triaged.study.kinds import ObjectKind, kind_of
 from triaged.study.records import DeliveryState, OutboxItem
 
 
+def _waits_for_another_set(outbox: Table) -> ColumnElement[bool]:
+    """True for a delivery while somebody has one of another set of the same study to the same destination.
+
+    With several couriers that one, which is superseded, could arrive after its successor.
+    """
+    held, result = outbox.alias("held"), schema.result
+    own, other = schema.derived.alias("own"), schema.derived.alias("other")
+    own_result, other_result = result.alias("own_result"), result.alias("other_result")
+    return exists(
+        select(held.c.id)
+        .join(other, other.c.id == held.c.derived_id)
+        .join(other_result, other_result.c.id == other.c.result_id)
+        .join(own, own.c.study_id == other.c.study_id)
+        .join(own_result, own_result.c.id == own.c.result_id)
+        .where(
+            held.c.courier.is_not(None),
+            not_(is_free(held)),
+            held.c.destination == outbox.c.destination,
+            own.c.id == outbox.c.derived_id,
+            own_result.c.object_set_uid != other_result.c.object_set_uid,
+        )
+        .correlate(outbox)
+    )
+
+
 class Outbox(Queue[OutboxItem]):
     """What the couriers write, and the administrator's resend.
 
@@ -36,7 +61,8 @@ class Outbox(Queue[OutboxItem]):
     """
 
     leases = Leases(schema.outbox)
-    due = leases.first(schema.outbox.c.id)  # of deliveries alone, so that the index finds it, however many wait
+    due = leases.first(schema.outbox.c.id).where(~_waits_for_another_set(schema.outbox))
+    """Of deliveries alone, so that the index finds it, however many wait."""
     peer = schema.outbox.c.destination
     task = Task.DELIVER
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, Select, Table, and_, bindparam, or_, select, update
+from sqlalchemy import ColumnElement, Connection, FromClause, Select, Table, and_, bindparam, or_, select, update
 
 from triaged.store.tables.columns import Instant
 from triaged.store.tables.database import Database
@@ -22,7 +22,7 @@ _now = bindparam("now", type_=Instant())
 _lease, _wait = bindparam("lease", type_=Instant()), bindparam("wait", type_=Instant())
 
 
-def is_free(table: Table) -> ColumnElement[bool]:
+def is_free(table: FromClause) -> ColumnElement[bool]:
     """True for rows that nobody has at the parameter `now`."""
     return or_(table.c.lease_expires_at.is_(None), table.c.lease_expires_at <= _now)
 
