@@ -109,6 +109,17 @@ class Daemon:
         """Return the list as the API gives it."""
         return get_json(f"http://127.0.0.1:{self.web_port}/api/worklist") or []
 
+    def whole_list(self) -> list[dict[str, Any]] | None:
+        """Return every entry of the list, page by page; None while the web does not answer."""
+        entries: list[dict[str, Any]] = []
+        while True:
+            page = get_json(f"http://127.0.0.1:{self.web_port}/api/worklist?limit=1000&offset={len(entries)}")
+            if page is None:
+                return None
+            entries += page
+            if len(page) < 1000:
+                return entries
+
     def entry(self, study_uid: str) -> dict[str, Any] | None:
         """Return one study of the list."""
         return next((entry for entry in self.worklist() if entry["study_instance_uid"] == study_uid), None)

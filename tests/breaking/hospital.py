@@ -10,7 +10,7 @@ import itertools
 import random
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -34,17 +34,24 @@ class Hospital:
     """Between two studies of one sender."""
     sends_altered: bool = True
     """Whether other content is sent under identifiers that are known already, of which both must be kept."""
+    senders: Callable[[random.Random], Sequence[Sender]] = every_kind
+    """Makes one sender of each kind; each gets a thread."""
+    first: int = 10_001
+    """The number of the first study, from which UIDs are made."""
     ledger: Ledger = field(default_factory=Ledger)
     is_full: threading.Event = field(default_factory=threading.Event)
     """While set no new study is begun, so that what waits stays bounded."""
     _closing: threading.Event = field(default_factory=threading.Event)
     _deadline: float = float("inf")
     _threads: list[threading.Thread] = field(default_factory=list)
-    _numbers: itertools.count[int] = field(default_factory=lambda: itertools.count(10_001))
+    _numbers: itertools.count[int] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._numbers = itertools.count(self.first)
 
     def start(self) -> None:
         """Begin to send."""
-        for sender in every_kind(self.trial.random):
+        for sender in self.senders(self.trial.random):
             own = random.Random(self.trial.random.random())
             thread = threading.Thread(target=self._work, args=(sender, own), daemon=True)
             self._threads.append(thread)

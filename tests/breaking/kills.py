@@ -20,7 +20,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from tests.breaking.hospital import Hospital
 from tests.breaking.killer import LONGEST_STEP_S, Killer, sigkill
@@ -31,7 +31,7 @@ from tests.breaking.senders import Address
 from tests.breaking.small_scans import SETTINGS
 from tests.breaking.trial import Trial, run_alone
 from tests.ports import free_port
-from tests.programs import Daemon, Orthanc, get_json, new_daemon
+from tests.programs import Daemon, Orthanc, new_daemon
 
 PAUSE_S = (0.0, 1.2)
 WAITS_FOR_ANSWER = 0.6
@@ -76,13 +76,25 @@ def kills(
         spool_and_database_agree(trial, daemon)
 
 
-def compare(trial: Trial, daemon: Daemon, hospital: Hospital, watch: Watch) -> None:
+class Shown(Protocol):
+    """Whoever shows the list: a daemon, or several that have one."""
+
+    def whole_list(self) -> list[dict[str, Any]] | None:
+        """Return every entry of the list; None while nobody answers."""
+        ...
+
+    def tail(self) -> str:
+        """Return the end of the log."""
+        ...
+
+
+def compare(trial: Trial, shown: Shown, hospital: Hospital, watch: Watch) -> None:
     """Compare what can be seen now; a database that recovers is asked again a moment later."""
     _patiently(watch.acknowledged_is_present)
     _patiently(watch.one_result_is_in_force)
     trial.count("comparisons of rows and files")
     watch.before_list()
-    entries = whole_list(daemon)
+    entries = shown.whole_list()
     if entries is None:  # the web role has been killed, or waits for its database
         return
     watch.listed(entries)
@@ -91,13 +103,13 @@ def compare(trial: Trial, daemon: Daemon, hospital: Hospital, watch: Watch) -> N
     (hospital.is_full.set if waiting > MOST_WAITING else hospital.is_full.clear)()
 
 
-def settle(trial: Trial, daemon: Daemon, hospital: Hospital, watch: Watch) -> None:
+def settle(trial: Trial, shown: Shown, hospital: Hospital, watch: Watch) -> None:
     """Wait until nothing is left to do, which must come by itself, and compare everything."""
     started = time.monotonic()
     within_s = 3 * LONGEST_STEP_S
 
     def is_settled() -> bool:
-        listed = {entry["study_instance_uid"]: entry["state"] for entry in whole_list(daemon) or ()}
+        listed = {entry["study_instance_uid"]: entry["state"] for entry in shown.whole_list() or ()}
         pending = watch.store.rows("SELECT count(*) FROM outbox WHERE state NOT IN ('SENT', 'WITHDRAWN')")[0][0]
         unfinished = ("RECEIVING", "READY", "ANALYSING")
         is_there = bool(listed) or not hospital.ledger.study_uids()
@@ -106,9 +118,9 @@ def settle(trial: Trial, daemon: Daemon, hospital: Hospital, watch: Watch) -> No
     while not _patiently(is_settled) and time.monotonic() < started + within_s:
         time.sleep(0.5)
     trial.note("seconds until nothing was left to do", round(time.monotonic() - started, 1))
-    trial.expect(_patiently(is_settled), f"expected nothing left to do after {within_s} s\n{daemon.tail()[-1500:]}")
+    trial.expect(_patiently(is_settled), f"expected nothing left to do after {within_s} s\n{shown.tail()[-1500:]}")
     watch.before_list()
-    entries = whole_list(daemon) or []
+    entries = shown.whole_list() or []
     watch.listed(entries)
     watch.analysed_and_ordered(entries)
     watch.acknowledged_is_present(everything=True)
@@ -118,13 +130,16 @@ def settle(trial: Trial, daemon: Daemon, hospital: Hospital, watch: Watch) -> No
     trial.note("half files that a kill left", len(unfinished_files))
 
 
-def spool_and_database_agree(trial: Trial, daemon: Daemon) -> None:
-    """Let `triaged fsck` find and repair what kills left, as if it were hours old: then all has to agree."""
+def spool_and_database_agree(trial: Trial, daemon: Daemon, spool: Path | None = None) -> None:
+    """Let `triaged fsck` find and repair what kills left, as if it were hours old: then all has to agree.
+
+    `spool` is where the files are, if not in the daemon's own folder.
+    """
     before = _fsck(daemon)["files"]
     for kind, found in Counter(str(each["fault"]) for each in before).items():
         trial.note(f"left by kills: {kind}", found)
     hours_ago = time.time() - 2 * 3600
-    for path in (daemon.folder / "var/spool").rglob("*"):
+    for path in (spool or daemon.folder / "var/spool").rglob("*"):
         if path.is_file():
             os.utime(path, (hours_ago, hours_ago))
     _fsck(daemon, "--repair", "adopt", "--repair", "remove")
@@ -137,18 +152,6 @@ def _fsck(daemon: Daemon, *options: str) -> Any:
     ended = subprocess.run([*command, "--config", str(daemon.config)], capture_output=True, text=True, timeout=300)
     assert ended.returncode in (0, 1), ended.stderr[-2000:]
     return json.loads(ended.stdout)
-
-
-def whole_list(daemon: Daemon) -> list[dict[str, Any]] | None:
-    """Return every entry of the list, page by page; None while the web does not answer."""
-    entries: list[dict[str, Any]] = []
-    while True:
-        page = get_json(f"http://127.0.0.1:{daemon.web_port}/api/worklist?limit=1000&offset={len(entries)}")
-        if page is None:
-            return None
-        entries += page
-        if len(page) < 1000:
-            return entries
 
 
 def _patiently(look: Callable[[], Any]) -> Any:

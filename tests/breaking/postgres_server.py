@@ -20,13 +20,14 @@ import psycopg
 
 from tests.ports import free_port
 
-_SETTINGS = "listen_addresses = '127.0.0.1'\nmax_connections = 30\nunix_socket_directories = ''\n"
+_SETTINGS = "listen_addresses = '127.0.0.1'\nmax_connections = {connections}\nunix_socket_directories = ''\n"
 
 
 class PostgresServer:
-    """One server with one database, in a folder of its own below `parent`."""
+    """One server with one database, in a folder of its own below `parent`, for so many `connections`."""
 
-    def __init__(self, parent: Path = Path("/tmp")) -> None:
+    def __init__(self, parent: Path = Path("/tmp"), *, connections: int = 30) -> None:
+        self._settings = _SETTINGS.format(connections=connections)
         self._programs = _programs()
         self._user = pwd.getpwnam("nobody") if os.getuid() == 0 else None
         self.folder = Path(tempfile.mkdtemp(prefix="triaged-pg-", dir=parent))
@@ -41,12 +42,30 @@ class PostgresServer:
 
     def make(self) -> None:
         """Make the database cluster, start it and make the database."""
-        if self._user is not None:
-            os.chown(self.folder, self._user.pw_uid, self._user.pw_gid)
+        self._own_folder()
         self._run("initdb", "-D", self.data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-locale")
-        self.configure(f"port = {self.port}\n{_SETTINGS}")
+        self.configure(f"port = {self.port}\n{self._settings}")
         self.start()
         self.execute("CREATE ROLE triaged LOGIN", "CREATE DATABASE triaged OWNER triaged")
+
+    def follow(self, primary: PostgresServer) -> None:
+        """Become a standby of another server, in place of whatever was here, and start."""
+        if (self.data / "postmaster.pid").exists():
+            self.stop()
+        shutil.rmtree(self.data, ignore_errors=True)
+        self._own_folder()
+        source = f"host=127.0.0.1 port={primary.port} user=postgres application_name=standby"
+        self._run("pg_basebackup", "-D", self.data, "-d", source, "-R", "-X", "stream", "-c", "fast")
+        self.configure(f"port = {self.port}\n")
+        self.start()
+
+    def promote(self) -> None:
+        """Let a standby take changes, and wait until it does."""
+        self._run("pg_ctl", "-D", self.data, "-w", "-t", "60", "promote")
+
+    def reload(self) -> None:
+        """Let its settings count from now on."""
+        self._run("pg_ctl", "-D", self.data, "reload")
 
     def configure(self, lines: str) -> None:
         """Add settings, which count from the next start or `reload`."""
@@ -66,6 +85,12 @@ class PostgresServer:
         with psycopg.connect(self._superuser, autocommit=True) as connection:
             for statement in statements:
                 connection.execute(statement.encode())
+
+    def value(self, query: str) -> object:
+        """Return the one value that its administrator gets for a query; None where there is no row."""
+        with psycopg.connect(self._superuser, autocommit=True, connect_timeout=10) as connection:
+            row = connection.execute(query.encode()).fetchone()
+        return None if row is None else row[0]
 
     def new_database(self, name: str) -> str:
         """Make one more database, and return its URL."""
@@ -100,6 +125,10 @@ class PostgresServer:
         if (self.data / "postmaster.pid").exists():
             self.stop()
         shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _own_folder(self) -> None:
+        if self._user is not None:
+            os.chown(self.folder, self._user.pw_uid, self._user.pw_gid)
 
     def _run(self, program: str, *arguments: object) -> None:
         user = {} if self._user is None else {"user": self._user.pw_uid, "group": self._user.pw_gid, "extra_groups": []}

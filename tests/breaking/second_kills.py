@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.breaking.killer import READER, Killer
-from tests.breaking.kills import destination, section, spool_and_database_agree, stopped, whole_list
+from tests.breaking.kills import destination, section, spool_and_database_agree, stopped
 from tests.breaking.plain_store import PlainStore, Row, plain_store
 from tests.breaking.second_promises import RUN_DEPENDENT, Entry, SecondPromises
 from tests.breaking.small_scans import SmallStudy, small_study
@@ -67,7 +67,7 @@ def second_kills(
         promises = SecondPromises(trial, store, order, tuple(models["second"]))
         _kill(trial, killer, promises, store, most)
         _settle(trial, killer, store)
-        promises.list_is_as_without(whole_list(daemon) or [])
+        promises.list_is_as_without(daemon.whole_list() or [])
         promises.readings_ended_and_moved_nothing()
         promises.objects_are_once_at(pacs)
         _all_slices_are_kept(trial, store, studies)
@@ -114,7 +114,7 @@ def _kill(trial: Trial, killer: Killer, promises: SecondPromises, store: PlainSt
         time.sleep(trial.random.uniform(0, LONGEST_PAUSE_S))
         _kill_one(trial, killer, promises, store)
         killer.wait_until_it_answers()
-        promises.list_is_as_without(whole_list(killer.daemon) or [])
+        promises.list_is_as_without(killer.daemon.whole_list() or [])
     trial.note("readings left after the last kill", store.rows(_UNREAD)[0][0])
 
 

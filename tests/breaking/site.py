@@ -22,6 +22,7 @@ from tests.breaking.health import HealthWatch, Says
 from tests.breaking.modality import Modality
 from tests.breaking.person import Person
 from tests.breaking.plain_store import PlainStore
+from tests.breaking.processes import tree
 from tests.breaking.small_scans import SmallStudy
 from tests.ports import free_port
 
@@ -125,11 +126,7 @@ class Site:
     def pids(self) -> list[int]:
         """Return the process ids of the supervisor and everything below it."""
         assert self.process is not None
-        found, parents = [self.process.pid], [self.process.pid]
-        while parents:
-            parents = [child for parent in parents for child in _children(parent)]
-            found += parents
-        return found
+        return tree(self.process.pid)
 
     def supervisor_pid(self) -> int:
         """Return the process id of the supervisor, whatever it was started by."""
@@ -210,14 +207,6 @@ def stopped(pids: Sequence[int]) -> Iterator[None]:
     finally:
         for pid in pids:
             os.kill(pid, signal.SIGCONT)
-
-
-def _children(pid: int) -> list[int]:
-    try:
-        tasks = list(Path(f"/proc/{pid}/task").iterdir())
-        return [int(child) for task in tasks for child in (task / "children").read_text().split()]
-    except OSError:
-        return []
 
 
 def _command(pid: int) -> bytes:
