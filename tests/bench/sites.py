@@ -202,7 +202,7 @@ def _send(hospital: _Hospital, due: Sequence[tuple[float, int]], began: float) -
         folder.mkdir()
         for name, content in template.items():
             (folder / name).write_bytes(content.replace(str(_NUMBER).encode(), str(number).encode()))
-        dcmsend("127.0.0.1", hospital.dicom_port, "TRIAGED", [folder], sender=f"SITE{site:02}")
+        dcmsend("127.0.0.1", hospital.dicom_port, "TRIAGED", [folder], sender=_sender(site))
         for path in folder.iterdir():
             path.unlink()
         folder.rmdir()
@@ -214,6 +214,14 @@ def _send(hospital: _Hospital, due: Sequence[tuple[float, int]], began: float) -
             time.sleep(max(0.0, began + moment - time.monotonic()))
             sent.append(senders.submit(send, _NUMBER + 1 + index, moment, site))
     return sum(each.result() for each in sent)
+
+
+def _name(site: int) -> str:
+    return f"site-{site:02}"
+
+
+def _sender(site: int) -> str:
+    return f"SITE{site:02}"
 
 
 def _template(folder: Path) -> Path:
