@@ -11,8 +11,9 @@ import typer
 Node = dict[str, Any]
 
 FIRST: Final = "0.1.0"
-SINCE: Final[dict[str, str]] = {}
-"""The version since which a key is there, for those that came after the first."""
+_NEXT: Final = "0.2.0"
+SINCE: Final = {"access.oidc.sites": _NEXT, "rules[].then.site": _NEXT, "sites": _NEXT, "storage.objects": _NEXT}
+"""The version since which a key is there, with all below it, for those that came after the first."""
 _UNITS: Final = {
     "_bytes_per_s": "byte/s",
     "_s": "s",
@@ -101,8 +102,14 @@ def _row(section: str, key: str, node: Node, required: bool, made: Node) -> str:
     name = key.rpartition(".")[2]
     unit = next((unit for suffix, unit in _UNITS.items() if name.endswith(suffix)), "")
     default = "must be given" if required else _default(node)
-    cells = (f"`{key}`", _type(node, made), unit, default, _reload(section, key), SINCE.get(key, FIRST))
+    cells = (f"`{key}`", _type(node, made), unit, default, _reload(section, key), _since(key))
     return f"| {' | '.join(cells)} |"
+
+
+def _since(key: str) -> str:
+    plain = key.replace("[]", "")
+    above = {each: version for each, version in SINCE.items() if f"{plain}.".startswith(f"{each.replace('[]', '')}.")}
+    return above[max(above, key=len)] if above else FIRST
 
 
 def _default(node: Node) -> str:
