@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from tests.store.making import at
+from tests.store.making import at, study_uid
 from tests.web.scene import OPTIONS, Scene, found
 from triaged.study.concepts import SOLID_VOLUME
 from triaged.study.finding import Measurement, QualityFlag
@@ -120,6 +120,17 @@ def test_the_sender_is_the_one_who_sent_last(scene: Scene) -> None:
         )
         scene.arrive(1, minutes=1, serial=2 if title == "CT_ER" else 3, association=association)
     assert _sender(scene) == "CT_WARD"
+
+
+def test_the_sender_is_the_one_of_that_study_whoever_sent_another_since(scene: Scene) -> None:
+    for study, title in ((1, "CT_ER"), (2, "CT_WARD")):
+        association = scene.studies.open_association(
+            receiver="receiver", peer="10.0.0.9", calling_ae_title=title, now=at(0)
+        )
+        scene.arrive(study, minutes=study, association=association)
+    scene.arrive(3, minutes=3)
+    senders = {entry.study_instance_uid: _brief(entry).sender for entry in scene.worklist.entries()}
+    assert senders == {str(study_uid(1)): "CT_ER", str(study_uid(2)): "CT_WARD", str(study_uid(3)): ""}
 
 
 def _sender(scene: Scene) -> str:

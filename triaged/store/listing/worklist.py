@@ -253,7 +253,10 @@ _SENDER = (
     select(_association.c.calling_ae_title)
     .where(
         _association.c.id
-        == select(func.max(_sent.c.association_id)).where(_sent.c.study_id == _study.c.id).scalar_subquery()
+        == select(func.max(_sent.c.association_id))
+        .where(_sent.c.study_id == _study.c.id)
+        .correlate(_study)  # which is not what surrounds it next
+        .scalar_subquery()
     )
     .scalar_subquery()
 )
