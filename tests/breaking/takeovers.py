@@ -65,7 +65,8 @@ class Takeovers:
         """Note how long it took."""
         found = self._times()
         self._trial.note("studies taken over from such a host", float(len(found)))
-        for name, seconds in (("free", [free for free, _, _ in found]), ("claimed", [each for _, each, _ in found])):
+        of_free = [claimed for _, claimed, was_free in found if was_free]
+        for name, seconds in (("free", [free for free, _, _ in found]), ("claimed by a free worker", of_free)):
             if seconds:
                 self._trial.note(f"seconds from its death until {name}, median", round(statistics.median(seconds), 1))
                 self._trial.note(f"seconds from its death until {name}, longest", round(max(seconds), 1))
