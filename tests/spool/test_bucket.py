@@ -26,6 +26,8 @@ from triaged.spool.root import MARKER, established
 from triaged.spool.s3 import S3
 from triaged.study.uids import SOPInstanceUID
 
+pytestmark = pytest.mark.slow  # each test asks a server
+
 LATER = timedelta(hours=1)
 
 

@@ -21,7 +21,7 @@ from triaged.spool.survey import Found, Survey
 from triaged.study.uids import SeriesUID, SOPInstanceUID, StudyUID
 
 
-@pytest.fixture(params=["folder", "bucket"])
+@pytest.fixture(params=["folder", pytest.param("bucket", marks=pytest.mark.slow)])
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
     """Where files are kept."""
     if request.param == "folder":
