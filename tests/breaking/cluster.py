@@ -96,7 +96,7 @@ class Conductor:
             return False
         if fault.is_alone:
             return not busy and self._hosts.pair.is_paired and self._takeovers.others_are_well(fault.host)
-        if fault.kind is Kind.KILL_ALL:
+        if fault.kind in (Kind.KILL_ALL, Kind.TICKETS_EMPTIED):  # who is stopped may have locked tickets
             return not busy
         if fault.kind in _WHERE_DATABASE:
             return self._hosts.pair.is_paired and not any(each.kind in _WHERE_DATABASE for each in busy)

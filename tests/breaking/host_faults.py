@@ -207,7 +207,7 @@ class Faults:
 
     def _empty_tickets(self) -> None:
         with psycopg.connect(self._hosts.pair.url, autocommit=True) as connection:
-            connection.execute("SET lock_timeout = '10s'")
+            connection.execute("SET lock_timeout = '60s'")  # the server may not have missed yet who is gone
             connection.execute(f"TRUNCATE {', '.join(_TICKETS)}".encode())
 
 
