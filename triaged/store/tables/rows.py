@@ -140,27 +140,21 @@ def record_event(
     now: datetime,
 ) -> None:
     """Write one line of a study's history; `study` is its row as it was before, `after` and `revision` what changed."""
-    _RECORD.execute(connection, _line(study, event, detail, after=after, revision=revision, now=now))
+    changed = {"state_after": after or study.state, "revision": revision or study.revision}
+    _RECORD.execute(connection, _line(study, event, detail, now) | changed)
 
 
 def record_for_all(
     connection: Connection, studies: Sequence[Row[Any]], event: str, detail: str, *, now: datetime
 ) -> None:
     """Write one line of each of these studies' history: nothing of them has changed."""
-    _RECORD.execute_all(connection, [_line(study, event, detail, now=now) for study in studies])
+    _RECORD.execute_all(connection, [_line(study, event, detail, now) for study in studies])
 
 
-def _line(
-    study: Row[Any],
-    event: str,
-    detail: str,
-    *,
-    after: State | None = None,
-    revision: int | None = None,
-    now: datetime,
-) -> dict[str, Any]:
-    values = {"study_id": study.id, "at": now, "event": event, "state_before": study.state, "detail": detail}
-    return {**values, "state_after": after or study.state, "revision": revision or study.revision}
+def _line(study: Row[Any], event: str, detail: str, now: datetime) -> dict[str, Any]:
+    """Return the columns of an event that changes nothing."""
+    before = {"state_before": study.state, "state_after": study.state, "revision": study.revision}
+    return {"study_id": study.id, "at": now, "event": event, "detail": detail, **before}
 
 
 def insert_unless_there(
